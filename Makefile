@@ -1,0 +1,28 @@
+# The two commands of the README; both make the environment first, from requirements.lock.
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+LOCKED := $(VENV)/.installed-$(shell sha256sum requirements.lock | cut -c1-16)
+# Waiting threads must not spin while DVC, the stage and its data loaders share the cores.
+export OMP_WAIT_POLICY := passive
+export PATH := $(BIN):$(PATH)
+
+.PHONY: mini test lint
+
+mini: $(LOCKED)   ## the main job: the whole pipeline at mini scale, offline
+	dvc repro
+	dvc metrics show
+
+test: $(LOCKED)   ## lint, types, then every test
+	$(MAKE) lint
+	pytest
+
+lint: $(LOCKED)
+	ruff check .
+	ruff format --check .
+	mypy
+
+$(LOCKED): requirements.lock pyproject.toml
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,20 @@
+"""EoS-FM: an ensemble of small specialist encoders as one Earth-observation backbone.
+
+``from eosfm import EosFM`` needs torch and timm only; it is imported on first use so that
+the pipeline's stages that touch no model start without torch.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eosfm.ensemble import EosFM
+
+__all__ = ["EosFM"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "EosFM":
+        from eosfm.ensemble import EosFM
+
+        return EosFM
+    raise AttributeError(f"module 'eosfm' has no attribute {name!r}")

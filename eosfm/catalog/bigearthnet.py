@@ -1,0 +1,358 @@
+"""BigEarthNet v2 (reBEN): land cover labels of 1.2 km squares in Europe, Sentinel-1 and -2."""
+
+from collections.abc import Iterator
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
+from eosfm.catalog.layout import require
+from eosfm.catalog.spec import Archive, Dataset, Scene, Simulation, Source, Split, Window
+from eosfm.errors import EosfmError, suggest
+from eosfm.simulation import backscatter, draw_landscape, legend, observe
+
+S1_FOLDER, S2_FOLDER, MAP_FOLDER = "BigEarthNet-S1", "BigEarthNet-S2", "Reference_Maps"
+
+# Sentinel-2 bands and their pixel size on disk as a multiple of the 10 m grid.
+S2_STEP = {
+    "B01": 6,
+    "B02": 1,
+    "B03": 1,
+    "B04": 1,
+    "B05": 2,
+    "B06": 2,
+    "B07": 2,
+    "B08": 1,
+    "B8A": 2,
+    "B09": 6,
+    "B11": 2,
+    "B12": 2,
+}
+COARSEST = max(S2_STEP.values())
+# Files are found by name: sorted, VH would come before VV and B8A after B12.
+BANDS = ("vv", "vh", *S2_STEP)
+
+CLASSES = (
+    "Urban fabric",
+    "Industrial or commercial units",
+    "Arable land",
+    "Permanent crops",
+    "Pastures",
+    "Complex cultivation patterns",
+    "Land principally occupied by agriculture, with significant areas of natural vegetation",
+    "Agro-forestry areas",
+    "Broad-leaved forest",
+    "Coniferous forest",
+    "Mixed forest",
+    "Natural grassland and sparsely vegetated areas",
+    "Moors, heathland and sclerophyllous vegetation",
+    "Transitional woodland, shrub",
+    "Beaches, dunes, sands",
+    "Inland wetlands",
+    "Coastal wetlands",
+    "Inland waters",
+    "Marine waters",
+)
+
+# CORINE code that stands for each class in a simulated map; 999 is "unlabelled" in the real ones.
+CORINE = (112, 121, 211, 222, 231, 242, 243, 244, 311, 312, 313, 321, 322, 324, 331, 411, 421, 512,
+          523, 999)  # fmt: skip
+NO_CLASS = len(CLASSES)
+# Too narrow for CORINE: part of whatever lies around.
+ABSORBED = NO_CLASS + 1
+SMALLEST = 0.05
+
+# Position in CLASSES of each cover.
+COVER_CLASS = {
+    "roof_red": 0, "roof_grey": 0, "roof_bright": 1,
+    "cereal": 2, "maize": 2, "rapeseed": 2, "vegetable": 2, "rice": 2, "bare_field": 2,
+    "greenhouse": 2, "orchard": 3, "vineyard": 3, "olive": 3, "pasture": 4,
+    "broadleaf": 8, "conifer": 9, "mixed_forest": 10, "grassland": 11, "rock": 11,
+    "bare_soil": 11, "heath": 12, "shrub": 13, "sand": 14, "wetland": 15, "flood": 15,
+    "lake": 17, "river": 17, "ocean": 18,
+    "burned": NO_CLASS, "snow": NO_CLASS, "ice": NO_CLASS,
+    "asphalt": ABSORBED, "concrete": ABSORBED, "road": ABSORBED, "rail": ABSORBED, "car": ABSORBED,
+}  # fmt: skip
+# Classes that CORINE defines by the company a cover keeps. Agro-forestry (grazed oak parkland) has
+# no counterpart among the simulated landscapes.
+CROPS = ("cereal", "maize", "rapeseed", "vegetable", "rice", "bare_field")
+THEME_CLASS = {
+    "smallholder": dict.fromkeys((*CROPS, "pasture", "orchard", "vineyard"), 5),
+    "mixed": dict.fromkeys(CROPS, 6),
+    "industrial": {"roof_grey": 1, "asphalt": 1, "concrete": 1},
+    "coast": {"wetland": 16},
+}
+THEMES = (
+    "cropland", "forest", "village", "smallholder", "sea", "conifer", "pasture", "mixed", "industrial",
+    "river", "broadleaf", "orchard", "coast", "shrub", "city", "wetland", "grassland", "lake",
+    "mountain",
+)  # fmt: skip
+"""Simulated patches take these themes in turn, in every split."""
+
+DAYS = tuple(date(*ymd) for ymd in ((2017, 6, 13), (2017, 8, 18), (2017, 10, 2), (2018, 4, 21)))
+TILES: dict[Split, str] = {"train": "33UUP", "val": "34VER", "test": "29UPU"}
+COUNTRIES: dict[Split, str] = {"train": "Austria", "val": "Finland", "test": "Ireland"}
+
+SPLIT_NAMES: dict[str, Split] = {"train": "train", "validation": "val", "test": "test"}
+
+
+def scenes(root: Path) -> Iterator[Scene]:
+    """Yield every patch of ``metadata.parquet``, in its order.
+
+    Raises:
+        EosfmError: The table lacks a column, names an unknown label or split, or a patch is not
+            where the layout has it.
+    """
+    for row in _metadata(root):
+        split = SPLIT_NAMES.get(row["split"])
+        if split is None:
+            raise EosfmError(
+                f"{root / 'metadata.parquet'}: split {row['split']!r} of {row['patch_id']}; "
+                f"{suggest(row['split'], list(SPLIT_NAMES))}"
+            )
+        yield _scene(root, row["patch_id"], row["s1_name"], split, _labels(row))
+
+
+def _metadata(root: Path) -> list[dict]:
+    import pyarrow
+    from pyarrow import parquet
+
+    path = require(root / "metadata.parquet", "bigearthnet", "the table of patches and labels")
+    needed = ["patch_id", "labels", "split", "s1_name"]
+    try:
+        table = parquet.read_table(path)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise EosfmError(
+            f"{path} cannot be read as Parquet ({str(error)[:120]}); fetch the file again"
+        ) from None
+    missing = [name for name in needed if name not in table.column_names]
+    if missing:
+        raise EosfmError(
+            f"{path} has no column {missing[0]!r} but {', '.join(table.column_names)}; expected "
+            "the metadata of version 2; fetch the file again"
+        )
+    return table.select(needed).to_pylist()
+
+
+def _labels(row: dict) -> np.ndarray:
+    labels = np.zeros(len(CLASSES), dtype=np.uint8)
+    for name in row["labels"]:
+        if name not in CLASSES:
+            raise EosfmError(
+                f"bigearthnet: {row['patch_id']} has label {name!r}; {suggest(name, CLASSES)}"
+            )
+        labels[CLASSES.index(name)] = 1
+    return labels
+
+
+def s2_path(root: Path, patch: str, band: str) -> Path:
+    """A patch's file of one Sentinel-2 band, below the folder of its Sentinel-2 tile."""
+    return root / S2_FOLDER / _drop(patch, 2) / patch / f"{patch}_{band}.tif"
+
+
+def s1_path(root: Path, patch: str, band: str) -> Path:
+    """A patch's file of one polarisation, below the folder of its Sentinel-1 product."""
+    return root / S1_FOLDER / _drop(patch, 3) / patch / f"{patch}_{band.upper()}.tif"
+
+
+def map_path(root: Path, patch: str) -> Path:
+    """A patch's CORINE land cover map."""
+    return root / MAP_FOLDER / _drop(patch, 2) / patch / f"{patch}_reference_map.tif"
+
+
+def _drop(name: str, parts: int) -> str:
+    return name.rsplit("_", parts)[0]
+
+
+def _scene(root: Path, patch: str, s1_name: str, split: Split, labels: np.ndarray) -> Scene:
+    s1 = tuple(s1_path(root, s1_name, band) for band in BANDS[:2])
+    s2 = tuple(s2_path(root, patch, band) for band in S2_STEP)
+    finest = s2_path(root, patch, "B02")
+    require(finest, "bigearthnet", "a patch of metadata.parquet")
+    height, width, crs, transform = read_header(finest, 1, "uint16")
+    if height % COARSEST or width % COARSEST:
+        raise EosfmError(
+            f"{finest} has {height}x{width} px; expected a multiple of {COARSEST}, so that 60 m "
+            "pixels fit; fetch the file again"
+        )
+    day = patch.split("_")[2]  # S2A_MSIL2A_20170613T101031_...
+    return Scene(
+        id=patch,
+        split=split,
+        height=height,
+        width=width,
+        files=(*s1, *s2, root / "metadata.parquet"),
+        image=partial(_image, s1, s2, (height, width)),
+        target=partial(_target, labels),
+        crs=crs,
+        transform=transform,
+        dates=(f"{day[:4]}-{day[4:6]}-{day[6:8]}",),
+    )
+
+
+def _image(
+    s1: tuple[Path, ...], s2: tuple[Path, ...], size: tuple[int, int], window: Window
+) -> np.ndarray:
+    """All bands on the 10 m grid, (1, 14, h, w) float32; coarse pixels are repeated."""
+    image = np.empty((len(BANDS), window.height, window.width), dtype=np.float32)
+    rows = slice(window.row, window.row + window.height)
+    cols = slice(window.col, window.col + window.width)
+    for channel, path, step in zip(image, s1 + s2, (1, 1, *S2_STEP.values()), strict=True):
+        if step == 1:
+            channel[:] = read_bands(path, window, 1, size)[0]
+        else:  # a coarse band of a patch is a few kilobytes: read whole, so any window will do
+            shape = (size[0] // step, size[1] // step)
+            coarse = read_bands(path, Window(0, 0, *shape), 1, shape)[0]
+            channel[:] = coarse.repeat(step, axis=0).repeat(step, axis=1)[rows, cols]
+    return image[None]
+
+
+def _target(labels: np.ndarray, window: Window) -> np.ndarray:
+    return labels.copy()
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write a small simulated copy: each split in Sentinel-2 tiles of its own."""
+    import pyarrow
+    from pyarrow import parquet
+
+    if simulation.size % COARSEST:
+        raise EosfmError(
+            f"datasets.bigearthnet.simulated.size is {simulation.size}; 60 m pixels must fit, "
+            f"so give a multiple of {COARSEST}"
+        )
+    rows = []
+    for name, split in SPLIT_NAMES.items():
+        for index in range(simulation.scenes[split]):
+            patch, s1_name = simulated_names(split, index)
+            drawn = draw(simulation, split, index)
+            _write_patch(root, patch, s1_name, drawn, simulation)
+            rows.append(
+                {
+                    "patch_id": patch,
+                    "labels": [CLASSES[i] for i in np.unique(drawn["map"]) if i < len(CLASSES)],
+                    "split": name,
+                    "country": COUNTRIES[split],
+                    "s1_name": s1_name,
+                    # Version 1 named the same patch without baseline, orbit and tile.
+                    "s2v1_name": "_".join(patch.split("_")[:3] + patch.split("_")[-2:]),
+                    "contains_seasonal_snow": False,
+                    "contains_cloud_or_shadow": False,
+                }
+            )
+    parquet.write_table(pyarrow.Table.from_pylist(rows), root / "metadata.parquet")
+
+
+def simulated_names(split: Split, index: int) -> tuple[str, str]:
+    """The Sentinel-2 and Sentinel-1 names of a simulated patch."""
+    day = DAYS[index % len(DAYS)].strftime("%Y%m%d")
+    place = f"{TILES[split]}_{index // 90:02d}_{index % 90:02d}"
+    return (
+        f"S2A_MSIL2A_{day}T101031_N9999_R022_T{place}",
+        f"S1A_IW_GRDH_1SDV_{day}T165043_{place}",
+    )
+
+
+def draw(simulation: Simulation, split: Split, index: int) -> dict[str, np.ndarray]:
+    """A simulated patch on the 10 m grid.
+
+    Returns:
+        ``s1`` (2, H, W) float32 decibels; ``s2`` (12, H, W) uint16; ``map`` (H, W) uint8 positions
+        in :data:`CLASSES`, or :data:`NO_CLASS`.
+    """
+    key = (simulation.seed, "bigearthnet", split, index)
+    theme = THEMES[index % len(THEMES)]
+    doy = DAYS[index % len(DAYS)].timetuple().tm_yday
+    land = draw_landscape(key, (simulation.size, simulation.size), simulation.gsd, theme, doy)
+    return {
+        "s1": backscatter(land, key, ("vv", "vh")),
+        "s2": observe(land, key, tuple(S2_STEP)).image,
+        "map": generalise(legend(land.cover, COVER_CLASS | THEME_CLASS.get(theme, {}))),
+    }
+
+
+def generalise(classes: np.ndarray) -> np.ndarray:
+    """Give small areas to their surroundings, as CORINE's minimum mapping unit does.
+
+    Args:
+        classes: (H, W) positions in :data:`CLASSES`, :data:`NO_CLASS` or :data:`ABSORBED`.
+
+    Returns:
+        The same map in which every value fills at least :data:`SMALLEST` of it and none is
+        :data:`ABSORBED`; all other pixels have their nearest neighbour's value.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    area = np.bincount(classes.ravel(), minlength=ABSORBED + 1)
+    area[ABSORBED] = 0
+    kept = area >= min(SMALLEST * classes.size, area.max())
+    nearest = distance_transform_edt(
+        ~kept[classes], return_distances=False, return_indices=True
+    )
+    return classes[tuple(nearest)]
+
+
+def _write_patch(
+    root: Path, patch: str, s1_name: str, drawn: dict[str, np.ndarray], simulation: Simulation
+) -> None:
+    tile, row, col = s1_name.rsplit("_", 3)[1:]
+    side = simulation.size * simulation.gsd
+    origin = (300_000 + int(col) * side, 5_500_020 - int(row) * side)
+    write = partial(write_geotiff, origin=origin, crs=f"EPSG:326{tile[:2]}")
+    for name, band in zip(BANDS[:2], drawn["s1"], strict=True):
+        write(s1_path(root, s1_name, name), band[None], simulation.gsd)
+    for (name, step), band in zip(S2_STEP.items(), drawn["s2"], strict=True):
+        # A coarse pixel is the mean of the fine ones below it.
+        height, width = band.shape[0] // step, band.shape[1] // step
+        mean = band.reshape(height, step, width, step).mean(axis=(1, 3)).round()
+        write(s2_path(root, patch, name), mean[None].astype(np.uint16), simulation.gsd * step)
+    codes = np.array(CORINE, dtype=np.uint16)[drawn["map"]]
+    write(map_path(root, patch), codes[None], simulation.gsd)
+
+
+DATASET = Dataset(
+    name="bigearthnet",
+    title="BigEarthNet v2 (reBEN)",
+    kind="multilabel",
+    bands=BANDS,
+    units=("db", "db", *("reflectance_1e4",) * len(S2_STEP)),
+    # The smallest type that holds both uint16 reflectances and decibels without loss.
+    dtype="float32",
+    classes=CLASSES,
+    gsd=10.0,
+    split_rule="official, by geographical blocks",
+    source=Source(
+        homepage="https://bigearth.net",
+        licence="CDLA-Permissive-1.0",
+        citation="Clasen, Hackel, Burgert, Sumbul, Demir, Markl: reBEN: Refined BigEarthNet "
+        "Dataset for Remote Sensing Image Analysis, IGARSS 2025, arXiv 2407.03653",
+        size_gb=118.0,
+        archives=tuple(
+            Archive(
+                url=f"https://zenodo.org/records/10891137/files/{name}?download=1",
+                filename=name,
+                checksum=f"md5:{md5}",
+                size=size,
+                extract="." if name.endswith(".tar.zst") else None,
+            )
+            for name, size, md5 in (
+                (
+                    "BigEarthNet-S1.tar.zst",
+                    54_439_153_171,
+                    "a55eaa2cdf6a917e296bd6601ec1e348",
+                ),
+                (
+                    "BigEarthNet-S2.tar.zst",
+                    63_251_710_377,
+                    "2245ed2d1a93f6ce637d839bc856396e",
+                ),
+                ("Reference_Maps.tar.zst", 282_391_301, "95d85a222fa983faddcac51a19f28917"),
+                ("metadata.parquet", 3_616_349, "55687065e77b6d0b0f1ff604a6e7b49c"),
+            )
+        ),
+    ),
+    scenes=scenes,
+    simulate=simulate,
+)

@@ -1,0 +1,212 @@
+"""ETCI 2021: flooded areas in Sentinel-1 tiles of four labelled events.
+
+NASA IMPACT and IEEE GRSS, ETCI 2021 Competition on Flood Detection.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.catalog.layout import require
+from eosfm.catalog.spec import Archive, Dataset, Scene, Simulation, Source, Split, Window
+from eosfm.errors import EosfmError, suggest
+
+NAME = "etci2021"
+FOLDERS = ("train", "test")
+REGIONS: dict[str, Split] = {
+    "bangladesh": "train",
+    "nebraska": "train",
+    "northal": "val",
+    "florence": "test",
+}
+"""The labelled regions. Red River North (``test_internal``) has no flood labels."""
+GAP_BYTES = 8192
+"""A tile with any speckle in it takes more than this; smaller ones are looked into."""
+
+EVENTS: dict[Split, tuple[str, ...]] = {
+    "train": ("train/bangladesh_20170314t115609", "train/nebraska_20170108t002112"),
+    "val": ("train/northal_20190302t234651",),
+    "test": ("test/florence_20180510t231343",),
+}
+THEMES = ("floodplain", "river", "lake", "cropland", "village", "wetland")
+PERMANENT_WATER = ("ocean", "lake", "river")
+
+
+def scenes(root: Path) -> Iterator[Scene]:
+    """Yield every labelled tile; those that lie in a swath gap are left out.
+
+    A gap tile holds nothing but 0 and 255 in one polarisation.
+
+    Raises:
+        EosfmError: A folder or a tile's file is missing, a region is unknown, a file is damaged.
+    """
+    for name in FOLDERS:
+        folder = require(root / name, NAME, "event folders such as bangladesh_20170314t115609")
+        for event in sorted(path for path in folder.iterdir() if path.is_dir()):
+            yield from _event_scenes(event)
+
+
+def _event_scenes(event: Path) -> Iterator[Scene]:
+    region, _, stamp = event.name.partition("_")
+    if region not in REGIONS:
+        raise EosfmError(
+            f"{NAME}: {event} is of the unknown region {region!r}; {suggest(region, list(REGIONS))}"
+        )
+    tiles = require(event / "tiles", NAME, "vv, vh and flood_label folders")
+    for vv in sorted(require(tiles / "vv", NAME, "<tile>_vv.png files").glob("*_vv.png")):
+        tile = vv.name.removesuffix("_vv.png")
+        vh = require(tiles / "vh" / f"{tile}_vh.png", NAME, "the VH image of that tile")
+        flood = require(tiles / "flood_label" / f"{tile}.png", NAME, "the flood mask of that tile")
+        if _is_gap(vv) or _is_gap(vh):
+            continue
+        height, width = _size(flood)
+        yield Scene(
+            id=tile,
+            split=REGIONS[region],
+            height=height,
+            width=width,
+            files=(vv, vh, flood),
+            image=partial(_image, vv, vh),
+            target=partial(_target, flood),
+            dates=(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}",),
+        )
+
+
+def _image(vv: Path, vh: Path, window: Window) -> np.ndarray:
+    return np.stack([_grey(vv, window), _grey(vh, window)])[None]
+
+
+def _target(flood: Path, window: Window) -> np.ndarray:
+    return (_grey(flood, window) > 0).astype(np.uint8)
+
+
+def _is_gap(path: Path) -> bool:
+    if path.stat().st_size > GAP_BYTES:
+        return False
+    height, width = _size(path)
+    return bool(np.isin(_grey(path, Window(0, 0, height, width)), (0, 255)).all())
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Height and width of a PNG, from its header."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except OSError as error:
+        raise _damaged(path, error) from None
+
+
+def _grey(path: Path, window: Window) -> np.ndarray:
+    """A window of a grey PNG (h, w); its three channels, where it has three, are equal."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            grey = np.asarray(image.getchannel(0), np.uint8)
+    except OSError as error:
+        raise _damaged(path, error) from None
+    part = grey[window.row :, window.col :][: window.height, : window.width]
+    if part.shape != (window.height, window.width):
+        raise EosfmError(
+            f"{path} is {grey.shape[1]} x {grey.shape[0]} pixels and does not cover {window}; "
+            "a tile's files must be of one size: fetch the file again"
+        )
+    return part
+
+
+def _damaged(path: Path, error: OSError) -> EosfmError:
+    return EosfmError(f"{path} cannot be read as a PNG ({error}); fetch the file again")
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write flooded and dry tiles of simulated river landscapes, and one gap tile per event."""
+    for split, events in EVENTS.items():
+        for index in range(simulation.scenes[split]):
+            number, event = divmod(index, len(events))
+            key = (simulation.seed, NAME, split, index)
+            _write_tile(root / events[event], number, *_draw(key, index, simulation))
+        for event_folder in events:
+            blank = np.full((simulation.size, simulation.size), 255, np.uint8)
+            _write_tile(root / event_folder, 99, np.stack([blank, blank]), blank * 0, blank * 0)
+
+
+def _draw(
+    key: tuple[int | str, ...], index: int, simulation: Simulation
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One tile: image (2, H, W), flood beyond the permanent water (H, W), that water (H, W)."""
+    from eosfm.simulation import backscatter, draw_landscape, evolve, legend
+
+    shape = (simulation.size, simulation.size)
+    theme = THEMES[index % len(THEMES)]
+    land = draw_landscape(key, size=shape, gsd=simulation.gsd, theme=theme)
+    water = legend(land.cover, dict.fromkeys(PERMANENT_WATER, 1), default=0)
+    if index % 4 != 3:  # passes before the flood are part of the data, too
+        land = evolve(land, (*key, "flood"), "flood")
+    flood = legend(land.cover, {"flood": 1}, default=0) * (1 - water)
+    return backscatter(land, (*key, "sar"), units="dn8"), flood, water
+
+
+def _write_tile(
+    event: Path, number: int, image: np.ndarray, flood: np.ndarray, water: np.ndarray
+) -> None:
+    from PIL import Image
+
+    tile = f"{event.name}_x-{number % 10}_y-{number // 10}"
+    for name, pixels in (
+        (f"vv/{tile}_vv.png", np.dstack([image[0]] * 3)),
+        (f"vh/{tile}_vh.png", np.dstack([image[1]] * 3)),
+        (f"flood_label/{tile}.png", flood * np.uint8(255)),
+        (f"water_body_label/{tile}.png", water * np.uint8(255)),
+    ):
+        path = event / "tiles" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path, compress_level=1)
+
+
+def _drive(file_id: str) -> str:
+    """Address from which Google Drive serves a large file without asking first."""
+    return f"https://drive.usercontent.google.com/download?id={file_id}&export=download&confirm=t"
+
+
+DATASET = Dataset(
+    name=NAME,
+    title="ETCI 2021 Flood Detection",
+    kind="segmentation",
+    bands=("vv", "vh"),
+    units=("dn8", "dn8"),
+    dtype="uint8",
+    classes=("no flood", "flood"),
+    gsd=20.0,
+    source=Source(
+        homepage="https://nasa-impact.github.io/etci2021/",
+        licence="not stated by its publisher (NASA IMPACT, IEEE GRSS)",
+        citation=(
+            "NASA IMPACT and IEEE GRSS Earth Science Informatics Technical Committee, "
+            "ETCI 2021 Competition on Flood Detection, 2021; data set paper: arXiv 2311.09276"
+        ),
+        size_gb=5.6,
+        archives=(
+            Archive(
+                url=_drive("14HqNW5uWLS92n7KrxKgDwUTsSEST6LCr"),
+                filename="train.zip",
+                checksum="md5:1e95792fe0f6e3c9000abdeab2a8ab0f",
+            ),
+            Archive(
+                url=_drive("19sriKPHCZLfJn_Jmk3Z_0b3VaCBVRVyn"),
+                filename="val_with_ref_labels.zip",
+                checksum="md5:fd18cecb318efc69f8319f90c3771bdf",
+            ),
+        ),
+    ),
+    scenes=scenes,
+    simulate=simulate,
+    split_rule=(
+        "by region: Bangladesh and Nebraska train, North Alabama validates, Florence "
+        "(the contest's validation region) tests; Red River North has no labels"
+    ),
+)
+"""Flood beyond the permanent water, from dual-polarised Sentinel-1 at 256 x 256 pixels."""

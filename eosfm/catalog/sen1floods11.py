@@ -1,0 +1,214 @@
+"""Sen1Floods11: water in hand-labelled Sentinel-1 and Sentinel-2 chips of eleven flood events.
+
+Bonafilia et al., Sen1Floods11, CVPR Workshops 2020.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eosfm.bands import S2_BANDS
+from eosfm.catalog.layout import open_raster, read_raster, require
+from eosfm.catalog.spec import Dataset, Scene, Simulation, Source, Split, Window
+from eosfm.errors import EosfmError
+
+NAME = "sen1floods11"
+CHIPS = Path("v1.1/data/flood_events/HandLabeled")
+SPLIT_FILES: dict[Split, Path] = {
+    split: Path(f"v1.1/splits/flood_handlabeled/flood_{name}_data.csv")
+    for split, name in (("train", "train"), ("val", "valid"), ("test", "test"))
+}
+METADATA = Path("v1.1/Sen1Floods11_Metadata.geojson")
+LOCATIONS = {"Mekong": "Cambodia"}
+"""Events whose chips bear another name than the metadata give."""
+
+THEMES = ("floodplain", "river", "cropland", "lake", "village", "wetland", "mixed", "coast")
+WATER = ("ocean", "lake", "river", "flood")
+CLOUDY_EVERY = 3
+DEGREES_PER_PIXEL = 8.983152841195215e-05
+
+
+def scenes(root: Path) -> Iterator[Scene]:
+    """Yield the hand-labelled chips of the three official split files.
+
+    The fourth file, the held-out country Bolivia, is a test of its own and is left out. Pixels that
+    Sentinel-2 did not measure (0 in all its bands) become NaN, as Sentinel-1's are.
+
+    Raises:
+        EosfmError: A split file or a chip's file is missing, damaged or of another layout.
+    """
+    dates = _dates(root / METADATA)
+    for split, file in SPLIT_FILES.items():
+        path = require(root / file, NAME, "rows of <chip>_S1Hand.tif,<chip>_LabelHand.tif")
+        with path.open(newline="") as rows:
+            for row in csv.reader(rows):
+                yield _scene(root / CHIPS, split, _chip(path, row), dates)
+
+
+def _chip(path: Path, row: list[str]) -> str:
+    """The chip that a row of a split file names."""
+    chip = row[0].removesuffix("_S1Hand.tif") if row else ""
+    if row != [f"{chip}_S1Hand.tif", f"{chip}_LabelHand.tif"]:
+        raise EosfmError(
+            f"{path} has the row {','.join(row)!r}; expected <chip>_S1Hand.tif,"
+            "<chip>_LabelHand.tif; fetch the file again"
+        )
+    return chip
+
+
+def _scene(chips: Path, split: Split, chip: str, dates: dict[str, str]) -> Scene:
+    s1, s2, label = (
+        require(chips / layer / f"{chip}_{layer}.tif", NAME, f"the chip that {split} lists")
+        for layer in ("S1Hand", "S2Hand", "LabelHand")
+    )
+    with open_raster(label) as raster:
+        height, width = raster.height, raster.width
+        crs, transform = raster.crs, raster.transform
+    event = chip.split("_")[0]
+    date = dates.get(LOCATIONS.get(event, event))
+    return Scene(
+        id=chip,
+        split=split,
+        height=height,
+        width=width,
+        files=(s2, s1, label),
+        image=partial(_image, s2, s1),
+        target=partial(_target, label),
+        crs=crs.to_string() if crs else None,
+        transform=tuple(transform)[:6] if crs else None,
+        dates=(date,) if date else (),
+    )
+
+
+def _image(s2: Path, s1: Path, window: Window) -> np.ndarray:
+    optical = _read(s2, window, len(S2_BANDS)).astype(np.float32)
+    optical[:, (optical == 0).all(axis=0)] = np.nan
+    return np.concatenate([optical, _read(s1, window, 2)])[None].astype(np.float32)
+
+
+def _target(label: Path, window: Window) -> np.ndarray:
+    target = _read(label, window, 1)[0]
+    if target.min() < -1 or target.max() > 1:
+        raise EosfmError(
+            f"{label} has labels from {target.min()} to {target.max()}; expected -1 (unknown), "
+            "0 (no water), 1 (water); use the LabelHand files of v1.1"
+        )
+    return target
+
+
+def _read(path: Path, window: Window, bands: int) -> np.ndarray:
+    pixels = read_raster(path, window)
+    if pixels.shape != (bands, window.height, window.width):
+        raise EosfmError(
+            f"{path} gives {pixels.shape} for {window}; expected {bands} bands that cover its "
+            "label; fetch the file again"
+        )
+    return pixels
+
+
+def _dates(path: Path) -> dict[str, str]:
+    """Sentinel-2's date by location; empty where the copy has no metadata file."""
+    if not path.exists():
+        return {}
+    try:
+        events = [feature["properties"] for feature in json.loads(path.read_text())["features"]]
+        return {event["location"]: event["s2_date"].replace("/", "-") for event in events}
+    except (ValueError, KeyError, TypeError) as error:
+        raise EosfmError(
+            f"{path} is not the event metadata ({error!r}); fetch the file again"
+        ) from None
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write pairs of one flooded landscape seen by both satellites, some of them under cloud."""
+    number = 100000
+    for split, file in SPLIT_FILES.items():
+        rows = []
+        for index in range(simulation.scenes[split]):
+            chip = f"Simulia_{number}"
+            number += 1
+            _write_chip(root / CHIPS, chip, (simulation.seed, NAME, split, index), simulation)
+            rows.append(f"{chip}_S1Hand.tif,{chip}_LabelHand.tif\n")
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text("".join(rows))
+    event = {"location": "Simulia", "s1_date": "2018/08/22", "s2_date": "2018/08/23"}
+    feature = {"type": "Feature", "properties": event, "geometry": None}
+    (root / METADATA).write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+
+
+def _write_chip(
+    chips: Path, chip: str, key: tuple[int | str, ...], simulation: Simulation
+) -> None:
+    """One landscape after a flood: Sentinel-2 with clouds, Sentinel-1 through them, its water."""
+    from eosfm.simulation import backscatter, draw_landscape, evolve, legend, observe
+
+    index = int(key[-1])
+    shape = (simulation.size, simulation.size)
+    land = draw_landscape(
+        key, size=shape, gsd=simulation.gsd, theme=THEMES[index % len(THEMES)], doy=235
+    )
+    if index % 4 != 3:
+        land = evolve(land, (*key, "flood"), "flood")
+    cloud = 0.3 if index % CLOUDY_EVERY == 1 else 0.0
+    optical = observe(land, (*key, "s2"), S2_BANDS, units="reflectance_1e4", cloud=cloud)
+    water = legend(land.cover, dict.fromkeys(WATER, 1), default=0).astype(np.int16)
+    water[optical.cloud] = -1
+    for layer, pixels, nodata in (
+        ("S2Hand", np.clip(optical.image, 1, 32767).astype(np.int16), 0),
+        ("S1Hand", backscatter(land, (*key, "s1"), units="db").astype(np.float32), np.nan),
+        ("LabelHand", water[None], None),
+    ):
+        _write(chips / layer / f"{chip}_{layer}.tif", pixels, nodata, int(chip.split("_")[1]))
+
+
+def _write(path: Path, pixels: np.ndarray, nodata: float | None, number: int) -> None:
+    """A GeoTIFF in degrees, beside the other chips and not over them."""
+    import rasterio
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bands, height, width = pixels.shape
+    step = DEGREES_PER_PIXEL
+    profile: dict[str, Any] = {"driver": "GTiff", "crs": "EPSG:4326", "nodata": nodata}
+    profile |= {"count": bands, "height": height, "width": width, "dtype": pixels.dtype}
+    west = (number % 1000) * width * step
+    profile["transform"] = rasterio.Affine(step, 0.0, west, 0.0, -step, 38.0)
+    with rasterio.open(path, "w", **profile) as raster:
+        raster.write(pixels)
+
+
+DATASET = Dataset(
+    name=NAME,
+    title="Sen1Floods11 (hand-labelled)",
+    kind="segmentation",
+    bands=(*S2_BANDS, "vv", "vh"),
+    units=("reflectance_1e4",) * len(S2_BANDS) + ("db", "db"),
+    dtype="float32",
+    classes=("no water", "water"),
+    gsd=10.0,
+    source=Source(
+        homepage="https://github.com/cloudtostreet/Sen1Floods11",
+        licence="not stated by its publisher (Cloud to Street); free to use with citation",
+        citation=(
+            "Bonafilia, Tellman, Anderson, Issenberg, Sen1Floods11: a georeferenced dataset to "
+            "train and test deep learning flood algorithms for Sentinel-1, CVPR Workshops 2020"
+        ),
+        size_gb=14.0,
+        manual=(
+            "copy the public bucket with Google's command line, `gsutil -m rsync -r "
+            "gs://sen1floods11/v1.1 <folder>/v1.1` (the folders data/flood_events/HandLabeled and "
+            "splits/flood_handlabeled and the file Sen1Floods11_Metadata.geojson are enough), "
+            "then set datasets.sen1floods11.root=<folder>"
+        ),
+    ),
+    scenes=scenes,
+    simulate=simulate,
+    split_rule="official train, valid and test files; the held-out Bolivia file is left out",
+    ignore_index=-1,
+    nodata=float("nan"),
+)
+"""Water against land, unknown (-1) under cloud, at 512 x 512 pixels."""

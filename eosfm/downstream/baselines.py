@@ -1,0 +1,200 @@
+"""What the ensemble must beat: random weights, its best member, training from scratch.
+
+Each baseline uses the head, protocol, labels and seed of the evaluation, and one fixed fusion
+(1x1 convolution over all pyramids), so that it does not depend on ``fusion.*``.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eosfm.downstream.evaluate import dates_of
+from eosfm.downstream.features import (
+    Encoded,
+    Pyramids,
+    feature_inputs,
+    in_memory,
+    open_split,
+    read,
+    task_backbone,
+    task_indices,
+    task_tiles,
+)
+from eosfm.downstream.fit import Probe, Source, fit, merge_dates, score, task_head
+from eosfm.ensemble import Fuser, InputSpec, randomize
+from eosfm.params import Params
+from eosfm.seeds import derive_seed
+from eosfm.specialists.backbone import build_backbone
+from eosfm.tiles import TileDataset, TileStore
+
+SCREEN_EPOCHS = 3
+"""Length of the short fits that find the best single specialist on the validation split."""
+
+
+def run_baselines(
+    params: Params, name: str, store: TileStore, features: Path, artifact: Path
+) -> dict[str, dict[str, Any]]:
+    """Score every baseline of a task.
+
+    Returns:
+        By baseline (``random``, ``single``, ``scratch``): ``val`` and ``test`` metrics, the
+        ``best_epoch``, and for ``single`` the ``specialist``.
+    """
+    splits = [
+        open_split(params, name, store, features, artifact, split)
+        for split in ("train", "val", "test")
+    ]
+    inputs = feature_inputs(features)
+    return {
+        "random": random_weights(params, name, store, artifact),
+        "single": best_single(params, name, store, splits, inputs),
+        "scratch": from_scratch(params, name, store),
+    }
+
+
+def random_weights(
+    params: Params, name: str, store: TileStore, artifact: Path
+) -> dict[str, Any]:
+    """The same ensemble before any training."""
+    task = params.task(name)
+    backbone = randomize(
+        task_backbone(params, task, store, artifact),
+        seed=derive_seed(params.seed, "random", name),
+    )
+    splits = [
+        in_memory(
+            backbone,
+            task_tiles(params, task, store, split),
+            task_indices(params, name, store, split),
+        )
+        for split in ("train", "val", "test")
+    ]
+    return _fit_probe(params, name, store, splits, backbone.inputs)
+
+
+def best_single(
+    params: Params, name: str, store: TileStore, splits: list[Encoded], inputs: list[InputSpec]
+) -> dict[str, Any]:
+    """The specialist that does best alone.
+
+    Every specialist gets a short fit; the best on the validation split gets the whole protocol.
+    """
+    by_name = {
+        specialist: [i for i, entry in enumerate(inputs) if entry.specialist == specialist]
+        for specialist in dict.fromkeys(entry.specialist for entry in inputs)
+    }
+    metric = params.task(name).metric
+    sign = -1 if metric == "rmse" else 1
+    screened = {}
+    for specialist, chosen in by_name.items():
+        own = [_only(split, chosen) for split in splits]
+        result = _fit_probe(
+            params, name, store, own, [inputs[i] for i in chosen], epochs=SCREEN_EPOCHS, test=False
+        )
+        screened[specialist] = sign * result["val"][metric]
+    best = max(screened, key=lambda specialist: screened[specialist])
+    own = [_only(split, by_name[best]) for split in splits]
+    result = _fit_probe(params, name, store, own, [inputs[i] for i in by_name[best]])
+    return {**result, "specialist": best}
+
+
+def from_scratch(params: Params, name: str, store: TileStore) -> dict[str, Any]:
+    """One backbone of the same kind, trained on the task's labels alone."""
+    task, protocol = params.task(name), params.current.protocol
+    splits = [
+        Images(TileDataset(store, split, task.bands), task_indices(params, name, store, split))
+        for split in ("train", "val", "test")
+    ]
+    seed = derive_seed(params.seed, "scratch", name)
+    torch.manual_seed(seed)
+    model = Scratch(params.backbone.name, store, task.bands, task.head, protocol.decoder_channels)
+    scores, epoch = fit(
+        model, splits[0], splits[1], protocol, store, task.metric, splits[0].size, seed,
+        label=f"{name} scratch",
+    )  # fmt: skip
+    test = score(model, splits[2], protocol.batch_size, store, splits[2].size)
+    return {"val": scores, "test": test, "best_epoch": epoch}
+
+
+class Images:
+    """A split of a task as standardised images."""
+
+    def __init__(self, tiles: TileDataset, indices: np.ndarray) -> None:
+        self.tiles = tiles
+        self.indices = indices
+        height, width = tiles[int(indices[0])]["image"].shape[-2:]
+        self.size = (int(height), int(width))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def batch(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Images (B, T, C, h, w) and targets."""
+        return read(self.tiles, self.indices[positions])
+
+
+class Scratch(nn.Module):
+    """A backbone and the task's head, both trained."""
+
+    def __init__(
+        self,
+        backbone: str,
+        store: TileStore,
+        bands: Sequence[str],
+        head: str,
+        decoder_channels: int,
+    ) -> None:
+        super().__init__()
+        self.kind = store.kind
+        self.encoder = build_backbone(backbone, len(bands), pretrained=False)
+        channels = self.encoder.feature_info.channels()
+        self.head = task_head(store, head, channels, decoder_channels, dates_of(store))
+
+    def forward(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """Logits from images (B, T, C, h, w)."""
+        # The encoder halves five times; a side of 60 px becomes 64.
+        image_, dates = image.flatten(0, 1), image.shape[1]
+        height, width = image_.shape[-2:]
+        image_ = nn.functional.pad(image_, (0, -width % 32, 0, -height % 32), mode="replicate")
+        maps = self.encoder(image_)
+        return self.head(merge_dates(maps, dates, self.kind), size)
+
+
+def _fit_probe(
+    params: Params,
+    name: str,
+    store: TileStore,
+    splits: Sequence[Encoded],
+    inputs: Sequence[InputSpec],
+    *,
+    epochs: int | None = None,
+    test: bool = True,
+) -> dict[str, Any]:
+    """Fit the fixed fusion and the task's head on frozen pyramids."""
+    task, protocol = params.task(name), params.current.protocol
+    seed = derive_seed(params.seed, "evaluate", name)
+    torch.manual_seed(seed)
+    fuser = Fuser(list(inputs), fusion="conv1x1", normalize="layer")
+    probe = Probe(fuser, store, task.head, protocol.decoder_channels, dates_of(store))
+    scores, epoch = fit(
+        probe, splits[0], splits[1], protocol, store, task.metric, splits[0].size, seed,
+        epochs=epochs, label=f"{name} baseline",
+    )  # fmt: skip
+    result: dict[str, Any] = {"val": scores, "best_epoch": epoch}
+    if test:
+        result["test"] = score(probe, splits[2], protocol.batch_size, store, splits[2].size)
+    return result
+
+
+def _only(split: Encoded, chosen: list[int]) -> Encoded:
+    """The same tiles with some of the pyramids."""
+
+    def pyramids(positions: np.ndarray) -> Pyramids:
+        every = split.pyramids(positions)
+        return [every[i] for i in chosen]
+
+    return Encoded(pyramids, split.targets, split.size)

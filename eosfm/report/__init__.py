@@ -1,0 +1,47 @@
+"""The tables and pictures that people look at."""
+
+from pathlib import Path
+
+from eosfm.params import Params
+from eosfm.report.collect import collect, summarise
+from eosfm.report.tables import energy_table, markdown, scores_table, specialists_table
+from eosfm.tracking import write_json
+
+__all__ = ["write_report"]
+
+
+def write_report(params: Params, results: Path, metrics: Path, artifact: Path) -> str:
+    """Write metrics.json, results/plots and results/report.md.
+
+    Returns:
+        The scores as a table for the terminal.
+    """
+    from eosfm.ensemble import load_artifact
+    from eosfm.report.plots import write_plots
+
+    collected = collect(params, results)
+    parameters = sum(
+        tensor.numel() for entry in load_artifact(artifact) for tensor in entry.state_dict.values()
+    )
+    summary = summarise(params, collected, parameters / 1e6)
+    write_json(metrics, summary, sort_keys=False)
+    write_plots(params, collected, results / "live", results / "plots")
+    page = "\n\n".join(
+        [
+            "# Results",
+            f"Scale `{params.scale}`, seed {params.seed}.",
+            "## Downstream tasks",
+            markdown(scores_table(params, collected)),
+            "## Specialists (validation split)",
+            markdown(specialists_table(params, collected)),
+            "## Cost of these results",
+            markdown(energy_table(collected)),
+        ]
+    )
+    (results / "report.md").write_text(page + "\n")
+    mean = summary["score.mean"]
+    return (
+        f"report: mean score {mean:.3f} (random weights {summary['baseline.random.mean']:.3f}, "
+        f"best single {summary['baseline.single.mean']:.3f}, from scratch "
+        f"{summary['baseline.scratch.mean']:.3f}), {summary['energy.kwh'] * 1000:.1f} Wh"
+    )

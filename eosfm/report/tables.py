@@ -1,0 +1,88 @@
+"""The tables of the report, as Markdown and as CSV for ``dvc plots``."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from eosfm.params import Params
+from eosfm.report.collect import BASELINES, Results, mean_score
+
+
+def scores_table(params: Params, results: Results) -> list[list[str]]:
+    """Task by task: metric, EosFM, every baseline; the mean in the last row."""
+    rows = [["task", "metric", "EosFM", *BASELINES, "labels", "active specialists"]]
+    for name, result in results.evaluate.items():
+        metric = result["metric"]
+        others = [results.baseline[name][kind]["test"][metric] for kind in BASELINES]
+        rows.append(
+            [
+                name,
+                metric,
+                *(f"{value:.3f}" for value in (result["test"][metric], *others)),
+                str(result["labels"]),
+                str(len(result["selected"])),
+            ]
+        )
+    means = [mean_score(params, results.evaluate)] + [
+        mean_score(params, {name: results.baseline[name][kind] for name in params.tasks})
+        for kind in BASELINES
+    ]
+    rows.append(["**mean**", "", *(f"**{value:.3f}**" for value in means), "", ""])
+    return rows
+
+
+def specialists_table(params: Params, results: Results) -> list[list[str]]:
+    """Specialist by specialist: dataset, bands, validation score against the trivial predictor."""
+    rows = [["specialist", "dataset", "bands", "metric", "score", "trivial"]]
+    for name, entry in params.specialists.items():
+        metrics = results.train[name]
+        headline = metrics["metric"]
+        rows.append(
+            [
+                name,
+                entry.dataset,
+                str(len(entry.bands)),
+                headline,
+                f"{metrics[headline]:.3f}",
+                f"{metrics['trivial']:.3f}",
+            ]
+        )
+    return rows
+
+
+def energy_table(results: Results) -> list[list[str]]:
+    """Stage by stage: runs, minutes, energy, emissions, most memory."""
+    rows = [["stage", "items", "minutes", "Wh", "g CO2eq", "peak GiB"]]
+    stages = list(dict.fromkeys(record["stage"] for record in results.energy))
+    for stage in stages:
+        rows.append(_energy_row(stage, [r for r in results.energy if r["stage"] == stage]))
+    rows.append(_energy_row("**all**", results.energy))
+    return rows
+
+
+def _energy_row(name: str, records: list[dict[str, Any]]) -> list[str]:
+    return [
+        name,
+        str(len(records)),
+        f"{sum(r['seconds'] for r in records) / 60:.1f}",
+        f"{sum(r['kwh'] or 0 for r in records) * 1000:.2f}",
+        f"{sum(r['co2eq_kg'] or 0 for r in records) * 1000:.3f}",
+        f"{max(r['peak_memory_gib'] for r in records):.2f}",
+    ]
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first row is the header."""
+    header, *body = rows
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows beside the target, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    beside.replace(path)

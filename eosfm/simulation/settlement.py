@@ -1,0 +1,268 @@
+"""Painters of what people build: streets, houses, blocks, halls, highways, railways."""
+
+import numpy as np
+
+from eosfm.simulation.canvas import Canvas
+from eosfm.simulation.covers import CODE, ROOFS, codes, cover_mask
+from eosfm.simulation.noise import Cells, bricks, crowns, rotate
+
+FINE_GSD = 1.3
+"""Coarsest pixel, m, at which cars, garden trees and roof ridges are drawn."""
+
+
+def _everywhere(canvas: Canvas) -> np.ndarray:
+    return ~cover_mask(canvas.cover, "ocean", "lake", "river")
+
+
+def _blob(canvas: Canvas, radius: float) -> np.ndarray:
+    """An irregular patch near the middle of the scene."""
+    cx, cy = canvas.rng.uniform(-0.12, 0.12, 2) * canvas.extent
+    reach = np.hypot(canvas.x - cx, canvas.y - cy) / radius + 0.3 * canvas.noise(1.2 * radius, 3)
+    return (reach < 1) & _everywhere(canvas)
+
+
+def houses(canvas: Canvas, mask: np.ndarray) -> None:
+    """Detached houses in lots along streets, with gardens and trees."""
+    blocks = _streets(canvas, mask, (95.0, 62.0), 7.0, bend=14)
+    lots, front, along, width = _lots(canvas, blocks, 7.0, float(canvas.rng.uniform(15, 24)))
+    inside = mask & (blocks.edge() >= 3.5)
+    lawn = 0.7 + 0.5 * canvas.per_cell(lots.id, lots.count)
+    canvas.paint(inside, "grassland", canopy=0.2, growth=lawn, tone=0.9 + 0.1 * lawn)
+    yard = inside & (canvas.per_cell(lots.id, lots.count) < 0.18)
+    canvas.paint(yard, "concrete", tone=0.8 + 0.2 * lawn)
+    _garden_trees(canvas, inside)
+    r = [canvas.per_cell(lots.id, lots.count) for _ in range(5)]
+    half = width * (0.27 + 0.13 * r[0])
+    setback, depth = 4 + 5 * r[1], 8 + 5 * r[2]
+    body = (np.abs(along - width / 2) < half) & (front > setback) & (front < setback + depth)
+    # A wing turns some of the houses into an L.
+    wing = (np.abs(along - width / 2 + half / 2) < half / 2) & (front > setback)
+    body |= wing & (front < setback + depth + 5) & (r[3] < 0.4)
+    walk = inside & (np.abs(along - width / 2 - half) < 1.4) & (front < setback + 3)
+    canvas.paint(walk, "concrete")
+    ridge = np.sign(front - setback - depth / 2) * (0.14 if canvas.gsd <= FINE_GSD else 0.0)
+    _roofs(canvas, inside & body & (r[4] < 0.93), lots, (4.5, 9), (5, 3, 0.6), ridge)
+
+
+def blocks_of_flats(canvas: Canvas, mask: np.ndarray) -> None:
+    """The dense town: buildings around courtyards, squares and parks between."""
+    blocks = _streets(canvas, mask, (105.0, 80.0), 12.0, bend=8)
+    inside = mask & (blocks.edge() >= 6)
+    kind = canvas.per_cell(blocks.id, blocks.count)
+    canvas.paint(inside, "concrete", tone=0.75 + 0.2 * canvas.noise(15, 2))
+    garden = inside & ((canvas.noise(25, 2) > 0.9) | (kind < 0.1))
+    canvas.paint(garden, "grassland", growth=0.8)
+    _garden_trees(canvas, garden)
+    houses_ = bricks(canvas.rng, blocks.u + 900, blocks.v + 900, (26, 22), 0.3)
+    edge = blocks.edge()
+    ring = (edge > 8) & (edge < 21 + 6 * canvas.per_cell(houses_.id, houses_.count))
+    slab = (kind > 0.78) & (np.mod(blocks.u, 34) > 20) & (edge > 10)
+    body = inside & np.where(kind > 0.78, slab, ring) & (kind >= 0.1)
+    body &= canvas.per_cell(houses_.id, houses_.count) < 0.95
+    _roofs(canvas, body, houses_, (12, 26), (3, 5, 1.2), 0.0)
+
+
+def halls(canvas: Canvas, mask: np.ndarray) -> None:
+    """Industry and trade: large flat roofs among asphalt yards."""
+    blocks = _streets(canvas, mask, (210.0, 150.0), 14.0, bend=4)
+    inside = mask & (blocks.edge() >= 7)
+    plots = bricks(canvas.rng, blocks.u, blocks.v, (88, 70), 0.35)
+    r = [canvas.per_cell(plots.id, plots.count) for _ in range(4)]
+    canvas.paint(inside, "asphalt", tone=0.8 + 0.5 * r[0])
+    canvas.paint(inside & (r[0] > 0.7), "concrete", tone=0.7 + 0.4 * r[1])
+    canvas.paint(inside & (r[0] < 0.16), "grassland", growth=0.8)
+    if canvas.gsd <= FINE_GSD:
+        _cars(canvas, inside & (r[0] >= 0.16) & (r[0] < 0.5), plots.u, plots.v, 0.45)
+    body = inside & (plots.edge() > 7 + 12 * r[2]) & (r[1] < 0.86) & (blocks.edge() > 12)
+    _roofs(canvas, body, plots, (7, 15), (0.3, 3, 4), 0.0)
+    if canvas.gsd <= 12:
+        top, which = crowns(canvas.rng, plots.u, plots.v, 26.0, 0.0, 1.0, (0.36, 0.42))
+        _roofs(canvas, inside & (r[1] > 0.94) & (top > 0), plots, (12, 16), (0, 1, 5), 0.0)
+
+
+def farm(canvas: Canvas) -> None:
+    """A few large roofs in the open, with a track."""
+    rng = canvas.rng
+    u, v = rotate(canvas.x, canvas.y, canvas.angle)
+    for _ in range(int(rng.integers(1, 4))):
+        cu, cv = rng.uniform(-0.42, 0.42, 2) * canvas.extent
+        near = (np.abs(u - cu) < 45) & (np.abs(v - cv) < 38) & _everywhere(canvas)
+        if not near.any():
+            continue
+        canvas.paint(near & (canvas.noise(30, 2) > -0.5), "grassland", growth=0.9)
+        yard = (np.abs(u - cu) < 30) & (np.abs(v - cv) < 24) & near
+        canvas.paint(yard, "concrete", tone=0.85)
+        plots = bricks(rng, u - cu, v - cv, (26, 20), 0.2)
+        body = yard & (plots.edge() > 2.5)
+        _roofs(canvas, body & (canvas.per_cell(plots.id, plots.count) < 0.75), plots, (5, 9), (4, 3, 1), 0.0)
+
+
+def greenhouses(canvas: Canvas) -> None:
+    """Long parallel greenhouses in one corner."""
+    u, v = rotate(canvas.x, canvas.y, canvas.angle)
+    patch = _blob(canvas, 0.25 * canvas.extent)
+    bays = bricks(canvas.rng, u, v, (120, max(14.0, 2.2 * canvas.gsd)), 0.1)
+    body = patch & (bays.v > 3) & (bays.u > 8)
+    number = canvas.number(bays.id, bays.count)
+    canvas.paint(body, "greenhouse", building=4, parcel=number, tone=0.8 + 0.3 * canvas.per_cell(bays.id, bays.count))
+
+
+def village(canvas: Canvas) -> None:
+    """Houses around the middle of the scene, fields beyond."""
+    radius = float(canvas.rng.uniform(150, 330)) * max(1.0, (canvas.gsd / 10) ** 0.5)
+    country_road(canvas)
+    houses(canvas, _blob(canvas, radius))
+
+
+def hamlet(canvas: Canvas) -> None:
+    """A handful of houses."""
+    houses(canvas, _blob(canvas, float(canvas.rng.uniform(60, 120))))
+
+
+def suburb(canvas: Canvas) -> None:
+    """Houses everywhere, now and then a park."""
+    houses(canvas, _everywhere(canvas) & (canvas.noise(260, 2) > -1.5))
+
+
+def city(canvas: Canvas) -> None:
+    """Dense blocks, suburbs at the edge."""
+    mask = _everywhere(canvas)
+    core = canvas.noise(500, 2) > -0.9
+    houses(canvas, mask & ~core)
+    blocks_of_flats(canvas, mask & core)
+
+
+def industry(canvas: Canvas) -> None:
+    """Halls over most of the scene."""
+    halls(canvas, _everywhere(canvas) & (canvas.noise(420, 2) > -1.0))
+
+
+def _streets(
+    canvas: Canvas, mask: np.ndarray, size: tuple[float, float], width: float, bend: float
+) -> Cells:
+    """Blocks between streets; the streets are painted, the blocks returned."""
+    u, v = rotate(canvas.x, canvas.y, canvas.angle)
+    u = u + bend * canvas.noise(320, 2)
+    v = v + bend * canvas.noise(320, 2)
+    blocks = bricks(canvas.rng, u, v, size, 0.3)
+    edge = blocks.edge()
+    street = mask & (edge < max(width / 2, 0.42 * canvas.gsd))
+    canvas.paint(street, "asphalt", tone=0.9 + 0.08 * canvas.noise(12, 2))
+    if canvas.gsd <= FINE_GSD:
+        canvas.paint(street & (edge > width / 2 - 1.3), "concrete", tone=0.9)
+        _cars(canvas, street & (edge > width / 2 - 3.6) & (edge < width / 2 - 1.3), u, v, 0.3)
+    return blocks
+
+
+def _lots(
+    canvas: Canvas, blocks: Cells, street: float, width: float
+) -> tuple[Cells, np.ndarray, np.ndarray, np.ndarray]:
+    """Two rows of lots in each block, back to back.
+
+    Returns:
+        The lots, metres from the street in front, metres along the street, the lot's width.
+    """
+    back = blocks.v > blocks.depth / 2
+    front = np.where(back, blocks.depth - blocks.v, blocks.v) - street / 2
+    number = np.maximum(np.floor((blocks.width - street) / width), 1)
+    actual = (blocks.width - street) / number
+    column = np.clip(np.floor((blocks.u - street / 2) / actual), 0, number - 1)
+    along = blocks.u - street / 2 - column * actual
+    columns = int(number.max()) + 1
+    ids = (blocks.id * 2 + back) * columns + column.astype(np.int64)
+    lots = Cells(ids, blocks.count * 2 * columns, along, front, actual, blocks.depth / 2)
+    return lots, front, along, actual
+
+
+def _roofs(
+    canvas: Canvas,
+    mask: np.ndarray,
+    cells: Cells,
+    heights: tuple[float, float],
+    materials: tuple[float, float, float],
+    ridge: float | np.ndarray,
+) -> None:
+    """Buildings on ``mask``, one per cell; ``materials`` weigh red, grey and bright roofs."""
+    shares = np.cumsum(materials) / sum(materials)
+    roof = codes(ROOFS)[np.searchsorted(shares, canvas.rng.random(cells.count))][cells.id]
+    height = heights[0] + (heights[1] - heights[0]) * canvas.per_cell(cells.id, cells.count)
+    tone = 0.72 + 0.5 * canvas.per_cell(cells.id, cells.count) + ridge
+    number = canvas.number(cells.id, cells.count)
+    canvas.paint(mask, roof, building=height, tone=tone, parcel=number)
+
+
+def _garden_trees(canvas: Canvas, mask: np.ndarray) -> None:
+    if canvas.gsd <= FINE_GSD:
+        top, which = crowns(canvas.rng, canvas.x, canvas.y, 8.0, 0.3, 0.33, (0.25, 0.55))
+        height = (4 + 8 * which) * (0.3 + 0.7 * top)
+        tone = (0.75 + 0.35 * top) * (0.8 + 0.3 * which)
+        canvas.paint(mask & (top > 0), "broadleaf", canopy=height, tone=tone)
+    else:
+        trees = canvas.noise(max(14.0, 1.2 * canvas.gsd), 1) > 1.3
+        canvas.paint(mask & trees, "broadleaf", canopy=7, tone=0.95)
+
+
+def _cars(
+    canvas: Canvas, mask: np.ndarray, u: np.ndarray, v: np.ndarray, presence: float
+) -> None:
+    """Cars on a lattice of parking places."""
+    slot_u, slot_v = np.floor(u / 2.9), np.floor(v / 5.6)
+    hit = (u - slot_u * 2.9 < 1.9) & (v - slot_v * 5.6 < 4.4)
+    low_u, low_v = slot_u.min(), slot_v.min()
+    columns = int(slot_v.max() - low_v) + 1
+    ids = ((slot_u - low_u) * columns + (slot_v - low_v)).astype(np.int64)
+    count = int(ids.max()) + 1
+    here = mask & hit & (canvas.per_cell(ids, count) < presence)
+    shade = 0.3 + 3.0 * canvas.per_cell(ids, count) ** 2
+    canvas.paint(here, "car", building=0, tone=shade)
+
+
+def _line(canvas: Canvas, width: float, curve: float, offset: float) -> tuple[np.ndarray, np.ndarray]:
+    """Metres across and along a long, nearly straight line through the scene."""
+    rng = canvas.rng
+    u, v = rotate(canvas.x, canvas.y, rng.uniform(0, np.pi))
+    span = max(canvas.extent, 4 * width)
+    bow = curve * span * np.sin(u / np.float32(span) * rng.uniform(0.8, 2.4) + rng.uniform(0, 6))
+    middle = v - bow - rng.uniform(-offset, offset) * canvas.extent
+    slope = np.hypot(*np.gradient(middle, np.float32(canvas.gsd)))
+    return middle / np.maximum(slope, 0.5), u
+
+
+def country_road(canvas: Canvas) -> None:
+    """A paved road through the country."""
+    across, _ = _line(canvas, 7, 0.09, 0.35)
+    away = np.abs(across)
+    canvas.paint(away < max(6.0, 0.3 * canvas.gsd), "grassland", growth=0.9)
+    canvas.paint(away < max(3.5, 0.45 * canvas.gsd), "road", tone=0.95)
+
+
+def highway(canvas: Canvas) -> None:
+    """Two carriageways, verges, now and then a crossing road or a junction."""
+    if canvas.rng.random() < 0.5:
+        country_road(canvas)
+    across, along = _line(canvas, 30, 0.12, 0.3)
+    away = np.abs(across)
+    verge = canvas.rng.uniform(16, 30)
+    canvas.paint(away < verge, "grassland", growth=0.85, tone=0.95)
+    lane = max(5.5, 0.5 * canvas.gsd)
+    gap = 2.0 if canvas.gsd < 6 else 0.0
+    lanes = (away > gap) & (away < gap + 2 * lane)
+    canvas.paint(lanes, "road", tone=0.9 + 0.1 * canvas.noise(40, 2))
+    if canvas.gsd <= FINE_GSD:
+        marks = lanes & (np.abs(away - gap - lane) < 0.25) & (np.mod(along, 12) < 5)
+        canvas.paint(marks, "concrete", tone=1.5)
+        _cars(canvas, lanes, across, along / 4, 0.25)
+
+
+def railway(canvas: Canvas) -> None:
+    """A railway line."""
+    across, _ = _line(canvas, 12, 0.06, 0.4)
+    canvas.paint(np.abs(across) < max(5.0, 0.4 * canvas.gsd), "rail")
+
+
+def built(cover: np.ndarray) -> np.ndarray:
+    """(H, W) bool: where a building stands."""
+    return cover_mask(cover, *ROOFS, "greenhouse")
+
+
+OPEN_LAND = [CODE[name] for name in ("grassland", "pasture", "bare_field", "bare_soil")]

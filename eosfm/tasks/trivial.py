@@ -1,0 +1,93 @@
+"""The answer that looks at no image: what any model has to beat."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eosfm.errors import EosfmError
+
+
+@dataclass(frozen=True)
+class TargetStatistics:
+    """What a training split's targets look like.
+
+    Attributes:
+        counts: Labelled targets per class (positives per label for multilabel); empty for
+            regression.
+        labelled: Labelled targets, in all (per label for multilabel).
+        mean: Mean of a regression target in its unit; 0 for other kinds.
+        std: Standard deviation of a regression target, 1 where it does not vary or for other kinds.
+    """
+
+    counts: tuple[int, ...]
+    labelled: int
+    mean: float = 0.0
+    std: float = 1.0
+
+
+def target_statistics(
+    kind: str, targets: Iterable[np.ndarray], classes: int, ignore_index: int
+) -> TargetStatistics:
+    """Summarise targets as the tile store holds them, one at a time.
+
+    Raises:
+        EosfmError: None is labelled.
+    """
+    if kind == "regression":
+        return _regression_statistics(targets)
+    counts = np.zeros(classes, dtype=np.int64)
+    labelled = 0
+    for target in targets:
+        target = np.asarray(target)
+        if kind == "multilabel":
+            counts += target == 1
+            labelled += 1
+        else:
+            known = target[target != ignore_index].astype(np.int64)
+            counts += np.bincount(known, minlength=classes)
+            labelled += known.size
+    return TargetStatistics(tuple(counts.tolist()), _some(labelled))
+
+
+def trivial_logits(kind: str, statistics: TargetStatistics, target: Tensor) -> Tensor:
+    """Logits of the constant answer for a batch: majority class, label frequencies, or mean.
+
+    Args:
+        kind: Task kind.
+        statistics: Of the training targets.
+        target: Batch of targets, (B,), (B, K) or (B, H, W): gives the shape.
+
+    Returns:
+        (B, K) or (B, K, H, W), as a head's.
+    """
+    if kind == "regression":
+        return torch.full_like(target, statistics.mean).unsqueeze(1)
+    counts = torch.tensor(statistics.counts, dtype=torch.float32)
+    if kind == "multilabel":
+        share = (counts + 0.5) / (statistics.labelled + 1)
+        return share.logit().expand(len(target), -1)
+    spread = (1,) * (target.ndim - 1)
+    return counts.view(1, -1, *spread).expand(len(target), -1, *target.shape[1:])
+
+
+def _regression_statistics(targets: Iterable[np.ndarray]) -> TargetStatistics:
+    count, total, squared = 0, 0.0, 0.0
+    for target in targets:
+        known = target[~np.isnan(target)].astype(np.float64)
+        count, total = count + known.size, total + known.sum()
+        squared += np.square(known).sum()
+    mean = float(total / _some(count))
+    variance = max(float(squared / count) - mean**2, 0.0)
+    return TargetStatistics((), count, mean, variance**0.5 or 1.0)
+
+
+def _some(count: int) -> int:
+    if count == 0:
+        raise EosfmError(
+            "no labelled target in the training split; expected at least one; "
+            "check the split and the dataset's ignore index"
+        )
+    return count

@@ -1,0 +1,316 @@
+"""Writing a tile store: rows appended to shards, one pass, a flat amount of memory."""
+
+import json
+import shutil
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from eosfm.catalog.spec import SPLITS, Dataset, Split
+from eosfm.errors import EosfmError
+from eosfm.tiles.statistics import BandStatistics, unmeasured
+
+FORMAT = 1
+SHARD_BYTES = 512 * 2**20
+UNLABELLED = 255
+"""Ignore index of datasets that have none of their own."""
+
+BOX_COLUMNS = ("x_min", "y_min", "x_max", "y_max", "class")
+PIXEL_KINDS = ("segmentation", "change", "regression")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile on its way into a store.
+
+    Attributes:
+        split: The split of its scene.
+        scene: Id of its scene.
+        source: The scene's image file, relative to the dataset's root.
+        row: First row in the scene, pixels.
+        col: First column in the scene, pixels.
+        image: (T, C, h, w) in the dataset's dtype; smaller than the store's tiles at a scene's
+            lower and right edges.
+        target: As a scene's target of that window.
+        crs: The scene's CRS, or None.
+        transform: The scene's affine coefficients, or None.
+        dates: The scene's ISO dates.
+    """
+
+    split: Split
+    scene: str
+    source: str
+    row: int
+    col: int
+    image: np.ndarray
+    target: np.ndarray
+    crs: str | None = None
+    transform: tuple[float, float, float, float, float, float] | None = None
+    dates: tuple[str, ...] = ()
+
+
+class TileWriter:
+    """Writes a store beside its place and moves it there when the ``with`` block ends well.
+
+    Args:
+        out: The store's folder; replaced if it exists.
+        dataset: What is written.
+        tile: Tile size that was asked for; None for whole images.
+    """
+
+    def __init__(self, out: Path, dataset: Dataset, tile: int | None) -> None:
+        self.out = out
+        self.dataset = dataset
+        self.tile = tile
+        self.dropped = 0
+        self.ignore_index = UNLABELLED if dataset.ignore_index is None else dataset.ignore_index
+        self._partial = out.with_name(f".{out.name}.partial")
+        self._statistics = BandStatistics(dataset.bands)
+        self._shape: tuple[int, ...] | None = None
+        self._splits: dict[Split, _SplitWriter] = {}
+
+    def __enter__(self) -> Self:
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        try:
+            for split in self._splits.values():
+                split.close_files()
+            if error is None:
+                self._finish()
+        finally:
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+    @property
+    def tiles(self) -> dict[str, int]:
+        """Tiles written so far, by split."""
+        return {name: len(self._splits[name].ids) for name in SPLITS if name in self._splits}
+
+    def add(self, tile: Tile, size: tuple[int, int]) -> None:
+        """Append a tile, padded to ``size`` (height, width); a tile without data is dropped.
+
+        Raises:
+            EosfmError: Shape, dtype or target do not agree with the dataset or earlier tiles.
+        """
+        self._check(tile, size)
+        missing = unmeasured(tile.image, self.dataset.nodata)
+        measured = missing.size - int(np.count_nonzero(missing))
+        if not measured:
+            self.dropped += 1
+            return
+        if tile.split == "train":
+            self._statistics.update(tile.image, missing)
+        if tile.split not in self._splits:
+            self._splits[tile.split] = _SplitWriter(
+                self._partial / tile.split, self.dataset, (*tile.image.shape[:2], *size),
+                self.ignore_index,
+            )  # fmt: skip
+        self._splits[tile.split].append(tile, measured / missing.size)
+
+    def _check(self, tile: Tile, size: tuple[int, int]) -> None:
+        spec, image = self.dataset, tile.image
+        if image.ndim != 4 or image.shape[1] != len(spec.bands) or image.dtype != spec.dtype:
+            raise EosfmError(
+                f"{spec.name}: scene {tile.scene} gives {image.dtype} of shape {image.shape}; "
+                f"expected {spec.dtype} of shape (T, {len(spec.bands)}, h, w); check its files"
+            )
+        shape = (image.shape[0], image.shape[1], *size)
+        if self._shape is None:
+            self._shape = shape
+        if shape != self._shape:
+            raise EosfmError(
+                f"{spec.name}: scene {tile.scene} gives tiles of {shape} (dates, bands, height, "
+                f"width), earlier ones {self._shape}; expected one shape; set "
+                f"datasets.{spec.name}.tile where sizes differ"
+            )
+        _check_target(tile, spec, self.ignore_index)
+
+    def _finish(self) -> None:
+        if "train" not in self._splits:
+            raise EosfmError(
+                f"{self.dataset.name}: no training tile to write ({self.dropped} without data); "
+                "expected some; check the dataset's root and its split files"
+            )
+        for split in self._splits.values():
+            split.close()
+        (self._partial / "store.json").write_text(json.dumps(self._manifest(), indent=2) + "\n")
+        if self.out.exists():
+            shutil.rmtree(self.out)
+        self._partial.rename(self.out)
+
+    def _manifest(self) -> dict[str, Any]:
+        spec = self.dataset
+        nodata = spec.nodata
+        return {
+            "format": FORMAT,
+            "dataset": spec.name,
+            "kind": spec.kind,
+            "bands": spec.bands,
+            "units": spec.units,
+            "dtype": str(np.dtype(spec.dtype)),
+            "classes": spec.classes,
+            "ignore_index": self.ignore_index,
+            "nodata": None if nodata is None or np.isnan(nodata) else nodata,
+            "tile": self.tile,
+            "shape": self._shape,
+            "gsd": spec.gsd,
+            "splits": {
+                name: self._splits[name].shard_rows for name in SPLITS if name in self._splits
+            },
+            **self._statistics.summary(spec.name),
+        }
+
+
+def _check_target(tile: Tile, spec: Dataset, ignore_index: int) -> None:
+    """Refuse labels that are not classes, before they become an index error in training."""
+    target, where = tile.target, f"{spec.name}: scene {tile.scene}"
+    if spec.kind in PIXEL_KINDS and target.shape != tile.image.shape[2:]:
+        raise EosfmError(
+            f"{where}: target of shape {target.shape} for an image of {tile.image.shape[2:]}; "
+            "expected one value per pixel; check its files"
+        )
+    if spec.kind == "multilabel" and target.shape != (len(spec.classes),):
+        raise EosfmError(
+            f"{where}: target of shape {target.shape}; expected ({len(spec.classes)},); "
+            "check its label file"
+        )
+    if spec.kind in ("regression", "multilabel"):
+        return
+    labels = target[:, 4] if spec.kind == "detection" else np.asarray(target)
+    wrong = ((labels < 0) | (labels >= len(spec.classes))) & (labels != ignore_index)
+    if wrong.any():
+        raise EosfmError(
+            f"{where}: label {np.unique(labels[wrong])[0]:g}; expected 0 to "
+            f"{len(spec.classes) - 1} or {ignore_index} (unlabelled); check its label file"
+        )
+
+
+def target_layout(
+    kind: str, classes: int, size: tuple[int, ...], ignore_index: int
+) -> tuple[np.dtype, tuple[int, ...]] | None:
+    """Dtype and shape of one stored target; None for detection, whose boxes lie in Parquet."""
+    if kind == "detection":
+        return None
+    if kind == "classification":
+        return np.dtype(np.int64), ()
+    if kind == "multilabel":
+        return np.dtype(np.uint8), (classes,)
+    if kind == "regression":
+        return np.dtype(np.float32), size
+    return np.dtype(np.uint8 if 0 <= ignore_index <= 255 else np.int16), size
+
+
+class _Shards:
+    """Rows of one shape appended to ``<name>-00000.npy``, ``<name>-00001.npy``, ..."""
+
+    def __init__(
+        self, folder: Path, name: str, dtype: np.dtype, shape: tuple[int, ...], rows: int
+    ) -> None:
+        self.folder, self.name = folder, name
+        self.dtype, self.shape, self.limit = dtype, shape, rows
+        self.rows: list[int] = []
+        self._file: Any = None
+
+    def append(self, row: np.ndarray) -> None:
+        if self._file is None or self.rows[-1] == self.limit:
+            self.close()
+            self._file = (self.folder / f"{self.name}-{len(self.rows):05d}.npy").open("wb")
+            self.rows.append(0)
+            self._header()
+        self._file.write(np.ascontiguousarray(row, self.dtype).data)
+        self.rows[-1] += 1
+
+    def close(self) -> None:
+        """Write the final number of rows into the header and close the file."""
+        if self._file is not None:
+            self._file.seek(0)
+            self._header()
+            self._file.close()
+            self._file = None
+
+    def _header(self) -> None:
+        # Numpy pads the header so that the first axis can grow in place.
+        shape = (self.rows[-1], *self.shape)
+        description = {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, description)
+
+
+class _SplitWriter:
+    """The files of one split."""
+
+    def __init__(
+        self, folder: Path, dataset: Dataset, shape: tuple[int, ...], ignore_index: int
+    ) -> None:
+        folder.mkdir()
+        self.folder = folder
+        dtype = np.dtype(dataset.dtype)
+        rows = max(1, (SHARD_BYTES - 4096) // (dtype.itemsize * int(np.prod(shape))))
+        self._size = shape[2:]
+        self._images = _Shards(folder, "images", dtype, shape, rows)
+        self._fill = 0 if dataset.nodata is None else dataset.nodata
+        self._pixels = dataset.kind in PIXEL_KINDS
+        self._blank = np.nan if dataset.kind == "regression" else ignore_index
+        layout = target_layout(dataset.kind, len(dataset.classes), self._size, ignore_index)
+        self._targets = _Shards(folder, "targets", *layout, rows) if layout else None
+        self._boxes: list[np.ndarray] = []
+        self.ids: list[str] = []
+        self._scenes: list[Tile] = []  # without pixels: one per scene, for its provenance
+        self._scene_of = array("q")
+        self._numbers = array("d")  # row, col, height, width, valid of each tile
+
+    @property
+    def shard_rows(self) -> list[int]:
+        return self._images.rows
+
+    def append(self, tile: Tile, valid: float) -> None:
+        height, width = tile.image.shape[2:]
+        self._images.append(_padded(tile.image, self._size, self._fill))
+        if self._targets is None:
+            self._boxes.append(np.asarray(tile.target, np.float32).reshape(-1, 5))
+        elif self._pixels:
+            target = tile.target.astype(self._targets.dtype, copy=False)
+            self._targets.append(_padded(target, self._size, self._blank))
+        else:
+            self._targets.append(np.asarray(tile.target))
+        self.ids.append(f"{tile.scene}:{tile.row}:{tile.col}")
+        if not self._scenes or self._scenes[-1].scene != tile.scene:
+            empty = np.empty(0)
+            self._scenes.append(
+                Tile(tile.split, tile.scene, tile.source, 0, 0, empty, empty, tile.crs,
+                     tile.transform, tile.dates)
+            )  # fmt: skip
+        self._scene_of.append(len(self._scenes) - 1)
+        self._numbers.extend((tile.row, tile.col, height, width, valid))
+
+    def close_files(self) -> None:
+        self._images.close()
+        if self._targets is not None:
+            self._targets.close()
+
+    def close(self) -> None:
+        """Write the tables; the shards are closed already."""
+        from eosfm.tiles.tables import write_boxes, write_tiles
+
+        numbers = np.frombuffer(self._numbers, np.float64).reshape(-1, 5)
+        scenes = [self._scenes[index] for index in self._scene_of]
+        write_tiles(self.folder / "tiles.parquet", self.ids, scenes, numbers)
+        if self._targets is None:
+            write_boxes(self.folder / "targets.parquet", self._boxes)
+
+
+def _padded(array: np.ndarray, size: tuple[int, ...], fill: float) -> np.ndarray:
+    """The array with its last two axes filled up to ``size`` at the lower and right edges."""
+    height, width = array.shape[-2:]
+    if (height, width) == tuple(size):
+        return array
+    result = np.full((*array.shape[:-2], *size), fill, array.dtype)
+    result[..., :height, :width] = array
+    return result

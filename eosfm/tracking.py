@@ -1,0 +1,185 @@
+"""What a stage tells: one progress line at its end, curves (DVCLive), energy (CodeCarbon).
+
+Every stage runs inside one :func:`track`. Its energy record is a DVC output, so a stage restored
+from the cache still counts in the energy that it took to make the results.
+"""
+
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path("results")
+
+
+class Tracker:
+    """What a stage reports while it runs.
+
+    Attributes:
+        stage: Stage name, as in dvc.yaml.
+        item: The dataset, specialist or task; empty for stages that run once.
+    """
+
+    def __init__(self, stage: str, item: str) -> None:
+        self.stage = stage
+        self.item = item
+        self._live: Any = None
+        self._summary = ""
+
+    @property
+    def name(self) -> str:
+        """Stage and item as one word, as in file names."""
+        return f"{self.stage}-{self.item}" if self.item else self.stage
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Append one point to each metric's curve in ``results/live/<name>``."""
+        if self._live is None:
+            from dvclive import Live
+
+            # No dvc.yaml and no experiment of DVCLive's own: the pipeline declares its outputs.
+            self._live = Live(
+                dir=str(RESULTS / "live" / self.name),
+                dvcyaml=None,
+                save_dvc_exp=False,
+                monitor_system=False,
+            )
+        self._live.step = step
+        for key, value in metrics.items():
+            self._live.log_metric(key, float(value))
+        self._live.sync()
+
+    def done(self, summary: str) -> None:
+        """Set the line printed at the stage's end."""
+        self._summary = summary
+
+
+@contextmanager
+def track(stage: str, item: str, country: str) -> Iterator[Tracker]:
+    """Measure a stage's time, energy and memory, and print one line when it is done.
+
+    Writes ``results/energy/<stage>-<item>.json``: seconds, kwh, co2eq_kg, how power was obtained
+    (``measured`` or ``estimated``), peak memory, and the DVC run that it was part of.
+
+    Args:
+        stage: Stage name.
+        item: Dataset, specialist or task; empty for stages that run once.
+        country: ISO 3166 alpha-3 code, for the carbon intensity of electricity.
+    """
+    tracker = Tracker(stage, item)
+    meter = _EnergyMeter(country)
+    start = time.perf_counter()
+    try:
+        yield tracker
+    except BaseException:
+        meter.stop()
+        raise
+    energy = meter.stop()
+    if tracker._live is not None:
+        tracker._live.end()
+    record = {
+        "stage": stage,
+        "item": item,
+        "seconds": round(time.perf_counter() - start, 2),
+        "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
+        "run": current_run(),
+        **energy,
+    }
+    write_json(RESULTS / "energy" / f"{tracker.name}.json", record)
+    kwh = record["kwh"]
+    spent = "energy unknown" if kwh is None else f"{kwh * 1000:.2f} Wh {record['power']}"
+    line = " | ".join(part for part in (tracker._summary, f"{record['seconds']:.1f} s", spent) if part)
+    print(f"{stage} {item}: {line}".replace(" :", ":"), flush=True)
+
+
+class _EnergyMeter:
+    """CodeCarbon's offline tracker, which may fail without failing the stage.
+
+    It starts in a thread, because its first look at the machine takes more than a second.
+    """
+
+    def __init__(self, country: str) -> None:
+        self._country = country
+        self._tracker: Any = None
+        self._fault: str | None = None
+        self._thread = threading.Thread(target=self._start, daemon=True)
+        self._thread.start()
+
+    def _start(self) -> None:
+        try:
+            import logging
+
+            from codecarbon import OfflineEmissionsTracker
+            from codecarbon.input import DataSource
+
+            # CodeCarbon would take the world's average for a country it does not know.
+            if self._country not in DataSource().get_global_energy_mix_data():
+                raise LookupError(f"energy.country {self._country!r} is not in CodeCarbon's table")
+            # It talks before it reads its own log level; what matters of it is in the record.
+            logging.getLogger("codecarbon").disabled = True
+            self._tracker = OfflineEmissionsTracker(
+                country_iso_code=self._country,
+                save_to_file=False,
+                allow_multiple_runs=True,
+                log_level="critical",
+                measure_power_secs=5,
+            )
+            self._tracker.start()
+        # Whatever goes wrong in reading power must not cost the user a training run; the record
+        # says that the energy is unknown, and why.
+        except Exception as error:
+            self._fault = f"{type(error).__name__}: {error}"
+
+    def stop(self) -> dict[str, Any]:
+        """The energy so far; None for kwh and co2eq_kg where it could not be had."""
+        self._thread.join()
+        try:
+            if self._fault is None:
+                self._tracker.stop()
+                data = self._tracker.final_emissions_data
+                return {
+                    "kwh": float(data.energy_consumed),
+                    "co2eq_kg": float(data.emissions),
+                    "power": _power_source(self._tracker),
+                    "cpu": data.cpu_model,
+                    "gpu": data.gpu_model,
+                }
+        except Exception as error:
+            self._fault = f"{type(error).__name__}: {error}"
+        print(f"warning: energy not tracked ({self._fault})", file=sys.stderr)
+        return {"kwh": None, "co2eq_kg": None, "power": "unknown", "cpu": "", "gpu": ""}
+
+
+def _power_source(tracker: Any) -> str:
+    """``measured`` where the CPU's own counters gave the power, ``estimated`` otherwise."""
+    modes = [getattr(part, "_mode", "") for part in getattr(tracker, "_hardware", [])]
+    measured = any(mode in ("intel_rapl", "intel_power_gadget", "powermetrics") for mode in modes)
+    return "measured" if measured else "estimated"
+
+
+def current_run() -> str:
+    """Name of the ``dvc`` process that this stage belongs to, or of this process alone.
+
+    Two stages of one ``dvc repro`` or ``dvc exp run`` give the same name, so the report can tell
+    what this run spent from what earlier runs had spent on results that are still valid.
+    """
+    import psutil
+
+    process = psutil.Process(os.getpid())
+    for parent in process.parents():
+        if any(Path(word).name == "dvc" for word in parent.cmdline()[:3]):
+            return f"{parent.pid}-{int(parent.create_time())}"
+    return f"{process.pid}-{int(process.create_time())}"
+
+
+def write_json(path: Path, data: Any, sort_keys: bool = True) -> None:
+    """Write JSON beside the target, then rename: a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(json.dumps(data, indent=1, sort_keys=sort_keys) + "\n")
+    beside.replace(path)

@@ -1,0 +1,30 @@
+"""Score one downstream task with what the ensemble must beat."""
+
+from pathlib import Path
+
+from eosfm.downstream.baselines import run_baselines
+from eosfm.errors import run
+from eosfm.params import load_params
+from eosfm.tiles import TileStore
+from eosfm.tracking import track, write_json
+
+
+def main(name: str) -> None:
+    """Make results/baseline/NAME.json."""
+    params = load_params()
+    task = params.task(name)
+    with track("baseline", name, params.energy.country) as tracker:
+        results = run_baselines(
+            params,
+            name,
+            TileStore(Path("data/tiles") / task.dataset),
+            features=Path("data/features") / name,
+            artifact=Path("models/eosfm.pth"),
+        )
+        write_json(Path("results/baseline") / f"{name}.json", results)
+        scores = (f"{kind} {result['test'][task.metric]:.3f}" for kind, result in results.items())
+        tracker.done(f"{task.metric}: {', '.join(scores)}")
+
+
+if __name__ == "__main__":
+    run(main)

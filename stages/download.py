@@ -1,0 +1,36 @@
+"""Simulate or fetch one dataset in its native layout, and list its files."""
+
+from pathlib import Path
+
+from eosfm.catalog import get_dataset
+from eosfm.catalog.prepare import prepare
+from eosfm.catalog.spec import Simulation
+from eosfm.errors import run
+from eosfm.params import load_params
+from eosfm.tracking import track
+
+
+def main(name: str) -> None:
+    """Make data/raw/NAME."""
+    params = load_params()
+    entry = params.dataset(name)
+    amount = entry.simulated
+    with track("download", name, params.energy.country) as tracker:
+        manifest = prepare(
+            get_dataset(name),
+            source=params.source(name),
+            root=Path(entry.root) if entry.root else None,
+            archives=Path(params.archives),
+            simulation=Simulation(
+                seed=params.seed,
+                scenes={"train": amount.train, "val": amount.val, "test": amount.test},
+                size=amount.size,
+                gsd=amount.gsd,
+            ),
+            out=Path("data/raw") / name,
+        )
+        tracker.done(manifest.summary)
+
+
+if __name__ == "__main__":
+    run(main)

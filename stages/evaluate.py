@@ -1,0 +1,30 @@
+"""Score one downstream task with the frozen ensemble."""
+
+from pathlib import Path
+
+from eosfm.downstream.evaluate import evaluate_task
+from eosfm.errors import run
+from eosfm.params import load_params
+from eosfm.tiles import TileStore
+from eosfm.tracking import track, write_json
+
+
+def main(name: str) -> None:
+    """Make results/evaluate/NAME.json."""
+    params = load_params()
+    task = params.task(name)
+    with track("evaluate", name, params.energy.country) as tracker:
+        result = evaluate_task(
+            params,
+            name,
+            TileStore(Path("data/tiles") / task.dataset),
+            features=Path("data/features") / name,
+            artifact=Path("models/eosfm.pth"),
+            log=tracker.log,
+        )
+        write_json(Path("results/evaluate") / f"{name}.json", result)
+        tracker.done(f"{task.metric} {result['test'][task.metric]:.3f}")
+
+
+if __name__ == "__main__":
+    run(main)

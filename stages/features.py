@@ -1,0 +1,27 @@
+"""Encode one downstream task's tiles once, with every specialist."""
+
+from pathlib import Path
+
+from eosfm.downstream.features import encode_task
+from eosfm.errors import run
+from eosfm.params import load_params
+from eosfm.tiles import TileStore
+from eosfm.tracking import track
+
+
+def main(name: str) -> None:
+    """Make data/features/NAME."""
+    params = load_params()
+    with track("features", name, params.energy.country) as tracker:
+        summary = encode_task(
+            params,
+            name,
+            TileStore(Path("data/tiles") / params.task(name).dataset),
+            artifact=Path("models/eosfm.pth"),
+            out=Path("data/features") / name,
+        )
+        tracker.done(summary)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,19 @@
+"""Write metrics.json and the tables and pictures that people look at."""
+
+from pathlib import Path
+
+from eosfm.errors import run
+from eosfm.params import load_params
+from eosfm.report import write_report
+
+
+def main() -> None:
+    """Make metrics.json and results/plots."""
+    line = write_report(
+        load_params(), Path("results"), metrics=Path("metrics.json"), artifact=Path("models/eosfm.pth")
+    )
+    print(line)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,36 @@
+"""Cut one dataset into its tile store."""
+
+from pathlib import Path
+
+from eosfm.catalog import get_dataset
+from eosfm.catalog.prepare import files_root
+from eosfm.errors import run
+from eosfm.params import load_params
+from eosfm.tiles import cut_dataset
+from eosfm.tracking import track
+
+
+def main(name: str) -> None:
+    """Make data/tiles/NAME from data/raw/NAME."""
+    params = load_params()
+    entry = params.dataset(name)
+    sizes = [size for size in (entry.tile, params.current.tile) if size]
+    with track("tile", name, params.energy.country) as tracker:
+        root = files_root(
+            name,
+            source=params.source(name),
+            root=Path(entry.root) if entry.root else None,
+            archives=Path(params.archives),
+            out=Path("data/raw") / name,
+        )
+        summary = cut_dataset(
+            get_dataset(name),
+            root,
+            Path("data/tiles") / name,
+            tile=min(sizes) if entry.tile else None,
+        )
+        tracker.done(str(summary))
+
+
+if __name__ == "__main__":
+    run(main)

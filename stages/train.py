@@ -1,0 +1,32 @@
+"""Train one specialist."""
+
+from pathlib import Path
+
+from eosfm.errors import run
+from eosfm.params import load_params
+from eosfm.specialists import train_specialist
+from eosfm.tiles import TileStore
+from eosfm.tracking import track, write_json
+
+
+def main(name: str) -> None:
+    """Make models/specialists/NAME.pt."""
+    params = load_params()
+    with track("train", name, params.energy.country) as tracker:
+        metrics = train_specialist(
+            params,
+            name,
+            TileStore(Path("data/tiles") / params.specialist(name).dataset),
+            out=Path("models/specialists") / f"{name}.pt",
+            scratch=Path(".cache/training"),
+            log=tracker.log,
+        )
+        write_json(Path("results/train") / f"{name}.json", metrics)
+        headline = metrics["metric"]
+        tracker.done(
+            f"{headline} {metrics[headline]:.3f} (trivial {metrics['trivial']:.3f})"
+        )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,35 @@
+import subprocess
+import sys
+
+SCRIPT = """
+from eosfm.errors import EosfmError, run
+def main(name: str) -> None:
+    raise EosfmError(f"{name} not found;\\n   expected a file")
+run(main)
+"""
+
+
+def call(tmp_path, **env):
+    script = tmp_path / "stage.py"
+    script.write_text(SCRIPT)
+    import os
+
+    return subprocess.run(
+        [sys.executable, str(script), "x.tif"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+    )
+
+
+def test_a_fault_is_one_line_and_status_one(tmp_path):
+    done = call(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error: x.tif not found; expected a file\n"
+    assert done.stdout == ""
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = call(tmp_path, EOSFM_DEBUG="1")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+
+from eosfm import tracking
+from eosfm.tracking import current_run, track, write_json
+
+
+def test_a_stage_leaves_an_energy_record_and_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with track("train", "potsdam", "FRA") as tracker:
+        tracker.log({"loss": 2.0}, 1)
+        tracker.log({"loss": 1.0}, 2)
+        tracker.done("miou 0.5")
+    record = json.loads((tmp_path / "results/energy/train-potsdam.json").read_text())
+    assert record["stage"] == "train"
+    assert record["kwh"] > 0
+    assert record["co2eq_kg"] > 0
+    assert record["power"] in ("measured", "estimated")
+    assert record["peak_memory_gib"] > 0
+    assert record["run"] == current_run()
+    out = capsys.readouterr().out
+    assert out.startswith("train potsdam: miou 0.5 | ")
+    assert out.count("\n") == 1
+    curve = (tmp_path / "results/live/train-potsdam/plots/metrics/loss.tsv").read_text()
+    assert curve.splitlines()[1:] == ["1\t2.0", "2\t1.0"]
+    assert not (tmp_path / "results/live/train-potsdam/dvc.yaml").exists()
+
+
+def test_a_failed_stage_leaves_no_record(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RuntimeError), track("train", "x", "FRA"):
+        raise RuntimeError
+    assert not (tmp_path / "results").exists()
+
+
+def test_energy_trouble_does_not_stop_a_stage(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with track("tile", "x", "XXX"):
+        pass
+    record = json.loads((tmp_path / "results/energy/tile-x.json").read_text())
+    assert record["kwh"] is None
+    assert "energy not tracked" in capsys.readouterr().err
+
+
+def test_json_is_whole_or_absent(tmp_path):
+    path = tmp_path / "a" / "b.json"
+    write_json(path, {"b": 1, "a": 2})
+    assert list(json.loads(path.read_text())) == ["a", "b"]
+    with pytest.raises(TypeError):
+        write_json(path, {"c": object()})
+    assert json.loads(path.read_text()) == {"a": 2, "b": 1}
+    assert tracking.RESULTS.name == "results"
