@@ -40,7 +40,7 @@ class Backbone(Frozen):
 class ScaleTrain(Frozen):
     """Limits and sizes of a specialist's training; null leaves the specialist's own value.
 
-    ``epochs`` is an upper limit, ``steps_per_epoch`` (null: one pass) the epoch's length in batches.
+    ``epochs`` is an upper limit; ``steps_per_epoch`` its length in batches (null: one pass).
     """
 
     epochs: PositiveInt | None
@@ -80,7 +80,7 @@ class Scales(Frozen):
 
 
 class Trainer(Frozen):
-    """Handed to ``lightning.Trainer`` untouched; precision null is bf16-mixed on a GPU, 32 bits else."""
+    """For ``lightning.Trainer``, untouched; precision null is bf16-mixed on a GPU, 32-true else."""
 
     accelerator: str
     devices: int | str | list[int]

@@ -93,7 +93,8 @@ def track(stage: str, item: str, country: str) -> Iterator[Tracker]:
     write_json(RESULTS / "energy" / f"{tracker.name}.json", record)
     kwh = record["kwh"]
     spent = "energy unknown" if kwh is None else f"{kwh * 1000:.2f} Wh {record['power']}"
-    line = " | ".join(part for part in (tracker._summary, f"{record['seconds']:.1f} s", spent) if part)
+    parts = (tracker._summary, f"{record['seconds']:.1f} s", spent)
+    line = " | ".join(part for part in parts if part)
     print(f"{stage} {item}: {line}".replace(" :", ":"), flush=True)
 
 

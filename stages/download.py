@@ -29,7 +29,9 @@ def main(name: str) -> None:
             ),
             out=Path("data/raw") / name,
         )
-        tracker.done(manifest.summary)
+        scenes = ", ".join(f"{split} {count}" for split, count in manifest.scenes.items())
+        size = f"{len(manifest.files)} files, {manifest.bytes / 1e6:.1f} MB"
+        tracker.done(f"{params.source(name)}, {size}, scenes {scenes}")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,14 @@ from eosfm.report import write_report
 
 def main() -> None:
     """Make metrics.json and results/plots."""
-    line = write_report(
-        load_params(), Path("results"), metrics=Path("metrics.json"), artifact=Path("models/eosfm.pth")
+    print(
+        write_report(
+            load_params(),
+            results=Path("results"),
+            metrics=Path("metrics.json"),
+            artifact=Path("models/eosfm.pth"),
+        )
     )
-    print(line)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,7 @@ def main(name: str) -> None:
         )
         write_json(Path("results/train") / f"{name}.json", metrics)
         headline = metrics["metric"]
-        tracker.done(
-            f"{headline} {metrics[headline]:.3f} (trivial {metrics['trivial']:.3f})"
-        )
+        tracker.done(f"{headline} {metrics[headline]:.3f} (trivial {metrics['trivial']:.3f})")
 
 
 if __name__ == "__main__":

@@ -9,27 +9,23 @@ import numpy as np
 
 from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
 from eosfm.catalog.layout import require
+from eosfm.catalog.sentinel2 import STEP
 from eosfm.catalog.spec import Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError, suggest
-from eosfm.simulation import backscatter, draw_landscape, legend, observe
+from eosfm.simulation import (
+    CROPS,
+    FOREST,
+    backscatter,
+    cover_mask,
+    draw_landscape,
+    legend,
+    observe,
+)
 
 S1_FOLDER, S2_FOLDER, MAP_FOLDER = "BigEarthNet-S1", "BigEarthNet-S2", "Reference_Maps"
 
-# Sentinel-2 bands and their pixel size on disk as a multiple of the 10 m grid.
-S2_STEP = {
-    "B01": 6,
-    "B02": 1,
-    "B03": 1,
-    "B04": 1,
-    "B05": 2,
-    "B06": 2,
-    "B07": 2,
-    "B08": 1,
-    "B8A": 2,
-    "B09": 6,
-    "B11": 2,
-    "B12": 2,
-}
+# There is no B10 in surface reflectance products. Bands of 20 m and 60 m keep their pixel size.
+S2_STEP = {name: step for name, step in STEP.items() if name != "B10"}
 COARSEST = max(S2_STEP.values())
 # Files are found by name: sorted, VH would come before VV and B8A after B12.
 BANDS = ("vv", "vh", *S2_STEP)
@@ -75,19 +71,27 @@ COVER_CLASS = {
     "burned": NO_CLASS, "snow": NO_CLASS, "ice": NO_CLASS,
     "asphalt": ABSORBED, "concrete": ABSORBED, "road": ABSORBED, "rail": ABSORBED, "car": ABSORBED,
 }  # fmt: skip
-# Classes that CORINE defines by the company a cover keeps. Agro-forestry (grazed oak parkland) has
-# no counterpart among the simulated landscapes.
-CROPS = ("cereal", "maize", "rapeseed", "vegetable", "rice", "bare_field")
+# Classes that CORINE defines by the company a cover keeps: gardens are urban fabric, grass by the
+# sea is salt marsh, the grass between fields is part of them. Agro-forestry (grazed oak parkland)
+# has no counterpart among the simulated landscapes.
+FIELDS = (*CROPS, "bare_field")
 THEME_CLASS = {
-    "smallholder": dict.fromkeys((*CROPS, "pasture", "orchard", "vineyard"), 5),
-    "mixed": dict.fromkeys(CROPS, 6),
-    "industrial": {"roof_grey": 1, "asphalt": 1, "concrete": 1},
-    "coast": {"wetland": 16},
+    "smallholder": dict.fromkeys((*FIELDS, "pasture", "orchard", "vineyard"), 5),
+    "village": {"grassland": ABSORBED},
+    "city": {"grassland": 0},
+    "industrial": {"roof_grey": 1, "asphalt": 1, "concrete": 1, "grassland": 1},
+    "coast": {"grassland": 16, "wetland": 16},
+    "cropland": {"grassland": ABSORBED},
+    "orchard": {"grassland": ABSORBED},
+    "pasture": {"grassland": ABSORBED},
 }
+# Where these fill more of a patch than fields do, the fields are "land principally occupied by
+# agriculture, with significant areas of natural vegetation".
+NATURAL = (*FOREST, "grassland", "shrub", "heath", "wetland")
 THEMES = (
-    "cropland", "forest", "village", "smallholder", "sea", "conifer", "pasture", "mixed", "industrial",
-    "river", "broadleaf", "orchard", "coast", "shrub", "city", "wetland", "grassland", "lake",
-    "mountain",
+    "cropland", "forest", "village", "smallholder", "sea", "conifer", "pasture", "mixed",
+    "industrial", "river", "broadleaf", "orchard", "coast", "shrub", "city", "wetland",
+    "grassland", "lake", "mountain",
 )  # fmt: skip
 """Simulated patches take these themes in turn, in every split."""
 
@@ -269,8 +273,17 @@ def draw(simulation: Simulation, split: Split, index: int) -> dict[str, np.ndarr
     return {
         "s1": backscatter(land, key, ("vv", "vh")),
         "s2": observe(land, key, tuple(S2_STEP)).image,
-        "map": generalise(legend(land.cover, COVER_CLASS | THEME_CLASS.get(theme, {}))),
+        "map": generalise(_classes(land.cover, theme)),
     }
+
+
+def _classes(cover: np.ndarray, theme: str) -> np.ndarray:
+    """Positions in :data:`CLASSES`, :data:`NO_CLASS` or :data:`ABSORBED` of a cover map."""
+    classes = COVER_CLASS | THEME_CLASS.get(theme, {})
+    wild = cover_mask(cover, *NATURAL).mean() > cover_mask(cover, *FIELDS).mean()
+    if wild and theme != "smallholder":
+        classes |= dict.fromkeys(FIELDS, 6)
+    return legend(cover, classes)
 
 
 def generalise(classes: np.ndarray) -> np.ndarray:
@@ -288,9 +301,7 @@ def generalise(classes: np.ndarray) -> np.ndarray:
     area = np.bincount(classes.ravel(), minlength=ABSORBED + 1)
     area[ABSORBED] = 0
     kept = area >= min(SMALLEST * classes.size, area.max())
-    nearest = distance_transform_edt(
-        ~kept[classes], return_distances=False, return_indices=True
-    )
+    nearest = distance_transform_edt(~kept[classes], return_distances=False, return_indices=True)
     return classes[tuple(nearest)]
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.catalog.layout import require
+from eosfm.catalog.png import png_size, read_png, write_png
 from eosfm.catalog.spec import Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError, suggest
+from eosfm.simulation import WATER, backscatter, cover_mask, draw_landscape, evolve
 
 NAME = "etci2021"
 FOLDERS = ("train", "test")
@@ -30,8 +32,7 @@ EVENTS: dict[Split, tuple[str, ...]] = {
     "val": ("train/northal_20190302t234651",),
     "test": ("test/florence_20180510t231343",),
 }
-THEMES = ("floodplain", "river", "lake", "cropland", "village", "wetland")
-PERMANENT_WATER = ("ocean", "lake", "river")
+THEMES = ("river", "cropland", "lake", "village", "river", "wetland", "mixed")
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -61,7 +62,7 @@ def _event_scenes(event: Path) -> Iterator[Scene]:
         flood = require(tiles / "flood_label" / f"{tile}.png", NAME, "the flood mask of that tile")
         if _is_gap(vv) or _is_gap(vh):
             continue
-        height, width = _size(flood)
+        height, width = png_size(flood)
         yield Scene(
             id=tile,
             split=REGIONS[region],
@@ -85,41 +86,19 @@ def _target(flood: Path, window: Window) -> np.ndarray:
 def _is_gap(path: Path) -> bool:
     if path.stat().st_size > GAP_BYTES:
         return False
-    height, width = _size(path)
+    height, width = png_size(path)
     return bool(np.isin(_grey(path, Window(0, 0, height, width)), (0, 255)).all())
 
 
-def _size(path: Path) -> tuple[int, int]:
-    """Height and width of a PNG, from its header."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except OSError as error:
-        raise _damaged(path, error) from None
-
-
 def _grey(path: Path, window: Window) -> np.ndarray:
-    """A window of a grey PNG (h, w); its three channels, where it has three, are equal."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            grey = np.asarray(image.getchannel(0), np.uint8)
-    except OSError as error:
-        raise _damaged(path, error) from None
-    part = grey[window.row :, window.col :][: window.height, : window.width]
-    if part.shape != (window.height, window.width):
+    """A window of an image whose three channels, where it has three, are equal."""
+    grey = read_png(path, window, mode="L")
+    if grey.shape != (window.height, window.width):
         raise EosfmError(
-            f"{path} is {grey.shape[1]} x {grey.shape[0]} pixels and does not cover {window}; "
-            "a tile's files must be of one size: fetch the file again"
+            f"{path} does not cover {window}; expected the four files of a tile to be of one "
+            "size; fetch the file again"
         )
-    return part
-
-
-def _damaged(path: Path, error: OSError) -> EosfmError:
-    return EosfmError(f"{path} cannot be read as a PNG ({error}); fetch the file again")
+    return grey
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -131,40 +110,34 @@ def simulate(root: Path, simulation: Simulation) -> None:
             _write_tile(root / events[event], number, *_draw(key, index, simulation))
         for event_folder in events:
             blank = np.full((simulation.size, simulation.size), 255, np.uint8)
-            _write_tile(root / event_folder, 99, np.stack([blank, blank]), blank * 0, blank * 0)
+            _write_tile(root / event_folder, 99, np.stack([blank] * 2), blank < 255, blank < 255)
 
 
 def _draw(
     key: tuple[int | str, ...], index: int, simulation: Simulation
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One tile: image (2, H, W), flood beyond the permanent water (H, W), that water (H, W)."""
-    from eosfm.simulation import backscatter, draw_landscape, evolve, legend
-
     shape = (simulation.size, simulation.size)
     theme = THEMES[index % len(THEMES)]
     land = draw_landscape(key, size=shape, gsd=simulation.gsd, theme=theme)
-    water = legend(land.cover, dict.fromkeys(PERMANENT_WATER, 1), default=0)
+    water = cover_mask(land.cover, *WATER)
     if index % 4 != 3:  # passes before the flood are part of the data, too
         land = evolve(land, (*key, "flood"), "flood")
-    flood = legend(land.cover, {"flood": 1}, default=0) * (1 - water)
+    flood = cover_mask(land.cover, "flood")
     return backscatter(land, (*key, "sar"), units="dn8"), flood, water
 
 
 def _write_tile(
     event: Path, number: int, image: np.ndarray, flood: np.ndarray, water: np.ndarray
 ) -> None:
-    from PIL import Image
-
     tile = f"{event.name}_x-{number % 10}_y-{number // 10}"
     for name, pixels in (
-        (f"vv/{tile}_vv.png", np.dstack([image[0]] * 3)),
-        (f"vh/{tile}_vh.png", np.dstack([image[1]] * 3)),
+        (f"vv/{tile}_vv.png", np.stack([image[0]] * 3)),
+        (f"vh/{tile}_vh.png", np.stack([image[1]] * 3)),
         (f"flood_label/{tile}.png", flood * np.uint8(255)),
         (f"water_body_label/{tile}.png", water * np.uint8(255)),
     ):
-        path = event / "tiles" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path, compress_level=1)
+        write_png(event / "tiles" / name, pixels)
 
 
 def _drive(file_id: str) -> str:
@@ -188,7 +161,7 @@ DATASET = Dataset(
             "NASA IMPACT and IEEE GRSS Earth Science Informatics Technical Committee, "
             "ETCI 2021 Competition on Flood Detection, 2021; data set paper: arXiv 2311.09276"
         ),
-        size_gb=5.6,
+        size_gb=3.9,
         archives=(
             Archive(
                 url=_drive("14HqNW5uWLS92n7KrxKgDwUTsSEST6LCr"),

@@ -8,6 +8,7 @@ import numpy as np
 
 from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
 from eosfm.catalog.layout import require
+from eosfm.catalog.sentinel2 import resampled
 from eosfm.catalog.spec import (
     SPLITS,
     Archive,
@@ -19,7 +20,16 @@ from eosfm.catalog.spec import (
     Window,
 )
 from eosfm.errors import EosfmError, suggest
-from eosfm.simulation import draw_landscape, observe
+from eosfm.simulation import (
+    CROPS,
+    FOREST,
+    ROOFS,
+    WATER,
+    Landscape,
+    cover_mask,
+    draw_landscape,
+    observe,
+)
 
 HUB = (
     "https://huggingface.co/datasets/torchgeo/eurosat/resolve/"
@@ -46,19 +56,21 @@ CLASSES = (
     "SeaLake",
 )
 
-# Landscape themes that a person would file under each class; simulated images take them in turn.
-THEMES = {
-    "AnnualCrop": ("cropland",),
-    "Forest": ("conifer", "broadleaf", "forest"),
-    "HerbaceousVegetation": ("grassland", "shrub"),
-    "Highway": ("highway",),
-    "Industrial": ("industrial",),
-    "Pasture": ("pasture",),
-    "PermanentCrop": ("orchard",),
-    "Residential": ("village", "city"),
-    "River": ("river",),
-    "SeaLake": ("sea", "lake"),
+# What a person would file under each class: landscape themes, taken in turn by simulated images,
+# and the covers of which there must be some share.
+CONTENT: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
+    "AnnualCrop": (("cropland",), (*CROPS, "bare_field"), 0.6),
+    "Forest": (("conifer", "broadleaf", "forest"), FOREST, 0.8),
+    "HerbaceousVegetation": (("grassland", "shrub"), ("grassland", "shrub", "heath"), 0.8),
+    "Highway": (("highway",), ("asphalt", "road"), 0.02),
+    "Industrial": (("industrial",), ROOFS, 0.1),
+    "Pasture": (("pasture",), ("pasture",), 0.6),
+    "PermanentCrop": (("orchard",), ("orchard", "vineyard", "olive"), 0.6),
+    "Residential": (("residential", "city"), ROOFS, 0.1),
+    "River": (("river",), ("river",), 0.04),
+    "SeaLake": (("sea", "lake"), WATER, 0.35),
 }
+TRIES = 10
 
 
 def split_list(root: Path, split: Split) -> Path:
@@ -138,18 +150,23 @@ def simulate(root: Path, simulation: Simulation) -> None:
 
 def draw(simulation: Simulation, label: str, number: int) -> np.ndarray:
     """The image ``<label>_<number>`` of a simulated copy: (13, size, size) uint16."""
-    themes = THEMES[label]
     key = (simulation.seed, "eurosat", label, number)
+    return resampled(observe(_land(simulation, label, number), key, BANDS).image, BANDS)
+
+
+def _land(simulation: Simulation, label: str, number: int) -> Landscape:
+    """A landscape with enough of what the class is named for, or the last of a few tries."""
+    themes, covers, share = CONTENT[label]
+    theme = themes[number % len(themes)]
     # Acquisitions of the whole growing season; 61 and 180 have no common divisor.
     doy = 100 + 61 * number % 180
-    land = draw_landscape(
-        key,
-        (simulation.size, simulation.size),
-        simulation.gsd,
-        themes[number % len(themes)],
-        doy,
-    )
-    return observe(land, key, BANDS).image
+    size = (simulation.size, simulation.size)
+    for attempt in range(TRIES):
+        key = (simulation.seed, "eurosat", label, number, attempt)
+        land = draw_landscape(key, size, simulation.gsd, theme, doy)
+        if cover_mask(land.cover, *covers).mean() >= share:
+            break
+    return land
 
 
 DATASET = Dataset(

@@ -48,9 +48,7 @@ def read_header(path: Path, bands: int, dtype: str) -> Header:
         return Header(raster.height, raster.width, crs, transform)
 
 
-def read_bands(
-    path: Path, window: Window, bands: int, size: tuple[int, int]
-) -> np.ndarray:
+def read_bands(path: Path, window: Window, bands: int, size: tuple[int, int]) -> np.ndarray:
     """Read all bands of a window as (bands, h, w) in the file's dtype.
 
     Args:
@@ -72,7 +70,9 @@ def read_bands(
                 f"{bands} of {size[0]}x{size[1]}; fetch the file again"
             )
         try:
-            return raster.read(window=RasterWindow(window.col, window.row, window.width, window.height))
+            return raster.read(
+                window=RasterWindow(window.col, window.row, window.width, window.height)
+            )
         except RasterioIOError as error:
             raise EosfmError(
                 f"{path} is damaged ({str(error)[:120]}); fetch the file again"
@@ -92,7 +92,7 @@ def write_geotiff(
         crs: A projected reference system in metres.
     """
     import rasterio
-    from rasterio.transform import from_origin
+    from rasterio import Affine
 
     path.parent.mkdir(parents=True, exist_ok=True)
     count, height, width = image.shape
@@ -105,6 +105,6 @@ def write_geotiff(
         width=width,
         dtype=image.dtype,
         crs=crs,
-        transform=from_origin(*origin, gsd, gsd),
+        transform=Affine(gsd, 0, origin[0], 0, -gsd, origin[1]),
     ) as raster:
         raster.write(image)

@@ -13,12 +13,11 @@ from eosfm.catalog.layout import require
 from eosfm.catalog.png import png_size, read_png, write_png
 from eosfm.catalog.spec import SPLITS, Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
-from eosfm.simulation import cover_mask, draw_landscape, evolve, observe
+from eosfm.simulation import ROOFS, cover_mask, draw_landscape, evolve, observe
 
 FOLDER = "LEVIR-CD+"
 HELD_OUT = 0.1
-ROOFS = ("roof_red", "roof_grey", "roof_bright")
-THEMES = ("village", "city", "village", "industrial")
+THEMES = ("residential", "village", "smallholder", "city", "cropland")
 
 
 def place(name: str) -> str:
@@ -111,17 +110,17 @@ def _split_of(name: str) -> Split:
     return "val" if _rank(name) < HELD_OUT else "train"
 
 
-def _simulate_pair(
-    root: Path, simulation: Simulation, split: Split, name: str, index: int
-) -> None:
+def _simulate_pair(root: Path, simulation: Simulation, split: Split, name: str, index: int) -> None:
     key = (simulation.seed, "levircdplus", split, index)
     size = (simulation.size, simulation.size)
-    before = draw_landscape(key, size, simulation.gsd, THEMES[index // 4 % 4], doy=150)
+    before = draw_landscape(key, size, simulation.gsd, THEMES[index % len(THEMES)], doy=150)
     # The two dates are years and seasons apart: only the buildings among the changes count.
     after = evolve(before, (*key, "season"), "season")
     if index % 4 != 3:
+        # Houses that will stand between others are bare lots at first; suburbs grow into fields.
+        before = evolve(before, (*key, "lots"), "demolition")
         after = evolve(after, (*key, "construction"), "construction")
-    change = cover_mask(after.cover, ROOFS) & ~cover_mask(before.cover, ROOFS)
+    change = cover_mask(after.cover, *ROOFS) & ~cover_mask(before.cover, *ROOFS)
     parts = {
         "A": _photograph(before, (*key, "A")),
         "B": _photograph(after, (*key, "B")),

@@ -10,7 +10,7 @@ from eosfm.catalog.layout import require
 from eosfm.catalog.png import png_size, read_png, write_png
 from eosfm.catalog.spec import Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
-from eosfm.simulation import draw_landscape, legend, observe
+from eosfm.simulation import Landscape, draw_landscape, evolve, legend, observe
 
 CLASSES = (
     "no-data", "background", "building", "road", "water", "barren", "forest", "agriculture",
@@ -22,18 +22,18 @@ AREAS = ("Rural", "Urban")
 
 LEGEND = {
     "roof_red": 2, "roof_grey": 2, "roof_bright": 2, "greenhouse": 2,
-    "asphalt": 3, "concrete": 3, "rail": 3, "car": 3,
+    "asphalt": 3, "road": 3, "car": 3,
     "ocean": 4, "lake": 4, "river": 4, "flood": 4,
     "sand": 5, "rock": 5, "bare_soil": 5, "burned": 5,
     "orchard": 6, "olive": 6, "conifer": 6, "broadleaf": 6, "mixed_forest": 6,
     "cereal": 7, "maize": 7, "rapeseed": 7, "vegetable": 7, "rice": 7, "bare_field": 7,
     "vineyard": 7,
 }  # fmt: skip
-"""Cover of the simulated Earth to LoveDA class; grass, shrub and the rest are background."""
+"""Cover of the simulated Earth to LoveDA class; grass, paved yards and the like are background."""
 
 THEMES = {
-    "Rural": ("smallholder", "village", "forest", "river", "cropland", "lake"),
-    "Urban": ("city", "industrial", "village", "highway", "city", "river"),
+    "Rural": ("smallholder", "river", "forest", "village"),
+    "Urban": ("city", "residential", "industrial", "highway"),
 }
 
 
@@ -74,21 +74,23 @@ def _mask(path: Path, window: Window) -> np.ndarray:
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write a small simulated copy of the labelled folders."""
-    number = 0
-    for split, folder in FOLDERS.items():
-        for index in range(simulation.scenes[split]):
-            area = AREAS[index % len(AREAS)]
-            theme = THEMES[area][index // len(AREAS) % len(THEMES[area])]
-            key = (simulation.seed, "loveda", split, index)
-            size = (simulation.size, simulation.size)
-            # Chinese farmland is imaged in the growing season, which differs from city to city.
-            doy = 120 + 40 * (number % 4)
-            land = draw_landscape(key, size, simulation.gsd, theme, doy)
-            image = observe(land, key, ("red", "green", "blue"), units="dn8").image
-            write_png(root / folder / area / "images_png" / f"{number}.png", image)
-            mask = legend(land.cover, LEGEND, default=1)
-            write_png(root / folder / area / "masks_png" / f"{number}.png", mask)
-            number += 1
+    splits = [split for split in FOLDERS for _ in range(simulation.scenes[split])]
+    for number, split in enumerate(splits):
+        area = AREAS[number % len(AREAS)]
+        theme = THEMES[area][number // len(AREAS) % len(THEMES[area])]
+        land = _land((simulation.seed, "loveda", number), simulation, area, theme)
+        image = observe(land, (simulation.seed, "loveda", number), DATASET.bands, units="dn8").image
+        folder = root / FOLDERS[split] / area
+        write_png(folder / "images_png" / f"{number}.png", image)
+        write_png(folder / "masks_png" / f"{number}.png", legend(land.cover, LEGEND, default=1))
+
+
+def _land(key: tuple[int | str, ...], simulation: Simulation, area: str, theme: str) -> Landscape:
+    # The cities were imaged in different months of the growing season.
+    doy = 120 + 40 * (int(key[-1]) % 4)
+    land = draw_landscape(key, (simulation.size, simulation.size), simulation.gsd, theme, doy)
+    # Cleared building land is most of what is barren in fast-growing cities.
+    return evolve(land, key, "demolition", strength=0.4) if area == "Urban" else land
 
 
 DATASET = Dataset(

@@ -17,6 +17,9 @@ from eosfm.errors import EosfmError
 
 FORMAT = 1
 THREADS = 8
+BATCH = 10_000
+"""Files handed to the threads at once: datasets of millions of files exist."""
+REMEDY = "run `dvc repro -f download@<dataset>`"
 
 
 class Entry(NamedTuple):
@@ -87,9 +90,6 @@ def read_manifest(path: Path) -> Manifest:
         ) from None
 
 
-REMEDY = "run `dvc repro -f download@<dataset>`"
-
-
 def check_manifest(manifest: Manifest, root: Path) -> None:
     """Make sure that every file is below ``root`` with the size it had.
 
@@ -115,9 +115,7 @@ def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
     """
     counts: Counter[Split] = Counter()
     seen: set[str] = set()
-    for scene in tqdm(
-        dataset.scenes(root), desc="scenes", unit="scene", leave=False, disable=None
-    ):
+    for scene in tqdm(dataset.scenes(root), desc="scenes", unit="scene", leave=False, disable=None):
         if scene.id in seen:
             raise EosfmError(
                 f"{dataset.name}: scene {scene.id} occurs twice below {root}; expected each once; "
@@ -127,8 +125,9 @@ def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
         counts[scene.split] += 1
     if not counts["train"]:
         raise EosfmError(
-            f"{dataset.name}: {root} loads {len(seen)} labelled scenes, none for training; expected "
-            f"{dataset.title} in its published layout; point datasets.{dataset.name}.root at it"
+            f"{dataset.name}: {root} loads {len(seen)} labelled scenes, none for training; "
+            f"expected {dataset.title} in its published layout; "
+            f"set datasets.{dataset.name}.root to such a copy"
         )
     return {split: counts[split] for split in SPLITS}
 
@@ -139,12 +138,14 @@ def _list_files(root: Path) -> tuple[Entry, ...]:
     bar = tqdm(
         desc="sha256", total=sum(sizes), unit="B", unit_scale=True, leave=False, disable=None
     )
+    digests: list[str] = []
     with bar, ThreadPoolExecutor(THREADS) as pool:
-        entries = []
-        for path, size, digest in zip(paths, sizes, pool.map(hash_file, paths), strict=True):
-            entries.append(Entry(path.relative_to(root).as_posix(), size, digest.hexdigest()))
-            bar.update(size)
-    return tuple(entries)
+        for start in range(0, len(paths), BATCH):
+            for digest in pool.map(hash_file, paths[start : start + BATCH]):
+                bar.update(sizes[len(digests)])
+                digests.append(digest.hexdigest())
+    names = [path.relative_to(root).as_posix() for path in paths]
+    return tuple(map(Entry, names, sizes, digests))
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -12,9 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eosfm.catalog.layout import open_raster, read_raster, require
+from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
+from eosfm.catalog.layout import require
 from eosfm.catalog.spec import SPLITS, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
+from eosfm.simulation import ROOFS, Landscape, draw_landscape, legend, observe
+from eosfm.simulation import WATER as PERMANENT
 
 NAME = "opencanopy"
 FOLDER = "canopy_height"
@@ -25,23 +28,34 @@ GROUND, LOW, MEDIUM, HIGH, BUILDING, WATER, UNCLASSIFIED = 2, 3, 4, 5, 6, 9, 1
 LABELLED = (GROUND, LOW, MEDIUM, HIGH, WATER)
 """Lidar HD classes (IGN) whose height is that of the canopy, or of there being none."""
 
-THEMES = ("forest", "conifer", "broadleaf", "mixed", "orchard", "mountain", "village", "forest")
+THEMES = ("forest", "mixed", "mountain", "broadleaf", "village", "conifer", "pasture")
 MARGIN = 16
 """Pixels of a simulated image around the cell that the grid cuts out of it."""
 
 
-class Grid(NamedTuple):
-    """Where a raster's pixels lie: upper left corner and pixel size in metres, size in pixels."""
+class Cell(NamedTuple):
+    """A square of the grid, and the image that shows it."""
 
+    year: str
+    image: str
+    split: Any
     west: float
+    south: float
+    east: float
     north: float
-    step: float
-    height: int
-    width: int
+
+
+class Layer(NamedTuple):
+    """One raster of an image: SPOT, lidar height or lidar classes."""
+
+    path: Path
+    bands: int
+    size: tuple[int, int]
+    transform: tuple[float, float, float, float, float, float]
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the cells of the official grid (1 km squares) that are not in a buffer around test cells.
+    """Yield the cells of the official grid, 1 km squares, but for those around test cells.
 
     The target is the lidar height in metres, NaN where the lidar classes say that the return is
     of a building, or of nothing known.
@@ -52,126 +66,111 @@ def scenes(root: Path) -> Iterator[Scene]:
     folder = require(root / FOLDER, NAME, f"{CELLS} and one folder per year")
     path = require(folder / CELLS, NAME, "the grid of cells with their splits")
     # Tens of thousands of cells share a few hundred images: each header is read once.
-    grid_of = cache(_grid)
+    layers = cache(partial(_layers, folder))
     for cell in _cells(path):
-        if cell["split"] != "buffer":
-            yield _scene(folder, cell, grid_of)
+        if cell.split != "buffer":
+            yield _scene(layers(cell.year, cell.image), cell)
 
 
-def _cells(path: Path) -> list[dict[str, Any]]:
-    """Every cell's ``year``, ``image``, ``split`` and ``bounds`` (west, south, east, north)."""
+def _cells(path: Path) -> list[Cell]:
     try:
-        features = json.loads(path.read_text())["features"]
-        cells = [_cell(feature) for feature in features]
+        cells = [_cell(feature) for feature in json.loads(path.read_text())["features"]]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise EosfmError(
             f"{path} is not the grid of cells ({error!r}); expected polygons with lidar_year, "
             "image_name and split; fetch the file again"
         ) from None
     for cell in cells:
-        if cell["split"] not in (*SPLITS, "buffer"):
+        if cell.split not in (*SPLITS, "buffer") or not IMAGE_NAME.fullmatch(cell.image):
             raise EosfmError(
-                f"{path} has the split {cell['split']!r}; expected train, val, test or buffer; "
-                "fetch the file again"
-            )
-        if not IMAGE_NAME.fullmatch(cell["image"]):
-            raise EosfmError(
-                f"{path} names the image {cell['image']!r}; expected "
-                "compressed_pansharpened_<date><number>.tif; fetch the file again"
+                f"{path} has a cell of split {cell.split!r} in the image {cell.image!r}; expected "
+                "train, val, test or buffer and compressed_pansharpened_<date><number>.tif; fetch "
+                "the file again"
             )
     return cells
 
 
-def _cell(feature: dict[str, Any]) -> dict[str, Any]:
+def _cell(feature: dict[str, Any]) -> Cell:
     facts = feature["properties"]
     east, north = zip(*feature["geometry"]["coordinates"][0], strict=True)
-    return {
-        "year": str(facts["lidar_year"]),
-        "image": facts["image_name"],
-        "split": facts["split"],
-        "bounds": (min(east), min(north), max(east), max(north)),
-    }
+    bounds = (min(east), min(north), max(east), max(north))
+    return Cell(str(facts["lidar_year"]), str(facts["image_name"]), facts["split"], *bounds)
 
 
-def _scene(folder: Path, cell: dict[str, Any], grid_of: Any) -> Scene:
-    image, lidar, classes = (
-        require(
-            folder / cell["year"] / layer / cell["image"].replace("pansharpened", name),
-            NAME,
-            f"a raster that {CELLS} names",
-        )
-        for layer, name in (
-            ("spot", "pansharpened"),
-            ("lidar", "lidar"),
-            ("lidar_classification", "lidar_classification"),
-        )
-    )
-    west, south, east, north = cell["bounds"]
-    grid = grid_of(image)
-    height, width = int((north - south) / grid.step), int((east - west) / grid.step)
+def _layers(folder: Path, year: str, image: str) -> tuple[Layer, ...]:
+    """The three rasters of an image, their headers checked."""
+    layers = []
+    for name, part, bands, dtype in (
+        ("spot", "pansharpened", len(DATASET.bands), "uint8"),
+        ("lidar", "lidar", 1, "uint16"),
+        ("lidar_classification", "lidar_classification", 1, "uint8"),
+    ):
+        path = folder / year / name / image.replace("pansharpened", part)
+        require(path, NAME, f"a raster that {CELLS} names")
+        header = read_header(path, bands, dtype)
+        if header.transform is None:
+            raise EosfmError(f"{path} has no georeference; expected {CRS}; fetch the file again")
+        layers.append(Layer(path, bands, (header.height, header.width), header.transform))
+    return tuple(layers)
+
+
+def _scene(layers: tuple[Layer, ...], cell: Cell) -> Scene:
+    spot, lidar, classes = layers
+    step, _, west, _, _, north = spot.transform
+    # Whole pixels only; the small number keeps 64 pixels of 0.7 m from becoming 63.
+    height = int((cell.north - cell.south) / step + 1e-6)
+    width = int((cell.east - cell.west) / step + 1e-6)
     # The lidar's pixels may be shifted against the image's by a fraction of one.
-    corners = [_corner(path, grid_of(path), cell, height, width) for path in (image, lidar, classes)]
+    corners = [_corner(layer, cell, height, width) for layer in layers]
     row, col = corners[0]
-    left, top = grid.west + col * grid.step, grid.north - row * grid.step
-    year, month, day = IMAGE_NAME.fullmatch(cell["image"]).groups()  # type: ignore[union-attr]
+    year, month, day = IMAGE_NAME.fullmatch(cell.image).groups()  # type: ignore[union-attr]
     return Scene(
-        id=f"{cell['year']}_{west:.0f}_{south:.0f}",
-        split=cell["split"],
+        id=f"{cell.year}_{cell.west:.0f}_{cell.south:.0f}",
+        split=cell.split,
         height=height,
         width=width,
-        files=(image, lidar, classes),
-        image=partial(_image, image, corners[0]),
+        files=tuple(layer.path for layer in layers),
+        image=partial(_image, spot, corners[0]),
         target=partial(_target, lidar, corners[1], classes, corners[2]),
         crs=CRS,
-        transform=(grid.step, 0.0, left, 0.0, -grid.step, top),
+        transform=(step, 0.0, west + col * step, 0.0, -step, north - row * step),
         dates=(f"{year}-{month}-{day}",),
     )
 
 
-def _grid(path: Path) -> Grid:
-    with open_raster(path) as raster:
-        place = raster.transform
-        return Grid(place.c, place.f, place.a, raster.height, raster.width)
-
-
-def _corner(
-    path: Path, grid: Grid, cell: dict[str, Any], height: int, width: int
-) -> tuple[int, int]:
+def _corner(layer: Layer, cell: Cell, height: int, width: int) -> tuple[int, int]:
     """Row and column of a cell's upper left pixel in a raster."""
-    west, _, _, north = cell["bounds"]
-    row, col = round((grid.north - north) / grid.step), round((west - grid.west) / grid.step)
+    step, _, west, _, _, north = layer.transform
     # A cell on the image's edge may stick out by less than a pixel.
-    row, col = min(max(row, 0), grid.height - height), min(max(col, 0), grid.width - width)
-    off = max(abs(grid.north - row * grid.step - north), abs(grid.west + col * grid.step - west))
-    if min(row, col) < 0 or off > 2 * grid.step:
+    row = min(max(round((north - cell.north) / step), 0), layer.size[0] - height)
+    col = min(max(round((cell.west - west) / step), 0), layer.size[1] - width)
+    off = max(abs(north - row * step - cell.north), abs(west + col * step - cell.west))
+    if min(row, col) < 0 or off > 1.5 * step:
         raise EosfmError(
-            f"{path} does not cover the cell at {cell['bounds']} that {CELLS} places in it; "
-            "fetch both files again"
+            f"{layer.path} does not cover the cell at {cell.west:.0f}, {cell.south:.0f} that "
+            f"{CELLS} places in it; fetch both files again"
         )
     return row, col
 
 
-def _read(path: Path, corner: tuple[int, int], window: Window, bands: int) -> np.ndarray:
-    row, col = corner
-    pixels = read_raster(path, window._replace(row=window.row + row, col=window.col + col))
-    if len(pixels) != bands:
-        raise EosfmError(f"{path} has {len(pixels)} bands; expected {bands}; fetch the file again")
-    return pixels
+def _read(layer: Layer, corner: tuple[int, int], window: Window) -> np.ndarray:
+    inside = window._replace(row=window.row + corner[0], col=window.col + corner[1])
+    return read_bands(layer.path, inside, layer.bands, layer.size)
 
 
-def _image(path: Path, corner: tuple[int, int], window: Window) -> np.ndarray:
-    return _read(path, corner, window, len(DATASET.bands))[None]
+def _image(spot: Layer, corner: tuple[int, int], window: Window) -> np.ndarray:
+    return _read(spot, corner, window)[None]
 
 
 def _target(
-    lidar: Path,
+    lidar: Layer,
     lidar_corner: tuple[int, int],
-    classes: Path,
+    classes: Layer,
     classes_corner: tuple[int, int],
     window: Window,
 ) -> np.ndarray:
-    decimetres = _read(lidar, lidar_corner, window, 1)[0]
-    labelled = np.isin(_read(classes, classes_corner, window, 1)[0], LABELLED)
+    decimetres = _read(lidar, lidar_corner, window)[0]
+    labelled = np.isin(_read(classes, classes_corner, window)[0], LABELLED)
     return np.where(labelled, decimetres / np.float32(10), np.float32(np.nan))
 
 
@@ -198,8 +197,6 @@ def _write_cell(
     simulation: Simulation,
 ) -> dict[str, Any]:
     """Write the three rasters around one cell; return the cell as a GeoJSON feature."""
-    from eosfm.simulation import draw_landscape, observe
-
     size, step = simulation.size + 2 * MARGIN, simulation.gsd
     theme = THEMES[index % len(THEMES)]
     land = draw_landscape(key, size=(size, size), gsd=step, theme=theme)
@@ -213,7 +210,7 @@ def _write_cell(
     ):
         part = "pansharpened" if layer == "spot" else layer
         path = folder / "2022" / layer / name.replace("pansharpened", part)
-        _write(path, pixels, west, north, step)
+        write_geotiff(path, pixels, step, (west, north), crs=CRS)
     left, top = west + MARGIN * step, north - MARGIN * step
     right, bottom = left + simulation.size * step, top - simulation.size * step
     ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]
@@ -224,29 +221,12 @@ def _write_cell(
     }
 
 
-def _classify(land: Any) -> np.ndarray:
+def _classify(land: Landscape) -> np.ndarray:
     """Lidar HD classes (H, W) of a simulated landscape."""
-    from eosfm.simulation import legend
-
-    roofs = ("roof_red", "roof_grey", "roof_bright", "greenhouse")
-    names = dict.fromkeys(roofs, BUILDING)
-    names |= dict.fromkeys(("ocean", "lake", "river", "flood"), WATER) | {"car": UNCLASSIFIED}
-    named = legend(land.cover, names, default=0)
-    by_height = np.digitize(land.canopy_height, (0.1, 0.5, 1.5)).astype(np.uint8) + GROUND
+    names = dict.fromkeys((*ROOFS, "greenhouse"), BUILDING) | dict.fromkeys(PERMANENT, WATER)
+    named = legend(land.cover, names | {"car": UNCLASSIFIED}, default=0)
+    by_height = np.digitize(land.canopy_height, (0.1, 0.5, 1.5)) + GROUND
     return np.where(named > 0, named, by_height).astype(np.uint8)
-
-
-def _write(path: Path, pixels: np.ndarray, west: float, north: float, step: float) -> None:
-    import rasterio
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bands, height, width = pixels.shape
-    profile: dict[str, Any] = {"driver": "GTiff", "crs": CRS, "dtype": pixels.dtype}
-    profile |= {"count": bands, "height": height, "width": width, "compress": "zstd"}
-    profile |= {"tiled": True, "blockxsize": 256, "blockysize": 256}
-    profile["transform"] = rasterio.Affine(step, 0.0, west, 0.0, -step, north)
-    with rasterio.open(path, "w", **profile) as raster:
-        raster.write(pixels)
 
 
 DATASET = Dataset(
@@ -267,10 +247,10 @@ DATASET = Dataset(
         ),
         size_gb=360.0,
         manual=(
-            "several hundred files: `hf download AI4Forest/Open-Canopy --repo-type dataset "
+            "run `hf download AI4Forest/Open-Canopy --repo-type dataset "
             "--include 'canopy_height/geometries.geojson' 'canopy_height/202?/spot/*' "
             "'canopy_height/202?/lidar/*' 'canopy_height/202?/lidar_classification/*' "
-            "--local-dir <folder>`, then set datasets.opencanopy.root=<folder>"
+            "--local-dir <folder>`"
         ),
     ),
     scenes=scenes,

@@ -6,13 +6,14 @@ ISPRS 2D Semantic Labeling Contest; Rottensteiner et al. 2012, doi 10.5194/isprs
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from eosfm.catalog.layout import open_raster, read_raster, require
+from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
+from eosfm.catalog.layout import require
 from eosfm.catalog.spec import Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
+from eosfm.simulation import draw_landscape, legend, observe
 
 NAME = "potsdam"
 IMAGES = "4_Ortho_RGBIR"
@@ -44,9 +45,12 @@ COLORS = (
 BOUNDARY = (0, 0, 0)
 """Object boundaries in the ``noBoundary`` variants of the labels: not scored."""
 TOLERANCE = 32
-"""Some masks hold slips such as (252, 255, 0); a channel may be this far from 0 or 255."""
+"""A channel may be this far from 0 or 255: a re-saved mask is slightly off its colours."""
 
-THEMES = ("village", "city", "city", "industrial")
+NO_CLASS = 254
+"""Stands for a colour of no class until it is reported."""
+
+THEMES = ("residential", "city", "industrial", "city", "residential", "village")
 COVERS = {
     "impervious surfaces": ("asphalt", "road", "rail", "concrete"),
     "building": ("roof_red", "roof_grey", "roof_bright", "greenhouse"),
@@ -67,8 +71,8 @@ def scenes(root: Path) -> Iterator[Scene]:
     archive was unpacked.
 
     Raises:
-        EosfmError: The images are missing, none is a tile of the contest, a label is missing, or
-            image and label differ in size.
+        EosfmError: The images are missing, none is a tile of the contest, one is not of four
+            8-bit bands, or its label is missing.
     """
     images = require(root / IMAGES, NAME, "top_potsdam_<row>_<column>_RGBIR.tif files")
     labels = root / LABELS if (root / LABELS).is_dir() else root
@@ -88,35 +92,26 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 
 def _scene(split: Split, tile: str, image: Path, label: Path) -> Scene:
-    with open_raster(image) as raster:
-        height, width, bands = raster.height, raster.width, raster.count
-        crs, transform = raster.crs, raster.transform
-    with open_raster(label) as raster:
-        label_size = (raster.height, raster.width, raster.count)
-    if bands != 4 or label_size != (height, width, 3):
-        raise EosfmError(
-            f"{image} has {bands} bands of {height} x {width} pixels and its mask {label} "
-            f"{label_size[2]} of {label_size[0]} x {label_size[1]}; expected 4 and 3 of one size; "
-            f"unpack {IMAGES}.zip and {LABELS}.zip again"
-        )
+    header = read_header(image, 4, "uint8")
+    size = (header.height, header.width)
     return Scene(
         id=f"top_potsdam_{tile}",
         split=split,
-        height=height,
-        width=width,
+        height=header.height,
+        width=header.width,
         files=(image, label),
-        image=partial(_image, image),
-        target=partial(_target, label),
-        crs=crs.to_string() if crs else None,
-        transform=tuple(transform)[:6] if crs else None,
+        image=partial(_image, image, size),
+        target=partial(_target, label, size),
+        crs=header.crs,
+        transform=header.transform,
     )
 
 
-def _image(path: Path, window: Window) -> np.ndarray:
-    return read_raster(path, window)[None]
+def _image(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
+    return read_bands(path, window, 4, size)[None]
 
 
-def _target(path: Path, window: Window) -> np.ndarray:
+def _target(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
     """Class indices (h, w) of a colour-coded mask.
 
     Every colour of the contest is a corner of the RGB cube, so the corner decides.
@@ -124,10 +119,9 @@ def _target(path: Path, window: Window) -> np.ndarray:
     Raises:
         EosfmError: A colour is near no corner, or near one that stands for nothing.
     """
-    mask = read_raster(path, window)
-    corner = (mask > 127).astype(np.uint8)
-    target = _LOOKUP[corner[0] * 4 + corner[1] * 2 + corner[2]]
-    strange = (np.minimum(mask, 255 - mask) > TOLERANCE).any(axis=0) | (target == _UNKNOWN)
+    mask = read_bands(path, window, 3, size)
+    target = CORNERS[_corner(mask)]
+    strange = (np.minimum(mask, 255 - mask) > TOLERANCE).any(axis=0) | (target == NO_CLASS)
     if strange.any():
         row, col = np.argwhere(strange)[0]
         raise EosfmError(
@@ -138,10 +132,15 @@ def _target(path: Path, window: Window) -> np.ndarray:
     return target
 
 
-_UNKNOWN = 254
-_LOOKUP = np.full(8, _UNKNOWN, np.uint8)
-for _index, (_r, _g, _b) in ((IGNORE, BOUNDARY), *enumerate(COLORS)):
-    _LOOKUP[(_r > 0) * 4 + (_g > 0) * 2 + (_b > 0)] = _index
+def _corner(color: np.ndarray) -> np.ndarray:
+    """The corner of the RGB cube, 0 to 7, that colours (3, ...) are nearest to."""
+    bright = (color > 127).astype(np.uint8)
+    return bright[0] * 4 + bright[1] * 2 + bright[2]
+
+
+CORNERS = np.full(8, NO_CLASS, np.uint8)
+"""Class index of each corner of the RGB cube."""
+CORNERS[_corner(np.transpose((*COLORS, BOUNDARY)))] = (*range(len(COLORS)), IGNORE)
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -165,8 +164,6 @@ def simulate(root: Path, simulation: Simulation) -> None:
 def _write_scene(
     root: Path, tile: str, theme: str, key: tuple[int | str, ...], simulation: Simulation
 ) -> None:
-    from eosfm.simulation import draw_landscape, legend, observe
-
     land = draw_landscape(
         key, size=(simulation.size, simulation.size), gsd=simulation.gsd, theme=theme
     )
@@ -174,23 +171,15 @@ def _write_scene(
     names = {cover: CLASSES.index(name) for name, covers in COVERS.items() for cover in covers}
     classes = legend(land.cover, names, default=CLASSES.index("clutter"))
     colors = np.moveaxis(np.array(COLORS, np.uint8)[classes], -1, 0)
-    _write(root / IMAGES / f"top_potsdam_{tile}_RGBIR.tif", seen.image, tile, simulation.gsd)
-    _write(root / f"top_potsdam_{tile}_label.tif", colors, tile, simulation.gsd)
-
-
-def _write(path: Path, pixels: np.ndarray, tile: str, gsd: float) -> None:
-    """A GeoTIFF at the tile's place in the contest's grid of rows and columns."""
-    import rasterio
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bands, height, width = pixels.shape
+    # The contest numbers its tiles by row and column.
     row, col = (int(part) for part in tile.split("_"))
-    east, north = 366_000 + col * width * gsd, 5_809_000 - row * height * gsd
-    profile: dict[str, Any] = {"driver": "GTiff", "crs": "EPSG:32633", "dtype": pixels.dtype}
-    profile |= {"count": bands, "height": height, "width": width, "photometric": "RGB"}
-    profile["transform"] = rasterio.Affine(gsd, 0.0, east, 0.0, -gsd, north)
-    with rasterio.open(path, "w", **profile) as raster:
-        raster.write(pixels)
+    side = simulation.size * simulation.gsd
+    place = (366_000 + col * side, 5_809_000 - row * side)
+    for path, pixels in (
+        (root / IMAGES / f"top_potsdam_{tile}_RGBIR.tif", seen.image),
+        (root / f"top_potsdam_{tile}_label.tif", colors),
+    ):
+        write_geotiff(path, pixels, simulation.gsd, place)
 
 
 DATASET = Dataset(
@@ -211,11 +200,10 @@ DATASET = Dataset(
             "Rottensteiner et al., The ISPRS benchmark on urban object classification and 3D "
             "building reconstruction, 2012, doi 10.5194/isprsannals-I-3-293-2012"
         ),
-        size_gb=5.0,
+        size_gb=5.5,
         manual=(
-            "request access on the homepage, download 4_Ortho_RGBIR.zip (MD5 "
-            "c4a8f7d8c7196dd4eba4addd0aae10c1) and 5_Labels_all.zip, unpack both into one "
-            "folder, then set datasets.potsdam.root=<folder>"
+            "request access on the homepage and unpack 4_Ortho_RGBIR.zip (MD5 "
+            "c4a8f7d8c7196dd4eba4addd0aae10c1) and 5_Labels_all.zip into one folder"
         ),
     ),
     scenes=scenes,

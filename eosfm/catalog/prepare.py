@@ -40,6 +40,7 @@ def prepare(
     try:
         if source == "simulated":
             files = beside / "files"
+            files.mkdir()
             dataset.simulate(files, simulation)
         elif root is None:
             fetch(dataset, files)

@@ -12,6 +12,7 @@ import numpy as np
 from eosfm.bands import S2_BANDS
 from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
 from eosfm.catalog.layout import require
+from eosfm.catalog.sentinel2 import resampled
 from eosfm.catalog.spec import Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import backscatter, draw_landscape, legend, observe
@@ -219,8 +220,9 @@ def simulated_patches(simulation: Simulation) -> dict[Split, list[Patch]]:
     places = [Patch(season, scene, 0) for scene in range(1, 1000) for season in SEASONS]
     free = (patch for patch in places if not held_out(patch.place))
     reserved = (patch for patch in places if held_out(patch.place))
+    supplies: dict[Split, Iterator[Patch]] = {"train": free, "val": reserved, "test": free}
     chosen: dict[Split, list[Patch]] = {}
-    for split, supply in (("train", free), ("val", reserved), ("test", free)):
+    for split, supply in supplies.items():
         chosen[split] = []
         for index in range(simulation.scenes[split]):
             if index % PATCHES_PER_SCENE == 0:
@@ -249,7 +251,7 @@ def draw(simulation: Simulation, patch: Patch, theme: str) -> dict[str, np.ndarr
     igbp = legend(land.cover, IGBP)
     return {
         "s1": backscatter(land, key, ("vv", "vh")),
-        "s2": observe(land, key, S2_BANDS).image,
+        "s2": resampled(observe(land, key, S2_BANDS).image, S2_BANDS),
         "lc": np.stack([igbp, *LCCS[:, igbp]]).astype(np.uint16),
     }
 

@@ -8,27 +8,35 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from eosfm.bands import S2_BANDS
-from eosfm.catalog.layout import open_raster, read_raster, require
+from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
+from eosfm.catalog.layout import require
 from eosfm.catalog.spec import Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
+from eosfm.simulation import (
+    WATER,
+    backscatter,
+    cover_mask,
+    draw_landscape,
+    evolve,
+    observe,
+)
 
 NAME = "sen1floods11"
 CHIPS = Path("v1.1/data/flood_events/HandLabeled")
 SPLIT_FILES: dict[Split, Path] = {
-    split: Path(f"v1.1/splits/flood_handlabeled/flood_{name}_data.csv")
-    for split, name in (("train", "train"), ("val", "valid"), ("test", "test"))
+    "train": Path("v1.1/splits/flood_handlabeled/flood_train_data.csv"),
+    "val": Path("v1.1/splits/flood_handlabeled/flood_valid_data.csv"),
+    "test": Path("v1.1/splits/flood_handlabeled/flood_test_data.csv"),
 }
 METADATA = Path("v1.1/Sen1Floods11_Metadata.geojson")
 LOCATIONS = {"Mekong": "Cambodia"}
 """Events whose chips bear another name than the metadata give."""
 
-THEMES = ("floodplain", "river", "cropland", "lake", "village", "wetland", "mixed", "coast")
-WATER = ("ocean", "lake", "river", "flood")
+THEMES = ("river", "cropland", "lake", "village", "wetland", "mixed", "coast")
 CLOUDY_EVERY = 3
 DEGREES_PER_PIXEL = 8.983152841195215e-05
 
@@ -66,49 +74,38 @@ def _scene(chips: Path, split: Split, chip: str, dates: dict[str, str]) -> Scene
         require(chips / layer / f"{chip}_{layer}.tif", NAME, f"the chip that {split} lists")
         for layer in ("S1Hand", "S2Hand", "LabelHand")
     )
-    with open_raster(label) as raster:
-        height, width = raster.height, raster.width
-        crs, transform = raster.crs, raster.transform
+    header = read_header(label, 1, "int16")
+    size = (header.height, header.width)
     event = chip.split("_")[0]
     date = dates.get(LOCATIONS.get(event, event))
     return Scene(
         id=chip,
         split=split,
-        height=height,
-        width=width,
+        height=header.height,
+        width=header.width,
         files=(s2, s1, label),
-        image=partial(_image, s2, s1),
-        target=partial(_target, label),
-        crs=crs.to_string() if crs else None,
-        transform=tuple(transform)[:6] if crs else None,
+        image=partial(_image, s2, s1, size),
+        target=partial(_target, label, size),
+        crs=header.crs,
+        transform=header.transform,
         dates=(date,) if date else (),
     )
 
 
-def _image(s2: Path, s1: Path, window: Window) -> np.ndarray:
-    optical = _read(s2, window, len(S2_BANDS)).astype(np.float32)
+def _image(s2: Path, s1: Path, size: tuple[int, int], window: Window) -> np.ndarray:
+    optical = read_bands(s2, window, len(S2_BANDS), size).astype(np.float32)
     optical[:, (optical == 0).all(axis=0)] = np.nan
-    return np.concatenate([optical, _read(s1, window, 2)])[None].astype(np.float32)
+    return np.concatenate([optical, read_bands(s1, window, 2, size)], dtype=np.float32)[None]
 
 
-def _target(label: Path, window: Window) -> np.ndarray:
-    target = _read(label, window, 1)[0]
+def _target(label: Path, size: tuple[int, int], window: Window) -> np.ndarray:
+    target = read_bands(label, window, 1, size)[0]
     if target.min() < -1 or target.max() > 1:
         raise EosfmError(
             f"{label} has labels from {target.min()} to {target.max()}; expected -1 (unknown), "
             "0 (no water), 1 (water); use the LabelHand files of v1.1"
         )
     return target
-
-
-def _read(path: Path, window: Window, bands: int) -> np.ndarray:
-    pixels = read_raster(path, window)
-    if pixels.shape != (bands, window.height, window.width):
-        raise EosfmError(
-            f"{path} gives {pixels.shape} for {window}; expected {bands} bands that cover its "
-            "label; fetch the file again"
-        )
-    return pixels
 
 
 def _dates(path: Path) -> dict[str, str]:
@@ -141,12 +138,8 @@ def simulate(root: Path, simulation: Simulation) -> None:
     (root / METADATA).write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
 
 
-def _write_chip(
-    chips: Path, chip: str, key: tuple[int | str, ...], simulation: Simulation
-) -> None:
+def _write_chip(chips: Path, chip: str, key: tuple[int | str, ...], simulation: Simulation) -> None:
     """One landscape after a flood: Sentinel-2 with clouds, Sentinel-1 through them, its water."""
-    from eosfm.simulation import backscatter, draw_landscape, evolve, legend, observe
-
     index = int(key[-1])
     shape = (simulation.size, simulation.size)
     land = draw_landscape(
@@ -156,29 +149,16 @@ def _write_chip(
         land = evolve(land, (*key, "flood"), "flood")
     cloud = 0.3 if index % CLOUDY_EVERY == 1 else 0.0
     optical = observe(land, (*key, "s2"), S2_BANDS, units="reflectance_1e4", cloud=cloud)
-    water = legend(land.cover, dict.fromkeys(WATER, 1), default=0).astype(np.int16)
+    water = cover_mask(land.cover, *WATER, "flood").astype(np.int16)
     water[optical.cloud] = -1
-    for layer, pixels, nodata in (
-        ("S2Hand", np.clip(optical.image, 1, 32767).astype(np.int16), 0),
-        ("S1Hand", backscatter(land, (*key, "s1"), units="db").astype(np.float32), np.nan),
-        ("LabelHand", water[None], None),
+    west = (int(chip.split("_")[1]) % 1000) * simulation.size * DEGREES_PER_PIXEL
+    for layer, pixels in (
+        ("S2Hand", np.clip(optical.image, 1, 32767).astype(np.int16)),
+        ("S1Hand", backscatter(land, (*key, "s1"), units="db")),
+        ("LabelHand", water[None]),
     ):
-        _write(chips / layer / f"{chip}_{layer}.tif", pixels, nodata, int(chip.split("_")[1]))
-
-
-def _write(path: Path, pixels: np.ndarray, nodata: float | None, number: int) -> None:
-    """A GeoTIFF in degrees, beside the other chips and not over them."""
-    import rasterio
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bands, height, width = pixels.shape
-    step = DEGREES_PER_PIXEL
-    profile: dict[str, Any] = {"driver": "GTiff", "crs": "EPSG:4326", "nodata": nodata}
-    profile |= {"count": bands, "height": height, "width": width, "dtype": pixels.dtype}
-    west = (number % 1000) * width * step
-    profile["transform"] = rasterio.Affine(step, 0.0, west, 0.0, -step, 38.0)
-    with rasterio.open(path, "w", **profile) as raster:
-        raster.write(pixels)
+        path = chips / layer / f"{chip}_{layer}.tif"
+        write_geotiff(path, pixels, DEGREES_PER_PIXEL, (west, 38.0), crs="EPSG:4326")
 
 
 DATASET = Dataset(
@@ -201,8 +181,7 @@ DATASET = Dataset(
         manual=(
             "copy the public bucket with Google's command line, `gsutil -m rsync -r "
             "gs://sen1floods11/v1.1 <folder>/v1.1` (the folders data/flood_events/HandLabeled and "
-            "splits/flood_handlabeled and the file Sen1Floods11_Metadata.geojson are enough), "
-            "then set datasets.sen1floods11.root=<folder>"
+            "splits/flood_handlabeled and the file Sen1Floods11_Metadata.geojson are enough)"
         ),
     ),
     scenes=scenes,

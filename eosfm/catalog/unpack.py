@@ -65,9 +65,7 @@ def _unpack_into(folder: Path, archive: Path, members: int | None) -> list[str]:
     except (*DAMAGE, OSError) as error:
         if getattr(error, "errno", None) is not None:  # the disk's fault, not the archive's
             raise EosfmError(f"{archive} cannot be unpacked: {error}") from None
-        raise EosfmError(
-            f"{archive} is damaged ({error}); delete it to fetch it again"
-        ) from None
+        raise EosfmError(f"{archive} is damaged ({error}); delete it to fetch it again") from None
 
 
 def _unzip(archive: Path, folder: Path) -> Iterator[str]:
@@ -100,9 +98,11 @@ def _open_tar(archive: Path) -> Iterator[tarfile.TarFile]:
         return
     import pyarrow
 
-    with pyarrow.input_stream(str(archive), compression="zstd") as stream:
-        with tarfile.open(fileobj=stream, mode="r|") as file:
-            yield file
+    with (
+        pyarrow.input_stream(str(archive), compression="zstd") as stream,
+        tarfile.open(fileobj=stream, mode="r|") as file,
+    ):
+        yield file
 
 
 def _refuse_outside(name: str, archive: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eosfm.downstream.evaluate import dates_of
+from eosfm.downstream.evaluate import make_trial
 from eosfm.downstream.features import (
     Encoded,
     Pyramids,
@@ -24,8 +24,8 @@ from eosfm.downstream.features import (
     task_indices,
     task_tiles,
 )
-from eosfm.downstream.fit import Probe, Source, fit, merge_dates, score, task_head
-from eosfm.ensemble import Fuser, InputSpec, randomize
+from eosfm.downstream.fit import Probe, fit, merge_dates, score, task_head
+from eosfm.ensemble import Fuser, InputSpec, load_artifact, randomize
 from eosfm.params import Params
 from eosfm.seeds import derive_seed
 from eosfm.specialists.backbone import build_backbone
@@ -56,15 +56,12 @@ def run_baselines(
     }
 
 
-def random_weights(
-    params: Params, name: str, store: TileStore, artifact: Path
-) -> dict[str, Any]:
+def random_weights(params: Params, name: str, store: TileStore, artifact: Path) -> dict[str, Any]:
     """The same ensemble before any training."""
     task = params.task(name)
-    backbone = randomize(
-        task_backbone(params, task, store, artifact),
-        seed=derive_seed(params.seed, "random", name),
-    )
+    seed = derive_seed(params.seed, "random", name)
+    specialists = randomize(load_artifact(artifact), seed)
+    backbone = task_backbone(params, task, store, specialists)
     splits = [
         in_memory(
             backbone,
@@ -84,8 +81,8 @@ def best_single(
     Every specialist gets a short fit; the best on the validation split gets the whole protocol.
     """
     by_name = {
-        specialist: [i for i, entry in enumerate(inputs) if entry.specialist == specialist]
-        for specialist in dict.fromkeys(entry.specialist for entry in inputs)
+        specialist: [i for i, entry in enumerate(inputs) if entry.name == specialist]
+        for specialist in dict.fromkeys(entry.name for entry in inputs)
     }
     metric = params.task(name).metric
     sign = -1 if metric == "rmse" else 1
@@ -104,20 +101,18 @@ def best_single(
 
 def from_scratch(params: Params, name: str, store: TileStore) -> dict[str, Any]:
     """One backbone of the same kind, trained on the task's labels alone."""
-    task, protocol = params.task(name), params.current.protocol
+    task = params.task(name)
     splits = [
         Images(TileDataset(store, split, task.bands), task_indices(params, name, store, split))
         for split in ("train", "val", "test")
     ]
-    seed = derive_seed(params.seed, "scratch", name)
-    torch.manual_seed(seed)
-    model = Scratch(params.backbone.name, store, task.bands, task.head, protocol.decoder_channels)
-    scores, epoch = fit(
-        model, splits[0], splits[1], protocol, store, task.metric, splits[0].size, seed,
-        label=f"{name} scratch",
-    )  # fmt: skip
-    test = score(model, splits[2], protocol.batch_size, store, splits[2].size)
-    return {"val": scores, "test": test, "best_epoch": epoch}
+    trial = make_trial(params, name, store, splits[0].size)
+    torch.manual_seed(trial.seed)
+    model = Scratch(
+        params.backbone.name, store, task.bands, task.head, trial.protocol.decoder_channels
+    )
+    scores, epoch = fit(model, splits[0], splits[1], trial)
+    return {"val": scores, "test": score(model, splits[2], trial), "best_epoch": epoch}
 
 
 class Images:
@@ -126,8 +121,7 @@ class Images:
     def __init__(self, tiles: TileDataset, indices: np.ndarray) -> None:
         self.tiles = tiles
         self.indices = indices
-        height, width = tiles[int(indices[0])]["image"].shape[-2:]
-        self.size = (int(height), int(width))
+        self.size = tiles.size
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -151,16 +145,15 @@ class Scratch(nn.Module):
         super().__init__()
         self.kind = store.kind
         self.encoder = build_backbone(backbone, len(bands), pretrained=False)
-        channels = self.encoder.feature_info.channels()
-        self.head = task_head(store, head, channels, decoder_channels, dates_of(store))
+        channels = self.encoder.feature_info.channels()  # type: ignore[union-attr,operator]
+        self.head = task_head(store, head, channels, decoder_channels, store.shape[0])
 
     def forward(self, image: Tensor, size: tuple[int, int]) -> Tensor:
         """Logits from images (B, T, C, h, w)."""
+        (height, width), dates = image.shape[-2:], image.shape[1]
         # The encoder halves five times; a side of 60 px becomes 64.
-        image_, dates = image.flatten(0, 1), image.shape[1]
-        height, width = image_.shape[-2:]
-        image_ = nn.functional.pad(image_, (0, -width % 32, 0, -height % 32), mode="replicate")
-        maps = self.encoder(image_)
+        padding = (0, -width % 32, 0, -height % 32)
+        maps = self.encoder(nn.functional.pad(image.flatten(0, 1), padding, mode="replicate"))
         return self.head(merge_dates(maps, dates, self.kind), size)
 
 
@@ -175,19 +168,14 @@ def _fit_probe(
     test: bool = True,
 ) -> dict[str, Any]:
     """Fit the fixed fusion and the task's head on frozen pyramids."""
-    task, protocol = params.task(name), params.current.protocol
-    seed = derive_seed(params.seed, "evaluate", name)
-    torch.manual_seed(seed)
+    trial = make_trial(params, name, store, splits[0].size)
+    torch.manual_seed(trial.seed)
     fuser = Fuser(list(inputs), fusion="conv1x1", normalize="layer")
-    probe = Probe(fuser, store, task.head, protocol.decoder_channels, dates_of(store))
-    scores, epoch = fit(
-        probe, splits[0], splits[1], protocol, store, task.metric, splits[0].size, seed,
-        epochs=epochs, label=f"{name} baseline",
-    )  # fmt: skip
+    head, width = params.task(name).head, trial.protocol.decoder_channels
+    probe = Probe(fuser, store, head, width, store.shape[0])
+    scores, epoch = fit(probe, splits[0], splits[1], trial, epochs=epochs)
     result: dict[str, Any] = {"val": scores, "best_epoch": epoch}
-    if test:
-        result["test"] = score(probe, splits[2], protocol.batch_size, store, splits[2].size)
-    return result
+    return result | {"test": score(probe, splits[2], trial)} if test else result
 
 
 def _only(split: Encoded, chosen: list[int]) -> Encoded:

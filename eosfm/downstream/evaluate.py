@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from eosfm.downstream.features import feature_inputs, open_split
-from eosfm.downstream.fit import Probe, fit, score
+from eosfm.downstream.fit import Probe, Trial, fit, score
 from eosfm.ensemble import Fuser
 from eosfm.params import Params
 from eosfm.seeds import derive_seed
@@ -36,13 +36,13 @@ def evaluate_task(
         ``val`` and ``test`` metrics, ``best_epoch``, the ``selected`` specialists, and the number
         of ``labels`` (training tiles).
     """
-    task, protocol, fusion = params.task(name), params.current.protocol, params.fusion
+    task, fusion = params.task(name), params.fusion
     train, val, test = (
         open_split(params, name, store, features, artifact, split)
         for split in ("train", "val", "test")
     )
-    seed = derive_seed(params.seed, "evaluate", name)
-    torch.manual_seed(seed)
+    trial = make_trial(params, name, store, train.size)
+    torch.manual_seed(trial.seed)
     fuser = Fuser(
         feature_inputs(features),
         fusion=fusion.method,
@@ -54,20 +54,19 @@ def evaluate_task(
         scale_features=fusion.scale_features,
         ablate=fusion.ablate,
     )
-    probe = Probe(fuser, store, task.head, protocol.decoder_channels, dates_of(store))
-    scores, epoch = fit(
-        probe, train, val, protocol, store, task.metric, train.size, seed, log=log, label=name
-    )
+    probe = Probe(fuser, store, task.head, trial.protocol.decoder_channels, store.shape[0])
+    scores, epoch = fit(probe, train, val, trial, log=log)
     return {
         "metric": task.metric,
         "val": scores,
-        "test": score(probe, test, protocol.batch_size, store, test.size),
+        "test": score(probe, test, trial),
         "best_epoch": epoch,
         "selected": list(fuser.selected),
         "labels": len(train),
     }
 
 
-def dates_of(store: TileStore) -> int:
-    """Number of dates of a store's images."""
-    return int(store.split("train").image(0).shape[0])
+def make_trial(params: Params, name: str, store: TileStore, size: tuple[int, int]) -> Trial:
+    """The evaluation's setting, which the baselines share."""
+    seed = derive_seed(params.seed, "evaluate", name)
+    return Trial(name, store, params.task(name).metric, params.current.protocol, size, seed)

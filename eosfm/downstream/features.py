@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from eosfm.catalog.spec import SPLITS, Split
 from eosfm.downstream.labels import labelled_subset
-from eosfm.ensemble import EosFM, InputSpec
+from eosfm.ensemble import EosFM, InputSpec, Specialist, load_artifact
 from eosfm.errors import EosfmError
 from eosfm.params import Params, TaskParams
 from eosfm.seeds import derive_seed
@@ -58,15 +58,17 @@ class Encoded:
         return self.pyramids(positions), self.targets[torch.from_numpy(positions)]
 
 
-def task_backbone(params: Params, task: TaskParams, store: TileStore, artifact: Path) -> EosFM:
+def task_backbone(
+    params: Params, task: TaskParams, store: TileStore, specialists: Sequence[Specialist]
+) -> EosFM:
     """The frozen ensemble, told what this task's input is."""
-    names = list(task.bands)
-    return EosFM.from_artifact(
-        artifact,
-        bands=names,
+    units = dict(zip(store.bands, store.units, strict=True))
+    return EosFM(
+        specialists,
+        bands=task.bands,
         adaptation=params.encoding.adaptation,
         standardize=params.encoding.standardize,
-        units=[store.units[store.bands.index(name)] for name in names],
+        units=[units[name] for name in task.bands],
     ).eval()
 
 
@@ -121,17 +123,11 @@ def encode_task(params: Params, name: str, store: TileStore, artifact: Path, out
         One line for the stage's end.
     """
     task = params.task(name)
-    backbone = task_backbone(params, task, store, artifact)
+    backbone = task_backbone(params, task, store, load_artifact(artifact))
     indices = {split: task_indices(params, name, store, split) for split in SPLITS}
-    for split in SPLITS:
-        if len(indices[split]) == 0:
-            raise EosfmError(
-                f"task {name}: dataset {task.dataset} has no {split} tiles; a downstream task "
-                f"needs all of {', '.join(SPLITS)}"
-            )
-    gigabytes = sum(
-        len(indices[split]) * tile_bytes(backbone, store, task) for split in SPLITS
-    ) / 1e9
+    gigabytes = (
+        sum(len(indices[split]) * tile_bytes(backbone, store, task) for split in SPLITS) / 1e9
+    )
     stored = gigabytes <= params.encoding.max_gb
     beside = out.with_name(f".{out.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
@@ -149,8 +145,8 @@ def encode_task(params: Params, name: str, store: TileStore, artifact: Path, out
             "stored": stored,
             "gigabytes": round(gigabytes, 3),
             "inputs": [entry.as_dict() for entry in backbone.inputs],
-            "skipped": list(backbone.skipped),
-            "size": list(store.split("train").image(0).shape[-2:]),
+            "skipped": backbone.skipped,
+            "size": store.shape[2:],
         },
     )
     shutil.rmtree(out, ignore_errors=True)
@@ -162,7 +158,7 @@ def encode_task(params: Params, name: str, store: TileStore, artifact: Path, out
 
 def tile_bytes(backbone: EosFM, store: TileStore, task: TaskParams) -> int:
     """Bytes of one tile's pyramids in half precision."""
-    dates, _, height, width = store.split("train").image(0).shape
+    dates, _, height, width = store.shape
     cells = [-(-height // stride) * -(-width // stride) for stride in (4, 8, 16, 32)]
     per_date = sum(
         channels * cells[level]
@@ -218,7 +214,7 @@ def open_split(
     task = params.task(name)
     tiles = task_tiles(params, task, store, split)
     indices = np.load(features / split / "indices.npy")
-    backbone = task_backbone(params, task, store, artifact)
+    backbone = task_backbone(params, task, store, load_artifact(artifact))
     targets = torch.cat(
         [read(tiles, indices[i : i + BATCH])[1] for i in range(0, len(indices), BATCH)]
     )
@@ -238,11 +234,10 @@ def in_memory(backbone: EosFM, tiles: TileDataset, indices: np.ndarray) -> Encod
         for i in range(len(parts[0][0]))
     ]
     targets = torch.cat([part[1] for part in parts])
-    height, width = tiles[int(indices[0])]["image"].shape[-2:]
     return Encoded(
         lambda positions: [[level[torch.from_numpy(positions)] for level in p] for p in pyramids],
         targets,
-        (height, width),
+        tiles.size,
     )
 
 
@@ -251,7 +246,5 @@ def _split_levels(
 ) -> Pyramids:
     """Read rows of the stored levels and cut them back into pyramids."""
     rows = [torch.from_numpy(level[positions]) for level in levels]
-    cut = [
-        torch.split(row, [width[k] for width in widths], dim=2) for k, row in enumerate(rows)
-    ]
+    cut = [torch.split(row, [width[k] for width in widths], dim=2) for k, row in enumerate(rows)]
     return [[cut[k][i] for k in range(len(levels))] for i in range(len(widths))]

@@ -4,8 +4,7 @@ AdamW with one cycle of the learning rate, the official splits, the best validat
 once (PANGAEA, arXiv 2412.04204).
 """
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,20 +13,39 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from eosfm.catalog.spec import Kind
 from eosfm.downstream.features import Pyramids, device
 from eosfm.ensemble import Fuser
 from eosfm.params import ScaleProtocol
-from eosfm.tasks import build_head, build_loss, build_metrics
+from eosfm.tasks import (
+    LOSSES,
+    PhysicalUnits,
+    build_head,
+    build_loss,
+    build_metrics,
+    target_statistics,
+)
 from eosfm.tiles import TileStore
 
-LOSSES: dict[Kind, str] = {
-    "classification": "ce",
-    "multilabel": "bce",
-    "segmentation": "ce",
-    "change": "ce",
-    "regression": "mse",
-}
+
+@dataclass(frozen=True)
+class Trial:
+    """What every fit of one task has in common.
+
+    Attributes:
+        name: The task.
+        store: Its tiles: kind, classes, the value that is never scored.
+        metric: The metric that decides which epoch is best.
+        protocol: Epochs, batch size, learning rate, width of the decoder.
+        size: Height and width of a tile in pixels.
+        seed: Decides initial weights and the order of the batches.
+    """
+
+    name: str
+    store: TileStore
+    metric: str
+    protocol: ScaleProtocol
+    size: tuple[int, int]
+    seed: int
 
 
 class Source(Protocol):
@@ -40,8 +58,8 @@ class Source(Protocol):
         ...
 
 
-def merge_dates(maps: list[Tensor], dates: int, kind: Kind) -> list[Tensor]:
-    """Bring (B*T, C, h, w) maps to one per tile: change concatenates dates, else they are averaged."""
+def merge_dates(maps: list[Tensor], dates: int, kind: str) -> list[Tensor]:
+    """One (B, C, h, w) map per tile from (B*T, C, h, w): change keeps dates, else their mean."""
     if dates == 1:
         return maps
     per_date = [level.unflatten(0, (-1, dates)) for level in maps]
@@ -69,101 +87,106 @@ class Probe(nn.Module):
 
 
 def task_head(
-    store: TileStore, head: str, channels: list[int], decoder_channels: int, dates: int
+    store: TileStore, head: str, channels: Sequence[int], decoder_channels: int, dates: int
 ) -> nn.Module:
-    """The head that a task's labels need."""
+    """The head that a task's labels need, for maps of ``channels`` per date."""
     factor = dates if store.kind == "change" else 1
-    return build_head(
-        store.kind,
-        head,
-        [factor * width for width in channels],
-        len(store.classes),
-        decoder_channels,
-    )
-
-
+    widths = [factor * width for width in channels]
+    if store.kind != "regression":
+        return build_head(store.kind, head, widths, len(store.classes), decoder_channels)
+    tiles = store.split("train")
+    targets = (tiles.target(i) for i in range(len(tiles)))
+    statistics = target_statistics(store.kind, targets, 1, store.ignore_index)
+    bare = build_head(store.kind, head, widths, 1, decoder_channels)
+    return PhysicalUnits(bare, statistics.mean, statistics.std)
 
 
 def fit(
     model: nn.Module,
     train: Source,
     val: Source,
-    protocol: ScaleProtocol,
-    store: TileStore,
-    metric: str,
-    size: tuple[int, int],
-    seed: int,
+    trial: Trial,
     *,
     epochs: int | None = None,
     log: Callable[[dict[str, float], int], None] | None = None,
-    label: str = "fit",
 ) -> tuple[dict[str, float], int]:
     """Train ``model``; leave it at its best validation epoch.
 
     Args:
-        model: Called as ``model(inputs, size)``; only parameters that require gradients are trained.
+        model: Called as ``model(inputs, size)``; what requires no gradient is not trained.
         train: The labelled training tiles.
         val: The validation tiles.
-        protocol: Epochs, batch size, learning rate.
-        store: Says the kind of task, its classes and the value that is never scored.
-        metric: The metric that decides which epoch is best.
-        size: Height and width of a tile in pixels.
-        seed: Decides the order of the batches.
+        trial: Task, protocol and seed.
         epochs: Instead of the protocol's number.
-        log: Receives the validation metrics of each epoch.
-        label: Name on the progress bar.
+        log: Receives the mean loss and the validation score of each epoch.
 
     Returns:
         The best epoch's validation metrics, and its number counted from 1.
     """
+    store, protocol, metric = trial.store, trial.protocol, trial.metric
     where = device()
     model.to(where)
-    loss_of = build_loss(store.kind, LOSSES[store.kind], store.ignore_index).to(where)
-    batches = protocol.steps_per_epoch or max(1, len(train) // protocol.batch_size)
+    loss_of = build_loss(store.kind, LOSSES[store.kind][0], store.ignore_index).to(where)
+    steps = protocol.steps_per_epoch or max(1, len(train) // protocol.batch_size)
     epochs = epochs or protocol.epochs
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=protocol.lr, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, protocol.lr, total_steps=epochs * batches
+    optimizer = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad], lr=protocol.lr, weight_decay=0.05
     )
-    best: tuple[float, dict[str, float], int, dict[str, Tensor]] | None = None
-    for epoch in range(1, epochs + 1):
-        model.train()
-        order = _batches(len(train), batches, protocol.batch_size, (seed, epoch))
-        losses = []
-        for positions in tqdm(
-            order, desc=f"{label} {epoch}/{epochs}", unit="batch", disable=None, leave=False
-        ):
-            inputs, target = _to(train.batch(positions), where)
-            loss = loss_of(model(inputs, size), target)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-        scores = score(model, val, protocol.batch_size, store, size)
-        if log is not None:
-            log({"loss": float(np.mean(losses)), f"val_{metric}": scores[metric]}, epoch)
-        value = -scores[metric] if metric == "rmse" else scores[metric]
-        if best is None or value > best[0]:
-            best = (value, scores, epoch, copy.deepcopy(model.state_dict()))
-    assert best is not None
-    model.load_state_dict(best[3])
-    return best[1], best[2]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, protocol.lr, total_steps=epochs * steps
+    )
+    best = _Best(metric)
+    bar = tqdm(total=epochs * steps, desc=trial.name, unit="batch", disable=None, leave=False)
+    with bar:
+        for epoch in range(1, epochs + 1):
+            model.train()
+            losses = []
+            for positions in _batches(len(train), steps, protocol.batch_size, (trial.seed, epoch)):
+                inputs, target = _to(train.batch(positions), where)
+                loss = loss_of(model(inputs, trial.size), target)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                losses.append(loss.detach())
+                bar.update()
+            scores = score(model, val, trial)
+            if log is not None:
+                mean_loss = float(torch.stack(losses).mean())
+                log({"loss": mean_loss, f"val_{metric}": scores[metric]}, epoch)
+            best.offer(scores, epoch, model)
+    model.load_state_dict(best.state)
+    return best.scores, best.epoch
 
 
-def score(
-    model: nn.Module, source: Source, batch_size: int, store: TileStore, size: tuple[int, int]
-) -> dict[str, float]:
+class _Best:
+    """The best validation epoch so far."""
+
+    def __init__(self, metric: str) -> None:
+        self.metric = metric
+        self.scores: dict[str, float] = {}
+        self.epoch = 0
+        self.state: dict[str, Tensor] = {}
+
+    def offer(self, scores: dict[str, float], epoch: int, model: nn.Module) -> None:
+        """Keep this epoch if it beats the best; the earlier one of equals stays."""
+        sign = -1 if self.metric == "rmse" else 1
+        if not self.scores or sign * scores[self.metric] > sign * self.scores[self.metric]:
+            self.scores, self.epoch = scores, epoch
+            self.state = {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def score(model: nn.Module, source: Source, trial: Trial) -> dict[str, float]:
     """Every metric of the task's kind on one split."""
-    where = device()
+    where, store = device(), trial.store
     model.eval()
     metrics = build_metrics(store.kind, store.classes, store.ignore_index).to(where)
+    batch = 2 * trial.protocol.batch_size
     with torch.inference_mode():
-        for start in range(0, len(source), 2 * batch_size):
-            positions = np.arange(start, min(start + 2 * batch_size, len(source)))
+        for start in range(0, len(source), batch):
+            positions = np.arange(start, min(start + batch, len(source)))
             inputs, target = _to(source.batch(positions), where)
-            metrics.update(model(inputs, size), target)
+            metrics.update(model(inputs, trial.size), target)
     return {name: float(value) for name, value in metrics.compute().items()}
 
 

@@ -8,21 +8,27 @@ physical sense; its rules are tried in the order of :data:`NAMED`, and the first
 """
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from eosfm.bands import S2_BANDS, band, check_bands, find
 from eosfm.ensemble.artifact import Specialist
 from eosfm.errors import EosfmError
 
 Picks = tuple[int | None, ...]
+Rules = tuple[tuple[str, Picks], ...]
 
 CLOSE_NM = 50.0
 """Within this distance another band measures nearly the same (B8A for nir, B05 for red)."""
 
-_REPEAT = tuple((required, available) for available in (2, 3, 4) for required in (12, 13, 14))
+_REPETITIONS: dict[tuple[int, int], Rules] = {
+    (required, available): (("repetition", tuple(i % available for i in range(required))),)
+    for available in (2, 3, 4)
+    for required in (12, 13, 14)
+}
 
-COUNTED: dict[tuple[int, int], tuple[tuple[str, Picks], ...]] = {
+COUNTED: dict[tuple[int, int], Rules] = {
     (3, 12): (("rgb", (3, 2, 1)),),
     (3, 13): (("rgb", (3, 2, 1)), ("false colour", (7, 3, 2))),
     (3, 14): (("rgb", (5, 4, 3)),),
@@ -31,10 +37,7 @@ COUNTED: dict[tuple[int, int], tuple[tuple[str, Picks], ...]] = {
     (3, 2): (("sar composite", (0, 1, 1)),),
     (3, 4): (("false colour", (3, 0, 1)), ("rgb", (0, 1, 2))),
     (3, 5): (("rgb", (0, 1, 2)), ("sar composite", (3, 4, 4))),
-} | {
-    (required, available): (("repetition", tuple(i % available for i in range(required))),)
-    for required, available in _REPEAT
-}
+} | _REPETITIONS
 """(channels required, channels available) -> (rule, picks), each one pyramid, in this order."""
 
 S2_L2A = tuple(name for name in S2_BANDS if name != "B10")
@@ -74,6 +77,17 @@ class InputSpec:
     picks: Picks = ()
     note: str = ""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for a JSON file or an artifact."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "InputSpec":
+        """The inverse of :meth:`as_dict`."""
+        plain: dict[str, Any] = dict(values)
+        plain = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+        return cls(**plain)
+
 
 def plan(
     specialists: Sequence[Specialist],
@@ -93,14 +107,15 @@ def plan(
         The adapted inputs (without ``channels``), in artifact order, and why others are skipped.
 
     Raises:
-        EosfmError: The names do not match the channels, nothing can be fed, or ``named`` has no names.
+        EosfmError: Names and channels differ, ``named`` has no names, or nothing can be fed.
     """
     if bands is not None and len(check_bands(bands)) != in_chans:
         raise EosfmError(f"{len(bands)} band names for {in_chans} channels; name each channel once")
     if adaptation == "counted":
         inputs, skipped = _plan_counted(specialists, bands, in_chans)
     else:
-        inputs, skipped = _plan_named(specialists, tuple(bands or convention(in_chans, "the input")))
+        names = bands or convention(in_chans, "the input")
+        inputs, skipped = _plan_named(specialists, tuple(names))
     if not inputs:
         raise EosfmError(
             f"no specialist can be fed with {in_chans} channels under adaptation={adaptation!r}: "
@@ -152,13 +167,12 @@ def _plan_named(
         bands = wanted[specialist.name]
         for rule, pick in NAMED.items():
             if (picks := pick(bands, available)) is not None:
-                note = "; ".join(filter(None, [_note(bands, available, picks), _assumed(specialist)]))
+                notes = [_note(bands, available, picks), _assumed(specialist)]
+                note = "; ".join(filter(None, notes))
                 inputs.append(_spec(specialist, index, rule, picks, available, note))
                 break
         else:
-            skipped[specialist.name] = (
-                f"needs {_kinds(bands)}, the input has {_kinds(available)}"
-            )
+            skipped[specialist.name] = f"needs {_kinds(bands)}, the input has {_kinds(available)}"
     if not inputs:  # nothing makes physical sense: let all of them look at the structure
         for index, specialist in enumerate(specialists):
             picks = tuple(i % len(available) for i in range(specialist.in_chans))
@@ -280,16 +294,24 @@ NAMED: dict[str, Callable[[tuple[str, ...], tuple[str, ...]], Picks | None]] = {
 
 
 def _note(bands: tuple[str, ...], available: tuple[str, ...], picks: Picks) -> str:
-    """What differs from the specialist's own bands."""
-    notes = []
+    """What differs from the specialist's own bands, by the channel that is fed instead."""
+    stand_ins: dict[int | None, list[str]] = {}
     for name, pick in zip(bands, picks, strict=True):
+        if pick is None or band(name).common != band(available[pick]).common:
+            names = stand_ins.setdefault(pick, [])
+            names += [name] if name not in names else []
+    notes = []
+    for pick, names in stand_ins.items():
+        wanted = " ".join(names)
         if pick is None:
-            notes.append(f"{name} at its mean")
-        elif band(name).common != band(available[pick]).common:
-            both = _kind(name) == _kind(available[pick]) == "optical"
-            apart = f" ({_distance(name, available[pick]):.0f} nm off)" if both else ""
-            notes.append(f"{name} from {available[pick]}{apart}")
-    return ", ".join(dict.fromkeys(notes))
+            notes.append(f"{wanted} at the mean")
+        elif {_kind(name) for name in (*names, available[pick])} == {"optical"}:
+            off = [_distance(name, available[pick]) for name in names]
+            apart = f"{min(off):.0f}-{max(off):.0f}" if len(off) > 1 else f"{off[0]:.0f}"
+            notes.append(f"{wanted} from {available[pick]} ({apart} nm off)")
+        else:
+            notes.append(f"{wanted} from {available[pick]}")
+    return ", ".join(notes)
 
 
 def _assumed(specialist: Specialist) -> str:

@@ -144,6 +144,15 @@ def load_specialist(path: Path | str) -> Specialist:
     return _specialist(len(content["bands"]), content["state_dict"], facts, str(path))
 
 
+def export_artifact(files: Sequence[Path | str], out: Path | str) -> None:
+    """Gather specialist files, in the order given, into one artifact.
+
+    Raises:
+        EosfmError: A file cannot be read, or two specialists have one name.
+    """
+    save_artifact(out, [load_specialist(path) for path in files])
+
+
 def merge(*groups: Iterable[Specialist]) -> list[Specialist]:
     """Join ensembles in order; a name that is taken gets a number, and a warning says so."""
     merged: dict[str, Specialist] = {}
@@ -205,8 +214,8 @@ def check_weights(specialist: Specialist) -> None:
     expected = expected_shapes(specialist.backbone, specialist.in_chans)
     found = {key: tuple(value.shape) for key, value in specialist.state_dict.items()}
     if found != expected:
-        wrong = sorted(key for key in found.keys() | expected if found.get(key) != expected.get(key))
-        key = wrong[0]
+        keys = sorted(found.keys() | expected)
+        key = next(key for key in keys if found.get(key) != expected.get(key))
         raise EosfmError(
             f"weights of specialist {specialist.name!r} do not fit {specialist.backbone} with "
             f"{specialist.in_chans} channels: {key} is {found.get(key, 'missing')}, expected "
@@ -230,7 +239,9 @@ def expected_shapes(backbone: str, in_chans: int) -> dict[str, tuple[int, ...]]:
     try:
         return dict(_shapes(backbone, in_chans))
     except (RuntimeError, AttributeError) as error:
-        raise EosfmError(f"timm cannot build {backbone!r} as a feature extractor: {error}") from None
+        raise EosfmError(
+            f"timm cannot build {backbone!r} as a feature extractor: {error}"
+        ) from None
 
 
 def _entries(path: Path | str) -> list[tuple[int, dict[str, Tensor], dict[str, Any]]]:
@@ -241,8 +252,9 @@ def _entries(path: Path | str) -> list[tuple[int, dict[str, Tensor], dict[str, A
             "(in_chans, state_dict, config); build it with eosfm.ensemble.save_artifact"
         )
     for place, entry in enumerate(content):
-        types = [type(part) for part in entry] if isinstance(entry, (tuple, list)) else []
-        if len(types) != 3 or types[0] is not int or not all(issubclass(t, dict) for t in types[1:]):
+        parts = entry if isinstance(entry, tuple) and len(entry) == 3 else (None, None, None)
+        kinds = (int, dict, dict)
+        if not all(isinstance(part, kind) for part, kind in zip(parts, kinds, strict=True)):
             raise EosfmError(f"entry {place} of {path} is not (in_chans, state_dict, config)")
     return content
 
@@ -262,7 +274,7 @@ def _specialist(in_chans: int, weights: Any, facts: dict[str, Any], where: str) 
     try:
         backbone = str(facts.pop("backbone")).removeprefix(PREFIX)
     except KeyError:
-        raise EosfmError(f"{where} does not name its backbone; expected config['backbone']") from None
+        raise EosfmError(f"{where} names no backbone; expected config['backbone']") from None
     bands = facts.get("bands")
     known = {
         key: _per_channel(facts.pop(key, None), bands) for key in ("bands", "units", "mean", "std")
@@ -284,7 +296,7 @@ def _per_channel(values: Any, bands: Sequence[str] | None) -> tuple[Any, ...] | 
 
 def _config(specialist: Specialist) -> dict[str, Any]:
     """The third part of an entry."""
-    config = {
+    config: dict[str, Any] = {
         "backbone": PREFIX + specialist.backbone,
         "encoder_name": specialist.name,
         "name": specialist.name,

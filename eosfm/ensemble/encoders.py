@@ -1,11 +1,17 @@
-"""The frozen half of EosFM: every specialist's encoder, run on the inputs adapted to it."""
+"""The frozen half of EosFM: every specialist's encoder, run on the inputs adapted to it.
+
+What made it faster than one call per input, and what did not, is in ``benchmarks/README.md``:
+one call per specialist, one core per call, and a leaner response norm are kept.
+"""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import timm
 import torch
 from timm.layers.format import Format
+from timm.layers.grn import GlobalResponseNorm
 from torch import Tensor, nn
 
 from eosfm.errors import EosfmError
@@ -46,6 +52,9 @@ class Encoders(nn.Module):
         if freeze:
             self.requires_grad_(False)
             self.eval()
+            for module in self.modules():
+                if type(module) is GlobalResponseNorm:
+                    module.__class__ = _LeanResponseNorm  # same parameters, same keys
 
     def train(self, mode: bool = True) -> "Encoders":
         """Set the mode; a frozen ensemble stays in evaluation mode."""
@@ -61,15 +70,18 @@ class Encoders(nn.Module):
         Raises:
             EosfmError: Keys or shapes are not those of the backbone.
         """
-        spec = self.specs[index]
-        try:
-            self.models[index].load_state_dict(state_dict, strict=True)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[1].strip()
+        spec, model = self.specs[index], self.models[index]
+        expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+        found = {key: tuple(value.shape) for key, value in state_dict.items()}
+        wrong = [key for key in expected | found if expected.get(key) != found.get(key)]
+        if wrong:
+            key = wrong[0]
             raise EosfmError(
-                f"{spec.name}: weights do not fit {spec.backbone} with {spec.in_chans} channels"
-                f" ({reason}); check the artifact's backbone and in_chans"
-            ) from None
+                f"{spec.name}: {len(wrong)} weights do not fit {spec.backbone} with"
+                f" {spec.in_chans} channels, the first {key!r}: found {found.get(key, 'none')},"
+                f" expected {expected.get(key, 'none')}; check the artifact's backbone and in_chans"
+            )
+        model.load_state_dict(state_dict)
 
     def forward(self, inputs: Sequence[tuple[int, Tensor]]) -> list[list[Tensor]]:
         """Encode the adapted inputs.
@@ -81,27 +93,64 @@ class Encoders(nn.Module):
         Returns:
             One pyramid per input, in input order: four maps (B, C, H/s, W/s), s in 4, 8, 16, 32.
         """
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
-            return self._encode(inputs)
-
-    def _encode(self, inputs: Sequence[tuple[int, Tensor]]) -> list[list[Tensor]]:
+        # One call for all inputs of a specialist reads its weights once.
+        places: dict[int, list[int]] = {}
+        for place, (index, _) in enumerate(inputs):
+            places.setdefault(index, []).append(place)
+        jobs = [(i, torch.cat([inputs[place][1] for place in at])) for i, at in places.items()]
         pyramids: dict[int, list[Tensor]] = {}
-        for index in dict.fromkeys(index for index, _ in inputs):
-            # One call for all inputs of a specialist: the weights are read once.
-            places = [place for place, (other, _) in enumerate(inputs) if other == index]
-            images = [inputs[place][1] for place in places]
-            maps = self._run(index, torch.cat(images))
-            sizes = [len(image) for image in images]
+        for at, maps in zip(places.values(), self._run_all(jobs), strict=True):
+            sizes = [len(inputs[place][1]) for place in at]
             parts = zip(*(level.split(sizes) for level in maps), strict=True)
-            pyramids.update((place, list(part)) for place, part in zip(places, parts, strict=True))
+            pyramids.update(zip(at, map(list, parts), strict=True))
         return [pyramids[place] for place in range(len(inputs))]
 
-    def _run(self, index: int, image: Tensor) -> list[Tensor]:
+    def _run_all(self, jobs: list[tuple[int, Tensor]]) -> list[list[Tensor]]:
+        threads = torch.get_num_threads()
+        workers = min(threads, len(jobs))
+        tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        on_cpu = all(image.device.type == "cpu" for _, image in jobs)
+        if workers < 2 or not (self.freeze and on_cpu) or tracing:
+            return [self._run(job) for job in jobs]
+        # The maps are too small to share among cores: each core takes whole encoders instead.
+        # Gradient and autocast modes belong to the thread, so workers are told of them.
+        autocast, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
+
+        def work(job: tuple[int, Tensor]) -> list[Tensor]:
+            with torch.autocast("cpu", dtype=dtype, enabled=autocast):
+                return self._run(job)
+
+        def start() -> None:
+            torch.set_num_threads(threads // workers)
+
+        try:
+            with ThreadPoolExecutor(workers, initializer=start) as pool:
+                return list(pool.map(work, jobs))
+        finally:
+            torch.set_num_threads(threads)  # the workers' setting is also the process's default
+
+    def _run(self, job: tuple[int, Tensor]) -> list[Tensor]:
+        index, image = job
         model = self.models[index]
-        maps = model(image)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
+            maps = model(image)
         if model.output_fmt == Format.NHWC:
             maps = [level.permute(0, 3, 1, 2).contiguous() for level in maps]
         return list(maps)
+
+
+class _LeanResponseNorm(GlobalResponseNorm):
+    """The same function in fewer passes over ``x``; only for encoders that are not trained.
+
+    The square root has no gradient at zero, and timm's norm reduces strided maps slowly.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # squares overflow half precision
+        norm = wide.square().sum(self.spatial_dim, keepdim=True).sqrt()
+        share = norm / (norm.mean(self.channel_dim, keepdim=True) + self.eps)
+        gain = 1 + self.weight.view(self.wb_shape) * share
+        return torch.addcmul(self.bias.view(self.wb_shape), x, gain).to(x.dtype)
 
 
 def _create(spec: EncoderSpec) -> nn.Module:

@@ -1,6 +1,7 @@
 """Gathering the stages' results into the few numbers that stand in metrics.json."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,11 @@ def collect(params: Params, results: Path) -> Results:
     Raises:
         EosfmError: A result is missing.
     """
-    stages = {
+    stages: dict[str, Iterable[str]] = {
         "download": params.datasets,
         "tile": params.datasets,
         "train": params.specialists,
-        "export": {"": None},
+        "export": [""],
         "features": params.tasks,
         "evaluate": params.tasks,
         "baseline": params.tasks,
@@ -51,8 +52,12 @@ def collect(params: Params, results: Path) -> Results:
     ]
     return Results(
         train={n: _read(results / "train" / f"{n}.json", "train", n) for n in params.specialists},
-        evaluate={n: _read(results / "evaluate" / f"{n}.json", "evaluate", n) for n in params.tasks},
-        baseline={n: _read(results / "baseline" / f"{n}.json", "baseline", n) for n in params.tasks},
+        evaluate={
+            n: _read(results / "evaluate" / f"{n}.json", "evaluate", n) for n in params.tasks
+        },
+        baseline={
+            n: _read(results / "baseline" / f"{n}.json", "baseline", n) for n in params.tasks
+        },
         energy=energy,
     )
 

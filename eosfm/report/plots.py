@@ -7,11 +7,11 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-from eosfm.params import Params  # noqa: E402
-from eosfm.report.collect import BASELINES, Results  # noqa: E402
-from eosfm.report.tables import write_csv  # noqa: E402
+from eosfm.params import Params
+from eosfm.report.collect import BASELINES, Results
+from eosfm.report.tables import write_csv
 
 NAMES = {
     "eosfm": "EosFM",
@@ -67,7 +67,9 @@ def _score_bars(params: Params, results: Results, path: Path) -> None:
         places = [i + (position - 1.5) * width for i in range(len(tasks))]
         bars = axes.bar(places, values, width, label=NAMES[kind], color=COLORS[kind])
         axes.bar_label(bars, fmt="%.2f", fontsize=7, padding=1)
-    axes.set_xticks(range(len(tasks)), [f"{n}\n({params.task(n).metric})" for n in tasks], fontsize=8)
+    axes.set_xticks(
+        range(len(tasks)), [f"{n}\n({params.task(n).metric})" for n in tasks], fontsize=8
+    )
     axes.set_ylabel("test score")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))

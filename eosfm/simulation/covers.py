@@ -158,9 +158,7 @@ def cover_mask(cover: np.ndarray, *names: str) -> np.ndarray:
     return table[cover]
 
 
-def legend(
-    cover: np.ndarray, classes: Mapping[str, int], default: int | None = None
-) -> np.ndarray:
+def legend(cover: np.ndarray, classes: Mapping[str, int], default: int | None = None) -> np.ndarray:
     """Name a cover map by a dataset's own classes.
 
     Args:

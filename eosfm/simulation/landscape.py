@@ -72,6 +72,7 @@ class Theme:
         features: Painters and the chance that each is used, in order.
         mood: How far the zone weights vary from scene to scene.
         heights: Zones ordered by elevation instead of at random, lowest first.
+        snap: How closely zones follow field edges, 0 (natural) to 1 (farmed).
     """
 
     zones: dict[str, float]
@@ -82,6 +83,7 @@ class Theme:
     features: tuple[tuple[Callable[[Canvas], None], float], ...] = ()
     mood: float = 0.8
     heights: tuple[str, ...] = ()
+    snap: float = 0.75
 
 
 _COUNTRY = {
@@ -109,13 +111,21 @@ _THEMES: dict[str, Theme] = {
         {"orchard": 1.0, "vineyard": 0.6, "olive": 0.6, "arable": 0.2}, (130, 190), 0.08,
         features=((_road, 0.3), (_farm, 0.3)), mood=1.2, relief=50,
     ),
-    "forest": Theme({"broadleaf": 1, "conifer": 1, "mixed_forest": 1}, relief=90, mood=1.5),
+    "forest": Theme(
+        {"broadleaf": 1, "conifer": 1, "mixed_forest": 1}, relief=90, mood=1.5, snap=0.3
+    ),
     "conifer": Theme({"conifer": 1}, relief=120),
     "broadleaf": Theme({"broadleaf": 1}, relief=70),
-    "grassland": Theme({"grass": 1.0, "shrub": 0.12}, relief=60, mood=0.5, features=((_road, 0.1),)),
-    "shrub": Theme({"shrub": 1.0, "heath": 0.5, "grass": 0.3}, relief=80),
-    "wetland": Theme({"wetland": 1.0, "grass": 0.25}, relief=4, features=((water.pond, 0.5),)),
-    "coast": Theme({**_COUNTRY, "heath": 0.3}, features=((water.coast, 1.0), (settlement.hamlet, 0.3))),
+    "grassland": Theme(
+        {"grass": 1.0, "shrub": 0.12}, relief=60, mood=0.5, snap=0.0, features=((_road, 0.1),)
+    ),
+    "shrub": Theme({"shrub": 1.0, "heath": 0.5, "grass": 0.3}, relief=80, snap=0.0),
+    "wetland": Theme(
+        {"wetland": 1.0, "grass": 0.25}, relief=4, snap=0.0, features=((water.pond, 0.5),)
+    ),
+    "coast": Theme(
+        {**_COUNTRY, "heath": 0.3}, features=((water.coast, 1.0), (settlement.hamlet, 0.3))
+    ),
     "sea": Theme({"grass": 1}, relief=0, features=((water.sea, 1.0),)),
     "lake": Theme(_COUNTRY, relief=40, features=((water.lake, 1.0), (settlement.hamlet, 0.15))),
     "river": Theme(_COUNTRY, relief=30, features=((water.river, 1.0), (_road, 0.3), (_farm, 0.2))),
@@ -124,7 +134,8 @@ _THEMES: dict[str, Theme] = {
         features=((water.river, 0.1), (settlement.village, 1.0)),
     ),
     "residential": Theme({"meadow": 1.0}, features=((settlement.suburb, 1.0),)),
-    "city": Theme({"meadow": 1.0}, features=((water.river, 0.15), (settlement.city, 1.0))),
+    "city": Theme({"meadow": 1.0}, features=((water.river, 0.15), (settlement.city, 1.0),
+                                                (settlement.highway, 0.12))),
     "industrial": Theme(
         {"arable": 1.0, "meadow": 0.6},
         features=((settlement.railway, 0.4), (settlement.industry, 1.0)),
@@ -140,9 +151,9 @@ _THEMES: dict[str, Theme] = {
         {"ice": 1.4, "snow": 0.7, "rock": 0.6}, relief=300, scale=900,
         heights=("ice", "rock", "snow"), features=((water.fjord, 0.9),),
     ),
-    "desert": Theme({"sand": 1.0, "rock": 0.4, "soil": 0.6}, relief=50, scale=800),
+    "desert": Theme({"sand": 1.0, "rock": 0.4, "soil": 0.6}, relief=50, scale=800, snap=0.0),
     "burn_scar": Theme(
-        {"conifer": 1, "mixed_forest": 0.7, "shrub": 1, "grass": 0.5}, relief=150
+        {"conifer": 1, "mixed_forest": 0.7, "shrub": 1, "grass": 0.5}, relief=150, snap=0.2
     ),
     "floodplain": Theme(
         {"arable": 1.0, "meadow": 0.7, "wetland": 0.2, "broadleaf": 0.2}, relief=5,
@@ -231,7 +242,7 @@ def _paint_zones(canvas: Canvas, theme: Theme, relief: np.ndarray) -> None:
 def _zones_by_height(canvas: Canvas, theme: Theme, relief: np.ndarray) -> np.ndarray:
     weights = np.array([theme.zones[name] for name in theme.heights])
     weights = weights * np.exp(theme.mood * canvas.rng.standard_normal(len(weights)))
-    ragged = relief + 0.25 * canvas.noise(120, 4, 0.7)
+    ragged = relief + 0.14 * canvas.noise(120, 4, 0.7)
     cuts = np.quantile(ragged, np.cumsum(weights / weights.sum())[:-1])
     return np.searchsorted(cuts, ragged.ravel()).reshape(ragged.shape)
 
@@ -243,8 +254,9 @@ def _zones_at_random(canvas: Canvas, theme: Theme, ids: np.ndarray, count: int) 
     for weight in theme.zones.values():
         noise = canvas.noise(theme.scale, 3)
         mean = np.bincount(ids.ravel(), noise.ravel(), minlength=count) / size
+        snapped = theme.snap * mean.astype(np.float32)[ids]
         bias = np.log(weight) + theme.mood * canvas.rng.standard_normal()
-        scores.append(0.75 * mean.astype(np.float32)[ids] + 0.25 * noise + np.float32(bias))
+        scores.append(snapped + (1 - theme.snap) * noise + np.float32(bias))
     return np.argmax(scores, axis=0)
 
 
@@ -271,6 +283,3 @@ def _finish(canvas: Canvas, doy: int) -> Landscape:
         soil=(float(rng.uniform(0.55, 1.25)), float(rng.uniform(-0.2, 0.2))),
         turbidity=float(rng.beta(1.4, 2.2)),
     )
-
-
-GRASS = CODE["grassland"]

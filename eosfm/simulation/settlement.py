@@ -1,5 +1,7 @@
 """Painters of what people build: streets, houses, blocks, halls, highways, railways."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from eosfm.simulation.canvas import Canvas
@@ -41,7 +43,14 @@ def houses(canvas: Canvas, mask: np.ndarray) -> None:
     walk = inside & (np.abs(along - width / 2 - half) < 1.4) & (front < setback + 3)
     canvas.paint(walk, "concrete")
     ridge = np.sign(front - setback - depth / 2) * (0.14 if canvas.gsd <= FINE_GSD else 0.0)
-    _roofs(canvas, inside & body & (r[4] < 0.93), lots, (4.5, 9), (5, 3, 0.6), ridge)
+    _roofs(
+        canvas,
+        inside & body & (r[4] < 0.93),
+        lots,
+        (4.5, 9),
+        list(canvas.rng.dirichlet((3, 2, 0.4))),
+        ridge,
+    )
 
 
 def blocks_of_flats(canvas: Canvas, mask: np.ndarray) -> None:
@@ -49,7 +58,7 @@ def blocks_of_flats(canvas: Canvas, mask: np.ndarray) -> None:
     blocks = _streets(canvas, mask, (105.0, 80.0), 12.0, bend=8)
     inside = mask & (blocks.edge() >= 6)
     kind = canvas.per_cell(blocks.id, blocks.count)
-    canvas.paint(inside, "concrete", tone=0.75 + 0.2 * canvas.noise(15, 2))
+    canvas.paint(inside, "concrete", tone=0.72 + 0.25 * kind + 0.04 * canvas.noise(15, 2))
     garden = inside & ((canvas.noise(25, 2) > 0.9) | (kind < 0.1))
     canvas.paint(garden, "grassland", growth=0.8)
     _garden_trees(canvas, garden)
@@ -66,7 +75,9 @@ def halls(canvas: Canvas, mask: np.ndarray) -> None:
     """Industry and trade: large flat roofs among asphalt yards."""
     blocks = _streets(canvas, mask, (210.0, 150.0), 14.0, bend=4)
     inside = mask & (blocks.edge() >= 7)
-    plots = bricks(canvas.rng, blocks.u, blocks.v, (88, 70), 0.35)
+    # Plots are cut anew in each block, else their edges would line up across streets.
+    shift = 400 * canvas.per_cell(blocks.id, blocks.count)
+    plots = bricks(canvas.rng, blocks.u + shift, blocks.v, (88, 74), 0.45)
     r = [canvas.per_cell(plots.id, plots.count) for _ in range(4)]
     canvas.paint(inside, "asphalt", tone=0.8 + 0.5 * r[0])
     canvas.paint(inside & (r[0] > 0.7), "concrete", tone=0.7 + 0.4 * r[1])
@@ -74,7 +85,7 @@ def halls(canvas: Canvas, mask: np.ndarray) -> None:
     if canvas.gsd <= FINE_GSD:
         _cars(canvas, inside & (r[0] >= 0.16) & (r[0] < 0.5), plots.u, plots.v, 0.45)
     body = inside & (plots.edge() > 7 + 12 * r[2]) & (r[1] < 0.86) & (blocks.edge() > 12)
-    _roofs(canvas, body, plots, (7, 15), (0.3, 3, 4), 0.0)
+    _roofs(canvas, body, plots, (7, 15), (0.4, 4, 2.5), 0.0)
     if canvas.gsd <= 12:
         top, which = crowns(canvas.rng, plots.u, plots.v, 26.0, 0.0, 1.0, (0.36, 0.42))
         _roofs(canvas, inside & (r[1] > 0.94) & (top > 0), plots, (12, 16), (0, 1, 5), 0.0)
@@ -94,7 +105,8 @@ def farm(canvas: Canvas) -> None:
         canvas.paint(yard, "concrete", tone=0.85)
         plots = bricks(rng, u - cu, v - cv, (26, 20), 0.2)
         body = yard & (plots.edge() > 2.5)
-        _roofs(canvas, body & (canvas.per_cell(plots.id, plots.count) < 0.75), plots, (5, 9), (4, 3, 1), 0.0)
+        body &= canvas.per_cell(plots.id, plots.count) < 0.75
+        _roofs(canvas, body, plots, (5, 9), (4, 3, 1), 0.0)
 
 
 def greenhouses(canvas: Canvas) -> None:
@@ -104,7 +116,8 @@ def greenhouses(canvas: Canvas) -> None:
     bays = bricks(canvas.rng, u, v, (120, max(14.0, 2.2 * canvas.gsd)), 0.1)
     body = patch & (bays.v > 3) & (bays.u > 8)
     number = canvas.number(bays.id, bays.count)
-    canvas.paint(body, "greenhouse", building=4, parcel=number, tone=0.8 + 0.3 * canvas.per_cell(bays.id, bays.count))
+    tone = 0.8 + 0.3 * canvas.per_cell(bays.id, bays.count)
+    canvas.paint(body, "greenhouse", building=4, parcel=number, tone=tone)
 
 
 def village(canvas: Canvas) -> None:
@@ -121,20 +134,30 @@ def hamlet(canvas: Canvas) -> None:
 
 def suburb(canvas: Canvas) -> None:
     """Houses everywhere, now and then a park."""
-    houses(canvas, _everywhere(canvas) & (canvas.noise(260, 2) > -1.5))
+    houses(canvas, _everywhere(canvas) & ~_gaps(canvas, 1.5))
 
 
 def city(canvas: Canvas) -> None:
     """Dense blocks, suburbs at the edge."""
     mask = _everywhere(canvas)
-    core = canvas.noise(500, 2) > -0.9
-    houses(canvas, mask & ~core)
-    blocks_of_flats(canvas, mask & core)
+    core = canvas.noise(500, 2)
+    for painter, part in (
+        (houses, core < -0.8),
+        (halls, core > 1.5),
+        (blocks_of_flats, (core >= -0.8) & (core <= 1.5)),
+    ):
+        if part.any():
+            painter(canvas, mask & part)
 
 
 def industry(canvas: Canvas) -> None:
     """Halls over most of the scene."""
-    halls(canvas, _everywhere(canvas) & (canvas.noise(420, 2) > -1.0))
+    halls(canvas, _everywhere(canvas) & ~_gaps(canvas, 1.0))
+
+
+def _gaps(canvas: Canvas, rarity: float) -> np.ndarray:
+    """Parks and fields left free; none in a scene no larger than a few blocks."""
+    return (canvas.noise(380, 2) < -rarity) & (canvas.extent > 400)
 
 
 def _streets(
@@ -142,6 +165,8 @@ def _streets(
 ) -> Cells:
     """Blocks between streets; the streets are painted, the blocks returned."""
     u, v = rotate(canvas.x, canvas.y, canvas.angle)
+    stretch = canvas.rng.uniform(0.8, 1.3)
+    size = (size[0] * stretch, size[1] * stretch)
     u = u + bend * canvas.noise(320, 2)
     v = v + bend * canvas.noise(320, 2)
     blocks = bricks(canvas.rng, u, v, size, 0.3)
@@ -179,7 +204,7 @@ def _roofs(
     mask: np.ndarray,
     cells: Cells,
     heights: tuple[float, float],
-    materials: tuple[float, float, float],
+    materials: Sequence[float],
     ridge: float | np.ndarray,
 ) -> None:
     """Buildings on ``mask``, one per cell; ``materials`` weigh red, grey and bright roofs."""
@@ -202,9 +227,7 @@ def _garden_trees(canvas: Canvas, mask: np.ndarray) -> None:
         canvas.paint(mask & trees, "broadleaf", canopy=7, tone=0.95)
 
 
-def _cars(
-    canvas: Canvas, mask: np.ndarray, u: np.ndarray, v: np.ndarray, presence: float
-) -> None:
+def _cars(canvas: Canvas, mask: np.ndarray, u: np.ndarray, v: np.ndarray, presence: float) -> None:
     """Cars on a lattice of parking places."""
     slot_u, slot_v = np.floor(u / 2.9), np.floor(v / 5.6)
     hit = (u - slot_u * 2.9 < 1.9) & (v - slot_v * 5.6 < 4.4)
@@ -217,7 +240,9 @@ def _cars(
     canvas.paint(here, "car", building=0, tone=shade)
 
 
-def _line(canvas: Canvas, width: float, curve: float, offset: float) -> tuple[np.ndarray, np.ndarray]:
+def _line(
+    canvas: Canvas, width: float, curve: float, offset: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Metres across and along a long, nearly straight line through the scene."""
     rng = canvas.rng
     u, v = rotate(canvas.x, canvas.y, rng.uniform(0, np.pi))
@@ -263,6 +288,3 @@ def railway(canvas: Canvas) -> None:
 def built(cover: np.ndarray) -> np.ndarray:
     """(H, W) bool: where a building stands."""
     return cover_mask(cover, *ROOFS, "greenhouse")
-
-
-OPEN_LAND = [CODE[name] for name in ("grassland", "pasture", "bare_field", "bare_soil")]

@@ -101,6 +101,8 @@ def _plantation(
 ) -> None:
     growth = 0.75 + 0.4 * canvas.per_cell(cells.id, cells.count)
     tone = 0.85 + 0.3 * canvas.per_cell(cells.id, cells.count)
+    # Between the rows lies soil or grass.
+    base = 0.15 + 0.7 * canvas.per_cell(cells.id, cells.count)
     # Trees closer than three pixels are no longer seen one by one; blocks and lanes still are.
     pitch = max(spacing[0], 3.0 * canvas.gsd)
     along = max(spacing[1], 3.0 * canvas.gsd)
@@ -110,8 +112,8 @@ def _plantation(
     else:
         top = np.clip(_ripple(canvas, cells, pitch) * 0.9 + 0.2, 0, 1)
     canvas.paint(
-        mask, name, canopy=height * top, tone=tone * (1.12 - 0.2 * top),
-        growth=growth * (0.25 + 0.85 * top), parcel=canvas.number(cells.id, cells.count),
+        mask, name, canopy=height * top, tone=tone * (1.08 - 0.14 * top),
+        growth=growth * (base + (1.05 - base) * top), parcel=canvas.number(cells.id, cells.count),
     )  # fmt: skip
 
 
@@ -207,8 +209,10 @@ def sand(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
 def ice(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     """Glacier ice: flow stripes, crevasses across, snow above."""
     u, v = rotate(canvas.x, canvas.y, canvas.angle)
-    flow = np.sin((u + 60 * canvas.noise(500, 2)) * np.float32(2 * np.pi / max(140, 6 * canvas.gsd)))
-    cracks = np.sin((v + 15 * canvas.noise(120, 2)) * np.float32(2 * np.pi / max(30, 3 * canvas.gsd)))
+    lines = 2 * np.pi / max(140.0, 6 * canvas.gsd)
+    rifts = 2 * np.pi / max(30.0, 3 * canvas.gsd)
+    flow = np.sin((u + 60 * canvas.noise(500, 2)) * np.float32(lines))
+    cracks = np.sin((v + 15 * canvas.noise(120, 2)) * np.float32(rifts))
     canvas.paint(mask, "ice", tone=1 + 0.06 * flow - 0.12 * (cracks > 0.8))
 
 

@@ -14,20 +14,20 @@ def river(canvas: Canvas) -> None:
     bend = float(rng.uniform(6, 14)) * width
     u, v = rotate(canvas.x, canvas.y, rng.uniform(0, np.pi))
     # Warping both axes lets the band turn back on itself, as a function of u could not.
-    u = u + 0.35 * bend * canvas.noise(1.1 * bend, 2, 0.4)
-    swing = rng.uniform(0.6, 1.6) * width * np.sin(u * np.float32(2 * np.pi / bend) + rng.uniform(0, 6))
+    u = u + 0.24 * bend * canvas.noise(1.1 * bend, 2, 0.4)
+    phase = u * np.float32(2 * np.pi / bend) + rng.uniform(0, 6)
+    swing = rng.uniform(0.6, 1.6) * width * np.sin(phase)
     middle = v - rng.uniform(-0.22, 0.22) * canvas.extent - 1.6 * swing
     middle = middle + 0.3 * bend * canvas.noise(1.3 * bend, 2, 0.4)
     slope = np.hypot(*np.gradient(middle, np.float32(canvas.gsd)))
     away = np.abs(middle) / np.maximum(slope, 0.4)
     half = width * (0.5 + 0.12 * canvas.noise(2 * width, 2))
-    canvas.elevation += 6 * np.minimum(away / (6 * width), 1.5) - 6
     canvas.wet += 0.5 * np.exp(-away / (2 * width))
     bar = (away < 1.25 * half) & (canvas.noise(1.5 * width, 2) > 1.1)
     canvas.paint(bar, "sand", tone=0.85)
     bank = (away < half + max(10.0, 0.8 * canvas.gsd)) & (canvas.noise(60, 2) > 0.1)
     canvas.paint(bank, "broadleaf", canopy=11, tone=0.95 + 0.06 * canvas.noise(12, 1))
-    _fill(canvas, away < half, "river")
+    _fill(canvas, away < half, "river", (away - half) / (8 * width))
 
 
 def lake(canvas: Canvas, share: float | None = None) -> None:
@@ -40,9 +40,8 @@ def lake(canvas: Canvas, share: float | None = None) -> None:
     stretch = rng.uniform(0.65, 1.0)
     reach = np.hypot(u * stretch, v / stretch) / radius
     reach = reach + 0.16 * canvas.noise(1.2 * radius, 5, 0.55)
-    canvas.elevation += np.clip(12 * (reach - 1), -4, 20)
     canvas.wet += 0.5 * np.exp(-np.maximum(reach - 1, 0) * 6)
-    _fill(canvas, reach < 1, "lake")
+    _fill(canvas, reach < 1, "lake", reach - 1)
 
 
 def pond(canvas: Canvas) -> None:
@@ -57,15 +56,14 @@ def coast(canvas: Canvas) -> None:
     shore = u - rng.uniform(-0.25, 0.25) * canvas.extent
     shore = shore + 0.12 * canvas.extent * canvas.noise(0.7 * canvas.extent, 6, 0.5)
     beach = rng.uniform(12, 60)
-    canvas.elevation += np.clip(shore * 0.04, -10, 40)
     edge = "sand" if rng.random() < 0.7 else "rock"
     canvas.paint((shore > 0) & (shore < beach), edge, tone=0.9 + 0.08 * canvas.noise(20, 2))
-    _fill(canvas, shore <= 0, "ocean")
+    _fill(canvas, shore <= 0, "ocean", shore / 400)
 
 
 def sea(canvas: Canvas) -> None:
     """Open sea everywhere."""
-    _fill(canvas, np.ones(canvas.size, dtype=bool), "ocean")
+    _fill(canvas, np.ones(canvas.size, dtype=bool), "ocean", np.zeros(canvas.size))
 
 
 def fjord(canvas: Canvas) -> None:
@@ -74,16 +72,25 @@ def fjord(canvas: Canvas) -> None:
     front = v - canvas.rng.uniform(-0.2, 0.25) * canvas.extent
     front = front + 0.06 * canvas.extent * canvas.noise(0.35 * canvas.extent, 5, 0.6)
     front = front + 0.15 * canvas.extent * np.cos(u * np.float32(3.0 / canvas.extent))
-    canvas.elevation += np.clip(front * -0.3, -60, 60)
     ocean = (front > 0) & ~cover_mask(canvas.cover, "rock")
-    _fill(canvas, ocean, "ocean")
+    _fill(canvas, ocean, "ocean", -front / 100)
     bergs = ocean & (canvas.noise(max(25.0, 2 * canvas.gsd), 2) > 1.5 + front / canvas.extent)
     canvas.paint(bergs, "ice", tone=0.9)
 
 
-def _fill(canvas: Canvas, mask: np.ndarray, name: str) -> None:
-    """Water with a level surface and drifting turbidity."""
+def _fill(canvas: Canvas, mask: np.ndarray, name: str, shore: np.ndarray) -> None:
+    """Level water of drifting turbidity; the land rises gently from its shore.
+
+    Args:
+        canvas: The sheet.
+        mask: (H, W) bool, where the water is.
+        name: Cover.
+        shore: (H, W) distance from the shore; at 1 the land is as high as it was.
+    """
     tone = 1 + 0.08 * canvas.noise(0.5 * canvas.extent, 3)
     canvas.paint(mask, name, tone=tone)
     if mask.any():
-        canvas.elevation[mask] = canvas.elevation[mask].min()
+        level = np.quantile(canvas.elevation[mask], 0.1)
+        rise = np.clip(shore, 0, 1)
+        height = np.maximum(canvas.elevation - level, 0) + 3
+        canvas.elevation[:] = level + np.where(mask, 0, height * rise)

@@ -12,7 +12,8 @@ import numpy as np
 
 from eosfm.catalog.spec import Dataset, Scene, Window
 from eosfm.errors import EosfmError
-from eosfm.tiles.writer import PIXEL_KINDS, Tile, TileWriter
+from eosfm.tiles.layout import PIXEL_KINDS
+from eosfm.tiles.writer import Tile, TileWriter
 
 WINDOW_BYTES = 32 * 2**20
 """Scenes up to this size are read at once, so that sequential formats are decoded once."""
@@ -77,8 +78,102 @@ def cut_dataset(
         TileWriter(out, dataset, tile) as writer,
         tqdm(desc=f"tile {dataset.name}", unit="tile", disable=not progress) as bar,
     ):
-        for scene, images, targets in _read_ahead(dataset, root):
-            for piece in _pieces(dataset, root, scene, tile, images, targets):
-                writer.add(piece, (tile or scene.height, tile or scene.width))
+        for strip in _strips(_read_ahead(_windows(dataset, root, tile), dataset), tile):
+            size = (tile or strip.scene.height, tile or strip.scene.width)
+            for piece in _tiles(strip, dataset, root, size[1]):
+                writer.add(piece, size)
                 bar.update()
     return Summary(dataset.name, writer.tiles, writer.dropped, time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """Full-width rows of a scene; ``target`` only where it is a value per pixel."""
+
+    scene: Scene
+    row: int
+    image: np.ndarray
+    target: np.ndarray | None
+
+    def rows(self, start: int, stop: int | None = None) -> "_Strip":
+        target = None if self.target is None else self.target[start:stop]
+        return _Strip(self.scene, self.row + start, self.image[:, :, start:stop], target)
+
+    def above(self, other: "_Strip") -> "_Strip":
+        image = np.concatenate([self.image, other.image], axis=2)
+        targets = [part for part in (self.target, other.target) if part is not None]
+        target = np.concatenate(targets) if targets else None
+        return _Strip(self.scene, self.row, image, target)
+
+
+def _windows(dataset: Dataset, root: Path, tile: int | None) -> Iterator[tuple[Scene, Window]]:
+    """What to read at once, scene by scene from top to bottom."""
+    seen: set[str] = set()
+    for scene in dataset.scenes(root):
+        if scene.id in seen:
+            raise EosfmError(
+                f"{dataset.name}: two scenes have the id {scene.id!r}; expected unique ids; "
+                "check the dataset's files for duplicates"
+            )
+        seen.add(scene.id)
+        dates = max(1, len(scene.dates))
+        row_bytes = scene.width * dates * len(dataset.bands) * np.dtype(dataset.dtype).itemsize
+        rows = scene.height
+        if tile is not None and rows * row_bytes > WINDOW_BYTES:
+            rows = max(1, WINDOW_BYTES // (WINDOW_ROWS * row_bytes)) * WINDOW_ROWS
+        for row in range(0, scene.height, rows):
+            yield scene, Window(row, 0, min(rows, scene.height - row), scene.width)
+
+
+def _read_ahead(windows: Iterator[tuple[Scene, Window]], dataset: Dataset) -> Iterator[_Strip]:
+    """Read the windows on several threads, in order, a few ahead: decoding frees the GIL."""
+    per_pixel = dataset.kind in PIXEL_KINDS
+
+    def read(scene: Scene, window: Window) -> _Strip:
+        target = scene.target(window) if per_pixel else None
+        return _Strip(scene, window.row, scene.image(window), target)
+
+    threads = min(4, os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(threads)
+    pending: deque[Future[_Strip]] = deque()
+    try:
+        for scene, window in windows:
+            pending.append(pool.submit(read, scene, window))
+            if len(pending) > threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _strips(parts: Iterator[_Strip], tile: int | None) -> Iterator[_Strip]:
+    """Regroup what was read into rows of tiles; the last one of a scene may be lower."""
+    rest: _Strip | None = None
+    for part in parts:
+        strip = rest.above(part) if rest else part
+        rest = None
+        height = tile or part.scene.height
+        end = strip.row + strip.image.shape[2]
+        for row in range(strip.row, end, height):
+            start = row - strip.row
+            if row + height > end and end < part.scene.height:
+                rest = strip.rows(start)
+            else:
+                yield strip.rows(start, start + height)
+
+
+def _tiles(strip: _Strip, dataset: Dataset, root: Path, width: int) -> Iterator[Tile]:
+    """Cut a row of tiles, each of its true extent."""
+    scene = strip.scene
+    source = scene.files[0].relative_to(root).as_posix()
+    for col in range(0, scene.width, width):
+        image = strip.image[..., col : col + width]
+        if strip.target is None:
+            target = scene.target(Window(strip.row, col, *image.shape[2:]))
+        else:
+            target = strip.target[:, col : col + width]
+        yield Tile(
+            scene.split, scene.id, source, strip.row, col, image, np.asarray(target),
+            scene.crs, scene.transform, scene.dates,
+        )  # fmt: skip

@@ -17,16 +17,19 @@ def unmeasured(image: np.ndarray, nodata: float | None) -> np.ndarray:
     """
     # A pixel counts only if its first band does: most tiles need a look at that one alone.
     first = _missing(image[..., 0, :, :], nodata)
-    return _missing(image, nodata).all(axis=-3) if first.any() else first
+    return np.asarray(_missing(image, nodata).all(axis=-3)) if first.any() else first
 
 
 def _missing(values: np.ndarray, nodata: float | None) -> np.ndarray:
     if values.dtype.kind == "f":
         missing = np.isnan(values)
-        return missing if nodata is None else missing | (values == nodata)
+        if nodata is not None:
+            missing |= values == nodata
+        return np.asarray(missing)
     if nodata is None or not float(nodata).is_integer():
         return np.zeros(values.shape, bool)
-    return values == int(nodata)  # an integer comparison: a float would convert the image
+    # Compare integers: with a float, numpy would convert the whole image first.
+    return np.asarray(values == int(nodata))
 
 
 class BandStatistics:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eosfm.errors import EosfmError, suggest
-from eosfm.tiles.writer import FORMAT, target_layout
+from eosfm.tiles.layout import FORMAT, target_layout
 
 if TYPE_CHECKING:
     import geopandas
@@ -56,9 +56,7 @@ class TileStore:
         self.mean: dict[str, float] = facts["mean"]
         self.std: dict[str, float] = facts["std"]
         self.valid: dict[str, float] = facts["valid"]
-        self._splits = {
-            name: TileSplit(self, name, rows) for name, rows in facts["splits"].items()
-        }
+        self._splits = {name: TileSplit(self, name, rows) for name, rows in facts["splits"].items()}
         self.splits: tuple[str, ...] = tuple(self._splits)
 
     def split(self, name: str) -> "TileSplit":
@@ -88,9 +86,7 @@ class TileStore:
                 f"{path} is damaged; expected JSON with a format number; {remedy(self.path)}"
             ) from None
         if found != FORMAT:
-            raise EosfmError(
-                f"{path} is of format {found}; expected {FORMAT}; {remedy(self.path)}"
-            )
+            raise EosfmError(f"{path} is of format {found}; expected {FORMAT}; {remedy(self.path)}")
         return facts
 
 
@@ -103,9 +99,7 @@ class TileSplit:
         self.path = store.path / name
         self._starts = np.cumsum([0, *rows])
         self._images = self._open("images", rows, store.dtype, store.shape)
-        layout = target_layout(
-            store.kind, len(store.classes), store.shape[2:], store.ignore_index
-        )
+        layout = target_layout(store.kind, len(store.classes), store.shape[2:], store.ignore_index)
         if layout is None:
             self._require("targets.parquet")
         else:
@@ -180,9 +174,7 @@ class TileSplit:
     def _require(self, name: str) -> Path:
         path = self.path / name
         if not path.exists():
-            raise EosfmError(
-                f"{path} not found; expected by store.json; {remedy(self.store.path)}"
-            )
+            raise EosfmError(f"{path} not found; expected by store.json; {remedy(self.store.path)}")
         return path
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eosfm.errors import EosfmError
+from eosfm.tiles.layout import BOX_COLUMNS
 
 if TYPE_CHECKING:
     from eosfm.tiles.writer import Tile
@@ -83,8 +84,6 @@ def write_boxes(path: Path, boxes: Sequence[np.ndarray]) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    from eosfm.tiles.writer import BOX_COLUMNS
-
     values = np.concatenate(boxes)
     table = {"tile": np.repeat(np.arange(len(boxes)), [len(group) for group in boxes])}
     table |= {name: values[:, column] for column, name in enumerate(BOX_COLUMNS)}
@@ -94,8 +93,6 @@ def write_boxes(path: Path, boxes: Sequence[np.ndarray]) -> None:
 def read_boxes(path: Path, tiles: int) -> list[np.ndarray]:
     """Read boxes back as one (n, 5) float32 array per tile."""
     from pyarrow import parquet
-
-    from eosfm.tiles.writer import BOX_COLUMNS
 
     table = parquet.read_table(path)
     values = np.stack([table[name].to_numpy() for name in BOX_COLUMNS], axis=1)

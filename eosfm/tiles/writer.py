@@ -12,15 +12,10 @@ import numpy as np
 
 from eosfm.catalog.spec import SPLITS, Dataset, Split
 from eosfm.errors import EosfmError
+from eosfm.tiles.layout import FORMAT, PIXEL_KINDS, UNLABELLED, target_layout
 from eosfm.tiles.statistics import BandStatistics, unmeasured
 
-FORMAT = 1
 SHARD_BYTES = 512 * 2**20
-UNLABELLED = 255
-"""Ignore index of datasets that have none of their own."""
-
-BOX_COLUMNS = ("x_min", "y_min", "x_max", "y_max", "class")
-PIXEL_KINDS = ("segmentation", "change", "regression")
 
 
 @dataclass(frozen=True)
@@ -191,21 +186,6 @@ def _check_target(tile: Tile, spec: Dataset, ignore_index: int) -> None:
             f"{where}: label {np.unique(labels[wrong])[0]:g}; expected 0 to "
             f"{len(spec.classes) - 1} or {ignore_index} (unlabelled); check its label file"
         )
-
-
-def target_layout(
-    kind: str, classes: int, size: tuple[int, ...], ignore_index: int
-) -> tuple[np.dtype, tuple[int, ...]] | None:
-    """Dtype and shape of one stored target; None for detection, whose boxes lie in Parquet."""
-    if kind == "detection":
-        return None
-    if kind == "classification":
-        return np.dtype(np.int64), ()
-    if kind == "multilabel":
-        return np.dtype(np.uint8), (classes,)
-    if kind == "regression":
-        return np.dtype(np.float32), size
-    return np.dtype(np.uint8 if 0 <= ignore_index <= 255 else np.int16), size
 
 
 class _Shards:

@@ -1,0 +1,171 @@
+"""Tile store: random reads and cutting, each against its yardstick in the same run.
+
+    python benchmarks/tiles.py reads     # 64x64x13 uint16: store, raw memmap, one GeoTIFF a tile
+    python benchmarks/tiles.py cutting   # a 6000x6000x4 scene: cutting against GDAL decoding
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import typer
+
+from eosfm.bands import S2_BANDS
+from eosfm.catalog.layout import read_raster
+from eosfm.catalog.spec import Dataset, Scene, Source, Window
+from eosfm.tiles import TileStore, cut_dataset
+
+ROUNDS = 5
+app = typer.Typer(add_completion=False)
+
+
+def make_dataset(name: str, kind: str, bands: tuple[str, ...], dtype: str, scenes: list[Scene]):
+    """A dataset of the given scenes."""
+    source = Source("", "", "", 0.0)
+    units = ("dn16",) * len(bands)
+    return Dataset(
+        name, name, kind, bands, units, dtype, ("a", "b"), 10.0, source,
+        scenes=lambda root: scenes, simulate=lambda root, simulation: None,
+    )  # fmt: skip
+
+
+def alternate(actions: dict[str, Callable[[], None]]) -> dict[str, float]:
+    """Median seconds of each action, taken in turns so that all see the same machine."""
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(ROUNDS):
+        for name, action in actions.items():
+            start = time.perf_counter()
+            action()
+            times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(values)) for name, values in times.items()}
+
+
+@app.command()
+def reads(tiles: int = 4000, geotiffs: int = 300) -> None:
+    """Random reads of 64x64x13 uint16 tiles."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        images = np.random.default_rng(0).integers(0, 4000, (tiles, 1, 13, 64, 64), np.uint16)
+        scenes = [
+            Scene(f"{i}", "train", 64, 64, (root / "x",), lambda w, i=i: images[i], lambda w: 0)
+            for i in range(tiles)
+        ]
+        dataset = make_dataset("reads", "classification", S2_BANDS, "uint16", scenes)
+        cut_dataset(dataset, root, root / "store", None, progress=False)
+        images[:, 0].tofile(root / "raw.bin")
+        for i in range(geotiffs):
+            write_geotiff(root / f"{i}.tif", images[i, 0])
+
+        split = TileStore(root / "store").split("train")
+        raw = np.memmap(root / "raw.bin", np.uint16, "r", shape=(tiles, 13, 64, 64))
+        order = np.random.default_rng(1).integers(0, tiles, 20_000).tolist()
+        few = [i % geotiffs for i in order[:geotiffs]]
+
+        def from_store() -> None:
+            for i in order:
+                split.image(i).copy()
+
+        def from_memmap() -> None:
+            for i in order:
+                np.array(raw[i])
+
+        def from_geotiff() -> None:
+            for i in few:
+                with rasterio.open(root / f"{i}.tif") as raster:
+                    raster.read()
+
+        seconds = alternate({"store": from_store, "memmap": from_memmap, "geotiff": from_geotiff})
+        store, memmap = len(order) / seconds["store"], len(order) / seconds["memmap"]
+        geotiff = len(few) / seconds["geotiff"]
+        print(f"store {store:,.0f}/s, raw memmap {memmap:,.0f}/s, GeoTIFF {geotiff:,.0f}/s")
+        print(f"store / memmap {store / memmap:.2f}, store / GeoTIFF {store / geotiff:.0f}")
+        print_batches(TileStore(root / "store"))
+
+
+def print_batches(store: TileStore) -> None:
+    """Rate of standardised batches of 32, the form that training reads."""
+    from eosfm.tiles import TileDataset
+
+    dataset = TileDataset(store, "train", S2_BANDS, augment=True)
+    order = np.random.default_rng(2).permutation(len(dataset))[:1600].reshape(-1, 32).tolist()
+    seconds = alternate({"batches": lambda: [dataset.__getitems__(b) for b in order] and None})
+    print(f"standardised, augmented float32 samples {1600 / seconds['batches']:,.0f}/s")
+
+
+@app.command()
+def cutting(size: int = 6000, tile: int = 512) -> None:
+    """A 4-band scene with its mask, in the layouts GeoTIFFs come in."""
+    layouts = {
+        "uint8 deflate, 512 px blocks": ("uint8", {"tiled": True, "blockxsize": 512, "blockysize": 512}),
+        "uint16 deflate, 256 px blocks": ("uint16", {"tiled": True, "blockxsize": 256, "blockysize": 256}),
+        "uint8 deflate, strips": ("uint8", {}),
+        "uint16 deflate, band-interleaved strips": ("uint16", {"interleave": "band"}),
+        "uint8 uncompressed strips": ("uint8", {"compress": None}),
+    }  # fmt: skip
+    for name, (dtype, options) in layouts.items():
+        with tempfile.TemporaryDirectory() as folder:
+            print_cutting(name, Path(folder), draw(size, dtype), tile, options)
+
+
+def draw(size: int, dtype: str) -> np.ndarray:
+    """A (4, size, size) image that compresses about as aerial imagery does."""
+    from scipy.ndimage import zoom
+
+    rng = np.random.default_rng(0)
+    smooth = zoom(rng.normal(size=(4, size // 40, size // 40)), (1, 40, 40), order=1)
+    noisy = smooth + rng.normal(scale=0.05, size=smooth.shape)
+    scale = 30 if dtype == "uint8" else 800
+    return np.clip(noisy * scale + 4 * scale, 1, 250 if dtype == "uint8" else 9000).astype(dtype)
+
+
+def print_cutting(name: str, root: Path, image: np.ndarray, tile: int, options: dict) -> None:
+    """Time cutting one scene and decoding its two files with GDAL, whole."""
+    write_geotiff(root / "image.tif", image, **{"compress": "deflate", **options})
+    write_geotiff(root / "mask.tif", (image[:1] > image[:1].mean()).astype(np.uint8), **options)
+    scene = Scene(
+        "scene", "train", image.shape[1], image.shape[2], (root / "image.tif", root / "mask.tif"),
+        lambda window: read_raster(root / "image.tif", window)[None],
+        lambda window: read_raster(root / "mask.tif", window)[0],
+    )  # fmt: skip
+    bands = ("red", "green", "blue", "nir")
+    dataset = make_dataset("cutting", "segmentation", bands, str(image.dtype), [scene])
+
+    def decode(threads: str) -> None:
+        for file in scene.files:
+            with rasterio.open(file, num_threads=threads) as raster:
+                raster.read()
+
+    seconds = alternate(
+        {
+            "cut": lambda: cut_dataset(dataset, root, root / "store", tile, progress=False) and None,
+            "one": lambda: decode("1"),
+            "all": lambda: decode("ALL_CPUS"),
+        }
+    )
+    print(
+        f"{name}: cut in {seconds['cut']:.2f} s; GDAL decodes in {seconds['one']:.2f} s on one "
+        f"thread ({seconds['one'] / seconds['cut']:.2f}), {seconds['all']:.2f} s on all cores "
+        f"({seconds['all'] / seconds['cut']:.2f}); {image.nbytes / seconds['cut'] / 1e6:,.0f} MB/s"
+    )
+
+
+def write_geotiff(path: Path, image: np.ndarray, **options) -> None:
+    """Write (C, H, W) as a GeoTIFF."""
+    import warnings
+
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        count, height, width = image.shape
+        with rasterio.open(
+            path, "w", "GTiff", width, height, count, dtype=image.dtype, **options
+        ) as raster:
+            raster.write(image)
+
+
+if __name__ == "__main__":
+    app()

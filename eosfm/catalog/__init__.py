@@ -1,0 +1,55 @@
+"""What datasets exist: the visible table. One file per dataset beside this one."""
+
+from eosfm.catalog.bigearthnet import DATASET as BIGEARTHNET
+from eosfm.catalog.etci2021 import DATASET as ETCI2021
+from eosfm.catalog.eurosat import DATASET as EUROSAT
+from eosfm.catalog.levircdplus import DATASET as LEVIRCDPLUS
+from eosfm.catalog.loveda import DATASET as LOVEDA
+from eosfm.catalog.opencanopy import DATASET as OPENCANOPY
+from eosfm.catalog.potsdam import DATASET as POTSDAM
+from eosfm.catalog.sen1floods11 import DATASET as SEN1FLOODS11
+from eosfm.catalog.sen12ms import DATASET as SEN12MS
+from eosfm.catalog.spec import Dataset
+from eosfm.errors import EosfmError, suggest
+
+
+def table(*datasets: Dataset) -> dict[str, Dataset]:
+    """Datasets by name.
+
+    Raises:
+        EosfmError: Two have the same name.
+    """
+    by_name: dict[str, Dataset] = {}
+    for dataset in datasets:
+        if dataset.name in by_name:
+            raise EosfmError(
+                f"{by_name[dataset.name].title} and {dataset.title} are both named "
+                f"{dataset.name!r}; expected one dataset per name; rename one"
+            )
+        by_name[dataset.name] = dataset
+    return by_name
+
+
+DATASETS = table(
+    EUROSAT,
+    SEN12MS,
+    BIGEARTHNET,
+    ETCI2021,
+    POTSDAM,
+    LEVIRCDPLUS,
+    OPENCANOPY,
+    SEN1FLOODS11,
+    LOVEDA,
+)
+"""Every dataset that params.yaml may name."""
+
+
+def get_dataset(name: str) -> Dataset:
+    """Look a dataset up by name.
+
+    Raises:
+        EosfmError: There is none of that name.
+    """
+    if name not in DATASETS:
+        raise EosfmError(f"unknown dataset {name!r}; {suggest(name, list(DATASETS))}")
+    return DATASETS[name]

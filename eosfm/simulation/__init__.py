@@ -1,0 +1,39 @@
+"""The simulated Earth: landscapes, what happens to them, and what sensors see of them.
+
+land = draw_landscape((seed, "eurosat", 17), (64, 64), gsd=10, theme="river")
+image = observe(land, (seed, "eurosat", 17), S2_BANDS).image
+"""
+
+from eosfm.simulation.covers import (
+    COVERS,
+    CROPS,
+    FOREST,
+    ROOFS,
+    VEGETATION,
+    WATER,
+    cover_mask,
+    legend,
+)
+from eosfm.simulation.events import EVENTS, evolve
+from eosfm.simulation.landscape import THEMES, Landscape, draw_landscape
+from eosfm.simulation.optical import Observation, observe
+from eosfm.simulation.radar import backscatter
+
+__all__ = [
+    "COVERS",
+    "CROPS",
+    "EVENTS",
+    "FOREST",
+    "ROOFS",
+    "THEMES",
+    "VEGETATION",
+    "WATER",
+    "Landscape",
+    "Observation",
+    "backscatter",
+    "cover_mask",
+    "draw_landscape",
+    "evolve",
+    "legend",
+    "observe",
+]

@@ -1,0 +1,236 @@
+"""What an optical sensor sees of a landscape."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from eosfm.bands import BANDS, band
+from eosfm.errors import EosfmError, suggest
+from eosfm.simulation.covers import WATER, codes, cover_mask, soil_covers, spectra
+from eosfm.simulation.grid import average, reduction, shifted, spread
+from eosfm.simulation.landscape import Landscape
+from eosfm.simulation.noise import Key, fractal, generator
+
+OPTICAL_UNITS = ("reflectance_1e4", "dn8")
+_PSF = 0.16  # of the light on the neighbour: a modulation transfer near 0.35 at Nyquist
+
+_NATIVE_GSD = dict.fromkeys(("B05", "B06", "B07", "B8A", "B11", "B12"), 20) | dict.fromkeys(
+    ("B01", "B09", "B10"), 60
+)
+
+
+class Observation(NamedTuple):
+    """An optical image.
+
+    Attributes:
+        image: (C, H, W) uint16 reflectance times 10,000, or uint8 for ``dn8``.
+        cloud: (H, W) bool, true under cloud; shadows of clouds are not marked.
+    """
+
+    image: np.ndarray
+    cloud: np.ndarray
+
+
+def observe(
+    land: Landscape,
+    key: Key,
+    bands: Sequence[str],
+    gsd: float | None = None,
+    units: str = "reflectance_1e4",
+    haze: float | None = None,
+    cloud: float = 0.0,
+    psf: bool = True,
+) -> Observation:
+    """Look at a landscape from above in sunlight.
+
+    Surface reflectance is lit by the sun over relief, trees and houses, scaled by an illumination
+    and calibration gain per scene and band, veiled by haze that grows towards the blue
+    (Angstrom's law), covered by clouds, averaged over the pixel, blurred, and given noise.
+
+    Args:
+        land: The landscape.
+        key: Integers and strings; two keys are two passes over the same ground.
+        bands: Names of optical bands in the order of the channels.
+        gsd: Metres per pixel, a whole multiple of the landscape's; its own by default.
+        units: ``reflectance_1e4`` (uint16, 0 to 16000) or ``dn8`` (uint8, stretched per scene as
+            aerial products are).
+        haze: Optical depth at 550 nm, 0 for none; drawn by the key when left out.
+        cloud: Share of the scene under cloud, 0 to 1.
+        psf: Whether the sensor blurs over neighbouring pixels.
+
+    Raises:
+        EosfmError: A band is unknown or not optical, or units, gsd or cloud are out of range.
+    """
+    wavelengths = _wavelengths(bands)
+    if units not in OPTICAL_UNITS:
+        raise EosfmError(f"unknown unit {units!r}; {suggest(units, OPTICAL_UNITS)}")
+    if not 0 <= cloud <= 1:
+        raise EosfmError(f"cloud share {cloud}; give 0 to 1")
+    factor = reduction(land.size, land.gsd, gsd)
+    rng = generator(key, "optical")
+    depth = float(rng.gamma(1.6, 0.09)) if haze is None else haze
+    surface = _reflectance(land, wavelengths) * _sunlight(land, rng)
+    surface += _glint(land, rng)
+    image = average(surface, factor)
+    image *= _gains(rng, wavelengths)[:, None, None]
+    image = _through_air(image, wavelengths, depth, rng)
+    image, mask = _clouds(image, rng, cloud)
+    if psf:
+        image = _coarse_bands(spread(image, _PSF), bands, gsd or land.gsd)
+    image += _grain(key, bands, image)
+    return Observation(_to_units(image, units, rng), mask)
+
+
+def _wavelengths(bands: Sequence[str]) -> np.ndarray:
+    centres = [band(name).wavelength for name in bands]
+    wrong = [name for name, centre in zip(bands, centres, strict=True) if centre is None]
+    if wrong or not bands:
+        optical = tuple(name for name, b in BANDS.items() if b.wavelength is not None)
+        raise EosfmError(
+            f"{', '.join(wrong) or 'no band'} is not optical; valid: {', '.join(optical)}"
+        )
+    return np.array(centres, dtype=np.float64)
+
+
+def _reflectance(land: Landscape, wavelengths: np.ndarray) -> np.ndarray:
+    """(C, H, W) float32 surface reflectance, flat and in full sun."""
+    full, empty = spectra(wavelengths)
+    brightness, redness = land.soil
+    tilt = brightness * (wavelengths / 800) ** redness
+    soil = soil_covers()
+    own = np.isin(np.arange(len(soil)), codes(("bare_field", "bare_soil")))
+    empty[:, soil] *= tilt[:, None].astype(np.float32)
+    full[:, own] *= tilt[:, None].astype(np.float32)
+    wet = cover_mask(land.cover, *WATER, "flood")
+    mix = np.where(wet, np.clip(1 - land.turbidity + 0.5 * (land.tone - 1), 0, 1), land.vigour)
+    # Moist soil is dark: half the reflectance when soaked (Lobell and Asner 2002).
+    damp = 1 - 0.5 * land.moisture * (1 - land.vigour) * soil[land.cover]
+    tone = land.tone * damp
+    mix = mix.astype(np.float32)
+    image = np.take(empty, land.cover, axis=1)
+    image += (np.take(full, land.cover, axis=1) - image) * mix
+    image *= tone.astype(np.float32)
+    return image
+
+
+def _glint(land: Landscape, rng: np.random.Generator) -> np.ndarray:
+    """(H, W) float32 sun mirrored by rough water, the same in all bands; most scenes have little."""
+    share = np.float32(0.09 * rng.beta(0.7, 2.5))
+    gusts = 1 + 0.4 * fractal(rng, land.size, 0.3 * max(land.size), 4, 0.6)
+    return share * np.clip(gusts, 0, 3) * cover_mask(land.cover, *WATER, "flood")
+
+
+def _sunlight(land: Landscape, rng: np.random.Generator) -> np.ndarray:
+    """(H, W) float32 light relative to flat, open ground."""
+    season = np.cos((land.doy - 172) / 365 * 2 * np.pi)
+    height = np.deg2rad(np.clip(44 + 16 * season + rng.normal(0, 5), 15, 75))
+    azimuth = np.deg2rad(rng.uniform(110, 250))
+    east, north = np.sin(azimuth), np.cos(azimuth)  # towards the sun
+    down, right = np.gradient(land.elevation, np.float32(land.gsd))
+    light = 1 - np.float32(1 / np.tan(height)) * (
+        right * np.float32(east) - down * np.float32(north)
+    )
+    light = np.clip(light, 0.25, 1.7)
+    surface = land.canopy_height + land.building_height
+    shade = _cast(surface, land.gsd, np.tan(height), (north, -east))
+    return (light * (1 - 0.62 * shade)).astype(np.float32)
+
+
+def _cast(surface: np.ndarray, gsd: float, slope: float, away: tuple[float, float]) -> np.ndarray:
+    """(H, W) float32 share of each pixel in the shadow of what stands towards the sun.
+
+    The greatest height seen towards the sun, less the sun ray's rise, is gathered by doubling
+    the distance, so that long shadows cost as little as short ones.
+    """
+    reach = float(surface.max()) / (slope * gsd)
+    if reach < 0.3:
+        return np.zeros_like(surface)
+    drop = np.float32(slope * gsd)
+    ray = surface
+    steps = 1
+    while steps <= reach + 1:
+        move = (round(away[0] * steps), round(away[1] * steps))
+        ray = np.maximum(ray, shifted(ray, *move) - drop * steps)
+        steps *= 2
+    # A pixel's own roughness does not shade it: the ray must pass clearly above.
+    return np.clip((ray - surface - 0.3) / np.float32(0.5 + 0.5 * drop), 0, 1)
+
+
+def _gains(rng: np.random.Generator, wavelengths: np.ndarray) -> np.ndarray:
+    """(C,) gain of the scene: a common part, a tilt over wavelength, and a part per band.
+
+    The draws stand on a fixed grid, so that a band's gain does not depend on which others are
+    asked for.
+    """
+    common, tilt = rng.normal(0, 0.14), rng.normal(0, 0.12)
+    grid = np.array([400, 500, 560, 620, 665, 705, 740, 783, 865, 945, 1375, 1610, 2200, 2400])
+    own = np.interp(wavelengths, grid, rng.normal(0, 0.10, len(grid)))
+    return np.exp(common + tilt * np.log(wavelengths / 800) + own).astype(np.float32)
+
+
+def _through_air(
+    image: np.ndarray, wavelengths: np.ndarray, depth: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Add path radiance and take away direct light; water vapour dims 945 and 1375 nm."""
+    optical = depth * (wavelengths / 550) ** -1.4
+    path = 0.16 * (1 - np.exp(-optical)) + 0.03 * (wavelengths / 443) ** -4.0 * (depth > 0)
+    through = np.exp(-0.55 * optical)
+    vapour = np.where(np.abs(wavelengths - 1375) < 20, 0.004, 1.0)
+    vapour = np.where(np.abs(wavelengths - 945) < 15, 0.45, vapour)
+    through, path = (through * vapour).astype(np.float32), (path * vapour).astype(np.float32)
+    veil = 1 + 0.25 * fractal(rng, image.shape[1:], 0.8 * max(image.shape[1:]), 2)
+    image = image * through[:, None, None]
+    image += path[:, None, None] * np.clip(veil, 0.2, 2)
+    return image
+
+
+def _coarse_bands(image: np.ndarray, bands: Sequence[str], gsd: float) -> np.ndarray:
+    """Blur the Sentinel-2 bands whose own pixels are 20 or 60 m to that size."""
+    for channel, name in enumerate(bands):
+        width = round(_NATIVE_GSD.get(name, 0) / gsd)
+        if width > 1:
+            image[channel] = ndimage.uniform_filter(image[channel], width, mode="nearest")
+    return image
+
+
+def _clouds(
+    image: np.ndarray, rng: np.random.Generator, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bright, soft-edged clouds and their shadows; the mask is true where cloud is thick."""
+    h, w = image.shape[1:]
+    if share == 0:
+        return image, np.zeros((h, w), dtype=bool)
+    field = fractal(rng, (h, w), 0.45 * max(h, w), 7, 0.55)
+    edge = np.quantile(field, 1 - share)
+    mask = field > edge
+    opacity = np.clip((field - edge) / np.float32(0.25) + 0.5, 0, 1)
+    away = rng.uniform(0.06, 0.16, 2) * (h, w) * rng.choice([-1, 1], 2)
+    shadow = shifted(opacity, round(away[0]), round(away[1]))
+    image = image * (1 - 0.55 * shadow)
+    top = np.float32(rng.uniform(0.55, 0.85)) * (1 + 0.05 * fractal(rng, (h, w), 0.1 * w, 4))
+    return image + (top - image) * opacity * 0.95, mask
+
+
+def _grain(key: Key, bands: Sequence[str], image: np.ndarray) -> np.ndarray:
+    """Sensor noise by band: a floor, and a part that grows with the signal."""
+    noise = np.empty_like(image)
+    for channel, name in enumerate(bands):
+        rng = generator(key, "grain", name)
+        floor = np.float32(rng.uniform(0.001, 0.004))
+        rng.standard_normal(out=noise[channel], dtype=np.float32)
+        noise[channel] *= floor + np.float32(0.012) * image[channel]
+    return noise
+
+
+def _to_units(image: np.ndarray, units: str, rng: np.random.Generator) -> np.ndarray:
+    if units == "reflectance_1e4":
+        return np.clip(np.rint(image * 1e4), 0, 16000).astype(np.uint16)
+    # One stretch for all bands, as aerial orthophotos have: colour balance is kept.
+    low, high = np.percentile(image, [1, 99])
+    span = max(float(high - low) * float(rng.uniform(1.0, 1.35)), 0.05)
+    start = low - span * float(rng.uniform(0.02, 0.12))
+    scaled = np.clip((image - start) / np.float32(span), 0, 1)
+    gamma = np.float32(rng.uniform(0.75, 1.05))
+    return np.rint(255 * scaled**gamma).astype(np.uint8)

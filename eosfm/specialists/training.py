@@ -1,0 +1,255 @@
+"""Training one specialist: from a tile store to a specialist file."""
+
+import hashlib
+import json
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
+
+from eosfm.bands import find
+from eosfm.errors import EosfmError
+from eosfm.params import Params
+from eosfm.seeds import derive_seed
+from eosfm.specialists.backbone import build_backbone
+from eosfm.specialists.callbacks import Log, Progress, Record
+from eosfm.specialists.module import SpecialistModule
+from eosfm.specialists.specialist import Specialist
+from eosfm.tasks import (
+    HEADLINE,
+    PhysicalUnits,
+    TargetStatistics,
+    build_head,
+    build_metrics,
+    target_statistics,
+    trivial_logits,
+)
+from eosfm.tiles import TileDataModule, TileStore
+
+STATISTICS_TILES = 2000
+"""Training tiles, evenly spread, that the targets' statistics are taken from."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A specialist's settings once the scale has had its say."""
+
+    name: str
+    backbone: str
+    bands: tuple[str, ...]
+    loss: str
+    pretrained: bool
+    epochs: int
+    steps_per_epoch: int | None
+    batch_size: int
+    lr: float
+    crop: int | None
+    decoder_channels: int
+    seed: int
+
+
+def recipe_for(params: Params, name: str) -> Recipe:
+    """Settle a specialist's settings.
+
+    Its own, but for what the scale sets: epochs at most the scale's, batch size and learning rate
+    where the scale has them. Pretrained weights where both the specialist and the scale ask for
+    them, unless ``backbone.pretrained`` decides.
+    """
+    own, scale = params.specialist(name), params.current
+    train = scale.train
+    pretrained = params.backbone.pretrained
+    if pretrained is None:
+        pretrained = scale.pretrained and own.pretrained
+    return Recipe(
+        name=name,
+        backbone=params.backbone.name,
+        bands=own.bands,
+        loss=own.loss,
+        pretrained=pretrained,
+        epochs=min(own.epochs, train.epochs or own.epochs),
+        steps_per_epoch=train.steps_per_epoch,
+        batch_size=train.batch_size or own.batch_size,
+        lr=train.lr or own.lr,
+        crop=own.crop,
+        decoder_channels=train.decoder_channels,
+        seed=derive_seed(params.seed, "train", name),
+    )
+
+
+def train_specialist(
+    params: Params, name: str, store: TileStore, out: Path, scratch: Path, log: Log
+) -> dict[str, Any]:
+    """Train a specialist and write its file.
+
+    An interrupted run leaves a checkpoint of its last whole epoch in ``scratch``, in a folder
+    named after what defines the run; the next run of the same definition resumes from it and
+    ends with the bytes that an uninterrupted one gives.
+
+    Args:
+        params: All parameters.
+        name: Key of the specialist.
+        store: Tiles of its dataset.
+        out: The specialist file to write.
+        scratch: Folder for checkpoints; what this run puts there is removed at its end.
+        log: Called after each epoch with loss and headline score, and the epoch counted from 1.
+
+    Returns:
+        Validation scores of the best epoch, beside ``metric`` (name of the headline score),
+        ``trivial`` (that score for the constant answer), ``epoch`` (the best) and ``loss``.
+
+    Raises:
+        EosfmError: A split or a band is missing, the loss does not fit the labels, pretrained
+            weights cannot be had, or training diverged.
+    """
+    recipe = recipe_for(params, name)
+    if store.kind not in HEADLINE:
+        raise EosfmError(
+            f"specialist {name}: dataset {store.name} has labels for {store.kind}, which no "
+            f"specialist is trained on; choose a dataset for {', '.join(HEADLINE)}"
+        )
+    if "val" not in store.splits:
+        raise EosfmError(
+            f"specialist {name}: {store.path} has no validation tiles, which choose the best "
+            f"epoch; expected at least one; check the splits of dataset {store.name}"
+        )
+    _quieten()
+    torch.set_float32_matmul_precision("high")
+    lightning.seed_everything(recipe.seed, verbose=False)
+    statistics = target_statistics(
+        store.kind, _training_targets(store), len(store.classes), store.ignore_index
+    )
+    data = TileDataModule(
+        store,
+        recipe.bands,
+        recipe.batch_size,
+        crop=recipe.crop,
+        seed=recipe.seed,
+        steps_per_epoch=recipe.steps_per_epoch,
+        workers=params.current.train.workers,
+    )
+    module = build_module(recipe, store, statistics)
+    record = Record(HEADLINE[store.kind], log, name)
+    folder = scratch / _run_hash(params, recipe, store)
+    trainer = _trainer(params, recipe.epochs, folder, record)
+    last = folder / "last.ckpt"
+    trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
+
+    metrics = {
+        **record.best,
+        "metric": record.headline,
+        "trivial": _trivial_score(store, data, statistics),
+        "epoch": record.best_epoch,
+    }
+    if trainer.is_global_zero:
+        _specialist(recipe, store, metrics, record).save(out)
+        shutil.rmtree(folder, ignore_errors=True)
+    return metrics
+
+
+def build_module(
+    recipe: Recipe, store: TileStore, statistics: TargetStatistics
+) -> SpecialistModule:
+    """Encoder and head for a store's labels."""
+    encoder = build_backbone(recipe.backbone, len(recipe.bands), recipe.pretrained)
+    dates = store.shape[0] if store.kind == "change" else 1
+    channels = [dates * width for width in encoder.feature_info.channels()]
+    head: nn.Module = build_head(
+        store.kind, "upernet", channels, len(store.classes), recipe.decoder_channels
+    )
+    if store.kind == "regression":
+        head = PhysicalUnits(head, statistics.mean, statistics.std)
+    return SpecialistModule(
+        encoder, head, store.kind, recipe.loss, store.classes, store.ignore_index, recipe.lr
+    )
+
+
+def _trainer(params: Params, epochs: int, folder: Path, record: Record) -> lightning.Trainer:
+    options = params.trainer.model_dump()
+    if options["precision"] is None:
+        gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+        options["precision"] = "bf16-mixed" if gpu else "32-true"
+    checkpoint = ModelCheckpoint(
+        folder, "last", save_on_train_epoch_end=True, enable_version_counter=False
+    )
+    trainer = lightning.Trainer(
+        **options,
+        max_epochs=epochs,
+        # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
+        deterministic="warn",
+        logger=False,
+        callbacks=[record, Progress(record), checkpoint],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    # On its own, deterministic mode also fills every new tensor before it is written to.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    return trainer
+
+
+def _training_targets(store: TileStore) -> Iterator[np.ndarray]:
+    split = store.split("train")
+    count = min(len(split), STATISTICS_TILES)
+    for index in np.linspace(0, len(split) - 1, count).astype(int):
+        yield split.target(int(index))
+
+
+def _trivial_score(store: TileStore, data: TileDataModule, statistics: TargetStatistics) -> float:
+    """The headline score of the constant answer on the validation tiles."""
+    metrics = build_metrics(store.kind, store.classes, store.ignore_index)
+    for batch in data.val_dataloader():
+        target = batch["target"]
+        metrics.update(trivial_logits(store.kind, statistics, target), target)
+    return metrics.compute()[HEADLINE[store.kind]]
+
+
+def _specialist(
+    recipe: Recipe, store: TileStore, metrics: dict[str, Any], record: Record
+) -> Specialist:
+    stored = [str(find(name, store.bands)) for name in recipe.bands]
+    return Specialist(
+        name=recipe.name,
+        backbone=recipe.backbone,
+        bands=recipe.bands,
+        units=tuple(store.units[store.bands.index(name)] for name in stored),
+        mean=tuple(store.mean[name] for name in stored),
+        std=tuple(store.std[name] for name in stored),
+        dataset=store.name,
+        task=store.kind,
+        metrics=metrics,
+        state_dict=record.best_encoder,
+    )
+
+
+def _run_hash(params: Params, recipe: Recipe, store: TileStore) -> str:
+    """A name for the run: settings, tiles and code that decide its result."""
+    package = Path(__file__).parents[1]
+    code = sorted(
+        file for room in ("specialists", "tasks", "tiles") for file in (package / room).glob("*.py")
+    )
+    digest = hashlib.sha256()
+    settings = [asdict(recipe), params.trainer.model_dump(), torch.__version__]
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    for file in (store.path / "store.json", *code):
+        digest.update(file.read_bytes())
+    return f"{recipe.name}-{digest.hexdigest()[:16]}"
+
+
+def _quieten() -> None:
+    """Keep Lightning to what concerns the user."""
+    for logger in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    # Tiles are read by memory map; the number of workers is the user's, in params.
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    # A resumed run finds its own checkpoint there.
+    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")

@@ -1,0 +1,195 @@
+"""Tiles as training samples: chosen bands, crops, augmentation, standardisation."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from eosfm.bands import find
+from eosfm.errors import EosfmError
+from eosfm.tiles.layout import PIXEL_KINDS
+from eosfm.tiles.statistics import unmeasured
+from eosfm.tiles.store import TileStore
+
+
+class View(NamedTuple):
+    """How a sample looks at its tile: a window, then quarter turns, then a left-right flip."""
+
+    row: int
+    col: int
+    turns: int
+    flip: bool
+
+
+class TileDataset(Dataset[dict[str, Any]]):
+    """Samples of one split.
+
+    A sample is ``image`` (T, C, h, w) float32, ``target`` and ``index``. Targets by kind:
+    classification int64 scalar; multilabel (K,) int64; segmentation and change (h, w) int64;
+    regression (h, w) float32; detection (n, 5) float32 of x_min, y_min, x_max, y_max, class.
+
+    What was not measured (nodata, NaN, padding) takes its band's mean, which is 0 once
+    standardised: the value that says nothing, in physical units as well. Its target is the
+    store's ``ignore_index``, or NaN for regression; a change needs both dates.
+
+    Args:
+        store: Where the tiles are.
+        split: ``train``, ``val`` or ``test``.
+        bands: Names in the order wanted, by meaning (red finds B04); repetition is allowed.
+        crop: Height and width of a random window; None, or a size that the tile does not
+            exceed, takes the whole tile.
+        augment: Whether to turn by random quarter turns and flip.
+        seed: Crops and augmentation follow from (seed, epoch, index) alone.
+        standardize: Whether to subtract the mean and divide by the standard deviation of each
+            band; False gives physical units.
+
+    Raises:
+        EosfmError: The store lacks the split or a band.
+    """
+
+    def __init__(
+        self,
+        store: TileStore,
+        split: str,
+        bands: Sequence[str],
+        crop: int | None = None,
+        augment: bool = False,
+        seed: int = 0,
+        standardize: bool = True,
+    ) -> None:
+        self.store = store
+        self.tiles = store.split(split)
+        self.bands = tuple(bands)
+        self.augment = augment
+        self.seed = seed
+        self.standardize = standardize
+        self.epoch = 0
+        height, width = store.shape[2:]
+        self.size = (min(crop or height, height), min(crop or width, width))
+        self._moves = augment or self.size != (height, width)
+        names = [_stored(name, store) for name in self.bands]
+        positions = [store.bands.index(name) for name in names]
+        whole = positions == list(range(len(store.bands)))
+        self._channels: Any = slice(None) if whole else positions
+        self._mean = np.array([store.mean[name] for name in names], np.float32)[:, None, None]
+        self._std = np.array([store.std[name] for name in names], np.float32)[:, None, None]
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw the crops and turns of another epoch."""
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """Read a batch: native pixels gathered first, converted to float once."""
+        dates, height, width = self.store.shape[0], *self.size
+        shape = (len(indices), dates, len(self.bands), height, width)
+        native = np.empty(shape, self.store.dtype)
+        missing = np.zeros((len(indices), dates, height, width), bool)
+        targets = []
+        for slot, index in enumerate(indices):
+            view = self._view(index)
+            image = self._window(self.tiles.image(index), view)
+            native[slot] = _turned(image[:, self._channels], view)
+            missing[slot] = _turned(self._missing(index, image, view), view)
+            targets.append(self._target(index, view, missing[slot]))
+        images = torch.from_numpy(self._finished(native, missing))
+        return [
+            {"image": images[slot], "target": targets[slot], "index": index}
+            for slot, index in enumerate(indices)
+        ]
+
+    def _view(self, index: int) -> View:
+        if not self._moves:
+            return View(0, 0, 0, False)
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        # Windows keep clear of the padding where the measured part is large enough.
+        extent = self.tiles.extents[index]
+        row, col = (int(rng.integers(max(0, extent[k] - self.size[k]) + 1)) for k in (0, 1))
+        if not self.augment:
+            return View(row, col, 0, False)
+        step = 1 if self.size[0] == self.size[1] else 2  # a quarter turn would swap the sides
+        return View(row, col, step * int(rng.integers(4 // step)), bool(rng.integers(2)))
+
+    def _window(self, array: np.ndarray, view: View) -> np.ndarray:
+        height, width = self.size
+        return array[..., view.row : view.row + height, view.col : view.col + width]
+
+    def _missing(self, index: int, image: np.ndarray, view: View) -> np.ndarray:
+        """(T, h, w) True where the chosen bands were not measured, or the tile is padded."""
+        missing = unmeasured(image, self.store.nodata)
+        if image.dtype.kind == "f":
+            missing |= unmeasured(image[:, self._channels], None)
+        height, width = self.tiles.extents[index]
+        missing[:, max(0, height - view.row) :] = True
+        missing[:, :, max(0, width - view.col) :] = True
+        return missing
+
+    def _finished(self, native: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        images = native.astype(np.float32)
+        if missing.any():
+            np.copyto(images, self._mean, where=missing[:, :, None])
+        if native.dtype.kind == "f":
+            np.copyto(images, self._mean, where=np.isnan(images))
+        if self.standardize:
+            images -= self._mean
+            images /= self._std
+        return images
+
+    def _target(self, index: int, view: View, missing: np.ndarray) -> torch.Tensor:
+        target, kind = self.tiles.target(index), self.store.kind
+        if kind == "detection":
+            return torch.from_numpy(_turned_boxes(target, view, self.size))
+        if kind not in PIXEL_KINDS:
+            return torch.as_tensor(np.array(target, np.int64))
+        pixel = np.float32 if kind == "regression" else np.int64
+        target = _turned(self._window(target, view), view).astype(pixel)
+        unknown = missing.any(axis=0) if kind == "change" else missing.all(axis=0)
+        target[unknown] = np.nan if kind == "regression" else self.store.ignore_index
+        return torch.from_numpy(target)
+
+
+def collate_boxes(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Batch detection samples: boxes, which differ in number from tile to tile, stay a list."""
+    return {
+        "image": torch.stack([sample["image"] for sample in samples]),
+        "target": [sample["target"] for sample in samples],
+        "index": torch.tensor([sample["index"] for sample in samples]),
+    }
+
+
+def _stored(name: str, store: TileStore) -> str:
+    found = find(name, store.bands)
+    if found is None:
+        raise EosfmError(
+            f"{store.path} has no band {name!r}; it has {', '.join(store.bands)}; "
+            "choose among these"
+        )
+    return found
+
+
+def _turned(array: np.ndarray, view: View) -> np.ndarray:
+    """A view of the array with its last two axes turned and flipped."""
+    array = np.rot90(array, view.turns, axes=(-2, -1)) if view.turns else array
+    return array[..., ::-1] if view.flip else array
+
+
+def _turned_boxes(boxes: np.ndarray, view: View, size: tuple[int, int]) -> np.ndarray:
+    """Boxes cut to the window, then moved as :func:`_turned` moves the pixels."""
+    height, width = size
+    x = np.clip(boxes[:, [0, 2]] - view.col, 0, width)
+    y = np.clip(boxes[:, [1, 3]] - view.row, 0, height)
+    for _ in range(view.turns):  # counterclockwise: what was right is now on top
+        x, y = y, (width - x)[:, ::-1]
+        height, width = width, height
+    if view.flip:
+        x = (width - x)[:, ::-1]
+    result = np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1], boxes[:, 4]], axis=1)
+    inside = (x[:, 1] > x[:, 0]) & (y[:, 1] > y[:, 0])
+    return result[inside].astype(np.float32)
