@@ -15,6 +15,7 @@ from eosfm.errors import EosfmError, suggest
 from eosfm.simulation import (
     CROPS,
     FOREST,
+    ROOFS,
     backscatter,
     cover_mask,
     draw_landscape,
@@ -77,9 +78,9 @@ COVER_CLASS = {
 FIELDS = (*CROPS, "bare_field")
 THEME_CLASS = {
     "smallholder": dict.fromkeys((*FIELDS, "pasture", "orchard", "vineyard"), 5),
-    "village": {"grassland": ABSORBED},
-    "city": {"grassland": 0},
-    "industrial": {"roof_grey": 1, "asphalt": 1, "concrete": 1, "grassland": 1},
+    "village": {"grassland": ABSORBED, "roof_bright": 0},
+    "city": {"grassland": 0, "roof_bright": 0},
+    "industrial": dict.fromkeys((*ROOFS, "asphalt", "concrete", "grassland"), 1),
     "coast": {"grassland": 16, "wetland": 16},
     "cropland": {"grassland": ABSORBED},
     "orchard": {"grassland": ABSORBED},
@@ -296,12 +297,17 @@ def generalise(classes: np.ndarray) -> np.ndarray:
         The same map in which every value fills at least :data:`SMALLEST` of it and none is
         :data:`ABSORBED`; all other pixels have their nearest neighbour's value.
     """
+    # Streets and gardens join their houses before it is asked how large the village is.
+    filled = _fill(classes, classes != ABSORBED)
+    area = np.bincount(filled.ravel())[filled]
+    return _fill(filled, area >= min(SMALLEST * classes.size, area.max()))
+
+
+def _fill(classes: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Give pixels that are not kept the value of the nearest one that is."""
     from scipy.ndimage import distance_transform_edt
 
-    area = np.bincount(classes.ravel(), minlength=ABSORBED + 1)
-    area[ABSORBED] = 0
-    kept = area >= min(SMALLEST * classes.size, area.max())
-    nearest = distance_transform_edt(~kept[classes], return_distances=False, return_indices=True)
+    nearest = distance_transform_edt(~kept, return_distances=False, return_indices=True)
     return classes[tuple(nearest)]
 
 

@@ -111,19 +111,20 @@ def save_artifact(
     write(path, entries)
 
 
-def load_state(path: Path | str) -> dict[str, Any]:
-    """Fusion settings and weights that :meth:`eosfm.EosFM.save` put into an artifact.
+def load_saved(path: Path | str) -> tuple[list[Specialist], dict[str, Any]]:
+    """Read what :meth:`eosfm.EosFM.save` wrote: specialists, and fusion settings and weights.
 
     Raises:
-        EosfmError: The file cannot be read, or holds specialists alone.
+        EosfmError: The file cannot be used, or holds specialists alone.
     """
-    config = _entries(path)[0][2]
+    entries = _entries(path)
+    config = entries[0][2]
     if STATE_KEY not in config:
         raise EosfmError(
             f"{path} holds specialists but no fusion; open it with EosFM.from_artifact"
         )
-    state: dict[str, Any] = config[STATE_KEY]
-    return state
+    specialists = [_from_entry(entry, path, place) for place, entry in enumerate(entries)]
+    return specialists, config[STATE_KEY]
 
 
 def load_specialist(path: Path | str) -> Specialist:
@@ -183,7 +184,8 @@ def read(path: Path | str) -> Any:
                     raise EosfmError(f"{path} is damaged ({member}); copy or build it again")
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = "holds code" if "Unsupported" in str(error) else "is damaged or no file of weights"
+        code = "Unsupported global" in str(error)
+        reason = "holds code" if code else "is damaged or no file of weights"
         raise EosfmError(f"{path} {reason}; expected tensors and plain values alone") from None
     except (RuntimeError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
         raise EosfmError(

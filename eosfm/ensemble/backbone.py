@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eosfm.ensemble.adaptation import InputSpec, plan
-from eosfm.ensemble.artifact import Specialist, load_artifact, load_state, save_artifact
+from eosfm.ensemble.artifact import Specialist, load_artifact, load_saved, save_artifact
 from eosfm.ensemble.encoders import Encoders, EncoderSpec
 from eosfm.ensemble.fusion import Fuser, ablated
 from eosfm.ensemble.input import STRIDES, FeatureInfo, InputFormat, check_units, describe_input
@@ -110,11 +110,11 @@ class EosFM(nn.Module):
         Raises:
             EosfmError: The file cannot be used, or holds specialists alone.
         """
-        state = load_state(path)
+        specialists, state = load_saved(path)
         fuser = Fuser.from_settings(state["fuser"])
         fuser.load_state_dict(state["weights"])
         taken = InputFormat.from_dict(state["input"])
-        return cls._from_parts(load_artifact(path), fuser, state["skipped"], taken, freeze)
+        return cls._from_parts(specialists, fuser, state["skipped"], taken, freeze)
 
     def encode(self, x: Tensor) -> list[list[Tensor]]:
         """The frozen half: run the specialists.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eosfm.params import Params
 from eosfm.report.collect import collect, summarise
-from eosfm.report.tables import energy_table, markdown, scores_table, specialists_table
+from eosfm.report.readme import results_section
 from eosfm.tracking import write_json
 
 __all__ = ["write_report"]
@@ -26,19 +26,8 @@ def write_report(params: Params, results: Path, metrics: Path, artifact: Path) -
     summary = summarise(params, collected, parameters / 1e6)
     write_json(metrics, summary, sort_keys=False)
     write_plots(params, collected, results / "live", results / "plots")
-    page = "\n\n".join(
-        [
-            "# Results",
-            f"Scale `{params.scale}`, seed {params.seed}.",
-            "## Downstream tasks",
-            markdown(scores_table(params, collected)),
-            "## Specialists (validation split)",
-            markdown(specialists_table(params, collected)),
-            "## Cost of these results",
-            markdown(energy_table(collected)),
-        ]
-    )
-    (results / "report.md").write_text(page + "\n")
+    heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
+    (results / "report.md").write_text(heading + results_section(params, collected) + "\n")
     mean = summary["score.mean"]
     return (
         f"report: mean score {mean:.3f} (random weights {summary['baseline.random.mean']:.3f}, "

@@ -23,7 +23,7 @@ WAVELENGTHS = np.array(
 )
 """Control wavelengths of the spectra below, nm; between them reflectance is linear."""
 
-# Per cent reflectance of a closed, vigorous canopy (vegetation), of clear water, or of the material.
+# Per cent reflectance of a closed, vigorous canopy, of clear water, or of the material.
 _FULL = {
     "ocean": (4.6, 3.6, 2.2, 1.0, 0.8, 0.6, 0.5, 0.5, 0.5, 0.4, 0.2, 0.2, 0.2),
     "lake": (3.2, 3.0, 3.2, 1.6, 1.4, 1.0, 0.9, 0.8, 0.8, 0.6, 0.3, 0.3, 0.3),
@@ -102,7 +102,7 @@ _EMPTY = (
 )
 _SOILS = ("bare_field", "bare_soil", *CROPS, "orchard", "vineyard", "olive")
 
-# Share of the year's greatest vigour that never goes, the peak's day of year, its half width in days.
+# Share of the greatest vigour that never goes, day of the peak, half width in days.
 _SEASON = {
     "cereal": (0.05, 140, 55), "maize": (0.02, 215, 50), "rapeseed": (0.10, 120, 55),
     "vegetable": (0.10, 190, 60), "rice": (0.05, 225, 50), "grassland": (0.40, 150, 80),
@@ -190,7 +190,7 @@ def legend(cover: np.ndarray, classes: Mapping[str, int], default: int | None = 
     return table.astype(np.uint8)[cover]
 
 
-def spectra(wavelengths: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def spectra(wavelengths: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Reflectance of every cover at some wavelengths.
 
     Args:

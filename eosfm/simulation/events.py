@@ -1,7 +1,7 @@
 """What happens to a landscape between two dates."""
 
 from collections.abc import Callable
-from typing import get_args, Literal
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import ndimage
@@ -104,7 +104,7 @@ def _construction(land: Landscape, rng: np.random.Generator, strength: float) ->
     blocked = np.bincount(lots.id[body & ~open_land], minlength=lots.count) > 0
     inside = _interior(lots.id, lots.count)
     site = np.bincount(lots.id.ravel(), canvas.noise(90, 2).ravel(), minlength=lots.count)
-    site /= np.maximum(np.bincount(lots.id.ravel(), minlength=lots.count), 1)
+    site = site / np.maximum(np.bincount(lots.id.ravel(), minlength=lots.count), 1)
     free = np.flatnonzero(
         ~blocked & inside & (np.bincount(lots.id[body], minlength=lots.count) > 0)
     )
@@ -207,7 +207,9 @@ def _cover(
         "canopy_height": 0, "building_height": 0, "vigour": 0, "tone": 1, "parcel": 0,
     }  # fmt: skip
     changed = {
-        name: np.where(mask, value, getattr(land, name)).astype(getattr(land, name).dtype)
+        name: np.where(mask, np.asarray(value), getattr(land, name)).astype(
+            getattr(land, name).dtype
+        )
         for name, value in (values | layers).items()
     }
     return land.change(**changed)

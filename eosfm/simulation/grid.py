@@ -9,7 +9,7 @@ def reduction(size: tuple[int, int], land_gsd: float, gsd: float | None) -> int:
     """How many landscape pixels, along a side, make a sensor pixel.
 
     Raises:
-        EosfmError: The sensor's pixel is no multiple of the landscape's, or does not fill its size.
+        EosfmError: The sensor's pixel is no multiple of the landscape's, or does not fill it.
     """
     if gsd is None:
         return 1

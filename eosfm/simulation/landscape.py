@@ -8,7 +8,7 @@ import numpy as np
 from eosfm.errors import EosfmError, suggest
 from eosfm.simulation import settlement, water
 from eosfm.simulation.canvas import Canvas
-from eosfm.simulation.covers import CODE, WATER, cover_mask, phenology
+from eosfm.simulation.covers import WATER, cover_mask, phenology
 from eosfm.simulation.noise import Key, generator
 from eosfm.simulation.vegetation import ZONES, parcels
 
@@ -133,7 +133,9 @@ _THEMES: dict[str, Theme] = {
         {"arable": 1.0, "meadow": 0.8, "broadleaf": 0.2}, (130, 190), 0.1,
         features=((water.river, 0.1), (settlement.village, 1.0)),
     ),
-    "residential": Theme({"meadow": 1.0}, features=((settlement.suburb, 1.0),)),
+    "residential": Theme(
+        {"meadow": 1.0, "grass": 1.0, "broadleaf": 0.4}, features=((settlement.suburb, 1.0),)
+    ),
     "city": Theme({"meadow": 1.0}, features=((water.river, 0.15), (settlement.city, 1.0),
                                                 (settlement.highway, 0.12))),
     "industrial": Theme(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from eosfm.bands import BANDS, band
 from eosfm.errors import EosfmError, suggest
@@ -15,10 +14,6 @@ from eosfm.simulation.noise import Key, fractal, generator
 
 OPTICAL_UNITS = ("reflectance_1e4", "dn8")
 _PSF = 0.16  # of the light on the neighbour: a modulation transfer near 0.35 at Nyquist
-
-_NATIVE_GSD = dict.fromkeys(("B05", "B06", "B07", "B8A", "B11", "B12"), 20) | dict.fromkeys(
-    ("B01", "B09", "B10"), 60
-)
 
 
 class Observation(NamedTuple):
@@ -78,7 +73,7 @@ def observe(
     image = _through_air(image, wavelengths, depth, rng)
     image, mask = _clouds(image, rng, cloud)
     if psf:
-        image = _coarse_bands(spread(image, _PSF), bands, gsd or land.gsd)
+        image = spread(image, _PSF)
     image += _grain(key, bands, image)
     return Observation(_to_units(image, units, rng), mask)
 
@@ -116,9 +111,9 @@ def _reflectance(land: Landscape, wavelengths: np.ndarray) -> np.ndarray:
 
 
 def _glint(land: Landscape, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) float32 sun mirrored by rough water, the same in all bands; most scenes have little."""
-    share = np.float32(0.09 * rng.beta(0.7, 2.5))
-    gusts = 1 + 0.4 * fractal(rng, land.size, 0.3 * max(land.size), 4, 0.6)
+    """(H, W) float32 sun mirrored by rough water, alike in all bands; little in most scenes."""
+    share = np.float32(0.06 * rng.beta(0.7, 2.5))
+    gusts = 1 + 0.3 * fractal(rng, land.size, 0.3 * max(land.size), 4, 0.6)
     return share * np.clip(gusts, 0, 3) * cover_mask(land.cover, *WATER, "flood")
 
 
@@ -166,7 +161,7 @@ def _gains(rng: np.random.Generator, wavelengths: np.ndarray) -> np.ndarray:
     """
     common, tilt = rng.normal(0, 0.14), rng.normal(0, 0.12)
     grid = np.array([400, 500, 560, 620, 665, 705, 740, 783, 865, 945, 1375, 1610, 2200, 2400])
-    own = np.interp(wavelengths, grid, rng.normal(0, 0.10, len(grid)))
+    own = np.interp(wavelengths, grid, rng.normal(0, 0.08, len(grid)))
     return np.exp(common + tilt * np.log(wavelengths / 800) + own).astype(np.float32)
 
 
@@ -183,15 +178,6 @@ def _through_air(
     veil = 1 + 0.25 * fractal(rng, image.shape[1:], 0.8 * max(image.shape[1:]), 2)
     image = image * through[:, None, None]
     image += path[:, None, None] * np.clip(veil, 0.2, 2)
-    return image
-
-
-def _coarse_bands(image: np.ndarray, bands: Sequence[str], gsd: float) -> np.ndarray:
-    """Blur the Sentinel-2 bands whose own pixels are 20 or 60 m to that size."""
-    for channel, name in enumerate(bands):
-        width = round(_NATIVE_GSD.get(name, 0) / gsd)
-        if width > 1:
-            image[channel] = ndimage.uniform_filter(image[channel], width, mode="nearest")
     return image
 
 
@@ -227,10 +213,12 @@ def _grain(key: Key, bands: Sequence[str], image: np.ndarray) -> np.ndarray:
 def _to_units(image: np.ndarray, units: str, rng: np.random.Generator) -> np.ndarray:
     if units == "reflectance_1e4":
         return np.clip(np.rint(image * 1e4), 0, 16000).astype(np.uint16)
-    # One stretch for all bands, as aerial orthophotos have: colour balance is kept.
-    low, high = np.percentile(image, [1, 99])
-    span = max(float(high - low) * float(rng.uniform(1.0, 1.35)), 0.05)
-    start = low - span * float(rng.uniform(0.02, 0.12))
-    scaled = np.clip((image - start) / np.float32(span), 0, 1)
-    gamma = np.float32(rng.uniform(0.75, 1.05))
-    return np.rint(255 * scaled**gamma).astype(np.uint8)
+    # Half a common stretch, half one per band: colours are balanced, but not lost.
+    low, high = (
+        (np.percentile(image, p) + np.percentile(image, p, axis=(1, 2), keepdims=True)) / 2
+        for p in (1, 99)
+    )
+    span = np.maximum((high - low) * rng.uniform(1.0, 1.35), 0.05)
+    start = low - span * rng.uniform(0.02, 0.12)
+    scaled = np.clip((image - start) / span, 0, 1)
+    return np.rint(255 * scaled ** rng.uniform(0.7, 1.0)).astype(np.uint8)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eosfm.simulation.canvas import Canvas
-from eosfm.simulation.covers import CODE, ROOFS, codes, cover_mask
+from eosfm.simulation.covers import ROOFS, codes, cover_mask
 from eosfm.simulation.noise import Cells, bricks, crowns, rotate
 
 FINE_GSD = 1.3
@@ -87,7 +87,7 @@ def halls(canvas: Canvas, mask: np.ndarray) -> None:
     body = inside & (plots.edge() > 7 + 12 * r[2]) & (r[1] < 0.86) & (blocks.edge() > 12)
     _roofs(canvas, body, plots, (7, 15), (0.4, 4, 2.5), 0.0)
     if canvas.gsd <= 12:
-        top, which = crowns(canvas.rng, plots.u, plots.v, 26.0, 0.0, 1.0, (0.36, 0.42))
+        top, _ = crowns(canvas.rng, plots.u, plots.v, 26.0, 0.0, 1.0, (0.36, 0.42))
         _roofs(canvas, inside & (r[1] > 0.94) & (top > 0), plots, (12, 16), (0, 1, 5), 0.0)
 
 

@@ -27,7 +27,7 @@ def river(canvas: Canvas) -> None:
     canvas.paint(bar, "sand", tone=0.85)
     bank = (away < half + max(10.0, 0.8 * canvas.gsd)) & (canvas.noise(60, 2) > 0.1)
     canvas.paint(bank, "broadleaf", canopy=11, tone=0.95 + 0.06 * canvas.noise(12, 1))
-    _fill(canvas, away < half, "river", (away - half) / (8 * width))
+    _fill(canvas, away < half, "river", (np.abs(middle) - half) / (8 * width))
 
 
 def lake(canvas: Canvas, share: float | None = None) -> None:

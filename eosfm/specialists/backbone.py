@@ -38,7 +38,7 @@ def build_backbone(name: str, in_chans: int, pretrained: bool) -> nn.Module:
     if pretrained:
         options |= {"pretrained": True, "pretrained_cfg_overlay": _weights(name)}
     try:
-        model = timm.create_model(name, **options)
+        model: Any = timm.create_model(name, **options)
     except RuntimeError as error:
         raise EosfmError(
             f"timm cannot build {name!r} with features_only ({str(error).splitlines()[0][:120]}); "

@@ -89,5 +89,8 @@ class Specialist:
         names = {field.name for field in fields(cls)}
         if missing := sorted(names - content.keys()):
             raise EosfmError(f"{path} lacks {', '.join(missing)}; {remedy}")
-        values = {name: content[name] for name in names}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        values: dict[str, Any] = {
+            name: tuple(content[name]) if isinstance(content[name], list) else content[name]
+            for name in names
+        }
+        return cls(**values)

@@ -159,7 +159,7 @@ def build_module(
     recipe: Recipe, store: TileStore, statistics: TargetStatistics
 ) -> SpecialistModule:
     """Encoder and head for a store's labels."""
-    encoder = build_backbone(recipe.backbone, len(recipe.bands), recipe.pretrained)
+    encoder: Any = build_backbone(recipe.backbone, len(recipe.bands), recipe.pretrained)
     dates = store.shape[0] if store.kind == "change" else 1
     channels = [dates * width for width in encoder.feature_info.channels()]
     head: nn.Module = build_head(
@@ -193,7 +193,7 @@ def _trainer(params: Params, epochs: int, folder: Path, record: Record) -> light
         use_distributed_sampler=False,
     )
     # On its own, deterministic mode also fills every new tensor before it is written to.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return trainer
 
 
@@ -249,6 +249,8 @@ def _quieten() -> None:
     """Keep Lightning to what concerns the user."""
     for logger in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(logger).setLevel(logging.WARNING)
+    # Lightning's use of what torch will drop is for its authors to mend.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
     # Tiles are read by memory map; the number of workers is the user's, in params.
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     # A resumed run finds its own checkpoint there.

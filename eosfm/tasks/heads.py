@@ -93,9 +93,10 @@ class LinearPixelHead(nn.Module):
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Map four maps to (B, K, height, width)."""
         finest = (maps[0].shape[-2], maps[0].shape[-1])
-        logits = sum(
+        answers = [
             resize(level(feature), finest) for level, feature in zip(self.levels, maps, strict=True)
-        )
+        ]
+        logits = torch.stack(answers).sum(dim=0)
         return resize(logits, size)
 
 

@@ -55,6 +55,7 @@ class CrossEntropy(nn.Module):
     def __init__(self, ignore_index: int, weights: Tensor | None = None) -> None:
         super().__init__()
         self.ignore_index = ignore_index
+        self.weights: Tensor | None
         self.register_buffer("weights", weights)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

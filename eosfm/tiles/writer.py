@@ -3,6 +3,8 @@
 import json
 import shutil
 from array import array
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +67,8 @@ class TileWriter:
         self.ignore_index = UNLABELLED if dataset.ignore_index is None else dataset.ignore_index
         self._partial = out.with_name(f".{out.name}.partial")
         self._statistics = BandStatistics(dataset.bands)
+        self._counting = ThreadPoolExecutor(1)  # one thread: tiles are counted in their order
+        self._counted: deque[Future[None]] = deque()
         self._shape: tuple[int, ...] | None = None
         self._splits: dict[Split, _SplitWriter] = {}
 
@@ -77,6 +81,7 @@ class TileWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         try:
+            self._counting.shutdown(cancel_futures=error is not None)
             for split in self._splits.values():
                 split.close_files()
             if error is None:
@@ -102,13 +107,19 @@ class TileWriter:
             self.dropped += 1
             return
         if tile.split == "train":
-            self._statistics.update(tile.image, missing)
+            self._count(tile.image, missing)
         if tile.split not in self._splits:
             self._splits[tile.split] = _SplitWriter(
                 self._partial / tile.split, self.dataset, (*tile.image.shape[:2], *size),
                 self.ignore_index,
             )  # fmt: skip
         self._splits[tile.split].append(tile, measured / missing.size)
+
+    def _count(self, image: np.ndarray, missing: np.ndarray) -> None:
+        """Update the statistics beside the writing, a few tiles behind at most."""
+        self._counted.append(self._counting.submit(self._statistics.update, image, missing))
+        if len(self._counted) > 8:
+            self._counted.popleft().result()
 
     def _check(self, tile: Tile, size: tuple[int, int]) -> None:
         spec, image = self.dataset, tile.image
@@ -134,6 +145,8 @@ class TileWriter:
                 f"{self.dataset.name}: no training tile to write ({self.dropped} without data); "
                 "expected some; check the dataset's root and its split files"
             )
+        for counted in self._counted:
+            counted.result()
         for split in self._splits.values():
             split.close()
         (self._partial / "store.json").write_text(json.dumps(self._manifest(), indent=2) + "\n")
@@ -180,6 +193,8 @@ def _check_target(tile: Tile, spec: Dataset, ignore_index: int) -> None:
     if spec.kind in ("regression", "multilabel"):
         return
     labels = target[:, 4] if spec.kind == "detection" else np.asarray(target)
+    if not labels.size or (labels.min() >= 0 and labels.max() < len(spec.classes)):
+        return
     wrong = ((labels < 0) | (labels >= len(spec.classes))) & (labels != ignore_index)
     if wrong.any():
         raise EosfmError(
@@ -189,13 +204,23 @@ def _check_target(tile: Tile, spec: Dataset, ignore_index: int) -> None:
 
 
 class _Shards:
-    """Rows of one shape appended to ``<name>-00000.npy``, ``<name>-00001.npy``, ..."""
+    """Rows of one shape appended to ``<name>-00000.npy``, ``<name>-00001.npy``, ...
+
+    A row whose last two axes are smaller is padded with ``fill`` at the lower and right edges.
+    """
 
     def __init__(
-        self, folder: Path, name: str, dtype: np.dtype, shape: tuple[int, ...], rows: int
+        self,
+        folder: Path,
+        name: str,
+        dtype: np.dtype,
+        shape: tuple[int, ...],
+        rows: int,
+        fill: float = 0,
     ) -> None:
         self.folder, self.name = folder, name
-        self.dtype, self.shape, self.limit = dtype, shape, rows
+        self.limit, self.fill = rows, fill
+        self._row = np.empty(shape, dtype)  # one buffer for all rows: fresh pages cost time
         self.rows: list[int] = []
         self._file: Any = None
 
@@ -205,7 +230,10 @@ class _Shards:
             self._file = (self.folder / f"{self.name}-{len(self.rows):05d}.npy").open("wb")
             self.rows.append(0)
             self._header()
-        self._file.write(np.ascontiguousarray(row, self.dtype).data)
+        if row.shape != self._row.shape:
+            self._row[...] = self.fill
+        self._row[tuple(slice(length) for length in row.shape)] = row
+        self._file.write(self._row.data)
         self.rows[-1] += 1
 
     def close(self) -> None:
@@ -218,8 +246,8 @@ class _Shards:
 
     def _header(self) -> None:
         # Numpy pads the header so that the first axis can grow in place.
-        shape = (self.rows[-1], *self.shape)
-        description = {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
+        shape = (self.rows[-1], *self._row.shape)
+        description = {"descr": self._row.dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, description)
 
 
@@ -233,13 +261,11 @@ class _SplitWriter:
         self.folder = folder
         dtype = np.dtype(dataset.dtype)
         rows = max(1, (SHARD_BYTES - 4096) // (dtype.itemsize * int(np.prod(shape))))
-        self._size = shape[2:]
-        self._images = _Shards(folder, "images", dtype, shape, rows)
-        self._fill = 0 if dataset.nodata is None else dataset.nodata
-        self._pixels = dataset.kind in PIXEL_KINDS
-        self._blank = np.nan if dataset.kind == "regression" else ignore_index
-        layout = target_layout(dataset.kind, len(dataset.classes), self._size, ignore_index)
-        self._targets = _Shards(folder, "targets", *layout, rows) if layout else None
+        fill = 0 if dataset.nodata is None else dataset.nodata
+        self._images = _Shards(folder, "images", dtype, shape, rows, fill)
+        layout = target_layout(dataset.kind, len(dataset.classes), shape[2:], ignore_index)
+        blank = np.nan if dataset.kind == "regression" else ignore_index
+        self._targets = _Shards(folder, "targets", *layout, rows, blank) if layout else None
         self._boxes: list[np.ndarray] = []
         self.ids: list[str] = []
         self._scenes: list[Tile] = []  # without pixels: one per scene, for its provenance
@@ -252,12 +278,9 @@ class _SplitWriter:
 
     def append(self, tile: Tile, valid: float) -> None:
         height, width = tile.image.shape[2:]
-        self._images.append(_padded(tile.image, self._size, self._fill))
+        self._images.append(tile.image)
         if self._targets is None:
             self._boxes.append(np.asarray(tile.target, np.float32).reshape(-1, 5))
-        elif self._pixels:
-            target = tile.target.astype(self._targets.dtype, copy=False)
-            self._targets.append(_padded(target, self._size, self._blank))
         else:
             self._targets.append(np.asarray(tile.target))
         self.ids.append(f"{tile.scene}:{tile.row}:{tile.col}")
@@ -284,13 +307,3 @@ class _SplitWriter:
         write_tiles(self.folder / "tiles.parquet", self.ids, scenes, numbers)
         if self._targets is None:
             write_boxes(self.folder / "targets.parquet", self._boxes)
-
-
-def _padded(array: np.ndarray, size: tuple[int, ...], fill: float) -> np.ndarray:
-    """The array with its last two axes filled up to ``size`` at the lower and right edges."""
-    height, width = array.shape[-2:]
-    if (height, width) == tuple(size):
-        return array
-    result = np.full((*array.shape[:-2], *size), fill, array.dtype)
-    result[..., :height, :width] = array
-    return result

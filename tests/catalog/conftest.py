@@ -1,6 +1,5 @@
 """Fixtures that every dataset's tests share."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,16 +7,6 @@ from pathlib import Path
 import pytest
 
 from eosfm.catalog.spec import Dataset, Scene, Simulation, Window
-
-
-@pytest.fixture(scope="session")
-def samples() -> Path:
-    """The folder of small real samples; the test is skipped where it is absent."""
-    beside = Path(__file__).resolve().parents[2].parent / "shared" / "samples"
-    folder = Path(os.environ.get("EOSFM_SAMPLES", beside))
-    if not folder.is_dir():
-        pytest.skip(f"no real samples at {folder}")
-    return folder
 
 
 @pytest.fixture(scope="session")

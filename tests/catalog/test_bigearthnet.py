@@ -111,6 +111,14 @@ def test_generalise_gives_small_areas_to_their_neighbours():
     np.testing.assert_array_equal(generalise(classes), expected)
 
 
+def test_generalise_counts_streets_with_their_houses():
+    classes = np.full((20, 20), 2, np.uint8)
+    classes[:8, :8] = ABSORBED
+    classes[1:8:2, 1:8:2] = 0  # houses alone: 4 %; the village: 16 %
+    village = generalise(classes) == 0
+    assert village.mean() == pytest.approx(0.16, abs=0.03) and village[:7, :7].all()
+
+
 def test_every_cover_has_a_class():
     assert set(COVER_CLASS) == set(COVERS)
     assert len(CORINE) == len(CLASSES) + 1

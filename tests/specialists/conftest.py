@@ -114,7 +114,7 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TileSt
 def make_params() -> Callable[..., Params]:
     def make(kind: str, epochs: int = 2, **backbone: Any) -> Params:
         data = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-        data["backbone"] |= backbone
+        data["backbone"] |= {"name": "test_convnext"} | backbone  # timm's smallest
         data["scales"]["mini"]["train"] |= {
             "epochs": epochs, "steps_per_epoch": 2, "batch_size": 4, "decoder_channels": 16,
         }  # fmt: skip

@@ -1,0 +1,16 @@
+"""Fixtures that every room's tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of small real samples; the test is skipped where it is absent."""
+    beside = Path(__file__).resolve().parents[1].parent / "shared" / "samples"
+    folder = Path(os.environ.get("EOSFM_SAMPLES", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no real samples at {folder}")
+    return folder

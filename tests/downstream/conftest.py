@@ -1,0 +1,135 @@
+"""Tiny tile stores, an artifact of two untrained specialists, and params that fit them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from eosfm.catalog.spec import Dataset, Scene, Source, Window
+from eosfm.params import Params
+
+ROOT = Path(__file__).parents[2]
+SIZE = 32
+COUNTS = {"train": 32, "val": 12, "test": 12}
+
+
+def picture(seed: int, upright: bool) -> tuple[np.ndarray, np.ndarray]:
+    """An image (1, 3, 32, 32) with one bright half, and the mask of that half."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[:, SIZE // 2 :] = 1
+    mask = mask if upright else mask.T.copy()
+    image = rng.normal(100, 10, (1, 3, SIZE, SIZE)) + 60 * mask
+    return image.clip(0, 255).astype(np.uint8), mask
+
+
+def dataset(name: str, kind: str) -> Dataset:
+    """Scenes in memory: which half is bright, per pixel or (upright or not) per image."""
+
+    def scenes(root):
+        for split, count in COUNTS.items():
+            for i in range(count):
+                seed = 1000 * list(COUNTS).index(split) + i
+                image, mask = picture(seed, upright=i % 2 == 0)
+                label = {
+                    "segmentation": mask,
+                    "regression": np.where(mask, 12.0, 4.0).astype(np.float32),
+                    "classification": np.array(i % 2, np.int64),
+                    "multilabel": np.array([i % 2, 1 - i % 2, 1], np.uint8),
+                }[kind]
+
+                def read_image(window: Window, image=image) -> np.ndarray:
+                    return image
+
+                def read_target(window: Window, label=label) -> np.ndarray:
+                    return label
+
+                yield Scene(
+                    f"{split}{i}", split, SIZE, SIZE, (root / "x",), read_image, read_target
+                )
+
+    classes = {"regression": ("height",), "multilabel": ("lying", "upright", "any")}
+    return Dataset(
+        name=name,
+        title=name,
+        kind=kind,
+        bands=("red", "green", "blue"),
+        units=("dn8",) * 3,
+        dtype="uint8",
+        classes=classes.get(kind, ("dark", "bright")),
+        gsd=1.0,
+        source=Source("", "", "", 0.0),
+        scenes=scenes,
+        simulate=lambda root, simulation: None,
+    )
+
+
+KINDS = ("segmentation", "classification", "multilabel", "regression")
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory):
+    """One tile store per task kind."""
+    from eosfm.tiles import TileStore, cut_dataset
+
+    folder = tmp_path_factory.mktemp("tiles")
+    for kind in KINDS:
+        cut_dataset(dataset(kind, kind), folder, folder / kind, tile=SIZE, progress=False)
+    return {kind: TileStore(folder / kind) for kind in KINDS}
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    """params.yaml with one task per kind and a protocol of seconds."""
+    data = yaml.safe_load((ROOT / "params.yaml").read_text())
+    data["scales"]["mini"]["protocol"] = {
+        "label_fraction": 0.5,
+        "epochs": 3,
+        "steps_per_epoch": 8,
+        "batch_size": 8,
+        "lr": 5.0e-3,
+        "decoder_channels": 16,
+    }
+    metrics = {"segmentation": "miou", "classification": "accuracy", "multilabel": "map"}
+    data["datasets"] |= {kind: data["datasets"]["loveda"] for kind in KINDS}
+    data["tasks"] = {
+        kind: {
+            "dataset": kind,
+            "bands": ["red", "green", "blue"],
+            "head": "upernet",
+            "metric": metrics.get(kind, "rmse"),
+            "label_fraction": None,
+        }
+        for kind in KINDS
+    }
+    return Params.model_validate(data)
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory):
+    """An ensemble of two untrained specialists, one of three bands and one of two."""
+    import timm
+    import torch
+
+    from eosfm.ensemble import Specialist, save_artifact
+
+    torch.manual_seed(0)
+    specialists = []
+    for name, bands in (("colour", ("red", "green", "blue")), ("pair", ("red", "blue"))):
+        model = timm.create_model("convnextv2_atto", features_only=True, in_chans=len(bands))
+        specialists.append(
+            Specialist(
+                name,
+                "convnextv2_atto",
+                len(bands),
+                model.state_dict(),
+                bands=bands,
+                units=("dn8",) * len(bands),
+                mean=(100.0,) * len(bands),
+                std=(30.0,) * len(bands),
+            )
+        )
+    path = tmp_path_factory.mktemp("models") / "eosfm.pth"
+    save_artifact(path, specialists)
+    return path

@@ -1,0 +1,122 @@
+"""A tiny copy of this project in a Git repository of its own, run once by DVC itself."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+KEPT = {
+    "datasets": ("eurosat", "levircdplus"),
+    "specialists": ("eurosat_rgb", "levircdplus"),
+    "tasks": ("eurosat", "levircdplus"),
+}
+
+
+class Project:
+    """A copy of the project, and commands run in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.trace = path.parent / "trace"
+        self.trace.mkdir(exist_ok=True)
+
+    def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            words,
+            cwd=self.path,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "OMP_WAIT_POLICY": "passive",
+                **env,
+            },
+        )
+        if check and done.returncode:
+            pytest.fail(f"{' '.join(words)}\n{done.stdout}")
+        return done
+
+    def stages_run(self, output: str) -> set[str]:
+        """Names of the stages that DVC says it ran."""
+        return {
+            line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage '")
+        }
+
+    def lock(self) -> dict:
+        return yaml.safe_load((self.path / "dvc.lock").read_text())["stages"]
+
+    def set_params(self, **values) -> None:
+        """Set parameters by dotted key, with ``__`` for the dot."""
+        file = self.path / "params.yaml"
+        data = yaml.safe_load(file.read_text())
+        for key, value in values.items():
+            *parents, last = key.split("__")
+            entry = data
+            for parent in parents:
+                entry = entry[parent]
+            entry[last] = value
+        file.write_text(yaml.safe_dump(data, sort_keys=False))
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "--all")
+        self.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message)
+
+
+def tiny_params() -> dict:
+    data = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for section, names in KEPT.items():
+        data[section] = {name: data[section][name] for name in names}
+    data["datasets"]["eurosat"]["simulated"] |= {"train": 40, "val": 20, "test": 20}
+    data["datasets"]["levircdplus"]["simulated"] |= {"train": 3, "val": 1, "test": 2, "size": 128}
+    mini = data["scales"]["mini"]
+    mini["train"] |= {"epochs": 2, "steps_per_epoch": 2, "batch_size": 4, "decoder_channels": 16}
+    mini["protocol"] |= {
+        "label_fraction": 0.5,
+        "epochs": 2,
+        "steps_per_epoch": 2,
+        "batch_size": 4,
+        "decoder_channels": 16,
+    }
+    return data
+
+
+def copy_project(path: Path) -> Project:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if name.startswith(("tests/", "results/")) or name in ("dvc.lock", "metrics.json"):
+            continue
+        if (ROOT / name).exists():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, path / name)
+    (path / "params.yaml").write_text(yaml.safe_dump(tiny_params(), sort_keys=False))
+    project = Project(path)
+    project.run("git", "init", "-q")
+    return project
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Project:
+    """The tiny project after one whole ``dvc repro``, everything committed."""
+    project = copy_project(tmp_path_factory.mktemp("pipeline") / "project")
+    done = project.run(
+        "dvc",
+        "repro",
+        PYTHONPATH=f"{ROOT / 'tests' / 'pipeline' / 'trace'}{os.pathsep}{project.path}",
+        EOSFM_TRACE=str(project.trace),
+    )
+    project.first = done.stdout
+    project.commit("results")
+    return project

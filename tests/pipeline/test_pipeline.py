@@ -1,0 +1,148 @@
+"""DVC runs the pipeline for real; the tests follow one another on one project."""
+
+import json
+import os
+
+import pytest
+import yaml
+
+from .conftest import KEPT, ROOT, copy_project
+
+ALL = {
+    *(f"{stage}@{name}" for stage in ("download", "tile") for name in KEPT["datasets"]),
+    *(f"train@{name}" for name in KEPT["specialists"]),
+    *(f"{s}@{name}" for s in ("features", "evaluate", "baseline") for name in KEPT["tasks"]),
+    "export",
+    "report",
+}
+
+
+def test_one_command_goes_from_nothing_to_scores(project):
+    assert project.stages_run(project.first) == ALL
+    metrics = json.loads((project.path / "metrics.json").read_text())
+    for key in (
+        *(f"score.{name}" for name in KEPT["tasks"]),
+        "score.mean",
+        *(f"baseline.{kind}.mean" for kind in ("random", "single", "scratch")),
+        "ensemble.specialists",
+        "ensemble.active",
+        "ensemble.params_m",
+        "energy.kwh",
+        "energy.co2eq_kg",
+        "energy.run_kwh",
+    ):
+        assert isinstance(metrics[key], int | float), key
+    assert metrics["ensemble.specialists"] == 2
+    assert 6.5 < metrics["ensemble.params_m"] < 7
+    assert metrics["energy.kwh"] == pytest.approx(metrics["energy.run_kwh"])
+    assert len(metrics) <= 30
+
+
+def test_every_stage_ends_with_one_line_of_summary(project):
+    for words in ("download eurosat: simulated", "tile eurosat:", "train levircdplus: f1",
+                  "evaluate eurosat: accuracy", "report: mean score"):  # fmt: skip
+        lines = [line for line in project.first.splitlines() if line.startswith(words)]
+        assert lines, words
+
+
+def test_git_sees_metrics_and_plots_and_no_data(project):
+    tracked = project.run("git", "ls-files").stdout.split()
+    assert "metrics.json" in tracked
+    assert any(name.startswith("results/plots/") for name in tracked)
+    heavy = [n for n in tracked if n.startswith(("data/", "models/", "results/live"))]
+    assert heavy == []
+    assert project.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_every_parameter_that_a_stage_reads_is_declared(project):
+    """What a stage read while it ran, against the params that dvc.yaml declares for it."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    files = sorted(project.trace.iterdir())
+    assert len(files) == len(ALL)
+    # What decides no result: where archives lie, CodeCarbon's country.
+    free = {"scale", "archives", "energy.country"}
+    for file in files:
+        stage, _, item = file.name.partition("-")
+        entry = stages[stage].get("do", stages[stage])
+        declared = [
+            key.replace("${key}", item).replace("${scale}", "mini") for key in entry["params"]
+        ]
+        read = set(file.read_text().split()) - free
+        missing = {
+            key for key in read if not any(key == d or key.startswith(f"{d}.") for d in declared)
+        }
+        assert not missing, f"{stage} reads but does not declare"
+
+
+def test_nothing_to_do_runs_nothing(project):
+    assert project.stages_run(project.run("dvc", "repro").stdout) == set()
+
+
+def test_a_fusion_experiment_runs_evaluate_and_report_only(project):
+    done = project.run("dvc", "exp", "run", "-S", "fusion.max_encoders=1")
+    assert project.stages_run(done.stdout) == {
+        *(f"evaluate@{name}" for name in KEPT["tasks"]),
+        "report",
+    }
+    diff = project.run("dvc", "metrics", "diff").stdout
+    assert "ensemble.active" in diff or "score.mean" in diff
+    metrics = json.loads((project.path / "metrics.json").read_text())
+    assert 0 < metrics["energy.run_kwh"] < metrics["energy.kwh"]
+    project.run("git", "checkout", "-q", ".")
+    project.run("dvc", "checkout", "-q")
+
+
+def test_one_specialists_epochs_retrain_that_one_alone(project):
+    project.set_params(specialists__eurosat_rgb__epochs=1)
+    ran = project.stages_run(project.run("dvc", "repro").stdout)
+    assert "train@eurosat_rgb" in ran
+    assert "train@levircdplus" not in ran
+    assert not any(name.startswith(("download", "tile")) for name in ran)
+    assert {"export", "features@eurosat", "evaluate@levircdplus", "report"} <= ran
+    project.run("git", "checkout", "-q", ".")
+    project.run("dvc", "checkout", "-q")
+
+
+def test_forced_runs_give_the_same_bytes(project):
+    first = project.lock()
+    targets = [name for name in ALL if not name.startswith(("evaluate", "baseline", "report"))]
+    project.run("dvc", "repro", "--force", *sorted(targets))
+    second = project.lock()
+    for name in targets:
+        for before, after in zip(first[name]["outs"], second[name]["outs"], strict=True):
+            if not before["path"].startswith("results/"):
+                assert before["md5"] == after["md5"], before["path"]
+    project.run("git", "checkout", "-q", ".")
+    project.run("dvc", "checkout", "-q")
+
+
+def test_a_misspelt_key_stops_the_run_before_any_work(project):
+    done = project.run("dvc", "exp", "run", "-S", "+fusion.max_encoder=5", check=False)
+    assert done.returncode != 0
+    assert "unknown key fusion.max_encoder; did you mean 'max_encoders'?" in done.stdout
+    assert "Traceback" not in done.stdout
+    project.run("git", "checkout", "-q", ".")
+    project.run("dvc", "checkout", "-q")
+
+
+def test_real_samples_run_through_the_chain(tmp_path, samples):
+    """LoveDA and LEVIR-CD+ specialists on real tiles, Sen1Floods11 scored on its real chips."""
+    project = copy_project(tmp_path / "project")
+    full = yaml.safe_load((ROOT / "params.yaml").read_text())
+    data = yaml.safe_load((project.path / "params.yaml").read_text())
+    names = ("loveda", "levircdplus", "sen1floods11")
+    data["datasets"] = {
+        name: {**full["datasets"][name], "source": "archive", "root": str(samples / name)}
+        for name in names
+    }
+    data["specialists"] = {name: full["specialists"][name] for name in names[:2]}
+    data["tasks"] = {"sen1floods11": full["tasks"]["sen1floods11"]}
+    (project.path / "params.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    project.commit("real samples")
+    before = {path: os.stat(path).st_mtime_ns for path in samples.rglob("*") if path.is_file()}
+    out = project.run("dvc", "repro").stdout
+    metrics = json.loads((project.path / "metrics.json").read_text())
+    assert 0 < metrics["score.sen1floods11"] <= 1, out
+    assert not (project.path / "data" / "raw" / "loveda" / "files").exists(), "nothing is copied"
+    after = {path: os.stat(path).st_mtime_ns for path in samples.rglob("*") if path.is_file()}
+    assert before == after, "the user's copy is left as it was"

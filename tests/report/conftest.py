@@ -1,0 +1,72 @@
+"""Results as the stages write them, for the project's own params."""
+
+from pathlib import Path
+
+import pytest
+
+from eosfm.params import Params, load_params
+from eosfm.tracking import write_json
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def results(params, tmp_path) -> Path:
+    """Scores 0.5 + 0.01 i by task; baselines 0.1, 0.2, 0.3; one Wh per stage."""
+    folder = tmp_path / "results"
+    for name in params.specialists:
+        write_json(
+            folder / "train" / f"{name}.json",
+            {"metric": "miou", "miou": 0.6, "trivial": 0.1, "epoch": 2},
+        )
+        curves = folder / "live" / f"train-{name}" / "plots" / "metrics"
+        curves.mkdir(parents=True)
+        (curves / "loss.tsv").write_text("step\tloss\n1\t2.0\n2\t1.0\n")
+        (curves / "val_miou.tsv").write_text("step\tval_miou\n1\t0.5\n2\t0.6\n")
+    names = list(params.specialists)
+    for i, (name, task) in enumerate(params.tasks.items()):
+        metric = task.metric
+        extra = {"r2": 0.4} if metric == "rmse" else {}
+        write_json(
+            folder / "evaluate" / f"{name}.json",
+            {
+                "metric": metric,
+                "test": {metric: 0.5 + 0.01 * i, **extra},
+                "selected": names[: 2 + i],
+                "labels": 40,
+            },
+        )
+        write_json(
+            folder / "baseline" / f"{name}.json",
+            {
+                kind: {"test": {metric: value, **extra}}
+                for kind, value in (("random", 0.1), ("single", 0.2), ("scratch", 0.3))
+            },
+        )
+    items = {
+        **dict.fromkeys(("download", "tile"), params.datasets),
+        "train": params.specialists,
+        **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),
+    }
+    stages = [f"{stage}-{item}" for stage, every in items.items() for item in every] + ["export"]
+    for stage in stages:
+        word, _, item = stage.partition("-")
+        write_json(
+            folder / "energy" / f"{stage}.json",
+            {
+                "stage": word,
+                "item": item,
+                "seconds": 36.0,
+                "kwh": 0.001,
+                "co2eq_kg": 0.0001,
+                "peak_memory_gib": 1.5,
+                "run": "earlier",
+                "power": "estimated",
+            },
+        )
+    return folder

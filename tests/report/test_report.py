@@ -1,0 +1,96 @@
+import json
+import subprocess
+
+import pytest
+
+from eosfm.errors import EosfmError
+from eosfm.report.collect import collect, mean_score, summarise
+from eosfm.report.plots import write_plots
+from eosfm.report.readme import BEGIN, END, replace_section, results_section
+from eosfm.report.tables import energy_table, markdown, scores_table, specialists_table
+from eosfm.tracking import current_run
+
+from .conftest import ROOT
+
+
+def test_metrics_are_flat_and_add_up(params, results):
+    records = len(list((results / "energy").iterdir()))
+    path = results / "energy" / "export.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"run": current_run()}))
+    metrics = summarise(params, collect(params, results), params_m=33.9)
+    tasks = len(params.tasks)
+    expected = sum(0.5 + 0.01 * i for i in range(tasks)) / tasks
+    if all(task.metric != "rmse" for task in params.tasks.values()):
+        assert metrics["score.mean"] == pytest.approx(expected, abs=1e-5)
+    assert metrics["energy.kwh"] == pytest.approx(0.001 * records)
+    assert metrics["energy.run_kwh"] == pytest.approx(0.001)
+    assert metrics["energy.hours"] == pytest.approx(0.01 * records)
+    assert metrics["ensemble.active"] == min(1 + tasks, len(params.specialists))
+    assert metrics["ensemble.params_m"] == 33.9
+    assert len(metrics) <= 30
+
+
+def test_an_error_in_physical_units_counts_by_its_r2(params):
+    tasks = {"t": params.tasks["eurosat"].model_copy(update={"metric": "rmse"})}
+    one = params.model_copy(update={"tasks": tasks})
+    assert mean_score(one, {"t": {"test": {"rmse": 31.0, "r2": 0.4}}}) == pytest.approx(0.4)
+    assert mean_score(one, {"t": {"test": {"rmse": 31.0, "r2": -2.0}}}) == 0.0
+
+
+def test_a_missing_result_names_its_stage(params, results):
+    name = next(iter(params.tasks))
+    (results / "baseline" / f"{name}.json").unlink()
+    with pytest.raises(EosfmError, match=f"dvc repro baseline@{name}"):
+        collect(params, results)
+
+
+def test_tables_hold_every_item(params, results):
+    collected = collect(params, results)
+    scores = scores_table(params, collected)
+    assert [row[0] for row in scores[1:-1]] == list(params.tasks)
+    assert scores[1][2:6] == ["0.500", "0.100", "0.200", "0.300"]
+    assert [row[0] for row in specialists_table(params, collected)[1:]] == list(params.specialists)
+    energy = energy_table(collected)
+    assert float(energy[-1][3]) == pytest.approx(len(collected.energy))
+    lines = markdown(scores).splitlines()
+    assert {line.count("|") for line in lines} == {len(scores[0]) + 1}
+
+
+def test_pictures_are_the_same_bytes_twice(params, results, tmp_path):
+    collected = collect(params, results)
+    for folder in ("a", "b"):
+        write_plots(params, collected, results / "live", tmp_path / folder)
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert names == ["scores.csv", "scores.png", "selection.png", "training.png"]
+    for name in names:
+        data = (tmp_path / "a" / name).read_bytes()
+        assert data == (tmp_path / "b" / name).read_bytes()
+        assert len(data) < 200_000
+
+
+def test_the_readmes_results_are_replaced_and_nothing_else(params, results):
+    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    section = results_section(params, collect(params, results))
+    changed = replace_section(text, section)
+    assert changed.startswith("before\n")
+    assert changed.endswith(f"{END}\nafter\n")
+    assert "old" not in changed
+    assert replace_section(changed, section) == changed
+    with pytest.raises(EosfmError, match="put both marks back"):
+        replace_section("no marks", section)
+
+
+def test_the_committed_readme_shows_the_committed_metrics():
+    """README's table of scores and metrics.json come from one run."""
+
+    def committed(name):
+        command = ["git", "show", f"HEAD:{name}"]
+        return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout
+
+    metrics = json.loads(committed("metrics.json"))
+    lines = committed("README.md").splitlines()
+    for key, value in metrics.items():
+        name = key.removeprefix("score.")
+        if key.startswith("score.") and name != "mean":
+            (row,) = [line for line in lines if line.startswith(f"| {name} | ")][:1]
+            assert f" {value:.3f} " in row, row

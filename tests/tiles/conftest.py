@@ -1,0 +1,78 @@
+"""Small synthetic datasets whose scenes are arrays in memory."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eosfm.catalog.spec import Dataset, Scene, Source, Window
+
+ROOT = Path("/archive")
+
+
+def make_scene(
+    name: str, split: str, image: np.ndarray, target: np.ndarray, per_pixel: bool = True, **more
+) -> Scene:
+    """A scene of an image (T, C, H, W) and its target."""
+
+    def read_image(window: Window) -> np.ndarray:
+        rows = slice(window.row, window.row + window.height)
+        return image[:, :, rows, window.col : window.col + window.width]
+
+    def read_target(window: Window) -> np.ndarray:
+        rows = slice(window.row, window.row + window.height)
+        return target[rows, window.col : window.col + window.width] if per_pixel else target
+
+    height, width = image.shape[2:]
+    files = (ROOT / split / f"{name}.tif",)
+    return Scene(name, split, height, width, files, read_image, read_target, **more)
+
+
+def make_dataset(scenes: list[Scene] | Callable, kind: str = "segmentation", **more) -> Dataset:
+    """A dataset of the given scenes: by default red, green, blue in uint16 and four classes."""
+    facts = {
+        "bands": ("red", "green", "blue"),
+        "dtype": "uint16",
+        "classes": ("water", "forest", "field", "city"),
+        **more,
+    }
+    return Dataset(
+        name="toy",
+        title="Toy",
+        kind=kind,
+        units=("dn16",) * len(facts["bands"]),
+        gsd=10.0,
+        source=Source("", "", "", 0.0),
+        scenes=scenes if callable(scenes) else lambda root: iter(scenes),
+        simulate=lambda root, simulation: None,
+        **facts,
+    )
+
+
+def draw(seed: int, height: int, width: int, dates: int = 1, bands: int = 3) -> np.ndarray:
+    """A random uint16 image without zeros."""
+    shape = (dates, bands, height, width)
+    return np.random.default_rng(seed).integers(1, 5000, shape).astype(np.uint16)
+
+
+def draw_mask(seed: int, height: int, width: int) -> np.ndarray:
+    """A random mask of four classes."""
+    return np.random.default_rng(seed + 1000).integers(0, 4, (height, width)).astype(np.uint8)
+
+
+def draw_scenes(height: int = 40, width: int = 50, **more) -> list[Scene]:
+    """Two training scenes, one for validation, one for testing."""
+    return [
+        make_scene(f"s{i}", split, draw(i, height, width), draw_mask(i, height, width), **more)
+        for i, split in enumerate(("train", "train", "val", "test"))
+    ]
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    """The usual four scenes in 16 px tiles: 12 each, padded at two edges."""
+    from eosfm.tiles import TileStore, cut_dataset
+
+    cut_dataset(make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, progress=False)
+    return TileStore(tmp_path / "toy")
