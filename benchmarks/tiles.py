@@ -16,7 +16,8 @@ import typer
 from eosfm.bands import S2_BANDS
 from eosfm.catalog.layout import read_raster
 from eosfm.catalog.spec import Dataset, Scene, Source
-from eosfm.tiles import TileStore, cut_dataset
+from eosfm.tiles.cutting import cut_dataset
+from eosfm.tiles.store import TileStore
 
 ROUNDS = 5
 app = typer.Typer(add_completion=False)
@@ -87,7 +88,7 @@ def reads(tiles: int = 4000, geotiffs: int = 300) -> None:
 
 def print_batches(store: TileStore) -> None:
     """Rate of standardised batches of 32, the form that training reads."""
-    from eosfm.tiles import TileDataset
+    from eosfm.tiles.dataset import TileDataset
 
     dataset = TileDataset(store, "train", S2_BANDS, augment=True)
     order = np.random.default_rng(2).permutation(len(dataset))[:1600].reshape(-1, 32).tolist()

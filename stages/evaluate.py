@@ -5,7 +5,7 @@ from pathlib import Path
 from eosfm.downstream.evaluate import evaluate_task
 from eosfm.errors import run
 from eosfm.params import load_params
-from eosfm.tiles import TileStore
+from eosfm.tiles.store import TileStore
 from eosfm.tracking import track, write_json
 
 

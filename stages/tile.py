@@ -6,7 +6,7 @@ from eosfm.catalog import get_dataset
 from eosfm.catalog.prepare import files_root
 from eosfm.errors import run
 from eosfm.params import load_params
-from eosfm.tiles import cut_dataset
+from eosfm.tiles.cutting import cut_dataset
 from eosfm.tracking import track
 
 

@@ -1,10 +1,16 @@
 """What datasets exist: the visible table. One file per dataset beside this one."""
 
 from eosfm.catalog.bigearthnet import DATASET as BIGEARTHNET
+from eosfm.catalog.deepglobe_lcc import DATASET as DEEPGLOBE_LCC
+from eosfm.catalog.dfc2022 import DATASET as DFC2022
 from eosfm.catalog.etci2021 import DATASET as ETCI2021
 from eosfm.catalog.eurosat import DATASET as EUROSAT
+from eosfm.catalog.firerisk import DATASET as FIRERISK
+from eosfm.catalog.inria_aerial import DATASET as INRIA_AERIAL
+from eosfm.catalog.landcoverai import DATASET as LANDCOVERAI
 from eosfm.catalog.levircdplus import DATASET as LEVIRCDPLUS
 from eosfm.catalog.loveda import DATASET as LOVEDA
+from eosfm.catalog.minifrance import DATASET as MINIFRANCE
 from eosfm.catalog.opencanopy import DATASET as OPENCANOPY
 from eosfm.catalog.potsdam import DATASET as POTSDAM
 from eosfm.catalog.sen1floods11 import DATASET as SEN1FLOODS11
@@ -40,6 +46,12 @@ DATASETS = table(
     OPENCANOPY,
     SEN1FLOODS11,
     LOVEDA,
+    DEEPGLOBE_LCC,
+    DFC2022,
+    FIRERISK,
+    INRIA_AERIAL,
+    LANDCOVERAI,
+    MINIFRANCE,
 )
 """Every dataset that params.yaml may name."""
 

@@ -115,7 +115,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         for index in range(simulation.scenes[split]):
             if index % 4 == 0:
                 location = next(fitting)
-            chip = f"{next(chips):04x}"
+            chip = f"chip{next(chips):04d}"
             key = (simulation.seed, NAME, split, index)
             _write_chip(root / folder, folder, chip, key, simulation)
             day = 1 + index % 28

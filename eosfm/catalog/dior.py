@@ -70,7 +70,10 @@ def scenes(root: Path) -> Iterator[Scene]:
 def _scene(root: Path, table: Path, row: dict[str, str]) -> Scene:
     split = next((name for name in SPLITS if name == row["split"]), None)
     if split is None:
-        raise EosfmError(f"{table}: {row['image_path']}: split {suggest(row['split'], SPLITS)}")
+        raise EosfmError(
+            f"{table} puts {row['image_path']} in the split {row['split']!r}; "
+            f"{suggest(row['split'], SPLITS)}; fetch the file again"
+        )
     image = require(root / row["image_path"], NAME, f"an image that {TABLE} lists")
     label = require(root / row["label_path"], NAME, f"the annotation of {image.name}")
     height, width = png_size(image)
@@ -123,7 +126,9 @@ def _class(path: Path, name: str) -> int:
     """Index of a class; the first release writes ``Expressway-Service-area`` and the like."""
     plain = name.lower().replace("-", "").replace(" ", "")
     if plain not in CLASSES:
-        raise EosfmError(f"{path} labels an object {name!r}; {suggest(plain, CLASSES)}")
+        raise EosfmError(
+            f"{path} labels an object {name!r}; {suggest(plain, CLASSES)}; fetch the file again"
+        )
     return CLASSES.index(plain)
 
 

@@ -10,6 +10,7 @@ class 0 and never scored, and so are the fields whose crop the competition kept 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -173,7 +174,8 @@ def _image(files: tuple[Path, ...], block: Window, dates: int, window: Window) -
 def _band(path: Path, window: Window) -> np.ndarray:
     """A window of a band as uint16; the values are whole numbers, whatever type they lie in."""
     pixels = read_raster(path, window, [1])[0]
-    whole = pixels.astype(np.uint16)
+    with np.errstate(invalid="ignore"):
+        whole = pixels.astype(np.uint16)
     if pixels.shape != (window.height, window.width) or (whole != pixels).any():
         raise EosfmError(
             f"{path} does not hold whole numbers from 0 to 65535 in {window}; expected reflectance "
@@ -200,26 +202,30 @@ def simulate(root: Path, simulation: Simulation) -> None:
             f"{NAME} has {len(TILES)} tiles of {per_tile['train']} train, {VALIDATE} val and "
             f"{TEST} test blocks, not {left}; lower datasets.{NAME}.simulated"
         )
-    numbers = []
+    told: list[int] = []
+    withheld: list[int] = []
     for tile in TILES:
         if not any(left.values()):
             break
         shape = (ROWS * simulation.size, COLS * simulation.size)
         key = (simulation.seed, NAME, tile)
-        lands, crops, fields = _sow(key, shape, simulation.gsd, first=1 + sum(map(len, numbers)))
-        numbers.append(np.unique(fields[fields > 0]))
+        lands, crops, fields = _sow(key, shape, simulation.gsd, len(told) + len(withheld))
         for block in blocks(tile, *shape):
             row, col, height, width = block.window
             if left[block.split] == 0:
                 crops[row : row + height, col : col + width] = 0
             left[block.split] = max(left[block.split] - 1, 0)
         _write_tile(root / "data" / tile, tile, key, lands, crops, fields)
-    ids = "".join(f",{number}\n" for tile_numbers in numbers for number in tile_numbers)
-    (root / "FieldIds.csv").write_text(f"train,test\n{ids}")
+        known = np.unique(fields[crops > 0])
+        told += known.tolist()
+        withheld += np.setdiff1d(fields, [0, *known]).tolist()
+    rows = zip_longest(told, withheld, fillvalue="")
+    lines = ["train,test", *(f"{train},{test}" for train, test in rows)]
+    (root / "FieldIds.csv").write_text("\n".join(lines) + "\n")
 
 
 def _sow(
-    key: tuple[int | str, ...], shape: tuple[int, int], gsd: float, first: int
+    key: tuple[int | str, ...], shape: tuple[int, int], gsd: float, others: int
 ) -> tuple[tuple[Landscape, ...], np.ndarray, np.ndarray]:
     """The land under either crop of every surveyed field, its crops and field numbers (H, W)."""
     rng = np.random.default_rng(derive_seed(*key, "fields"))
@@ -229,7 +235,7 @@ def _sow(
     index = index.reshape(shape)
     surveyed = (rng.random(len(numbers)) < SURVEYED) & (numbers > 0)
     crop = rng.choice(np.arange(1, len(CLASSES)), len(numbers), p=SHARES) * surveyed
-    fields = np.where(surveyed, np.cumsum(surveyed) - 1 + first, 0)[index].astype(np.int32)
+    fields = np.where(surveyed, np.cumsum(surveyed) + others, 0)[index].astype(np.int32)
     lands = []
     for stand in zip(*STANDS.values(), strict=True):
         covers = np.array([0, *(CODE[name] for name in stand)], np.uint8)[crop]

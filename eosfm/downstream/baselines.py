@@ -29,7 +29,8 @@ from eosfm.ensemble import Fuser, InputSpec, load_artifact, randomize
 from eosfm.params import Params
 from eosfm.seeds import derive_seed
 from eosfm.specialists.backbone import build_backbone
-from eosfm.tiles import TileDataset, TileStore
+from eosfm.tiles.dataset import TileDataset
+from eosfm.tiles.store import TileStore
 
 SCREEN_EPOCHS = 3
 """Length of the short fits that find the best single specialist on the validation split."""

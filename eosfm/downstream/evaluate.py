@@ -11,7 +11,7 @@ from eosfm.downstream.fit import Probe, Trial, fit, score
 from eosfm.ensemble import Fuser
 from eosfm.params import Params
 from eosfm.seeds import derive_seed
-from eosfm.tiles import TileStore
+from eosfm.tiles.store import TileStore
 
 
 def evaluate_task(

@@ -23,7 +23,8 @@ from eosfm.ensemble import EosFM, InputSpec, Specialist, load_artifact
 from eosfm.errors import EosfmError
 from eosfm.params import Params, TaskParams
 from eosfm.seeds import derive_seed
-from eosfm.tiles import TileDataset, TileStore
+from eosfm.tiles.dataset import TileDataset
+from eosfm.tiles.store import TileStore
 from eosfm.tracking import write_json
 
 Pyramids = list[list[Tensor]]
@@ -42,7 +43,7 @@ class Encoded:
     Attributes:
         pyramids: ``pyramids(positions)`` gives one pyramid per input of the ensemble, each a list
             of (B, T, C, h, w) tensors, float16 where they were stored.
-        targets: (N, ...) targets, as :class:`eosfm.tiles.TileDataset` gives them.
+        targets: (N, ...) targets, as :class:`eosfm.tiles.dataset.TileDataset` gives them.
         size: Height and width of the tiles in pixels.
     """
 

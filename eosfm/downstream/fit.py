@@ -24,7 +24,7 @@ from eosfm.tasks import (
     build_metrics,
     target_statistics,
 )
-from eosfm.tiles import TileStore
+from eosfm.tiles.store import TileStore
 
 
 @dataclass(frozen=True)

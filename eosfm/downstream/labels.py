@@ -3,7 +3,7 @@
 import numpy as np
 
 from eosfm.catalog.spec import Split
-from eosfm.tiles import TileStore
+from eosfm.tiles.store import TileStore
 
 BINS = 5
 """Quantile bins of a regression target, and the least share below which a class is ignored."""

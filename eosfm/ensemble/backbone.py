@@ -268,7 +268,7 @@ class EosFM(nn.Module):
         if bottom or right:
             x = F.pad(x, (0, right, 0, bottom), mode="replicate")
         if any(pick is None for place in places for pick in self.inputs[place].picks):
-            x = torch.cat([x, x.new_zeros(()).expand(len(x), 1, *x.shape[2:])], dim=1)
+            x = torch.cat([x, x.new_zeros(()).expand(x.shape[0], 1, *x.shape[2:])], dim=1)
         adapted = [
             (self._encoder[place],
              self._scaled(x.index_select(1, getattr(self, f"_picks_{place}")), f"_{place}"))

@@ -1,20 +1,19 @@
 """The trainable half of EosFM: normalise, project, select and fuse pyramids."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from eosfm.ensemble.adaptation import InputSpec
 from eosfm.ensemble.layers import geometric_mean, norms, projections
-from eosfm.ensemble.selection import Selection
+from eosfm.ensemble.selection import Mode, Selection
 from eosfm.errors import EosfmError, suggest
 
-FusionName = Literal["concat", "conv1x1", "mlp", "addition", "multiplication"]
 FUSIONS = ("concat", "conv1x1", "mlp", "addition", "multiplication")
 NORMALIZERS = ("batch", "layer", "none")
-SELECTIONS = ("topk", "smooth")
+SELECTIONS = get_args(Mode)
 HIDDEN = 1.25
 """Hidden width of ``mlp`` over its input width."""
 
@@ -109,7 +108,9 @@ class Fuser(nn.Module):
                     f"choose 1 to {len(self.names)}"
                 )
             if max_encoders < len(self.names):
-                self.selection = Selection(len(self.names), max_encoders, selection, scale_features)
+                self.selection = Selection(
+                    len(self.names), max_encoders, cast(Mode, selection), scale_features
+                )
         self._gated = self.selection is not None or kept is not None
         self.mixers = nn.ModuleList(
             self._mixer(level, width_multiplier) for level in range(len(target))
@@ -135,7 +136,8 @@ class Fuser(nn.Module):
 
     def needed(self) -> list[int]:
         """Places of ``inputs`` whose pyramids are used now; ``forward`` takes None elsewhere."""
-        names = self.names if self.training else self.selected
+        chosen = self.selection is None or self.selection.settled or not self.training
+        names = self.selected if chosen else self.names
         return [place for place in self._used if self.inputs[place].name in names]
 
     def forward(self, pyramids: Sequence[Pyramid | None]) -> list[Tensor]:
@@ -270,7 +272,7 @@ class Fuser(nn.Module):
             block = by_slot.get(slot)
             if block is None:
                 block = some.new_zeros(1, 1, 1, 1).expand(
-                    len(some), self._widths[slot][level], *some.shape[2:]
+                    some.shape[0], self._widths[slot][level], *some.shape[2:]
                 )
             blocks.append(block)
         fused: Tensor = self.mixers[level](torch.cat(blocks, dim=1))

@@ -78,7 +78,7 @@ def _training_curves(params: Params, results: Results, live: Path) -> Figure:
         axes.axis("off")
     for name, axes in zip(names, grid.flat, strict=False):
         metric = results.train[name]["metric"]
-        loss, score = _curve(live, name, "loss"), _curve(live, name, f"val_{metric}")
+        loss, score = _curve(live, name, "loss"), _curve(live, name, metric)
         axes.plot(*zip(*loss, strict=True), color="#888888", marker=".", linewidth=1)
         twin = axes.twinx()
         twin.plot(*zip(*score, strict=True), color=COLORS["eosfm"], marker=".", linewidth=1)

@@ -1,7 +1,9 @@
 """The simulated Earth: landscapes, what happens to them, and what sensors see of them.
 
-land = draw_landscape((seed, "eurosat", 17), (64, 64), gsd=10, theme="river")
-image = observe(land, (seed, "eurosat", 17), S2_BANDS).image
+Example::
+
+    land = draw_landscape((seed, "eurosat", 17), (64, 64), gsd=10, theme="river")
+    image = observe(land, (seed, "eurosat", 17), S2_BANDS).image
 """
 
 from eosfm.simulation.covers import (

@@ -70,7 +70,14 @@ def _flood(land: Landscape, rng: np.random.Generator, strength: float) -> Landsc
     reached = np.isin(labels, np.unique(labels[source])) & ~water & low
     reached &= ~cover_mask(land.cover, *ROOFS, "greenhouse")
     reached &= land.canopy_height < 6
-    return _cover(land, reached, "flood", tone=1 + 0.1 * _noise(land, rng, 200, 3), moisture=1.0)
+    # Crops and reeds stand out of shallow water in places; land that fell dry again is soaked.
+    standing = np.clip(0.6 * _noise(land, rng, 90, 4, 0.7) - rng.normal(0.1, 0.3), 0, 0.85)
+    margin = ndimage.gaussian_filter(reached.astype(np.float32), 120 / land.gsd)
+    moisture = np.clip(land.moisture + float(rng.uniform(0.5, 2.5)) * margin, 0, 1)
+    return _cover(
+        land.change(moisture=moisture), reached, "flood", moisture=1.0,
+        tone=1 + 0.1 * _noise(land, rng, 200, 3), vigour=land.vigour * standing,
+    )  # fmt: skip
 
 
 def _burn(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
@@ -103,8 +110,8 @@ def _construction(land: Landscape, rng: np.random.Generator, strength: float) ->
     )  # fmt: skip
     blocked = np.bincount(lots.id[body & ~open_land], minlength=lots.count) > 0
     inside = _interior(lots.id, lots.count)
-    site = np.bincount(lots.id.ravel(), canvas.noise(90, 2).ravel(), minlength=lots.count)
-    site = site / np.maximum(np.bincount(lots.id.ravel(), minlength=lots.count), 1)
+    pull = np.bincount(lots.id.ravel(), canvas.noise(90, 2).ravel(), minlength=lots.count)
+    site = pull / np.maximum(np.bincount(lots.id.ravel(), minlength=lots.count), 1)
     free = np.flatnonzero(
         ~blocked & inside & (np.bincount(lots.id[body], minlength=lots.count) > 0)
     )
@@ -206,12 +213,10 @@ def _cover(
         "cover": CODE[cover] if isinstance(cover, str) else cover,
         "canopy_height": 0, "building_height": 0, "vigour": 0, "tone": 1, "parcel": 0,
     }  # fmt: skip
-    changed = {
-        name: np.where(mask, np.asarray(value), getattr(land, name)).astype(
-            getattr(land, name).dtype
-        )
-        for name, value in (values | layers).items()
-    }
+    changed = {}
+    for name, value in (values | layers).items():
+        before = getattr(land, name)
+        changed[name] = np.where(mask, np.asarray(value), before).astype(before.dtype)
     return land.change(**changed)
 
 

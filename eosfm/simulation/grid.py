@@ -17,7 +17,7 @@ def reduction(size: tuple[int, int], land_gsd: float, gsd: float | None) -> int:
     factor = round(ratio)
     if factor < 1 or abs(ratio - factor) > 1e-6 * ratio:
         raise EosfmError(
-            f"gsd {gsd} m over a landscape of {land_gsd} m; give a whole multiple of the landscape's"
+            f"gsd {gsd} m over a landscape of {land_gsd} m; give a whole multiple of that"
         )
     if size[0] % factor or size[1] % factor:
         raise EosfmError(

@@ -232,7 +232,8 @@ def place_objects(land: Landscape, key: Key, name: str) -> tuple[Landscape, list
     layers = {layer: getattr(land, layer).copy() for layer in _LAYERS}
     free = cover_mask(land.cover, *WATER) == kind.water
     angle = float(rng.uniform(0, np.pi))
-    pen = _Pen(rng, layers, *_axes(land, (0, 0), angle), land.gsd, 0, 0, np.zeros(land.size, bool))
+    u, v = _axes(land, (0, 0), angle)
+    pen = _Pen(rng, layers, u, v, land.gsd, 0, 0, np.zeros(land.size, bool))
     if kind.pad:
         extent = min(land.size) * land.gsd
         yard = pen.within(0.95 * extent, 0.8 * extent) & free
@@ -248,8 +249,10 @@ def place_objects(land: Landscape, key: Key, name: str) -> tuple[Landscape, list
     return land.change(**layers), boxes
 
 
-def _axes(land: Landscape, middle: tuple[float, float], angle: float) -> tuple[np.ndarray, ...]:
-    """Metres along and across an object at ``middle`` (row, column from the scene's middle)."""
+def _axes(
+    land: Landscape, middle: tuple[float, float], angle: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Metres along and across an object at ``middle``, metres south and east of the scene's."""
     rows = (np.arange(land.size[0], dtype=np.float32) - (land.size[0] - 1) / 2) * land.gsd
     cols = (np.arange(land.size[1], dtype=np.float32) - (land.size[1] - 1) / 2) * land.gsd
     y, x = np.meshgrid(rows - middle[0], cols - middle[1], indexing="ij")
@@ -260,17 +263,17 @@ def _site(pen: _Pen, kind: _Kind, land: Landscape, angle: float, free: np.ndarra
     """Move the pen to a random place; whether an object of a random size has room there."""
     pen.length = float(pen.rng.uniform(*kind.length))
     pen.width = kind.shape * pen.length
-    half = [size * land.gsd / 2 for size in land.size]
-    middle = (float(pen.rng.uniform(-half[0], half[0])), float(pen.rng.uniform(-half[1], half[1])))
     turned = angle + (np.pi / 2 if pen.rng.random() < 0.5 else 0)
-    pen.u, pen.v = _axes(land, middle, turned)
-    pen.body = np.zeros(land.size, bool)
-    reach_x, reach_y = (
-        (pen.length * abs(c) + pen.width * abs(s)) / 2 + land.gsd
-        for c, s in ((np.cos(turned), np.sin(turned)), (np.sin(turned), np.cos(turned)))
+    along, across = abs(np.cos(turned)), abs(np.sin(turned))
+    height, width = (size * land.gsd - 2 * land.gsd for size in land.size)
+    room = (
+        (height - pen.length * across - pen.width * along) / 2,
+        (width - pen.length * along - pen.width * across) / 2,
     )
-    inside = abs(middle[0]) + reach_y <= half[0] and abs(middle[1]) + reach_x <= half[1]
-    return inside and bool(free[pen.within(pen.length, pen.width)].all())
+    south, east = pen.rng.uniform(-1, 1, 2) * room
+    pen.u, pen.v = _axes(land, (south, east), turned)
+    pen.body = np.zeros(land.size, bool)
+    return min(room) >= 0 and bool(free[pen.within(pen.length, pen.width)].all())
 
 
 def _extent(body: np.ndarray) -> Box:

@@ -7,7 +7,7 @@ import numpy as np
 
 from eosfm.bands import BANDS, band
 from eosfm.errors import EosfmError, suggest
-from eosfm.simulation.covers import WATER, codes, cover_mask, soil_covers, spectra
+from eosfm.simulation.covers import WATER, code, codes, cover_mask, soil_covers, spectra
 from eosfm.simulation.grid import average, reduction, shifted, spread
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
@@ -100,13 +100,16 @@ def _reflectance(land: Landscape, wavelengths: np.ndarray) -> np.ndarray:
     full[:, own] *= tilt[:, None].astype(np.float32)
     wet = cover_mask(land.cover, *WATER, "flood")
     mix = np.where(wet, np.clip(1 - land.turbidity + 0.5 * (land.tone - 1), 0, 1), land.vigour)
-    # Moist soil is dark: half the reflectance when soaked (Lobell and Asner 2002).
-    damp = 1 - 0.5 * land.moisture * (1 - land.vigour) * soil[land.cover]
-    tone = land.tone * damp
     mix = mix.astype(np.float32)
     image = np.take(empty, land.cover, axis=1)
     image += (np.take(full, land.cover, axis=1) - image) * mix
-    image *= tone.astype(np.float32)
+    stems = np.where(cover_mask(land.cover, "flood"), land.vigour, 0)
+    image += (full[:, code("wetland")][:, None, None] - image) * stems
+    image *= land.tone
+    # Soaked soil is dark, darkest in the shortwave infrared (Lobell and Asner 2002).
+    depth = np.interp(wavelengths, [450, 900, 1600, 2200], [0.7, 0.9, 1.7, 2.0])
+    damp = land.moisture**2 * (1 - land.vigour) * soil[land.cover]
+    image *= np.exp(-depth.astype(np.float32)[:, None, None] * damp.astype(np.float32))
     return image
 
 

@@ -80,7 +80,11 @@ def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> 
     towards = (side * np.sin(heading), np.cos(heading))  # unit vector east, south to the radar
     level = radar_levels()[cross][land.cover]
     # Canopies scatter more as they grow; soils more as they are wetter (Ulaby and Dobson 1989).
-    level = level + (2.5 if cross == 0 else 4.5) * (land.vigour - 0.6) * (land.vigour > 0)
+    flooded = cover_mask(land.cover, "flood")
+    grown = np.where((land.vigour > 0) & ~flooded, land.vigour - 0.6, 0)
+    level = level + (2.5 if cross == 0 else 4.5) * grown
+    # Stems in water: double bounce between the two.
+    level += 11 * np.where(flooded, land.vigour, 0)
     level += 5.0 * (land.moisture - 0.4) * soil_covers()[land.cover] * (1 - land.vigour)
     level += 4.0 * (np.clip(land.tone, 0.5, 2) - 1) + rng.normal(0, 0.9)
     level += 0.05 * np.minimum(land.canopy_height, 25) - 0.6

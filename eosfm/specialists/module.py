@@ -79,7 +79,10 @@ class SpecialistModule(lightning.LightningModule):
             {"params": plain, "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.lr)
-        steps = int(self.trainer.estimated_stepping_batches)
+        # A loader of our own to count by: the trainer's, built now, would begin a resumed run
+        # with the batches of its first epoch.
+        trainer: Any = self.trainer
+        steps = trainer.max_epochs * len(trainer.datamodule.train_dataloader())
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps)
         return {
             "optimizer": optimizer,

@@ -33,7 +33,8 @@ from eosfm.tasks import (
     target_statistics,
     trivial_logits,
 )
-from eosfm.tiles import TileDataModule, TileStore
+from eosfm.tiles.datamodule import TileDataModule
+from eosfm.tiles.store import TileStore
 
 STATISTICS_TILES = 2000
 """Training tiles, evenly spread, that the targets' statistics are taken from."""

@@ -12,8 +12,8 @@ import numpy as np
 
 from eosfm.catalog.spec import Dataset, Scene, Window
 from eosfm.errors import EosfmError
-from eosfm.tiles.layout import PIXEL_KINDS
-from eosfm.tiles.writer import Tile, TileWriter
+from eosfm.tiles.layout import PIXEL_KINDS, Tile
+from eosfm.tiles.writer import TileWriter
 
 WINDOW_BYTES = 32 * 2**20
 """Scenes up to this size are read at once, so that sequential formats are decoded once."""
@@ -76,7 +76,7 @@ def cut_dataset(
         tile = None
     with (
         TileWriter(out, dataset, tile) as writer,
-        tqdm(desc=f"tile {dataset.name}", unit="tile", disable=not progress) as bar,
+        tqdm(desc=f"tile {dataset.name}", unit="tile", disable=None if progress else True) as bar,
     ):
         for strip in _strips(_read_ahead(_windows(dataset, root, tile), dataset), tile):
             size = (tile or strip.scene.height, tile or strip.scene.width)

@@ -1,6 +1,12 @@
 """What reader and writer of a store agree on."""
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from eosfm.catalog.spec import Split
 
 FORMAT = 1
 """Schema version in ``store.json``."""
@@ -28,3 +34,33 @@ def target_layout(
     if kind == "regression":
         return np.dtype(np.float32), size
     return np.dtype(np.uint8 if 0 <= ignore_index <= 255 else np.int16), size
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile on its way into a store.
+
+    Attributes:
+        split: The split of its scene.
+        scene: Id of its scene.
+        source: The scene's image file, relative to the dataset's root.
+        row: First row in the scene, pixels.
+        col: First column in the scene, pixels.
+        image: (T, C, h, w) in the dataset's dtype; smaller than the store's tiles at a scene's
+            lower and right edges.
+        target: As a scene's target of that window.
+        crs: The scene's CRS, or None.
+        transform: The scene's affine coefficients, or None.
+        dates: The scene's ISO dates.
+    """
+
+    split: "Split"
+    scene: str
+    source: str
+    row: int
+    col: int
+    image: np.ndarray
+    target: np.ndarray
+    crs: str | None = None
+    transform: tuple[float, float, float, float, float, float] | None = None
+    dates: tuple[str, ...] = ()

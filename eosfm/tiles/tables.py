@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eosfm.errors import EosfmError
-from eosfm.tiles.layout import BOX_COLUMNS
-
-if TYPE_CHECKING:
-    from eosfm.tiles.writer import Tile
+from eosfm.tiles.layout import BOX_COLUMNS, Tile
 
 
 def write_tiles(
-    path: Path, ids: Sequence[str], scenes: Sequence["Tile"], numbers: np.ndarray
+    path: Path, ids: Sequence[str], scenes: Sequence[Tile], numbers: np.ndarray
 ) -> None:
     """Write one row per tile, footprints in EPSG:4326 (none for scenes without georeference).
 
@@ -46,7 +42,7 @@ def write_tiles(
     frame.to_parquet(path, index=False)
 
 
-def footprints(scenes: Sequence["Tile"], numbers: np.ndarray) -> np.ndarray:
+def footprints(scenes: Sequence[Tile], numbers: np.ndarray) -> np.ndarray:
     """Each tile's outline as a polygon in longitude and latitude; None without georeference.
 
     Raises:

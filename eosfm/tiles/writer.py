@@ -5,7 +5,6 @@ import shutil
 from array import array
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,40 +13,10 @@ import numpy as np
 
 from eosfm.catalog.spec import SPLITS, Dataset, Split
 from eosfm.errors import EosfmError
-from eosfm.tiles.layout import FORMAT, PIXEL_KINDS, UNLABELLED, target_layout
+from eosfm.tiles.layout import FORMAT, PIXEL_KINDS, UNLABELLED, Tile, target_layout
 from eosfm.tiles.statistics import BandStatistics, unmeasured
 
 SHARD_BYTES = 512 * 2**20
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One tile on its way into a store.
-
-    Attributes:
-        split: The split of its scene.
-        scene: Id of its scene.
-        source: The scene's image file, relative to the dataset's root.
-        row: First row in the scene, pixels.
-        col: First column in the scene, pixels.
-        image: (T, C, h, w) in the dataset's dtype; smaller than the store's tiles at a scene's
-            lower and right edges.
-        target: As a scene's target of that window.
-        crs: The scene's CRS, or None.
-        transform: The scene's affine coefficients, or None.
-        dates: The scene's ISO dates.
-    """
-
-    split: Split
-    scene: str
-    source: str
-    row: int
-    col: int
-    image: np.ndarray
-    target: np.ndarray
-    crs: str | None = None
-    transform: tuple[float, float, float, float, float, float] | None = None
-    dates: tuple[str, ...] = ()
 
 
 class TileWriter:

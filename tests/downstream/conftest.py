@@ -71,7 +71,8 @@ KINDS = ("segmentation", "classification", "multilabel", "regression")
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory):
     """One tile store per task kind."""
-    from eosfm.tiles import TileStore, cut_dataset
+    from eosfm.tiles.cutting import cut_dataset
+    from eosfm.tiles.store import TileStore
 
     folder = tmp_path_factory.mktemp("tiles")
     for kind in KINDS:

@@ -145,6 +145,16 @@ def test_ablated_specialists_are_left_out_not_zeroed():
         Fuser(INPUTS, ablate=["a", "b", "c", "d"])
 
 
+def test_once_settled_the_others_are_not_asked_for():
+    fuser = Fuser(INPUTS, fusion="conv1x1", max_encoders=1)
+    assert len(fuser.needed()) == 5
+    fuser.selection.active[:3] = False
+    assert fuser.train().needed() == [4]
+    alone = fuser([None, None, None, None, pyramids()[4]])
+    for one, two in zip(alone, fuser(pyramids()), strict=True):
+        assert torch.equal(one, two)
+
+
 def test_ablation_and_selection_together():
     fuser = Fuser(INPUTS, fusion="conv1x1", ablate=["a"], max_encoders=2)
     train_a_little(fuser)

@@ -104,6 +104,7 @@ def copy_project(path: Path) -> Project:
     (path / "params.yaml").write_text(yaml.safe_dump(tiny_params(), sort_keys=False))
     project = Project(path)
     project.run("git", "init", "-q")
+    project.commit("the project")
     return project
 
 

@@ -57,7 +57,7 @@ def test_git_sees_metrics_and_plots_and_no_data(project):
 def test_every_parameter_that_a_stage_reads_is_declared(project):
     """What a stage read while it ran, against the params that dvc.yaml declares for it."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    files = sorted(project.trace.iterdir())
+    files = [file for file in project.trace.iterdir() if file.name.partition("-")[0] in stages]
     assert len(files) == len(ALL)
     # What decides no result: where archives lie, CodeCarbon's country.
     free = {"scale", "archives", "energy.country"}
@@ -138,7 +138,6 @@ def test_real_samples_run_through_the_chain(tmp_path, samples):
     data["specialists"] = {name: full["specialists"][name] for name in names[:2]}
     data["tasks"] = {"sen1floods11": full["tasks"]["sen1floods11"]}
     (project.path / "params.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
-    project.commit("real samples")
     before = {path: os.stat(path).st_mtime_ns for path in samples.rglob("*") if path.is_file()}
     out = project.run("dvc", "repro").stdout
     metrics = json.loads((project.path / "metrics.json").read_text())

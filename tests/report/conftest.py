@@ -27,7 +27,7 @@ def results(params, tmp_path) -> Path:
         curves = folder / "live" / f"train-{name}" / "plots" / "metrics"
         curves.mkdir(parents=True)
         (curves / "loss.tsv").write_text("step\tloss\n1\t2.0\n2\t1.0\n")
-        (curves / "val_miou.tsv").write_text("step\tval_miou\n1\t0.5\n2\t0.6\n")
+        (curves / "miou.tsv").write_text("step\tmiou\n1\t0.5\n2\t0.6\n")
     names = list(params.specialists)
     for i, (name, task) in enumerate(params.tasks.items()):
         metric = task.metric

@@ -10,7 +10,8 @@ import yaml
 
 from eosfm.catalog.spec import Dataset, Scene, Source, Split, Window
 from eosfm.params import Params
-from eosfm.tiles import TileStore, cut_dataset
+from eosfm.tiles.cutting import cut_dataset
+from eosfm.tiles.store import TileStore
 
 REPOSITORY = Path(__file__).parents[2]
 SIZE = 32
@@ -112,11 +113,12 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TileSt
 
 @pytest.fixture
 def make_params() -> Callable[..., Params]:
-    def make(kind: str, epochs: int = 2, **backbone: Any) -> Params:
+    def make(kind: str, epochs: int = 2, workers: int = 0, **backbone: Any) -> Params:
         data = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
         data["backbone"] |= {"name": "test_convnext"} | backbone  # timm's smallest
         data["scales"]["mini"]["train"] |= {
             "epochs": epochs, "steps_per_epoch": 2, "batch_size": 4, "decoder_channels": 16,
+            "workers": workers,
         }  # fmt: skip
         data["trainer"]["accelerator"] = "cpu"
         data["specialists"] = {

@@ -14,7 +14,7 @@ from eosfm.specialists.backbone import build_backbone
 from eosfm.specialists.callbacks import Record
 from eosfm.specialists.training import build_module, recipe_for
 from eosfm.tasks import HEADLINE, target_statistics
-from eosfm.tiles import TileStore
+from eosfm.tiles.store import TileStore
 
 MakeStore = Callable[..., TileStore]
 MakeParams = Callable[..., Params]
@@ -59,13 +59,16 @@ def test_the_file_feeds_the_encoder(
     model.load_state_dict(read.state_dict, strict=True)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
 def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
+    workers: int,
     make_store: MakeStore,
     make_params: MakeParams,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    params, store = make_params("segmentation", epochs=3), make_store("segmentation")
+    params = make_params("segmentation", epochs=3, workers=workers)
+    store = make_store("segmentation")
     logs = [Log(), Log(), Log()]
     for number in (0, 1):
         train_specialist(

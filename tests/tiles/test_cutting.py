@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import eosfm.tiles.cutting as cutting
 import eosfm.tiles.writer as writer
 from eosfm.errors import EosfmError
-from eosfm.tiles import TileStore, cut_dataset
+from eosfm.tiles.cutting import cut_dataset
+from eosfm.tiles.store import TileStore
 from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
 
 

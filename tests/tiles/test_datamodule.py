@@ -7,8 +7,8 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from eosfm.tiles import TileDataModule, TileDataset
-from eosfm.tiles.datamodule import EpochSampler
+from eosfm.tiles.datamodule import EpochSampler, TileDataModule
+from eosfm.tiles.dataset import TileDataset
 
 RGB = ("red", "green", "blue")
 

@@ -8,8 +8,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from eosfm.errors import EosfmError
-from eosfm.tiles import TileDataset, TileStore, cut_dataset
-from eosfm.tiles.dataset import collate_boxes
+from eosfm.tiles.cutting import cut_dataset
+from eosfm.tiles.dataset import TileDataset, collate_boxes
+from eosfm.tiles.store import TileStore
 from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
 
 RGB = ["red", "green", "blue"]

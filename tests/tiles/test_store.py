@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eosfm.errors import EosfmError
-from eosfm.tiles import TileStore
+from eosfm.tiles.store import TileStore
 
 REMEDY = "run `dvc repro -f tile@toy`"
 

@@ -1,0 +1,65 @@
+"""EosFM as a TerraTorch backbone, under the published name and argument names.
+
+Importing this module registers it; TerraTorch does so where a configuration says
+``custom_modules_path`` or the user's script imports it. Needs the extra ``eosfm[terratorch]``.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from terratorch.registry import TERRATORCH_BACKBONE_REGISTRY
+
+from eosfm.ensemble import backbone
+
+
+@TERRATORCH_BACKBONE_REGISTRY.register
+def EosFM(
+    model_weights: str,
+    in_chans: int | None = None,
+    freeze: bool = False,
+    feature_fusion: str | None = None,
+    fuse_to_mult: float = 1,
+    normalize_features: bool = True,
+    normalization_type: str = "batch",
+    projection_layer: bool = False,
+    max_encoders: int | None = None,
+    scale_features: bool = False,
+    encoder_selection_mode: str = "topk",
+    ablate_encoders: Sequence[str | int] = (),
+    **options: Any,
+) -> backbone.EosFM:
+    """Build the backbone from the published arguments, with the published defaults.
+
+    Args:
+        model_weights: The ensemble artifact.
+        in_chans: Channels of the input; ``bands`` may name them instead.
+        freeze: Whether the encoders stay as they are.
+        feature_fusion: None concatenates; else ``conv1x1``, ``mlp``, ``addition`` or
+            ``multiplication``.
+        fuse_to_mult: Output channels over those of one encoder.
+        normalize_features: Whether pyramids are normalised.
+        normalization_type: ``batch`` or ``layer``.
+        projection_layer: Whether a 1x1 convolution follows the normalisation.
+        max_encoders: Encoders to keep.
+        scale_features: Whether gates scale the features.
+        encoder_selection_mode: ``topk`` or ``smooth``.
+        ablate_encoders: Encoders to leave out, by place or name.
+        **options: Further options of :class:`eosfm.EosFM` (``bands``, ``standardize``, ...).
+
+    Raises:
+        EosfmError: The artifact cannot be used, or an option is wrong.
+    """
+    return backbone.EosFM.from_artifact(
+        model_weights,
+        in_chans=in_chans,
+        freeze=freeze,
+        fusion=feature_fusion or "concat",
+        width_multiplier=fuse_to_mult,
+        normalize=normalization_type if normalize_features else "none",
+        projection=projection_layer,
+        max_encoders=max_encoders,
+        scale_features=scale_features,
+        selection=encoder_selection_mode,
+        ablate=ablate_encoders,
+        **options,
+    )
