@@ -26,9 +26,9 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eosfm.ensemble.artifact import Specialist
 from eosfm.ensemble.backbone import EosFM, randomize
 from eosfm.ensemble.selection import Selection
+from eosfm.specialist import Specialist
 
 BACKBONE = "convnextv2_atto"
 MIX = [3] * 15 + [13] * 3 + [12] * 2 + [2] * 2 + [14] + [6]  # channels of the 24 specialists
@@ -321,7 +321,7 @@ def heads(tiles: int = 128, epochs: int = 10, json_: Json = None) -> None:
 def imports(rounds: int = 5, json_: Json = None) -> None:
     """Seconds of a fresh Python that imports the backbone, and that builds one."""
     build = (
-        "import timm; from eosfm.ensemble.artifact import Specialist; from eosfm import EosFM;"
+        "import timm; from eosfm.specialist import Specialist; from eosfm import EosFM;"
         f"m = timm.create_model('{BACKBONE}', features_only=True, in_chans=3);"
         f"EosFM([Specialist('a', '{BACKBONE}', 3, m.state_dict())], in_chans=3)"
     )

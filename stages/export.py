@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eosfm.ensemble import load_specialist, save_artifact
+from eosfm.ensemble import export_artifact
 from eosfm.errors import run
 from eosfm.params import load_params
 from eosfm.tracking import track
@@ -14,7 +14,7 @@ def main() -> None:
     with track("export", "", params.energy.country) as tracker:
         files = [Path("models/specialists") / f"{name}.pt" for name in params.specialists]
         out = Path("models/eosfm.pth")
-        save_artifact(out, [load_specialist(file) for file in files])
+        export_artifact(files, out)
         tracker.done(f"{len(files)} specialists, {out.stat().st_size / 2**20:.0f} MiB")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eosfm.errors import run
 from eosfm.params import load_params
-from eosfm.specialists import train_specialist
+from eosfm.specialists.training import train_specialist
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track, write_json
 

@@ -1,17 +1,22 @@
 """What datasets exist: the visible table. One file per dataset beside this one."""
 
 from eosfm.catalog.bigearthnet import DATASET as BIGEARTHNET
+from eosfm.catalog.caffe import DATASET as CAFFE
+from eosfm.catalog.cloud_cover import DATASET as CLOUD_COVER
 from eosfm.catalog.deepglobe_lcc import DATASET as DEEPGLOBE_LCC
 from eosfm.catalog.dfc2022 import DATASET as DFC2022
+from eosfm.catalog.dior import DATASET as DIOR
 from eosfm.catalog.etci2021 import DATASET as ETCI2021
 from eosfm.catalog.eurosat import DATASET as EUROSAT
 from eosfm.catalog.firerisk import DATASET as FIRERISK
 from eosfm.catalog.inria_aerial import DATASET as INRIA_AERIAL
+from eosfm.catalog.kenya_croptype import DATASET as KENYA_CROPTYPE
 from eosfm.catalog.landcoverai import DATASET as LANDCOVERAI
 from eosfm.catalog.levircdplus import DATASET as LEVIRCDPLUS
 from eosfm.catalog.loveda import DATASET as LOVEDA
 from eosfm.catalog.minifrance import DATASET as MINIFRANCE
 from eosfm.catalog.opencanopy import DATASET as OPENCANOPY
+from eosfm.catalog.oscd import DATASET as OSCD
 from eosfm.catalog.potsdam import DATASET as POTSDAM
 from eosfm.catalog.sen1floods11 import DATASET as SEN1FLOODS11
 from eosfm.catalog.sen12ms import DATASET as SEN12MS
@@ -52,6 +57,11 @@ DATASETS = table(
     INRIA_AERIAL,
     LANDCOVERAI,
     MINIFRANCE,
+    CAFFE,
+    CLOUD_COVER,
+    DIOR,
+    KENYA_CROPTYPE,
+    OSCD,
 )
 """Every dataset that params.yaml may name."""
 

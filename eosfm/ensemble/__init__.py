@@ -2,15 +2,14 @@
 
 from eosfm.ensemble.adaptation import InputSpec
 from eosfm.ensemble.artifact import (
-    Specialist,
     export_artifact,
     load_artifact,
-    load_specialist,
     merge,
     save_artifact,
 )
 from eosfm.ensemble.backbone import EosFM, randomize
 from eosfm.ensemble.fusion import Fuser
+from eosfm.specialist import Specialist, load_specialist, save_specialist
 
 __all__ = [
     "EosFM",
@@ -23,4 +22,5 @@ __all__ = [
     "merge",
     "randomize",
     "save_artifact",
+    "save_specialist",
 ]

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eosfm.bands import S2_BANDS, band, check_bands, find
-from eosfm.ensemble.artifact import Specialist
 from eosfm.errors import EosfmError
+from eosfm.specialist import Specialist
 
 Picks = tuple[int | None, ...]
 Rules = tuple[tuple[str, Picks], ...]

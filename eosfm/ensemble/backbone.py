@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eosfm.ensemble.adaptation import InputSpec, plan
-from eosfm.ensemble.artifact import Specialist, load_artifact, load_saved, save_artifact
+from eosfm.ensemble.artifact import load_artifact, load_saved, save_artifact
 from eosfm.ensemble.encoders import Encoders, EncoderSpec
 from eosfm.ensemble.fusion import Fuser, ablated
 from eosfm.ensemble.input import STRIDES, FeatureInfo, InputFormat, check_units, describe_input
 from eosfm.errors import EosfmError, suggest
+from eosfm.specialist import Specialist
 
 ADAPTATIONS = ("named", "counted")
 STANDARDIZE = ("dataset", "specialist")

@@ -14,8 +14,10 @@ from typing import Any
 import timm
 from torch import Tensor
 
-from eosfm.ensemble.artifact import Specialist, expected_shapes, read, save_artifact
+from eosfm.ensemble.artifact import save_artifact
 from eosfm.errors import EosfmError, run
+from eosfm.specialist import Specialist, expected_shapes
+from eosfm.weights import read
 
 SUFFIXES = (".ckpt", ".pt", ".pth")
 STEM = "stem_0.weight"

@@ -7,11 +7,13 @@ one call per specialist, one core per call, and a leaner response norm are kept.
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import cast
 
 import timm
 import torch
 from timm.layers.format import Format
 from timm.layers.grn import GlobalResponseNorm
+from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from eosfm.errors import EosfmError
@@ -62,7 +64,7 @@ class Encoders(nn.Module):
 
     def channels(self, index: int) -> list[int]:
         """Channels of one specialist's four pyramid levels, finest first."""
-        return list(self.models[index].feature_info.channels())
+        return list(_info(self.models[index]).channels())
 
     def load(self, index: int, state_dict: Mapping[str, Tensor]) -> None:
         """Load one specialist's weights, all of them and no others.
@@ -153,6 +155,10 @@ class _LeanResponseNorm(GlobalResponseNorm):
         return torch.addcmul(self.bias.view(self.wb_shape), x, gain).to(x.dtype)
 
 
+def _info(model: nn.Module) -> FeatureInfo:
+    return cast(FeatureInfo, model.feature_info)
+
+
 def _create(spec: EncoderSpec) -> nn.Module:
     try:
         model = timm.create_model(
@@ -163,7 +169,7 @@ def _create(spec: EncoderSpec) -> nn.Module:
             f"{spec.name}: timm cannot build {spec.backbone!r} ({str(error).splitlines()[0]});"
             " name a timm model that has features_only"
         ) from None
-    strides = list(model.feature_info.reduction())
+    strides = list(_info(model).reduction())
     if strides != [4, 8, 16, 32]:
         raise EosfmError(
             f"{spec.name}: {spec.backbone} has feature strides {strides}, expected [4, 8, 16, 32];"

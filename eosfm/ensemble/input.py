@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eosfm.ensemble.adaptation import InputSpec
-from eosfm.ensemble.artifact import Specialist
 from eosfm.errors import EosfmError
+from eosfm.specialist import Specialist
 
 STRIDES = (4, 8, 16, 32)
 

@@ -17,9 +17,10 @@ from eosfm.simulation.covers import (
     legend,
 )
 from eosfm.simulation.events import EVENTS, evolve
-from eosfm.simulation.landscape import THEMES, Landscape, draw_landscape
+from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.optical import Observation, observe
 from eosfm.simulation.radar import backscatter
+from eosfm.simulation.themes import THEMES, draw_landscape
 
 __all__ = [
     "COVERS",

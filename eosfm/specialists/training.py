@@ -20,10 +20,10 @@ from eosfm.bands import find
 from eosfm.errors import EosfmError
 from eosfm.params import Params
 from eosfm.seeds import derive_seed
+from eosfm.specialist import Specialist, save_specialist
 from eosfm.specialists.backbone import build_backbone
 from eosfm.specialists.callbacks import Log, Progress, Record
 from eosfm.specialists.module import SpecialistModule
-from eosfm.specialists.specialist import Specialist
 from eosfm.tasks import (
     HEADLINE,
     PhysicalUnits,
@@ -151,7 +151,7 @@ def train_specialist(
         "epoch": record.best_epoch,
     }
     if trainer.is_global_zero:
-        _specialist(recipe, store, metrics, record).save(out)
+        save_specialist(out, _specialist(recipe, store, metrics, record))
         shutil.rmtree(folder, ignore_errors=True)
     return metrics
 
@@ -221,14 +221,13 @@ def _specialist(
     return Specialist(
         name=recipe.name,
         backbone=recipe.backbone,
+        in_chans=len(recipe.bands),
         bands=recipe.bands,
         units=tuple(store.units[store.bands.index(name)] for name in stored),
         mean=tuple(store.mean[name] for name in stored),
         std=tuple(store.std[name] for name in stored),
-        dataset=store.name,
-        task=store.kind,
-        metrics=metrics,
         state_dict=record.best_encoder,
+        facts={"dataset": store.name, "task": store.kind, "metrics": metrics},
     )
 
 

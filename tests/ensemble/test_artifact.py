@@ -121,6 +121,7 @@ def test_altered_weights_are_refused(pair, tmp_path):
     one_line(error)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_any_pickle_is_refused(tmp_path):
     (tmp_path / "a.pth").write_bytes(pickle.dumps({"weights": 1}))
     with pytest.raises(EosfmError):

@@ -166,8 +166,8 @@ def test_ablation_and_selection_together():
 
 
 def test_two_pyramids_of_a_specialist_share_a_gate_and_not_a_normaliser():
-    fuser = Fuser(INPUTS, fusion="concat", normalize="batch", max_encoders=1)
-    assert fuser.selection.count == 4
+    assert Fuser(INPUTS, max_encoders=1).selection.count == 4
+    fuser = Fuser(INPUTS, fusion="concat", normalize="batch")
     assert len(fuser.norms) == 5
     images = pyramids()
     images[2] = [100 * level + 1000 for level in images[2]]  # the same specialist, other statistics

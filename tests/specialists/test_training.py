@@ -9,10 +9,10 @@ import torch
 
 from eosfm.errors import EosfmError
 from eosfm.params import Params
-from eosfm.specialists import Specialist, train_specialist
+from eosfm.specialist import load_specialist
 from eosfm.specialists.backbone import build_backbone
 from eosfm.specialists.callbacks import Record
-from eosfm.specialists.training import build_module, recipe_for
+from eosfm.specialists.training import build_module, recipe_for, train_specialist
 from eosfm.tasks import HEADLINE, target_statistics
 from eosfm.tiles.store import TileStore
 
@@ -41,8 +41,8 @@ def test_every_kind_of_label_trains(
     headline = HEADLINE[kind]
     assert metrics["metric"] == headline and metrics["epoch"] == 1
     assert log == [(1, {"loss": metrics["loss"], headline: metrics[headline]})]
-    read = Specialist.load(tmp_path / "toy.pt")
-    assert read.metrics == metrics and read.task == kind and read.dataset == f"toy_{kind}"
+    read = load_specialist(tmp_path / "toy.pt")
+    assert read.facts == {"metrics": metrics, "task": kind, "dataset": f"toy_{kind}"}
     assert not list((tmp_path / "s").iterdir())
 
 
@@ -51,7 +51,7 @@ def test_the_file_feeds_the_encoder(
 ) -> None:
     params, store = make_params("segmentation", epochs=1), make_store("segmentation")
     train_specialist(params, "toy", store, tmp_path / "toy.pt", tmp_path / "s", Log())
-    read = Specialist.load(tmp_path / "toy.pt")
+    read = load_specialist(tmp_path / "toy.pt")
     assert read.bands == ("B04", "B03") and read.units == ("reflectance_1e4",) * 2
     assert read.mean == (store.mean["B04"], store.mean["B03"])
     assert read.std == (store.std["B04"], store.std["B03"])
