@@ -144,7 +144,7 @@ class Fusion(Frozen):
     max_encoders: PositiveInt | None
     selection: Literal["topk", "smooth"]
     scale_features: bool
-    ablate: tuple[str | int, ...]
+    ablate: tuple[str, ...]
 
 
 class TaskParams(Frozen):

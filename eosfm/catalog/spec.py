@@ -166,4 +166,5 @@ class Dataset:
             )
         for unit in self.units:
             if unit not in UNITS:
-                raise EosfmError(f"{self.name}: unknown unit {unit!r}; {suggest(unit, list(UNITS))}")
+                hint = suggest(unit, list(UNITS))
+                raise EosfmError(f"{self.name}: unknown unit {unit!r}; {hint}")

@@ -43,8 +43,12 @@ def evaluate_task(
     )
     trial = make_trial(params, name, store, train.size)
     torch.manual_seed(trial.seed)
+    inputs = feature_inputs(features)
+    for specialist in fusion.ablate:
+        params.specialist(specialist)
+    fed = {entry.name for entry in inputs}
     fuser = Fuser(
-        feature_inputs(features),
+        inputs,
         fusion=fusion.method,
         width_multiplier=fusion.width_multiplier,
         normalize=fusion.normalize,
@@ -52,7 +56,8 @@ def evaluate_task(
         max_encoders=fusion.max_encoders,
         selection=fusion.selection,
         scale_features=fusion.scale_features,
-        ablate=fusion.ablate,
+        # A specialist that this task cannot feed is out already.
+        ablate=[specialist for specialist in fusion.ablate if specialist in fed],
     )
     probe = Probe(fuser, store, task.head, trial.protocol.decoder_channels, store.shape[0])
     scores, epoch = fit(probe, train, val, trial, log=log)
