@@ -26,6 +26,9 @@ from eosfm.tasks import (
 )
 from eosfm.tiles.store import TileStore
 
+GRADIENT_NORM = 1.0
+"""Gradients of a larger norm are scaled down to it."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -129,9 +132,8 @@ def fit(
     loss_of = build_loss(store.kind, LOSSES[store.kind][0], store.ignore_index).to(where)
     steps = protocol.steps_per_epoch or max(1, len(train) // protocol.batch_size)
     epochs = epochs or protocol.epochs
-    optimizer = torch.optim.AdamW(
-        [p for p in model.parameters() if p.requires_grad], lr=protocol.lr, weight_decay=0.05
-    )
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=protocol.lr, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, protocol.lr, total_steps=epochs * steps
     )
@@ -146,6 +148,7 @@ def fit(
                 loss = loss_of(model(inputs, trial.size), target)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
+                nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM)
                 optimizer.step()
                 schedule.step()
                 losses.append(loss.detach())

@@ -12,11 +12,11 @@ from typing import cast
 import timm
 import torch
 from timm.layers.format import Format
-from timm.layers.grn import GlobalResponseNorm
 from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from eosfm.errors import EosfmError
+from eosfm.response_norm import use_lean_norms
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,10 @@ class Encoders(nn.Module):
         self.specs = tuple(specs)
         self.freeze = freeze
         self.models = nn.ModuleList(_create(spec) for spec in self.specs)
+        use_lean_norms(self)
         if freeze:
             self.requires_grad_(False)
             self.eval()
-            for module in self.modules():
-                if type(module) is GlobalResponseNorm:
-                    module.__class__ = _LeanResponseNorm  # same parameters, same keys
 
     def train(self, mode: bool = True) -> "Encoders":
         """Set the mode; a frozen ensemble stays in evaluation mode."""
@@ -139,20 +137,6 @@ class Encoders(nn.Module):
         if model.output_fmt == Format.NHWC:
             maps = [level.permute(0, 3, 1, 2).contiguous() for level in maps]
         return list(maps)
-
-
-class _LeanResponseNorm(GlobalResponseNorm):
-    """The same function in fewer passes over ``x``; only for encoders that are not trained.
-
-    The square root has no gradient at zero, and timm's norm reduces strided maps slowly.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # squares overflow half precision
-        norm = wide.square().sum(self.spatial_dim, keepdim=True).sqrt()
-        share = norm / (norm.mean(self.channel_dim, keepdim=True) + self.eps)
-        gain = 1 + self.weight.view(self.wb_shape) * share
-        return torch.addcmul(self.bias.view(self.wb_shape), x, gain).to(x.dtype)
 
 
 def _info(model: nn.Module) -> FeatureInfo:

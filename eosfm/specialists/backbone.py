@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from eosfm.errors import EosfmError
+from eosfm.response_norm import use_lean_norms
 
 STRIDES = [4, 8, 16, 32]
 HUB_TIMEOUT_S = 5.0
@@ -50,6 +51,7 @@ def build_backbone(name: str, in_chans: int, pretrained: bool) -> nn.Module:
             f"backbone {name!r} gives feature maps at strides {strides}, expected {STRIDES}; "
             "set backbone.name to a hierarchical model such as convnextv2_atto"
         )
+    use_lean_norms(model)
     return model
 
 

@@ -36,6 +36,9 @@ from eosfm.tasks import (
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
 
+GRADIENT_NORM = 1.0
+"""Gradients of a larger norm are scaled down to it."""
+
 STATISTICS_TILES = 2000
 """Training tiles, evenly spread, that the targets' statistics are taken from."""
 
@@ -184,6 +187,8 @@ def _trainer(params: Params, epochs: int, folder: Path, record: Record) -> light
     trainer = lightning.Trainer(
         **options,
         max_epochs=epochs,
+        # A short warm-up from random weights now and then meets a step too far.
+        gradient_clip_val=GRADIENT_NORM,
         # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
         deterministic="warn",
         logger=False,
