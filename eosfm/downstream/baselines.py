@@ -5,6 +5,7 @@ Each baseline uses the head, protocol, labels and seed of the evaluation, and on
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from eosfm.specialists.backbone import build_backbone
 from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
 
-SCREEN_EPOCHS = 3
+SCREENING = {"epochs": 1, "steps_per_epoch": 50}
 """Length of the short fits that find the best single specialist on the validation split."""
 
 
@@ -90,9 +91,7 @@ def best_single(
     screened = {}
     for specialist, chosen in by_name.items():
         own = [_only(split, chosen) for split in splits]
-        result = _fit_probe(
-            params, name, store, own, [inputs[i] for i in chosen], epochs=SCREEN_EPOCHS, test=False
-        )
+        result = _fit_probe(params, name, store, own, [inputs[i] for i in chosen], screening=True)
         screened[specialist] = sign * result["val"][metric]
     best = max(screened, key=lambda specialist: screened[specialist])
     own = [_only(split, by_name[best]) for split in splits]
@@ -165,18 +164,19 @@ def _fit_probe(
     splits: Sequence[Encoded],
     inputs: Sequence[InputSpec],
     *,
-    epochs: int | None = None,
-    test: bool = True,
+    screening: bool = False,
 ) -> dict[str, Any]:
-    """Fit the fixed fusion and the task's head on frozen pyramids."""
+    """Fit the fixed fusion and the task's head on frozen pyramids; no test while screening."""
     trial = make_trial(params, name, store, splits[0].size)
+    if screening:
+        trial = replace(trial, protocol=trial.protocol.model_copy(update=SCREENING))
     torch.manual_seed(trial.seed)
     fuser = Fuser(list(inputs), fusion="conv1x1", normalize="layer")
     head, width = params.task(name).head, trial.protocol.decoder_channels
     probe = Probe(fuser, store, head, width, store.shape[0])
-    scores, epoch = fit(probe, splits[0], splits[1], trial, epochs=epochs)
+    scores, epoch = fit(probe, splits[0], splits[1], trial)
     result: dict[str, Any] = {"val": scores, "best_epoch": epoch}
-    return result | {"test": score(probe, splits[2], trial)} if test else result
+    return result if screening else result | {"test": score(probe, splits[2], trial)}
 
 
 def _only(split: Encoded, chosen: list[int]) -> Encoded:

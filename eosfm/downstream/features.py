@@ -7,6 +7,7 @@ pyramid level: (N, T, C, h, w) float16, the channels of all pyramids side by sid
 
 import json
 import shutil
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,13 +65,17 @@ def task_backbone(
 ) -> EosFM:
     """The frozen ensemble, told what this task's input is."""
     units = dict(zip(store.bands, store.units, strict=True))
-    return EosFM(
-        specialists,
-        bands=task.bands,
-        adaptation=params.encoding.adaptation,
-        standardize=params.encoding.standardize,
-        units=[units[name] for name in task.bands],
-    ).eval()
+    with warnings.catch_warnings():
+        # The features stage says which specialists are skipped; once is enough.
+        warnings.filterwarnings("ignore", "skipped specialists")
+        backbone = EosFM(
+            specialists,
+            bands=task.bands,
+            adaptation=params.encoding.adaptation,
+            standardize=params.encoding.standardize,
+            units=[units[name] for name in task.bands],
+        )
+    return backbone.eval()
 
 
 def task_tiles(params: Params, task: TaskParams, store: TileStore, split: Split) -> TileDataset:
@@ -154,7 +159,8 @@ def encode_task(params: Params, name: str, store: TileStore, artifact: Path, out
     beside.rename(out)
     count = sum(len(positions) for positions in indices.values())
     how = f"{gigabytes:.2f} GB" if stored else f"not stored ({gigabytes:.1f} GB > max_gb)"
-    return f"{count} tiles, {len(backbone.inputs)} pyramids each, {how}"
+    skipped = f", cannot be fed: {', '.join(backbone.skipped)}" if backbone.skipped else ""
+    return f"{count} tiles, {len(backbone.inputs)} pyramids each, {how}{skipped}"
 
 
 def tile_bytes(backbone: EosFM, store: TileStore, task: TaskParams) -> int:

@@ -110,7 +110,6 @@ def fit(
     val: Source,
     trial: Trial,
     *,
-    epochs: int | None = None,
     log: Callable[[dict[str, float], int], None] | None = None,
 ) -> tuple[dict[str, float], int]:
     """Train ``model``; leave it at its best validation epoch.
@@ -120,7 +119,6 @@ def fit(
         train: The labelled training tiles.
         val: The validation tiles.
         trial: Task, protocol and seed.
-        epochs: Instead of the protocol's number.
         log: Receives the mean loss and the validation score of each epoch.
 
     Returns:
@@ -131,7 +129,7 @@ def fit(
     model.to(where)
     loss_of = build_loss(store.kind, LOSSES[store.kind][0], store.ignore_index).to(where)
     steps = protocol.steps_per_epoch or max(1, len(train) // protocol.batch_size)
-    epochs = epochs or protocol.epochs
+    epochs = protocol.epochs
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=protocol.lr, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(

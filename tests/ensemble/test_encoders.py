@@ -104,9 +104,9 @@ def test_autocast_reaches_every_encoder(encoders, threads):
 
 
 def test_large_activations_survive_half_precision():
-    from eosfm.ensemble.encoders import _LeanResponseNorm
+    from eosfm.response_norm import LeanResponseNorm
 
-    norm = _LeanResponseNorm(4, channels_last=False)
+    norm = LeanResponseNorm(4, channels_last=False)
     torch.nn.init.ones_(norm.weight)
     x = torch.full((1, 4, 8, 8), 1000.0)
     assert torch.equal(norm(x.bfloat16()).float(), norm(x))
