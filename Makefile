@@ -14,7 +14,7 @@ mini: $(LOCKED)   ## the main job: the whole pipeline at mini scale, offline
 
 test: $(LOCKED)   ## lint, types, then every test
 	$(MAKE) lint
-	pytest
+	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile
 
 lint: $(LOCKED)
 	ruff check .
