@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eosfm.params import Params
 from eosfm.report.collect import collect, summarise
-from eosfm.report.readme import results_section
+from eosfm.report.tables import results_section
 from eosfm.tracking import write_json
 
 __all__ = ["write_report"]

@@ -3,25 +3,12 @@
 from pathlib import Path
 
 from eosfm.errors import EosfmError, run
-from eosfm.params import Params, load_params
-from eosfm.report.collect import Results, collect
-from eosfm.report.tables import energy_table, markdown, scores_table, specialists_table
+from eosfm.params import load_params
+from eosfm.report.collect import collect
+from eosfm.report.tables import results_section
 
 BEGIN = "<!-- results: written by `python -m eosfm.report.readme` -->"
 END = "<!-- end of results -->"
-
-
-def results_section(params: Params, results: Results) -> str:
-    """The tables in the order in which a reader asks for them."""
-    return "\n\n".join(
-        [
-            markdown(scores_table(params, results)),
-            "Specialists, on their validation splits (trivial: majority class or mean value):",
-            markdown(specialists_table(params, results)),
-            "What these results took (CodeCarbon; estimated where power cannot be read):",
-            markdown(energy_table(results)),
-        ]
-    )
 
 
 def replace_section(text: str, section: str) -> str:

@@ -79,6 +79,19 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def results_section(params: Params, results: Results) -> str:
+    """The tables in the order in which a reader asks for them."""
+    return "\n\n".join(
+        [
+            markdown(scores_table(params, results)),
+            "Specialists, on their validation splits (trivial: majority class or mean value):",
+            markdown(specialists_table(params, results)),
+            "What these results took (CodeCarbon; estimated where power cannot be read):",
+            markdown(energy_table(results)),
+        ]
+    )
+
+
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
     """Write rows beside the target, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,14 @@ import pytest
 from eosfm.errors import EosfmError
 from eosfm.report.collect import collect, mean_score, summarise
 from eosfm.report.plots import write_plots
-from eosfm.report.readme import BEGIN, END, replace_section, results_section
-from eosfm.report.tables import energy_table, markdown, scores_table, specialists_table
+from eosfm.report.readme import BEGIN, END, replace_section
+from eosfm.report.tables import (
+    energy_table,
+    markdown,
+    results_section,
+    scores_table,
+    specialists_table,
+)
 from eosfm.tracking import current_run
 
 from .conftest import ROOT
