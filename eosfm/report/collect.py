@@ -94,7 +94,8 @@ def summarise(params: Params, results: Results, params_m: float) -> dict[str, fl
     metrics["energy.co2eq_kg"] = _total(results.energy, "co2eq_kg")
     metrics["energy.run_kwh"] = _total(this_run, "kwh")
     metrics["energy.hours"] = _total(results.energy, "seconds") / 3600
-    return {key: round(value, 5) for key, value in metrics.items()}
+    # Significant digits, because energy spans orders of magnitude.
+    return {key: float(f"{value:.5g}") for key, value in metrics.items()}
 
 
 def mean_score(params: Params, by_task: dict[str, dict[str, Any]]) -> float:
