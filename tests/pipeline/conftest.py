@@ -36,6 +36,7 @@ class Project:
                 **os.environ,
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                 "OMP_WAIT_POLICY": "passive",
+                "PYTHONPATH": str(self.path),
                 **env,
             },
         )
