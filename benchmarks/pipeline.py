@@ -1,14 +1,17 @@
 """What the pipeline costs beside its work: no-op runs, start-up, memory.
 
 python benchmarks/pipeline.py noop     # a no-op `dvc repro` against bare DVC
+python benchmarks/pipeline.py startup  # what each stage costs before its work
 python benchmarks/pipeline.py clone    # the whole main job in a clean clone
 """
 
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -29,25 +32,88 @@ def timed(folder: Path, *words: str) -> float:
     return time.perf_counter() - start
 
 
+def lone_stages(locked: dict) -> dict:
+    """As many stages, each with one output and nothing else."""
+    return {f"s{i}": {"cmd": f"echo {i} > o{i}", "outs": [f"o{i}"]} for i, _ in enumerate(locked)}
+
+
+def same_graph(locked: dict) -> dict:
+    """The pipeline's own stages, dependencies, parameters and outputs, with trivial commands."""
+    stages = {}
+    for name, stage in locked.items():
+        words = []
+        for out in stage["outs"]:
+            folder = out.get("hash") == "md5" and out["md5"].endswith(".dir")
+            file = f"{out['path']}/file" if folder else out["path"]
+            words.append(f"mkdir -p $(dirname {file}) && echo {name} > {file}")
+        stages[name.replace("@", "-")] = {
+            "cmd": " && ".join(words),
+            "deps": [dep["path"] for dep in stage["deps"]],
+            "params": [key for keys in stage.get("params", {}).values() for key in keys],
+            "outs": [out["path"] for out in stage["outs"]],
+        }
+    return stages
+
+
+def lay_out(folder: Path, stages: dict) -> Path:
+    """A DVC project with these stages, this one's code and parameters, run once."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "stages", "eosfm", "params.yaml"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    for name in tracked:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    subprocess.run(["dvc", "init", "-q"], cwd=folder, check=True)
+    shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    timed(folder, "dvc", "repro")
+    return folder
+
+
 @app.command()
 def noop(rounds: int = 5) -> None:
-    """Time `dvc repro` with nothing to do, here and on as many trivial stages."""
-    stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    """Time `dvc repro` with nothing to do: here, on as many lone stages, on the same graph."""
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
     with tempfile.TemporaryDirectory() as name:
-        bare = Path(name)
-        subprocess.run(["git", "init", "-q"], cwd=bare, check=True)
-        subprocess.run(["dvc", "init", "-q"], cwd=bare, check=True)
-        trivial = {
-            f"s{i}": {"cmd": f"echo {i} > o{i}", "outs": [f"o{i}"]} for i in range(len(stages))
-        }
-        (bare / "dvc.yaml").write_text(yaml.safe_dump({"stages": trivial}))
-        timed(bare, "dvc", "repro")
-        pairs = [(timed(ROOT, "dvc", "repro"), timed(bare, "dvc", "repro")) for _ in range(rounds)]
-    ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
-    print(
-        f"no-op dvc repro, {len(stages)} stages, median of {rounds}: {ours:.2f} s, "
-        f"bare DVC {theirs:.2f} s, ratio {ours / theirs:.2f}"
-    )
+        folders = {"this pipeline": ROOT}
+        for title, make in (("lone stages", lone_stages), ("same graph", same_graph)):
+            folder = Path(name) / make.__name__
+            folder.mkdir()
+            folders[title] = lay_out(folder, make(locked))
+        times: dict[str, list[float]] = {title: [] for title in folders}
+        for _ in range(rounds):
+            for title, folder in folders.items():
+                times[title].append(timed(folder, "dvc", "repro"))
+    ours = statistics.median(times["this pipeline"])
+    table = Table(f"no-op dvc repro, {len(locked)} stages", "seconds", "ours against it")
+    for title, seconds in times.items():
+        median = statistics.median(seconds)
+        table.add_row(title, f"{median:.2f}", f"{ours / median:.2f}")
+    Console().print(table)
+
+
+@app.command()
+def startup(rounds: int = 3) -> None:
+    """Time each stage up to the point where it knows its arguments: Python and its imports."""
+    torch_alone = "import torch, timm"
+    commands = {torch_alone: [sys.executable, "-c", torch_alone]}
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]:
+        commands[stage] = [sys.executable, f"stages/{stage}.py", "--help"]
+    table = Table("stage", "wall s", "user + sys s")
+    for title, words in commands.items():
+        wall, busy = zip(*(spent(words) for _ in range(rounds)), strict=True)
+        table.add_row(title, f"{min(wall):.2f}", f"{min(busy):.2f}")
+    Console().print(table)
+
+
+def spent(words: list[str]) -> tuple[float, float]:
+    """Wall and processor seconds of a command run in this project."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = timed(ROOT, *words)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 @app.command()

@@ -14,7 +14,7 @@ import rasterio
 import typer
 
 from eosfm.bands import S2_BANDS
-from eosfm.catalog.layout import read_raster
+from eosfm.catalog.shared.layout import read_raster
 from eosfm.catalog.spec import Dataset, Scene, Source
 from eosfm.tiles.cutting import cut_dataset
 from eosfm.tiles.store import TileStore

@@ -31,7 +31,8 @@ class Specialist:
         units: Physical unit of each channel's values before standardisation, or None.
         mean: Each channel's mean over its training data, in ``units``, or None.
         std: Each channel's standard deviation over its training data, in ``units``, or None.
-        facts: Further plain facts (dataset, task, metrics, ...), kept as they are.
+        facts: Further plain facts (dataset, task, metrics, ...), kept as they are. ``dates`` says
+            that the channels hold so many dates, one after the other, each with the same bands.
 
     Raises:
         EosfmError: A per-channel attribute has not one value per channel, or a band is unknown.
@@ -56,7 +57,7 @@ class Specialist:
                     f"values of {key}; give one per channel"
                 )
         if self.bands is not None:
-            check_bands(self.bands)
+            check_bands(self.bands[: self.in_chans // self.facts.get("dates", 1)])
 
 
 def load_specialist(path: Path | str) -> Specialist:

@@ -54,6 +54,9 @@ CONVENTIONS: dict[int, tuple[str, ...]] = {
 }
 """Bands that the counted rules take a channel count to mean."""
 
+STACKED: dict[int, tuple[str, ...]] = {6: ("red", "green", "blue") * 2}
+"""Bands of published specialists that see two dates at once, by their channel count."""
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -160,14 +163,16 @@ def _plan_named(
 ) -> tuple[list[InputSpec], dict[str, str]]:
     inputs, skipped = [], {}
     wanted = {
-        specialist.name: specialist.bands or convention(specialist.in_chans, specialist.name)
+        specialist.name: specialist.bands
+        or STACKED.get(specialist.in_chans)
+        or convention(specialist.in_chans, specialist.name)
         for specialist in specialists
     }
     for index, specialist in enumerate(specialists):
         bands = wanted[specialist.name]
         for rule, pick in NAMED.items():
             if (picks := pick(bands, available)) is not None:
-                notes = [_note(bands, available, picks), _assumed(specialist)]
+                notes = [_note(bands, available, picks), _stacked(specialist), _assumed(specialist)]
                 note = "; ".join(filter(None, notes))
                 inputs.append(_spec(specialist, index, rule, picks, available, note))
                 break
@@ -312,6 +317,12 @@ def _note(bands: tuple[str, ...], available: tuple[str, ...], picks: Picks) -> s
         else:
             notes.append(f"{wanted} from {available[pick]}")
     return ", ".join(notes)
+
+
+def _stacked(specialist: Specialist) -> str:
+    published = specialist.bands is None and specialist.in_chans in STACKED
+    dates = specialist.facts.get("dates", 2 if published else 1)
+    return f"the one date of the input stands for its {dates}" if dates > 1 else ""
 
 
 def _assumed(specialist: Specialist) -> str:

@@ -100,7 +100,7 @@ class Encoders(nn.Module):
         jobs = [(i, torch.cat([inputs[place][1] for place in at])) for i, at in places.items()]
         pyramids: dict[int, list[Tensor]] = {}
         for at, maps in zip(places.values(), self._run_all(jobs), strict=True):
-            sizes = [len(inputs[place][1]) for place in at]
+            sizes = [inputs[place][1].shape[0] for place in at]  # len would fix an exported batch
             parts = zip(*(level.split(sizes) for level in maps), strict=True)
             pyramids.update(zip(at, map(list, parts), strict=True))
         return [pyramids[place] for place in range(len(inputs))]

@@ -1,7 +1,7 @@
 """The layers that fusion is made of."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from timm.layers import LayerNorm2d
@@ -16,12 +16,18 @@ class BatchNorm(nn.BatchNorm2d):
     per channel has no variance, so there the tracked statistics are used, in training as well.
     """
 
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        # num_batches_tracked as a plain value: reading it would stop exports and wait for a GPU.
+        self.tracked = False
+        self.register_load_state_dict_post_hook(_read_tracked)
+
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (B, C, H, W)."""
-        single = input.numel() == input.shape[1]
-        if self.training and not single:
+        if self.training and not _single(input):
+            self.tracked = True
             return super().forward(input)
-        own = not single and int(cast(Tensor, self.num_batches_tracked)) == 0
+        own = not self.tracked and not _single(input)
         return F.batch_norm(
             input,
             None if own else self.running_mean,
@@ -32,6 +38,15 @@ class BatchNorm(nn.BatchNorm2d):
             0.0,
             self.eps,
         )
+
+
+def _read_tracked(norm: BatchNorm, incompatible_keys: Any) -> None:
+    norm.tracked = int(cast(Tensor, norm.num_batches_tracked)) > 0
+
+
+def _single(input: Tensor) -> bool:
+    """Whether there is one value per channel."""
+    return input.numel() == input.shape[1]
 
 
 def norms(kind: str, channels: Sequence[int]) -> nn.ModuleList:

@@ -1,7 +1,9 @@
 """EosFM as a TerraTorch backbone, under the published name and argument names.
 
-Importing this module registers it; TerraTorch does so where a configuration says
-``custom_modules_path`` or the user's script imports it. Needs the extra ``eosfm[terratorch]``.
+    python -m eosfm.ensemble.terratorch fit --config CONFIG
+
+is TerraTorch's command line with ``backbone: EosFM`` known to it; in a script, importing this
+module registers it. Needs the extra ``eosfm[terratorch]``.
 """
 
 from collections.abc import Sequence
@@ -10,11 +12,13 @@ from typing import Any
 from terratorch.registry import TERRATORCH_BACKBONE_REGISTRY
 
 from eosfm.ensemble import backbone
+from eosfm.errors import EosfmError
 
 
 @TERRATORCH_BACKBONE_REGISTRY.register
 def EosFM(
-    model_weights: str,
+    model_weights: str | None = None,
+    device: str | None = None,
     in_chans: int | None = None,
     freeze: bool = False,
     feature_fusion: str | None = None,
@@ -32,6 +36,7 @@ def EosFM(
 
     Args:
         model_weights: The ensemble artifact.
+        device: Taken because published configurations give it; the trainer places the model.
         in_chans: Channels of the input; ``bands`` may name them instead.
         freeze: Whether the encoders stay as they are.
         feature_fusion: None concatenates; else ``conv1x1``, ``mlp``, ``addition`` or
@@ -47,8 +52,13 @@ def EosFM(
         **options: Further options of :class:`eosfm.EosFM` (``bands``, ``standardize``, ...).
 
     Raises:
-        EosfmError: The artifact cannot be used, or an option is wrong.
+        EosfmError: The artifact is not named or cannot be used, or an option is wrong.
     """
+    if model_weights is None:
+        raise EosfmError(
+            "no artifact is named; give backbone_model_weights (TerraTorch hands a backbone only "
+            "those model_args that start with backbone_)"
+        )
     return backbone.EosFM.from_artifact(
         model_weights,
         in_chans=in_chans,
@@ -63,3 +73,9 @@ def EosFM(
         ablate=ablate_encoders,
         **options,
     )
+
+
+if __name__ == "__main__":
+    from terratorch.cli_tools import build_lightning_cli
+
+    build_lightning_cli()

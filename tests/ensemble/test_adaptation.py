@@ -83,6 +83,27 @@ def test_what_makes_no_sense_is_skipped_by_name():
     assert set(inputs) == {"s1", "caffe", "ben"}
 
 
+def test_stacked_dates_are_fed_with_the_one_date_there_is():
+    rgb = ("B04", "B03", "B02")
+    ours = Specialist("ours", "smallnext", 6, {}, bands=rgb * 2, facts={"dates": 2})
+    inputs, skipped = plan([ours, bare("published", 6)], ("blue", "green", "red"), 3, "named")
+    assert not skipped
+    assert [spec.picks for spec in inputs] == [(2, 1, 0, 2, 1, 0)] * 2
+    assert inputs[0].note == "the one date of the input stands for its 2"
+    assert inputs[1].note.startswith(inputs[0].note)
+    with pytest.raises(EosfmError, match="'B04' is named twice"):
+        bare("no dates", rgb * 2)
+
+
+@pytest.mark.filterwarnings("ignore:skipped")
+def test_stacked_dates_under_counted_rules_are_six_channels_or_skipped_by_name():
+    ensemble = [bare("published", 6), bare("rgb", ("red", "green", "blue"))]
+    inputs, _ = plan(ensemble, None, 6, "counted")
+    assert [(spec.name, spec.picks) for spec in inputs] == [("published", (0, 1, 2, 3, 4, 5))]
+    _, skipped = plan(ensemble, None, 13, "counted")
+    assert skipped == {"published": "no counted rule (6, 13)"}
+
+
 def test_repetition_where_nothing_makes_sense():
     inputs, skipped = named("height")
     assert not skipped

@@ -294,14 +294,6 @@ def test_a_saved_backbone_is_an_artifact_and_an_artifact_no_backbone(few, tmp_pa
         EosFM.load(tmp_path / "a.pth")
 
 
-def test_export_of_a_pruned_backbone(few):
-    backbone = EosFM(few, in_chans=13, max_encoders=1).eval().prune()
-    x = torch.randn(1, 13, 32, 32)
-    exported = torch.export.export(backbone, (x,)).module()
-    for one, two in zip(exported(x), backbone(x), strict=True):
-        torch.testing.assert_close(one, two)
-
-
 def test_example(mixed, tmp_path):
     """Ten lines from an artifact to a trained head."""
     save_artifact(tmp_path / "eosfm.pth", mixed)

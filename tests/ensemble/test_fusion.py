@@ -187,6 +187,12 @@ def test_batch_normalisation_normalises_before_training():
     shifted = norm.eval()(x + 1000)  # from now on the tracked statistics count
     assert shifted.mean() > 10
 
+    again = BatchNorm(3).eval()
+    again.load_state_dict(norm.state_dict())
+    assert torch.equal(again(x + 1000), shifted)
+    again.load_state_dict(BatchNorm(3).state_dict())
+    assert again(x).mean().abs() < 1e-4
+
 
 def test_batch_normalisation_of_single_values():
     norm = BatchNorm(3).train()

@@ -1,0 +1,24 @@
+"""The ensemble backbone against the published rules, reimplemented plainly.
+
+OMP_WAIT_POLICY=passive python benchmarks/ensemble encoding    # 24 specialists; 5 of them
+OMP_WAIT_POLICY=passive python benchmarks/ensemble footprint   # parameters, file, memory
+OMP_WAIT_POLICY=passive python benchmarks/ensemble selection   # recall and accuracy
+OMP_WAIT_POLICY=passive python benchmarks/ensemble heads       # stored features
+OMP_WAIT_POLICY=passive python benchmarks/ensemble imports     # start of a process
+
+Each takes --json FILE to write its figures. Rivals run in turns and the medians count.
+"""
+
+import typer
+from encoding import encoding
+from footprint import footprint, imports, peak
+from heads import heads
+from selection import selection
+
+app = typer.Typer(add_completion=False)
+for command in (encoding, footprint, selection, heads, imports):
+    app.command()(command)
+app.command(hidden=True)(peak)
+
+if __name__ == "__main__":
+    app()
