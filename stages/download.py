@@ -19,8 +19,8 @@ def main(name: str) -> None:
         manifest = prepare(
             get_dataset(name),
             source=params.source(name),
-            root=Path(entry.root) if entry.root else None,
-            archives=Path(params.archives),
+            root=entry.root or None,
+            archives=params.archives,
             simulation=Simulation(
                 seed=params.seed,
                 scenes={"train": amount.train, "val": amount.val, "test": amount.test},

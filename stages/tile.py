@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from eosfm.catalog import get_dataset
-from eosfm.catalog.prepare import files_root
+from eosfm.catalog.prepare import native_files
 from eosfm.errors import run
 from eosfm.params import load_params
 from eosfm.tiles.cutting import cut_dataset
@@ -15,14 +15,16 @@ def main(name: str) -> None:
     params = load_params()
     entry = params.dataset(name)
     sizes = [size for size in (entry.tile, params.current.tile) if size]
-    with track("tile", name, params.energy.country) as tracker:
-        root = files_root(
+    with (
+        track("tile", name, params.energy.country) as tracker,
+        native_files(
             name,
             source=params.source(name),
-            root=Path(entry.root) if entry.root else None,
-            archives=Path(params.archives),
+            root=entry.root or None,
+            archives=params.archives,
             out=Path("data/raw") / name,
-        )
+        ) as root,
+    ):
         summary = cut_dataset(
             get_dataset(name),
             root,

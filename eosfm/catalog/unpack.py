@@ -16,7 +16,12 @@ DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImpleme
 """What zipfile and tarfile raise on a damaged archive, besides an OSError without a number."""
 
 
-def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path]:
+def unpack(
+    archive: Path,
+    folder: Path,
+    members: int | None = None,
+    remedy: str = "delete it to fetch it again",
+) -> list[Path]:
     """Unpack a zip or tar (plain, gz, bz2, xz, zst) into ``folder``.
 
     The files are unpacked beside and then moved, so that ``folder`` never holds half a file.
@@ -25,6 +30,7 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
         archive: The archive.
         folder: Where its files go, among those that are there already.
         members: Number of files that the archive must hold; None where it is not known.
+        remedy: What to do about a damaged archive.
 
     Returns:
         The files, below ``folder``.
@@ -38,11 +44,10 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
-        names = _unpack_into(beside, archive, members)
+        names = _unpack_into(beside, archive, members, remedy)
         if members is not None and len(names) != members:
             raise EosfmError(
-                f"{archive} holds {len(names)} files where {members} are expected; delete it to "
-                "fetch it again"
+                f"{archive} holds {len(names)} files where {members} are expected; {remedy}"
             )
         _merge(beside, folder)
     finally:
@@ -50,8 +55,8 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
     return [folder / name for name in names]
 
 
-def _unpack_into(folder: Path, archive: Path, members: int | None) -> list[str]:
-    unpacking = _unzip if zipfile.is_zipfile(archive) else _untar
+def _unpack_into(folder: Path, archive: Path, members: int | None, remedy: str) -> list[str]:
+    unpacking = _unzip if _is_zip(archive) else _untar
     bar = tqdm(
         unpacking(archive, folder),
         desc=f"unpack {archive.name}",
@@ -65,7 +70,13 @@ def _unpack_into(folder: Path, archive: Path, members: int | None) -> list[str]:
     except (*DAMAGE, OSError) as error:
         if getattr(error, "errno", None) is not None:  # the disk's fault, not the archive's
             raise EosfmError(f"{archive} cannot be unpacked: {error}") from None
-        raise EosfmError(f"{archive} is damaged ({error}); delete it to fetch it again") from None
+        raise EosfmError(f"{archive} is damaged ({error}); {remedy}") from None
+
+
+def _is_zip(archive: Path) -> bool:
+    """By its first bytes: a tar of zip files may end like one."""
+    with archive.open("rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def _unzip(archive: Path, folder: Path) -> Iterator[str]:

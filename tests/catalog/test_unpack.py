@@ -98,3 +98,10 @@ def test_need_space(tmp_path: Path):
     need_space(tmp_path, 1, "a.zip")
     with pytest.raises(EosfmError, match=r"a.zip needs 1000000.0 GB"):
         need_space(tmp_path, 10**15, "a.zip")
+
+
+def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path):
+    inner = make_zip(tmp_path / "inner.zip").read_bytes()
+    archive = make_tar(tmp_path / "outer.tar", {"a.txt": b"one", "z.npz": inner})
+    unpack(archive, tmp_path / "out", members=2)
+    assert (tmp_path / "out" / "z.npz").read_bytes() == inner
