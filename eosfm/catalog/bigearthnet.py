@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
-from eosfm.catalog.layout import require
-from eosfm.catalog.sentinel2 import STEP
+from eosfm.catalog.shared.geotiff import read_bands, read_header, write_geotiff
+from eosfm.catalog.shared.layout import require
+from eosfm.catalog.shared.sentinel2 import STEP
 from eosfm.catalog.spec import Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError, suggest
 from eosfm.simulation import (

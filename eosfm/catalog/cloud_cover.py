@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.catalog.geotiff import Header, read_bands, read_header, write_geotiff
-from eosfm.catalog.layout import require
+from eosfm.catalog.shared.geotiff import Header, read_bands, read_header, write_geotiff
+from eosfm.catalog.shared.layout import require
 from eosfm.catalog.spec import SPLITS, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import draw_landscape, observe

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.catalog.holdout import rank
-from eosfm.catalog.layout import require
-from eosfm.catalog.png import png_size, read_png, write_png
+from eosfm.catalog.shared.holdout import rank
+from eosfm.catalog.shared.layout import require
+from eosfm.catalog.shared.png import png_size, read_png, write_png
 from eosfm.catalog.spec import SPLITS, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import (

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.catalog.geotiff import read_header, write_geotiff
-from eosfm.catalog.layout import open_raster, require
-from eosfm.catalog.spec import SPLITS, Dataset, Scene, Simulation, Source, Split, Window
-from eosfm.catalog.urbanatlas import (
+from eosfm.catalog.shared.geotiff import read_header, write_geotiff
+from eosfm.catalog.shared.layout import open_raster, require
+from eosfm.catalog.shared.urbanatlas import (
     CLASSES,
     CRS,
     NO_INFORMATION,
@@ -22,6 +21,7 @@ from eosfm.catalog.urbanatlas import (
     read_image,
     sheet_name,
 )
+from eosfm.catalog.spec import SPLITS, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError, suggest
 from eosfm.simulation import observe
 

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from eosfm.catalog.layout import require
-from eosfm.catalog.png import png_size, read_png
+from eosfm.catalog.shared.layout import require
+from eosfm.catalog.shared.png import png_size, read_png
 from eosfm.catalog.spec import SPLITS, Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError, suggest
 from eosfm.simulation import draw_landscape, observe

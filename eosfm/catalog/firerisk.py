@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eosfm.catalog.holdout import rank
-from eosfm.catalog.layout import require
-from eosfm.catalog.png import png_size, read_png, write_png
+from eosfm.catalog.shared.holdout import rank
+from eosfm.catalog.shared.layout import require
+from eosfm.catalog.shared.png import png_size, read_png, write_png
 from eosfm.catalog.spec import SPLITS, Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError, suggest
 from eosfm.simulation import draw_landscape, evolve, observe

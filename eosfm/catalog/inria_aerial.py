@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
-from eosfm.catalog.layout import require
+from eosfm.catalog.shared.geotiff import read_bands, read_header, write_geotiff
+from eosfm.catalog.shared.layout import require
 from eosfm.catalog.spec import SPLITS, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError, suggest
 from eosfm.simulation import ROOFS, cover_mask, draw_landscape, observe

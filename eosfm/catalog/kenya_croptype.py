@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eosfm.catalog.layout import open_raster, read_raster, require
+from eosfm.catalog.shared.layout import open_raster, read_raster, require
 from eosfm.catalog.spec import SPLITS, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.seeds import derive_seed

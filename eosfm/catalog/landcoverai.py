@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.catalog.geotiff import Header, read_bands, read_header, write_geotiff
-from eosfm.catalog.holdout import rank
-from eosfm.catalog.layout import require
+from eosfm.catalog.shared.geotiff import Header, read_bands, read_header, write_geotiff
+from eosfm.catalog.shared.holdout import rank
+from eosfm.catalog.shared.layout import require
 from eosfm.catalog.spec import SPLITS, Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import FOREST, ROOFS, WATER, draw_landscape, legend, observe

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from eosfm.catalog.geotiff import read_header, write_geotiff
-from eosfm.catalog.layout import require
-from eosfm.catalog.spec import Dataset, Scene, Simulation, Source, Split
-from eosfm.catalog.urbanatlas import (
+from eosfm.catalog.shared.geotiff import read_header, write_geotiff
+from eosfm.catalog.shared.layout import require
+from eosfm.catalog.shared.urbanatlas import (
     CLASSES,
     CRS,
     NO_INFORMATION,
@@ -19,6 +18,7 @@ from eosfm.catalog.urbanatlas import (
     read_image,
     sheet_name,
 )
+from eosfm.catalog.spec import Dataset, Scene, Simulation, Source, Split
 from eosfm.errors import EosfmError
 from eosfm.simulation import observe
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
-from eosfm.catalog.layout import require
+from eosfm.catalog.shared.geotiff import read_bands, read_header, write_geotiff
+from eosfm.catalog.shared.layout import require
 from eosfm.catalog.spec import SPLITS, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import ROOFS, Landscape, draw_landscape, legend, observe

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.bands import S2_BANDS
-from eosfm.catalog.geotiff import read_bands, write_geotiff
-from eosfm.catalog.layout import require
-from eosfm.catalog.png import png_size, read_png, write_png
-from eosfm.catalog.sentinel2 import resampled
+from eosfm.catalog.shared.geotiff import read_bands, write_geotiff
+from eosfm.catalog.shared.layout import require
+from eosfm.catalog.shared.png import png_size, read_png, write_png
+from eosfm.catalog.shared.sentinel2 import resampled
 from eosfm.catalog.spec import SPLITS, Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import ROOFS, Landscape, cover_mask, draw_landscape, evolve, observe

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from eosfm.bands import S2_BANDS
-from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
-from eosfm.catalog.layout import require
-from eosfm.catalog.sentinel2 import resampled
+from eosfm.catalog.shared.geotiff import read_bands, read_header, write_geotiff
+from eosfm.catalog.shared.layout import require
+from eosfm.catalog.shared.sentinel2 import resampled
 from eosfm.catalog.spec import Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import backscatter, draw_landscape, legend, observe

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.bands import S2_BANDS
-from eosfm.catalog.geotiff import read_bands, read_header, write_geotiff
-from eosfm.catalog.layout import require
+from eosfm.catalog.shared.geotiff import read_bands, read_header, write_geotiff
+from eosfm.catalog.shared.layout import require
 from eosfm.catalog.spec import Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import (

@@ -78,6 +78,34 @@ def observe(
     return Observation(_to_units(image, units, rng), mask)
 
 
+def look(
+    surface: np.ndarray, key: Key, bands: Sequence[str], haze: float | None = None
+) -> np.ndarray:
+    """Look at any surface of known reflectance from above, without relief, shadow or cloud.
+
+    Gains, haze, blur and noise are those of :func:`observe`.
+
+    Args:
+        surface: (C, H, W) float32 reflectance 0 to 1 at the bands' wavelengths.
+        key: Integers and strings; two keys are two passes over the same surface.
+        bands: Names of optical bands in the order of the channels.
+        haze: Optical depth at 550 nm, 0 for none; drawn by the key when left out.
+
+    Returns:
+        (C, H, W) uint16 reflectance times 10,000.
+
+    Raises:
+        EosfmError: A band is unknown or not optical.
+    """
+    wavelengths = _wavelengths(bands)
+    rng = generator(key, "look")
+    depth = float(rng.gamma(1.6, 0.09)) if haze is None else haze
+    image = surface * _gains(rng, wavelengths)[:, None, None]
+    image = spread(_through_air(image, wavelengths, depth, rng), _PSF)
+    image += _grain(key, bands, image)
+    return _to_units(image, "reflectance_1e4", rng)
+
+
 def _wavelengths(bands: Sequence[str]) -> np.ndarray:
     centres = [band(name).wavelength for name in bands]
     wrong = [name for name, centre in zip(bands, centres, strict=True) if centre is None]

@@ -17,7 +17,7 @@ from eosfm.catalog.bigearthnet import (
     map_path,
     scenes,
 )
-from eosfm.catalog.geotiff import write_geotiff
+from eosfm.catalog.shared.geotiff import write_geotiff
 from eosfm.catalog.spec import Simulation, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import COVERS

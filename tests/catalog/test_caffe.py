@@ -6,7 +6,7 @@ from PIL import Image
 from torchgeo.datasets import CaFFe
 
 from eosfm.catalog.caffe import DATASET, ZONES
-from eosfm.catalog.png import write_png
+from eosfm.catalog.shared.png import write_png
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 

@@ -5,7 +5,7 @@ import pytest
 from torchgeo.datasets import CloudCoverDetection
 
 from eosfm.catalog.cloud_cover import DATASET, held_out
-from eosfm.catalog.geotiff import write_geotiff
+from eosfm.catalog.shared.geotiff import write_geotiff
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eosfm.catalog.deepglobe_lcc import CLASSES, COLORS, DATASET, LEGEND, split_of
-from eosfm.catalog.png import write_png
+from eosfm.catalog.shared.png import write_png
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import COVERS

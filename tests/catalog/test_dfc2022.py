@@ -5,9 +5,9 @@ import pytest
 import rasterio
 
 from eosfm.catalog.dfc2022 import DATASET, FOLDER, HELD_OUT, TRAINING, read_height, split_of
-from eosfm.catalog.geotiff import write_geotiff
+from eosfm.catalog.shared.geotiff import write_geotiff
+from eosfm.catalog.shared.urbanatlas import CLASSES, LEGEND, parse_sheet
 from eosfm.catalog.spec import Window
-from eosfm.catalog.urbanatlas import CLASSES, LEGEND, parse_sheet
 from eosfm.errors import EosfmError
 from eosfm.simulation import COVERS
 

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from eosfm.catalog.etci2021 import DATASET
-from eosfm.catalog.png import write_png
+from eosfm.catalog.shared.png import write_png
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 

@@ -6,7 +6,7 @@ import rasterio
 
 from eosfm.catalog import eurosat
 from eosfm.catalog.eurosat import BANDS, CLASSES, DATASET, FOLDER, scenes
-from eosfm.catalog.geotiff import write_geotiff
+from eosfm.catalog.shared.geotiff import write_geotiff
 from eosfm.catalog.spec import Simulation, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import cover_mask

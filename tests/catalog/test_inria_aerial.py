@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.catalog.geotiff import write_geotiff
 from eosfm.catalog.inria_aerial import CITIES, DATASET, FOLDER, TILES, split_of
+from eosfm.catalog.shared.geotiff import write_geotiff
 from eosfm.catalog.spec import Simulation, Window
 from eosfm.errors import EosfmError
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.catalog.geotiff import write_geotiff
 from eosfm.catalog.landcoverai import CLASSES, DATASET, LEGEND, SHEETS
+from eosfm.catalog.shared.geotiff import write_geotiff
 from eosfm.catalog.spec import Simulation, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import COVERS, draw_landscape, legend

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eosfm.catalog.levircdplus import DATASET, hold_out, place
-from eosfm.catalog.png import write_png
+from eosfm.catalog.shared.png import write_png
 from eosfm.catalog.spec import Simulation, Window
 from eosfm.errors import EosfmError
 

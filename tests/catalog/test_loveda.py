@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eosfm.catalog.loveda import CLASSES, DATASET, LEGEND
-from eosfm.catalog.png import write_png
+from eosfm.catalog.shared.png import write_png
 from eosfm.catalog.spec import Simulation, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import COVERS

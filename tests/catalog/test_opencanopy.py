@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.catalog.geotiff import write_geotiff
 from eosfm.catalog.opencanopy import BUILDING, CELLS, CRS, DATASET, FOLDER, MARGIN, UNCLASSIFIED
+from eosfm.catalog.shared.geotiff import write_geotiff
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 

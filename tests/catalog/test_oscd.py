@@ -7,9 +7,9 @@ import pytest
 from torchgeo.datasets import OSCD
 
 from eosfm.bands import S2_BANDS
-from eosfm.catalog.geotiff import write_geotiff
 from eosfm.catalog.oscd import CITIES, DATASET, IMAGES, LABELS
-from eosfm.catalog.png import write_png
+from eosfm.catalog.shared.geotiff import write_geotiff
+from eosfm.catalog.shared.png import write_png
 from eosfm.catalog.spec import Simulation, Window
 from eosfm.errors import EosfmError
 

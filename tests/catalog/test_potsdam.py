@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.catalog.geotiff import write_geotiff
 from eosfm.catalog.potsdam import COLORS, DATASET, IMAGES, LABELS, TILES
+from eosfm.catalog.shared.geotiff import write_geotiff
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 

@@ -3,8 +3,8 @@ import pytest
 import rasterio
 
 from eosfm.catalog import sen12ms
-from eosfm.catalog.geotiff import write_geotiff
 from eosfm.catalog.sen12ms import BANDS, CLASSES, DATASET, IGBP, LCCS, SIMPLIFIED, held_out, scenes
+from eosfm.catalog.shared.geotiff import write_geotiff
 from eosfm.catalog.spec import Simulation, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import COVERS

@@ -3,8 +3,8 @@ import pytest
 import rasterio
 
 from eosfm.bands import S2_BANDS
-from eosfm.catalog.geotiff import write_geotiff
 from eosfm.catalog.sen1floods11 import CHIPS, DATASET, SPLIT_FILES
+from eosfm.catalog.shared.geotiff import write_geotiff
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 

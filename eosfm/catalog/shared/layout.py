@@ -1,5 +1,6 @@
 """Small helpers that several native readers share."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,12 +27,17 @@ def require(path: Path, dataset: str, expected: str) -> Path:
 def open_raster(path: Path):  # type: ignore[no-untyped-def]
     """Open a raster for reading with rasterio.
 
+    Datasets of plain images have no georeference; rasterio's warning about that is left out.
+
     Raises:
         EosfmError: The file is missing, truncated or not a raster.
     """
     import rasterio
-    from rasterio.errors import RasterioIOError
+    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
+    # For the whole process: rasters are opened in threads, and warnings' own contexts are not
+    # safe there.
+    warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
     try:
         return rasterio.open(path)
     except RasterioIOError as error:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eosfm.catalog.layout import open_raster
+from eosfm.catalog.shared.layout import open_raster
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eosfm.catalog.geotiff import read_bands
+from eosfm.catalog.shared.geotiff import read_bands
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eosfm.catalog.png import png_size, read_png, write_png
+from eosfm.catalog.shared.png import png_size, read_png, write_png
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 

@@ -1,0 +1,1 @@
+"""What several native readers and recipes share: file formats, sensors, held-out scenes."""

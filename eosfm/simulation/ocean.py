@@ -1,0 +1,299 @@
+"""The surface of the sea: kinds of water, and what floats on it.
+
+Spectra of floating matter are round, plausible values set by hand after Kikaki et al. 2022
+(doi:10.1371/journal.pone.0262247) and Hu 2022 (doi:10.1016/j.rse.2022.113082). They are no
+measurements.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eosfm.bands import band
+from eosfm.simulation.covers import WAVELENGTHS, code, spectra
+from eosfm.simulation.noise import Key, fractal, generator, rotate
+from eosfm.simulation.optical import look
+
+# Per cent reflectance of a pixel that the material fills.
+_MATERIALS = {
+    "plastic": (13, 14, 15, 15, 15, 15, 15, 16, 16, 15, 13, 12, 10),
+    "algae": (3.0, 3.5, 6.0, 7.0, 12, 24, 29, 31, 31, 28, 16, 10, 5.0),
+    "wood": (4.0, 5.0, 7.0, 10, 13, 17, 20, 23, 24, 24, 21, 22, 18),
+    "hull": (17, 18, 18, 19, 19, 19, 20, 20, 20, 20, 19, 19, 18),
+    "steel": (10, 11, 11, 12, 12, 12, 12, 13, 13, 13, 15, 16, 16),
+    "foam": (40, 42, 42, 40, 38, 34, 32, 28, 26, 18, 7.0, 5.0, 4.0),
+    "film": (4.0, 4.4, 5.0, 5.6, 5.8, 6.2, 6.4, 6.8, 7.0, 7.2, 8.0, 8.5, 8.5),
+    "jelly": (14, 14, 13, 12, 11, 9.0, 8.0, 6.0, 5.0, 3.0, 1.0, 0.6, 0.4),
+    "mucus": (11, 13, 16, 16, 16, 15, 14, 13, 12, 8.0, 4.0, 3.0, 2.0),
+}
+
+WATERS = ("clear", "turbid", "sediment", "shallow")
+FLOATING = (
+    "debris", "sargassum", "algae", "organic", "ship", "oil", "foam", "waves", "platform",
+    "jellyfish", "mucilage",
+)  # fmt: skip
+KINDS = (*WATERS, *FLOATING)
+"""What a pixel of the sea may be."""
+
+SPACING = 320.0
+"""Metres between things that float."""
+
+
+@dataclass(frozen=True)
+class Sea:
+    """A piece of simulated sea; arrays are (H, W) unless said otherwise.
+
+    Attributes:
+        gsd: Metres per pixel.
+        kind: uint8 position in :data:`KINDS`.
+        turbidity: float32, 0 clear to 1 muddy.
+        floor: float32 share of the sea floor seen through the water.
+        glint: float32 reflectance of mirrored sun.
+        matter: (materials, H, W) float32 share of the pixel that each material covers.
+    """
+
+    gsd: float
+    kind: np.ndarray
+    turbidity: np.ndarray
+    floor: np.ndarray
+    glint: np.ndarray
+    matter: np.ndarray
+
+
+@dataclass
+class _Brush:
+    """Paints one floating thing in its own axes.
+
+    Attributes:
+        rng: Source of randomness.
+        gsd: Metres per pixel.
+        u: (h, w) metres along the thing from its middle.
+        v: (h, w) metres across.
+        matter: (materials, h, w) of :class:`Sea`, changed in place.
+        glint: (h, w) of :class:`Sea`, changed in place.
+    """
+
+    rng: np.random.Generator
+    gsd: float
+    u: np.ndarray
+    v: np.ndarray
+    matter: np.ndarray
+    glint: np.ndarray
+
+    def noise(self, scale: float) -> np.ndarray:
+        """Fractal noise whose largest bumps measure ``scale`` metres."""
+        return fractal(self.rng, self.u.shape, scale / self.gsd, 3, 0.6)
+
+    def put(self, material: str, share: np.ndarray) -> np.ndarray:
+        """Cover a share of every pixel; returns where there is enough of it to be told."""
+        share = np.clip(share, 0, 1).astype(np.float32)
+        self.matter *= 1 - share
+        self.matter[list(_MATERIALS).index(material)] += share
+        return share > 0.08
+
+    def line(self, length: float, width: float) -> np.ndarray:
+        """(h, w) 0 to 1, a drifting filament that frays and breaks."""
+        bend = self.rng.uniform(0.08, 0.2) * length
+        middle = bend * np.sin(self.u / (0.3 * length) + self.rng.uniform(0, 6)) / 2
+        away = np.abs(self.v - middle - 0.5 * width * self.noise(60)) / width
+        profile = np.clip(1.4 - away, 0, 1) * np.clip(2.2 - 4.4 * np.abs(self.u) / length, 0, 1)
+        return profile * np.clip(0.8 + 0.5 * self.noise(40), 0, 1)
+
+    def patch(self, length: float, width: float) -> np.ndarray:
+        """(h, w) 0 to 1, a drifting patch with a ragged edge."""
+        reach = np.hypot(self.u / length, self.v / width) * 2 + 0.28 * self.noise(0.5 * length)
+        return np.clip(4 * (1 - reach), 0, 1)
+
+    def box(self, length: float, width: float, u: float = 0.0) -> np.ndarray:
+        """(h, w) 0 to 1, a rectangle with the shares of the pixels that it cuts."""
+        along = (length / 2 - np.abs(self.u - u)) / self.gsd + 0.5
+        across = (width / 2 - np.abs(self.v)) / self.gsd + 0.5
+        return np.clip(along, 0, 1) * np.clip(across, 0, 1)
+
+
+def draw_sea(key: Key, size: tuple[int, int], gsd: float = 10.0) -> Sea:
+    """Draw a piece of sea: drifting water masses, and one thing afloat every few hundred metres.
+
+    Args:
+        key: Integers and strings; the same key, size and distance give the same sea.
+        size: (H, W) in pixels.
+        gsd: Metres per pixel.
+    """
+    rng = generator(key, "sea")
+    extent = max(size)
+    kind, turbidity, floor = _water(rng, size, extent)
+    chop = fractal(rng, size, 6, 3, 0.8) * fractal(rng, size, 0.5 * extent, 3)
+    glint = np.float32(0.03 * rng.beta(0.8, 2.5)) * (1 + 0.25 * chop) + np.float32(0.004) * chop
+    matter = np.zeros((len(_MATERIALS), *size), np.float32)
+    for row, col, name in _places(rng, size, gsd):
+        half = round(0.62 * SPACING / gsd)
+        rows = slice(max(row - half, 0), max(min(row + half, size[0]), 0))
+        cols = slice(max(col - half, 0), max(min(col + half, size[1]), 0))
+        if rows.start >= rows.stop or cols.start >= cols.stop:
+            continue
+        y, x = np.mgrid[rows, cols].astype(np.float32)
+        u, v = rotate((x - col) * gsd, (y - row) * gsd, float(rng.uniform(0, 2 * np.pi)))
+        brush = _Brush(rng, gsd, u, v, matter[:, rows, cols], glint[rows, cols])
+        for there, label in _PAINTERS[name](brush):
+            kind[rows, cols][there] = KINDS.index(label)
+    return Sea(gsd, kind, turbidity, floor, np.maximum(glint, 0), matter)
+
+
+def _water(
+    rng: np.random.Generator, size: tuple[int, int], extent: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kind, turbidity and visible floor of the water masses, (H, W) each."""
+    plume = fractal(rng, size, 0.7 * extent, 5, 0.55) + rng.normal(0, 0.5)
+    turbidity = np.clip(0.12 + 0.35 * plume, 0, 1)
+    shoal = fractal(rng, size, 0.6 * extent, 4, 0.5) + rng.normal(-0.5, 0.4)
+    floor = np.clip(0.7 * shoal, 0, 0.6) * np.clip(1 - 1.6 * turbidity, 0, 1)
+    kind = np.digitize(turbidity, (0.22, 0.5)).astype(np.uint8)
+    kind[floor > 0.12] = WATERS.index("shallow")
+    return kind, turbidity.astype(np.float32), floor.astype(np.float32)
+
+
+def _places(
+    rng: np.random.Generator, size: tuple[int, int], gsd: float
+) -> list[tuple[int, int, str]]:
+    """Row, column and name of what floats: a loose grid, every thing in its turn."""
+    step = max(8, round(SPACING / gsd))
+    grid = [
+        (r, c) for r in range(step // 2, size[0], step) for c in range(step // 2, size[1], step)
+    ]
+    turns = [rng.permutation(len(FLOATING)) for _ in range(len(grid) // len(FLOATING) + 1)]
+    names = np.concatenate(turns)[: len(grid)]
+    off = rng.integers(-step // 5, step // 5 + 1, (len(grid), 2))
+    return [
+        (row + int(dr), col + int(dc), FLOATING[name])
+        for (row, col), (dr, dc), name in zip(grid, off, names, strict=True)
+    ]
+
+
+Painted = list[tuple[np.ndarray, str]]
+
+
+def _debris(brush: _Brush) -> Painted:
+    line = brush.line(float(brush.rng.uniform(140, 300)), float(brush.rng.uniform(7, 14)))
+    brush.put("wood", 0.12 * line)
+    return [(brush.put("plastic", brush.rng.uniform(0.3, 0.7) * line), "debris")]
+
+
+def _sargassum(brush: _Brush) -> Painted:
+    line = brush.line(float(brush.rng.uniform(200, 360)), float(brush.rng.uniform(20, 38)))
+    return [(brush.put("algae", brush.rng.uniform(0.7, 1.0) * line), "sargassum")]
+
+
+def _algae(brush: _Brush) -> Painted:
+    length = float(brush.rng.uniform(200, 340))
+    brush.v = np.mod(brush.v + 200, 70) - 35  # windrows: parallel lines of the same wind
+    line = brush.line(length, float(brush.rng.uniform(5, 10)))
+    return [(brush.put("algae", brush.rng.uniform(0.25, 0.5) * line), "algae")]
+
+
+def _organic(brush: _Brush) -> Painted:
+    line = brush.line(float(brush.rng.uniform(140, 260)), float(brush.rng.uniform(9, 18)))
+    brush.put("algae", 0.15 * line)
+    return [(brush.put("wood", brush.rng.uniform(0.35, 0.8) * line), "organic")]
+
+
+def _ship(brush: _Brush) -> Painted:
+    length, width = float(brush.rng.uniform(70, 220)), float(brush.rng.uniform(18, 34))
+    painted: Painted = []
+    if brush.rng.random() < 0.5:  # under way: two arms of a wake behind the stern
+        behind = -brush.u - length / 2
+        arms = np.abs(np.abs(brush.v) - 0.25 * behind) < 9
+        wake = np.clip(1 - behind / 220, 0, 1) * (behind > 0) * (arms + (np.abs(brush.v) < 10))
+        painted.append((brush.put("foam", 0.16 * np.minimum(wake, 1)), "waves"))
+    tone = float(brush.rng.uniform(0.5, 1.0))
+    hull = brush.box(length, width)
+    deck = brush.box(0.18 * length, width, -0.35 * length)
+    there = brush.put(str(brush.rng.choice(("hull", "steel"))), tone * hull)
+    brush.put("hull", deck)
+    return [*painted, (there & (hull > 0.5), "ship")]
+
+
+def _oil(brush: _Brush) -> Painted:
+    slick = brush.patch(float(brush.rng.uniform(240, 380)), float(brush.rng.uniform(90, 200)))
+    # Oil smooths the waves: darker than its surroundings away from the sun's mirror image.
+    brush.glint *= 1 - 0.85 * slick
+    brush.glint += np.float32(brush.rng.choice((0.0, 0.012))) * slick
+    brush.put("film", brush.rng.uniform(0.05, 0.35) * slick)
+    return [(slick > 0.5, "oil")]
+
+
+def _foam(brush: _Brush) -> Painted:
+    line = brush.line(float(brush.rng.uniform(120, 240)), float(brush.rng.uniform(8, 16)))
+    return [(brush.put("foam", brush.rng.uniform(0.4, 0.9) * line), "foam")]
+
+
+def _waves(brush: _Brush) -> Painted:
+    crests = np.clip(np.sin(brush.u * (2 * np.pi / brush.rng.uniform(45, 80))) - 0.3, 0, 1)
+    area = brush.patch(float(brush.rng.uniform(200, 320)), float(brush.rng.uniform(140, 240)))
+    brush.put("foam", 0.1 * crests * area)
+    return [(area > 0.5, "waves")]
+
+
+def _platform(brush: _Brush) -> Painted:
+    side = float(brush.rng.uniform(45, 80))
+    deck = brush.box(side, side * float(brush.rng.uniform(0.7, 1.0)))
+    there = brush.put("steel", deck * np.clip(0.75 + 0.4 * brush.noise(25), 0.2, 1))
+    brush.put("hull", brush.box(0.3 * side, 0.3 * side, 0.2 * side))
+    return [(there & (deck > 0.4), "platform")]
+
+
+def _jellyfish(brush: _Brush) -> Painted:
+    patch = brush.patch(float(brush.rng.uniform(140, 240)), float(brush.rng.uniform(90, 160)))
+    swarm = patch * np.clip(0.5 + brush.noise(max(20, 2 * brush.gsd)), 0, 1)
+    brush.put("jelly", brush.rng.uniform(0.25, 0.5) * swarm)
+    return [(patch > 0.5, "jellyfish")]
+
+
+def _mucilage(brush: _Brush) -> Painted:
+    swirl = np.sin(brush.v / 22 + 2.5 * brush.noise(120))
+    patch = brush.patch(float(brush.rng.uniform(220, 340)), float(brush.rng.uniform(120, 200)))
+    share = brush.rng.uniform(0.3, 0.7) * patch * np.clip(swirl, 0, 1)
+    return [(brush.put("mucus", share), "mucilage")]
+
+
+_PAINTERS: dict[str, Callable[[_Brush], Painted]] = {
+    "debris": _debris,
+    "sargassum": _sargassum,
+    "algae": _algae,
+    "organic": _organic,
+    "ship": _ship,
+    "oil": _oil,
+    "foam": _foam,
+    "waves": _waves,
+    "platform": _platform,
+    "jellyfish": _jellyfish,
+    "mucilage": _mucilage,
+}
+
+
+def observe_sea(sea: Sea, key: Key, bands: Sequence[str], haze: float | None = None) -> np.ndarray:
+    """Look at the sea from above in sunlight.
+
+    Args:
+        sea: What lies there.
+        key: Integers and strings; two keys are two passes over the same water.
+        bands: Names of optical bands in the order of the channels.
+        haze: Optical depth at 550 nm, 0 for none; drawn by the key when left out.
+
+    Returns:
+        (C, H, W) uint16 reflectance times 10,000.
+
+    Raises:
+        EosfmError: A band is unknown or not optical.
+    """
+    centres = np.array([band(name).wavelength or 0.0 for name in bands])
+    clear, muddy = (table[:, code("ocean")][:, None, None] for table in spectra(centres))
+    sand = spectra(centres)[0][:, code("sand")][:, None, None]
+    # Water swallows red and infrared light on its way to the floor and back.
+    through = np.interp(centres, [450, 560, 665, 750], [1, 0.8, 0.25, 0]).astype(np.float32)
+    water = clear + sea.turbidity * (muddy - clear)
+    water += sea.floor * (through[:, None, None] * sand - water) + sea.glint
+    materials = np.array([np.interp(centres, WAVELENGTHS, s) for s in _MATERIALS.values()])
+    image = water * (1 - sea.matter.sum(axis=0))
+    image += np.tensordot(materials.T.astype(np.float32) / 100, sea.matter, axes=1)
+    return look(image, key, bands, haze)
