@@ -10,7 +10,7 @@ from eosfm.tracking import track, write_json
 
 
 def main(name: str) -> None:
-    """Make models/specialists/NAME.pt."""
+    """Make models/{specialists,heads}/NAME.pt, results/train/NAME.json and a picture beside it."""
     params = load_params()
     with track("train", name, params.energy.country) as tracker:
         metrics = train_specialist(
@@ -20,6 +20,8 @@ def main(name: str) -> None:
             out=Path("models/specialists") / f"{name}.pt",
             scratch=Path(".cache/training"),
             log=tracker.log,
+            head=Path("models/heads") / f"{name}.pt",
+            picture=Path("results/train") / f"{name}.png",
         )
         write_json(Path("results/train") / f"{name}.json", metrics)
         headline = metrics["metric"]

@@ -16,7 +16,7 @@ Log = Callable[[dict[str, float], int], None]
 
 
 class Record(lightning.Callback):
-    """Each epoch's loss and scores, and the encoder as it was in the best epoch.
+    """Each epoch's loss and scores, and the weights as they were in the best epoch.
 
     It travels in the checkpoint, so a resumed run still knows the epochs before it, and tells
     ``log`` of them again.
@@ -25,15 +25,17 @@ class Record(lightning.Callback):
         headline: The score that decides which epoch is best, the earliest of equals.
         log: Called with loss and headline score, and the epoch counted from 1.
         name: Of the specialist, for errors.
+        patience: End the training after so many epochs without a better score; None never does.
     """
 
-    def __init__(self, headline: str, log: Log, name: str) -> None:
+    def __init__(self, headline: str, log: Log, name: str, patience: int | None = None) -> None:
         self.headline = headline
         self.report = log
         self.name = name
+        self.patience = patience
         self.epochs: list[dict[str, float]] = []
         self.best_epoch = 0
-        self.best_encoder: dict[str, Tensor] = {}
+        self.best_weights: dict[str, Tensor] = {}
         self._losses: list[Tensor] = []
 
     @property
@@ -41,13 +43,34 @@ class Record(lightning.Callback):
         """Scores of the best epoch."""
         return self.epochs[self.best_epoch - 1]
 
+    @property
+    def best_encoder(self) -> dict[str, Tensor]:
+        """The encoder's weights in the best epoch."""
+        return self._best_part("encoder.")
+
+    @property
+    def best_head(self) -> dict[str, Tensor]:
+        """The head's weights in the best epoch."""
+        return self._best_part("head.")
+
+    def _best_part(self, prefix: str) -> dict[str, Tensor]:
+        return {
+            key.removeprefix(prefix): value
+            for key, value in self.best_weights.items()
+            if key.startswith(prefix)
+        }
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Do not go on where the run that is resumed had lost its patience."""
+        trainer.should_stop |= self._stale()
+
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
         """Keep the loss, where it is: reading it would wait for the device."""
         self._losses.append(outputs["loss"].detach())
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Keep the epoch's scores, and its encoder where it is the best so far."""
-        loss = float(torch.stack(self._losses).mean())
+        loss = float(trainer.strategy.reduce(torch.stack(self._losses).mean()))
         self._losses.clear()
         if not math.isfinite(loss):
             raise EosfmError(
@@ -58,10 +81,10 @@ class Record(lightning.Callback):
         self.epochs.append(scores)
         if not self.best_epoch or scores[self.headline] > self.best[self.headline]:
             self.best_epoch = len(self.epochs)
-            self.best_encoder = {
-                key: value.detach().cpu().clone()
-                for key, value in pl_module.encoder.state_dict().items()
+            self.best_weights = {
+                key: value.detach().cpu().clone() for key, value in pl_module.state_dict().items()
             }
+        trainer.should_stop |= self._stale()
         if trainer.is_global_zero:
             self._tell(len(self.epochs))
 
@@ -70,16 +93,20 @@ class Record(lightning.Callback):
         return {
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
-            "best_encoder": self.best_encoder,
+            "best_weights": self.best_weights,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
         self.epochs = list(state_dict["epochs"])
         self.best_epoch = state_dict["best_epoch"]
-        self.best_encoder = state_dict["best_encoder"]
+        self.best_weights = state_dict["best_weights"]
         for epoch in range(1, len(self.epochs) + 1):
             self._tell(epoch)
+
+    def _stale(self) -> bool:
+        """Whether the best epoch lies further back than patience allows."""
+        return self.patience is not None and len(self.epochs) - self.best_epoch >= self.patience
 
     def _tell(self, epoch: int) -> None:
         scores = self.epochs[epoch - 1]

@@ -25,6 +25,8 @@ class SpecialistModule(lightning.LightningModule):
         classes: Class names.
         ignore_index: Target value that does not count.
         lr: Highest learning rate.
+        class_weights: One per class, for the loss.
+        stacked: Whether the encoder takes all dates at once, one after the other in its channels.
     """
 
     def __init__(
@@ -36,19 +38,24 @@ class SpecialistModule(lightning.LightningModule):
         classes: Sequence[str],
         ignore_index: int,
         lr: float,
+        class_weights: Sequence[float] | None = None,
+        stacked: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
         self.kind = kind
-        self.loss = build_loss(kind, loss, ignore_index)
+        self.loss = build_loss(kind, loss, ignore_index, class_weights)
         self.metrics = build_metrics(kind, classes, ignore_index)
         self.lr = lr
+        self.stacked = stacked
         self.scores: dict[str, float] = {}
         self.to(memory_format=torch.channels_last)
 
     def forward(self, image: Tensor) -> Tensor:
         """Answer for (B, T, C, H, W) float32, standardised; logits as the head's."""
+        if self.stacked:
+            image = image.flatten(1, 2).unsqueeze(1)
         batch, dates, _, height, width = image.shape
         padding = (0, -width % STRIDE, 0, -height % STRIDE)
         padded = F.pad(image.flatten(0, 1), padding, mode="replicate")

@@ -16,6 +16,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
+from eosfm import weights
 from eosfm.bands import find
 from eosfm.errors import EosfmError
 from eosfm.params import Params
@@ -28,8 +29,10 @@ from eosfm.tasks import (
     HEADLINE,
     PhysicalUnits,
     TargetStatistics,
+    balanced_weights,
     build_head,
     build_metrics,
+    gather_classes,
     target_statistics,
     trivial_logits,
 )
@@ -59,6 +62,9 @@ class Recipe:
     crop: int | None
     decoder_channels: int
     seed: int
+    patience: int | None
+    class_weights: str
+    stacked: bool
 
 
 def recipe_for(params: Params, name: str) -> Recipe:
@@ -86,11 +92,21 @@ def recipe_for(params: Params, name: str) -> Recipe:
         crop=own.crop,
         decoder_channels=train.decoder_channels,
         seed=derive_seed(params.seed, "train", name),
+        patience=train.patience,
+        class_weights=own.class_weights,
+        stacked=own.dates == "stacked",
     )
 
 
 def train_specialist(
-    params: Params, name: str, store: TileStore, out: Path, scratch: Path, log: Log
+    params: Params,
+    name: str,
+    store: TileStore,
+    out: Path,
+    scratch: Path,
+    log: Log,
+    head: Path | None = None,
+    picture: Path | None = None,
 ) -> dict[str, Any]:
     """Train a specialist and write its file.
 
@@ -105,21 +121,22 @@ def train_specialist(
         out: The specialist file to write.
         scratch: Folder for checkpoints; what this run puts there is removed at its end.
         log: Called after each epoch with loss and headline score, and the epoch counted from 1.
+        head: Where the weights of its head go, for those who want its answers (see
+            :mod:`eosfm.specialists.validate`); None keeps them nowhere.
+        picture: The PNG of some predicted validation tiles to draw; None draws none.
 
     Returns:
         Validation scores of the best epoch, beside ``metric`` (name of the headline score),
-        ``trivial`` (that score for the constant answer), ``epoch`` (the best) and ``loss``.
+        ``trivial`` (that score for the constant answer), ``epoch`` (the best), ``loss`` and
+        ``per_class`` (see :func:`eosfm.tasks.gather_classes`).
 
     Raises:
         EosfmError: A split or a band is missing, the loss does not fit the labels, pretrained
             weights cannot be had, or training diverged.
+        SystemExit: With status 0 in every process of a distributed training but the first, which
+            goes on alone.
     """
     recipe = recipe_for(params, name)
-    if store.kind not in HEADLINE:
-        raise EosfmError(
-            f"specialist {name}: dataset {store.name} has labels for {store.kind}, which no "
-            f"specialist is trained on; choose a dataset for {', '.join(HEADLINE)}"
-        )
     if "val" not in store.splits:
         raise EosfmError(
             f"specialist {name}: {store.path} has no validation tiles, which choose the best "
@@ -128,10 +145,45 @@ def train_specialist(
     _quieten()
     torch.set_float32_matmul_precision("high")
     lightning.seed_everything(recipe.seed, verbose=False)
-    statistics = target_statistics(
+    statistics = label_statistics(store)
+    data = build_data(params, recipe, store)
+    module = build_module(recipe, store, statistics)
+    record = Record(HEADLINE[store.kind], log, name, recipe.patience)
+    folder = scratch / _run_hash(params, recipe, store)
+    trainer = _trainer(params, recipe.epochs, folder, record)
+    last = folder / "last.ckpt"
+    trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
+
+    metrics = {
+        **gather_classes(record.best, store.classes),
+        "metric": record.headline,
+        "trivial": _trivial_score(store, data, statistics),
+        "epoch": record.best_epoch,
+    }
+    if not trainer.is_global_zero:
+        raise SystemExit(0)  # of several processes, the first alone writes
+    save_specialist(out, _specialist(recipe, store, metrics, record))
+    if head is not None:
+        weights.write(head, record.best_head)
+    if picture is not None:
+        from eosfm.specialists.pictures import draw_predictions
+
+        module.load_state_dict(record.best_weights)
+        draw_predictions(module.cpu(), store, recipe.bands, picture)
+    shutil.rmtree(folder, ignore_errors=True)
+    return metrics
+
+
+def label_statistics(store: TileStore) -> TargetStatistics:
+    """What the training labels are like, from evenly spread tiles."""
+    return target_statistics(
         store.kind, _training_targets(store), len(store.classes), store.ignore_index
     )
-    data = TileDataModule(
+
+
+def build_data(params: Params, recipe: Recipe, store: TileStore) -> TileDataModule:
+    """The tiles as a specialist sees them."""
+    return TileDataModule(
         store,
         recipe.bands,
         recipe.batch_size,
@@ -140,39 +192,34 @@ def train_specialist(
         steps_per_epoch=recipe.steps_per_epoch,
         workers=params.current.train.workers,
     )
-    module = build_module(recipe, store, statistics)
-    record = Record(HEADLINE[store.kind], log, name)
-    folder = scratch / _run_hash(params, recipe, store)
-    trainer = _trainer(params, recipe.epochs, folder, record)
-    last = folder / "last.ckpt"
-    trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
-
-    metrics = {
-        **record.best,
-        "metric": record.headline,
-        "trivial": _trivial_score(store, data, statistics),
-        "epoch": record.best_epoch,
-    }
-    if trainer.is_global_zero:
-        save_specialist(out, _specialist(recipe, store, metrics, record))
-        shutil.rmtree(folder, ignore_errors=True)
-    return metrics
 
 
 def build_module(
     recipe: Recipe, store: TileStore, statistics: TargetStatistics
 ) -> SpecialistModule:
     """Encoder and head for a store's labels."""
-    encoder: Any = build_backbone(recipe.backbone, len(recipe.bands), recipe.pretrained)
-    dates = store.shape[0] if store.kind == "change" else 1
+    in_chans = len(_channels(recipe, store))
+    encoder: Any = build_backbone(recipe.backbone, in_chans, recipe.pretrained)
+    dates = store.shape[0] if store.kind == "change" and not recipe.stacked else 1
     channels = [dates * width for width in encoder.feature_info.channels()]
     head: nn.Module = build_head(
         store.kind, "upernet", channels, len(store.classes), recipe.decoder_channels
     )
     if store.kind == "regression":
         head = PhysicalUnits(head, statistics.mean, statistics.std)
+    class_weights = None
+    if recipe.class_weights == "balanced":
+        class_weights = balanced_weights(store.kind, statistics.counts, statistics.labelled)
     return SpecialistModule(
-        encoder, head, store.kind, recipe.loss, store.classes, store.ignore_index, recipe.lr
+        encoder,
+        head,
+        store.kind,
+        recipe.loss,
+        store.classes,
+        store.ignore_index,
+        recipe.lr,
+        class_weights,
+        recipe.stacked,
     )
 
 
@@ -222,18 +269,25 @@ def _trivial_score(store: TileStore, data: TileDataModule, statistics: TargetSta
 def _specialist(
     recipe: Recipe, store: TileStore, metrics: dict[str, Any], record: Record
 ) -> Specialist:
-    stored = [str(find(name, store.bands)) for name in recipe.bands]
+    bands = _channels(recipe, store)
+    stored = [str(find(name, store.bands)) for name in bands]
+    dates = {"dates": store.shape[0]} if recipe.stacked else {}
     return Specialist(
         name=recipe.name,
         backbone=recipe.backbone,
-        in_chans=len(recipe.bands),
-        bands=recipe.bands,
+        in_chans=len(bands),
+        bands=bands,
         units=tuple(store.units[store.bands.index(name)] for name in stored),
         mean=tuple(store.mean[name] for name in stored),
         std=tuple(store.std[name] for name in stored),
         state_dict=record.best_encoder,
-        facts={"dataset": store.name, "task": store.kind, "metrics": metrics},
+        facts={"dataset": store.name, "task": store.kind, "metrics": metrics, **dates},
     )
+
+
+def _channels(recipe: Recipe, store: TileStore) -> tuple[str, ...]:
+    """The band of each channel of the encoder: the recipe's, once per date that is stacked."""
+    return recipe.bands * (store.shape[0] if recipe.stacked else 1)
 
 
 def _run_hash(params: Params, recipe: Recipe, store: TileStore) -> str:

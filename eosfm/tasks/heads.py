@@ -26,15 +26,17 @@ def build_head(
     convention at strides 4, 8, 16, 32, finest first; ``size`` is the input's (height, width).
 
     Args:
-        kind: Task kind. Kinds with one answer per image always get :class:`PooledHead`.
+        kind: Task kind. Kinds with one answer per image always get :class:`PooledHead`, detection
+            :class:`eosfm.tasks.detection.FCOSHead`.
         head: ``upernet`` or ``linear``, for kinds with one answer per pixel.
         channels: Channels of the four maps.
         classes: Number of classes, K; 1 for regression.
-        decoder_channels: Width of the UPerNet decoder.
+        decoder_channels: Width of the UPerNet decoder or of the detector.
 
     Returns:
         A module that returns logits: (B, K, height, width) for segmentation, change and
-        regression, (B, K) for classification and multilabel.
+        regression, (B, K) for classification and multilabel, for detection see
+        :mod:`eosfm.tasks.detection`.
 
     Raises:
         EosfmError: There is no head for this kind or of this name, or not four maps.
@@ -43,9 +45,14 @@ def build_head(
         raise EosfmError(f"a head takes {LEVELS} feature maps; the encoder gives {len(channels)}")
     if kind in IMAGE_KINDS:
         return PooledHead(channels, classes)
+    if kind == "detection":
+        from eosfm.tasks.detection import FCOSHead
+
+        return FCOSHead(channels, classes, decoder_channels)
     if kind not in PIXEL_KINDS:
         raise EosfmError(
-            f"no head for task kind {kind!r}; valid: {', '.join(IMAGE_KINDS + PIXEL_KINDS)}"
+            f"no head for task kind {kind!r}; valid: "
+            f"{', '.join((*IMAGE_KINDS, *PIXEL_KINDS, 'detection'))}"
         )
     if head == "upernet":
         return UPerNetHead(channels, classes, decoder_channels)

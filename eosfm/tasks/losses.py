@@ -14,8 +14,41 @@ LOSSES: dict[str, tuple[str, ...]] = {
     "segmentation": ("ce", "dice"),
     "change": ("ce", "dice"),
     "regression": ("mse",),
+    "detection": ("fcos",),
 }
 """Losses that each task kind can be trained with, its default first."""
+
+MOST_WEIGHT = 10.0
+"""No class weighs more than this, however rare: a few noisy labels must not rule the gradient."""
+
+
+def balanced_weights(kind: str, counts: Sequence[int], labelled: int) -> tuple[float, ...]:
+    """Weights that give rare classes more say, for :func:`build_loss`.
+
+    Where classes exclude each other: the square root of median-frequency balancing (Eigen and
+    Fergus, 2015, arXiv 1411.4734). A class at the median of the shares of all classes that occur
+    weighs 1. The root is the usual compromise between rare classes and precision (Mahajan et al.,
+    2018, arXiv 1805.00932). For labels that do not: the root of negatives per positive, at least 1.
+
+    Args:
+        kind: Task kind.
+        counts: Labelled training targets per class (positives per label for multilabel).
+        labelled: Labelled training targets in all (per label for multilabel).
+
+    Returns:
+        A positive weight per class, at most :data:`MOST_WEIGHT`; what was never seen has the most.
+
+    Raises:
+        EosfmError: The task kind has no classes.
+    """
+    if not counts:
+        raise EosfmError(f"class_weights is balanced, but {kind} has no classes; set it to none")
+    seen = torch.tensor(counts, dtype=torch.float64)
+    if kind == "multilabel":
+        weights = ((labelled - seen) / seen).sqrt().clamp(min=1.0)
+    else:
+        weights = (seen[seen > 0].quantile(0.5) / seen).sqrt()
+    return tuple(weights.clamp(max=MOST_WEIGHT).tolist())
 
 
 def build_loss(
@@ -29,9 +62,11 @@ def build_loss(
         kind: Task kind.
         loss: ``ce`` (softmax cross-entropy, mean over labelled targets), ``dice`` (1 - soft Dice,
             mean over all classes), ``bce`` (one sigmoid per label), ``mse`` (in the target's
-            unit; targets that are NaN do not count).
+            unit; targets that are NaN do not count), ``fcos``
+            (:class:`eosfm.tasks.detection.FCOSLoss`).
         ignore_index: Target value that does not count.
-        class_weights: One weight per class, for ``ce`` and ``dice``.
+        class_weights: One weight per class, for ``ce``, ``dice`` and ``fcos``; for ``bce`` that of
+            the label's positives.
 
     Raises:
         EosfmError: The loss is unknown or does not fit the task kind.
@@ -45,7 +80,11 @@ def build_loss(
     if loss == "dice":
         return Dice(ignore_index, class_weights)
     if loss == "bce":
-        return BinaryCrossEntropy(ignore_index)
+        return BinaryCrossEntropy(ignore_index, weights)
+    if loss == "fcos":
+        from eosfm.tasks.detection import FCOSLoss
+
+        return FCOSLoss(weights)
     return MeanSquaredError()
 
 
@@ -96,15 +135,19 @@ class Dice(nn.Module):
 class BinaryCrossEntropy(nn.Module):
     """One sigmoid per label, (B, K) against (B, K) of 0 and 1: mean over labelled targets."""
 
-    def __init__(self, ignore_index: int) -> None:
+    def __init__(self, ignore_index: int, weights: Tensor | None = None) -> None:
         super().__init__()
         self.ignore_index = ignore_index
+        self.weights: Tensor | None
+        self.register_buffer("weights", weights)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
         labelled = target != self.ignore_index
         truth = torch.where(labelled, target, 0).to(logits.dtype)
-        loss = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        loss = F.binary_cross_entropy_with_logits(
+            logits, truth, reduction="none", pos_weight=self.weights
+        )
         return (loss * labelled).sum() / labelled.sum().clamp(min=1)
 
 

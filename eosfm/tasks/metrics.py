@@ -4,7 +4,8 @@ All accumulate counts or sums over a whole split, so a result does not depend on
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,10 +20,11 @@ HEADLINE: dict[str, str] = {
     "segmentation": "miou",
     "change": "f1",
     "regression": "r2",
+    "detection": "map50",
 }
 """The metric that chooses the best epoch of each task kind; higher is better for all."""
 
-SCORES = ("miou", "accuracy", "map", "f1", "r2")
+SCORES = ("miou", "accuracy", "map", "map50", "f1", "r2")
 """Metrics that :func:`score01` turns into a score."""
 
 
@@ -31,22 +33,29 @@ def build_metrics(kind: str, classes: Sequence[str], ignore_index: int) -> Metri
 
     * segmentation: ``miou``, ``accuracy`` (share of pixels), ``f1`` (macro), ``iou/<class>``;
     * change: the same with ``f1`` that of class 1 alone;
-    * classification: ``accuracy`` (share of images), ``f1`` (macro);
-    * multilabel: ``map`` (macro average precision), ``f1`` (macro, at probability 0.5);
-    * regression: ``rmse`` and ``mae`` in the target's unit, ``r2``.
+    * classification: ``accuracy`` (share of images), ``f1`` (macro), ``f1/<class>``;
+    * multilabel: ``map`` (macro average precision), ``f1`` (macro, at probability 0.5),
+      ``ap/<class>`` (average precision);
+    * regression: ``rmse`` and ``mae`` in the target's unit, ``r2``;
+    * detection: ``map50`` (macro average precision at IoU 0.5), ``ap/<class>``.
 
     Macro means the plain mean over the classes that occur in the split, as target or (but for
-    ``map``) as prediction. Targets equal to ``ignore_index``, or NaN, do not count.
+    ``map``) as prediction; a class that does not has no score of its own, see
+    :func:`gather_classes`. Targets equal to ``ignore_index``, or NaN, do not count.
 
     Raises:
         EosfmError: There are no metrics for this kind.
     """
     if kind == "multilabel":
-        return LabelScores(ignore_index)
+        return LabelScores(classes, ignore_index)
     if kind == "regression":
         return RegressionScores()
     if kind in ("classification", "segmentation", "change"):
         return ClassScores(kind, classes, ignore_index)
+    if kind == "detection":
+        from eosfm.tasks.detection import BoxScores
+
+        return BoxScores(classes)
     raise EosfmError(f"no metrics for task kind {kind!r}; valid: {', '.join(HEADLINE)}")
 
 
@@ -61,6 +70,23 @@ def predict(kind: str, logits: Tensor) -> Tensor:
     if kind == "regression":
         return logits.squeeze(1)
     return logits.argmax(dim=1)
+
+
+def gather_classes(scores: Mapping[str, float], classes: Sequence[str]) -> dict[str, Any]:
+    """Set the scores of single classes apart, for a result that people read.
+
+    Args:
+        scores: What a metric of :func:`build_metrics` computed.
+        classes: All class names, in their order.
+
+    Returns:
+        The scores of the whole split, and ``per_class``: the score (IoU, F1 or average precision)
+        by class name, None where the class does not occur; empty where there are no such scores.
+    """
+    whole = {key: value for key, value in scores.items() if "/" not in key}
+    single = {key.partition("/")[2]: value for key, value in scores.items() if "/" in key}
+    per_class = {name: single.get(name) for name in classes} if single else {}
+    return {**whole, "per_class": per_class}
 
 
 def score01(metric: str, value: float) -> float:
@@ -100,7 +126,7 @@ class ClassScores(Metric):
         self.matrix += torch.bincount(truth * size + guess, minlength=size * size).view(size, size)
 
     def compute(self) -> dict[str, float]:
-        """Compute the scores; classes that do not occur have no ``iou/<class>``."""
+        """Compute the scores; classes that do not occur have none of their own."""
         matrix = self.matrix.double().cpu()
         hits, truth, guesses = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
         total = _labelled(truth.sum())
@@ -109,18 +135,14 @@ class ClassScores(Metric):
         iou = hits / (truth + guesses - hits)
         accuracy = {"accuracy": float(hits.sum() / total)}
         if self.kind == "classification":
-            return accuracy | {"f1": float(f1[occurs].mean())}
+            return accuracy | {"f1": float(f1[occurs].mean())} | _by_class("f1", self.classes, f1)
         scores = {
             "miou": float(iou[occurs].mean()),
             **accuracy,
             # Change is scored on the changed pixels; none, and none found, counts as 0.
             "f1": float(f1[1].nan_to_num()) if self.kind == "change" else float(f1[occurs].mean()),
         }
-        return scores | {
-            f"iou/{name}": float(iou[index])
-            for index, name in enumerate(self.classes)
-            if occurs[index]
-        }
+        return scores | _by_class("iou", self.classes, iou)
 
 
 class LabelScores(Metric):
@@ -128,8 +150,9 @@ class LabelScores(Metric):
 
     full_state_update = False
 
-    def __init__(self, ignore_index: int) -> None:
+    def __init__(self, classes: Sequence[str], ignore_index: int) -> None:
         super().__init__()
+        self.classes = tuple(classes)
         self.ignore_index = ignore_index
         self.add_state("logits", [], dist_reduce_fx="cat")
         self.add_state("targets", [], dist_reduce_fx="cat")
@@ -156,7 +179,8 @@ class LabelScores(Metric):
         truth = (target == 1) & labelled
         counts = (truth.sum(0) + guess.sum(0)).double()
         f1 = 2 * (truth & guess).sum(0) / counts
-        return {"map": _mean(precision), "f1": _mean(f1)}
+        scores = {"map": _mean(precision), "f1": _mean(f1)}
+        return scores | _by_class("ap", self.classes, precision)
 
 
 class RegressionScores(Metric):
@@ -203,6 +227,15 @@ def _average_precision(logits: Tensor, target: Tensor) -> Tensor:
         return torch.tensor(math.nan)
     # Double precision, so that confident logits do not tie at 1.
     return binary_average_precision(logits.double().sigmoid(), target).float().cpu()
+
+
+def _by_class(metric: str, classes: Sequence[str], values: Tensor) -> dict[str, float]:
+    """``<metric>/<class>`` of each class whose value is not NaN."""
+    return {
+        f"{metric}/{name}": value
+        for name, value in zip(classes, values.tolist(), strict=True)
+        if not math.isnan(value)
+    }
 
 
 def _mean(values: Tensor) -> float:

@@ -13,6 +13,9 @@ from eosfm.tiles.layout import PIXEL_KINDS
 from eosfm.tiles.statistics import unmeasured
 from eosfm.tiles.store import TileStore
 
+VISIBLE = 0.3
+"""A box of which less than this share of its area lies in a crop is left out."""
+
 
 class View(NamedTuple):
     """How a sample looks at its tile: a window, then quarter turns, then a left-right flip."""
@@ -181,8 +184,12 @@ def _turned(array: np.ndarray, view: View) -> np.ndarray:
 
 
 def _turned_boxes(boxes: np.ndarray, view: View, size: tuple[int, int]) -> np.ndarray:
-    """Boxes cut to the window, then moved as :func:`_turned` moves the pixels."""
+    """Boxes cut to the window, then moved as :func:`_turned` moves the pixels.
+
+    What shows too little of itself is left out: nobody could tell what it is, or how large.
+    """
     height, width = size
+    whole = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     x = np.clip(boxes[:, [0, 2]] - view.col, 0, width)
     y = np.clip(boxes[:, [1, 3]] - view.row, 0, height)
     for _ in range(view.turns):  # counterclockwise: what was right is now on top
@@ -191,5 +198,5 @@ def _turned_boxes(boxes: np.ndarray, view: View, size: tuple[int, int]) -> np.nd
     if view.flip:
         x = (width - x)[:, ::-1]
     result = np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1], boxes[:, 4]], axis=1)
-    inside = (x[:, 1] > x[:, 0]) & (y[:, 1] > y[:, 0])
-    return result[inside].astype(np.float32)
+    area = (x[:, 1] - x[:, 0]) * (y[:, 1] - y[:, 0])
+    return result[(area > 0) & (area >= VISIBLE * whole)].astype(np.float32)

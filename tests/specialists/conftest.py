@@ -11,6 +11,7 @@ import yaml
 from eosfm.catalog.spec import Dataset, Scene, Source, Split, Window
 from eosfm.params import Params
 from eosfm.tiles.cutting import cut_dataset
+from eosfm.tiles.layout import PIXEL_KINDS
 from eosfm.tiles.store import TileStore
 
 REPOSITORY = Path(__file__).parents[2]
@@ -22,6 +23,7 @@ KINDS = {
     "segmentation": ("dark", "bright"),
     "change": ("same", "changed"),
     "regression": ("height",),
+    "detection": ("block", "never"),
 }
 LOSS = {
     "classification": "ce",
@@ -29,6 +31,7 @@ LOSS = {
     "segmentation": "dice",
     "change": "ce",
     "regression": "mse",
+    "detection": "fcos",
 }
 
 
@@ -76,7 +79,7 @@ def _scene(kind: str, split: Split, number: int, root: Path) -> Scene:
         width=SIZE,
         files=(root / f"{split}{number}.tif",),
         image=lambda window: at(image, window),
-        target=lambda window: at(target, window) if target.ndim == 2 else target,
+        target=lambda window: at(target, window) if kind in PIXEL_KINDS else target,
     )
 
 
@@ -85,6 +88,10 @@ def _target(kind: str, red: np.ndarray, number: int) -> np.ndarray:
         return np.array(number % 2)
     if kind == "multilabel":
         return np.array([1, number % 2, 0], np.uint8)
+    if kind == "detection":
+        rows, cols = np.nonzero(red[0, ::8, ::8] > 2000 + number % 2 * 1500)
+        corners = np.stack([cols, rows], axis=1) * 8
+        return np.hstack([corners, corners + 8, np.zeros((len(rows), 1))]).astype(np.float32)
     if kind == "change":
         return (np.abs(red[0].astype(int) - red[1]) > 1000).astype(np.uint8)
     if kind == "regression":
@@ -113,12 +120,18 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TileSt
 
 @pytest.fixture
 def make_params() -> Callable[..., Params]:
-    def make(kind: str, epochs: int = 2, workers: int = 0, **backbone: Any) -> Params:
+    def make(
+        kind: str,
+        epochs: int = 2,
+        workers: int = 0,
+        patience: int | None = None,
+        **backbone: Any,
+    ) -> Params:
         data = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
         data["backbone"] |= {"name": "test_convnext"} | backbone  # timm's smallest
         data["scales"]["mini"]["train"] |= {
             "epochs": epochs, "steps_per_epoch": 2, "batch_size": 4, "decoder_channels": 16,
-            "workers": workers,
+            "workers": workers, "patience": patience,
         }  # fmt: skip
         data["trainer"]["accelerator"] = "cpu"
         data["specialists"] = {

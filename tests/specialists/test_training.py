@@ -4,17 +4,23 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import lightning
 import pytest
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from eosfm.errors import EosfmError
 from eosfm.params import Params
 from eosfm.specialist import load_specialist
 from eosfm.specialists.backbone import build_backbone
 from eosfm.specialists.callbacks import Record
+from eosfm.specialists.module import SpecialistModule
+from eosfm.specialists.pictures import draw_predictions
 from eosfm.specialists.training import build_module, recipe_for, train_specialist
-from eosfm.tasks import HEADLINE, target_statistics
+from eosfm.tasks import HEADLINE, TargetStatistics, target_statistics
 from eosfm.tiles.store import TileStore
+
+from .conftest import KINDS
 
 MakeStore = Callable[..., TileStore]
 MakeParams = Callable[..., Params]
@@ -25,7 +31,7 @@ class Log(list):
         self.append((step, metrics))
 
 
-@pytest.mark.parametrize("kind", ["classification", "multilabel", "change", "regression"])
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"segmentation"}))
 def test_every_kind_of_label_trains(
     kind: str, make_store: MakeStore, make_params: MakeParams, tmp_path: Path
 ) -> None:
@@ -41,6 +47,8 @@ def test_every_kind_of_label_trains(
     headline = HEADLINE[kind]
     assert metrics["metric"] == headline and metrics["epoch"] == 1
     assert log == [(1, {"loss": metrics["loss"], headline: metrics[headline]})]
+    occurring = {name for name, score in metrics["per_class"].items() if score is not None}
+    assert occurring == set({"regression": ()}.get(kind, KINDS[kind])) - {"never"}
     read = load_specialist(tmp_path / "toy.pt")
     assert read.facts == {"metrics": metrics, "task": kind, "dataset": f"toy_{kind}"}
     assert not list((tmp_path / "s").iterdir())
@@ -59,16 +67,19 @@ def test_the_file_feeds_the_encoder(
     model.load_state_dict(read.state_dict, strict=True)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("kind", "workers"), [("segmentation", 0), ("segmentation", 1), ("detection", 0)]
+)
 def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
+    kind: str,
     workers: int,
     make_store: MakeStore,
     make_params: MakeParams,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    params = make_params("segmentation", epochs=3, workers=workers)
-    store = make_store("segmentation")
+    params = make_params(kind, epochs=3, workers=workers)
+    store = make_store(kind)
     logs = [Log(), Log(), Log()]
     for number in (0, 1):
         train_specialist(
@@ -117,6 +128,21 @@ def test_another_run_s_checkpoint_is_not_taken_up(
     shutil.rmtree(tmp_path / "s")
 
 
+def test_of_several_processes_the_first_alone_writes(
+    make_store: MakeStore,
+    make_params: MakeParams,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    params, store = make_params("classification", epochs=1), make_store("classification")
+    monkeypatch.setattr(lightning.Trainer, "is_global_zero", False)
+    log, picture = Log(), tmp_path / "toy.png"
+    with pytest.raises(SystemExit) as ended:
+        train_specialist(params, "toy", store, tmp_path / "toy.pt", tmp_path / "s", log, picture)
+    assert ended.value.code == 0 and log == []
+    assert not (tmp_path / "toy.pt").exists() and not picture.exists()
+
+
 def test_training_learns_what_the_pixels_show(
     make_store: MakeStore, make_params: MakeParams, tmp_path: Path
 ) -> None:
@@ -128,12 +154,16 @@ def test_training_learns_what_the_pixels_show(
 
 
 def test_the_best_epoch_is_kept_not_the_last() -> None:
-    class Module:
-        encoder = torch.nn.Linear(1, 1)
-        scores: dict[str, float]
+    class Module(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = torch.nn.Linear(1, 1)
+            self.scores: dict[str, float] = {}
 
     class Trainer:
         is_global_zero = True
+        should_stop = False
+        strategy = SingleDeviceStrategy("cpu")
 
     record, module = Record("miou", Log(), "toy"), Module()
     for value in (0.2, 0.6, 0.6, 0.1):
@@ -147,6 +177,81 @@ def test_the_best_epoch_is_kept_not_the_last() -> None:
     record.on_train_batch_end(None, module, {"loss": torch.tensor(float("nan"))})
     with pytest.raises(EosfmError, match="training toy diverged: loss nan in epoch 5"):
         record.on_train_epoch_end(Trainer(), module)
+
+
+def test_patience_ends_a_training_and_a_killed_one_does_not_go_on(
+    make_store: MakeStore,
+    make_params: MakeParams,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    params = make_params("classification", epochs=6, patience=2)
+    store = make_store("classification")
+    scores = iter((0.5, 0.7, 0.6, 0.7, 0.9, 0.9))
+
+    def scripted(self: SpecialistModule) -> None:
+        self.scores = {"accuracy": next(scores)}
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SpecialistModule, "on_validation_epoch_end", scripted)
+    run = (params, "toy", store, tmp_path / "toy.pt", tmp_path / "s")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("eosfm.specialists.training._trivial_score", killed)
+        train_specialist(*run, Log())
+    log = Log()
+    metrics = train_specialist(*run, log)  # the checkpoint holds the epoch that was one too many
+    assert [step for step, _ in log] == [1, 2, 3, 4]
+    assert (metrics["epoch"], metrics["accuracy"]) == (2, 0.7)
+
+
+def test_balanced_weights_reach_the_loss(make_store: MakeStore, make_params: MakeParams) -> None:
+    store, params = make_store("segmentation"), make_params("segmentation")
+    statistics = TargetStatistics((75, 25), 100)
+    plain = build_module(recipe_for(params, "toy"), store, statistics)
+    toy = params.specialists["toy"].model_copy(update={"class_weights": "balanced"})
+    params = params.model_copy(update={"specialists": {"toy": toy}})
+    weighted = build_module(recipe_for(params, "toy"), store, statistics)
+    assert plain.loss.dice.class_weights is None
+    expected = [(0.5 / 0.75) ** 0.5, (0.5 / 0.25) ** 0.5]
+    assert weighted.loss.dice.class_weights.tolist() == pytest.approx(expected)
+
+
+def test_stacked_dates_are_one_input_of_the_encoder(
+    make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+) -> None:
+    params, store = make_params("change", epochs=1), make_store("change")
+    toy = params.specialists["toy"].model_copy(update={"dates": "stacked"})
+    params = params.model_copy(update={"specialists": {"toy": toy}})
+    train_specialist(params, "toy", store, tmp_path / "toy.pt", tmp_path / "s", Log())
+    read = load_specialist(tmp_path / "toy.pt")
+    assert read.in_chans == 4 and read.facts["dates"] == 2
+    assert read.bands == ("B04", "B03") * 2
+    assert read.mean == (store.mean["B04"], store.mean["B03"]) * 2
+
+    module = build_module(recipe_for(params, "toy"), store, TargetStatistics((1, 1), 2)).eval()
+    image = torch.randn(1, 2, 2, 32, 32)
+    levels = module.encoder(image.reshape(1, 4, 32, 32))
+    torch.testing.assert_close(module(image), module.head(levels, (32, 32)))
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_predictions_are_drawn_small_and_alike(
+    kind: str, make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+) -> None:
+    store = make_store(kind)
+    split = store.split("train")
+    statistics = target_statistics(
+        kind, [split.target(i) for i in range(4)], len(store.classes), store.ignore_index
+    )
+    module = build_module(recipe_for(make_params(kind), "toy"), store, statistics)
+    for name in ("a", "b"):
+        draw_predictions(module, store, ("B04", "B03"), tmp_path / f"{name}.png")
+    data = (tmp_path / "a.png").read_bytes()
+    assert data == (tmp_path / "b.png").read_bytes()
+    assert 2_000 < len(data) < 100_000
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("kind", ["change", "segmentation", "classification"])

@@ -66,7 +66,7 @@ def test_an_untrained_regression_head_speaks_in_the_target_s_unit() -> None:
 def test_wrong_heads_are_refused() -> None:
     with pytest.raises(EosfmError, match="unknown head 'unet'; valid: upernet, linear"):
         build_head("segmentation", "unet", CHANNELS, 2, 16)
-    with pytest.raises(EosfmError, match="no head for task kind 'detection'"):
-        build_head("detection", "upernet", CHANNELS, 2, 16)
+    with pytest.raises(EosfmError, match="no head for task kind 'captioning'"):
+        build_head("captioning", "upernet", CHANNELS, 2, 16)
     with pytest.raises(EosfmError, match="4 feature maps; the encoder gives 3"):
         build_head("segmentation", "upernet", CHANNELS[:3], 2, 16)

@@ -13,6 +13,7 @@ from eosfm.errors import EosfmError
 from eosfm.tasks import (
     HEADLINE,
     build_metrics,
+    gather_classes,
     predict,
     score01,
     target_statistics,
@@ -94,7 +95,9 @@ def test_change_scores_the_changed_pixels() -> None:
 def test_classification_by_hand() -> None:
     metrics = build_metrics("classification", CLASSES, 255)
     metrics.update(logits_of(torch.tensor([0, 1, 1, 2])), torch.tensor([0, 1, 0, 2]))
-    assert metrics.compute() == pytest.approx({"accuracy": 3 / 4, "f1": (2 / 3 + 2 / 3 + 1) / 3})
+    single = {"f1/ground": 2 / 3, "f1/water": 2 / 3, "f1/forest": 1.0}
+    scores = {"accuracy": 3 / 4, "f1": (2 / 3 + 2 / 3 + 1) / 3}
+    assert metrics.compute() == pytest.approx(scores | single)
 
 
 def test_multilabel_by_hand() -> None:
@@ -104,15 +107,27 @@ def test_multilabel_by_hand() -> None:
     metrics = build_metrics("multilabel", CLASSES[:3], 255)
     metrics.update(logits[:2], target[:2])
     metrics.update(logits[2:], target[2:])
-    ap = ((1 + 2 / 3) / 2 + (1 / 2 + 2 / 3) / 2) / 2
+    single = {"ap/ground": (1 + 2 / 3) / 2, "ap/water": (1 / 2 + 2 / 3) / 2}
+    ap = sum(single.values()) / 2
     f1 = (2 * 2 / (3 + 2) + 0) / 2
-    assert metrics.compute() == pytest.approx({"map": ap, "f1": f1})
+    assert metrics.compute() == pytest.approx({"map": ap, "f1": f1} | single)
 
 
 def test_multilabel_leaves_out_what_is_not_labelled() -> None:
     metrics = build_metrics("multilabel", CLASSES[:1], 255)
     metrics.update(torch.tensor([[5.0], [1.0], [0.5]]), torch.tensor([[255], [1], [0]]))
-    assert metrics.compute() == pytest.approx({"map": 1.0, "f1": 2 / 3})
+    expected = {"map": 1.0, "f1": 2 / 3, "ap/ground": 1.0}
+    assert metrics.compute() == pytest.approx(expected)
+
+
+def test_classes_that_do_not_occur_have_no_score() -> None:
+    metrics = build_metrics("segmentation", CLASSES, 255)
+    metrics.update(logits_of(torch.tensor([[[0, 3]]])), torch.tensor([[[0, 0]]]))
+    scores = gather_classes(metrics.compute(), CLASSES)
+    # Water and forest are neither there nor predicted; ice is predicted where it is not.
+    assert scores.pop("per_class") == {"ground": 0.5, "water": None, "forest": None, "ice": 0.0}
+    assert set(scores) == {"miou", "accuracy", "f1"}
+    assert gather_classes({"rmse": 2.0}, ("height",)) == {"rmse": 2.0, "per_class": {}}
 
 
 def test_regression_by_hand() -> None:
@@ -125,7 +140,7 @@ def test_regression_by_hand() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", list(HEADLINE))
+@pytest.mark.parametrize("kind", [kind for kind in HEADLINE if kind != "detection"])
 def test_nothing_labelled_is_an_error(kind: str) -> None:
     logits = {"multilabel": torch.zeros(2, 2), "regression": torch.zeros(2, 1, 2, 2)}
     targets = {

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from eosfm.errors import EosfmError
 from eosfm.tiles.cutting import cut_dataset
-from eosfm.tiles.dataset import TileDataset, collate_boxes
+from eosfm.tiles.dataset import TileDataset, View, _turned_boxes, collate_boxes
 from eosfm.tiles.store import TileStore
 from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
 
@@ -199,7 +199,7 @@ def test_boxes_move_with_the_pixels(tmp_path):
         dataset.set_epoch(epoch)
         sample = dataset[0]
         rows, cols = np.nonzero(sample["image"][0, 0].numpy() > 1000)
-        if not len(rows):
+        if len(rows) < 0.3 * 4 * 8:  # too little of it to tell what it is
             lost += 1
             assert sample["target"].shape == (0, 5)
             continue
@@ -208,6 +208,24 @@ def test_boxes_move_with_the_pixels(tmp_path):
     assert lost < 50
     batch = collate_boxes([dataset[0], dataset[0]])
     assert batch["image"].shape == (2, 1, 3, 20, 20) and len(batch["target"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("view", "moved"),
+    [
+        (View(0, 0, 0, False), [[5, 10, 13, 14, 2]]),
+        (View(8, 4, 0, False), [[1, 2, 9, 6, 2]]),
+        (View(8, 4, 0, True), [[11, 2, 19, 6, 2]]),
+        (View(8, 4, 1, False), [[2, 11, 6, 19, 2]]),  # counterclockwise
+        (View(8, 4, 2, False), [[11, 14, 19, 18, 2]]),
+        (View(8, 4, 3, True), [[2, 1, 6, 9, 2]]),
+        (View(0, 10, 0, False), [[0, 10, 3, 14, 2]]),  # 3 of 8 columns
+        (View(0, 11, 0, False), []),  # 2 of 8
+    ],
+)
+def test_boxes_by_hand(view, moved):
+    boxes = np.array([[5, 10, 13, 14, 2]], np.float32)
+    assert _turned_boxes(boxes, view, (20, 20)).tolist() == moved
 
 
 def test_workers_read_the_same(store):
