@@ -12,8 +12,9 @@ from eosfm.errors import EosfmError, suggest
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Bands = Annotated[tuple[str, ...], Field(min_length=1)]
-Loss = Literal["ce", "bce", "dice", "mse"]
-Head = Literal["upernet", "linear"]
+Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
+Head = Literal["upernet", "linear", "knn"]
+Aggregation = Literal["mean", "linear", "ltae", "concat", "difference"]
 Metric = Literal["miou", "accuracy", "map", "f1", "rmse", "r2"]
 SourceKind = Literal["simulated", "archive"]
 
@@ -41,6 +42,8 @@ class ScaleTrain(Frozen):
     """Limits and sizes of a specialist's training; null leaves the specialist's own value.
 
     ``epochs`` is an upper limit; ``steps_per_epoch`` its length in batches (null: one pass).
+    ``patience`` ends a training after so many epochs without a better validation score (null:
+    never early).
     """
 
     epochs: PositiveInt | None
@@ -49,10 +52,17 @@ class ScaleTrain(Frozen):
     lr: Positive | None
     decoder_channels: PositiveInt
     workers: Annotated[int, Field(ge=0)]
+    patience: PositiveInt | None = None
 
 
 class ScaleProtocol(Frozen):
-    """How a downstream head is trained at this scale."""
+    """How a downstream head is trained at this scale.
+
+    ``seeds`` is the number of fits of the ensemble, ``baseline_seeds`` of each baseline; ``dates``
+    an upper limit of every task's; tiles larger than ``window`` pixels are seen through windows
+    that overlap by ``overlap``; ``fine_tune`` trains the encoders as well; ``class_weights``
+    balanced gives rare classes more say in the loss (see :func:`eosfm.tasks.balanced_weights`).
+    """
 
     label_fraction: Fraction
     epochs: PositiveInt
@@ -60,6 +70,22 @@ class ScaleProtocol(Frozen):
     batch_size: PositiveInt
     lr: Positive
     decoder_channels: PositiveInt
+    seeds: PositiveInt = 1
+    baseline_seeds: PositiveInt = 1
+    dates: PositiveInt | None = None
+    window: PositiveInt | None = None
+    overlap: Annotated[int, Field(ge=0)] = 0
+    fine_tune: bool = False
+    class_weights: Literal["none", "balanced"] = "none"
+
+    @model_validator(mode="after")
+    def _windows_advance(self) -> "ScaleProtocol":
+        if self.window is not None and self.overlap >= self.window:
+            raise EosfmError(
+                f"protocol.overlap is {self.overlap} and protocol.window {self.window}; "
+                "windows must overlap by less than their size"
+            )
+        return self
 
 
 class Scale(Frozen):
@@ -109,7 +135,12 @@ class DatasetParams(Frozen):
 
 
 class SpecialistParams(Frozen):
-    """The published settings of one specialist."""
+    """The published settings of one specialist.
+
+    ``class_weights`` balanced gives rare classes more say in the loss (see
+    :func:`eosfm.tasks.balanced_weights`). ``dates``: siamese encodes each date by itself, stacked
+    all dates at once, one after the other in the channels, each with ``bands``.
+    """
 
     dataset: str
     bands: Bands
@@ -119,6 +150,8 @@ class SpecialistParams(Frozen):
     lr: Positive
     crop: PositiveInt | None
     pretrained: bool
+    class_weights: Literal["none", "balanced"] = "none"
+    dates: Literal["siamese", "stacked"] = "siamese"
 
     @model_validator(mode="after")
     def _known_bands(self) -> "SpecialistParams":
@@ -148,13 +181,20 @@ class Fusion(Frozen):
 
 
 class TaskParams(Frozen):
-    """One downstream task."""
+    """One downstream task.
+
+    ``aggregation`` joins the features of several dates: ``mean``, ``linear`` or ``ltae`` of a
+    series, ``concat`` or ``difference`` for change, null where there is one date. ``dates`` samples
+    that many evenly from the stored ones.
+    """
 
     dataset: str
     bands: Bands
     head: Head
     metric: Metric
     label_fraction: Fraction | None
+    aggregation: Aggregation | None = None
+    dates: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _known_bands(self) -> "TaskParams":

@@ -1,40 +1,48 @@
-"""What the ensemble must beat: random weights, its best member, training from scratch.
+"""What the ensemble must beat: random weights, its best member, training from scratch, pixels.
 
-Each baseline uses the head, protocol, labels and seed of the evaluation, and one fixed fusion
-(1x1 convolution over all pyramids), so that it does not depend on ``fusion.*``.
+Each baseline uses the head, protocol, labels and seeds of the evaluation (the first
+``protocol.baseline_seeds`` of them), and one fixed fusion (1x1 convolution over all pyramids), so
+that it does not depend on ``fusion.*``.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-
-from eosfm.downstream.evaluate import make_trial
+from eosfm.catalog.spec import SPLITS
+from eosfm.downstream.encoded import Encoded
+from eosfm.downstream.evaluate import check_task, run_head
 from eosfm.downstream.features import (
-    Encoded,
-    Pyramids,
-    feature_inputs,
+    Reading,
     in_memory,
     open_split,
-    read,
+    reading,
     task_backbone,
-    task_indices,
-    task_tiles,
 )
-from eosfm.downstream.fit import Probe, fit, merge_dates, score, task_head
-from eosfm.ensemble import Fuser, InputSpec, load_artifact, randomize
-from eosfm.params import Params
+from eosfm.downstream.fit import Trial, make_trials, repeat
+from eosfm.downstream.images import Images
+from eosfm.downstream.pixels import statistics_baseline
+from eosfm.downstream.probe import EndToEnd
+from eosfm.downstream.screening import ranked, screen
+from eosfm.ensemble import load_artifact, randomize
+from eosfm.params import Fusion, Params
 from eosfm.seeds import derive_seed
 from eosfm.specialists.backbone import build_backbone
-from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
 
-SCREENING = {"epochs": 1, "steps_per_epoch": 50}
-"""Length of the short fits that find the best single specialist on the validation split."""
+FIXED = Fusion(
+    method="conv1x1",
+    width_multiplier=1.0,
+    normalize="layer",
+    projection=False,
+    max_encoders=None,
+    selection="topk",
+    scale_features=False,
+    ablate=(),
+)
+
+CANDIDATES = 2
+"""The best specialists by :func:`eosfm.downstream.screening.screen` get the whole protocol."""
 
 
 def run_baselines(
@@ -43,147 +51,64 @@ def run_baselines(
     """Score every baseline of a task.
 
     Returns:
-        By baseline (``random``, ``single``, ``scratch``): ``val`` and ``test`` metrics, the
-        ``best_epoch``, and for ``single`` the ``specialist``.
+        By baseline (``random``, ``single``, ``scratch``, ``statistics``), what
+        :func:`eosfm.downstream.fit.summarise` gives, and for ``single`` the ``specialist``.
     """
-    splits = [
-        open_split(params, name, store, features, artifact, split)
-        for split in ("train", "val", "test")
-    ]
-    inputs = feature_inputs(features)
+    check_task(params, name, store)
+    trials = make_trials(params, name, store, params.current.protocol.baseline_seeds)
+    sources = [reading(params, name, store, split) for split in SPLITS]
+    splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
     return {
-        "random": random_weights(params, name, store, artifact),
-        "single": best_single(params, name, store, splits, inputs),
-        "scratch": from_scratch(params, name, store),
+        "random": random_weights(params, name, store, artifact, sources, trials),
+        "single": best_single(splits, trials),
+        "scratch": from_scratch(params, sources, trials),
+        "statistics": statistics_baseline(sources, trials[0]),
     }
 
 
-def random_weights(params: Params, name: str, store: TileStore, artifact: Path) -> dict[str, Any]:
-    """The same ensemble before any training."""
-    task = params.task(name)
-    seed = derive_seed(params.seed, "random", name)
-    specialists = randomize(load_artifact(artifact), seed)
-    backbone = task_backbone(params, task, store, specialists)
-    splits = [
-        in_memory(
-            backbone,
-            task_tiles(params, task, store, split),
-            task_indices(params, name, store, split),
-        )
-        for split in ("train", "val", "test")
-    ]
-    return _fit_probe(params, name, store, splits, backbone.inputs)
-
-
-def best_single(
-    params: Params, name: str, store: TileStore, splits: list[Encoded], inputs: list[InputSpec]
-) -> dict[str, Any]:
-    """The specialist that does best alone.
-
-    Every specialist gets a short fit; the best on the validation split gets the whole protocol.
-    """
-    by_name = {
-        specialist: [i for i, entry in enumerate(inputs) if entry.name == specialist]
-        for specialist in dict.fromkeys(entry.name for entry in inputs)
-    }
-    metric = params.task(name).metric
-    sign = -1 if metric == "rmse" else 1
-    screened = {}
-    for specialist, chosen in by_name.items():
-        own = [_only(split, chosen) for split in splits]
-        result = _fit_probe(params, name, store, own, [inputs[i] for i in chosen], screening=True)
-        screened[specialist] = sign * result["val"][metric]
-    best = max(screened, key=lambda specialist: screened[specialist])
-    own = [_only(split, by_name[best]) for split in splits]
-    result = _fit_probe(params, name, store, own, [inputs[i] for i in by_name[best]])
-    return {**result, "specialist": best}
-
-
-def from_scratch(params: Params, name: str, store: TileStore) -> dict[str, Any]:
-    """One backbone of the same kind, trained on the task's labels alone."""
-    task = params.task(name)
-    splits = [
-        Images(TileDataset(store, split, task.bands), task_indices(params, name, store, split))
-        for split in ("train", "val", "test")
-    ]
-    trial = make_trial(params, name, store, splits[0].size)
-    torch.manual_seed(trial.seed)
-    model = Scratch(
-        params.backbone.name, store, task.bands, task.head, trial.protocol.decoder_channels
-    )
-    scores, epoch = fit(model, splits[0], splits[1], trial)
-    return {"val": scores, "test": score(model, splits[2], trial), "best_epoch": epoch}
-
-
-class Images:
-    """A split of a task as standardised images."""
-
-    def __init__(self, tiles: TileDataset, indices: np.ndarray) -> None:
-        self.tiles = tiles
-        self.indices = indices
-        self.size = tiles.size
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def batch(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Images (B, T, C, h, w) and targets."""
-        return read(self.tiles, self.indices[positions])
-
-
-class Scratch(nn.Module):
-    """A backbone and the task's head, both trained."""
-
-    def __init__(
-        self,
-        backbone: str,
-        store: TileStore,
-        bands: Sequence[str],
-        head: str,
-        decoder_channels: int,
-    ) -> None:
-        super().__init__()
-        self.kind = store.kind
-        self.encoder = build_backbone(backbone, len(bands), pretrained=False)
-        channels = self.encoder.feature_info.channels()  # type: ignore[union-attr,operator]
-        self.head = task_head(store, head, channels, decoder_channels, store.shape[0])
-
-    def forward(self, image: Tensor, size: tuple[int, int]) -> Tensor:
-        """Logits from images (B, T, C, h, w)."""
-        (height, width), dates = image.shape[-2:], image.shape[1]
-        # The encoder halves five times; a side of 60 px becomes 64.
-        padding = (0, -width % 32, 0, -height % 32)
-        maps = self.encoder(nn.functional.pad(image.flatten(0, 1), padding, mode="replicate"))
-        return self.head(merge_dates(maps, dates, self.kind), size)
-
-
-def _fit_probe(
+def random_weights(
     params: Params,
     name: str,
     store: TileStore,
-    splits: Sequence[Encoded],
-    inputs: Sequence[InputSpec],
-    *,
-    screening: bool = False,
+    artifact: Path,
+    sources: Sequence[Reading],
+    trials: Sequence[Trial],
 ) -> dict[str, Any]:
-    """Fit the fixed fusion and the task's head on frozen pyramids; no test while screening."""
-    trial = make_trial(params, name, store, splits[0].size)
-    if screening:
-        trial = replace(trial, protocol=trial.protocol.model_copy(update=SCREENING))
-    torch.manual_seed(trial.seed)
-    fuser = Fuser(list(inputs), fusion="conv1x1", normalize="layer")
-    head, width = params.task(name).head, trial.protocol.decoder_channels
-    probe = Probe(fuser, store, head, width, store.shape[0])
-    scores, epoch = fit(probe, splits[0], splits[1], trial)
-    result: dict[str, Any] = {"val": scores, "best_epoch": epoch}
-    return result if screening else result | {"test": score(probe, splits[2], trial)}
+    """The same ensemble before any training."""
+    specialists = randomize(load_artifact(artifact), derive_seed(params.seed, "random", name))
+    backbone = task_backbone(params, params.task(name), store, specialists)
+    return _plain(run_head(FIXED, [in_memory(backbone, source) for source in sources], trials))
 
 
-def _only(split: Encoded, chosen: list[int]) -> Encoded:
-    """The same tiles with some of the pyramids."""
+def best_single(splits: Sequence[Encoded], trials: Sequence[Trial]) -> dict[str, Any]:
+    """The specialist that does best alone.
 
-    def pyramids(positions: np.ndarray) -> Pyramids:
-        every = split.pyramids(positions)
-        return [every[i] for i in chosen]
+    A ridge regression screens all; of the best two the better one on the validation split counts.
+    """
+    scores = screen(splits[0], splits[1], trials[0])
+    metric = trials[0].task.metric
+    sign = -1 if metric == "rmse" else 1
+    results = {
+        specialist: run_head(FIXED, [split.only([specialist]) for split in splits], trials)
+        for specialist in ranked(scores)[:CANDIDATES]
+    }
+    best = max(results, key=lambda specialist: sign * results[specialist]["val"][metric])
+    return {**_plain(results[best]), "specialist": best}
 
-    return Encoded(pyramids, split.targets, split.size)
+
+def from_scratch(
+    params: Params, sources: Sequence[Reading], trials: Sequence[Trial]
+) -> dict[str, Any]:
+    """One backbone of the same kind, trained on the task's labels alone."""
+
+    def build(trial: Trial) -> EndToEnd:
+        bands = len(trial.task.bands)
+        backbone: Any = build_backbone(params.backbone.name, bands, pretrained=False)
+        return EndToEnd(backbone, backbone.feature_info.channels(), trial)
+
+    return repeat(build, [Images(source) for source in sources], trials)
+
+
+def _plain(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without the list of specialists, which a baseline does not choose."""
+    return {key: value for key, value in result.items() if key != "selected"}

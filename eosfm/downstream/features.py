@@ -1,8 +1,9 @@
 """Frozen features: every tile of a task encoded once, stored, and read back by the heads.
 
 ``data/features/<task>/features.json`` says what is there; beside it, per split, lie
-``indices.npy`` (positions in the tile store), ``targets.npy`` and one ``level-<k>.npy`` per
-pyramid level: (N, T, C, h, w) float16, the channels of all pyramids side by side.
+``indices.npy`` (positions in the tile store), ``targets.npy``, ``days.npy`` and one
+``level-<k>.npy`` per pyramid level: (items, T, C, h, w) float16, the channels of all pyramids side
+by side. An item is a tile, or one window of a tile that is larger than ``protocol.window``.
 """
 
 import json
@@ -19,7 +20,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eosfm.catalog.spec import SPLITS, Split
+from eosfm.downstream.encoded import Encoded, Levels
 from eosfm.downstream.labels import labelled_subset
+from eosfm.downstream.temporal import days_of, pick_dates
+from eosfm.downstream.windows import Windows, task_windows
 from eosfm.ensemble import EosFM, InputSpec, Specialist, load_artifact
 from eosfm.errors import EosfmError
 from eosfm.params import Params, TaskParams
@@ -28,8 +32,10 @@ from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import write_json
 
-Pyramids = list[list[Tensor]]
 BATCH = 32
+"""Images that are encoded at once, dates and windows counted."""
+
+STRIDES = (4, 8, 16, 32)
 
 
 def device() -> torch.device:
@@ -38,32 +44,93 @@ def device() -> torch.device:
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """One split of a task, ready for a head: pyramids and targets by position.
+class Reading:
+    """How one split of a task is read from its tiles.
 
     Attributes:
-        pyramids: ``pyramids(positions)`` gives one pyramid per input of the ensemble, each a list
-            of (B, T, C, h, w) tensors, float16 where they were stored.
-        targets: (N, ...) targets, as :class:`eosfm.tiles.dataset.TileDataset` gives them.
-        size: Height and width of the tiles in pixels.
+        tiles: The split's tiles, in the task's bands.
+        indices: The tiles in use, by position in the store.
+        places: The dates in use.
+        windows: How tiles are cut.
     """
 
-    pyramids: Any
-    targets: Tensor
-    size: tuple[int, int]
+    tiles: TileDataset
+    indices: np.ndarray
+    places: list[int]
+    windows: Windows
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.indices) * self.windows.count
 
-    def batch(self, positions: np.ndarray) -> tuple[Pyramids, Tensor]:
-        """Inputs and targets of some tiles."""
-        return self.pyramids(positions), self.targets[torch.from_numpy(positions)]
+    def images(self, items: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Images (B, T, C, h, w) of some items, and the targets of the tiles they are from."""
+        count = self.windows.count
+        tiles, which = np.unique(items // count, return_inverse=True)
+        samples = self.tiles.__getitems__([int(i) for i in self.indices[tiles]])
+        images = [torch.as_tensor(sample["image"])[self.places] for sample in samples]
+        cut = [
+            self.windows.cut(images[tile], int(item) % count)
+            for tile, item in zip(which, items, strict=True)
+        ]
+        return torch.stack(cut), torch.stack([torch.as_tensor(s["target"]) for s in samples])
+
+    def days(self) -> np.ndarray:
+        """(N, T) days of the dates in use, NaN where the store does not tell."""
+        from pyarrow import parquet
+
+        table = parquet.read_table(self.tiles.tiles.path / "tiles.parquet", columns=["dates"])
+        dates = table["dates"].to_pylist()
+        stored = self.tiles.store.shape[0]
+        return days_of([dates[i] or () for i in self.indices], self.places, stored)
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """All items, whole tiles at a time, few enough to be encoded at once."""
+        step = max(1, BATCH // (len(self.places) * self.windows.count))
+        for start in range(0, len(self.indices), step):
+            yield self.windows.items(np.arange(start, min(start + step, len(self.indices))))
+
+
+def reading(params: Params, name: str, store: TileStore, split: Split) -> Reading:
+    """How a task reads a split: its bands, dates and windows, and the labelled share of train."""
+    task, protocol = params.task(name), params.current.protocol
+    # Tiles are standardised unless the specialists do that themselves.
+    standardize = params.encoding.standardize == "dataset"
+    return Reading(
+        TileDataset(store, split, task.bands, standardize=standardize),
+        task_indices(params, name, store, split),
+        task_dates(params, name, store),
+        task_windows(protocol, store.kind, (store.shape[2], store.shape[3])),
+    )
+
+
+def task_dates(params: Params, name: str, store: TileStore) -> list[int]:
+    """Places of the dates that a task uses; change always has both of its own."""
+    if store.kind == "change":
+        return list(range(store.shape[0]))
+    limits = [n for n in (params.task(name).dates, params.current.protocol.dates) if n is not None]
+    return pick_dates(store.shape[0], min(limits, default=None))
+
+
+def task_indices(params: Params, name: str, store: TileStore, split: Split) -> np.ndarray:
+    """Positions of a task's tiles: the labelled share of train, all of val and test.
+
+    The share is one per ``params.seed`` and task, the same in every fit, since features are
+    stored for it alone.
+    """
+    if split != "train":
+        return np.arange(len(store.split(split)))
+    fraction = params.task(name).label_fraction or params.current.protocol.label_fraction
+    return labelled_subset(store, split, fraction, derive_seed(params.seed, "labels", name))
 
 
 def task_backbone(
-    params: Params, task: TaskParams, store: TileStore, specialists: Sequence[Specialist]
+    params: Params,
+    task: TaskParams,
+    store: TileStore,
+    specialists: Sequence[Specialist],
+    **options: Any,
 ) -> EosFM:
-    """The frozen ensemble, told what this task's input is."""
+    """The ensemble, told what this task's input is; ``options`` are those of EosFM."""
     units = dict(zip(store.bands, store.units, strict=True))
     with warnings.catch_warnings():
         # The features stage says which specialists are skipped; once is enough.
@@ -74,130 +141,110 @@ def task_backbone(
             adaptation=params.encoding.adaptation,
             standardize=params.encoding.standardize,
             units=[units[name] for name in task.bands],
+            **options,
         )
     return backbone.eval()
 
 
-def task_tiles(params: Params, task: TaskParams, store: TileStore, split: Split) -> TileDataset:
-    """A split of a task's tiles, standardised unless the specialists do that themselves."""
-    standardize = params.encoding.standardize == "dataset"
-    return TileDataset(store, split, task.bands, standardize=standardize)
-
-
-def task_indices(params: Params, name: str, store: TileStore, split: Split) -> np.ndarray:
-    """Positions of a task's tiles: the labelled share of train, all of val and test."""
-    fraction = params.task(name).label_fraction or params.current.protocol.label_fraction
-    seed = derive_seed(params.seed, "labels", name)
-    return labelled_subset(store, split, fraction if split == "train" else 1.0, seed)
-
-
-def encode(
-    backbone: EosFM, tiles: TileDataset, indices: np.ndarray, progress: str
-) -> Iterator[tuple[Pyramids, Tensor]]:
-    """Encode tiles batch by batch; pyramids are (B, T, C, h, w) on the CPU in half precision."""
+def encode(backbone: EosFM, source: Reading, items: np.ndarray) -> tuple[Levels, Tensor]:
+    """Encode some items: levels (B, T, C, h, w) in half precision on the CPU, and tile targets."""
+    images, targets = source.images(items)
     where = device()
-    backbone = backbone.to(where)
-    with tqdm(total=len(indices), desc=progress, unit="tile", disable=None, leave=False) as bar:
-        for start in range(0, len(indices), BATCH):
-            image, target = read(tiles, indices[start : start + BATCH])
-            dates = image.shape[1]
-            with torch.inference_mode():
-                pyramids = backbone.encode(image.flatten(0, 1).to(where))
-            yield (
-                [[level.half().cpu().unflatten(0, (-1, dates)) for level in p] for p in pyramids],
-                target,
-            )
-            bar.update(len(image))
+    with torch.inference_mode():
+        pyramids = backbone.to(where).encode(images.flatten(0, 1).to(where))
+        levels = [torch.cat([p[k] for p in pyramids], dim=1) for k in range(len(STRIDES))]
+    return [level.half().cpu().unflatten(0, (-1, images.shape[1])) for level in levels], targets
 
 
-def read(tiles: TileDataset, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
-    """Images (B, T, C, h, w) and targets of some tiles."""
-    samples = tiles.__getitems__([int(i) for i in indices])
-    return (
-        torch.stack([sample["image"] for sample in samples]),
-        torch.stack([torch.as_tensor(sample["target"]) for sample in samples]),
-    )
+def encode_all(
+    backbone: EosFM, source: Reading, progress: str
+) -> Iterator[tuple[np.ndarray, Levels, Tensor]]:
+    """Encode a split chunk by chunk: items, levels, targets."""
+    total = len(source)
+    with tqdm(total=total, desc=progress, unit="tile", disable=None, leave=False) as bar:
+        for items in source.chunks():
+            yield items, *encode(backbone, source, items)
+            bar.update(len(items))
 
 
 def encode_task(params: Params, name: str, store: TileStore, artifact: Path, out: Path) -> str:
     """Encode a task's tiles with every specialist and store the pyramids.
 
-    Where they would need more than ``encoding.max_gb``, only the manifest is written and
-    evaluation encodes as it goes.
+    Where they would need more than ``encoding.max_gb``, or encoders are fine-tuned, only the
+    manifest is written and evaluation encodes as it goes.
 
     Returns:
         One line for the stage's end.
     """
-    task = params.task(name)
-    backbone = task_backbone(params, task, store, load_artifact(artifact))
-    indices = {split: task_indices(params, name, store, split) for split in SPLITS}
-    gigabytes = (
-        sum(len(indices[split]) * tile_bytes(backbone, store, task) for split in SPLITS) / 1e9
-    )
-    stored = gigabytes <= params.encoding.max_gb
+    backbone = task_backbone(params, params.task(name), store, load_artifact(artifact))
+    sources = {split: reading(params, name, store, split) for split in SPLITS}
+    gigabytes = sum(len(source) * item_bytes(backbone, source) for source in sources.values()) / 1e9
+    stored = gigabytes <= params.encoding.max_gb and not params.current.protocol.fine_tune
     beside = out.with_name(f".{out.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    for split in SPLITS:
-        (beside / split).mkdir()
-        np.save(beside / split / "indices.npy", indices[split])
+    for split, source in sources.items():
+        (beside / split).mkdir(parents=True)
+        np.save(beside / split / "indices.npy", source.indices)
         if stored:
-            tiles = task_tiles(params, task, store, split)
-            _store_split(backbone, tiles, indices[split], beside / split)
+            _store_split(backbone, source, beside / split)
     write_json(
         beside / "features.json",
         {
-            "format": 1,
+            "format": 2,
             "stored": stored,
             "gigabytes": round(gigabytes, 3),
+            # What is encoded as needed depends on these as well.
+            "encoding": {
+                "adaptation": params.encoding.adaptation,
+                "standardize": params.encoding.standardize,
+            },
             "inputs": [entry.as_dict() for entry in backbone.inputs],
             "skipped": backbone.skipped,
-            "size": store.shape[2:],
+            "windows": sources["test"].windows.count,
+            "dates": sources["test"].places,
         },
     )
     shutil.rmtree(out, ignore_errors=True)
     beside.rename(out)
-    count = sum(len(positions) for positions in indices.values())
-    how = f"{gigabytes:.2f} GB" if stored else f"not stored ({gigabytes:.1f} GB > max_gb)"
+    how = f"{gigabytes:.2f} GB" if stored else f"not stored ({gigabytes:.1f} GB, see max_gb)"
     skipped = f", cannot be fed: {', '.join(backbone.skipped)}" if backbone.skipped else ""
+    count = sum(len(source.indices) for source in sources.values())
     return f"{count} tiles, {len(backbone.inputs)} pyramids each, {how}{skipped}"
 
 
-def tile_bytes(backbone: EosFM, store: TileStore, task: TaskParams) -> int:
-    """Bytes of one tile's pyramids in half precision."""
-    dates, _, height, width = store.shape
-    cells = [-(-height // stride) * -(-width // stride) for stride in (4, 8, 16, 32)]
+def item_bytes(backbone: EosFM, source: Reading) -> int:
+    """Bytes of one item's pyramids in half precision."""
+    height, width = source.windows.size
+    cells = [-(-height // stride) * -(-width // stride) for stride in STRIDES]
     per_date = sum(
         channels * cells[level]
         for entry in backbone.inputs
         for level, channels in enumerate(entry.channels)
     )
-    return 2 * dates * per_date
+    return 2 * len(source.places) * per_date
 
 
-def _store_split(backbone: EosFM, tiles: TileDataset, indices: np.ndarray, out: Path) -> None:
+def _store_split(backbone: EosFM, source: Reading, out: Path) -> None:
     arrays: list[np.memmap] = []
     targets = []
-    row = 0
-    for pyramids, target in encode(backbone, tiles, indices, f"encode {out.name}"):
-        levels = [torch.cat([p[k] for p in pyramids], dim=2).numpy() for k in range(4)]
+    for items, levels, target in encode_all(backbone, source, f"encode {out.name}"):
         if not arrays:
             arrays = [
                 np.lib.format.open_memmap(
-                    out / f"level-{k}.npy", "w+", np.float16, (len(indices), *level.shape[1:])
+                    out / f"level-{k}.npy", "w+", np.float16, (len(source), *level.shape[1:])
                 )
                 for k, level in enumerate(levels)
             ]
         for array, level in zip(arrays, levels, strict=True):
-            array[row : row + len(level)] = level
+            array[items[0] : items[-1] + 1] = level.numpy()
         targets.append(target.numpy())
-        row += len(target)
     np.save(out / "targets.npy", np.concatenate(targets))
+    np.save(out / "days.npy", source.days())
 
 
-def feature_inputs(features: Path) -> list[InputSpec]:
+def feature_inputs(features: Path) -> tuple[InputSpec, ...]:
     """What each stored pyramid is: specialist, rule, channels per level."""
-    return [InputSpec.from_dict(entry) for entry in _manifest(features)["inputs"]]
+    return tuple(InputSpec.from_dict(entry) for entry in _manifest(features)["inputs"])
 
 
 def _manifest(features: Path) -> dict[str, Any]:
@@ -211,47 +258,44 @@ def open_split(
     params: Params, name: str, store: TileStore, features: Path, artifact: Path, split: Split
 ) -> Encoded:
     """One split of a task: read from disk where stored, encoded as it goes otherwise."""
-    manifest = _manifest(features)
-    size = (int(manifest["size"][0]), int(manifest["size"][1]))
-    if manifest["stored"]:
-        widths = [entry.channels for entry in feature_inputs(features)]
-        levels = [np.load(features / split / f"level-{k}.npy", mmap_mode="r") for k in range(4)]
-        targets = torch.from_numpy(np.load(features / split / "targets.npy"))
-        return Encoded(lambda positions: _split_levels(levels, widths, positions), targets, size)
-    task = params.task(name)
-    tiles = task_tiles(params, task, store, split)
-    indices = np.load(features / split / "indices.npy")
-    backbone = task_backbone(params, task, store, load_artifact(artifact))
-    targets = torch.cat(
-        [read(tiles, indices[i : i + BATCH])[1] for i in range(0, len(indices), BATCH)]
-    )
-
-    def live(positions: np.ndarray) -> Pyramids:
-        ((pyramids, _),) = encode(backbone, tiles, indices[positions], "encode")
-        return pyramids
-
-    return Encoded(live, targets, size)
-
-
-def in_memory(backbone: EosFM, tiles: TileDataset, indices: np.ndarray) -> Encoded:
-    """Encode some tiles and keep their pyramids in memory."""
-    parts = list(encode(backbone, tiles, indices, "encode"))
-    pyramids = [
-        [torch.cat([part[0][i][k] for part in parts]) for k in range(4)]
-        for i in range(len(parts[0][0]))
+    if not _manifest(features)["stored"]:
+        source = reading(params, name, store, split)
+        return live(
+            task_backbone(params, params.task(name), store, load_artifact(artifact)), source
+        )
+    levels = [
+        np.load(features / split / f"level-{k}.npy", mmap_mode="r") for k in range(len(STRIDES))
     ]
-    targets = torch.cat([part[1] for part in parts])
     return Encoded(
-        lambda positions: [[level[torch.from_numpy(positions)] for level in p] for p in pyramids],
-        targets,
-        tiles.size,
+        lambda items: [torch.from_numpy(level[items]) for level in levels],
+        feature_inputs(features),
+        torch.from_numpy(np.load(features / split / "targets.npy")),
+        torch.from_numpy(np.load(features / split / "days.npy")),
+        task_windows(params.current.protocol, store.kind, (store.shape[2], store.shape[3])),
     )
 
 
-def _split_levels(
-    levels: list[np.ndarray], widths: list[tuple[int, ...]], positions: np.ndarray
-) -> Pyramids:
-    """Read rows of the stored levels and cut them back into pyramids."""
-    rows = [torch.from_numpy(level[positions]) for level in levels]
-    cut = [torch.split(row, [width[k] for width in widths], dim=2) for k, row in enumerate(rows)]
-    return [[cut[k][i] for k in range(len(levels))] for i in range(len(widths))]
+def live(backbone: EosFM, source: Reading) -> Encoded:
+    """A split that is encoded anew whenever it is read."""
+    firsts = [source.windows.items(np.array([tile]))[:1] for tile in range(len(source.indices))]
+    targets = [source.images(first)[1] for first in firsts]
+    return Encoded(
+        lambda items: encode(backbone, source, items)[0],
+        tuple(backbone.inputs),
+        torch.cat(targets),
+        torch.from_numpy(source.days()),
+        source.windows,
+    )
+
+
+def in_memory(backbone: EosFM, source: Reading) -> Encoded:
+    """Encode a split and keep its pyramids in memory."""
+    parts = list(encode_all(backbone, source, "encode"))
+    levels = [torch.cat([part[1][k] for part in parts]) for k in range(len(STRIDES))]
+    return Encoded(
+        lambda items: [level[torch.from_numpy(items)] for level in levels],
+        tuple(backbone.inputs),
+        torch.cat([part[2] for part in parts]),
+        torch.from_numpy(source.days()),
+        source.windows,
+    )

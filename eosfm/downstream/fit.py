@@ -4,7 +4,8 @@ AdamW with one cycle of the learning rate, the official splits, the best validat
 once (PANGAEA, arXiv 2412.04204).
 """
 
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,15 +14,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from eosfm.downstream.features import Pyramids, device
-from eosfm.ensemble import Fuser
-from eosfm.params import ScaleProtocol
+from eosfm.downstream.features import device, task_dates
+from eosfm.downstream.windows import Windows, task_windows
+from eosfm.params import Params, ScaleProtocol, TaskParams
+from eosfm.seeds import derive_seed
 from eosfm.tasks import (
     LOSSES,
-    PhysicalUnits,
-    build_head,
+    balanced_weights,
     build_loss,
     build_metrics,
+    gather_classes,
     target_statistics,
 )
 from eosfm.tiles.store import TileStore
@@ -29,79 +31,127 @@ from eosfm.tiles.store import TileStore
 GRADIENT_NORM = 1.0
 """Gradients of a larger norm are scaled down to it."""
 
+Log = Callable[[dict[str, float], int], None]
+
 
 @dataclass(frozen=True)
 class Trial:
-    """What every fit of one task has in common.
+    """What decides one fit, beside the model.
 
     Attributes:
         name: The task.
+        task: Its settings; its metric decides which epoch is best.
         store: Its tiles: kind, classes, the value that is never scored.
-        metric: The metric that decides which epoch is best.
         protocol: Epochs, batch size, learning rate, width of the decoder.
-        size: Height and width of a tile in pixels.
+        windows: How tiles are cut.
+        dates: Number of dates in use.
         seed: Decides initial weights and the order of the batches.
     """
 
     name: str
+    task: TaskParams
     store: TileStore
-    metric: str
     protocol: ScaleProtocol
-    size: tuple[int, int]
+    windows: Windows
+    dates: int
     seed: int
 
 
+def make_trials(params: Params, name: str, store: TileStore, count: int) -> list[Trial]:
+    """The first ``count`` fits of a task, which the ensemble and its baselines share."""
+    return [
+        Trial(
+            name,
+            params.task(name),
+            store,
+            params.current.protocol,
+            task_windows(params.current.protocol, store.kind, (store.shape[2], store.shape[3])),
+            len(task_dates(params, name, store)),
+            derive_seed(params.seed, "evaluate", name, number),
+        )
+        for number in range(count)
+    ]
+
+
 class Source(Protocol):
-    """A split of a task: what a model eats, and the targets, by position."""
+    """A split of a task: what a model eats, and the targets."""
 
-    def __len__(self) -> int: ...
+    @property
+    def targets(self) -> Tensor:
+        """Targets by tile."""
+        ...
 
-    def batch(self, positions: np.ndarray) -> tuple[Any, Tensor]:
-        """Inputs and targets of some tiles."""
+    def __len__(self) -> int:
+        """Number of items: windows of tiles."""
+        ...
+
+    def batch(self, items: np.ndarray) -> tuple[Any, Tensor]:
+        """Inputs and targets of some items."""
         ...
 
 
-def merge_dates(maps: list[Tensor], dates: int, kind: str) -> list[Tensor]:
-    """One (B, C, h, w) map per tile from (B*T, C, h, w): change keeps dates, else their mean."""
-    if dates == 1:
-        return maps
-    per_date = [level.unflatten(0, (-1, dates)) for level in maps]
-    if kind == "change":
-        return [level.flatten(1, 2) for level in per_date]
-    return [level.mean(dim=1) for level in per_date]
+def repeat(
+    build: Callable[[Trial], nn.Module],
+    splits: Sequence[Source],
+    trials: Sequence[Trial],
+    log: Log | None = None,
+) -> dict[str, Any]:
+    """Fit and test a model once per trial; ``log`` follows the first.
+
+    Args:
+        build: Makes the model, its random numbers being those of the trial.
+        splits: Training, validation and test items.
+        trials: One per seed.
+        log: Receives each epoch of the first fit.
+
+    Returns:
+        See :func:`summarise`.
+    """
+    fits = []
+    for number, trial in enumerate(trials):
+        torch.manual_seed(trial.seed)
+        model = build(trial)
+        follow = log if number == 0 else None
+        scores, epoch = fit(model, splits[0], splits[1], trial, log=follow)
+        fits.append({"val": scores, "test": score(model, splits[2], trial), "best_epoch": epoch})
+    return summarise(fits, trials[0])
 
 
-class Probe(nn.Module):
-    """Fusion and head on frozen pyramids: what is trained downstream."""
+def summarise(fits: Sequence[dict[str, Any]], trial: Trial) -> dict[str, Any]:
+    """Several fits of one task as one result.
 
-    def __init__(
-        self, fuser: Fuser, store: TileStore, head: str, decoder_channels: int, dates: int
-    ) -> None:
-        super().__init__()
-        self.fuser = fuser
-        self.kind = store.kind
-        self.head = task_head(store, head, fuser.out_channels, decoder_channels, dates)
+    Returns:
+        ``metric`` (the headline's name), ``val`` and ``test`` (the mean of each metric),
+        ``spread`` (the standard deviation of the test metrics between fits, 0 for a single one),
+        ``per_class`` (test, mean), and ``fits`` (``val``, ``test`` and ``best_epoch`` of each).
+    """
+    classes = trial.store.classes
+    val, test = (gather_classes(_means([f[s] for f in fits]), classes) for s in ("val", "test"))
+    per_class = test.pop("per_class")
+    val.pop("per_class")
+    by_fit = [
+        {split: {key: fit[split][key] for key in test} for split in ("val", "test")}
+        | {"best_epoch": fit["best_epoch"]}
+        for fit in fits
+    ]
+    spread = {
+        key: statistics.stdev(fit["test"][key] for fit in fits) if len(fits) > 1 else 0.0
+        for key in test
+    }
+    return {
+        "metric": trial.task.metric,
+        "val": val,
+        "test": test,
+        "spread": spread,
+        "per_class": per_class,
+        "fits": by_fit,
+    }
 
-    def forward(self, pyramids: Pyramids, size: tuple[int, int]) -> Tensor:
-        """Logits from pyramids of (B, T, C, h, w) levels."""
-        dates = pyramids[0][0].shape[1]
-        maps = self.fuser([[level.flatten(0, 1).float() for level in p] for p in pyramids])
-        return self.head(merge_dates(maps, dates, self.kind), size)
 
-
-def task_head(
-    store: TileStore, head: str, channels: Sequence[int], decoder_channels: int, dates: int
-) -> nn.Module:
-    """The head that a task's labels need, for maps of ``channels`` per date."""
-    factor = dates if store.kind == "change" else 1
-    widths = [factor * width for width in channels]
-    if store.kind != "regression":
-        return build_head(store.kind, head, widths, len(store.classes), decoder_channels)
-    tiles = store.split("train")
-    targets = (tiles.target(i) for i in range(len(tiles)))
-    statistics = target_statistics(store.kind, targets, 1, store.ignore_index)
-    bare = build_head(store.kind, head, widths, 1, decoder_channels)
-    return PhysicalUnits(bare, statistics.mean, statistics.std)
+def _means(scores: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of each metric over the fits that have it; a class may occur in some only."""
+    keys = dict.fromkeys(key for fit in scores for key in fit)
+    return {key: statistics.fmean(fit[key] for fit in scores if key in fit) for key in keys}
 
 
 def fit(
@@ -116,40 +166,26 @@ def fit(
 
     Args:
         model: Called as ``model(inputs, size)``; what requires no gradient is not trained.
-        train: The labelled training tiles.
-        val: The validation tiles.
+        train: The labelled training items.
+        val: The validation items.
         trial: Task, protocol and seed.
         log: Receives the mean loss and the validation score of each epoch.
 
     Returns:
         The best epoch's validation metrics, and its number counted from 1.
     """
-    store, protocol, metric = trial.store, trial.protocol, trial.metric
-    where = device()
-    model.to(where)
-    loss_of = build_loss(store.kind, LOSSES[store.kind][0], store.ignore_index).to(where)
-    steps = protocol.steps_per_epoch or max(1, len(train) // protocol.batch_size)
-    epochs = protocol.epochs
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=protocol.lr, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, protocol.lr, total_steps=epochs * steps
-    )
+    metric = trial.task.metric
+    epochs, steps = trial.protocol.epochs, steps_per_epoch(trial, train)
     best = _Best(metric)
-    bar = tqdm(total=epochs * steps, desc=trial.name, unit="batch", disable=None, leave=False)
-    with bar:
+    model.to(device())
+    training = Training(model, task_loss(trial, train.targets), trial, epochs * steps)
+    with tqdm(
+        total=epochs * steps, desc=trial.name, unit="batch", disable=None, leave=False
+    ) as bar:
         for epoch in range(1, epochs + 1):
-            model.train()
             losses = []
-            for positions in _batches(len(train), steps, protocol.batch_size, (trial.seed, epoch)):
-                inputs, target = _to(train.batch(positions), where)
-                loss = loss_of(model(inputs, trial.size), target)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM)
-                optimizer.step()
-                schedule.step()
-                losses.append(loss.detach())
+            for loss in training.steps(train, steps, epoch):
+                losses.append(loss)
                 bar.update()
             scores = score(model, val, trial)
             if log is not None:
@@ -158,6 +194,52 @@ def fit(
             best.offer(scores, epoch, model)
     model.load_state_dict(best.state)
     return best.scores, best.epoch
+
+
+def steps_per_epoch(trial: Trial, train: Source) -> int:
+    """Batches of an epoch: the protocol's number, or one pass."""
+    return trial.protocol.steps_per_epoch or max(1, len(train) // trial.protocol.batch_size)
+
+
+def task_loss(trial: Trial, targets: Tensor) -> nn.Module:
+    """The default loss of the task's kind, weighted by the labelled training targets if asked."""
+    store, kind = trial.store, trial.store.kind
+    weights = None
+    if trial.protocol.class_weights == "balanced" and kind != "regression":
+        seen = target_statistics(kind, targets.numpy(), len(store.classes), store.ignore_index)
+        weights = balanced_weights(kind, seen.counts, seen.labelled)
+    return build_loss(kind, LOSSES[kind][0], store.ignore_index, weights)
+
+
+class Training:
+    """AdamW on a task's loss; with one cycle of the learning rate where the length is known."""
+
+    def __init__(self, model: nn.Module, loss: nn.Module, trial: Trial, length: int | None) -> None:
+        rate = trial.protocol.lr
+        self.model, self.trial = model, trial
+        self.loss_of = loss.to(device())
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.parameters, rate, weight_decay=0.05, fused=True)
+        self.schedule = None
+        if length is not None:
+            self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+                self.optimizer, rate, total_steps=length
+            )
+
+    def steps(self, train: Source, count: int, epoch: int) -> Iterator[Tensor]:
+        """Take ``count`` steps, giving the loss of each."""
+        self.model.train()
+        size, order = self.trial.protocol.batch_size, (self.trial.seed, epoch)
+        for items in _batches(len(train), count, size, order):
+            inputs, target = _to(train.batch(items), device())
+            loss = self.loss_of(self.model(inputs, self.trial.windows.size), target)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM)
+            self.optimizer.step()
+            if self.schedule is not None:
+                self.schedule.step()
+            yield loss.detach()
 
 
 class _Best:
@@ -178,16 +260,18 @@ class _Best:
 
 
 def score(model: nn.Module, source: Source, trial: Trial) -> dict[str, float]:
-    """Every metric of the task's kind on one split."""
-    where, store = device(), trial.store
+    """Every metric of the task's kind on one split, windows blended into whole tiles."""
+    where, store, windows = device(), trial.store, trial.windows
     model.eval()
     metrics = build_metrics(store.kind, store.classes, store.ignore_index).to(where)
-    batch = 2 * trial.protocol.batch_size
+    count = len(source.targets)
+    step = max(1, 2 * trial.protocol.batch_size // windows.count)
     with torch.inference_mode():
-        for start in range(0, len(source), batch):
-            positions = np.arange(start, min(start + batch, len(source)))
-            inputs, target = _to(source.batch(positions), where)
-            metrics.update(model(inputs, trial.size), target)
+        for start in range(0, count, step):
+            tiles = np.arange(start, min(start + step, count))
+            inputs, _ = _to(source.batch(windows.items(tiles)), where)
+            logits = windows.blend(model(inputs, windows.size))
+            metrics.update(logits, source.targets[tiles].to(where))
     return {name: float(value) for name, value in metrics.compute().items()}
 
 

@@ -27,16 +27,21 @@ def labelled_subset(store: TileStore, split: Split, fraction: float, seed: int) 
     count = len(store.split(split))
     if fraction == 1.0:
         return np.arange(count)
-    strata = _strata(store, split)
+    return stratified_share(strata(store, split), fraction, seed)
+
+
+def stratified_share(groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Positions of a share of every group, at least one of each, in ascending order."""
     rng = np.random.default_rng(seed)
     kept = []
-    for stratum in np.unique(strata):
-        members = rng.permutation(np.flatnonzero(strata == stratum))
+    for group in np.unique(groups):
+        members = rng.permutation(np.flatnonzero(groups == group))
         kept.append(members[: max(1, round(fraction * len(members)))])
     return np.sort(np.concatenate(kept))
 
 
-def _strata(store: TileStore, split: Split) -> np.ndarray:
+def strata(store: TileStore, split: Split) -> np.ndarray:
+    """The stratum of each tile of a split, as :func:`labelled_subset` defines it."""
     tiles = store.split(split)
     targets = [np.asarray(tiles.target(i)) for i in range(len(tiles))]
     if store.kind == "classification":

@@ -24,16 +24,26 @@ def picture(seed: int, upright: bool) -> tuple[np.ndarray, np.ndarray]:
     return image.clip(0, 255).astype(np.uint8), mask
 
 
-def dataset(name: str, kind: str) -> Dataset:
-    """Scenes in memory: which half is bright, per pixel or (upright or not) per image."""
+def dataset(name: str) -> Dataset:
+    """Scenes in memory: which half is bright, per pixel or (upright or not) per image.
+
+    ``change`` has a dark first date; ``series`` is bright at the middle one of three dates.
+    """
+    kind = "segmentation" if name == "series" else name
+    dates = DATES.get(name, ("2020-05-01",))
 
     def scenes(root):
         for split, count in COUNTS.items():
             for i in range(count):
                 seed = 1000 * list(COUNTS).index(split) + i
                 image, mask = picture(seed, upright=i % 2 == 0)
+                shown = len(dates) // 2  # of all dates, this one shows the bright half
+                image = np.concatenate(
+                    [image if t == shown else np.full_like(image, 100) for t in range(len(dates))]
+                )
                 label = {
                     "segmentation": mask,
+                    "change": mask,
                     "regression": np.where(mask, 12.0, 4.0).astype(np.float32),
                     "classification": np.array(i % 2, np.int64),
                     "multilabel": np.array([i % 2, 1 - i % 2, 1], np.uint8),
@@ -46,7 +56,14 @@ def dataset(name: str, kind: str) -> Dataset:
                     return label
 
                 yield Scene(
-                    f"{split}{i}", split, SIZE, SIZE, (root / "x",), read_image, read_target
+                    f"{split}{i}",
+                    split,
+                    SIZE,
+                    SIZE,
+                    (root / "x",),
+                    read_image,
+                    read_target,
+                    dates=dates,
                 )
 
     classes = {"regression": ("height",), "multilabel": ("lying", "upright", "any")}
@@ -65,24 +82,28 @@ def dataset(name: str, kind: str) -> Dataset:
     )
 
 
-KINDS = ("segmentation", "classification", "multilabel", "regression")
+DATES = {
+    "change": ("2019-05-01", "2020-05-01"),
+    "series": ("2020-04-01", "2020-06-15", "2020-09-01"),
+}
+TASKS = ("segmentation", "classification", "multilabel", "regression", "change", "series")
 
 
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory):
-    """One tile store per task kind."""
+    """One tile store per task."""
     from eosfm.tiles.cutting import cut_dataset
     from eosfm.tiles.store import TileStore
 
     folder = tmp_path_factory.mktemp("tiles")
-    for kind in KINDS:
-        cut_dataset(dataset(kind, kind), folder, folder / kind, tile=SIZE, progress=False)
-    return {kind: TileStore(folder / kind) for kind in KINDS}
+    for name in TASKS:
+        cut_dataset(dataset(name), folder, folder / name, tile=SIZE, progress=False)
+    return {name: TileStore(folder / name) for name in TASKS}
 
 
 @pytest.fixture(scope="session")
 def params() -> Params:
-    """params.yaml with one task per kind and a protocol of seconds."""
+    """params.yaml with these tasks and a protocol of seconds."""
     data = yaml.safe_load((ROOT / "params.yaml").read_text())
     data["scales"]["mini"]["protocol"] = {
         "label_fraction": 0.5,
@@ -91,20 +112,57 @@ def params() -> Params:
         "batch_size": 8,
         "lr": 5.0e-3,
         "decoder_channels": 16,
+        "seeds": 2,
+        "baseline_seeds": 1,
+        "dates": None,
+        "window": None,
+        "overlap": 0,
+        "fine_tune": False,
+        "class_weights": "balanced",
     }
-    metrics = {"segmentation": "miou", "classification": "accuracy", "multilabel": "map"}
-    data["datasets"] |= {kind: data["datasets"]["loveda"] for kind in KINDS}
+    metrics = {"classification": "accuracy", "multilabel": "map", "regression": "rmse"}
+    aggregations = {"change": "concat", "series": "ltae"}
+    data["datasets"] |= {name: data["datasets"]["loveda"] for name in TASKS}
     data["tasks"] = {
-        kind: {
-            "dataset": kind,
+        name: {
+            "dataset": name,
             "bands": ["red", "green", "blue"],
-            "head": "upernet",
-            "metric": metrics.get(kind, "rmse"),
+            "head": "linear" if name in ("classification", "multilabel") else "upernet",
+            "metric": metrics.get(name, "miou"),
             "label_fraction": None,
+            "aggregation": aggregations.get(name),
+            "dates": None,
         }
-        for kind in KINDS
+        for name in TASKS
     }
     return Params.model_validate(data)
+
+
+@pytest.fixture(scope="session")
+def edited(params):
+    """``edited(protocol={...}, fusion={...}, <task>={...})``: the params with other values."""
+
+    def change(protocol=None, fusion=None, encoding=None, **tasks) -> Params:
+        data = params.model_dump()
+        data["scales"]["mini"]["protocol"] |= protocol or {}
+        data["fusion"] |= fusion or {}
+        data["encoding"] |= encoding or {}
+        for name, values in tasks.items():
+            data["tasks"][name] |= values
+        return Params.model_validate(data)
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def features(params, stores, artifact, tmp_path_factory):
+    """Stored features of every task, by name."""
+    from eosfm.downstream.features import encode_task
+
+    folder = tmp_path_factory.mktemp("features")
+    for name in TASKS:
+        encode_task(params, name, stores[name], artifact, folder / name)
+    return {name: folder / name for name in TASKS}
 
 
 @pytest.fixture(scope="session")
