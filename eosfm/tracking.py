@@ -26,9 +26,10 @@ class Tracker:
         item: The dataset, specialist or task; empty for stages that run once.
     """
 
-    def __init__(self, stage: str, item: str) -> None:
+    def __init__(self, stage: str, item: str, results: Path = RESULTS) -> None:
         self.stage = stage
         self.item = item
+        self._results = results
         self._live: Any = None
         self._summary = ""
 
@@ -44,7 +45,7 @@ class Tracker:
 
             # No dvc.yaml and no experiment of DVCLive's own: the pipeline declares its outputs.
             self._live = Live(
-                dir=str(RESULTS / "live" / self.name),
+                dir=str(self._results / "live" / self.name),
                 dvcyaml=None,
                 save_dvc_exp=False,
                 monitor_system=False,
@@ -60,18 +61,19 @@ class Tracker:
 
 
 @contextmanager
-def track(stage: str, item: str, country: str) -> Iterator[Tracker]:
+def track(stage: str, item: str, country: str, results: Path = RESULTS) -> Iterator[Tracker]:
     """Measure a stage's time, energy and memory, and print one line when it is done.
 
-    Writes ``results/energy/<stage>-<item>.json``: seconds, kwh, co2eq_kg, how power was obtained
+    Writes ``<results>/energy/<stage>-<item>.json``: seconds, kwh, co2eq_kg, how power was obtained
     (``measured`` or ``estimated``), peak memory, and the DVC run that it was part of.
 
     Args:
         stage: Stage name.
         item: Dataset, specialist or task; empty for stages that run once.
         country: ISO 3166 alpha-3 code, for the carbon intensity of electricity.
+        results: Folder of the energy record and of curves.
     """
-    tracker = Tracker(stage, item)
+    tracker = Tracker(stage, item, results)
     meter = _EnergyMeter(country)
     start = time.perf_counter()
     try:
@@ -90,7 +92,7 @@ def track(stage: str, item: str, country: str) -> Iterator[Tracker]:
         "run": current_run(),
         **energy,
     }
-    write_json(RESULTS / "energy" / f"{tracker.name}.json", record)
+    write_json(results / "energy" / f"{tracker.name}.json", record)
     kwh = record["kwh"]
     spent = "energy unknown" if kwh is None else f"{kwh * 1000:.2f} Wh {record['power']}"
     parts = (tracker._summary, f"{record['seconds']:.1f} s", spent)

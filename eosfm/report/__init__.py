@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eosfm.params import Params
 from eosfm.report.collect import collect, summarise
-from eosfm.report.tables import results_section
+from eosfm.report.tables import results_section, specialists_section
 from eosfm.tracking import write_json
 
 __all__ = ["write_report"]
@@ -27,10 +27,12 @@ def write_report(params: Params, results: Path, metrics: Path, artifact: Path) -
     write_json(metrics, summary, sort_keys=False)
     write_plots(params, collected, results / "live", results / "plots")
     heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
-    (results / "report.md").write_text(heading + results_section(params, collected) + "\n")
+    sections = [results_section(params, collected), specialists_section(params, collected)]
+    (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")
     mean = summary["score.mean"]
     return (
         f"report: mean score {mean:.3f} (random weights {summary['baseline.random.mean']:.3f}, "
         f"best single {summary['baseline.single.mean']:.3f}, from scratch "
-        f"{summary['baseline.scratch.mean']:.3f}), {summary['energy.kwh'] * 1000:.1f} Wh"
+        f"{summary['baseline.scratch.mean']:.3f}, pixel statistics "
+        f"{summary['baseline.statistics.mean']:.3f}), {summary['energy.kwh'] * 1000:.1f} Wh"
     )

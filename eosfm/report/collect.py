@@ -10,7 +10,7 @@ from eosfm.errors import EosfmError
 from eosfm.params import Params
 from eosfm.tracking import current_run
 
-BASELINES = ("random", "single", "scratch")
+BASELINES = ("random", "single", "scratch", "statistics")
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,22 @@ def summarise(params: Params, results: Results, params_m: float) -> dict[str, fl
 
 def mean_score(params: Params, by_task: dict[str, dict[str, Any]]) -> float:
     """Mean over the tasks of the 0-to-1, higher-is-better form of each task's metric."""
+    values = [comparable(params, name, result["test"]) for name, result in by_task.items()]
+    return sum(values) / len(values)
+
+
+def comparable(params: Params, task: str, test: dict[str, float]) -> float:
+    """The 0-to-1, higher-is-better form of a task's headline metric."""
     from eosfm.tasks import score01
 
-    values = []
-    for name, result in by_task.items():
-        # An error in physical units has no 0-to-1 form; R2 stands for it.
-        metric = "r2" if params.task(name).metric == "rmse" else params.task(name).metric
-        values.append(score01(metric, result["test"][metric]))
-    return sum(values) / len(values)
+    metric = comparable_metric(params, task)
+    return score01(metric, test[metric])
+
+
+def comparable_metric(params: Params, task: str) -> str:
+    """The metric behind :func:`comparable`: R2 stands for an error in physical units."""
+    metric = params.task(task).metric
+    return "r2" if metric == "rmse" else metric
 
 
 def _total(records: list[dict[str, Any]], key: str) -> float:

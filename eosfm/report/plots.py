@@ -3,6 +3,7 @@
 import csv
 import math
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -11,7 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from eosfm.params import Params
-from eosfm.report.collect import BASELINES, Results
+from eosfm.report.collect import BASELINES, Results, comparable, comparable_metric
 from eosfm.report.tables import write_csv
 
 NAMES = {
@@ -19,8 +20,15 @@ NAMES = {
     "random": "random weights",
     "single": "best single specialist",
     "scratch": "from scratch",
+    "statistics": "pixel statistics",
 }
-COLORS = {"eosfm": "#0b6e4f", "random": "#b8b8b8", "single": "#6b9ac4", "scratch": "#e0a458"}
+COLORS = {
+    "eosfm": "#0b6e4f",
+    "random": "#b8b8b8",
+    "single": "#6b9ac4",
+    "scratch": "#e0a458",
+    "statistics": "#8f6bb3",
+}
 
 
 def write_plots(params: Params, results: Results, live: Path, out: Path) -> None:
@@ -34,36 +42,54 @@ def write_plots(params: Params, results: Results, live: Path, out: Path) -> None
     """
     out.mkdir(parents=True, exist_ok=True)
     rows = [
-        [name, round(result["test"][result["metric"]], 4)]
+        [name, round(comparable(params, name, result["test"]), 4)]
         for name, result in results.evaluate.items()
     ]
     write_csv(out / "scores.csv", [["task", "score"], *rows])
-    _save(_score_bars(params, results), out / "scores.png")
-    _save(_training_curves(params, results, live), out / "training.png")
-    _save(_selection_map(params, results), out / "selection.png")
+    save(_score_dots(params, results), out / "scores.png")
+    save(_training_curves(params, results, live), out / "training.png")
+    save(_selection_map(params, results), out / "selection.png")
 
 
-def _score_bars(params: Params, results: Results) -> Figure:
-    """Test score by task, beside every baseline's."""
+def _score_dots(params: Params, results: Results) -> Figure:
+    """Test score by task, beside every baseline's; the bar is the spread between fits."""
     tasks = list(params.tasks)
-    figure, axes = plt.subplots(figsize=(1.6 + 1.5 * len(tasks), 3.6), layout="constrained")
-    width = 0.8 / (1 + len(BASELINES))
-    for position, kind in enumerate(("eosfm", *BASELINES)):
-        values = [_test_score(results, name, kind) for name in tasks]
-        places = [i + (position - 1.5) * width for i in range(len(tasks))]
-        bars = axes.bar(places, values, width, label=NAMES[kind], color=COLORS[kind])
-        axes.bar_label(bars, fmt="%.2f", fontsize=7, padding=1)
-    labels = [f"{name}\n({params.task(name).metric})" for name in tasks]
-    axes.set_xticks(range(len(tasks)), labels, fontsize=8)
-    axes.set_ylabel("test score")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.32 * len(tasks)), layout="constrained")
+    rows = range(len(tasks))
+    for kind in reversed(("eosfm", *BASELINES)):
+        of_kind = [_of_kind(results, name, kind) for name in tasks]
+        values = [
+            comparable(params, name, result["test"])
+            for name, result in zip(tasks, of_kind, strict=True)
+        ]
+        if kind == "eosfm":
+            spread = [
+                result["spread"][comparable_metric(params, name)]
+                for name, result in zip(tasks, of_kind, strict=True)
+            ]
+            axes.errorbar(values, rows, xerr=spread, fmt="none", color=COLORS[kind], linewidth=1)
+        axes.scatter(
+            values, rows, s=70 if kind == "eosfm" else 32, color=COLORS[kind], label=NAMES[kind],
+            zorder=3 if kind == "eosfm" else 2,
+        )  # fmt: skip
+    labels = [f"{name} ({comparable_metric(params, name)})" for name in tasks]
+    axes.set_yticks(rows, labels, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("test score")
+    axes.grid(axis="y", color="#eeeeee")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(
+        handles[::-1], names[::-1], fontsize=7, frameon=False, ncols=len(names),
+        loc="lower center", bbox_to_anchor=(0.4, 1.0), columnspacing=1, handletextpad=0.2,
+    )  # fmt: skip
     return figure
 
 
-def _test_score(results: Results, task: str, kind: str) -> float:
-    result = results.evaluate[task] if kind == "eosfm" else results.baseline[task][kind]
-    return float(result["test"][results.evaluate[task]["metric"]])
+def _of_kind(results: Results, task: str, kind: str) -> dict[str, Any]:
+    return results.evaluate[task] if kind == "eosfm" else results.baseline[task][kind]
 
 
 def _training_curves(params: Params, results: Results, live: Path) -> Figure:
@@ -115,7 +141,7 @@ def _selection_map(params: Params, results: Results) -> Figure:
     return figure
 
 
-def _save(figure: Figure, path: Path) -> None:
-    # Without the software's name the bytes depend on what is drawn alone.
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture whose bytes depend on what is drawn alone, and free it."""
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)

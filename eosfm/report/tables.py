@@ -19,7 +19,8 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
             [
                 name,
                 metric,
-                *(f"{value:.3f}" for value in (result["test"][metric], *others)),
+                f"{result['test'][metric]:.3f} ± {result['spread'][metric]:.3f}",
+                *(f"{value:.3f}" for value in others),
                 str(result["labels"]),
                 str(len(result["selected"])),
             ]
@@ -34,7 +35,7 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
 
 def specialists_table(params: Params, results: Results) -> list[list[str]]:
     """Specialist by specialist: dataset, bands, validation score against the trivial predictor."""
-    rows = [["specialist", "dataset", "bands", "metric", "score", "trivial"]]
+    rows = [["specialist", "dataset", "bands", "metric", "score", "trivial", "weakest class"]]
     for name, entry in params.specialists.items():
         metrics = results.train[name]
         headline = metrics["metric"]
@@ -46,9 +47,38 @@ def specialists_table(params: Params, results: Results) -> list[list[str]]:
                 headline,
                 f"{metrics[headline]:.3f}",
                 f"{metrics['trivial']:.3f}",
+                _weakest(metrics["per_class"]),
             ]
         )
     return rows
+
+
+def _weakest(per_class: dict[str, float | None]) -> str:
+    """The class with the lowest score among those that occur."""
+    scores = {name: score for name, score in per_class.items() if score is not None}
+    if not scores:
+        return ""
+    name = min(scores, key=lambda name: scores[name])
+    return f"{name} {scores[name]:.3f}"
+
+
+def specialists_section(params: Params, results: Results) -> str:
+    """Specialist by specialist: every class's score, and predicted tiles.
+
+    The pictures are linked as seen from the folder of the results.
+    """
+    parts = [
+        "## Specialists\n\nOn validation tiles with varied labels. Scores by class are IoU, F1 for "
+        "classification, average precision for multilabel and detection; - where a class does not "
+        "occur."
+    ]
+    for name in params.specialists:
+        scores = ", ".join(
+            f"{label} {'-' if score is None else f'{score:.3f}'}"
+            for label, score in results.train[name]["per_class"].items()
+        )
+        parts += [f"### {name}", scores, f"![predictions of {name}](train/{name}.png)"]
+    return "\n\n".join(part for part in parts if part)
 
 
 def energy_table(results: Results) -> list[list[str]]:

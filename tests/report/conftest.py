@@ -17,12 +17,18 @@ def params() -> Params:
 
 @pytest.fixture
 def results(params, tmp_path) -> Path:
-    """Scores 0.5 + 0.01 i by task; baselines 0.1, 0.2, 0.3; one Wh per stage."""
+    """Scores 0.5 + 0.01 i by task; baselines 0.1, 0.2, 0.3, 0.15; one Wh per stage."""
     folder = tmp_path / "results"
     for name in params.specialists:
         write_json(
             folder / "train" / f"{name}.json",
-            {"metric": "miou", "miou": 0.6, "trivial": 0.1, "epoch": 2},
+            {
+                "metric": "miou",
+                "miou": 0.6,
+                "trivial": 0.1,
+                "epoch": 2,
+                "per_class": {"land": 0.7, "water": 0.5, "ice": None},
+            },
         )
         curves = folder / "live" / f"train-{name}" / "plots" / "metrics"
         curves.mkdir(parents=True)
@@ -37,6 +43,7 @@ def results(params, tmp_path) -> Path:
             {
                 "metric": metric,
                 "test": {metric: 0.5 + 0.01 * i, **extra},
+                "spread": {metric: 0.01, **dict.fromkeys(extra, 0.02)},
                 "selected": names[: 2 + i],
                 "labels": 40,
             },
@@ -45,7 +52,12 @@ def results(params, tmp_path) -> Path:
             folder / "baseline" / f"{name}.json",
             {
                 kind: {"test": {metric: value, **extra}}
-                for kind, value in (("random", 0.1), ("single", 0.2), ("scratch", 0.3))
+                for kind, value in (
+                    ("random", 0.1),
+                    ("single", 0.2),
+                    ("scratch", 0.3),
+                    ("statistics", 0.15),
+                )
             },
         )
     items = {

@@ -12,6 +12,7 @@ from eosfm.report.tables import (
     markdown,
     results_section,
     scores_table,
+    specialists_section,
     specialists_table,
 )
 from eosfm.tracking import current_run
@@ -54,12 +55,20 @@ def test_tables_hold_every_item(params, results):
     collected = collect(params, results)
     scores = scores_table(params, collected)
     assert [row[0] for row in scores[1:-1]] == list(params.tasks)
-    assert scores[1][2:6] == ["0.500", "0.100", "0.200", "0.300"]
+    assert scores[1][2:6] == ["0.500 ± 0.010", "0.100", "0.200", "0.300"]
     assert [row[0] for row in specialists_table(params, collected)[1:]] == list(params.specialists)
+    assert {row[-1] for row in specialists_table(params, collected)[1:]} == {"water 0.500"}
     energy = energy_table(collected)
     assert float(energy[-1][3]) == pytest.approx(len(collected.energy))
     lines = markdown(scores).splitlines()
     assert {line.count("|") for line in lines} == {len(scores[0]) + 1}
+
+
+def test_every_specialist_is_shown_with_its_classes(params, results):
+    section = specialists_section(params, collect(params, results))
+    for name in params.specialists:
+        assert f"](train/{name}.png)" in section
+    assert section.count("ice -, land 0.700, water 0.500") == len(params.specialists)
 
 
 def test_pictures_are_the_same_bytes_twice(params, results, tmp_path):

@@ -1,0 +1,114 @@
+"""What the ensemble's score on one task is made of: how many specialists, which, how many labels.
+
+Every fit uses the task's head, protocol and first seed, and the baselines' fixed fusion, so that
+all figures of a task can be compared with each other and with the baselines.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from eosfm.catalog.spec import SPLITS
+from eosfm.downstream.baselines import FIXED, from_scratch
+from eosfm.downstream.encoded import Encoded
+from eosfm.downstream.evaluate import check_task, run_head
+from eosfm.downstream.features import Reading, open_split, reading
+from eosfm.downstream.fit import Trial, make_trials
+from eosfm.downstream.labels import strata, stratified_share
+from eosfm.params import Params
+from eosfm.tiles.store import TileStore
+
+COUNTS = (1, 2, 3, 5, 10)
+"""Numbers of specialists, beside all of them."""
+
+FRACTIONS = (0.1, 0.25, 0.5, 1.0)
+"""Shares of the labelled training tiles."""
+
+
+def analyse_task(
+    params: Params, name: str, store: TileStore, features: Path, artifact: Path
+) -> dict[str, Any]:
+    """Take one task's score apart.
+
+    Args:
+        params: All parameters.
+        name: The task.
+        store: Its tiles.
+        features: ``data/features/<task>``.
+        artifact: The ensemble, for features that are not stored.
+
+    Returns:
+        ``metric``, and test metrics of many fits: ``counts`` (by number of specialists: ``test``
+        and the ``selected`` ones), ``alone`` and ``without`` (by specialist: that one only, all
+        but that one), ``labels`` (by share of the labels: ``tiles``, ``eosfm``, ``scratch``).
+    """
+    check_task(params, name, store)
+    trials = make_trials(params, name, store, 1)
+    sources = [reading(params, name, store, split) for split in SPLITS]
+    splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
+    members = list(dict.fromkeys(spec.name for spec in splits[0].inputs))
+    return {
+        "metric": trials[0].task.metric,
+        "counts": _by_count(splits, trials, len(members)),
+        "alone": _by_member(splits, trials, {name: [name] for name in members}, "alone"),
+        "without": _by_member(
+            splits,
+            trials,
+            {name: [other for other in members if other != name] for name in members},
+            "without",
+        ),
+        "labels": _by_labels(params, splits, sources, trials),
+    }
+
+
+def _by_count(
+    splits: Sequence[Encoded], trials: Sequence[Trial], members: int
+) -> dict[str, dict[str, Any]]:
+    """Selection of so many specialists, and ``all`` of them."""
+    results = {}
+    limits = {str(count): count for count in COUNTS if count < members}
+    for name, limit in (limits | {"all": None}).items():
+        result = run_head(FIXED.model_copy(update={"max_encoders": limit}), splits, trials)
+        results[name] = {"test": result["test"], "selected": result["selected"]}
+    return results
+
+
+def _by_member(
+    splits: Sequence[Encoded],
+    trials: Sequence[Trial],
+    teams: dict[str, list[str]],
+    progress: str,
+) -> dict[str, dict[str, float]]:
+    """Test metrics of each team of specialists; a team of nobody has none."""
+    results = {}
+    for name, team in tqdm(teams.items(), progress, unit="fit", disable=None, leave=False):
+        if team:
+            chosen = [split.only(team) for split in splits]
+            results[name] = run_head(FIXED, chosen, trials)["test"]
+    return results
+
+
+def _by_labels(
+    params: Params,
+    splits: Sequence[Encoded],
+    sources: Sequence[Reading],
+    trials: Sequence[Trial],
+) -> dict[str, dict[str, Any]]:
+    """The ensemble and a backbone from scratch on a stratified share of the labelled tiles."""
+    train = sources[0]
+    groups = strata(trials[0].store, "train")[train.indices]
+    results: dict[str, dict[str, Any]] = {}
+    for fraction in FRACTIONS:
+        tiles = stratified_share(groups, fraction, trials[0].seed)
+        fewer = replace(train, indices=train.indices[tiles])
+        eosfm = run_head(FIXED, [splits[0].take(tiles), *splits[1:]], trials)
+        scratch = from_scratch(params, [fewer, *sources[1:]], trials)
+        results[f"{fraction:g}"] = {
+            "tiles": len(tiles),
+            "eosfm": eosfm["test"],
+            "scratch": scratch["test"],
+        }
+    return results

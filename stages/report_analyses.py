@@ -1,0 +1,22 @@
+"""Draw the analyses."""
+
+from pathlib import Path
+
+from eosfm.errors import run
+from eosfm.params import load_params
+from eosfm.report.analyses import write_analyses
+
+
+def main() -> None:
+    """Make analyses/plots."""
+    summary = write_analyses(
+        load_params(),
+        analyses=Path("analyses/results/tasks"),
+        energy=Path("results/energy"),
+        out=Path("analyses/plots"),
+    )
+    print(f"analyses: {summary}")
+
+
+if __name__ == "__main__":
+    run(main)
