@@ -24,8 +24,11 @@ from eosfm.tiles.store import TileStore
 COUNTS = (1, 2, 3, 5, 10)
 """Numbers of specialists, beside all of them."""
 
-FRACTIONS = (0.1, 0.25, 0.5, 1.0)
-"""Shares of the labelled training tiles."""
+FRACTIONS = (0.1, 0.5, 1.0)
+"""Shares of the labelled training tiles, as in PANGAEA (arXiv 2412.04204)."""
+
+SHORT = {"epochs": 1}
+"""Protocol of the fits that compare specialists with each other: there are two for each of them."""
 
 
 def analyse_task(
@@ -42,24 +45,24 @@ def analyse_task(
 
     Returns:
         ``metric``, and test metrics of many fits: ``counts`` (by number of specialists: ``test``
-        and the ``selected`` ones), ``alone`` and ``without`` (by specialist: that one only, all
-        but that one), ``labels`` (by share of the labels: ``tiles``, ``eosfm``, ``scratch``).
+        and the ``selected`` ones), ``labels`` (by share of the labels: ``tiles``, ``eosfm``,
+        ``scratch``), and of short fits ``whole`` (all specialists), ``alone`` and ``without`` (by
+        specialist: that one only, all but that one).
     """
     check_task(params, name, store)
     trials = make_trials(params, name, store, 1)
     sources = [reading(params, name, store, split) for split in SPLITS]
     splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
     members = list(dict.fromkeys(spec.name for spec in splits[0].inputs))
+    short = [replace(t, protocol=t.protocol.model_copy(update=SHORT)) for t in trials]
+    alone = {member: [member] for member in members}
+    without = {member: [other for other in members if other != member] for member in members}
     return {
         "metric": trials[0].task.metric,
         "counts": _by_count(splits, trials, len(members)),
-        "alone": _by_member(splits, trials, {name: [name] for name in members}, "alone"),
-        "without": _by_member(
-            splits,
-            trials,
-            {name: [other for other in members if other != name] for name in members},
-            "without",
-        ),
+        "whole": run_head(FIXED, splits, short)["test"],
+        "alone": _by_member(splits, short, alone, "alone"),
+        "without": _by_member(splits, short, without, "without"),
         "labels": _by_labels(params, splits, sources, trials),
     }
 

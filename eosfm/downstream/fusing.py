@@ -88,7 +88,7 @@ class LinearFusing(nn.Module):
         fused = []
         for level, mixer, owner in zip(levels, self.fuser.mixers, self._owner, strict=True):
             conv = cast(nn.Conv2d, mixer)
-            weight = conv.weight[:, :, 0, 0]
+            weight = conv.weight.flatten(1)
             if selection is not None and gates is not None:
                 owner = owner.to(gates.device)
                 # Who has left for good is not computed; who merely sits out gets a gradient.

@@ -4,10 +4,13 @@ A specialist is needed when it is missed. While the choice is open, a quarter of
 sits out at each step, a different quarter each time, and the gradient of a closed gate says how
 far the loss would fall if it opened. That stays informative when training has converged (the
 gradient of an open gate is then zero for good and bad specialists alike) and it sees redundancy:
-of two near copies neither is missed until the other one is gone.
+of two near copies neither is missed until the other one is gone. What the gradients of the gate
+while open add is where training goes: a specialist whose copy has left is to carry more than its
+weights do yet, and one that misleads is to carry less.
 
-The worst leave for good as soon as they are statistically worse than the last one that would be
-kept, a few at a time and afresh after each departure, until ``keep`` remain. The schedule counts
+Whoever is certainly missed far less than the last one that would be kept leaves for good, with
+everyone of whom that is true. The others may be copies of each other, so of them one leaves at a
+time, and the evidence is gathered afresh after each, until ``keep`` remain. The schedule counts
 backward passes, so it needs no callback and knows no length of training; all of its state is in
 buffers. If training stops early, the best guess so far is what evaluation uses.
 """
@@ -22,9 +25,13 @@ from eosfm.errors import EosfmError
 Mode = Literal["topk", "smooth"]
 
 GROUPS = 4  # each specialist sits out once in so many steps, which make a round
+GROWTH = 2.0  # weight of the gradient while open
 FEWEST_ROUNDS = 4  # before anyone may leave
-MOST_ROUNDS = 10  # after which the worst one leaves, certain or not
-CERTAINTY = 3.0  # standard errors between a leaver and the last one kept
+FAR = 0.4  # missed by less than this share of what the last one kept is: far less
+SURE = 4.0  # standard errors for that
+PATIENCE = 8  # rounds before one may leave that is not missed far less
+MOST_ROUNDS = 12  # after which the worst one leaves, certain or not
+CERTAINTY = 3.0  # standard errors between that one and the last one kept
 SMOOTHING = 0.4  # share of the way that smooth gates go in a round
 
 
@@ -44,11 +51,11 @@ class Selection(nn.Module):
 
     active: Tensor  # (count,) bool: still in the race
     level: Tensor  # (count,) gates of the specialists that do not sit out
-    missed: Tensor  # (count,) this round's observations
-    mean: Tensor  # (count,) of the rounds since somebody left
+    missed: Tensor  # (count,) this round's observations so far
+    mean: Tensor  # (count,) of the rounds since the evidence was cleared
     spread: Tensor  # (count,) sum of squared deviations from the mean
     importance: Tensor  # (count,) the latest mean worth trusting
-    rounds: Tensor  # () completed since somebody left
+    rounds: Tensor  # () completed since the evidence was cleared
     steps: Tensor  # () backward passes observed
     seed: Tensor  # () decides who sits out when
 
@@ -120,7 +127,7 @@ class Selection(nn.Module):
         self.steps += 1
         # The unit norm makes steps comparable while the loss falls or its scale changes.
         missed = -gradient / gradient.norm().clamp_min(torch.finfo(gradient.dtype).tiny)
-        self.missed.copy_(torch.where(closed, missed, self.missed))
+        self.missed += missed * torch.where(closed, 1.0, GROWTH / (GROUPS - 1))
         if int(self.steps) % GROUPS == 0:
             self._finish_round()
 
@@ -129,31 +136,39 @@ class Selection(nn.Module):
         deviation = self.missed - self.mean
         self.mean += deviation / self.rounds
         self.spread += deviation * (self.missed - self.mean)
+        self.missed.zero_()
         rounds = int(self.rounds)
         if rounds >= FEWEST_ROUNDS or bool(self.active.all()):
             self.importance.copy_(self.mean)
         if rounds < FEWEST_ROUNDS:
             return
 
-        ranking = self._ranking()
-        last_kept = ranking[self.keep - 1]
+        last_kept = self._ranking()[self.keep - 1]
         variance = self.spread / (rounds * (rounds - 1))
-        error = (variance + variance[last_kept]).sqrt()
-        lead = (self.mean - self.mean[last_kept]) / error.clamp_min(torch.finfo(error.dtype).tiny)
-        self._dismiss(ranking[self.keep : int(self.active.sum())], lead, rounds)
+        lead = self._lead(variance, last_kept, 1.0)
+        # Of a last one kept that does harm, this share is above it, hence both.
+        far = torch.maximum(lead, self._lead(variance, last_kept, FAR)) < -SURE
+        self._dismiss(lead, far)
         if self.mode == "smooth":
             target = self.active * 2 * torch.sigmoid(lead.clamp_max(0.0))
             self.level.lerp_(target, SMOOTHING)
         else:
             self.level.copy_(self.active)
 
-    def _dismiss(self, surplus: Tensor, lead: Tensor, rounds: int) -> None:
-        """Let the worst go: at most a quarter of the surplus, lest both of two copies leave."""
-        most = (len(surplus) + 3) // 4
-        leavers = surplus[lead[surplus] < -CERTAINTY][-most:]
-        if len(leavers) == 0 and rounds >= MOST_ROUNDS:
-            leavers = surplus[-1:]
-        if len(leavers):
-            self.active[leavers] = False
+    def _lead(self, variance: Tensor, last_kept: Tensor, share: float) -> Tensor:
+        """How far each is above this share of the last one kept, in standard errors."""
+        error = (variance + share**2 * variance[last_kept]).sqrt()
+        difference = self.mean - share * self.mean[last_kept]
+        return difference / error.clamp_min(torch.finfo(error.dtype).tiny)
+
+    def _dismiss(self, lead: Tensor, far: Tensor) -> None:
+        surplus = self._ranking()[self.keep : int(self.active.sum())]
+        if bool(far[surplus].any()):
+            self.active[surplus[far[surplus]]] = False
+            return  # so little was missed in them that the evidence on the others still holds
+        rounds = int(self.rounds)
+        certain = rounds >= PATIENCE and bool(lead[surplus[-1]] < -CERTAINTY)
+        if certain or rounds >= MOST_ROUNDS:
+            self.active[surplus[-1]] = False
             for statistic in (self.rounds, self.mean, self.spread):
                 statistic.zero_()

@@ -97,7 +97,7 @@ def contributions(params: Params, analyses: Analyses, part: str) -> np.ndarray:
     sign = 1 if part == "alone" else -1
     grid = np.full((len(params.specialists), len(params.tasks)), np.nan)
     for column, (task, result) in enumerate(analyses.items()):
-        every = comparable(params, task, result["counts"]["all"]["test"])
+        every = comparable(params, task, result["whole"])
         for row, name in enumerate(params.specialists):
             if name in result[part]:
                 grid[row, column] = sign * (comparable(params, task, result[part][name]) - every)

@@ -73,6 +73,13 @@ def test_finds_the_specialists_that_help(mode, scale_features):
         assert torch.equal(gates[gates != 0], torch.ones(KEEP))
 
 
+def test_clear_evidence_settles_it_early():
+    torch.manual_seed(0)
+    selection = train(Net(), Problem(0, [2, 7, 9]), 60).selection
+    assert selection.settled
+    assert selection.selected == [2, 7, 9]
+
+
 def test_keeps_one_of_each_pair_of_copies():
     torch.manual_seed(1)
     problem = Problem(1, [0, 5, 10], twins={1: 0, 6: 5, 11: 10})
@@ -83,7 +90,7 @@ def test_keeps_one_of_each_pair_of_copies():
 @pytest.mark.parametrize("mode", ["topk", "smooth"])
 def test_saved_in_mid_schedule_it_continues_the_same(mode):
     torch.manual_seed(2)
-    problem = Problem(2, [2, 7, 9])
+    problem = Problem(2, [2, 7, 9], twins={3: 2, 8: 7, 10: 9})  # which take their time
     net = train(Net(mode=mode), problem, 50)
     assert not net.selection.settled
     restored = Net(mode=mode)
@@ -143,6 +150,41 @@ def test_overflowing_steps_are_not_observed():
     assert selection.missed.isfinite().all()
 
 
+def learn(selection: Selection, steps: int, loss) -> Selection:
+    """Let the gates alone, by ``loss(gates)``, drive the schedule."""
+    for _ in range(steps):
+        loss(selection()).backward()
+    return selection
+
+
+def test_the_useless_leave_together_and_the_useful_one_at_a_time():
+    use = torch.tensor([0.0, 0.7, 0.0, 1.0, 0.8, 0.0, 0.9, 0.0])
+    selection, departures = Selection(8, 2), {}
+    for step in range(1, 65):
+        before = int(selection.active.sum())
+        learn(selection, 1, lambda gates: -(gates * use).sum())
+        if int(selection.active.sum()) < before:
+            departures[step] = selection.active.nonzero().flatten().tolist()
+    assert departures == {16: [1, 3, 4, 6], 32: [3, 4, 6], 64: [3, 6]}
+    assert selection.settled
+
+
+def test_one_that_would_carry_more_is_preferred():
+    # Both are missed as much when they sit out, but the first does all it can.
+    selection = learn(Selection(2, 1), 16, lambda gates: gates[0] ** 2 / 2 - gates.sum())
+    assert selection.selected == [1]
+
+
+def test_of_those_that_all_do_harm_none_leaves_without_reason():
+    generator = torch.Generator().manual_seed(0)
+    selection = learn(
+        Selection(8, 2),
+        16,
+        lambda gates: (gates * (1 + 0.2 * torch.randn(8, generator=generator))).sum(),
+    )
+    assert int(selection.active.sum()) >= 6
+
+
 def test_every_specialist_sits_out_once_a_round():
     selection = Selection(10, 3)
     closed = torch.zeros(10)
@@ -155,7 +197,8 @@ def test_every_specialist_sits_out_once_a_round():
 
 def test_it_ends_even_without_evidence():
     selection = Selection(6, 2)
-    for _ in range(4 * 10 * 4):
+    for _ in range(4 * 12 * 4):
+        assert not selection.settled
         (selection() * 0).sum().backward()
     assert selection.settled
     assert len(selection.selected) == 2

@@ -11,9 +11,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 KEPT = {
-    "datasets": ("eurosat", "levircdplus"),
+    "datasets": ("eurosat", "levircdplus", "xview2"),
     "specialists": ("eurosat_rgb", "levircdplus"),
-    "tasks": ("eurosat", "levircdplus"),
+    "tasks": ("eurosat", "xview2"),
 }
 
 
@@ -76,6 +76,7 @@ def tiny_params() -> dict:
         data[section] = {name: data[section][name] for name in names}
     data["datasets"]["eurosat"]["simulated"] |= {"train": 40, "val": 20, "test": 20}
     data["datasets"]["levircdplus"]["simulated"] |= {"train": 3, "val": 1, "test": 2, "size": 128}
+    data["datasets"]["xview2"]["simulated"] |= {"train": 3, "val": 1, "test": 2}
     mini = data["scales"]["mini"]
     mini["train"] |= {"epochs": 2, "steps_per_epoch": 2, "batch_size": 4, "decoder_channels": 16}
     mini["protocol"] |= {
@@ -97,7 +98,10 @@ def copy_project(path: Path) -> Project:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if name.startswith(("tests/", "results/")) or name in ("dvc.lock", "metrics.json"):
+        if name.startswith(("tests/", "results/", "analyses/plots/")) or name in (
+            "dvc.lock",
+            "metrics.json",
+        ):
             continue
         if (ROOT / name).exists():
             (path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ def test_one_command_goes_from_nothing_to_scores(project):
     for key in (
         *(f"score.{name}" for name in KEPT["tasks"]),
         "score.mean",
-        *(f"baseline.{kind}.mean" for kind in ("random", "single", "scratch")),
+        *(f"baseline.{kind}.mean" for kind in ("random", "single", "scratch", "statistics")),
         "ensemble.specialists",
         "ensemble.active",
         "ensemble.params_m",
@@ -92,13 +92,35 @@ def test_a_fusion_experiment_runs_evaluate_and_report_only(project):
     project.run("dvc", "checkout", "-q")
 
 
+def test_queued_experiments_see_the_stored_features(project):
+    project.run("dvc", "exp", "run", "--queue", "-S", "fusion.max_encoders=1,2")
+    done = project.run("dvc", "exp", "run", "--run-all")
+    assert not {name for name in project.stages_run(done.stdout) if name.startswith("train")}
+    table = json.loads(project.run("dvc", "exp", "show", "--json").stdout)
+    states = [run for base in table for run in base.get("experiments") or []]
+    finished = [run["revs"][0]["data"] for run in states if run["revs"][0].get("data")]
+    limits = {run["params"]["params.yaml"]["data"]["fusion"]["max_encoders"] for run in finished}
+    assert {1, 2} <= limits
+
+
+def test_analyses_run_apart_and_leave_the_main_job_up_to_date(project):
+    ran = project.stages_run(project.run("dvc", "repro", "analyses/dvc.yaml").stdout)
+    assert {name.partition(":")[2] for name in ran} == {
+        *(f"analyse@{name}" for name in KEPT["tasks"]),
+        "report",
+    }
+    tracked = project.run("git", "status", "--porcelain").stdout.split()
+    assert "analyses/plots/" in tracked and not any("results" in name for name in tracked)
+    assert project.stages_run(project.run("dvc", "repro").stdout) == set()
+
+
 def test_one_specialists_epochs_retrain_that_one_alone(project):
     project.set_params(specialists__eurosat_rgb__epochs=1)
     ran = project.stages_run(project.run("dvc", "repro").stdout)
     assert "train@eurosat_rgb" in ran
     assert "train@levircdplus" not in ran
     assert not any(name.startswith(("download", "tile")) for name in ran)
-    assert {"export", "features@eurosat", "evaluate@levircdplus", "report"} <= ran
+    assert {"export", "features@eurosat", "evaluate@xview2", "report"} <= ran
     project.run("git", "checkout", "-q", ".")
     project.run("dvc", "checkout", "-q")
 

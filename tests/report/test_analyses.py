@@ -26,6 +26,7 @@ def analyses(params):
                 "5": {"test": test(0.6), "selected": [first, *others[:4]]},
                 "all": {"test": test(0.7), "selected": [first, *others]},
             },
+            "whole": test(0.7),
             "alone": {first: test(0.5)},
             "without": {first: test(0.65)},
             "labels": {
