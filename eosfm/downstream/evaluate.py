@@ -14,18 +14,25 @@ from eosfm.downstream.features import (
     task_backbone,
     task_dates,
 )
-from eosfm.downstream.fit import Log, Training, Trial, make_trials, repeat, summarise, task_loss
+from eosfm.downstream.fit import (
+    Log,
+    Training,
+    Trial,
+    make_trials,
+    repeat,
+    steps_per_epoch,
+    summarise,
+    task_loss,
+)
 from eosfm.downstream.images import Images
 from eosfm.downstream.neighbours import score_neighbours
 from eosfm.downstream.probe import EndToEnd, Probe, check_head
 from eosfm.downstream.temporal import check_aggregation
 from eosfm.ensemble import Fuser, InputSpec, load_artifact
+from eosfm.ensemble.selection import Selection
 from eosfm.errors import EosfmError
 from eosfm.params import Fusion, Params
 from eosfm.tiles.store import TileStore
-
-LONGEST_CHOICE = 2000
-"""Steps after which the best guess is the choice; it is made in some hundred."""
 
 
 def evaluate_task(
@@ -98,8 +105,8 @@ def _neighbours(splits: Sequence[Encoded], trial: Trial) -> dict[str, Any]:
 class Ensemble:
     """The fits of one fusion on one task.
 
-    Where only some specialists are wanted, they are chosen first, by a fit of the same model that
-    lasts until the choice is made; every seed then starts afresh with the chosen ones.
+    Where only some specialists are wanted, they are chosen first, by a fit of the same model; every
+    seed then starts afresh with the chosen ones.
 
     Attributes:
         selected: The specialists in use, once fitted.
@@ -119,7 +126,7 @@ class Ensemble:
         splits = [split.prepared(first.fusing.prepare) for split in splits]
         selection = first.fusing.fuser.selection
         if selection is not None:
-            choose(first, splits[0], trials[0])
+            choose(selection, first, splits[0], trials[0])
             self._choice = selection.state_dict()
         self.selected = list(first.fusing.fuser.selected)
         return repeat(self.probe, splits, trials, log)
@@ -144,13 +151,13 @@ class Ensemble:
         return Probe(fuser, trial)
 
 
-def choose(probe: Probe, train: Encoded, trial: Trial) -> None:
-    """Train until the probe's selection of specialists is settled."""
-    selection = probe.fusing.fuser.selection
+def choose(selection: Selection, probe: Probe, train: Encoded, trial: Trial) -> None:
+    """Train until the probe's selection of specialists is settled, at most as long as a fit."""
     training = Training(probe, task_loss(trial, train.targets), trial, length=None)
-    for _ in training.steps(train, LONGEST_CHOICE, 0):
-        if selection is None or selection.settled:
+    for _ in training.steps(train, trial.protocol.epochs * steps_per_epoch(trial, train), 0):
+        if selection.settled:
             return
+    selection.settle()
 
 
 def _left_out(params: Params, inputs: Sequence[InputSpec]) -> list[str]:

@@ -89,6 +89,11 @@ class Selection(nn.Module):
         """Indices of the ``keep`` specialists in use, ascending."""
         return sorted(self._ranking()[: self.keep].tolist())
 
+    def settle(self) -> None:
+        """Decide now, by the evidence so far."""
+        kept = torch.zeros_like(self.active)
+        self.active.copy_(kept.index_fill(0, self._ranking()[: self.keep], True))
+
     def forward(self) -> Tensor:
         """Gates to multiply onto each specialist's normalised features.
 

@@ -231,3 +231,14 @@ def test_keeping_all_needs_no_race():
 def test_bad_options_are_refused(keep, mode):
     with pytest.raises(EosfmError):
         Selection(4, keep, mode)
+
+
+def test_a_choice_can_be_settled_at_once():
+    gates = Selection(6, 2).train()
+    weights = torch.tensor([0.0, 3.0, 0.0, 0.0, 2.0, 0.0])
+    for _ in range(12):
+        (-(gates() * weights).sum()).backward()
+    assert not gates.settled
+    gates.settle()
+    assert gates.settled and gates.selected == [1, 4]
+    assert gates().tolist() == [0, 1, 0, 0, 1, 0]
