@@ -89,7 +89,7 @@ def test_a_fusion_experiment_runs_evaluate_and_report_only(project):
     metrics = json.loads((project.path / "metrics.json").read_text())
     assert 0 < metrics["energy.run_kwh"] < metrics["energy.kwh"]
     project.run("git", "checkout", "-q", ".")
-    project.run("dvc", "checkout", "-q")
+    project.run("dvc", "checkout", "-q", "dvc.yaml")
 
 
 def test_queued_experiments_see_the_stored_features(project):
@@ -122,7 +122,7 @@ def test_one_specialists_epochs_retrain_that_one_alone(project):
     assert not any(name.startswith(("download", "tile")) for name in ran)
     assert {"export", "features@eurosat", "evaluate@xview2", "report"} <= ran
     project.run("git", "checkout", "-q", ".")
-    project.run("dvc", "checkout", "-q")
+    project.run("dvc", "checkout", "-q", "dvc.yaml")
 
 
 def test_forced_runs_give_the_same_bytes(project):
@@ -135,7 +135,7 @@ def test_forced_runs_give_the_same_bytes(project):
             if not before["path"].startswith("results/"):
                 assert before["md5"] == after["md5"], before["path"]
     project.run("git", "checkout", "-q", ".")
-    project.run("dvc", "checkout", "-q")
+    project.run("dvc", "checkout", "-q", "dvc.yaml")
 
 
 def test_a_misspelt_key_stops_the_run_before_any_work(project):
@@ -144,7 +144,7 @@ def test_a_misspelt_key_stops_the_run_before_any_work(project):
     assert "unknown key fusion.max_encoder; did you mean 'max_encoders'?" in done.stdout
     assert "Traceback" not in done.stdout
     project.run("git", "checkout", "-q", ".")
-    project.run("dvc", "checkout", "-q")
+    project.run("dvc", "checkout", "-q", "dvc.yaml")
 
 
 def test_real_samples_run_through_the_chain(tmp_path, samples):
