@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eosfm.bands import BANDS, S2_BANDS, band, same
@@ -111,6 +111,7 @@ def test_repetition_where_nothing_makes_sense():
     assert "needs optical" in inputs["rgb"].note
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted(BANDS)), min_size=1, max_size=16, unique=True))
 def test_named_feeds_or_reports_every_specialist(bands):
     import warnings
