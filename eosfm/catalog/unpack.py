@@ -95,8 +95,13 @@ def _untar(archive: Path, folder: Path) -> Iterator[str]:
             _refuse_outside(member.name, archive)
             if not (member.isfile() or member.isdir()):
                 raise EosfmError(f"{archive}: {member.name} is a link or device; not unpacked")
-            file.extract(member, folder, filter="data")
-            if member.isfile():
+            content = file.extractfile(member)
+            if content is not None:
+                place = folder / member.name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                # Contents alone: owners, modes and times of an archive are not ours to take over.
+                with place.open("wb") as out:
+                    shutil.copyfileobj(content, out)
                 yield PurePosixPath(member.name).as_posix()
 
 
