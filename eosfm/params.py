@@ -52,7 +52,7 @@ class ScaleTrain(Frozen):
     lr: Positive | None
     decoder_channels: PositiveInt
     workers: Annotated[int, Field(ge=0)]
-    patience: PositiveInt | None = None
+    patience: PositiveInt | None
 
 
 class ScaleProtocol(Frozen):
@@ -70,13 +70,13 @@ class ScaleProtocol(Frozen):
     batch_size: PositiveInt
     lr: Positive
     decoder_channels: PositiveInt
-    seeds: PositiveInt = 1
-    baseline_seeds: PositiveInt = 1
-    dates: PositiveInt | None = None
-    window: PositiveInt | None = None
-    overlap: Annotated[int, Field(ge=0)] = 0
-    fine_tune: bool = False
-    class_weights: Literal["none", "balanced"] = "none"
+    seeds: PositiveInt
+    baseline_seeds: PositiveInt
+    dates: PositiveInt | None
+    window: PositiveInt | None
+    overlap: Annotated[int, Field(ge=0)]
+    fine_tune: bool
+    class_weights: Literal["none", "balanced"]
 
     @model_validator(mode="after")
     def _windows_advance(self) -> "ScaleProtocol":

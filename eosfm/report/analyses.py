@@ -173,13 +173,15 @@ def _choices(params: Params, analyses: Analyses) -> Figure:
     """The smallest number of specialists at which a task chooses each of them."""
     figure, axes = _grid_figure(params)
     grid = np.full((len(params.specialists), len(params.tasks)), np.nan)
-    wanted = [1, 2, 3, 5, 10]
+    numbers = {key for result in analyses.values() for key in result["counts"]} - {"all"}
+    wanted = sorted(map(int, numbers))
     for column, result in enumerate(analyses.values()):
         for count in reversed(wanted):
             for name in result["counts"].get(str(count), {"selected": []})["selected"]:
                 grid[list(params.specialists).index(name), column] = wanted.index(count)
     axes.set_facecolor("#f4f4f4")
-    axes.imshow(4 - grid, cmap="Greens", vmin=-1.5, vmax=4.5, aspect="auto")
+    last = len(wanted) - 1
+    axes.imshow(last - grid, cmap="Greens", vmin=-1.5, vmax=last + 0.5, aspect="auto")
     for (row, column), value in np.ndenumerate(grid):
         if not np.isnan(value):
             axes.text(column, row, str(wanted[int(value)]), ha="center", va="center", fontsize=6)
