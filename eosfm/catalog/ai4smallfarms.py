@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.catalog.shared.geotiff import read_bands, write_geotiff
+from eosfm.catalog.shared.geotiff import read_bands, read_header, write_geotiff
 from eosfm.catalog.shared.layout import require
-from eosfm.catalog.shared.tiff import read_frame
 from eosfm.catalog.spec import SPLITS, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import CROPS, Landscape, cover_mask, draw_landscape, observe
@@ -55,7 +54,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 
 def _scene(split: Split, image: Path, mask: Path) -> Scene:
-    header = read_frame(image, len(BANDS))
+    header = read_header(image, len(BANDS), dtype=None)
     size = (header.height, header.width)
     return Scene(
         id=image.stem,

@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eosfm.catalog.shared.geotiff import Header, read_bands
+from eosfm.catalog.shared.geotiff import Header, read_bands, read_header, write_tiff
 from eosfm.catalog.shared.holdout import rank
 from eosfm.catalog.shared.layout import require
-from eosfm.catalog.shared.tiff import read_frame, write_tiff
 from eosfm.catalog.spec import Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.seeds import derive_seed
@@ -129,7 +128,7 @@ def _scene(chip: Chip) -> Scene:
     for path in chip.features.values():
         require(path, NAME, f"an image of chip {chip.name}")
     label = require(chip.biomass, NAME, f"the biomass of chip {chip.name}")
-    header: Header = read_frame(label, 1)
+    header: Header = read_header(label, 1, dtype=None)
     size = (header.height, header.width)
     return Scene(
         id=chip.name,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.catalog.shared.geotiff import Header, read_bands, read_header
+from eosfm.catalog.shared.geotiff import Header, read_bands, read_header, write_tiff
 from eosfm.catalog.shared.holdout import rank
 from eosfm.catalog.shared.layout import require
 from eosfm.catalog.shared.png import png_size, read_png, write_png
@@ -204,7 +204,7 @@ def _write_scene(
         if (classes == CLASSES.index(THEMES[theme])).mean() >= SHOWN:
             break
     image = observe(land, key, DATASET.bands, units="dn8").image
-    _write_image(root / IMAGES / f"{name}.tif", image)
+    write_tiff(root / IMAGES / f"{name}.tif", image, photometric="CMYK")
     write_png(root / LABELS / f"{name}_24label.png", classes)
 
 
@@ -270,24 +270,6 @@ def classify(land: Landscape, theme: str) -> np.ndarray:
     )
     quarter = (away < STREET) & ~cover_mask(land.cover, "lake", "river", "road")
     return np.where(quarter, kind[tuple(nearest)], classes)
-
-
-def _write_image(path: Path, image: np.ndarray) -> None:
-    """Write four bands (4, H, W) as the dataset's files are: unreferenced, marked CMYK."""
-    import warnings
-
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _, height, width = image.shape
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(
-            path, "w", driver="GTiff", count=4, height=height, width=width, dtype="uint8",
-            photometric="CMYK",
-        ) as raster:  # fmt: skip
-            raster.write(image)
 
 
 DATASET = Dataset(

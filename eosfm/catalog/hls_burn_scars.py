@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.catalog.shared.geotiff import read_bands, write_geotiff
+from eosfm.catalog.shared.geotiff import read_bands, read_header, write_geotiff
 from eosfm.catalog.shared.holdout import rank
 from eosfm.catalog.shared.layout import require
-from eosfm.catalog.shared.tiff import read_frame
 from eosfm.catalog.spec import Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import Landscape, cover_mask, draw_landscape, evolve, observe
@@ -71,7 +70,7 @@ def _scene(folder: str, image: Path) -> Scene:
     tile, year, day = match.groups()
     stem = image.name.removesuffix(IMAGE)
     mask = require(image.with_name(stem + MASK), NAME, f"the mask of {image.name}")
-    header = read_frame(image, len(BANDS))
+    header = read_header(image, len(BANDS), dtype=None)
     size = (header.height, header.width)
     return Scene(
         id=f"{folder}/{stem.removeprefix(PREFIX)}",

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.bands import band
-from eosfm.catalog.shared.geotiff import read_bands
+from eosfm.catalog.shared.geotiff import read_bands, read_header, write_tiff
 from eosfm.catalog.shared.layout import require
 from eosfm.catalog.shared.sentinel2 import STEP
-from eosfm.catalog.shared.tiff import read_frame, write_tiff
 from eosfm.catalog.spec import SPLITS, Archive, Dataset, Scene, Simulation, Source, Split, Window
 from eosfm.errors import EosfmError
 from eosfm.simulation.grid import average
@@ -85,7 +84,7 @@ def _scene(folder: Path, split: Split, number: str) -> Scene:
         folder / "10" / f"{folder.name}_L2R_cl_{number}.tif", NAME, f"a patch that {split} lists"
     )
     files = tuple(_band_file(folder, name, number) for name in BANDS)
-    header = read_frame(label, 1)
+    header = read_header(label, 1, dtype=None)
     size = (header.height, header.width)
     return Scene(
         id=f"{folder.name}_{number}",

@@ -128,7 +128,7 @@ def damage_labels(root):
         (damage_empty, "images holds no tile"),
         (damage_mask, r"masks.*\.tif not found; expected the mask of"),
         (damage_truncated, r"\.tif (is damaged|cannot be read)"),
-        (damage_bands, r"\.tif has 3 band\(s\); expected 4"),
+        (damage_bands, r"\.tif has 3 band\(s\) of \w+; expected 4"),
         (damage_size, r"\.tif has 1 band\(s\) of 40x64 px; expected 1 of 64x64"),
         (damage_units, r"\.tif has values from .*expected reflectance times 10,000"),
         (damage_labels, r"\.tif has 3 values from 0 to 2; expected 0 and one other"),

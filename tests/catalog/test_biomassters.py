@@ -8,7 +8,7 @@ from torchgeo.datasets import BioMassters
 
 from eosfm.catalog import biomassters
 from eosfm.catalog.biomassters import DATASET, DATES, METADATA, MONTHS, OPTICAL, RADAR
-from eosfm.catalog.shared.tiff import write_tiff
+from eosfm.catalog.shared.geotiff import write_tiff
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 from eosfm.simulation import draw_landscape

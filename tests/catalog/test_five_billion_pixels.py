@@ -13,10 +13,10 @@ from eosfm.catalog.five_billion_pixels import (
     TEST,
     THEMES,
     _draw,
-    _write_image,
     classify,
     split_of,
 )
+from eosfm.catalog.shared.geotiff import write_tiff
 from eosfm.catalog.shared.png import write_png
 from eosfm.catalog.spec import Simulation, Window
 from eosfm.errors import EosfmError
@@ -186,6 +186,6 @@ def test_simulation_is_a_function_of_the_seed(tmp_path):
 
 def test_published_files_would_be_converted_without_care(tmp_path):
     pixels = np.stack([np.full((16, 16), value, np.uint8) for value in (1, 20, 50, 99)])
-    _write_image(tmp_path / "a.tif", pixels)
+    write_tiff(tmp_path / "a.tif", pixels, photometric="CMYK")
     with rasterio.open(tmp_path / "a.tif") as raster:
         assert not np.array_equal(raster.read(), pixels)

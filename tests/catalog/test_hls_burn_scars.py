@@ -140,7 +140,7 @@ def damage_labels(root):
         (damage_mask, r"mask\.tif not found; expected the mask of"),
         (damage_name, "scene_merged.tif is not named as a scene"),
         (damage_truncated, r"merged\.tif (is damaged|cannot be read)"),
-        (damage_bands, r"merged\.tif has 5 band\(s\); expected 6"),
+        (damage_bands, r"merged\.tif has 5 band\(s\) of \w+; expected 6"),
         (damage_units, r"merged\.tif has values up to .*expected reflectance"),
         (damage_labels, r"mask\.tif has labels from"),
     ],

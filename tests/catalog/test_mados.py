@@ -5,8 +5,8 @@ import pytest
 import rasterio
 
 from eosfm.catalog.mados import BANDS, CLASSES, DATASET, FOLDER, WAVELENGTHS
+from eosfm.catalog.shared.geotiff import write_tiff
 from eosfm.catalog.shared.sentinel2 import STEP
-from eosfm.catalog.shared.tiff import write_tiff
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 from eosfm.simulation.ocean import KINDS, draw_sea, observe_sea

@@ -10,14 +10,7 @@ from eosfm.downstream.windows import sliding, task_windows
 from eosfm.errors import EosfmError
 from eosfm.params import ScaleProtocol
 
-PROTOCOL = {
-    "label_fraction": 1.0,
-    "epochs": 1,
-    "steps_per_epoch": None,
-    "batch_size": 1,
-    "lr": 0.1,
-    "decoder_channels": 8,
-}
+PROTOCOL = load_params().scales["mini"].protocol.model_dump() | {"window": None, "overlap": 0}
 
 
 def blended(windows, predict):
@@ -74,7 +67,7 @@ def test_items_count_windows_tile_by_tile():
 
 
 def test_labels_of_whole_images_are_not_cut():
-    protocol = ScaleProtocol(**PROTOCOL, window=4, overlap=1)
+    protocol = ScaleProtocol(**PROTOCOL | {"window": 4, "overlap": 1})
     assert task_windows(protocol, "classification", (8, 8)).count == 1
     assert task_windows(protocol, "segmentation", (8, 8)).count == 9
     whole = ScaleProtocol(**PROTOCOL)
@@ -83,4 +76,4 @@ def test_labels_of_whole_images_are_not_cut():
 
 def test_windows_that_do_not_advance_are_refused():
     with pytest.raises(EosfmError, match=r"overlap is 4 and protocol\.window 4"):
-        ScaleProtocol(**PROTOCOL, window=4, overlap=4)
+        ScaleProtocol(**PROTOCOL | {"window": 4, "overlap": 4})

@@ -1,11 +1,11 @@
-"""GeoTIFF patches: what their header says, reading with the expected shape, writing."""
+"""TIFF patches: what their header says, reading with the expected shape, writing."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from eosfm.catalog.shared.layout import open_raster
+from eosfm.catalog.shared.layout import expect_plain_images, open_raster
 from eosfm.catalog.spec import Window
 from eosfm.errors import EosfmError
 
@@ -26,22 +26,22 @@ class Header(NamedTuple):
     transform: tuple[float, float, float, float, float, float] | None
 
 
-def read_header(path: Path, bands: int, dtype: str) -> Header:
+def read_header(path: Path, bands: int, dtype: str | None) -> Header:
     """Read a raster's header and check that it is the kind of file expected.
 
     Args:
         path: A GeoTIFF.
         bands: Number of bands that the dataset's files have.
-        dtype: Numpy dtype that they have.
+        dtype: Numpy dtype that they have; None where it is not fixed.
 
     Raises:
         EosfmError: The file is missing, truncated, or has other bands or another dtype.
     """
     with open_raster(path) as raster:
-        if raster.count != bands or set(raster.dtypes) != {dtype}:
+        if raster.count != bands or (dtype and set(raster.dtypes) != {dtype}):
             raise EosfmError(
                 f"{path} has {raster.count} band(s) of {raster.dtypes[0]}; expected {bands} of "
-                f"{dtype}; fetch the dataset's own files again"
+                f"{dtype or 'any type'}; fetch the dataset's own files again"
             )
         crs = raster.crs.to_string() if raster.crs else None
         transform = tuple(raster.transform)[:6] if crs else None
@@ -91,9 +91,22 @@ def write_geotiff(
         origin: Easting and northing of the upper left corner in ``crs``.
         crs: A projected reference system in metres.
     """
-    import rasterio
     from rasterio import Affine
 
+    write_tiff(path, image, crs=crs, transform=Affine(gsd, 0, origin[0], 0, -gsd, origin[1]))
+
+
+def write_tiff(path: Path, image: np.ndarray, **options: Any) -> None:
+    """Write an image (C, H, W) uncompressed, making the folder if needed.
+
+    Args:
+        path: The file to write.
+        image: Pixels of any dtype that TIFF knows.
+        options: Of ``rasterio.open``; without crs and transform the file has no georeference.
+    """
+    import rasterio
+
+    expect_plain_images()
     path.parent.mkdir(parents=True, exist_ok=True)
     count, height, width = image.shape
     with rasterio.open(
@@ -104,7 +117,6 @@ def write_geotiff(
         height=height,
         width=width,
         dtype=image.dtype,
-        crs=crs,
-        transform=Affine(gsd, 0, origin[0], 0, -gsd, origin[1]),
+        **options,
     ) as raster:
         raster.write(image)

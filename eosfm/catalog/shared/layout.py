@@ -24,6 +24,17 @@ def require(path: Path, dataset: str, expected: str) -> Path:
     return path
 
 
+def expect_plain_images() -> None:
+    """Leave out rasterio's warning that an image has no georeference.
+
+    For the whole process: rasters are opened in threads, and warnings' own contexts are not safe
+    there.
+    """
+    from rasterio.errors import NotGeoreferencedWarning
+
+    warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+
 def open_raster(path: Path):  # type: ignore[no-untyped-def]
     """Open a raster for reading with rasterio.
 
@@ -33,11 +44,9 @@ def open_raster(path: Path):  # type: ignore[no-untyped-def]
         EosfmError: The file is missing, truncated or not a raster.
     """
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+    from rasterio.errors import RasterioIOError
 
-    # For the whole process: rasters are opened in threads, and warnings' own contexts are not
-    # safe there.
-    warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+    expect_plain_images()
     try:
         return rasterio.open(path)
     except RasterioIOError as error:

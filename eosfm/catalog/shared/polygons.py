@@ -1,10 +1,10 @@
 """Labels that are published as polygons, drawn onto an image's grid."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
+from eosfm.catalog.shared.layout import expect_plain_images
 from eosfm.catalog.spec import Window
 
 Transform = tuple[float, float, float, float, float, float]
@@ -31,11 +31,9 @@ def draw_polygons(
         (h, w) uint8: the value of the polygon that covers the pixel's middle, 0 where none does.
     """
     from affine import Affine
-    from rasterio.errors import NotGeoreferencedWarning
     from rasterio.features import rasterize
 
-    # Polygons in pixels are no mistake; for the whole process, as in layout.open_raster.
-    warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+    expect_plain_images()
 
     row, col, *shape = window
     a, b, c, d, e, f = transform
