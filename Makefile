@@ -2,8 +2,6 @@
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 LOCKED := $(VENV)/.installed-$(shell sha256sum requirements.lock | cut -c1-16)
-# Waiting threads must not spin while DVC, the stage and its data loaders share the cores.
-export OMP_WAIT_POLICY := passive
 export PATH := $(BIN):$(PATH)
 # An environment shared between checkouts runs the code of this one.
 export PYTHONPATH := $(CURDIR)

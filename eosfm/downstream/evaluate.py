@@ -63,7 +63,7 @@ def evaluate_task(
         return _fine_tuned(params, name, store, artifact, trials, log)
     splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
     left_out = _left_out(params, splits[0].inputs)
-    names = [spec.name for spec in splits[0].inputs if spec.name not in left_out]
+    names = [name for name in _names(splits[0].inputs) if name not in left_out]
     splits = [split.only(names) for split in splits]
     result = run_head(params.fusion, splits, trials, log)
     return {**result, "labels": len(splits[0].targets)}
@@ -74,14 +74,20 @@ def run_head(
 ) -> dict[str, Any]:
     """Score a task's head on frozen features: what :func:`summarise` gives, and ``selected``."""
     if trials[0].task.head == "knn":
-        selected = list(dict.fromkeys(spec.name for spec in splits[0].inputs))
         result = _neighbours(splits, trials[0])
         if log is not None:  # no curve, but a point of one
             metric = result["metric"]
             log({f"val_{metric}": result["val"][metric]}, 0)
-        return {**result, "selected": selected}
-    ensemble = Ensemble(fusion, splits[0].inputs)
-    return {**ensemble.fit(splits, trials, log), "selected": ensemble.selected}
+        return {**result, "selected": _names(splits[0].inputs)}
+    names = _names(splits[0].inputs)
+    if fusion.max_encoders is not None and fusion.max_encoders < len(names):
+        chosen = choose(fusion, splits[0], trials[0])
+        splits = [split.only(chosen) for split in splits]
+    inputs = splits[0].inputs
+    prepare = build_probe(fusion, inputs, trials[0]).fusing.prepare
+    splits = [split.prepared(prepare) for split in splits]
+    result = repeat(lambda trial: build_probe(fusion, inputs, trial), splits, trials, log)
+    return {**result, "selected": _names(inputs)}
 
 
 def check_task(params: Params, name: str, store: TileStore) -> None:
@@ -102,62 +108,45 @@ def _neighbours(splits: Sequence[Encoded], trial: Trial) -> dict[str, Any]:
     return summarise([{**scores, "best_epoch": 0}], trial)
 
 
-class Ensemble:
-    """The fits of one fusion on one task.
+def choose(fusion: Fusion, train: Encoded, trial: Trial) -> list[str]:
+    """The ``fusion.max_encoders`` specialists that a task selects.
 
-    Where only some specialists are wanted, they are chosen first, by a fit of the same model; every
-    seed then starts afresh with the chosen ones.
-
-    Attributes:
-        selected: The specialists in use, once fitted.
+    They are chosen by a training of the same model, which lasts until the choice is settled and at
+    most as long as a fit.
     """
-
-    def __init__(self, fusion: Fusion, inputs: Sequence[InputSpec]) -> None:
-        self.fusion, self.inputs = fusion, inputs
-        self.selected: list[str] = []
-        self._choice: dict[str, Any] | None = None
-
-    def fit(
-        self, splits: Sequence[Encoded], trials: Sequence[Trial], log: Log | None
-    ) -> dict[str, Any]:
-        """Choose specialists where asked to, then fit and test."""
-        torch.manual_seed(trials[0].seed)
-        first = self.probe(trials[0])
-        splits = [split.prepared(first.fusing.prepare) for split in splits]
-        selection = first.fusing.fuser.selection
-        if selection is not None:
-            choose(selection, first, splits[0], trials[0])
-            self._choice = selection.state_dict()
-        self.selected = list(first.fusing.fuser.selected)
-        return repeat(self.probe, splits, trials, log)
-
-    def probe(self, trial: Trial) -> Probe:
-        """A fresh model, its choice of specialists made where there is one."""
-        names = {spec.name for spec in self.inputs}
-        limit = self.fusion.max_encoders
-        fuser = Fuser(
-            self.inputs,
-            fusion=self.fusion.method,
-            width_multiplier=self.fusion.width_multiplier,
-            normalize=self.fusion.normalize,
-            projection=self.fusion.projection,
-            # A task may be able to feed fewer than are asked for.
-            max_encoders=None if limit is None else min(limit, len(names)),
-            selection=self.fusion.selection,
-            scale_features=self.fusion.scale_features,
-        )
-        if self._choice is not None and fuser.selection is not None:
-            fuser.selection.load_state_dict(self._choice)
-        return Probe(fuser, trial)
-
-
-def choose(selection: Selection, probe: Probe, train: Encoded, trial: Trial) -> None:
-    """Train until the probe's selection of specialists is settled, at most as long as a fit."""
+    torch.manual_seed(trial.seed)
+    probe = build_probe(fusion, train.inputs, trial)
+    selection = cast(Selection, probe.fusing.fuser.selection)
+    prepared = train.prepared(probe.fusing.prepare)
     training = Training(probe, task_loss(trial, train.targets), trial, length=None)
-    for _ in training.steps(train, trial.protocol.epochs * steps_per_epoch(trial, train), 0):
+    length = trial.protocol.epochs * steps_per_epoch(trial, train)
+    for _ in training.steps(prepared, length, 0):
         if selection.settled:
-            return
+            break
     selection.settle()
+    return list(probe.fusing.fuser.selected)
+
+
+def build_probe(fusion: Fusion, inputs: Sequence[InputSpec], trial: Trial) -> Probe:
+    """A fresh model of a task's fusion, merging of dates and head."""
+    limit = fusion.max_encoders
+    fuser = Fuser(
+        inputs,
+        fusion=fusion.method,
+        width_multiplier=fusion.width_multiplier,
+        normalize=fusion.normalize,
+        projection=fusion.projection,
+        # A task may be able to feed fewer than are asked for.
+        max_encoders=None if limit is None else min(limit, len(_names(inputs))),
+        selection=fusion.selection,
+        scale_features=fusion.scale_features,
+    )
+    return Probe(fuser, trial)
+
+
+def _names(inputs: Sequence[InputSpec]) -> list[str]:
+    """The specialists, each once."""
+    return list(dict.fromkeys(spec.name for spec in inputs))
 
 
 def _left_out(params: Params, inputs: Sequence[InputSpec]) -> list[str]:

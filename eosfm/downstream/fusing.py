@@ -59,10 +59,10 @@ class LinearFusing(nn.Module):
         self.pool = pool
         self.average = average
         places = torch.tensor([fuser.names.index(spec.name) for spec in fuser.inputs])
-        self._owner = [
-            places.repeat_interleave(torch.tensor([spec.channels[k] for spec in fuser.inputs]))
-            for k in range(len(fuser.mixers))
-        ]  # per level: the specialist of each channel
+        for k in range(len(fuser.mixers)):
+            widths = torch.tensor([spec.channels[k] for spec in fuser.inputs])
+            owner = F.one_hot(places.repeat_interleave(widths), len(fuser.names)).float()
+            self.register_buffer(f"owner{k}", owner, persistent=False)
 
     @torch.no_grad()
     def prepare(self, levels: Levels) -> Levels:
@@ -85,17 +85,15 @@ class LinearFusing(nn.Module):
         """Fuse prepared levels to (B, T', C', h', w')."""
         selection = self.fuser.selection
         gates = None if selection is None else selection()
+        if selection is not None and gates is not None and self.training:
+            gates = gates * selection.active  # who has left for good gets no gradient
         fused = []
-        for level, mixer, owner in zip(levels, self.fuser.mixers, self._owner, strict=True):
+        for k, (level, mixer) in enumerate(zip(levels, self.fuser.mixers, strict=True)):
             conv = cast(nn.Conv2d, mixer)
             weight = conv.weight.flatten(1)
-            if selection is not None and gates is not None:
-                owner = owner.to(gates.device)
-                # Who has left for good is not computed; who merely sits out gets a gradient.
-                present = selection.active if self.training else gates != 0
-                columns = present[owner].nonzero().flatten()
-                weight = (weight * gates[owner])[:, columns]
-                level = level.index_select(-1, columns)
+            if gates is not None:
+                # A product, since the gradient of picking each channel's gate is slow.
+                weight = weight * (self.get_buffer(f"owner{k}") @ gates)
             fused.append(F.linear(level, weight, conv.bias).permute(0, 1, 4, 2, 3))
         return fused
 

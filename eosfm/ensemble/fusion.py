@@ -107,7 +107,7 @@ class Fuser(nn.Module):
                     f"max_encoders is {max_encoders}, but {len(self.names)} specialists are fed; "
                     f"choose 1 to {len(self.names)}"
                 )
-            if max_encoders < len(self.names):
+            if max_encoders < len(self.names) or scale_features:
                 self.selection = Selection(
                     len(self.names), max_encoders, cast(Mode, selection), scale_features
                 )

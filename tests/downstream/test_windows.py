@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eosfm.downstream.windows import sliding, task_windows
 from eosfm.errors import EosfmError
-from eosfm.params import ScaleProtocol
+from eosfm.params import ScaleProtocol, load_params
 
 PROTOCOL = load_params().scales["mini"].protocol.model_dump() | {"window": None, "overlap": 0}
 

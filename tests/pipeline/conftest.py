@@ -35,7 +35,6 @@ class Project:
             env={
                 **os.environ,
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                "OMP_WAIT_POLICY": "passive",
                 "PYTHONPATH": str(self.path),
                 **env,
             },
