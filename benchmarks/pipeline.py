@@ -117,17 +117,20 @@ def spent(words: list[str]) -> tuple[float, float]:
 
 
 @app.command()
-def clone() -> None:
-    """Clone the committed state, run the main job there, and say where the time went."""
+def clone(folder: Path | None = None) -> None:
+    """Clone the committed state, run the main job there, and say where the time went.
+
+    The clone stays where a FOLDER for it is named.
+    """
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "clone"
+        folder = folder or Path(name) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
         start = time.perf_counter()
         subprocess.run(
             ["dvc", "repro"],
             cwd=folder,
             check=True,
-            env={**os.environ, "OMP_WAIT_POLICY": "passive", "PYTHONPATH": str(folder)},
+            env={**os.environ, "PYTHONPATH": str(folder)},
         )
         wall = time.perf_counter() - start
         records = [json.loads(p.read_text()) for p in (folder / "results/energy").glob("*.json")]

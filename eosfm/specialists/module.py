@@ -85,10 +85,12 @@ class SpecialistModule(lightning.LightningModule):
             {"params": decayed, "weight_decay": WEIGHT_DECAY},
             {"params": plain, "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=self.lr)
+        trainer: Any = self.trainer
+        # Lightning cannot clip the gradients of a fused optimizer in mixed precision.
+        fused = "mixed" not in trainer.precision
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, fused=fused)
         # A loader of our own to count by: the trainer's, built now, would begin a resumed run
         # with the batches of its first epoch.
-        trainer: Any = self.trainer
         steps = trainer.max_epochs * len(trainer.datamodule.train_dataloader())
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps)
         return {

@@ -10,7 +10,7 @@ from eosfm.downstream.windows import sliding, task_windows
 from eosfm.errors import EosfmError
 from eosfm.params import ScaleProtocol, load_params
 
-PROTOCOL = load_params().scales["mini"].protocol.model_dump() | {"window": None, "overlap": 0}
+PROTOCOL = load_params().scales.mini.protocol.model_dump() | {"window": None, "overlap": 0}
 
 
 def blended(windows, predict):
