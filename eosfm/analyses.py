@@ -4,11 +4,13 @@ Every fit uses the task's head, protocol and first seed, and the baselines' fixe
 all figures of a task can be compared with each other and with the baselines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from eosfm.catalog.spec import SPLITS
@@ -16,7 +18,7 @@ from eosfm.downstream.baselines import FIXED, from_scratch
 from eosfm.downstream.encoded import Encoded
 from eosfm.downstream.evaluate import check_task, run_head
 from eosfm.downstream.features import Reading, open_split, reading
-from eosfm.downstream.fit import Trial, make_trials
+from eosfm.downstream.fit import Trial, make_trials, run_fits
 from eosfm.downstream.labels import strata, stratified_share
 from eosfm.params import Params
 from eosfm.tiles.store import TileStore
@@ -71,12 +73,16 @@ def _by_count(
     splits: Sequence[Encoded], trials: Sequence[Trial], members: int
 ) -> dict[str, dict[str, Any]]:
     """Selection of so many specialists, and ``all`` of them."""
-    results = {}
-    limits = {str(count): count for count in COUNTS if count < members}
-    for name, limit in (limits | {"all": None}).items():
-        result = run_head(FIXED.model_copy(update={"max_encoders": limit}), splits, trials)
-        results[name] = {"test": result["test"], "selected": result["selected"]}
-    return results
+    counts = [count for count in COUNTS if count < members]
+    jobs: dict[str, Callable[[], dict[str, Any]]] = {
+        name: partial(run_head, FIXED.model_copy(update={"max_encoders": limit}), splits, trials)
+        for name, limit in zip(["all", *map(str, counts)], [None, *counts], strict=True)
+    }
+    results = run_fits(jobs)
+    return {
+        name: {"test": results[name]["test"], "selected": results[name]["selected"]}
+        for name in (*map(str, counts), "all")
+    }
 
 
 def _by_member(
@@ -103,15 +109,26 @@ def _by_labels(
     """The ensemble and a backbone from scratch on a stratified share of the labelled tiles."""
     train = sources[0]
     groups = strata(trials[0].store, "train")[train.indices]
-    results: dict[str, dict[str, Any]] = {}
-    for fraction in FRACTIONS:
-        tiles = stratified_share(groups, fraction, trials[0].seed)
+    shares = {f: stratified_share(groups, f, trials[0].seed) for f in FRACTIONS}
+
+    def eosfm(tiles: np.ndarray) -> dict[str, Any]:
+        return run_head(FIXED, [splits[0].take(tiles), *splits[1:]], trials)["test"]
+
+    def scratch(tiles: np.ndarray) -> dict[str, Any]:
         fewer = replace(train, indices=train.indices[tiles])
-        eosfm = run_head(FIXED, [splits[0].take(tiles), *splits[1:]], trials)
-        scratch = from_scratch(params, [fewer, *sources[1:]], trials)
-        results[f"{fraction:g}"] = {
+        return from_scratch(params, [fewer, *sources[1:]], trials)["test"]
+
+    jobs = {
+        (name, fraction): partial(rival, tiles)
+        for name, rival in (("scratch", scratch), ("eosfm", eosfm))
+        for fraction, tiles in shares.items()
+    }
+    scores = run_fits(jobs)
+    return {
+        f"{fraction:g}": {
             "tiles": len(tiles),
-            "eosfm": eosfm["test"],
-            "scratch": scratch["test"],
+            "eosfm": scores["eosfm", fraction],
+            "scratch": scores["scratch", fraction],
         }
-    return results
+        for fraction, tiles in shares.items()
+    }

@@ -5,7 +5,8 @@ Each baseline uses the head, protocol, labels and seeds of the evaluation (the f
 that it does not depend on ``fusion.*``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from eosfm.downstream.features import (
     reading,
     task_backbone,
 )
-from eosfm.downstream.fit import Trial, make_trials, repeat
+from eosfm.downstream.fit import Trial, make_trials, repeat, run_fits
 from eosfm.downstream.images import Images
 from eosfm.downstream.pixels import statistics_baseline
 from eosfm.downstream.probe import EndToEnd
@@ -42,7 +43,8 @@ FIXED = Fusion(
 )
 
 CANDIDATES = 2
-"""The best specialists by :func:`eosfm.downstream.screening.screen` get the whole protocol."""
+"""The best specialists alone, by :func:`eosfm.downstream.screening.screen`, get the whole protocol;
+of these the better one on the validation split counts."""
 
 
 def run_baselines(
@@ -58,11 +60,26 @@ def run_baselines(
     trials = make_trials(params, name, store, params.current.protocol.baseline_seeds)
     sources = [reading(params, name, store, split) for split in SPLITS]
     splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
+    random = random_weights(params, name, store, artifact, sources)
+    candidates = ranked(screen(splits[0], splits[1], trials[0]))[:CANDIDATES]
+    jobs: dict[str, Callable[[], dict[str, Any]]] = {
+        "scratch": lambda: from_scratch(params, sources, trials),
+        "random": lambda: run_head(FIXED, random, trials),
+        **{
+            specialist: partial(run_head, FIXED, [s.only([specialist]) for s in splits], trials)
+            for specialist in candidates
+        },
+        "statistics": lambda: statistics_baseline(sources, trials[0]),
+    }
+    results = {kind: _plain(result) for kind, result in run_fits(jobs).items()}
+    metric = trials[0].task.metric
+    sign = -1 if metric == "rmse" else 1
+    best = max(candidates, key=lambda specialist: sign * results[specialist]["val"][metric])
     return {
-        "random": random_weights(params, name, store, artifact, sources, trials),
-        "single": best_single(splits, trials),
-        "scratch": from_scratch(params, sources, trials),
-        "statistics": statistics_baseline(sources, trials[0]),
+        "random": results["random"],
+        "single": {**results[best], "specialist": best},
+        "scratch": results["scratch"],
+        "statistics": results["statistics"],
     }
 
 
@@ -72,28 +89,11 @@ def random_weights(
     store: TileStore,
     artifact: Path,
     sources: Sequence[Reading],
-    trials: Sequence[Trial],
-) -> dict[str, Any]:
-    """The same ensemble before any training."""
+) -> list[Encoded]:
+    """The task's splits as the same ensemble encodes them before any training."""
     specialists = randomize(load_artifact(artifact), derive_seed(params.seed, "random", name))
     backbone = task_backbone(params, params.task(name), store, specialists)
-    return _plain(run_head(FIXED, [in_memory(backbone, source) for source in sources], trials))
-
-
-def best_single(splits: Sequence[Encoded], trials: Sequence[Trial]) -> dict[str, Any]:
-    """The specialist that does best alone.
-
-    A ridge regression screens all; of the best two the better one on the validation split counts.
-    """
-    scores = screen(splits[0], splits[1], trials[0])
-    metric = trials[0].task.metric
-    sign = -1 if metric == "rmse" else 1
-    results = {
-        specialist: run_head(FIXED, [split.only([specialist]) for split in splits], trials)
-        for specialist in ranked(scores)[:CANDIDATES]
-    }
-    best = max(results, key=lambda specialist: sign * results[specialist]["val"][metric])
-    return {**_plain(results[best]), "specialist": best}
+    return [in_memory(backbone, source) for source in sources]
 
 
 def from_scratch(

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-
 from eosfm.catalog.spec import SPLITS
 from eosfm.downstream.encoded import Encoded
 from eosfm.downstream.features import (
@@ -20,6 +18,7 @@ from eosfm.downstream.fit import (
     Trial,
     make_trials,
     repeat,
+    seeded,
     steps_per_epoch,
     summarise,
     task_loss,
@@ -84,7 +83,8 @@ def run_head(
         chosen = choose(fusion, splits[0], trials[0])
         splits = [split.only(chosen) for split in splits]
     inputs = splits[0].inputs
-    prepare = build_probe(fusion, inputs, trials[0]).fusing.prepare
+    with seeded(trials[0]):
+        prepare = build_probe(fusion, inputs, trials[0]).fusing.prepare
     splits = [split.prepared(prepare) for split in splits]
     result = repeat(lambda trial: build_probe(fusion, inputs, trial), splits, trials, log)
     return {**result, "selected": _names(inputs)}
@@ -114,8 +114,8 @@ def choose(fusion: Fusion, train: Encoded, trial: Trial) -> list[str]:
     They are chosen by a training of the same model, which lasts until the choice is settled and at
     most as long as a fit.
     """
-    torch.manual_seed(trial.seed)
-    probe = build_probe(fusion, train.inputs, trial)
+    with seeded(trial):
+        probe = build_probe(fusion, train.inputs, trial)
     selection = cast(Selection, probe.fusing.fuser.selection)
     prepared = train.prepared(probe.fusing.prepare)
     training = Training(probe, task_loss(trial, train.targets), trial, length=None)

@@ -5,15 +5,19 @@ once (PANGAEA, arXiv 2412.04204).
 """
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from eosfm.cores import run_together
 from eosfm.downstream.features import device, task_dates
 from eosfm.downstream.windows import Windows, task_windows
 from eosfm.params import Params, ScaleProtocol, TaskParams
@@ -32,6 +36,11 @@ GRADIENT_NORM = 1.0
 """Gradients of a larger norm are scaled down to it."""
 
 Log = Callable[[dict[str, float], int], None]
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+_DRAWING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -107,14 +116,30 @@ def repeat(
     Returns:
         See :func:`summarise`.
     """
-    fits = []
-    for number, trial in enumerate(trials):
-        torch.manual_seed(trial.seed)
-        model = build(trial)
-        follow = log if number == 0 else None
+
+    def one(trial: Trial, follow: Log | None) -> dict[str, Any]:
+        with seeded(trial):
+            model = build(trial)
         scores, epoch = fit(model, splits[0], splits[1], trial, log=follow)
-        fits.append({"val": scores, "test": score(model, splits[2], trial), "best_epoch": epoch})
-    return summarise(fits, trials[0])
+        return {"val": scores, "test": score(model, splits[2], trial), "best_epoch": epoch}
+
+    jobs = {n: partial(one, trial, None if n else log) for n, trial in enumerate(trials)}
+    return summarise(list(run_fits(jobs).values()), trials[0])
+
+
+def run_fits(jobs: Mapping[K, Callable[[], T]]) -> dict[K, T]:
+    """Run jobs that fit models, the longest first: one by one on a GPU, else side by side."""
+    if device().type == "cuda":
+        return {name: job() for name, job in jobs.items()}
+    return dict(zip(jobs, run_together(list(jobs.values())), strict=True))
+
+
+@contextmanager
+def seeded(trial: Trial) -> Iterator[None]:
+    """While a model is built: random numbers are the trial's, and nobody else draws any."""
+    with _DRAWING:
+        torch.manual_seed(trial.seed)
+        yield
 
 
 def summarise(fits: Sequence[dict[str, Any]], trial: Trial) -> dict[str, Any]:

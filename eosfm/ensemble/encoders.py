@@ -5,8 +5,8 @@ one call per specialist, one core per call, and a leaner response norm are kept.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import timm
@@ -15,6 +15,7 @@ from timm.layers.format import Format
 from timm.models import FeatureInfo
 from torch import Tensor, nn
 
+from eosfm.cores import run_together
 from eosfm.errors import EosfmError
 from eosfm.response_norm import use_lean_norms
 
@@ -106,28 +107,18 @@ class Encoders(nn.Module):
         return [pyramids[place] for place in range(len(inputs))]
 
     def _run_all(self, jobs: list[tuple[int, Tensor]]) -> list[list[Tensor]]:
-        threads = torch.get_num_threads()
-        workers = min(threads, len(jobs))
         tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
         on_cpu = all(image.device.type == "cpu" for _, image in jobs)
-        if workers < 2 or not (self.freeze and on_cpu) or tracing:
+        if tracing or not (self.freeze and on_cpu):
             return [self._run(job) for job in jobs]
         # The maps are too small to share among cores: each core takes whole encoders instead.
-        # Gradient and autocast modes belong to the thread, so workers are told of them.
         autocast, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
         def work(job: tuple[int, Tensor]) -> list[Tensor]:
             with torch.autocast("cpu", dtype=dtype, enabled=autocast):
                 return self._run(job)
 
-        def start() -> None:
-            torch.set_num_threads(threads // workers)
-
-        try:
-            with ThreadPoolExecutor(workers, initializer=start) as pool:
-                return list(pool.map(work, jobs))
-        finally:
-            torch.set_num_threads(threads)  # the workers' setting is also the process's default
+        return run_together([partial(work, job) for job in jobs])
 
     def _run(self, job: tuple[int, Tensor]) -> list[Tensor]:
         index, image = job

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from eosfm.downstream.evaluate import evaluate_task
 from eosfm.errors import EosfmError
@@ -83,6 +84,17 @@ def test_scores_of_single_classes_stand_apart(results):
 
 def test_a_second_run_gives_the_same_result(results, params, run):
     assert run(params, "series")[0] == results["series"][0]
+
+
+def test_fits_side_by_side_are_those_in_turn(params, run):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)  # one for each of the two fits
+        together = run(params, "segmentation")[0]
+        torch.set_num_threads(1)
+        assert run(params, "segmentation")[0] == together
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(

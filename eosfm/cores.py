@@ -1,0 +1,31 @@
+"""Jobs that are too small to be shared among cores: each core takes whole ones."""
+
+from collections.abc import Callable, Sequence
+from multiprocessing.pool import ThreadPool
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+
+def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run jobs of torch's on the CPU, as many at a time as there are cores for.
+
+    A job that runs some of its own the same way has its share of the cores for them. Gradient and
+    autocast modes belong to the thread, and the random state to the process: jobs set the former
+    themselves, and no two may draw random numbers at a time.
+
+    Returns:
+        Their results, in order.
+    """
+    threads = torch.get_num_threads()
+    workers = min(threads, len(jobs))
+    if workers < 2:
+        return [job() for job in jobs]
+    try:
+        # Its threads do not outlive an interrupted process, as those of an executor would.
+        with ThreadPool(workers, torch.set_num_threads, [threads // workers]) as pool:
+            return pool.map(lambda job: job(), jobs, chunksize=1)
+    finally:
+        torch.set_num_threads(threads)  # the workers' setting is also the process's default
