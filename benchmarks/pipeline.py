@@ -130,7 +130,7 @@ def clone(folder: Path | None = None) -> None:
             ["dvc", "repro"],
             cwd=folder,
             check=True,
-            env={**os.environ, "PYTHONPATH": str(folder)},
+            env={**os.environ, "GOMP_SPINCOUNT": "30000", "PYTHONPATH": str(folder)},
         )
         wall = time.perf_counter() - start
         records = [json.loads(p.read_text()) for p in (folder / "results/energy").glob("*.json")]

@@ -100,6 +100,7 @@ def test_fits_side_by_side_are_those_in_turn(params, run):
 @pytest.mark.parametrize(
     "fusion",
     [{"max_encoders": 1}, {"max_encoders": 1, "method": "addition"}, {"max_encoders": 9},
+     {"max_encoders": 1, "method": "concat", "scale_features": True},
      {"normalize": "batch"}, {"method": "concat", "width_multiplier": 0.5}],
 )  # fmt: skip
 def test_fusion_options_reach_the_fuser(edited, run, fusion):

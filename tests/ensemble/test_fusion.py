@@ -234,3 +234,18 @@ def test_stored_half_precision():
 def test_input_spec_as_plain_values():
     spec = InputSpec("a", (4, 6), 2, "rgb", ("B04", "mean"), (3, None), "note")
     assert InputSpec.from_dict(spec.as_dict()) == spec
+
+
+def test_features_are_scaled_where_all_specialists_are_kept():
+    """Those that a first training has chosen keep their factors in the next."""
+    fuser = Fuser(INPUTS[:1], fusion="addition", max_encoders=1, scale_features=True)
+    sum(level.sum() for level in fuser.train()(pyramids(1))).backward()
+    assert fuser.selection.scale.grad.abs() > 0
+    scale = 2.0
+    with torch.no_grad():
+        fuser.selection.scale.fill_(scale)
+        output = fuser.eval()(pyramids(1))
+        fuser.selection.scale.fill_(1.0)
+        plain = fuser(pyramids(1))
+    for scaled, level in zip(output, plain, strict=True):
+        torch.testing.assert_close(scaled, scale * level)
