@@ -20,6 +20,9 @@ from eosfm.report.collect import comparable
 from eosfm.report.plots import COLORS, save
 from eosfm.report.tables import write_csv
 
+LABEL_GAP = 0.022
+"""Least distance of two tasks' names beside their curves, in score."""
+
 Analyses = dict[str, dict[str, Any]]
 """What :func:`eosfm.analyses.analyse_task` gave, by task."""
 
@@ -49,8 +52,8 @@ def write_analyses(params: Params, analyses: Path, energy: Path, out: Path) -> s
     write_csv(out / "counts.csv", [list(counts[0]), *(list(row.values()) for row in counts)])
     save(_count_curves(params, by_task, counts), out / "counts.png")
     for part, title in (
-        ("alone", "score of one specialist alone, less the score of all"),
-        ("without", "score of all, less the score without this specialist"),
+        ("alone", "score of one specialist alone, less the score of all, short fits"),
+        ("without", "score of all, less the score without this specialist, short fits"),
     ):
         grid = contributions(params, by_task, part)
         header = ["specialist", *params.tasks]
@@ -124,11 +127,15 @@ def _count_curves(params: Params, analyses: Analyses, counts: Sequence[dict[str,
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     places = range(len(counts))
     names = [row["specialists"] for row in counts]
-    for task, result in analyses.items():
-        entries = [result["counts"][name] for name in names]
-        scores = [comparable(params, task, entry["test"]) for entry in entries]
+    curves = {
+        task: [comparable(params, task, result["counts"][name]["test"]) for name in names]
+        for task, result in analyses.items()
+    }
+    for scores in curves.values():
         left.plot(places, scores, color="#c8c8c8", linewidth=1)
-        left.annotate(task, (places[-1], scores[-1]), (4, 0), textcoords="offset points",
+    heights = spread([scores[-1] for scores in curves.values()], LABEL_GAP)
+    for task, height in zip(curves, heights, strict=True):
+        left.annotate(task, (places[-1], height), (4, 0), textcoords="offset points",
                       fontsize=5.5, color="#888888", va="center")  # fmt: skip
     means = [row["score"] for row in counts]
     left.plot(places, means, color=COLORS["eosfm"], marker="o", linewidth=2, label="mean")
@@ -150,6 +157,20 @@ def _count_curves(params: Params, analyses: Analyses, counts: Sequence[dict[str,
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """The heights, moved as far apart as their labels need, in the same order."""
+    moved = np.array(heights, float)
+    order = np.argsort(moved, kind="stable")
+    for _ in range(len(moved) ** 2):
+        distances = np.diff(moved[order])
+        lacking = np.maximum(gap - distances, 0)
+        if lacking.max(initial=0) < gap / 100:
+            break
+        moved[order[1:]] += lacking / 2
+        moved[order[:-1]] -= lacking / 2
+    return moved.tolist()
 
 
 def _heat_map(params: Params, grid: np.ndarray, title: str) -> Figure:
@@ -184,7 +205,8 @@ def _choices(params: Params, analyses: Analyses) -> Figure:
     axes.imshow(last - grid, cmap="Greens", vmin=-1.5, vmax=last + 0.5, aspect="auto")
     for (row, column), value in np.ndenumerate(grid):
         if not np.isnan(value):
-            axes.text(column, row, str(wanted[int(value)]), ha="center", va="center", fontsize=6)
+            axes.text(column, row, str(wanted[int(value)]), ha="center", va="center", fontsize=6,
+                      color="white" if value == 0 else "#333333")  # fmt: skip
     axes.set_title("chosen among so many", fontsize=8)
     return figure
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eosfm.errors import EosfmError
-from eosfm.report.analyses import by_count, by_labels, contributions, write_analyses
+from eosfm.report.analyses import by_count, by_labels, contributions, spread, write_analyses
 from eosfm.tracking import write_json
 
 
@@ -76,3 +78,15 @@ def test_pictures_and_numbers_are_written(params, analyses, results, tmp_path):
     (tmp_path / "tasks" / f"{name}.json").unlink()
     with pytest.raises(EosfmError, match=r"dvc repro analyses/dvc\.yaml"):
         write_analyses(params, tmp_path / "tasks", results / "energy", out)
+
+
+@given(st.lists(st.floats(0, 1), max_size=13))
+def test_names_beside_curves_keep_apart_and_in_order(heights):
+    moved = np.array(spread(heights, 0.02))
+    order = np.argsort(heights, kind="stable")
+    assert (np.diff(moved[order]) > 0.019).all()
+    assert len(heights) == 0 or np.isclose(moved.mean(), np.mean(heights))
+
+
+def test_names_that_are_apart_stay():
+    assert spread([0.5, 0.1, 0.9], 0.02) == [0.5, 0.1, 0.9]
