@@ -4,7 +4,7 @@ Every fit uses the task's head, protocol and first seed, and the baselines' fixe
 all figures of a task can be compared with each other and with the baselines.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -73,15 +73,14 @@ def _by_count(
     splits: Sequence[Encoded], trials: Sequence[Trial], members: int
 ) -> dict[str, dict[str, Any]]:
     """Selection of so many specialists, and ``all`` of them."""
-    counts = [count for count in COUNTS if count < members]
-    jobs: dict[str, Callable[[], dict[str, Any]]] = {
+    limits = {"all": None} | {str(count): count for count in COUNTS if count < members}
+    jobs = {
         name: partial(run_head, FIXED.model_copy(update={"max_encoders": limit}), splits, trials)
-        for name, limit in zip(["all", *map(str, counts)], [None, *counts], strict=True)
+        for name, limit in limits.items()
     }
-    results = run_fits(jobs)
     return {
-        name: {"test": results[name]["test"], "selected": results[name]["selected"]}
-        for name in (*map(str, counts), "all")
+        name: {"test": result["test"], "selected": result["selected"]}
+        for name, result in run_fits(jobs).items()
     }
 
 

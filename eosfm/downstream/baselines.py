@@ -62,24 +62,24 @@ def run_baselines(
     splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
     random = random_weights(params, name, store, artifact, sources)
     candidates = ranked(screen(splits[0], splits[1], trials[0]))[:CANDIDATES]
-    jobs: dict[str, Callable[[], dict[str, Any]]] = {
-        "scratch": lambda: from_scratch(params, sources, trials),
-        "random": lambda: run_head(FIXED, random, trials),
+    jobs: dict[tuple[str, str], Callable[[], dict[str, Any]]] = {
+        ("scratch", ""): lambda: from_scratch(params, sources, trials),
+        ("random", ""): lambda: run_head(FIXED, random, trials),
         **{
-            specialist: partial(run_head, FIXED, [s.only([specialist]) for s in splits], trials)
-            for specialist in candidates
+            ("single", member): partial(run_head, FIXED, [s.only([member]) for s in splits], trials)
+            for member in candidates
         },
-        "statistics": lambda: statistics_baseline(sources, trials[0]),
+        ("statistics", ""): lambda: statistics_baseline(sources, trials[0]),
     }
-    results = {kind: _plain(result) for kind, result in run_fits(jobs).items()}
+    results = {key: _plain(result) for key, result in run_fits(jobs).items()}
     metric = trials[0].task.metric
     sign = -1 if metric == "rmse" else 1
-    best = max(candidates, key=lambda specialist: sign * results[specialist]["val"][metric])
+    best = max(candidates, key=lambda member: sign * results["single", member]["val"][metric])
     return {
-        "random": results["random"],
-        "single": {**results[best], "specialist": best},
-        "scratch": results["scratch"],
-        "statistics": results["statistics"],
+        "random": results["random", ""],
+        "single": {**results["single", best], "specialist": best},
+        "scratch": results["scratch", ""],
+        "statistics": results["statistics", ""],
     }
 
 

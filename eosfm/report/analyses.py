@@ -174,7 +174,7 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
 
 
 def _heat_map(params: Params, grid: np.ndarray, title: str) -> Figure:
-    """Specialists down, tasks across; green helps, brown hurts, hatched is not fed."""
+    """Specialists down, tasks across; green helps, brown hurts, a dot is not fed."""
     figure, axes = _grid_figure(params)
     limit = max(0.02, float(np.nanquantile(np.abs(grid), 0.98)))
     norm = TwoSlopeNorm(0.0, -limit, limit)

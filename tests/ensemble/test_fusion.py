@@ -237,7 +237,7 @@ def test_input_spec_as_plain_values():
 
 
 def test_features_are_scaled_where_all_specialists_are_kept():
-    """Those that a first training has chosen keep their factors in the next."""
+    """Specialists that were chosen before are fitted alone, and still have factors to learn."""
     fuser = Fuser(INPUTS[:1], fusion="addition", max_encoders=1, scale_features=True)
     sum(level.sum() for level in fuser.train()(pyramids(1))).backward()
     assert fuser.selection.scale.grad.abs() > 0
