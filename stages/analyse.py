@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+import eosfm.command
 from eosfm.analyses import analyse_task
-from eosfm.errors import run
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track, write_json
@@ -29,4 +29,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    eosfm.command.run(main)

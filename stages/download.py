@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+import eosfm.command
 from eosfm.catalog import get_dataset
 from eosfm.catalog.prepare import prepare
 from eosfm.catalog.spec import Simulation
-from eosfm.errors import run
 from eosfm.params import load_params
 from eosfm.tracking import track
 
@@ -35,4 +35,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    eosfm.command.run(main)

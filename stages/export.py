@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+import eosfm.command
 from eosfm.ensemble import export_artifact
-from eosfm.errors import run
 from eosfm.params import load_params
 from eosfm.tracking import track
 
@@ -19,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    eosfm.command.run(main)

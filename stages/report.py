@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eosfm.errors import run
+import eosfm.command
 from eosfm.params import load_params
 from eosfm.report import write_report
 
@@ -20,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    eosfm.command.run(main)

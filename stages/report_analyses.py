@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eosfm.errors import run
+import eosfm.command
 from eosfm.params import load_params
 from eosfm.report.analyses import write_analyses
 
@@ -19,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    eosfm.command.run(main)

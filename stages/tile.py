@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+import eosfm.command
 from eosfm.catalog import get_dataset
 from eosfm.catalog.prepare import native_files
-from eosfm.errors import run
 from eosfm.params import load_params
 from eosfm.tiles.cutting import cut_dataset
 from eosfm.tracking import track
@@ -35,4 +35,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    eosfm.command.run(main)

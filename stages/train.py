@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eosfm.errors import run
+import eosfm.command
 from eosfm.params import load_params
 from eosfm.specialists.training import train_specialist
 from eosfm.tiles.store import TileStore
@@ -29,4 +29,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    eosfm.command.run(main)

@@ -15,7 +15,7 @@ import timm
 from torch import Tensor
 
 from eosfm.ensemble.artifact import save_artifact
-from eosfm.errors import EosfmError, run
+from eosfm.errors import EosfmError
 from eosfm.specialist import Specialist, expected_shapes
 from eosfm.weights import read
 
@@ -167,4 +167,6 @@ def main(folder: Path, out: Path, backbone: str | None = None) -> None:
 
 
 if __name__ == "__main__":
+    from eosfm.command import run
+
     run(main)

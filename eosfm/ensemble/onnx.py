@@ -14,7 +14,7 @@ from torch.export import Dim
 from eosfm.ensemble.backbone import EosFM
 from eosfm.ensemble.input import STRIDES
 from eosfm.ensemble.layers import BatchNorm
-from eosfm.errors import EosfmError, run
+from eosfm.errors import EosfmError
 
 INPUT = "image"
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
@@ -85,4 +85,6 @@ def main(backbone: Path, out: Path, size: int | None = None) -> None:
 
 
 if __name__ == "__main__":
+    from eosfm.command import run
+
     run(main)

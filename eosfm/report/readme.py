@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eosfm.errors import EosfmError, run
+from eosfm.errors import EosfmError
 from eosfm.params import load_params
 from eosfm.report.collect import collect
 from eosfm.report.tables import results_section
@@ -33,4 +33,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    from eosfm.command import run
+
     run(main)

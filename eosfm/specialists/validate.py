@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from eosfm import weights
-from eosfm.errors import EosfmError, run
+from eosfm.errors import EosfmError
 from eosfm.params import Params, load_params
 from eosfm.specialist import load_specialist
 from eosfm.specialists.module import SpecialistModule
@@ -69,4 +69,6 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
+    from eosfm.command import run
+
     run(main)

@@ -2,7 +2,8 @@ import subprocess
 import sys
 
 SCRIPT = """
-from eosfm.errors import EosfmError, run
+from eosfm.command import run
+from eosfm.errors import EosfmError
 def main(name: str) -> None:
     raise EosfmError(f"{name} not found;\\n   expected a file")
 run(main)
