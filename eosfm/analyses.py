@@ -1,7 +1,8 @@
 """What the ensemble's score on one task is made of: how many specialists, which, how many labels.
 
-Every fit uses the task's head, protocol and first seed, and the baselines' fixed fusion, so that
-all figures of a task can be compared with each other and with the baselines.
+Every fit uses the task's protocol and first seed and the baselines' fixed fusion. With the task's
+head besides, figures can be compared with each other and with the baselines; specialists are
+compared with each other by shorter fits of a linear head, since there are two for each of them.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,8 @@ COUNTS = (1, 2, 3, 5, 10)
 FRACTIONS = (0.1, 0.5, 1.0)
 """Shares of the labelled training tiles, as in PANGAEA (arXiv 2412.04204)."""
 
-SHORT = {"epochs": 1}
-"""Protocol of the fits that compare specialists with each other: there are two for each of them."""
+SHORTER = 2
+"""Fits that compare specialists with each other have this part of the protocol's epochs."""
 
 
 def analyse_task(
@@ -48,15 +49,19 @@ def analyse_task(
     Returns:
         ``metric``, and test metrics of many fits: ``counts`` (by number of specialists: ``test``
         and the ``selected`` ones), ``labels`` (by share of the labels: ``tiles``, ``eosfm``,
-        ``scratch``), and of short fits ``whole`` (all specialists), ``alone`` and ``without`` (by
-        specialist: that one only, all but that one).
+        ``scratch``), and of short linear fits ``whole`` (all specialists), ``alone`` and
+        ``without`` (by specialist: that one only, all but that one).
     """
     check_task(params, name, store)
     trials = make_trials(params, name, store, 1)
     sources = [reading(params, name, store, split) for split in SPLITS]
     splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
     members = list(dict.fromkeys(spec.name for spec in splits[0].inputs))
-    short = [replace(t, protocol=t.protocol.model_copy(update=SHORT)) for t in trials]
+    epochs = max(1, trials[0].protocol.epochs // SHORTER)
+    short = [
+        replace(trial.linear(), protocol=trial.protocol.model_copy(update={"epochs": epochs}))
+        for trial in trials
+    ]
     alone = {member: [member] for member in members}
     without = {member: [other for other in members if other != member] for member in members}
     return {

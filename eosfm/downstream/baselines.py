@@ -92,7 +92,7 @@ def random_weights(
 ) -> list[Encoded]:
     """The task's splits as the same ensemble encodes them before any training."""
     specialists = randomize(load_artifact(artifact), derive_seed(params.seed, "random", name))
-    backbone = task_backbone(params, params.task(name), store, specialists)
+    backbone = task_backbone(params, params.task(name), store, specialists, copy=False)
     return [in_memory(backbone, source) for source in sources]
 
 

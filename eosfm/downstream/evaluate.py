@@ -1,7 +1,6 @@
 """Scoring one downstream task with the ensemble."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -116,7 +115,7 @@ def choose(fusion: Fusion, train: Encoded, trial: Trial) -> list[str]:
     choice is settled and at most a third of a fit. A decoder would first have to learn to read what
     the specialists say: three times the steps with it, each twice as long, chose no better.
     """
-    trial = replace(trial, task=trial.task.model_copy(update={"head": "linear"}))
+    trial = trial.linear()
     with seeded(trial):
         probe = build_probe(fusion, train.inputs, trial)
     selection = cast(Selection, probe.fusing.fuser.selection)

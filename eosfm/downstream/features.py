@@ -176,7 +176,8 @@ def encode_task(params: Params, name: str, store: TileStore, artifact: Path, out
     Returns:
         One line for the stage's end.
     """
-    backbone = task_backbone(params, params.task(name), store, load_artifact(artifact))
+    specialists = load_artifact(artifact)
+    backbone = task_backbone(params, params.task(name), store, specialists, copy=False)
     sources = {split: reading(params, name, store, split) for split in SPLITS}
     gigabytes = sum(len(source) * item_bytes(backbone, source) for source in sources.values()) / 1e9
     stored = gigabytes <= params.encoding.max_gb and not params.current.protocol.fine_tune
@@ -260,9 +261,9 @@ def open_split(
     """One split of a task: read from disk where stored, encoded as it goes otherwise."""
     if not _manifest(features)["stored"]:
         source = reading(params, name, store, split)
-        return live(
-            task_backbone(params, params.task(name), store, load_artifact(artifact)), source
-        )
+        specialists = load_artifact(artifact)
+        backbone = task_backbone(params, params.task(name), store, specialists, copy=False)
+        return live(backbone, source)
     levels = [
         np.load(features / split / f"level-{k}.npy", mmap_mode="r") for k in range(len(STRIDES))
     ]

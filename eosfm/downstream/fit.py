@@ -8,7 +8,7 @@ import statistics
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -64,6 +64,10 @@ class Trial:
     windows: Windows
     dates: int
     seed: int
+
+    def linear(self) -> "Trial":
+        """The same with a linear head, which costs a fraction and tells what the features hold."""
+        return replace(self, task=self.task.model_copy(update={"head": "linear"}))
 
 
 def make_trials(params: Params, name: str, store: TileStore, count: int) -> list[Trial]:

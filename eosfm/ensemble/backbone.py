@@ -39,6 +39,8 @@ class EosFM(nn.Module):
         std: The input's standard deviation per channel.
         units: The input's physical unit, per channel or one for all.
         freeze: Whether the encoders stay as they are, whatever ``train`` and optimisers say.
+        copy: Whether the specialists keep weights of their own. False saves memory where nothing
+            else will use them.
         ablate: Specialists to leave out, by name or place in the ensemble.
         **fusion: Options of :class:`eosfm.ensemble.Fuser`: ``fusion``, ``width_multiplier``,
             ``normalize``, ``projection``, ``max_encoders``, ``selection``, ``scale_features``.
@@ -65,6 +67,7 @@ class EosFM(nn.Module):
         std: Sequence[float] | None = None,
         units: Sequence[str] | str | None = None,
         freeze: bool = True,
+        copy: bool = True,
         ablate: Sequence[str | int] = (),
         **fusion: Any,
     ) -> None:
@@ -85,7 +88,8 @@ class EosFM(nn.Module):
         )
         inputs = [replace(spec, index=places[spec.index]) for spec in inputs]
         fed = {spec.name for spec in inputs}
-        self._assemble([s for s in specialists if s.name in fed], inputs, skipped, taken, freeze)
+        specialists = [s for s in specialists if s.name in fed]
+        self._assemble(specialists, inputs, skipped, taken, freeze, copy)
         self.fuser = Fuser(self.inputs, **fusion)
         self.feature_info = FeatureInfo(self.out_channels)
 
@@ -102,7 +106,7 @@ class EosFM(nn.Module):
         Raises:
             EosfmError: The file cannot be used, or an option is wrong.
         """
-        return cls(load_artifact(path), bands, in_chans, **options)
+        return cls(load_artifact(path), bands, in_chans, copy=False, **options)
 
     @classmethod
     def load(cls, path: Path | str, freeze: bool = True) -> "EosFM":
@@ -115,7 +119,7 @@ class EosFM(nn.Module):
         fuser = Fuser.from_settings(state["fuser"])
         fuser.load_state_dict(state["weights"])
         taken = InputFormat.from_dict(state["input"])
-        return cls._from_parts(specialists, fuser, state["skipped"], taken, freeze)
+        return cls._from_parts(specialists, fuser, state["skipped"], taken, freeze, copy=False)
 
     def encode(self, x: Tensor) -> list[list[Tensor]]:
         """The frozen half: run the specialists.
@@ -160,8 +164,9 @@ class EosFM(nn.Module):
     def prune(self) -> "EosFM":
         """A backbone of the selected specialists alone, with the same output in evaluation."""
         fuser = self.fuser.prune()
+        kept = self._trained(set(fuser.names))
         small = self._from_parts(
-            self._trained(set(fuser.names)), fuser, self.skipped, self.input, self.encoders.freeze
+            kept, fuser, self.skipped, self.input, self.encoders.freeze, copy=True
         )
         return small.to(self.fuser.gates.device).train(self.training)
 
@@ -196,11 +201,12 @@ class EosFM(nn.Module):
         skipped: Mapping[str, str],
         taken: InputFormat,
         freeze: bool,
+        copy: bool,
     ) -> "EosFM":
         """A backbone whose plan and fusion are known."""
         backbone = cls.__new__(cls)
         nn.Module.__init__(backbone)
-        backbone._assemble(specialists, fuser.inputs, skipped, taken, freeze)
+        backbone._assemble(specialists, fuser.inputs, skipped, taken, freeze, copy)
         backbone.fuser = fuser
         backbone.feature_info = FeatureInfo(fuser.out_channels)
         return backbone
@@ -212,15 +218,17 @@ class EosFM(nn.Module):
         skipped: Mapping[str, str],
         taken: InputFormat,
         freeze: bool,
+        copy: bool,
     ) -> None:
         """Build the frozen half; ``specialists`` are those that ``inputs`` name."""
         self.input = taken
         self.skipped = dict(skipped)
+        states = [specialist.state_dict for specialist in specialists]
+        if copy:
+            states = [{key: value.clone() for key, value in s.items()} for s in states]
         self.encoders = Encoders(
-            [EncoderSpec(s.name, s.backbone, s.in_chans) for s in specialists], freeze=freeze
+            [EncoderSpec(s.name, s.backbone, s.in_chans) for s in specialists], states, freeze
         )
-        for place, specialist in enumerate(specialists):
-            self.encoders.load(place, specialist.state_dict)
         # The encoders hold the weights from here on.
         self.specialists = [replace(specialist, state_dict={}) for specialist in specialists]
         order = {specialist.name: place for place, specialist in enumerate(specialists)}

@@ -40,18 +40,28 @@ class Encoders(nn.Module):
 
     Args:
         specs: The specialists, in the order that their indices count.
+        weights: Each specialist's weights, all of them and no others. They are taken over and not
+            copied: nobody else may hold them. By default timm's initial ones.
         freeze: Frozen encoders compute without gradients and stay in evaluation mode whatever
             ``train`` says; otherwise they train like any module.
 
     Raises:
-        EosfmError: timm does not know a backbone, or it has no pyramid of strides 4, 8, 16, 32.
+        EosfmError: timm does not know a backbone, or it has no pyramid of strides 4, 8, 16, 32, or
+            keys or shapes of weights are not those of the backbone.
     """
 
-    def __init__(self, specs: Sequence[EncoderSpec], freeze: bool = True) -> None:
+    def __init__(
+        self,
+        specs: Sequence[EncoderSpec],
+        weights: Sequence[Mapping[str, Tensor]] | None = None,
+        freeze: bool = True,
+    ) -> None:
         super().__init__()
         self.specs = tuple(specs)
         self.freeze = freeze
-        self.models = nn.ModuleList(_create(spec) for spec in self.specs)
+        # Each takes its weights before the next is made: all are in memory once, never twice.
+        states = [None] * len(self.specs) if weights is None else weights
+        self.models = nn.ModuleList(map(_create, self.specs, states))
         use_lean_norms(self)
         if freeze:
             self.requires_grad_(False)
@@ -64,25 +74,6 @@ class Encoders(nn.Module):
     def channels(self, index: int) -> list[int]:
         """Channels of one specialist's four pyramid levels, finest first."""
         return list(_info(self.models[index]).channels())
-
-    def load(self, index: int, state_dict: Mapping[str, Tensor]) -> None:
-        """Load one specialist's weights, all of them and no others.
-
-        Raises:
-            EosfmError: Keys or shapes are not those of the backbone.
-        """
-        spec, model = self.specs[index], self.models[index]
-        expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-        found = {key: tuple(value.shape) for key, value in state_dict.items()}
-        wrong = [key for key in expected | found if expected.get(key) != found.get(key)]
-        if wrong:
-            key = wrong[0]
-            raise EosfmError(
-                f"{spec.name}: {len(wrong)} weights do not fit {spec.backbone} with"
-                f" {spec.in_chans} channels, the first {key!r}: found {found.get(key, 'none')},"
-                f" expected {expected.get(key, 'none')}; check the artifact's backbone and in_chans"
-            )
-        model.load_state_dict(state_dict)
 
     def forward(self, inputs: Sequence[tuple[int, Tensor]]) -> list[list[Tensor]]:
         """Encode the adapted inputs.
@@ -134,7 +125,7 @@ def _info(model: nn.Module) -> FeatureInfo:
     return cast(FeatureInfo, model.feature_info)
 
 
-def _create(spec: EncoderSpec) -> nn.Module:
+def _create(spec: EncoderSpec, weights: Mapping[str, Tensor] | None) -> nn.Module:
     try:
         model = timm.create_model(
             spec.backbone, features_only=True, in_chans=spec.in_chans, pretrained=False
@@ -150,4 +141,22 @@ def _create(spec: EncoderSpec) -> nn.Module:
             f"{spec.name}: {spec.backbone} has feature strides {strides}, expected [4, 8, 16, 32];"
             " choose a backbone with that pyramid"
         )
+    if weights is not None:
+        _take_over(model, spec, weights)
     return model
+
+
+def _take_over(model: nn.Module, spec: EncoderSpec, weights: Mapping[str, Tensor]) -> None:
+    own = model.state_dict()
+    expected = {key: tuple(value.shape) for key, value in own.items()}
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    wrong = [key for key in expected | found if expected.get(key) != found.get(key)]
+    if wrong:
+        key = wrong[0]
+        raise EosfmError(
+            f"{spec.name}: {len(wrong)} weights do not fit {spec.backbone} with"
+            f" {spec.in_chans} channels, the first {key!r}: found {found.get(key, 'none')},"
+            f" expected {expected.get(key, 'none')}; check the artifact's backbone and in_chans"
+        )
+    same_type = {key: value.to(own[key].dtype) for key, value in weights.items()}
+    model.load_state_dict(same_type, assign=True)

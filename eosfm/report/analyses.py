@@ -52,8 +52,8 @@ def write_analyses(params: Params, analyses: Path, energy: Path, out: Path) -> s
     write_csv(out / "counts.csv", [list(counts[0]), *(list(row.values()) for row in counts)])
     save(_count_curves(params, by_task, counts), out / "counts.png")
     for part, title in (
-        ("alone", "score of one specialist alone, less the score of all, short fits"),
-        ("without", "score of all, less the score without this specialist, short fits"),
+        ("alone", "score of one specialist alone, less the score of all, linear heads"),
+        ("without", "score of all, less the score without this specialist, linear heads"),
     ):
         grid = contributions(params, by_task, part)
         header = ["specialist", *params.tasks]

@@ -126,20 +126,33 @@ def test_channels_last_backbones_give_channels_first_maps():
     assert encoders.channels(0) == [96, 192, 384, 768]
 
 
-def test_load_is_strict(encoders):
-    fresh = Encoders(SPECS)
-    fresh.load(0, encoders.models[0].state_dict())
-    image = torch.randn(1, 3, 32, 32)
-    assert_same(fresh([(0, image)])[0], encoders([(0, image)])[0])
+def test_weights_are_taken_over(encoders):
+    states = [copy.deepcopy(model.state_dict()) for model in encoders.models]
+    other = Encoders(SPECS, states)
+    inputs = [(0, torch.randn(1, 3, 32, 32))]
+    assert_same(other(inputs)[0], encoders(inputs)[0])
+    assert other.models[0].state_dict()["stem_0.bias"].data_ptr() == (
+        states[0]["stem_0.bias"].data_ptr()
+    )
+    assert not any(parameter.requires_grad for parameter in other.parameters())
 
+
+def test_weights_have_the_type_of_the_backbone(encoders):
+    half = {key: value.half() for key, value in encoders.models[0].state_dict().items()}
+    other = Encoders(SPECS[:1], [half], freeze=False)
+    assert {parameter.dtype for parameter in other.parameters()} == {torch.float32}
+    assert all(parameter.requires_grad for parameter in other.parameters())
+
+
+def test_weights_must_fit(encoders):
+    states = [dict(model.state_dict()) for model in encoders.models]
     with pytest.raises(EosfmError, match=r"s2: 1 weights.*stem_0\.weight.*\(40, 3, 4, 4\)"):
-        fresh.load(1, encoders.models[0].state_dict())
-    short = dict(encoders.models[0].state_dict())
-    del short["stem_0.bias"]
+        Encoders(SPECS, [states[0], states[0], states[2]])
+    short = {key: value for key, value in states[0].items() if key != "stem_0.bias"}
     with pytest.raises(EosfmError, match=r"stem_0\.bias.*found none"):
-        fresh.load(0, short)
+        Encoders(SPECS[:1], [short])
     with pytest.raises(EosfmError, match=r"head\.weight.*expected none"):
-        fresh.load(0, {**encoders.models[0].state_dict(), "head.weight": torch.zeros(1)})
+        Encoders(SPECS[:1], [{**states[0], "head.weight": torch.zeros(1)}])
 
 
 @pytest.mark.parametrize(

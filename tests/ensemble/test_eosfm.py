@@ -121,6 +121,19 @@ def test_thawed_encoders_learn(few):
     assert all(p.grad is not None for p in backbone.encoders.parameters())
 
 
+def test_weights_are_shared_only_if_asked(few):
+    def first(backbone):
+        return next(iter(backbone.encoders.models[0].parameters()))
+
+    def is_held(weight):
+        return any(weight.data_ptr() == value.data_ptr() for value in few[0].state_dict.values())
+
+    assert is_held(first(EosFM(few[:1], bands=S2_BANDS, copy=False)))
+    backbone = EosFM(few[:1], bands=S2_BANDS, freeze=False)
+    assert not is_held(first(backbone))
+    assert first(backbone.prune()).data_ptr() != first(backbone).data_ptr()
+
+
 def test_evaluation_runs_only_the_selected(few, monkeypatch):
     backbone = EosFM(few, in_chans=13, max_encoders=1)
     ran = []
