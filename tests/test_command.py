@@ -34,3 +34,18 @@ def test_debug_shows_the_traceback(tmp_path):
     done = call(tmp_path, EOSFM_DEBUG="1")
     assert done.returncode != 0
     assert "Traceback" in done.stderr
+
+
+def test_collections_are_as_usual_while_main_runs(tmp_path):
+    script = tmp_path / "stage.py"
+    script.write_text(
+        "import gc\nusual = gc.get_threshold()\n"
+        "import eosfm.command\nloading = gc.get_threshold()\n"
+        "def main() -> None:\n"
+        "    assert loading > usual == gc.get_threshold()\n"
+        "    assert gc.get_freeze_count() > 1000\n"
+        "    print('fine')\n"
+        "eosfm.command.run(main)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
