@@ -26,7 +26,9 @@ from eosfm.tiles.store import TileStore
 SETTINGS = ("dataset", "specialist")
 
 
-def accepted(params: Params, name: str, store: TileStore, members: list[Specialist]) -> list:
+def accepted(
+    params: Params, name: str, store: TileStore, members: list[Specialist]
+) -> list[Specialist]:
     """The specialists that can scale the task's input by their own statistics."""
     able = []
     for member in members:
@@ -39,7 +41,7 @@ def accepted(params: Params, name: str, store: TileStore, members: list[Speciali
 
 
 def main(artifact: Path = Path("models/eosfm.pth")) -> None:
-    """Compare ``standardize`` dataset and specialist on the tasks of physical units."""
+    """Compare ``standardize`` dataset and specialist on every task that a specialist can scale."""
     params, every = load_params(), load_artifact(artifact)
     modes = {
         mode: params.model_copy(

@@ -112,8 +112,8 @@ def choose(fusion: Fusion, train: Encoded, trial: Trial) -> list[str]:
     """The ``fusion.max_encoders`` specialists that a task selects.
 
     They are chosen by a training of the same fusion with a linear head, which lasts until the
-    choice is settled and at most a third of a fit. A decoder would first have to learn to read what
-    the specialists say: three times the steps with it, each twice as long, chose no better.
+    choice is settled and at most a third of a fit. With the task's own head it took five times as
+    long: no better for five specialists, better for two and three (``benchmarks/README.md``).
     """
     trial = trial.linear()
     with seeded(trial):
