@@ -15,7 +15,10 @@ class LeanResponseNorm(GlobalResponseNorm):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (B, C, H, W) or (B, H, W, C)."""
         wide = x.to(torch.promote_types(x.dtype, torch.float32))  # squares overflow half precision
-        squares = wide.square().sum(self.spatial_dim, keepdim=True)
+        # The gradient of sum(x**2), 2x, in one pass instead of the square's three: that of
+        # sum(constant * x), doubled where maps are already summed up.
+        half = (wide.detach() * wide).sum(self.spatial_dim, keepdim=True)
+        squares = 2 * half - half.detach()
         # The square root has no gradient at zero; below the smallest number it is constant.
         norm = squares.clamp_min(torch.finfo(squares.dtype).tiny).sqrt()
         share = norm / (norm.mean(self.channel_dim, keepdim=True) + self.eps)

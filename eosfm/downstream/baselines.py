@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from eosfm.catalog.spec import SPLITS
-from eosfm.downstream.encoded import Encoded
 from eosfm.downstream.evaluate import check_task, run_head
 from eosfm.downstream.features import (
     Reading,
@@ -25,7 +24,7 @@ from eosfm.downstream.images import Images
 from eosfm.downstream.pixels import statistics_baseline
 from eosfm.downstream.probe import EndToEnd
 from eosfm.downstream.screening import ranked, screen
-from eosfm.ensemble import load_artifact, randomize
+from eosfm.ensemble import EosFM, load_artifact, randomize
 from eosfm.params import Fusion, Params
 from eosfm.seeds import derive_seed
 from eosfm.specialists.backbone import build_backbone
@@ -60,11 +59,11 @@ def run_baselines(
     trials = make_trials(params, name, store, params.current.protocol.baseline_seeds)
     sources = [reading(params, name, store, split) for split in SPLITS]
     splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
-    random = random_weights(params, name, store, artifact, sources)
+    random = random_backbone(params, name, store, artifact)
     candidates = ranked(screen(splits[0], splits[1], trials[0]))[:CANDIDATES]
     jobs: dict[tuple[str, str], Callable[[], dict[str, Any]]] = {
         ("scratch", ""): lambda: from_scratch(params, sources, trials),
-        ("random", ""): lambda: run_head(FIXED, random, trials),
+        ("random", ""): lambda: run_head(FIXED, [in_memory(random, s) for s in sources], trials),
         **{
             ("single", member): partial(run_head, FIXED, [s.only([member]) for s in splits], trials)
             for member in candidates
@@ -83,17 +82,10 @@ def run_baselines(
     }
 
 
-def random_weights(
-    params: Params,
-    name: str,
-    store: TileStore,
-    artifact: Path,
-    sources: Sequence[Reading],
-) -> list[Encoded]:
-    """The task's splits as the same ensemble encodes them before any training."""
+def random_backbone(params: Params, name: str, store: TileStore, artifact: Path) -> EosFM:
+    """The task's ensemble before any training."""
     specialists = randomize(load_artifact(artifact), derive_seed(params.seed, "random", name))
-    backbone = task_backbone(params, params.task(name), store, specialists, copy=False)
-    return [in_memory(backbone, source) for source in sources]
+    return task_backbone(params, params.task(name), store, specialists, copy=False)
 
 
 def from_scratch(

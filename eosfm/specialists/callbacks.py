@@ -4,15 +4,21 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from eosfm.errors import EosfmError
 
 Log = Callable[[dict[str, float], int], None]
+
+SAVE_EVERY = 60.0
+"""Seconds of training that an interrupted run may lose: short epochs cost more to save than to
+repeat."""
 
 
 class Record(lightning.Callback):
@@ -161,3 +167,23 @@ class Progress(lightning.Callback):
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Close the bar."""
         self._bar.close()
+
+
+class Checkpoint(ModelCheckpoint):
+    """The last whole epoch as ``last.ckpt``, unless the one before was saved a moment ago."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+        self._saved = 0.0
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Start the clock."""
+        super().on_train_start(trainer, pl_module)
+        self._saved = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Save where it is time to: every process together, when the first says so."""
+        due = time.perf_counter() - self._saved >= SAVE_EVERY
+        if trainer.strategy.broadcast(due):
+            super().on_train_epoch_end(trainer, pl_module)
+            self._saved = time.perf_counter()

@@ -103,4 +103,5 @@ def _merge(level: Tensor, kind: str) -> Tensor:
     """One map per tile from (B, T, C, h, w): change sets dates side by side, others average."""
     if kind == "change":
         return level.flatten(1, 2)
-    return level.mean(dim=1) if level.shape[1] > 1 else level[:, 0]
+    # The gradient of level[:, 0] would have another memory format than the encoder's maps.
+    return level.mean(dim=1) if level.shape[1] > 1 else level.squeeze(1)

@@ -13,7 +13,6 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
 from eosfm import weights
@@ -23,7 +22,7 @@ from eosfm.params import Params
 from eosfm.seeds import derive_seed
 from eosfm.specialist import Specialist, save_specialist
 from eosfm.specialists.backbone import build_backbone
-from eosfm.specialists.callbacks import Log, Progress, Record
+from eosfm.specialists.callbacks import Checkpoint, Log, Progress, Record
 from eosfm.specialists.module import SpecialistModule
 from eosfm.tasks import (
     HEADLINE,
@@ -110,9 +109,9 @@ def train_specialist(
 ) -> dict[str, Any]:
     """Train a specialist and write its file.
 
-    An interrupted run leaves a checkpoint of its last whole epoch in ``scratch``, in a folder
-    named after what defines the run; the next run of the same definition resumes from it and
-    ends with the bytes that an uninterrupted one gives.
+    An interrupted run leaves a checkpoint of a whole epoch in ``scratch``, in a folder named after
+    what defines the run, and so loses about a minute at most; the next run of the same definition
+    resumes from it and ends with the bytes that an uninterrupted one gives.
 
     Args:
         params: All parameters.
@@ -228,9 +227,6 @@ def _trainer(params: Params, epochs: int, folder: Path, record: Record) -> light
     if options["precision"] is None:
         gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
         options["precision"] = "bf16-mixed" if gpu else "32-true"
-    checkpoint = ModelCheckpoint(
-        folder, "last", save_on_train_epoch_end=True, enable_version_counter=False
-    )
     trainer = lightning.Trainer(
         **options,
         max_epochs=epochs,
@@ -239,7 +235,7 @@ def _trainer(params: Params, epochs: int, folder: Path, record: Record) -> light
         # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
         deterministic="warn",
         logger=False,
-        callbacks=[record, Progress(record), checkpoint],
+        callbacks=[record, Progress(record), Checkpoint(folder)],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -51,7 +51,7 @@ def test_every_kind_of_label_trains(
     assert occurring == set({"regression": ()}.get(kind, KINDS[kind])) - {"never"}
     read = load_specialist(tmp_path / "toy.pt")
     assert read.facts == {"metrics": metrics, "task": kind, "dataset": f"toy_{kind}"}
-    assert not list((tmp_path / "s").iterdir())
+    assert not list(tmp_path.glob("s/*"))
 
 
 def test_the_file_feeds_the_encoder(
@@ -78,6 +78,7 @@ def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("eosfm.specialists.callbacks.SAVE_EVERY", 0.0)
     params = make_params(kind, epochs=3, workers=workers)
     store = make_store(kind)
     logs = [Log(), Log(), Log()]
@@ -108,6 +109,25 @@ def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
     assert (tmp_path / "2.pt").read_bytes() == first
     assert [step for step, _ in logs[2]] == [1, 2, 3] and logs[0] == logs[1] == logs[2]
     assert not list((tmp_path / "s2").iterdir())
+
+
+def test_epochs_of_a_moment_are_not_saved(
+    make_store: MakeStore,
+    make_params: MakeParams,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    saved = []
+
+    def look(self: Record, trainer: object, pl_module: object) -> None:
+        saved.append(len(list(tmp_path.rglob("last.ckpt"))))
+
+    monkeypatch.setattr(Record, "on_train_epoch_start", look, raising=False)
+    params, store = make_params("segmentation", epochs=3), make_store("segmentation")
+    for seconds in (3600.0, 0.0):
+        monkeypatch.setattr("eosfm.specialists.callbacks.SAVE_EVERY", seconds)
+        train_specialist(params, "toy", store, tmp_path / "toy.pt", tmp_path / "s", Log())
+    assert saved == [0, 0, 0, 0, 1, 1]  # none by the first run
 
 
 def test_another_run_s_checkpoint_is_not_taken_up(
@@ -185,6 +205,7 @@ def test_patience_ends_a_training_and_a_killed_one_does_not_go_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("eosfm.specialists.callbacks.SAVE_EVERY", 0.0)
     params = make_params("classification", epochs=6, patience=2)
     store = make_store("classification")
     scores = iter((0.5, 0.7, 0.6, 0.7, 0.9, 0.9))
