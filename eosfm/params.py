@@ -168,16 +168,25 @@ class Encoding(Frozen):
 
 
 class Fusion(Frozen):
-    """How the specialists' pyramids become one (see :class:`eosfm.EosFM`)."""
+    """How the specialists' pyramids become one (see :class:`eosfm.EosFM`).
+
+    ``selection`` of ``max_encoders`` is forward selection by ridge regression on the frozen
+    features, or learned by gates in training: ``topk`` or ``smooth``.
+    """
 
     method: Literal["concat", "conv1x1", "mlp", "addition", "multiplication"]
     width_multiplier: Positive
     normalize: Literal["batch", "layer", "none"]
     projection: bool
     max_encoders: PositiveInt | None
-    selection: Literal["topk", "smooth"]
+    selection: Literal["forward", "topk", "smooth"]
     scale_features: bool
     ablate: tuple[str, ...]
+
+    @property
+    def gates(self) -> Literal["topk", "smooth"]:
+        """How EosFM's own gates select; after forward selection none is left to."""
+        return "topk" if self.selection == "forward" else self.selection
 
 
 class TaskParams(Frozen):

@@ -94,21 +94,21 @@ def save_specialist(path: Path | str, specialist: Specialist) -> None:
     write(path, content | {"state_dict": specialist.state_dict})
 
 
-def check_weights(specialist: Specialist) -> None:
+def check_weights(name: str, backbone: str, in_chans: int, weights: Mapping[str, Tensor]) -> None:
     """Compare a specialist's weights with its backbone.
 
     Raises:
         EosfmError: timm does not know the backbone, or a key or a shape is wrong.
     """
-    expected = expected_shapes(specialist.backbone, specialist.in_chans)
-    found = {key: tuple(value.shape) for key, value in specialist.state_dict.items()}
+    expected = expected_shapes(backbone, in_chans)
+    found = {key: tuple(value.shape) for key, value in weights.items()}
     if found != expected:
         keys = sorted(found.keys() | expected)
         key = next(key for key in keys if found.get(key) != expected.get(key))
         raise EosfmError(
-            f"weights of specialist {specialist.name!r} do not fit {specialist.backbone} with "
-            f"{specialist.in_chans} channels: {key} is {found.get(key, 'missing')}, expected "
-            f"{expected.get(key, 'no such key')}; build the file again"
+            f"weights of specialist {name!r} do not fit {backbone} with {in_chans} channels: "
+            f"{key} is {found.get(key, 'missing')}, expected {expected.get(key, 'no such key')}; "
+            "check its backbone and in_chans, or build the file again"
         )
 
 
@@ -154,7 +154,7 @@ def build_specialist(in_chans: int, weights: Any, facts: dict[str, Any], where: 
     known = {key: _per_channel(facts.pop(key, None), bands) for key in PER_CHANNEL}
     name = str(facts.pop("name"))
     specialist = Specialist(name, backbone, in_chans, dict(weights), facts=facts, **known)
-    check_weights(specialist)
+    check_weights(name, backbone, in_chans, weights)
     return specialist
 
 

@@ -36,7 +36,7 @@ FIXED = Fusion(
     normalize="layer",
     projection=False,
     max_encoders=None,
-    selection="topk",
+    selection="forward",
     scale_features=False,
     ablate=(),
 )

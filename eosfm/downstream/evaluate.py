@@ -7,6 +7,7 @@ from typing import Any, cast
 from eosfm.catalog.spec import SPLITS
 from eosfm.downstream.encoded import Encoded
 from eosfm.downstream.features import (
+    live,
     open_split,
     reading,
     task_backbone,
@@ -26,6 +27,7 @@ from eosfm.downstream.fit import (
 from eosfm.downstream.images import Images
 from eosfm.downstream.neighbours import score_neighbours
 from eosfm.downstream.probe import EndToEnd, Probe, check_head
+from eosfm.downstream.screening import select_forward
 from eosfm.downstream.temporal import check_aggregation
 from eosfm.ensemble import Fuser, InputSpec, load_artifact
 from eosfm.ensemble.selection import Selection
@@ -80,7 +82,7 @@ def run_head(
         return {**result, "selected": _names(splits[0].inputs)}
     names = _names(splits[0].inputs)
     if fusion.max_encoders is not None and fusion.max_encoders < len(names):
-        chosen = choose(fusion, splits[0], trials[0])
+        chosen = choose(fusion, splits[0], splits[1], trials[0])
         splits = [split.only(chosen) for split in splits]
     inputs = splits[0].inputs
     with seeded(trials[0]):
@@ -108,13 +110,15 @@ def _neighbours(splits: Sequence[Encoded], trial: Trial) -> dict[str, Any]:
     return summarise([{**scores, "best_epoch": 0}], trial)
 
 
-def choose(fusion: Fusion, train: Encoded, trial: Trial) -> list[str]:
-    """The ``fusion.max_encoders`` specialists that a task selects.
+def choose(fusion: Fusion, train: Encoded, val: Encoded, trial: Trial) -> list[str]:
+    """The ``fusion.max_encoders`` specialists that a task selects, by ``fusion.selection``.
 
-    They are chosen by a training of the same fusion with a linear head, which lasts until the
-    choice is settled and at most a third of a fit. With the task's own head it took five times as
-    long: no better for five specialists, better for two and three (``benchmarks/README.md``).
+    Selection by gates is a training of the same fusion with a linear head, which lasts until the
+    choice is settled and at most a third of a fit. What the ways cost and give is in
+    ``benchmarks/README.md``.
     """
+    if fusion.selection == "forward":
+        return select_forward(train, val, trial, cast(int, fusion.max_encoders))
     trial = trial.linear()
     with seeded(trial):
         probe = build_probe(fusion, train.inputs, trial)
@@ -140,7 +144,7 @@ def build_probe(fusion: Fusion, inputs: Sequence[InputSpec], trial: Trial) -> Pr
         projection=fusion.projection,
         # A task may be able to feed fewer than are asked for.
         max_encoders=None if limit is None else min(limit, len(_names(inputs))),
-        selection=fusion.selection,
+        selection=fusion.gates,
         scale_features=fusion.scale_features,
     )
     return Probe(fuser, trial)
@@ -176,9 +180,16 @@ def _fine_tuned(
 ) -> dict[str, Any]:
     task, fusion = params.task(name), params.fusion
     specialists = load_artifact(artifact)
-    splits = [Images(reading(params, name, store, split)) for split in SPLITS]
+    sources = [reading(params, name, store, split) for split in SPLITS]
     probed = task_backbone(params, task, store, specialists)
     left_out = _left_out(params, probed.inputs)
+    names = [name for name in _names(probed.inputs) if name not in left_out]
+    limit = fusion.max_encoders
+    if fusion.selection == "forward" and limit is not None and limit < len(names):
+        train, val = (live(probed, source).only(names) for source in sources[:2])
+        chosen = choose(fusion, train, val, trials[0])
+        left_out = [name for name in _names(probed.inputs) if name not in chosen]
+    splits = [Images(source) for source in sources]
     built: list[EndToEnd] = []
 
     def build(trial: Trial) -> EndToEnd:
@@ -190,7 +201,8 @@ def _fine_tuned(
             freeze=False,
             fusion=fusion.method,
             ablate=left_out,
-            **fusion.model_dump(exclude={"method", "ablate"}),
+            selection=fusion.gates,
+            **fusion.model_dump(exclude={"method", "ablate", "selection"}),
         )
         built.append(EndToEnd(backbone, backbone.out_channels, trial))
         return built[-1]

@@ -1,8 +1,8 @@
-"""Which specialist is likely to do best alone: a closed-form answer for all of them.
+"""Which specialists are likely to help most, alone or together: a closed-form answer.
 
 Training a head on each would cost as much as the whole evaluation many times over. Ridge regression
-of the labels on a specialist's features has an exact solution, and what share of the labels'
-variance it explains on validation tiles ranks the specialists.
+of the labels on specialists' features has an exact solution, and what share of the labels' variance
+it explains on validation tiles ranks the specialists.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eosfm.downstream.encoded import Encoded, Levels, cut_targets, split_levels
-from eosfm.downstream.fit import Trial
+from eosfm.downstream.fit import Trial, seeded
 from eosfm.tasks.heads import IMAGE_KINDS
 
 CELLS = 2500
 """At most so many cells of the finest level are read per split, as many of each item."""
 
 PENALTIES = (1e-2, 1e-1, 1.0)
-"""Ridge penalties over the number of samples; each pyramid takes its best."""
+"""Ridge penalties over the number of samples; each pyramid, or team, takes its best."""
+
+COMPONENTS = 32
+"""Principal components that stand for a pyramid in a team."""
 
 
 def screen(train: Encoded, val: Encoded, trial: Trial) -> dict[str, float]:
@@ -36,6 +39,41 @@ def screen(train: Encoded, val: Encoded, trial: Trial) -> dict[str, float]:
         found = explained((x - mean) / std, truth, (z - mean) / std, answers)
         scores[spec.name] = max(found, scores.get(spec.name, found))
     return scores
+
+
+def select_forward(train: Encoded, val: Encoded, trial: Trial, count: int) -> list[str]:
+    """Choose specialists one after the other, each the one that adds most to those before it.
+
+    What a team explains is the R2 of one ridge regression on the features of all its members, each
+    pyramid by its first principal components.
+
+    Returns:
+        The chosen, first the best alone; all of them where there are no more than ``count``.
+    """
+    known, truth = _samples(train, trial)
+    unknown, answers = _samples(val, trial)
+    features: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    with seeded(trial):  # the decomposition starts from a random guess
+        for spec, x, z in zip(train.inputs, known, unknown, strict=True):
+            features.setdefault(spec.name, []).append(_components(x, z))
+    chosen: list[str] = []
+    while len(chosen) < min(count, len(features)):
+        scores = {}
+        for name in features:
+            if name not in chosen:
+                team = [part for member in (*chosen, name) for part in features[member]]
+                x, z = (torch.cat(parts, dim=1) for parts in zip(*team, strict=True))
+                scores[name] = explained(x, truth, z, answers)
+        chosen.append(ranked(scores)[0])
+    return chosen
+
+
+def _components(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
+    """Standardised features in the directions in which they vary most."""
+    mean, std = x.mean(0), x.std(0).clamp_min(1e-6)
+    x, unseen = (x - mean) / std, (unseen - mean) / std
+    _, _, directions = torch.svd_lowrank(x, min(COMPONENTS, *x.shape))
+    return x @ directions, unseen @ directions
 
 
 def explained(x: Tensor, y: Tensor, unseen: Tensor, answers: Tensor) -> float:

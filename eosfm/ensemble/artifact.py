@@ -59,7 +59,9 @@ def save_artifact(
             raise EosfmError(f"two specialists are named {name!r}; rename one, or use merge")
     entries = []
     for place, specialist in enumerate(specialists):
-        check_weights(specialist)
+        check_weights(
+            specialist.name, specialist.backbone, specialist.in_chans, specialist.state_dict
+        )
         config = _config(specialist)
         if state is not None and place == 0:
             config[STATE_KEY] = state

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from eosfm.cores import run_together
 from eosfm.errors import EosfmError
 from eosfm.response_norm import use_lean_norms
+from eosfm.specialist import check_weights
 
 
 @dataclass(frozen=True)
@@ -142,21 +143,8 @@ def _create(spec: EncoderSpec, weights: Mapping[str, Tensor] | None) -> nn.Modul
             " choose a backbone with that pyramid"
         )
     if weights is not None:
-        _take_over(model, spec, weights)
+        check_weights(spec.name, spec.backbone, spec.in_chans, weights)
+        own = model.state_dict()
+        same_type = {key: value.to(own[key].dtype) for key, value in weights.items()}
+        model.load_state_dict(same_type, assign=True)
     return model
-
-
-def _take_over(model: nn.Module, spec: EncoderSpec, weights: Mapping[str, Tensor]) -> None:
-    own = model.state_dict()
-    expected = {key: tuple(value.shape) for key, value in own.items()}
-    found = {key: tuple(value.shape) for key, value in weights.items()}
-    wrong = [key for key in expected | found if expected.get(key) != found.get(key)]
-    if wrong:
-        key = wrong[0]
-        raise EosfmError(
-            f"{spec.name}: {len(wrong)} weights do not fit {spec.backbone} with"
-            f" {spec.in_chans} channels, the first {key!r}: found {found.get(key, 'none')},"
-            f" expected {expected.get(key, 'none')}; check the artifact's backbone and in_chans"
-        )
-    same_type = {key: value.to(own[key].dtype) for key, value in weights.items()}
-    model.load_state_dict(same_type, assign=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from eosfm.params import Params
-from eosfm.report.collect import collect, summarise
+from eosfm.report.results import collect, summarise
 from eosfm.report.tables import results_section, specialists_section
 from eosfm.tracking import write_json
 

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from eosfm.errors import EosfmError
 from eosfm.params import Params
-from eosfm.report.collect import comparable
 from eosfm.report.plots import COLORS, save
+from eosfm.report.results import comparable
 from eosfm.report.tables import write_csv
 
 LABEL_GAP = 0.022

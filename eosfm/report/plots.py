@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from eosfm.params import Params
-from eosfm.report.collect import BASELINES, Results, comparable, comparable_metric
+from eosfm.report.results import BASELINES, Results, comparable, comparable_metric
 from eosfm.report.tables import write_csv
 
 NAMES = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eosfm.errors import EosfmError
 from eosfm.params import load_params
-from eosfm.report.collect import collect
+from eosfm.report.results import collect
 from eosfm.report.tables import results_section
 
 BEGIN = "<!-- results: written by `python -m eosfm.report.readme` -->"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eosfm.params import Params
-from eosfm.report.collect import BASELINES, Results, mean_score
+from eosfm.report.results import BASELINES, Results, mean_score
 
 
 def scores_table(params: Params, results: Results) -> list[list[str]]:

@@ -1,21 +1,12 @@
-"""Baselines: screening finds what informs, statistics know pixels and no texture."""
-
-import dataclasses
+"""Baselines: all in the same metrics; statistics know pixels and no texture."""
 
 import numpy as np
 import pytest
 import torch
 
 from eosfm.downstream.baselines import run_baselines
-from eosfm.downstream.encoded import Encoded
 from eosfm.downstream.fit import make_trials
 from eosfm.downstream.pixels import statistics_baseline
-from eosfm.downstream.screening import ranked, screen
-from eosfm.downstream.windows import Windows
-from eosfm.ensemble import InputSpec
-
-SIZE = 32
-WHOLE = Windows((SIZE, SIZE), (SIZE, SIZE), ((0, 0),))
 
 
 @pytest.mark.parametrize("name", ["classification", "change"])
@@ -29,69 +20,6 @@ def test_baselines_answer_with_the_same_metrics(edited, stores, artifact, featur
         assert 0 <= result["test"][metric] <= 1
         assert len(result["fits"]) == 1
     assert baselines["random"]["test"][metric] > 0.6
-
-
-def noise_and_signal(targets: torch.Tensor, informative: int, dates: int, seed: int) -> Encoded:
-    """Four specialists of noise, one of which has the labels in its finest level."""
-    generator = torch.Generator().manual_seed(seed)
-    specs = tuple(InputSpec(f"s{i}", channels=(6,) * 4, index=i) for i in range(4))
-    levels = []
-    for k, side in enumerate((8, 4, 2, 1)):
-        noise = [torch.randn(len(targets), dates, 6, side, side, generator=generator)
-                 for _ in specs]  # fmt: skip
-        if k == 0:
-            signal = targets.float()
-            signal = signal[:, 2::4, 2::4] if signal.ndim == 3 else signal[:, None, None]
-            noise[informative][:, -1, 0] += 3 * signal
-        levels.append(torch.cat(noise, dim=2).half())
-    return Encoded(
-        lambda items: [level[torch.from_numpy(items)] for level in levels],
-        specs, targets, torch.zeros(len(targets), dates), WHOLE,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ["segmentation", "change", "classification", "regression"])
-@pytest.mark.parametrize("informative", [0, 2])
-def test_screening_finds_the_specialist_that_informs(params, stores, name, informative):
-    rng = np.random.default_rng(0)
-    shape = () if name == "classification" else (SIZE // 4, SIZE // 4)
-    splits = []
-    for seed in (1, 2):
-        small = torch.from_numpy(rng.integers(0, 2, (40, *shape)))
-        target = small if name == "classification" else small.repeat_interleave(
-            4, 1).repeat_interleave(4, 2)  # fmt: skip
-        target = target.float() if name == "regression" else target
-        splits.append(noise_and_signal(target, informative, 2 if name == "change" else 1, seed))
-    trial = make_trials(params, name, stores[name], 1)[0]
-    scores = screen(*splits, trial)
-    assert ranked(scores)[0] == f"s{informative}"
-    assert scores[f"s{informative}"] > 0.2
-    assert all(score < 0.1 for key, score in scores.items() if key != f"s{informative}")
-
-
-def test_unlabelled_pixels_do_not_screen(params, stores):
-    """Labels that are hidden would name another specialist."""
-    rng = np.random.default_rng(3)
-    small = torch.from_numpy(rng.integers(0, 2, (40, SIZE // 4, SIZE // 4)))
-    truth = small.repeat_interleave(4, 1).repeat_interleave(4, 2)
-    hidden = truth.clone()
-    hidden[:, :, SIZE // 2 :] = 255
-    trial = make_trials(params, "segmentation", stores["segmentation"], 1)[0]
-    splits = []
-    for seed in (1, 2):
-        right, wrong = (noise_and_signal(truth, i, 1, seed) for i in (1, 3))
-        levels = [part.clone() for part in right.levels(np.arange(40))]
-        # The fourth specialist knows the hidden half, and only that.
-        levels[0][..., 4:] = wrong.levels(np.arange(40))[0][..., 4:]
-        splits.append(
-            dataclasses.replace(
-                right, targets=hidden,
-                levels=lambda items, levels=levels: [x[torch.from_numpy(items)] for x in levels],
-            )
-        )  # fmt: skip
-    scores = screen(*splits, trial)
-    assert ranked(scores)[0] == "s1"
-    assert scores["s3"] < 0.1
 
 
 class Pictures:

@@ -100,6 +100,7 @@ def test_fits_side_by_side_are_those_in_turn(params, run):
 @pytest.mark.parametrize(
     "fusion",
     [{"max_encoders": 1}, {"max_encoders": 1, "method": "addition"}, {"max_encoders": 9},
+     {"max_encoders": 1, "selection": "topk"}, {"max_encoders": 1, "selection": "smooth"},
      {"max_encoders": 1, "method": "concat", "scale_features": True},
      {"normalize": "batch"}, {"method": "concat", "width_multiplier": 0.5}],
 )  # fmt: skip
@@ -156,3 +157,13 @@ def test_fine_tuning_trains_on_images(edited, run):
     result, _ = run(params, "change")
     assert set(result["test"]) == {"miou", "accuracy", "f1"}
     assert result["selected"] == ["colour", "pair"]
+
+
+@pytest.mark.parametrize("selection", ["forward", "topk"])
+def test_fine_tuning_selects_first(edited, run, selection):
+    params = edited(
+        protocol={"fine_tune": True, "seeds": 2, "epochs": 1, "steps_per_epoch": 2, "lr": 1e-4},
+        fusion={"max_encoders": 1, "selection": selection},
+    )
+    result, _ = run(params, "segmentation")
+    assert len(result["selected"]) == 1

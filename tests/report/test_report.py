@@ -4,9 +4,9 @@ import subprocess
 import pytest
 
 from eosfm.errors import EosfmError
-from eosfm.report.collect import collect, mean_score, summarise
 from eosfm.report.plots import write_plots
 from eosfm.report.readme import BEGIN, END, replace_section
+from eosfm.report.results import collect, mean_score, summarise
 from eosfm.report.tables import (
     energy_table,
     markdown,
