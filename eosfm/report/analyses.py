@@ -20,6 +20,9 @@ from eosfm.report.plots import COLORS, save
 from eosfm.report.results import comparable
 from eosfm.report.tables import write_csv
 
+SCORE_ROOM = 0.1
+"""Smaller differences between means are those of single fits, and are not to fill the picture."""
+
 LABEL_GAP = 0.022
 """Least distance of two tasks' names beside their curves, in score."""
 
@@ -131,19 +134,20 @@ def _count_curves(params: Params, analyses: Analyses, counts: Sequence[dict[str,
         task: [comparable(params, task, result["counts"][name]["test"]) for name in names]
         for task, result in analyses.items()
     }
+    means = [row["score"] for row in counts]
     for scores in curves.values():
         left.plot(places, scores, color="#c8c8c8", linewidth=1)
+    left.plot(places, means, color=COLORS["eosfm"], marker="o", linewidth=2)
+    curves["mean"] = means
     heights = spread([scores[-1] for scores in curves.values()], LABEL_GAP)
-    for task, height in zip(curves, heights, strict=True):
-        left.annotate(task, (places[-1], height), (4, 0), textcoords="offset points",
-                      fontsize=5.5, color="#888888", va="center")  # fmt: skip
-    means = [row["score"] for row in counts]
-    left.plot(places, means, color=COLORS["eosfm"], marker="o", linewidth=2, label="mean")
+    for name, height in zip(curves, heights, strict=True):
+        color = COLORS["eosfm"] if name == "mean" else "#888888"
+        left.annotate(name, (places[-1], height), (5, 0), textcoords="offset points",
+                      fontsize=5.5, color=color, va="center")  # fmt: skip
     left.set_xticks(places, names)
     left.set_xlim(-0.2, len(counts) - 0.2)
     left.set_xlabel("specialists in use")
     left.set_ylabel("test score, 0 to 1")
-    left.legend(frameon=False, fontsize=8)
     right.plot(
         [row["train_kwh"] * 1000 for row in counts], means, color=COLORS["eosfm"], marker="o"
     )
@@ -154,6 +158,9 @@ def _count_curves(params: Params, analyses: Analyses, counts: Sequence[dict[str,
         )  # fmt: skip
     right.set_xlabel("energy of training the specialists in use, Wh")
     right.set_ylabel("mean test score")
+    middle = (min(means) + max(means)) / 2
+    room = max(SCORE_ROOM, max(means) - min(means)) * 0.6
+    right.set_ylim(middle - room, middle + room)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
