@@ -35,8 +35,8 @@ def screen(train: Encoded, val: Encoded, trial: Trial) -> dict[str, float]:
     unknown, answers = _samples(val, trial)
     scores: dict[str, float] = {}
     for spec, x, z in zip(train.inputs, known, unknown, strict=True):
-        mean, std = x.mean(0), x.std(0).clamp_min(1e-6)
-        found = explained((x - mean) / std, truth, (z - mean) / std, answers)
+        x, z = _standardised(x, z)
+        found = explained(x, truth, z, answers)
         scores[spec.name] = max(found, scores.get(spec.name, found))
     return scores
 
@@ -70,10 +70,15 @@ def select_forward(train: Encoded, val: Encoded, trial: Trial, count: int) -> li
 
 def _components(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
     """Standardised features in the directions in which they vary most."""
-    mean, std = x.mean(0), x.std(0).clamp_min(1e-6)
-    x, unseen = (x - mean) / std, (unseen - mean) / std
+    x, unseen = _standardised(x, unseen)
     _, _, directions = torch.svd_lowrank(x, min(COMPONENTS, *x.shape))
     return x @ directions, unseen @ directions
+
+
+def _standardised(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
+    """Both by the mean and standard deviation of the first."""
+    mean, std = x.mean(0), x.std(0).clamp_min(1e-6)
+    return (x - mean) / std, (unseen - mean) / std
 
 
 def explained(x: Tensor, y: Tensor, unseen: Tensor, answers: Tensor) -> float:

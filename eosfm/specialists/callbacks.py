@@ -17,8 +17,7 @@ from eosfm.errors import EosfmError
 Log = Callable[[dict[str, float], int], None]
 
 SAVE_EVERY = 60.0
-"""Seconds of training that an interrupted run may lose: short epochs cost more to save than to
-repeat."""
+"""Seconds between checkpoints, at least: short epochs cost more to save than to repeat."""
 
 
 class Record(lightning.Callback):

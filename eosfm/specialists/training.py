@@ -110,8 +110,8 @@ def train_specialist(
     """Train a specialist and write its file.
 
     An interrupted run leaves a checkpoint of a whole epoch in ``scratch``, in a folder named after
-    what defines the run, and so loses about a minute at most; the next run of the same definition
-    resumes from it and ends with the bytes that an uninterrupted one gives.
+    what defines the run: it loses an epoch at most, or about a minute of shorter ones. The next run
+    of the same definition resumes from it and ends with the bytes that an uninterrupted one gives.
 
     Args:
         params: All parameters.
