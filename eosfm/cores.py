@@ -25,7 +25,14 @@ def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:
         return [job() for job in jobs]
     try:
         # Its threads do not outlive an interrupted process, as those of an executor would.
-        with ThreadPool(workers, torch.set_num_threads, [threads // workers]) as pool:
+        with ThreadPool(workers, _take_threads, [threads // workers]) as pool:
             return pool.map(lambda job: job(), jobs, chunksize=1)
     finally:
         torch.set_num_threads(threads)  # the workers' setting is also the process's default
+
+
+def _take_threads(count: int) -> None:
+    # The first question makes a thread take over the process's number, which another pool may be
+    # changing; asked now, it cannot undo the setting later.
+    torch.get_num_threads()
+    torch.set_num_threads(count)
