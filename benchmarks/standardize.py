@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from eosfm.catalog.spec import SPLITS
-from eosfm.downstream.baselines import FIXED
-from eosfm.downstream.evaluate import run_head
-from eosfm.downstream.features import in_memory, reading, task_backbone
-from eosfm.downstream.fit import make_trials
-from eosfm.ensemble import Specialist, load_artifact
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
+from eosfm.core.splits import SPLITS
+from eosfm.encoding.artifact import load_artifact
+from eosfm.encoding.specialist import Specialist
+from eosfm.evaluation.baselines import FIXED
+from eosfm.evaluation.evaluate import run_head
+from eosfm.evaluation.fit import make_trials
+from eosfm.features.store import in_memory, reading, task_backbone
 from eosfm.params import Params, load_params
 from eosfm.tiles.store import TileStore
 

@@ -13,11 +13,11 @@ import numpy as np
 import rasterio
 import typer
 
-from eosfm.bands import S2_BANDS
-from eosfm.catalog.shared.layout import read_raster
-from eosfm.catalog.spec import Dataset, Scene, Source
-from eosfm.tiles.cutting import cut_dataset
+from eosfm.core.bands import S2_BANDS
+from eosfm.datasets.readers.layout import read_raster
+from eosfm.datasets.spec import Dataset, Scene, Source
 from eosfm.tiles.store import TileStore
+from eosfm.tiles.tiling import cut_dataset
 
 ROUNDS = 5
 app = typer.Typer(add_completion=False)

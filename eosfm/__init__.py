@@ -7,14 +7,14 @@ the pipeline's stages that touch no model start without torch.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eosfm.ensemble import EosFM
+    from eosfm.model import EosFM
 
 __all__ = ["EosFM"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "EosFM":
-        from eosfm.ensemble import EosFM
+        from eosfm.model import EosFM
 
         return EosFM
     raise AttributeError(f"module 'eosfm' has no attribute {name!r}")

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from eosfm.bands import check_bands
-from eosfm.errors import EosfmError, suggest
+from eosfm.core.bands import check_bands
+from eosfm.core.errors import EosfmError, suggest
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -61,7 +61,7 @@ class ScaleProtocol(Frozen):
     ``seeds`` is the number of fits of the ensemble, ``baseline_seeds`` of each baseline; ``dates``
     an upper limit of every task's; tiles larger than ``window`` pixels are seen through windows
     that overlap by ``overlap``; ``fine_tune`` trains the encoders as well; ``class_weights``
-    balanced gives rare classes more say in the loss (see :func:`eosfm.tasks.balanced_weights`).
+    balanced gives rare classes more say in the loss (see :func:`eosfm.kinds.balanced_weights`).
     """
 
     label_fraction: Fraction
@@ -138,7 +138,7 @@ class SpecialistParams(Frozen):
     """The published settings of one specialist.
 
     ``class_weights`` balanced gives rare classes more say in the loss (see
-    :func:`eosfm.tasks.balanced_weights`). ``dates``: siamese encodes each date by itself, stacked
+    :func:`eosfm.kinds.balanced_weights`). ``dates``: siamese encodes each date by itself, stacked
     all dates at once, one after the other in the channels, each with ``bands``.
     """
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import eosfm.command
-from eosfm.analyses import analyse_task
+import eosfm.cli
+from eosfm.evaluation.analyses import analyse_task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track, write_json
@@ -29,4 +29,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    eosfm.command.run(main)
+    eosfm.cli.run(main)

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-import eosfm.command
-from eosfm.catalog import get_dataset
-from eosfm.catalog.prepare import prepare
-from eosfm.catalog.spec import Simulation
+import eosfm.cli
+from eosfm.datasets import get_dataset
+from eosfm.datasets.fetching.prepare import prepare
 from eosfm.params import load_params
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes import get_recipe
 from eosfm.tracking import track
 
 
@@ -15,18 +16,19 @@ def main(name: str) -> None:
     params = load_params()
     entry = params.dataset(name)
     amount = entry.simulated
+    simulation = Simulation(
+        seed=params.seed,
+        scenes={"train": amount.train, "val": amount.val, "test": amount.test},
+        size=amount.size,
+        gsd=amount.gsd,
+    )
     with track("download", name, params.energy.country) as tracker:
         manifest = prepare(
             get_dataset(name),
             source=params.source(name),
             root=entry.root or None,
             archives=params.archives,
-            simulation=Simulation(
-                seed=params.seed,
-                scenes={"train": amount.train, "val": amount.val, "test": amount.test},
-                size=amount.size,
-                gsd=amount.gsd,
-            ),
+            simulate=lambda folder: get_recipe(name)(folder, simulation),
             out=Path("data/raw") / name,
         )
         scenes = ", ".join(f"{split} {count}" for split, count in manifest.scenes.items())
@@ -35,4 +37,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    eosfm.command.run(main)
+    eosfm.cli.run(main)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import eosfm.command
-from eosfm.ensemble import export_artifact
+import eosfm.cli
+from eosfm.encoding.artifact import export_artifact
 from eosfm.params import load_params
 from eosfm.tracking import track
 
@@ -19,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    eosfm.command.run(main)
+    eosfm.cli.run(main)

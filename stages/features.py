@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import eosfm.command
-from eosfm.downstream.features import encode_task
+import eosfm.cli
+from eosfm.features.store import encode_task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track
@@ -24,4 +24,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    eosfm.command.run(main)
+    eosfm.cli.run(main)

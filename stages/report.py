@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import eosfm.command
+import eosfm.cli
 from eosfm.params import load_params
 from eosfm.report import write_report
 
@@ -20,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    eosfm.command.run(main)
+    eosfm.cli.run(main)

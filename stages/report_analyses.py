@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import eosfm.command
+import eosfm.cli
 from eosfm.params import load_params
 from eosfm.report.analyses import write_analyses
 
@@ -19,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    eosfm.command.run(main)
+    eosfm.cli.run(main)

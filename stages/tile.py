@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import eosfm.command
-from eosfm.catalog import get_dataset
-from eosfm.catalog.prepare import native_files
+import eosfm.cli
+from eosfm.datasets import get_dataset
+from eosfm.datasets.fetching.prepare import native_files
 from eosfm.params import load_params
-from eosfm.tiles.cutting import cut_dataset
+from eosfm.tiles.tiling import cut_dataset
 from eosfm.tracking import track
 
 
@@ -35,4 +35,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    eosfm.command.run(main)
+    eosfm.cli.run(main)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import eosfm.command
+import eosfm.cli
 from eosfm.params import load_params
-from eosfm.specialists.training import train_specialist
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track, write_json
+from eosfm.training.train import train_specialist
 
 
 def main(name: str) -> None:
@@ -29,4 +29,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    eosfm.command.run(main)
+    eosfm.cli.run(main)

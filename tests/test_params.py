@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.params import load_params
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"

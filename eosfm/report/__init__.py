@@ -16,7 +16,7 @@ def write_report(params: Params, results: Path, metrics: Path, artifact: Path) -
     Returns:
         The scores as a table for the terminal.
     """
-    from eosfm.ensemble import load_artifact
+    from eosfm.encoding.artifact import load_artifact
     from eosfm.report.plots import write_plots
 
     collected = collect(params, results)

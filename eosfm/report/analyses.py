@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.params import Params
 from eosfm.report.plots import COLORS, save
 from eosfm.report.results import comparable
@@ -27,7 +27,7 @@ LABEL_GAP = 0.022
 """Least distance of two tasks' names beside their curves, in score."""
 
 Analyses = dict[str, dict[str, Any]]
-"""What :func:`eosfm.analyses.analyse_task` gave, by task."""
+"""What :func:`eosfm.evaluation.analyses.analyse_task` gave, by task."""
 
 
 def write_analyses(params: Params, analyses: Path, energy: Path, out: Path) -> str:

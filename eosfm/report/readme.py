@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.params import load_params
 from eosfm.report.results import collect
 from eosfm.report.tables import results_section
@@ -33,6 +33,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from eosfm.command import run
+    from eosfm.cli import run
 
     run(main)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.params import Params
 from eosfm.tracking import current_run
 
@@ -19,7 +19,7 @@ class Results:
 
     Attributes:
         train: Validation metrics by specialist.
-        evaluate: Result by task (see :func:`eosfm.downstream.evaluate.evaluate_task`).
+        evaluate: Result by task (see :func:`eosfm.evaluation.evaluate.evaluate_task`).
         baseline: By task, then by kind of baseline.
         energy: One record per stage and item.
     """
@@ -106,7 +106,7 @@ def mean_score(params: Params, by_task: dict[str, dict[str, Any]]) -> float:
 
 def comparable(params: Params, task: str, test: dict[str, float]) -> float:
     """The 0-to-1, higher-is-better form of a task's headline metric."""
-    from eosfm.tasks import score01
+    from eosfm.kinds import score01
 
     metric = comparable_metric(params, task)
     return score01(metric, test[metric])

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from eosfm.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError, suggest
 
 WAVELENGTHS = np.array(
     [443, 490, 560, 665, 705, 740, 783, 835, 865, 945, 1375, 1610, 2200], dtype=np.float64

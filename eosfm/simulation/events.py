@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import ndimage
 
-from eosfm.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.simulation.canvas import Canvas
 from eosfm.simulation.covers import (
     CODE,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 
 
 def reduction(size: tuple[int, int], land_gsd: float, gsd: float | None) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 
 Key = tuple[int | str, ...]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eosfm.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.simulation.covers import CODE, WATER, cover_mask
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, generator, rotate

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eosfm.bands import band
+from eosfm.core.bands import band
 from eosfm.simulation.covers import WAVELENGTHS, code, spectra
 from eosfm.simulation.noise import Key, fractal, generator, rotate
 from eosfm.simulation.optical import look

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eosfm.bands import BANDS, band
-from eosfm.errors import EosfmError, suggest
+from eosfm.core.bands import BANDS, band
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.simulation.covers import WATER, code, codes, cover_mask, soil_covers, spectra
 from eosfm.simulation.grid import average, reduction, shifted, spread
 from eosfm.simulation.landscape import Landscape

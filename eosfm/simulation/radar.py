@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eosfm.bands import band
-from eosfm.errors import EosfmError, suggest
+from eosfm.core.bands import band
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.simulation.covers import ROOFS, WATER, cover_mask, radar_levels, soil_covers
 from eosfm.simulation.grid import average, reduction, shifted
 from eosfm.simulation.landscape import Landscape

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.simulation.covers import CROPS, codes, cover_mask, phenology
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, generator

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eosfm.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.simulation import settlement, water
 from eosfm.simulation.canvas import Canvas
 from eosfm.simulation.covers import WATER, cover_mask, phenology

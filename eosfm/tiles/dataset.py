@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from eosfm.bands import find
-from eosfm.errors import EosfmError
+from eosfm.core.bands import find
+from eosfm.core.errors import EosfmError
 from eosfm.tiles.layout import PIXEL_KINDS
 from eosfm.tiles.statistics import unmeasured
 from eosfm.tiles.store import TileStore

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from eosfm.catalog.spec import Split
+    from eosfm.core.splits import Split
 
 FORMAT = 1
 """Schema version in ``store.json``."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 
 
 def unmeasured(image: np.ndarray, nodata: float | None) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eosfm.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.tiles.layout import FORMAT, target_layout
 
 if TYPE_CHECKING:

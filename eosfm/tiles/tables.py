@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.tiles.layout import BOX_COLUMNS, Tile
 
 

@@ -11,8 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from eosfm.catalog.spec import SPLITS, Dataset, Split
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
+from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets.spec import Dataset
 from eosfm.tiles.layout import FORMAT, PIXEL_KINDS, UNLABELLED, Tile, target_layout
 from eosfm.tiles.statistics import BandStatistics, unmeasured
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.report.analyses import by_count, by_labels, contributions, spread, write_analyses
 from eosfm.tracking import write_json
 

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.report.plots import write_plots
 from eosfm.report.readme import BEGIN, END, replace_section
 from eosfm.report.results import collect, mean_score, summarise

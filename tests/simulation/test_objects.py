@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.simulation import draw_landscape
 from eosfm.simulation.objects import OBJECTS, place_objects
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from eosfm.bands import S2_BANDS
-from eosfm.errors import EosfmError
+from eosfm.core.bands import S2_BANDS
+from eosfm.core.errors import EosfmError
 from eosfm.simulation.ocean import FLOATING, KINDS, WATERS, draw_sea, observe_sea
 from eosfm.simulation.optical import look
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.simulation import CROPS, cover_mask, draw_landscape
 from eosfm.simulation.season import Crop, sow
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eosfm.bands import S2_BANDS
-from eosfm.errors import EosfmError
+from eosfm.core.bands import S2_BANDS
+from eosfm.core.errors import EosfmError
 from eosfm.simulation import (
     COVERS,
     CROPS,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eosfm.catalog.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 ROOT = Path("/archive")
 
@@ -72,8 +72,8 @@ def draw_scenes(height: int = 40, width: int = 50, **more) -> list[Scene]:
 @pytest.fixture
 def store(tmp_path: Path):
     """The usual four scenes in 16 px tiles: 12 each, padded at two edges."""
-    from eosfm.tiles.cutting import cut_dataset
     from eosfm.tiles.store import TileStore
+    from eosfm.tiles.tiling import cut_dataset
 
     cut_dataset(make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, progress=False)
     return TileStore(tmp_path / "toy")

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from eosfm.errors import EosfmError
-from eosfm.tiles.cutting import cut_dataset
+from eosfm.core.errors import EosfmError
 from eosfm.tiles.dataset import TileDataset, View, _turned_boxes, collate_boxes
 from eosfm.tiles.store import TileStore
+from eosfm.tiles.tiling import cut_dataset
 from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
 
 RGB = ["red", "green", "blue"]

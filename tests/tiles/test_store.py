@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from eosfm.errors import EosfmError
+from eosfm.core.errors import EosfmError
 from eosfm.tiles.store import TileStore
 
 REMEDY = "run `dvc repro -f tile@toy`"
@@ -91,8 +91,8 @@ def test_damaged_or_newer_manifest(store):
 def test_cutting_and_reading_start_without_torch():
     code = (
         "import sys; import eosfm.tiles.store;"
-        "assert not {'torch', 'eosfm.catalog', 'geopandas'} & set(sys.modules), 'store';"
-        "import eosfm.tiles.cutting, eosfm.tiles.writer;"
+        "assert not {'torch', 'eosfm.datasets', 'geopandas'} & set(sys.modules), 'store';"
+        "import eosfm.tiles.tiling, eosfm.tiles.writer;"
         "assert not {'torch', 'lightning'} & set(sys.modules), 'cutting'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,1 +1,0 @@
-"""What several native readers and recipes share: file formats, sensors, held-out scenes."""

@@ -1,0 +1,1 @@
+"""What every room stands on: band names, seeds, errors, files, jobs side by side."""

@@ -1,0 +1,1 @@
+"""A dataset's files on disk: downloaded, unpacked, listed and checked."""

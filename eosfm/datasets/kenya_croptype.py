@@ -1,0 +1,202 @@
+"""CV4A Kenya Crop Type: crops of small fields in a season of Sentinel-2 images at 10 m.
+
+Radiant Earth Foundation 2020, doi 10.34911/rdnt.dw605x. Four tiles of 3035 x 2016 pixels make up a
+rectangle in western Kenya.
+
+Crops are known inside the surveyed fields alone: what lies between them may well be maize. It is
+class 0 and never scored, and so are the fields whose crop the competition kept to itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.core.seeds import derive_seed
+from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets.readers.layout import open_raster, read_raster, require
+from eosfm.datasets.spec import Dataset, Scene, Source, Window
+
+NAME = "kenya_croptype"
+TILES = ("0", "1", "2", "3")
+BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
+CLASSES = (
+    "background", "maize", "cassava", "common bean", "maize and common bean", "maize and cassava",
+    "maize and soybean", "cassava and common bean",
+)  # fmt: skip
+
+ROWS, COLS = 6, 4
+"""Blocks that a tile is cut to; in the original they measure about 5 km."""
+VALIDATE, TEST = 4, 4
+"""Blocks of every tile that validate and test; the others train."""
+
+
+class Block(NamedTuple):
+    """A rectangle of a tile: its place among the tile's blocks, its split, its pixels."""
+
+    row: int
+    col: int
+    split: Split
+    window: Window
+
+
+def blocks(tile: str, height: int, width: int) -> tuple[Block, ...]:
+    """Cut a tile to its blocks; which of them are held out is drawn by the tile's name."""
+    order = np.random.default_rng(derive_seed(NAME, tile)).permutation(ROWS * COLS)
+    rows = [height * row // ROWS for row in range(ROWS + 1)]
+    cols = [width * col // COLS for col in range(COLS + 1)]
+    result = []
+    for row, col in np.ndindex(ROWS, COLS):
+        rank = int(order[row * COLS + col])
+        split: Split = "val" if rank < VALIDATE else "test" if rank < VALIDATE + TEST else "train"
+        size = (rows[row + 1] - rows[row], cols[col + 1] - cols[col])
+        result.append(Block(row, col, split, Window(rows[row], cols[col], *size)))
+    return tuple(result)
+
+
+def scenes(root: Path) -> Iterator[Scene]:
+    """Yield the blocks in which at least one pixel has a crop, all dates of each.
+
+    A field that reaches into a block of another split, or of another tile's, is scored nowhere.
+
+    Raises:
+        EosfmError: No tile is there, a file is missing or damaged, tiles differ in their dates.
+    """
+    tiles = [tile for tile in TILES if (root / "data" / tile).is_dir()]
+    if not tiles:
+        require(root / "data" / TILES[0], NAME, "the folders data/0 to data/3")
+    labels = {tile: _labels(root / "data" / tile, tile) for tile in tiles}
+    dates = _dates(root, tiles)
+    split_fields = _fields_in_several_splits(labels)
+    for tile, (crops, fields) in labels.items():
+        crops[np.isin(fields, split_fields)] = 0
+        for block in blocks(tile, *crops.shape):
+            row, col, height, width = block.window
+            known = crops[row : row + height, col : col + width]
+            if known.any():
+                yield _scene(root / "data" / tile, tile, block, known, dates)
+
+
+def _labels(folder: Path, tile: str) -> tuple[np.ndarray, np.ndarray]:
+    """Crops (H, W) uint8, 0 where there is none, and numbers of the fields (H, W)."""
+    crops, fields = (
+        _whole(require(folder / f"{tile}_{name}.tif", NAME, f"the {what} of tile {tile}"))
+        for name, what in (("label", "crops"), ("field_id", "field numbers"))
+    )
+    if crops.shape != fields.shape or crops.max(initial=0) >= len(CLASSES):
+        raise EosfmError(
+            f"{folder}: {tile}_label.tif of {crops.shape} pixels holds values up to {crops.max()}; "
+            f"expected 0 to {len(CLASSES) - 1} and the {fields.shape} pixels of "
+            f"{tile}_field_id.tif; fetch both files again"
+        )
+    return crops.astype(np.uint8), fields
+
+
+def _whole(path: Path) -> np.ndarray:
+    with open_raster(path) as raster:
+        window = Window(0, 0, raster.height, raster.width)
+    return read_raster(path, window, [1])[0]
+
+
+def _dates(root: Path, tiles: list[str]) -> tuple[str, ...]:
+    found = {
+        tile: tuple(sorted(p.name for p in (root / "data" / tile).iterdir() if p.is_dir()))
+        for tile in tiles
+    }
+    dates = found[tiles[0]]
+    for tile, others in found.items():
+        if others != dates or not dates:
+            raise EosfmError(
+                f"{root / 'data' / tile} has {len(others)} date folders and tile {tiles[0]} "
+                f"{len(dates)}; expected the same dates such as 20190606; fetch the tile again"
+            )
+    return dates
+
+
+def _fields_in_several_splits(labels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Numbers of the fields that blocks of more than one split hold a part of."""
+    seen = []
+    for tile, (_, fields) in labels.items():
+        for block in blocks(tile, *fields.shape):
+            row, col, height, width = block.window
+            numbers = np.unique(fields[row : row + height, col : col + width]).astype(np.int64)
+            seen.append(numbers * len(SPLITS) + SPLITS.index(block.split))
+    numbers, parts = np.unique(np.unique(np.concatenate(seen)) // len(SPLITS), return_counts=True)
+    return numbers[parts > 1]
+
+
+def _scene(
+    folder: Path, tile: str, block: Block, crops: np.ndarray, dates: tuple[str, ...]
+) -> Scene:
+    files = tuple(
+        require(folder / date / f"{tile}_{band}_{date}.tif", NAME, f"a band of tile {tile}")
+        for date in dates
+        for band in BANDS
+    )
+    return Scene(
+        id=f"tile{tile}_row{block.row}_col{block.col}",
+        split=block.split,
+        height=block.window.height,
+        width=block.window.width,
+        files=(*files, folder / f"{tile}_label.tif", folder / f"{tile}_field_id.tif"),
+        image=partial(_image, files, block.window, len(dates)),
+        target=partial(_crops, crops),
+        dates=tuple(f"{date[:4]}-{date[4:6]}-{date[6:]}" for date in dates),
+    )
+
+
+def _image(files: tuple[Path, ...], block: Window, dates: int, window: Window) -> np.ndarray:
+    place = Window(block.row + window.row, block.col + window.col, window.height, window.width)
+    image = np.stack([_band(file, place) for file in files])
+    return image.reshape(dates, len(BANDS), window.height, window.width)
+
+
+def _band(path: Path, window: Window) -> np.ndarray:
+    """A window of a band as uint16; the values are whole numbers, whatever type they lie in."""
+    pixels = read_raster(path, window, [1])[0]
+    with np.errstate(invalid="ignore"):
+        whole = pixels.astype(np.uint16)
+    if pixels.shape != (window.height, window.width) or (whole != pixels).any():
+        raise EosfmError(
+            f"{path} does not hold whole numbers from 0 to 65535 in {window}; expected reflectance "
+            "times 10,000 of the tile's size; fetch the file again"
+        )
+    return whole
+
+
+def _crops(crops: np.ndarray, window: Window) -> np.ndarray:
+    rows = slice(window.row, window.row + window.height)
+    return crops[rows, window.col : window.col + window.width]
+
+
+DATASET = Dataset(
+    name=NAME,
+    title="CV4A Kenya Crop Type",
+    kind="segmentation",
+    bands=BANDS,
+    units=("reflectance_1e4",) * len(BANDS),
+    dtype="uint16",
+    classes=CLASSES,
+    gsd=10.0,
+    ignore_index=0,
+    split_rule="by field and place: each tile is cut to 6 x 4 blocks of about 5 km, of which 4 "
+    "validate and 4 test, drawn by the tile's name; a field that reaches into blocks of two "
+    "splits is left out; the competition's own test fields have no public crops",
+    source=Source(
+        homepage="https://source.coop/radiantearth/african-crops-kenya-02",
+        licence="CC BY-SA 4.0",
+        citation="Radiant Earth Foundation: CV4A competition Kenya crop type dataset (version 1), "
+        "2020, doi 10.34911/rdnt.dw605x",
+        size_gb=3.5,
+        manual=(
+            "copy the public folder with Microsoft's AzCopy, `azcopy sync "
+            "https://radiantearth.blob.core.windows.net/mlhub/kenya-crop-challenge <folder> "
+            "--recursive=true`"
+        ),
+    ),
+    scenes=scenes,
+)
+"""Bottom-of-atmosphere reflectance of June to November 2019; twelve bands, thirteen dates."""

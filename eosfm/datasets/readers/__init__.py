@@ -1,0 +1,1 @@
+"""What several native readers share: file formats, sensors, held-out scenes."""

@@ -1,0 +1,89 @@
+"""Urban Atlas 2012 land use on French orthophotos: what MiniFrance and DFC2022 share."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.readers.geotiff import read_bands
+from eosfm.datasets.spec import Window
+
+CRS = "EPSG:2154"
+"""Lambert 93."""
+
+CLASSES = (
+    "no information",
+    "urban fabric",
+    "industrial, commercial, public, military, private and transport units",
+    "mine, dump and construction sites",
+    "artificial non-agricultural vegetated areas",
+    "arable land (annual crops)",
+    "permanent crops",
+    "pastures",
+    "complex and mixed cultivation patterns",
+    "orchards at the fringe of urban classes",
+    "forests",
+    "herbaceous vegetation associations",
+    "open spaces with little or no vegetation",
+    "wetlands",
+    "water",
+    "clouds and shadows",
+)
+NO_INFORMATION = 0
+
+
+class Sheet(NamedTuple):
+    """What the name of an orthophoto says.
+
+    Attributes:
+        department: Number of the French département, 06 for Nice's.
+        easting: Of the upper left corner in Lambert 93, km.
+        northing: Likewise.
+    """
+
+    department: str
+    easting: int
+    northing: int
+
+
+def parse_sheet(path: Path, dataset: str) -> Sheet:
+    """Read the name of an orthophoto, for example ``06-2014-1007-6318-LA93-0M50-E080.tif``.
+
+    Raises:
+        EosfmError: The name is of another form.
+    """
+    match = re.match(r"(\d{2}|2[AB])-\d{4}-(\d{4})-(\d{4})-LA93-0M50-E080\.", path.name)
+    if not match:
+        raise EosfmError(
+            f"{dataset}: {path} is named otherwise than "
+            "<department>-<year>-<easting>-<northing>-LA93-0M50-E080.tif; fetch it again, or "
+            "remove it"
+        )
+    return Sheet(match[1], int(match[2]), int(match[3]))
+
+
+def sheet_name(sheet: Sheet) -> str:
+    """The stem of an orthophoto's file name."""
+    return f"{sheet.department}-2013-{sheet.easting:04d}-{sheet.northing:04d}-LA93-0M50-E080"
+
+
+def read_image(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
+    """A window of an orthophoto: (1, 3, h, w) uint8 red, green, blue."""
+    return read_bands(path, window, 3, size)[None]
+
+
+def read_classes(path: Path, size: tuple[int, int], dataset: str, window: Window) -> np.ndarray:
+    """A window of a label: (h, w) uint8 class indices.
+
+    Raises:
+        EosfmError: The file is damaged, has another size than its image or holds no classes.
+    """
+    classes = read_bands(path, window, 1, size)[0]
+    if classes.max() >= len(CLASSES):
+        raise EosfmError(
+            f"{dataset}: {path} holds class {classes.max()}; expected 0 to {len(CLASSES) - 1}; "
+            "use the dataset's own labels, not coloured ones"
+        )
+    return classes.astype(np.uint8)

@@ -1,0 +1,167 @@
+"""A specialist: one trained encoder with everything needed to feed it, and its file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor
+
+from eosfm.core.bands import check_bands
+from eosfm.core.errors import EosfmError
+from eosfm.core.tensors import read, write
+
+FORMAT = 1
+PER_CHANNEL = ("bands", "units", "mean", "std")
+
+
+@dataclass(frozen=True)
+class Specialist:
+    """One trained encoder and what is known of it.
+
+    Attributes:
+        name: Unique within an artifact.
+        backbone: timm model name, ``convnextv2_atto`` for instance.
+        in_chans: Channels of its input.
+        state_dict: Weights, with the keys of timm's ``features_only`` model.
+        bands: One band name per channel; None where the file does not say (a published artifact).
+        units: Physical unit of each channel's values before standardisation, or None.
+        mean: Each channel's mean over its training data, in ``units``, or None.
+        std: Each channel's standard deviation over its training data, in ``units``, or None.
+        facts: Further plain facts (dataset, task, metrics, ...), kept as they are. ``dates`` says
+            that the channels hold so many dates, one after the other, each with the same bands.
+
+    Raises:
+        EosfmError: A per-channel attribute has not one value per channel, or a band is unknown.
+    """
+
+    name: str
+    backbone: str
+    in_chans: int
+    state_dict: Mapping[str, Tensor] = field(repr=False, compare=False)
+    bands: tuple[str, ...] | None = None
+    units: tuple[str, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        for key in PER_CHANNEL:
+            values = getattr(self, key)
+            if values is not None and len(values) != self.in_chans:
+                raise EosfmError(
+                    f"specialist {self.name!r} has {self.in_chans} channels but {len(values)} "
+                    f"values of {key}; give one per channel"
+                )
+        if self.bands is not None:
+            check_bands(self.bands[: self.in_chans // self.facts.get("dates", 1)])
+
+
+def load_specialist(path: Path | str) -> Specialist:
+    """Read one specialist's file, as training writes it.
+
+    Raises:
+        EosfmError: The file cannot be read or lacks a key.
+    """
+    content = read(path)
+    required = ("name", "backbone", "bands", "state_dict")
+    if not isinstance(content, dict) or any(key not in content for key in required):
+        raise EosfmError(f"{path} is no specialist; expected a dict with {', '.join(required)}")
+    if content.get("format", FORMAT) != FORMAT:
+        raise EosfmError(f"{path} has format {content['format']!r}; this version reads {FORMAT}")
+    facts = {key: value for key, value in content.items() if key not in ("format", "state_dict")}
+    return build_specialist(len(content["bands"]), content["state_dict"], facts, str(path))
+
+
+def save_specialist(path: Path | str, specialist: Specialist) -> None:
+    """Write one specialist's file; equal content gives equal bytes, whatever the file is called.
+
+    The file is a dict: ``format``, ``name``, ``backbone``, ``bands``, ``units``, ``mean``, ``std``
+    (per channel), further facts such as ``dataset``, ``task`` and ``metrics``, ``state_dict``.
+    """
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "name": specialist.name,
+        "backbone": specialist.backbone,
+    }
+    for key in PER_CHANNEL:
+        if (values := getattr(specialist, key)) is not None:
+            content[key] = list(values)
+    content |= {key: specialist.facts[key] for key in sorted(specialist.facts)}
+    write(path, content | {"state_dict": specialist.state_dict})
+
+
+def check_weights(name: str, backbone: str, in_chans: int, weights: Mapping[str, Tensor]) -> None:
+    """Compare a specialist's weights with its backbone.
+
+    Raises:
+        EosfmError: timm does not know the backbone, or a key or a shape is wrong.
+    """
+    expected = expected_shapes(backbone, in_chans)
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    if found != expected:
+        keys = sorted(found.keys() | expected)
+        key = next(key for key in keys if found.get(key) != expected.get(key))
+        raise EosfmError(
+            f"weights of specialist {name!r} do not fit {backbone} with {in_chans} channels: "
+            f"{key} is {found.get(key, 'missing')}, expected {expected.get(key, 'no such key')}; "
+            "check its backbone and in_chans, or build the file again"
+        )
+
+
+@lru_cache(maxsize=64)
+def _shapes(backbone: str, in_chans: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    with torch.device("meta"):
+        model = timm.create_model(backbone, features_only=True, in_chans=in_chans, pretrained=False)
+    return tuple((key, tuple(value.shape)) for key, value in model.state_dict().items())
+
+
+def expected_shapes(backbone: str, in_chans: int) -> dict[str, tuple[int, ...]]:
+    """Keys and shapes of timm's ``features_only`` model.
+
+    Raises:
+        EosfmError: timm has no such model, or it gives no feature pyramid.
+    """
+    try:
+        return dict(_shapes(backbone, in_chans))
+    except (RuntimeError, AttributeError) as error:
+        raise EosfmError(
+            f"timm cannot build {backbone!r} as a feature extractor: {error}"
+        ) from None
+
+
+def build_specialist(in_chans: int, weights: Any, facts: dict[str, Any], where: str) -> Specialist:
+    """Build and check a specialist from what a file says.
+
+    Args:
+        in_chans: Channels of its input.
+        weights: State dict.
+        facts: What else the file says: ``name``, ``backbone``, bands, units, mean, std, ...
+        where: Names the file in errors.
+
+    Raises:
+        EosfmError: Something is missing, or the weights do not fit the backbone.
+    """
+    if not all(isinstance(value, Tensor) for value in weights.values()):
+        raise EosfmError(f"{where} has weights that are no tensors; build the file again")
+    backbone = str(facts.pop("backbone", ""))
+    if not backbone:
+        raise EosfmError(f"{where} names no backbone; expected a key 'backbone' beside the weights")
+    bands = facts.get("bands")
+    known = {key: _per_channel(facts.pop(key, None), bands) for key in PER_CHANNEL}
+    name = str(facts.pop("name"))
+    specialist = Specialist(name, backbone, in_chans, dict(weights), facts=facts, **known)
+    check_weights(name, backbone, in_chans, weights)
+    return specialist
+
+
+def _per_channel(values: Any, bands: Sequence[str] | None) -> tuple[Any, ...] | None:
+    """Values by channel, whether the file gives them in channel order or by band name."""
+    if values is None:
+        return None
+    if isinstance(values, Mapping):
+        return tuple(values[name] for name in bands or ())
+    return tuple(values.tolist() if isinstance(values, Tensor) else values)

@@ -1,0 +1,1 @@
+"""Scoring downstream tasks: the protocol, the ensemble, what it must beat, analyses."""

@@ -1,0 +1,112 @@
+"""Fusion of stored features: :class:`eosfm.model.Fuser` on levels with a date axis.
+
+``prepare`` does once per item what no weight decides; ``forward`` does the rest at every step.
+"""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eosfm.features.frozen import Levels, split_levels
+from eosfm.fusion.fuser import Fuser
+from eosfm.kinds.heads import IMAGE_KINDS
+from eosfm.params import Aggregation
+
+
+class Fusing(nn.Module):
+    """Any fusion: pyramids cut apart, dates as if they were images."""
+
+    def __init__(self, fuser: Fuser) -> None:
+        super().__init__()
+        self.fuser = fuser
+
+    def prepare(self, levels: Levels) -> Levels:
+        """Nothing can be done ahead."""
+        return levels
+
+    def forward(self, levels: Levels) -> list[Tensor]:
+        """Fuse (B, T, C, h, w) levels to (B, T, C', h, w)."""
+        dates = levels[0].shape[1]
+        flat = [level.flatten(0, 1) for level in levels]
+        parts = split_levels(flat, self.fuser.inputs, dim=1)
+        needed = set(self.fuser.needed())
+        pyramids = [
+            [part[i].float() for part in parts] if i in needed else None
+            for i in range(len(self.fuser.inputs))
+        ]
+        return [level.unflatten(0, (-1, dates)) for level in self.fuser(pyramids)]
+
+
+class LinearFusing(nn.Module):
+    """``conv1x1`` fusion of layer-normalised pyramids, as one matrix product per level.
+
+    The normalisation's own scale and shift are left at 1 and 0, since a linear map follows. So the
+    normalised features are constants, and what is linear too and comes later may come first: the
+    average over pixels, or over dates. The output equals that of the fuser.
+
+    Args:
+        fuser: Its options decide; see :func:`build_fusing`.
+        pool: Average over pixels ahead, for heads that do nothing else with them.
+        average: Average over dates ahead.
+    """
+
+    def __init__(self, fuser: Fuser, pool: bool, average: bool) -> None:
+        super().__init__()
+        fuser.norms.requires_grad_(False)
+        self.fuser = fuser
+        self.pool = pool
+        self.average = average
+        places = torch.tensor([fuser.names.index(spec.name) for spec in fuser.inputs])
+        for k in range(len(fuser.mixers)):
+            widths = torch.tensor([spec.channels[k] for spec in fuser.inputs])
+            owner = F.one_hot(places.repeat_interleave(widths), len(fuser.names)).float()
+            self.register_buffer(f"owner{k}", owner, persistent=False)
+
+    @torch.no_grad()
+    def prepare(self, levels: Levels) -> Levels:
+        """Normalise: (B, T, C, h, w) to (B, T', h', w', C)."""
+        prepared = []
+        for k, parts in enumerate(split_levels(levels, self.fuser.inputs)):
+            normal = [
+                cast(nn.ModuleList, norms)[k](part.flatten(0, 1).float())
+                for norms, part in zip(self.fuser.norms, parts, strict=True)
+            ]
+            level = torch.cat(normal, dim=1).unflatten(0, (-1, parts[0].shape[1]))
+            if self.pool:
+                level = level.mean(dim=(-2, -1), keepdim=True)
+            if self.average:
+                level = level.mean(dim=1, keepdim=True)
+            prepared.append(level.permute(0, 1, 3, 4, 2))
+        return prepared
+
+    def forward(self, levels: Levels) -> list[Tensor]:
+        """Fuse prepared levels to (B, T', C', h', w')."""
+        selection = self.fuser.selection
+        gates = None if selection is None else selection()
+        if selection is not None and gates is not None and self.training:
+            gates = gates * selection.active  # who has left for good gets no gradient
+        fused = []
+        for k, (level, mixer) in enumerate(zip(levels, self.fuser.mixers, strict=True)):
+            conv = cast(nn.Conv2d, mixer)
+            weight = conv.weight.flatten(1)
+            if gates is not None:
+                # A product, since the gradient of picking each channel's gate is slow.
+                weight = weight * (self.get_buffer(f"owner{k}") @ gates)
+            fused.append(F.linear(level, weight, conv.bias).permute(0, 1, 4, 2, 3))
+        return fused
+
+
+def build_fusing(fuser: Fuser, kind: str, aggregation: Aggregation | None) -> Fusing | LinearFusing:
+    """The cheapest module that computes what ``fuser`` would for a task."""
+    options = fuser.options
+    linear = options["fusion"] == "conv1x1" and not options["projection"]
+    if not linear or options["normalize"] != "layer":
+        return Fusing(fuser)
+    # Every merge but attention treats pixels alike and linearly.
+    return LinearFusing(
+        fuser,
+        pool=kind in IMAGE_KINDS and aggregation != "ltae",
+        average=aggregation == "mean",
+    )

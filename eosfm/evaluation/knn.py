@@ -1,0 +1,75 @@
+"""k nearest neighbours on frozen features: a score without any training."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from eosfm.evaluation.fit import Trial
+from eosfm.features.frozen import Encoded
+from eosfm.kinds import build_metrics
+
+NEIGHBOURS = 20
+TEMPERATURE = 0.07
+"""Both as in DINO (Caron et al., 2021, arXiv 2104.14294)."""
+
+
+def score_neighbours(train: Encoded, split: Encoded, trial: Trial) -> dict[str, float]:
+    """Every metric of the task's kind on one split.
+
+    A tile's feature is the average over pixels and dates of all levels of all pyramids, each
+    channel standardised over the training tiles.
+    """
+    store = trial.store
+    reference = pooled(train)
+    mean, std = reference.mean(0), reference.std(0).clamp_min(1e-6)
+    logits = vote(
+        (reference - mean) / std,
+        train.targets,
+        (pooled(split) - mean) / std,
+        store.kind,
+        len(store.classes),
+        store.ignore_index,
+    )
+    metrics = build_metrics(store.kind, store.classes, store.ignore_index)
+    metrics.update(logits, split.targets)
+    return {name: float(value) for name, value in metrics.compute().items()}
+
+
+def vote(
+    reference: Tensor, targets: Tensor, query: Tensor, kind: str, classes: int, ignore_index: int
+) -> Tensor:
+    """Logits of the weighted vote of each query's nearest neighbours by cosine.
+
+    Each of the ``NEIGHBOURS`` (or as many as there are) votes with ``exp(cosine / TEMPERATURE)``.
+
+    Args:
+        reference: (N, C) features with labels.
+        targets: (N,) classes or (N, K) labels.
+        query: (M, C) features.
+        kind: ``classification`` or ``multilabel``.
+        classes: K.
+        ignore_index: Target that does not vote.
+
+    Returns:
+        (M, K): logarithm of each class's share, or log-odds of each label's.
+    """
+    known = targets != ignore_index
+    if kind == "classification":
+        votes = F.one_hot(torch.where(known, targets, 0).long(), classes) * known[:, None]
+    else:
+        votes = (targets == 1) & known
+    cosine = F.normalize(query, dim=1) @ F.normalize(reference, dim=1).T
+    near, who = cosine.topk(min(NEIGHBOURS, len(reference)), dim=1)
+    weight = (near / TEMPERATURE).softmax(dim=1)
+    share = (weight[:, :, None] * votes.float()[who]).sum(1).clamp(1e-6, 1 - 1e-6)
+    return share.log() if kind == "classification" else share.logit()
+
+
+def pooled(split: Encoded, chunk: int = 64) -> Tensor:
+    """Averages over pixels and dates, all levels side by side: (N, C) float32."""
+    parts = []
+    for start in range(0, len(split), chunk):
+        levels = split.levels(np.arange(start, min(start + chunk, len(split))))
+        parts.append(torch.cat([level.float().mean(dim=(1, 3, 4)) for level in levels], dim=1))
+    return torch.cat(parts)

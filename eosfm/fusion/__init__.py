@@ -1,0 +1,1 @@
+"""The trainable half of the ensemble: normalise, project, select and fuse pyramids."""

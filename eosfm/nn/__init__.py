@@ -1,0 +1,1 @@
+"""Networks: the encoders' builder, decoders, merging of dates."""

@@ -1,0 +1,103 @@
+"""The encoder of a specialist: a timm model that gives four feature maps."""
+
+import os
+import urllib.error
+import urllib.request
+from typing import Any
+
+from torch import nn
+
+from eosfm.core.errors import EosfmError
+from eosfm.nn.grn import use_lean_norms
+
+STRIDES = [4, 8, 16, 32]
+HUB_TIMEOUT_S = 5.0
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def build_backbone(name: str, in_chans: int, pretrained: bool) -> nn.Module:
+    """Build timm's ``features_only`` model of a name.
+
+    Args:
+        name: timm model name, with or without a weights tag.
+        in_chans: Number of input channels; timm adapts a pretrained three-channel stem to others.
+        pretrained: Start from the published ImageNet weights, from the local Hugging Face cache
+            where they are there, else from the hub.
+
+    Raises:
+        EosfmError: timm does not know the model, it has no pyramid of strides 4, 8, 16, 32, or
+            its pretrained weights cannot be had.
+    """
+    import timm
+
+    if not timm.is_model(name):
+        near = timm.list_models(f"{name.split('_')[0]}*")[:5] or timm.list_models("convnextv2*")
+        raise EosfmError(
+            f"backbone.name is {name!r}, unknown to timm; for example {', '.join(near)}"
+        )
+    options: dict[str, Any] = {"features_only": True, "in_chans": in_chans}
+    if pretrained:
+        options |= {"pretrained": True, "pretrained_cfg_overlay": _weights(name)}
+    try:
+        model: Any = timm.create_model(name, **options)
+    except RuntimeError as error:
+        raise EosfmError(
+            f"timm cannot build {name!r} with features_only ({str(error).splitlines()[0][:120]}); "
+            "set backbone.name to a hierarchical model such as convnextv2_atto"
+        ) from None
+    strides = model.feature_info.reduction()
+    if strides != STRIDES:
+        raise EosfmError(
+            f"backbone {name!r} gives feature maps at strides {strides}, expected {STRIDES}; "
+            "set backbone.name to a hierarchical model such as convnextv2_atto"
+        )
+    use_lean_norms(model)
+    return model
+
+
+def _weights(name: str) -> dict[str, str]:
+    """Where timm shall find a model's weights: the cached file, once there is one.
+
+    timm's own way asks the hub first, even for what is cached, and repeats that for most of a
+    minute where the hub cannot be reached.
+    """
+    from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError
+    from timm.models import get_pretrained_cfg
+
+    config = get_pretrained_cfg(name)
+    if config is None or not config.has_weights or not config.hf_hub_id:
+        raise EosfmError(
+            f"no pretrained weights are published for backbone {name!r}; "
+            "set backbone.pretrained=false"
+        )
+    repository = config.hf_hub_id
+    for file in WEIGHT_FILES:
+        cached = try_to_load_from_cache(repository, file)
+        if isinstance(cached, str):
+            return {"file": cached}
+    refusal = EosfmError(
+        f"pretrained weights of {name!r} are neither in the Hugging Face cache nor can the hub be "
+        f"reached; run `hf download {repository}` where there is a network and copy the cache "
+        "(HF_HOME) here, or set backbone.pretrained=false"
+    )
+    if not _answers(hf_hub_url(repository, WEIGHT_FILES[0])):
+        raise refusal
+    try:
+        return {"file": hf_hub_download(repository, WEIGHT_FILES[0])}
+    except (HfHubHTTPError, OSError) as error:
+        raise refusal from error
+
+
+def _answers(url: str) -> bool:
+    """Whether a server answers at all, asked once and briefly."""
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "on", "yes", "true"):
+        return False
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        urllib.request.urlopen(request, timeout=HUB_TIMEOUT_S).close()
+    except urllib.error.HTTPError:
+        return True  # the download will say what is wrong
+    except OSError:
+        return False
+    return True

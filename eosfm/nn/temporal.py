@@ -1,0 +1,179 @@
+"""Time: which dates of a series are used, and how their features become one pyramid.
+
+Modules here are called as ``merge(maps, days)``: ``maps`` are four fused levels (B, T, C, h, w),
+``days`` is (B, T), and the answer is four levels (B, C', h, w) of ``out_channels``.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eosfm.core.errors import EosfmError
+from eosfm.params import Aggregation
+
+SERIES = ("mean", "linear", "ltae")
+CHANGE = ("concat", "difference")
+HEADS = 8
+KEY = 8
+PERIOD = 1000.0
+"""Attention heads, width of their keys, and slowest period of the day's encoding over 2 pi."""
+
+
+def pick_dates(stored: int, wanted: int | None) -> list[int]:
+    """Places of the dates in use: ``wanted`` of them, each the middle of an equal share."""
+    if wanted is None or wanted >= stored:
+        return list(range(stored))
+    return [int((i + 0.5) * stored / wanted) for i in range(wanted)]
+
+
+def days_of(dates: Sequence[Sequence[str]], places: Sequence[int], stored: int) -> np.ndarray:
+    """Days since 1 January of each tile's first year, so that seasons stay comparable.
+
+    Args:
+        dates: ISO dates by tile; tiles of which the dates are unknown have another number.
+        places: The dates in use.
+        stored: Dates per tile.
+
+    Returns:
+        (N, len(places)) float32, NaN where unknown.
+    """
+    days = np.full((len(dates), len(places)), np.nan, np.float32)
+    for row, texts in zip(days, dates, strict=True):
+        if len(texts) == stored:
+            parsed = np.array(list(texts), "datetime64[D]")
+            start = np.nanmin(parsed).astype("datetime64[Y]").astype("datetime64[D]")
+            offset = (parsed - start).astype("timedelta64[D]")
+            row[:] = np.where(np.isnat(offset), np.nan, offset.astype(np.float32))[list(places)]
+    return days
+
+
+def check_aggregation(aggregation: Aggregation | None, kind: str, dates: int, name: str) -> None:
+    """Refuse an aggregation that does not fit a task's data.
+
+    Raises:
+        EosfmError: One line saying which would.
+    """
+    if dates == 1:
+        valid: tuple[str | None, ...] = (None,)
+    else:
+        valid = CHANGE if kind == "change" else SERIES
+    if aggregation not in valid:
+        found = "null" if aggregation is None else repr(aggregation)
+        choices = ", ".join("null" if choice is None else choice for choice in valid)
+        raise EosfmError(
+            f"tasks.{name}.aggregation is {found}, which does not fit {kind} on {dates} "
+            f"date{'s' * (dates > 1)}; set it to {choices}"
+        )
+
+
+class Merge(nn.Module):
+    """Merging without weights: the only date, the mean of all, the first two side by side or apart.
+
+    Args:
+        aggregation: ``mean``, ``concat``, ``difference`` (second minus first), or None.
+        channels: Channels per level.
+        dates: T.
+    """
+
+    def __init__(
+        self, aggregation: Aggregation | None, channels: Sequence[int], dates: int
+    ) -> None:
+        super().__init__()
+        self.aggregation = aggregation
+        factor = dates if aggregation == "concat" else 1
+        self.out_channels = [factor * width for width in channels]
+
+    def forward(self, maps: Sequence[Tensor], days: Tensor) -> list[Tensor]:
+        """Merge."""
+        if self.aggregation == "concat":
+            return [level.flatten(1, 2) for level in maps]
+        if self.aggregation == "difference":
+            return [level[:, 1] - level[:, 0] for level in maps]
+        return [level[:, 0] if level.shape[1] == 1 else level.mean(dim=1) for level in maps]
+
+
+class LinearMerge(nn.Module):
+    """A learned weight per date, channel and level; starts as the mean."""
+
+    def __init__(self, channels: Sequence[int], dates: int) -> None:
+        super().__init__()
+        self.out_channels = list(channels)
+        self.weights = nn.ParameterList(
+            torch.full((dates, width, 1, 1), 1 / dates) for width in channels
+        )
+
+    def forward(self, maps: Sequence[Tensor], days: Tensor) -> list[Tensor]:
+        """Merge."""
+        return [(level * weight).sum(1) for level, weight in zip(maps, self.weights, strict=True)]
+
+
+class LTAE(nn.Module):
+    """Lightweight temporal attention (Garnot & Landrieu, 2020, arXiv 2007.00586), per pixel.
+
+    Each head has one learned query and looks at its own share of the channels; keys and values
+    know the day by its sinusoidal encoding. Dates whose day is NaN get no attention.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.heads = math.gcd(HEADS, channels)
+        self.norm = nn.LayerNorm(channels)
+        self.query = nn.Parameter(torch.randn(self.heads, KEY) * math.sqrt(2 / KEY))
+        self.key = nn.Linear(channels, self.heads * KEY)
+        self.out = nn.Sequential(nn.Linear(channels, channels), nn.LayerNorm(channels), nn.ReLU())
+
+    def forward(self, series: Tensor, days: Tensor) -> Tensor:
+        """Attend: (B, T, C, h, w) and (B, T) to (B, C, h, w)."""
+        pixels = self.norm(series.permute(0, 3, 4, 1, 2))  # (B, h, w, T, C)
+        pixels = pixels + day_encoding(days, pixels.shape[-1])[:, None, None]
+        keys = self.key(pixels).unflatten(-1, (self.heads, KEY))
+        scores = torch.einsum("bhwtnd,nd->bhwnt", keys, self.query) / math.sqrt(KEY)
+        unknown = days.isnan()[:, None, None, None]
+        attention = scores.masked_fill(unknown, -torch.inf).softmax(dim=-1)
+        values = pixels.unflatten(-1, (self.heads, -1))
+        seen = torch.einsum("bhwnt,bhwtnc->bhwnc", attention, values).flatten(-2)
+        return self.out(seen).permute(0, 3, 1, 2).contiguous()
+
+
+class LTAEMerge(nn.Module):
+    """One :class:`LTAE` per level."""
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.out_channels = list(channels)
+        self.levels = nn.ModuleList(LTAE(width) for width in channels)
+
+    def forward(self, maps: Sequence[Tensor], days: Tensor) -> list[Tensor]:
+        """Merge.
+
+        Raises:
+            EosfmError: A tile has no date at all.
+        """
+        if days.isnan().all(dim=1).any():
+            raise EosfmError(
+                "aggregation ltae needs the dates of every tile, and the store has some without; "
+                "use mean or linear"
+            )
+        return [attend(level, days) for attend, level in zip(self.levels, maps, strict=True)]
+
+
+def build_merge(
+    aggregation: Aggregation | None, channels: Sequence[int], dates: int
+) -> "Merge | LinearMerge | LTAEMerge":
+    """The module that merges a task's dates."""
+    if aggregation == "linear":
+        return LinearMerge(channels, dates)
+    if aggregation == "ltae":
+        return LTAEMerge(channels)
+    return Merge(aggregation, channels, dates)
+
+
+def day_encoding(days: Tensor, channels: int) -> Tensor:
+    """Sines and cosines of the day, (..., T) to (..., T, channels); 0 where it is NaN."""
+    even = torch.arange(0, channels, 2, device=days.device)
+    angle = days.nan_to_num()[..., None] / PERIOD ** (even / channels)
+    waves = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(-2)[..., :channels]
+    return waves * ~days.isnan()[..., None]

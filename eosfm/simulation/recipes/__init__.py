@@ -1,0 +1,64 @@
+"""Recipes: how the simulated Earth is painted in a dataset's native layout.
+
+A dataset needs none to be read from real files. One file per recipe beside this one, named like
+its dataset, with ``simulate(root, simulation)``.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eosfm.core.errors import EosfmError
+
+if TYPE_CHECKING:
+    from eosfm.simulation.recipe import Simulation
+
+RECIPES = (
+    "ai4smallfarms",
+    "bigearthnet",
+    "biomassters",
+    "caffe",
+    "cloud_cover",
+    "crop_type_south_sudan",
+    "deepglobe_lcc",
+    "dfc2022",
+    "dior",
+    "dynamic_earthnet",
+    "etci2021",
+    "eurosat",
+    "firerisk",
+    "five_billion_pixels",
+    "hls_burn_scars",
+    "inria_aerial",
+    "kenya_croptype",
+    "landcoverai",
+    "levircdplus",
+    "loveda",
+    "mados",
+    "minifrance",
+    "opencanopy",
+    "oscd",
+    "pastis",
+    "potsdam",
+    "sen12ms",
+    "sen1floods11",
+    "spacenet7",
+    "spacenet7_change",
+    "xview2",
+)
+"""Every dataset that can be simulated."""
+
+
+def get_recipe(name: str) -> "Callable[[Path, Simulation], None]":
+    """A dataset's recipe.
+
+    Raises:
+        EosfmError: The dataset cannot be simulated.
+    """
+    if name not in RECIPES:
+        raise EosfmError(
+            f"dataset {name!r} has no recipe, so it cannot be simulated; set "
+            f"datasets.{name}.source=archive, or write eosfm/simulation/recipes/{name}.py"
+        )
+    return import_module(f"eosfm.simulation.recipes.{name}").simulate

@@ -1,0 +1,63 @@
+"""A simulated AI4SmallFarms in its native layout."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.ai4smallfarms import BANDS, FOLDER, FOLDERS, NAME
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.simulation import CROPS, Landscape, cover_mask, draw_landscape, observe
+from eosfm.simulation.noise import Key
+from eosfm.simulation.recipe import Simulation
+
+COUNTRIES = ("cambodia", "vietnam")
+
+DAYS = (20, 80, 230, 300)
+"""Days of the year of the simulated tiles."""
+
+REACH = 2.0
+"""Pixels that two simulated fields may lie apart and still share a boundary."""
+
+LINE = 10.0
+"""Width of a boundary in metres: one pixel of the original."""
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write tiles of crooked little fields of two countries, one day of the year each."""
+    number = 0
+    for split in SPLITS:
+        for index in range(simulation.scenes[split]):
+            key = (simulation.seed, NAME, split, index)
+            image, mask = _draw(key, index, simulation)
+            name = f"{number}_{COUNTRIES[index % len(COUNTRIES)]}.tif"
+            origin = (500_000.0 + number * simulation.size * simulation.gsd, 1_300_000.0)
+            for folder, pixels in (("images", image), ("masks", mask[None])):
+                path = root / FOLDER / FOLDERS[split] / folder / name
+                write_geotiff(path, pixels, simulation.gsd, origin, "EPSG:32648")
+            number += 1
+
+
+def _draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.ndarray]:
+    """Image (4, H, W) uint16 and boundaries (H, W) uint8 of one tile."""
+    shape = (simulation.size, simulation.size)
+    doy = DAYS[index // len(COUNTRIES) % len(DAYS)]
+    land = draw_landscape(key, shape, simulation.gsd, "smallholder", doy=doy)
+    seen = observe(land, (*key, "s2"), BANDS, cloud=0.04 * (index % 5 == 4))
+    return np.maximum(seen.image, 1), _boundaries(land)
+
+
+def _boundaries(land: Landscape) -> np.ndarray:
+    """(H, W) uint8 lines, 1 where a field ends."""
+    from scipy.ndimage import binary_dilation, distance_transform_edt
+
+    fields = cover_mask(land.cover, *CROPS, "bare_field")
+    number = np.where(fields, land.parcel, 0)
+    # Balks between two fields are no land of their own: they fall to the nearer field.
+    away, nearest = distance_transform_edt(number == 0, return_indices=True)
+    number = np.where(away < REACH, number[tuple(nearest)], 0)
+    line = np.zeros(land.size, bool)
+    line[:, :-1] |= number[:, :-1] != number[:, 1:]
+    line[:-1] |= number[:-1] != number[1:]
+    width = max(1, round(LINE / land.gsd))
+    return binary_dilation(line, np.ones((width, width), bool)).astype(np.uint8)

@@ -1,0 +1,128 @@
+"""A simulated BioMassters in its native layout."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.seeds import derive_seed
+from eosfm.core.splits import Split
+from eosfm.datasets.biomassters import (
+    COLUMNS,
+    FOLDERS,
+    METADATA,
+    MONTHS,
+    NAME,
+    OPTICAL,
+    RADAR,
+    _split,
+)
+from eosfm.datasets.readers.geotiff import write_tiff
+from eosfm.simulation import (
+    FOREST,
+    Landscape,
+    backscatter,
+    cover_mask,
+    draw_landscape,
+    evolve,
+    observe,
+)
+from eosfm.simulation.noise import Key, fractal, generator
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.season import Crop, Season, sow
+
+THEMES = ("forest", "conifer", "lake", "forest", "mixed", "conifer")
+
+FIELDS = (Crop("cereal", 30, 3), Crop("pasture", 20, 1), Crop("bare_field", 0, 1))
+
+LAG = 18.0
+"""Days by which the boreal spring is late."""
+
+SNOW = (3, 4, 5, 6)
+"""Months of the simulated winter, by place."""
+
+DARK = (2, 3, 4)
+"""Months in which the sun is too low for Sentinel-2."""
+
+SUNNY = 0.8
+"""Share of the other simulated months in which Sentinel-2 sees a chip."""
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write chips of boreal forest, twelve months each, with gaps where Sentinel-2 saw nothing."""
+    rows = []
+    for split, folder in FOLDERS.items():
+        for index in range(simulation.scenes[split]):
+            key = (simulation.seed, NAME, split, index)
+            chip = _chip_name(key, folder, split)
+            names = _write_chip(root, folder, chip, index, key, simulation)
+            rows += [
+                (chip, name, name.split("_")[1], folder, MONTHS[int(name[-6:-4])],
+                 f"{chip}_agbm.tif")
+                for name in names
+            ]  # fmt: skip
+    with (root / METADATA[0]).open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+
+
+def _chip_name(key: Key, folder: str, split: Split) -> str:
+    """A made-up chip that falls into a split."""
+    attempt = 0
+    while _split(folder, name := f"{derive_seed(*key, attempt):08x}") != split:
+        attempt += 1
+    return name
+
+
+def _write_chip(
+    root: Path, folder: str, chip: str, index: int, key: Key, simulation: Simulation
+) -> list[str]:
+    """Write a chip's biomass and images; return the names of the images."""
+    rng = generator(key, "biomassters")
+    shape = (simulation.size, simulation.size)
+    land = draw_landscape(key, shape, simulation.gsd, THEMES[index % len(THEMES)], doy=190)
+    biomass = _biomass(land, key)
+    write_tiff(root / f"{folder}_agbm" / f"{chip}_agbm.tif", biomass[None])
+    season = sow(land, key, FIELDS, LAG)
+    # Tall crowns shade one another, and return more of the radar's waves than low ones.
+    dark, bright = _by_height(land, -0.014), _by_height(land, 0.014)
+    names = []
+    for month in range(len(MONTHS)):
+        now = _land_in(season, month, key)
+        images = {"S1": backscatter(now.change(tone=now.tone * bright), (*key, month), RADAR)}
+        if month not in DARK and rng.random() < SUNNY:
+            cloud = float(rng.choice((0, 0, 0.15)))
+            images["S2"] = _sentinel2(now.change(tone=now.tone * dark), (*key, month), cloud)
+        for satellite, pixels in images.items():
+            names.append(f"{chip}_{satellite}_{month:02d}.tif")
+            write_tiff(root / f"{folder}_features" / names[-1], pixels)
+    return names
+
+
+def _land_in(season: Season, month: int, key: Key) -> Landscape:
+    """The land in the middle of a month, under snow in winter."""
+    land = season.on(15 + 30 * ((month + 8) % 12))
+    return evolve(land, (*key, month), "snow") if month in SNOW else land
+
+
+def _sentinel2(land: Landscape, key: Key, cloud: float) -> np.ndarray:
+    """(11, H, W) uint16: ten bands of reflectance, and the cloud probability in per cent."""
+    seen = observe(land, key, OPTICAL, cloud=cloud)
+    probability = np.where(seen.cloud, 95, 3).astype(np.uint16)
+    return np.concatenate([np.maximum(seen.image, 1), probability[None]])
+
+
+def _by_height(land: Landscape, per_metre: float) -> np.ndarray:
+    """(H, W) float32 brightness of trees relative to those of 15 m, 1 where there are none."""
+    trees = cover_mask(land.cover, *FOREST)
+    return np.where(trees, 1 + per_metre * (land.canopy_height - 15), 1).astype(np.float32)
+
+
+def _biomass(land: Landscape, key: Key) -> np.ndarray:
+    """(H, W) float32 tonnes per hectare, after height, kind and density of the stand.
+
+    The power of height is near that of boreal stands (Repola 2009, Silva Fennica 43:625).
+    """
+    stand = fractal(generator(key, "density"), land.size, 40, 3)
+    wood = 0.4 * land.canopy_height**1.75 * np.clip(1 + 0.15 * stand, 0.5, 1.5)
+    wood *= np.where(cover_mask(land.cover, "broadleaf"), 1.2, 1.0)
+    return np.where(cover_mask(land.cover, *FOREST), wood, 0).astype(np.float32)

@@ -1,0 +1,80 @@
+"""A simulated CaFFe (calving fronts and where to find them), zones in its native layout."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.seeds import derive_seed
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.caffe import FOLDER, NAME, ZONES
+from eosfm.datasets.readers.png import write_png
+from eosfm.simulation import WATER, Landscape, backscatter, cover_mask, draw_landscape
+from eosfm.simulation.recipe import Simulation
+
+GREY_OF = np.array(list(ZONES), np.uint8)
+
+BERG_SHARE = 0.01
+"""Ice that drifts covers no more than this share of a simulated scene."""
+
+MISSIONS = (("TSX", 7), ("S1", 20), ("ENVISAT", 20), ("ERS", 20), ("PALSAR", 17), ("RSAT", 20))
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write patches of fjords with a calving glacier, some at the edge of the radar's swath."""
+    for split in SPLITS:
+        for index in range(simulation.scenes[split]):
+            key = (simulation.seed, NAME, split, index)
+            image, zones = _draw(key, index, simulation)
+            mission, pixel = MISSIONS[index % len(MISSIONS)]
+            glacier = f"Simulated{split.title()}_{2000 + index % 20}-02-{1 + index % 28:02d}"
+            scene, patch = f"{glacier}_{mission}_{pixel}_1_{index:03d}", "_0_0_0_0_0.png"
+            for folder, name, pixels in (
+                ("sar_images", f"{scene}_{patch}", image),
+                ("zones", f"{scene}_zones_{patch}", GREY_OF[zones]),
+                ("fronts", f"{scene}_front_{patch}", _front(zones)),
+            ):
+                write_png(root / FOLDER / folder / split / name, pixels)
+
+
+def _draw(
+    key: tuple[int | str, ...], index: int, simulation: Simulation
+) -> tuple[np.ndarray, np.ndarray]:
+    """Radar image and zones, both (H, W) uint8."""
+    shape = (simulation.size, simulation.size)
+    land = draw_landscape(key, shape, simulation.gsd, theme="glacier", doy=50)
+    image = backscatter(land, key, ("sar",), units="dn8")[0]
+    zones = _zones_of(land)
+    if index % 3 == 0:
+        outside = _outside(key, shape)
+        image[outside] = 0
+        zones[outside] = 0
+    return image, zones
+
+
+def _zones_of(land: Landscape) -> np.ndarray:
+    """Zones by cover; ice that floats free of the glacier is part of the melange."""
+    from scipy.ndimage import label
+
+    zones = np.full(land.size, 2, np.uint8)
+    zones[cover_mask(land.cover, "rock")] = 1
+    ocean = cover_mask(land.cover, *WATER)
+    parts, count = label(~ocean)
+    small = np.bincount(parts.ravel(), minlength=count + 1) < BERG_SHARE * ocean.size
+    zones[ocean | (small[parts] & cover_mask(land.cover, "ice"))] = 3
+    return zones
+
+
+def _outside(key: tuple[int | str, ...], shape: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool beyond the slanting edge of the swath: up to a third of the scene."""
+    rng = np.random.default_rng(derive_seed(*key, "swath"))
+    rows, cols = np.mgrid[: shape[0], : shape[1]] / max(shape)
+    edge = rng.uniform(0.1, 0.3) + rng.uniform(-0.2, 0.2) * (rows - 0.5)
+    return cols < edge if rng.random() < 0.5 else cols > 1 - edge
+
+
+def _front(zones: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 line, 255 where glacier meets ocean, five pixels wide as in the original."""
+    from scipy.ndimage import binary_dilation
+
+    touching = binary_dilation(zones == 3) & (zones == 2)
+    return binary_dilation(touching, np.ones((5, 5), bool)).astype(np.uint8) * 255

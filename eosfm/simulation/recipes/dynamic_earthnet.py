@@ -1,0 +1,77 @@
+"""A simulated DynamicEarthNet in its native layout."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.dynamic_earthnet import BANDS, DAYS, LAYERS, LISTED, NAME, SPLIT_FILES
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.simulation import Landscape, draw_landscape, legend, observe
+from eosfm.simulation.recipe import Simulation
+
+COVERS = {
+    **dict.fromkeys(
+        ("asphalt", "road", "rail", "roof_red", "roof_grey", "roof_bright", "concrete", "car"), 0
+    ),
+    **dict.fromkeys(
+        ("cereal", "maize", "rapeseed", "vegetable", "rice", "bare_field", "pasture", "orchard",
+         "vineyard", "olive", "greenhouse"), 1,
+    ),
+    **dict.fromkeys(
+        ("grassland", "conifer", "broadleaf", "mixed_forest", "shrub", "heath", "burned"), 2
+    ),
+    "wetland": 3,
+    **dict.fromkeys(("sand", "rock", "bare_soil"), 4),
+    **dict.fromkeys(("ocean", "lake", "river", "flood"), 5),
+    **dict.fromkeys(("snow", "ice"), 6),
+}  # fmt: skip
+"""Label layer of each simulated cover."""
+
+THEMES = (
+    "village", "wetland", "desert", "river", "city", "cropland", "coast", "mixed", "residential",
+    "lake", "mountain", "smallholder", "wetland", "pasture",
+)  # fmt: skip
+
+MONTHS = (4, 5, 6, 7, 8, 9)
+
+HAZE = 0.05
+"""Little: the product is corrected for the atmosphere, and free of clouds."""
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write areas with one month each, of which only the days that are read."""
+    (root / SPLIT_FILES).mkdir(parents=True, exist_ok=True)
+    number = 1000
+    for split in SPLITS:
+        lines = []
+        for index in range(simulation.scenes[split]):
+            number += 1
+            key = (simulation.seed, NAME, split, index)
+            lines.append(_write_area(root, number, key, simulation))
+        (root / SPLIT_FILES / f"{split}.txt").write_text("\n".join(lines) + "\n")
+
+
+def _write_area(root: Path, number: int, key: tuple[int | str, ...], simulation: Simulation) -> str:
+    """Write an area's month; returns its line of the split file."""
+    index = int(key[-1])
+    month = MONTHS[index % len(MONTHS)]
+    theme = THEMES[index % len(THEMES)]
+    size = (simulation.size, simulation.size)
+    land = draw_landscape(key, size, simulation.gsd, theme, doy=30 * month - 15)
+    area, stamp = f"{number}_3107_13", f"2018-{month:02d}"
+    grid, quad = "33N/15E-50N", f"33N-15E-{index}N-L3H-SR"
+    label = f"labels/{area}_33N/Labels/Raster/{quad}/{quad}-{stamp.replace('-', '_')}_01.tif"
+    place = (simulation.gsd, (500000.0 + number * simulation.gsd * simulation.size, 5.6e6))
+    write_geotiff(root / label, _layers(land), *place)
+    for day in DAYS:
+        seen = observe(land, (*key, day), BANDS, haze=HAZE).image
+        path = root / "planet" / grid / area / "PF-SR" / f"{stamp}-{day}.tif"
+        write_geotiff(path, np.clip(seen, 1, None).astype(np.int16), *place)
+    return f"{LISTED}{grid}/{area}/PF-SR /{label} {stamp}"
+
+
+def _layers(land: Landscape) -> np.ndarray:
+    """(layers, H, W) uint8, 255 in the layer of the pixel's class."""
+    classes = legend(land.cover, COVERS)
+    return np.where(classes == np.arange(LAYERS)[:, None, None], 255, 0).astype(np.uint8)

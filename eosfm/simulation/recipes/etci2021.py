@@ -1,0 +1,58 @@
+"""A simulated ETCI 2021 Flood Detection in its native layout."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.splits import Split
+from eosfm.datasets.etci2021 import NAME
+from eosfm.datasets.readers.png import write_png
+from eosfm.simulation import WATER, backscatter, cover_mask, draw_landscape, evolve
+from eosfm.simulation.recipe import Simulation
+
+EVENTS: dict[Split, tuple[str, ...]] = {
+    "train": ("train/bangladesh_20170314t115609", "train/nebraska_20170108t002112"),
+    "val": ("train/northal_20190302t234651",),
+    "test": ("test/florence_20180510t231343",),
+}
+
+THEMES = ("river", "cropland", "lake", "village", "river", "wetland", "mixed")
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write flooded and dry tiles of simulated river landscapes, and one gap tile per event."""
+    for split, events in EVENTS.items():
+        for index in range(simulation.scenes[split]):
+            number, event = divmod(index, len(events))
+            key = (simulation.seed, NAME, split, index)
+            _write_tile(root / events[event], number, *_draw(key, index, simulation))
+        for event_folder in events:
+            blank = np.full((simulation.size, simulation.size), 255, np.uint8)
+            _write_tile(root / event_folder, 99, np.stack([blank] * 2), blank < 255, blank < 255)
+
+
+def _draw(
+    key: tuple[int | str, ...], index: int, simulation: Simulation
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One tile: image (2, H, W), flood beyond the permanent water (H, W), that water (H, W)."""
+    shape = (simulation.size, simulation.size)
+    theme = THEMES[index % len(THEMES)]
+    land = draw_landscape(key, size=shape, gsd=simulation.gsd, theme=theme)
+    water = cover_mask(land.cover, *WATER)
+    if index % 4 != 3:  # passes before the flood are part of the data, too
+        land = evolve(land, (*key, "flood"), "flood")
+    flood = cover_mask(land.cover, "flood")
+    return backscatter(land, (*key, "sar"), units="dn8"), flood, water
+
+
+def _write_tile(
+    event: Path, number: int, image: np.ndarray, flood: np.ndarray, water: np.ndarray
+) -> None:
+    tile = f"{event.name}_x-{number % 10}_y-{number // 10}"
+    for name, pixels in (
+        (f"vv/{tile}_vv.png", np.stack([image[0]] * 3)),
+        (f"vh/{tile}_vh.png", np.stack([image[1]] * 3)),
+        (f"flood_label/{tile}.png", flood * np.uint8(255)),
+        (f"water_body_label/{tile}.png", water * np.uint8(255)),
+    ):
+        write_png(event / "tiles" / name, pixels)

@@ -1,0 +1,181 @@
+"""A simulated Five-Billion-Pixels in its native layout."""
+
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.five_billion_pixels import (
+    CLASSES,
+    DATASET,
+    IMAGES,
+    LABELS,
+    NAME,
+    TEST,
+    split_of,
+)
+from eosfm.datasets.readers.geotiff import write_tiff
+from eosfm.datasets.readers.png import write_png
+from eosfm.simulation import (
+    CROPS,
+    FOREST,
+    ROOFS,
+    Landscape,
+    cover_mask,
+    draw_landscape,
+    legend,
+    observe,
+)
+from eosfm.simulation.objects import place_objects
+from eosfm.simulation.ponds import dig_ponds
+from eosfm.simulation.recipe import Simulation
+
+THEMES = {
+    "cropland": "irrigated field",
+    "city": "urban residential",
+    "smallholder": "dry cropland",
+    "industrial": "industrial area",
+    "lake": "lake",
+    "village": "rural residential",
+    "ponds": "fish pond",
+    "forest": "arbor forest",
+    "river": "river",
+    "orchard": "garden land",
+    "stadium": "stadium",
+    "pasture": "artificial meadow",
+    "shrub": "shrub forest",
+    "mountain": "snow",
+    "highway": "road",
+    "desert": "bareland",
+}
+"""Kinds of simulated scene and what each must show; ``ponds`` is cropland with fish ponds,
+``stadium`` a city with sports grounds."""
+
+SHOWN, DRAWS = 0.05, 5
+"""Share of a scene that its subject covers, and how often a scene is drawn anew for it."""
+
+COVERS = {
+    **dict.fromkeys((*CROPS, "bare_field"), "irrigated field"),
+    "rice": "paddy field",
+    **dict.fromkeys(("orchard", "vineyard", "olive"), "garden land"),
+    **dict.fromkeys(FOREST, "arbor forest"),
+    **dict.fromkeys(("shrub", "heath"), "shrub forest"),
+    "grassland": "natural meadow",
+    "pasture": "artificial meadow",
+    "river": "river",
+    "lake": "lake",
+    **dict.fromkeys(("snow", "ice"), "snow"),
+    **dict.fromkeys(("sand", "rock", "bare_soil"), "bareland"),
+    "road": "road",
+}
+"""Class of a cover where nothing is built; others are unlabelled."""
+
+STREET = 26.0
+"""Metres around buildings that belong to their quarter."""
+
+TALL = 11.0
+"""From how many metres of height a building is of the town, not of the village."""
+
+POND = 20_000.0
+"""Below how many square metres a lake is a pond."""
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write simulated scenes; the kinds of scene are spread evenly over each split.
+
+    Scenes to test on have the names of the authors' list; the others are numbered so that the
+    reader's rule gives each split the scenes asked for.
+
+    Raises:
+        EosfmError: More test scenes are asked for than the dataset has.
+    """
+    if simulation.scenes["test"] > len(TEST):
+        raise EosfmError(
+            f"{NAME} has {len(TEST)} test scenes, not {simulation.scenes['test']}; lower "
+            f"datasets.{NAME}.simulated.test"
+        )
+    numbers = (f"GF2_PMS1__L1A{number:010d}-MSS1" for number in count(1))
+    for split, wanted in simulation.scenes.items():
+        test = iter(sorted(TEST))
+        for index in range(wanted):
+            names = test if split == "test" else numbers
+            name = next(name for name in names if split_of(name) == split)
+            theme = list(THEMES)[index * max(1, len(THEMES) // wanted) % len(THEMES)]
+            _write_scene(root, name, theme, (simulation.seed, NAME, split, index), simulation)
+
+
+def _write_scene(
+    root: Path, name: str, theme: str, key: tuple[int | str, ...], simulation: Simulation
+) -> None:
+    for draw in range(DRAWS):
+        land, classes = _draw((*key, draw), theme, simulation)
+        if (classes == CLASSES.index(THEMES[theme])).mean() >= SHOWN:
+            break
+    image = observe(land, key, DATASET.bands, units="dn8").image
+    write_tiff(root / IMAGES / f"{name}.tif", image, photometric="CMYK")
+    write_png(root / LABELS / f"{name}_24label.png", classes)
+
+
+def _draw(
+    key: tuple[int | str, ...], theme: str, simulation: Simulation
+) -> tuple[Landscape, np.ndarray]:
+    """A landscape and its classes."""
+    ground = {"ponds": "cropland", "stadium": "city"}.get(theme, theme)
+    size = (simulation.size, simulation.size)
+    land = draw_landscape(key, size, simulation.gsd, ground, doy=120 + 30 * (int(key[-2]) % 5))
+    special = np.zeros(land.size, bool)
+    if theme == "ponds":
+        land, special = dig_ponds(land, key)
+    if theme == "stadium":
+        land, special = _with_stadium(land, key)
+    classes = classify(land, ground)
+    if special.any():
+        classes[special] = CLASSES.index("fish pond" if theme == "ponds" else "stadium")
+    return land, classes
+
+
+def _with_stadium(land: Landscape, key: tuple[int | str, ...]) -> tuple[Landscape, np.ndarray]:
+    """A stadium or sports ground among the houses, and (H, W) bool of its place."""
+    from scipy import ndimage
+
+    kind = "stadium" if int(key[-2]) % 2 else "groundtrackfield"
+    changed, boxes = place_objects(land, key, kind)
+    drawn = np.zeros(land.size, bool)
+    for col, row, end_col, end_row in boxes:
+        inside = (slice(row, end_row), slice(col, end_col))
+        drawn[inside] = changed.cover[inside] != land.cover[inside]
+    return changed, ndimage.binary_fill_holes(ndimage.binary_closing(drawn, iterations=2))
+
+
+def classify(land: Landscape, theme: str) -> np.ndarray:
+    """(H, W) uint8 classes as an interpreter would draw them.
+
+    What is built up is one area with its streets and gardens, of the kind of the nearest
+    building. Plots of smallholders are rainfed, all other fields irrigated.
+
+    Args:
+        land: A landscape.
+        theme: The kind of scene that it is.
+    """
+    from scipy import ndimage
+
+    named = {cover: CLASSES.index(name) for cover, name in COVERS.items()}
+    classes = legend(land.cover, named, default=0)
+    if theme == "smallholder":
+        classes[classes == CLASSES.index("irrigated field")] = CLASSES.index("dry cropland")
+    lakes, number = ndimage.label(cover_mask(land.cover, "lake"))
+    area = np.bincount(lakes.ravel(), minlength=number + 1) * land.gsd**2
+    classes[(lakes > 0) & (area < POND)[lakes]] = CLASSES.index("pond")
+    standing = cover_mask(land.cover, *ROOFS)
+    if not standing.any():
+        return classes
+    kind = np.where(land.building_height >= TALL, CLASSES.index("urban residential"),
+                    CLASSES.index("rural residential")).astype(np.uint8)  # fmt: skip
+    if theme == "industrial":
+        kind[:] = CLASSES.index("industrial area")
+    away, nearest = ndimage.distance_transform_edt(
+        ~standing, sampling=land.gsd, return_indices=True
+    )
+    quarter = (away < STREET) & ~cover_mask(land.cover, "lake", "river", "road")
+    return np.where(quarter, kind[tuple(nearest)], classes)

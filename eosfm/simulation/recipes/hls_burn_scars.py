@@ -1,0 +1,87 @@
+"""A simulated HLS Burn Scars in its native layout."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.splits import Split
+from eosfm.datasets.hls_burn_scars import BANDS, FOLDERS, IMAGE, MASK, NAME, PREFIX, _split
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.simulation import Landscape, cover_mask, draw_landscape, evolve, observe
+from eosfm.simulation.noise import Key, fractal, generator
+from eosfm.simulation.recipe import Simulation
+
+THEMES = ("conifer", "shrub", "mountain", "grassland", "mixed", "forest")
+
+OLD_SCAR, CLOUDY = 0.35, 0.3
+"""Shares of the simulated scenes."""
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write scenes in which a fire left its scar, and often something else that looks like one."""
+    number = 0
+    for split, folder in FOLDERS.items():
+        for index in range(simulation.scenes[split]):
+            number, tile = _next_tile(number, folder, split)
+            stem = f"{PREFIX}{tile}.{2018 + index % 4}{200 + index % 100:03d}.v1.4"
+            image, mask = _draw((simulation.seed, NAME, split, index), index, simulation)
+            origin = (300_000.0 + number * simulation.size * simulation.gsd, 4_200_000.0)
+            for name, pixels in ((stem + IMAGE, image), (stem + MASK, mask[None])):
+                write_geotiff(root / folder / name, pixels, simulation.gsd, origin, "EPSG:32610")
+
+
+def _next_tile(number: int, folder: str, split: Split) -> tuple[int, str]:
+    """The next made-up Sentinel-2 tile that falls into a split."""
+    while True:
+        number += 1
+        letters = "".join(chr(ord("A") + number // 26**place % 26) for place in (2, 1, 0))
+        tile = f"T{10 + number % 10}{letters}"
+        if _split(folder, tile) == split:
+            return number, tile
+
+
+def _draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.ndarray]:
+    """Reflectance (6, H, W) float32 0 to 1, and mask (H, W) int16.
+
+    The mask shows one fire. Some scenes also bear an older scar, half grown over, and some
+    have clouds with their shadows.
+    """
+    rng = generator(key, "fire")
+    shape = (simulation.size, simulation.size)
+    theme, doy = THEMES[index % len(THEMES)], int(rng.integers(170, 290))
+    before = draw_landscape(key, shape, simulation.gsd, theme, doy)
+    after, severity = before, np.zeros(shape, np.float32)
+    if rng.random() < OLD_SCAR:
+        after, old = _burn(after, (*key, "old"), rng, (0.15, 0.4))
+        severity = np.maximum(severity, old)
+    after, new = _burn(after, (*key, "new"), rng, (0.55, 1.0))
+    severity = np.maximum(severity, new)
+    cloud = float(rng.uniform(0.03, 0.1)) if rng.random() < CLOUDY else 0.0
+    unburned, burned = (
+        observe(land, (*key, "hls"), BANDS, cloud=cloud).image.astype(np.float32)
+        for land in (before, after)
+    )
+    image = unburned + severity * (burned - unburned)
+    mask = _perimeter(new > 0)
+    if index % 4 == 3:  # the swath ends within the scene
+        image[:, :, : shape[1] // 16], mask[:, : shape[1] // 16] = -9999e4, -1
+    return image / np.float32(10_000), mask
+
+
+def _burn(
+    land: Landscape, key: Key, rng: np.random.Generator, severity: tuple[float, float]
+) -> tuple[Landscape, np.ndarray]:
+    """The land after a fire, and how much of each pixel burned, (H, W) float32 0 to 1."""
+    after = evolve(land, key, "burn", strength=float(rng.uniform(0.4, 1.0)))
+    burned = (after.cover != land.cover) & cover_mask(after.cover, "burned")
+    patches = fractal(rng, land.size, 0.12 * land.size[0], 3, 0.6)
+    share = np.clip(rng.uniform(*severity) + 0.4 * patches, 0.05, 1)
+    return after, (burned * share).astype(np.float32)
+
+
+def _perimeter(burned: np.ndarray) -> np.ndarray:
+    """Mask (H, W) int16 as mapped: one smooth outline around a fire, spared islands within it."""
+    from scipy.ndimage import binary_fill_holes, gaussian_filter
+
+    filled = binary_fill_holes(burned)
+    return (gaussian_filter(filled.astype(np.float32), 2) > 0.45).astype(np.int16)

@@ -1,0 +1,45 @@
+"""A simulated LoveDA in its native layout."""
+
+from pathlib import Path
+
+from eosfm.datasets.loveda import AREAS, DATASET, FOLDERS
+from eosfm.datasets.readers.png import write_png
+from eosfm.simulation import Landscape, draw_landscape, evolve, legend, observe
+from eosfm.simulation.recipe import Simulation
+
+LEGEND = {
+    "roof_red": 2, "roof_grey": 2, "roof_bright": 2, "greenhouse": 2,
+    "asphalt": 3, "road": 3, "car": 3,
+    "ocean": 4, "lake": 4, "river": 4, "flood": 4,
+    "sand": 5, "rock": 5, "bare_soil": 5, "burned": 5,
+    "orchard": 6, "olive": 6, "conifer": 6, "broadleaf": 6, "mixed_forest": 6,
+    "cereal": 7, "maize": 7, "rapeseed": 7, "vegetable": 7, "rice": 7, "bare_field": 7,
+    "vineyard": 7,
+}  # fmt: skip
+"""Cover of the simulated Earth to LoveDA class; grass, paved yards and the like are background."""
+
+THEMES = {
+    "Rural": ("smallholder", "river", "forest", "village"),
+    "Urban": ("city", "residential", "industrial", "highway"),
+}
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write a small simulated copy of the labelled folders."""
+    splits = [split for split in FOLDERS for _ in range(simulation.scenes[split])]
+    for number, split in enumerate(splits):
+        area = AREAS[number % len(AREAS)]
+        theme = THEMES[area][number // len(AREAS) % len(THEMES[area])]
+        land = _land((simulation.seed, "loveda", number), simulation, area, theme)
+        image = observe(land, (simulation.seed, "loveda", number), DATASET.bands, units="dn8").image
+        folder = root / FOLDERS[split] / area
+        write_png(folder / "images_png" / f"{number}.png", image)
+        write_png(folder / "masks_png" / f"{number}.png", legend(land.cover, LEGEND, default=1))
+
+
+def _land(key: tuple[int | str, ...], simulation: Simulation, area: str, theme: str) -> Landscape:
+    # The cities were imaged in different months of the growing season.
+    doy = 120 + 40 * (int(key[-1]) % 4)
+    land = draw_landscape(key, (simulation.size, simulation.size), simulation.gsd, theme, doy)
+    # Cleared building land is most of what is barren in fast-growing cities.
+    return evolve(land, key, "demolition", strength=0.4) if area == "Urban" else land

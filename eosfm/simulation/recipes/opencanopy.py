@@ -1,0 +1,84 @@
+"""A simulated Open-Canopy in its native layout."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets.opencanopy import (
+    BUILDING,
+    CELLS,
+    CRS,
+    DATASET,
+    FOLDER,
+    GROUND,
+    NAME,
+    UNCLASSIFIED,
+    WATER,
+)
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.simulation import ROOFS, Landscape, draw_landscape, legend, observe
+from eosfm.simulation import WATER as PERMANENT
+from eosfm.simulation.recipe import Simulation
+
+THEMES = ("forest", "mixed", "mountain", "broadleaf", "village", "conifer", "pasture")
+
+MARGIN = 16
+"""Pixels of a simulated image around the cell that the grid cuts out of it."""
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write simulated woods, one image per cell, and one buffer cell that nobody may use."""
+    features, number = [], 0
+    for split in SPLITS:
+        for index in range(simulation.scenes[split]):
+            key = (simulation.seed, NAME, split, index)
+            features.append(_write_cell(root / FOLDER, split, number, index, key, simulation))
+            number += 1
+    buffer = json.loads(json.dumps(features[-1]))
+    buffer["properties"]["split"] = "buffer"
+    collection = {"type": "FeatureCollection", "features": [*features, buffer]}
+    (root / FOLDER / CELLS).write_text(json.dumps(collection))
+
+
+def _write_cell(
+    folder: Path,
+    split: Split,
+    number: int,
+    index: int,
+    key: tuple[int | str, ...],
+    simulation: Simulation,
+) -> dict[str, Any]:
+    """Write the three rasters around one cell; return the cell as a GeoJSON feature."""
+    size, step = simulation.size + 2 * MARGIN, simulation.gsd
+    theme = THEMES[index % len(THEMES)]
+    land = draw_landscape(key, size=(size, size), gsd=step, theme=theme)
+    seen = observe(land, (*key, "spot"), DATASET.bands, units="dn8")
+    name = f"compressed_pansharpened_20220611{number:06d}.tif"
+    west, north = 600_000 + number * size * step, 6_700_000
+    for layer, pixels in (
+        ("spot", seen.image),
+        ("lidar", np.round(land.canopy_height[None] * 10).astype(np.uint16)),
+        ("lidar_classification", _classify(land)[None]),
+    ):
+        part = "pansharpened" if layer == "spot" else layer
+        path = folder / "2022" / layer / name.replace("pansharpened", part)
+        write_geotiff(path, pixels, step, (west, north), crs=CRS)
+    left, top = west + MARGIN * step, north - MARGIN * step
+    right, bottom = left + simulation.size * step, top - simulation.size * step
+    ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]
+    return {
+        "type": "Feature",
+        "properties": {"lidar_year": 2022, "image_name": name, "split": split},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+
+
+def _classify(land: Landscape) -> np.ndarray:
+    """Lidar HD classes (H, W) of a simulated landscape."""
+    names = dict.fromkeys((*ROOFS, "greenhouse"), BUILDING) | dict.fromkeys(PERMANENT, WATER)
+    named = legend(land.cover, names | {"car": UNCLASSIFIED}, default=0)
+    by_height = np.digitize(land.canopy_height, (0.1, 0.5, 1.5)) + GROUND
+    return np.where(named > 0, named, by_height).astype(np.uint8)

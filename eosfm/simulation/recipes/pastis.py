@@ -1,0 +1,131 @@
+"""A simulated PASTIS-R in its native layout."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eosfm.core.seeds import derive_seed
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.pastis import CLASSES, FOLDER, FOLDS, METADATA, NAME, S1, S2, VOID
+from eosfm.simulation import backscatter, cover_mask, draw_landscape, observe
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.resampling import resampled
+from eosfm.simulation.season import Crop, Season, sow
+
+SIMULATED_CROPS = {
+    "soft winter wheat": Crop("cereal", 0, 0.24), "corn": Crop("maize", 0, 0.24),
+    "winter barley": Crop("cereal", -32, 0.12), "winter rapeseed": Crop("rapeseed", 0, 0.16),
+    "sunflower": Crop("vegetable", 10, 0.12), "beet": Crop("vegetable", 60, 0.12),
+}  # fmt: skip
+"""Frequent crops of the original that the simulated Earth can tell apart by look or season."""
+
+PERMANENT = {"meadow": ("pasture",), "grapevine": ("vineyard",), "orchard": ("orchard", "olive")}
+
+THEMES = ("cropland", "mixed", "orchard", "cropland", "village", "pasture")
+
+START = date(2018, 10, 5)
+
+DAYS = 370
+"""First day, and number of days, of the simulated year."""
+
+CLOUDY = 0.15
+"""Share of the simulated acquisitions that have clouds."""
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write patches of one year each, with far fewer acquisitions than the originals have.
+
+    The descending orbit and the instances, which are not read, are left out.
+    """
+    features: list[dict[str, Any]] = []
+    for split in SPLITS:
+        folds = [fold for fold, name in FOLDS.items() if name == split]
+        for index in range(simulation.scenes[split]):
+            patch = 10000 + len(features)
+            key = (simulation.seed, NAME, split, index)
+            dates = _write_patch(root / FOLDER, patch, key, simulation)
+            features.append(_feature(patch, folds[index % len(folds)], dates, simulation))
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::2154"}}
+    collection = {"type": "FeatureCollection", "crs": crs, "features": features}
+    (root / FOLDER / METADATA).write_text(json.dumps(collection))
+
+
+def _feature(
+    patch: int, fold: int, dates: dict[str, list[date]], simulation: Simulation
+) -> dict[str, Any]:
+    side = simulation.size * simulation.gsd
+    west, south = 600000 + 2 * side * (patch % 100), 6400000 + 2 * side * (patch // 100)
+    corners = ((0, 0), (side, 0), (side, side), (0, side), (0, 0))
+    ring = [[west + east, south + north] for east, north in corners]
+    tables = {
+        f"dates-{sensor}": {str(place): int(f"{day:%Y%m%d}") for place, day in enumerate(days)}
+        for sensor, days in dates.items()
+    }
+    return {
+        "type": "Feature",
+        "id": str(patch),
+        "properties": {"ID_PATCH": patch, "Fold": fold, **tables},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+
+
+def _write_patch(
+    folder: Path, patch: int, key: tuple[int | str, ...], simulation: Simulation
+) -> dict[str, list[date]]:
+    """One landscape through the seasons; returns the dates by sensor."""
+    rng = np.random.default_rng(derive_seed(*key, "dates"))
+    shape = (simulation.size, simulation.size)
+    theme = THEMES[int(key[-1]) % len(THEMES)]
+    land = draw_landscape(key, shape, simulation.gsd, theme, doy=165)
+    season = sow(land, key, tuple(SIMULATED_CROPS.values()))
+    dates = {"S2": _calendar(rng, int(rng.integers(7, 9))), "S1A": _calendar(rng, 7)}
+    optical = [_optical(season, key, day) for day in dates["S2"]]
+    radar = [_radar(season, key, day) for day in dates["S1A"]]
+    for name, array in (
+        (f"DATA_S2/S2_{patch}.npy", np.stack(optical)),
+        (f"DATA_S1A/S1A_{patch}.npy", np.stack(radar)),
+        (f"ANNOTATIONS/TARGET_{patch}.npy", np.stack([_classes(season)] * 3)),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(folder / name, array)
+    return dates
+
+
+def _calendar(rng: np.random.Generator, count: int) -> list[date]:
+    """Days spread over the year from October to the next, each some days early or late."""
+    step = DAYS / count
+    return [START + timedelta(round(step * (i + rng.uniform(0, 0.4)))) for i in range(count)]
+
+
+def _optical(season: Season, key: tuple[int | str, ...], day: date) -> np.ndarray:
+    key = (*key, "s2", str(day))
+    cloudy = np.random.default_rng(derive_seed(*key, "cloud")).random() < CLOUDY
+    cloud = 0.25 if cloudy else 0.0
+    image = observe(season.on(day.timetuple().tm_yday), key, S2, cloud=cloud).image
+    return resampled(image, S2).astype(np.int16)
+
+
+def _radar(season: Season, key: tuple[int | str, ...], day: date) -> np.ndarray:
+    levels = backscatter(season.on(day.timetuple().tm_yday), (*key, "s1", str(day)), S1)
+    return np.stack([*levels, levels[0] - levels[1]]).astype(np.float16)
+
+
+def _classes(season: Season) -> np.ndarray:
+    """(H, W) uint8: parcels by crop, background between them, void where the edge cuts most."""
+    land = season.land
+    classes = np.zeros(land.size, np.uint8)
+    for name, covers in PERMANENT.items():
+        classes[cover_mask(land.cover, *covers) & (land.parcel > 0)] = CLASSES.index(name)
+    sown = np.array([CLASSES.index(name) for name in SIMULATED_CROPS], np.uint8)
+    classes = np.where(season.crop >= 0, sown[season.crop], classes)
+    parcel = np.where(classes > 0, land.parcel, 0)
+    area = np.bincount(parcel.ravel())
+    edge = parcel.copy()
+    edge[1:-1, 1:-1] = 0
+    cut = np.isin(np.arange(len(area)), edge)
+    cut &= area < np.median(area[area > 0]) / 2
+    cut[0] = False
+    return np.where(cut[parcel], np.uint8(VOID), classes)

@@ -1,0 +1,112 @@
+"""A simulated SEN12MS in its native layout."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.bands import S2_BANDS
+from eosfm.core.splits import Split
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.sen12ms import Patch, held_out
+from eosfm.simulation import backscatter, draw_landscape, legend, observe
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.resampling import resampled
+
+SEASONS = {
+    "ROIs1158_spring": 105,
+    "ROIs1868_summer": 196,
+    "ROIs1970_fall": 288,
+    "ROIs2017_winter": 30,
+}
+"""Season folders and the day of the year that a simulated copy uses for them."""
+
+# Simulated patches take these themes in turn, in every split; any four in a row differ widely.
+THEMES = (
+    "mixed", "shrub", "coast", "mountain", "forest", "wetland", "village", "orchard", "cropland",
+    "lake", "desert", "grassland", "city", "river", "glacier", "pasture",
+)  # fmt: skip
+
+PATCHES_PER_SCENE = 4
+
+IGBP = {
+    "conifer": 1, "broadleaf": 4, "mixed_forest": 5, "shrub": 7, "heath": 7,
+    # MODIS sees scattered trees over ground as savanna, planted ones too.
+    "orchard": 8, "olive": 9,
+    "grassland": 10, "pasture": 10, "wetland": 11, "flood": 11,
+    "cereal": 12, "maize": 12, "rapeseed": 12, "vegetable": 12, "rice": 12, "bare_field": 12,
+    "vineyard": 12, "greenhouse": 12,
+    "asphalt": 13, "road": 13, "rail": 13, "roof_red": 13, "roof_grey": 13, "roof_bright": 13,
+    "concrete": 13, "car": 13,
+    "snow": 15, "ice": 15, "sand": 16, "rock": 16, "bare_soil": 16, "burned": 16,
+    "ocean": 17, "lake": 17, "river": 17,
+}  # fmt: skip
+"""IGBP class of each cover."""
+
+# The other bands of a land cover file, by IGBP class: the codes of MCD12Q1's LCCS land cover,
+# land use and surface hydrology layers (LC_Prop1, LC_Prop2, LC_Prop3) that go with it.
+LCCS = np.array(
+    [
+        (0, 11, 12, 13, 14, 15, 41, 43, 21, 22, 31, 31, 31, 1, 42, 2, 1, 3),
+        (0, 10, 10, 10, 10, 10, 40, 40, 20, 20, 30, 30, 36, 9, 35, 2, 1, 3),
+        (0, 10, 10, 10, 10, 10, 40, 40, 20, 20, 30, 50, 30, 1, 30, 2, 1, 3),
+    ]
+)
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write a small simulated copy: scenes of four patches, each scene in one split."""
+    for season in SEASONS:
+        (root / season).mkdir(parents=True, exist_ok=True)
+    listed: dict[str, list[str]] = {"train": [], "test": []}
+    for split, patches in simulated_patches(simulation).items():
+        for index, patch in enumerate(patches):
+            drawn = draw(simulation, patch, THEMES[index % len(THEMES)])
+            origin = simulated_origin(simulation, patch)
+            for source, image in drawn.items():
+                write_geotiff(patch.path(root, source), image, simulation.gsd, origin)
+            official = "test" if split == "test" else "train"
+            listed[official].append(f"{patch.path(root, 's2').name}\n")
+    for official, names in listed.items():
+        (root / f"{official}_list.txt").write_text("".join(names))
+
+
+def simulated_patches(simulation: Simulation) -> dict[Split, list[Patch]]:
+    """The patches of a simulated copy by split, from scenes that the split rule puts there."""
+    places = [Patch(season, scene, 0) for scene in range(1, 1000) for season in SEASONS]
+    free = (patch for patch in places if not held_out(patch.place))
+    reserved = (patch for patch in places if held_out(patch.place))
+    supplies: dict[Split, Iterator[Patch]] = {"train": free, "val": reserved, "test": free}
+    chosen: dict[Split, list[Patch]] = {}
+    for split, supply in supplies.items():
+        chosen[split] = []
+        for index in range(simulation.scenes[split]):
+            if index % PATCHES_PER_SCENE == 0:
+                scene = next(supply)
+            chosen[split].append(scene._replace(number=index % PATCHES_PER_SCENE + 1))
+    return chosen
+
+
+def simulated_origin(simulation: Simulation, patch: Patch) -> tuple[float, float]:
+    """Easting and northing of a simulated patch; no two patches show the same ground."""
+    side = simulation.size * simulation.gsd
+    column = list(SEASONS).index(patch.season) * PATCHES_PER_SCENE + patch.number
+    return 300_000 + 2 * side * column, 5_400_000 - 2 * side * patch.scene
+
+
+def draw(simulation: Simulation, patch: Patch, theme: str) -> dict[str, np.ndarray]:
+    """A simulated patch: ``s1`` (2, H, W) float32, ``s2`` (13, H, W) and ``lc`` (4, H, W) uint16.
+
+    A real scene is some hundred kilometres wide: its patches share the season, not the theme.
+    """
+    key = (simulation.seed, "sen12ms", patch.season, patch.scene, patch.number)
+    size = (simulation.size, simulation.size)
+    land = draw_landscape(key, size, simulation.gsd, theme, SEASONS[patch.season])
+    # Real labels are MODIS pixels of 500 m, upsampled. They stay sharp here: at the size of a
+    # small run, 500 m pixels would leave some twenty five labels in a patch.
+    igbp = legend(land.cover, IGBP)
+    return {
+        "s1": backscatter(land, key, ("vv", "vh")),
+        "s2": resampled(observe(land, key, S2_BANDS).image, S2_BANDS),
+        "lc": np.stack([igbp, *LCCS[:, igbp]]).astype(np.uint16),
+    }

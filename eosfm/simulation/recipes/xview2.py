@@ -1,0 +1,101 @@
+"""A simulated xView2 (xBD) in its native layout."""
+
+import json
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.xview2 import DATASET, NAME, SUBTYPES, split_of
+from eosfm.simulation import ROOFS, Landscape, cover_mask, draw_landscape, evolve, observe
+from eosfm.simulation.recipe import Simulation
+
+EVENTS: dict[str, dict[str, dict[str, float]]] = {
+    "train": {
+        "hurricane-michael": {"damage": 1.2},
+        "santa-rosa-wildfire": {"burn": 2.0, "damage": 1.6},
+        "mexico-earthquake": {"damage": 0.5},
+        "hurricane-harvey": {"flood": 1.0, "damage": 0.8},
+        "palu-tsunami": {"flood": 0.6, "damage": 1.8},
+    },
+    "tier3": {
+        "joplin-tornado": {"damage": 1.8},
+        "nepal-flooding": {"flood": 1.2, "damage": 0.5},
+        "woolsey-fire": {"burn": 2.5, "damage": 1.2},
+    },
+}
+"""What a simulated copy shows: disasters of each part, the events and their strengths."""
+
+EVENTS["test"] = EVENTS["train"]
+
+THEMES = ("residential", "village", "city", "residential", "industrial", "village", "smallholder")
+
+
+def simulate(root: Path, simulation: Simulation) -> None:
+    """Write a small simulated copy; every fourth pair to train on lies in ``tier3``.
+
+    Numbers are taken in turn, so that the reader's rule gives each split the pairs asked for.
+    """
+    numbers = count()
+    for split, wanted in simulation.scenes.items():
+        for index in range(wanted):
+            part = "test" if split == "test" else "tier3" if index % 4 == 3 else "train"
+            disasters = list(EVENTS[part])
+            disaster = disasters[index % len(disasters)]
+            names = (f"{disaster}_{number:08d}" for number in numbers)
+            pair = next(name for name in names if split_of(part, name) == split)
+            key = (simulation.seed, NAME, split, index)
+            before, after = _strike(key, THEMES[index % len(THEMES)], EVENTS[part][disaster],
+                                    simulation)  # fmt: skip
+            _write_images(root / part, pair, key, before, after)
+            write_labels = _write_polygons if part == "tier3" else _write_targets
+            write_labels(root / part, pair, buildings(before), after.damage)
+
+
+def _strike(
+    key: tuple[int | str, ...], theme: str, events: dict[str, float], simulation: Simulation
+) -> tuple[Landscape, Landscape]:
+    """A town before and some weeks later, after what happened."""
+    size = (simulation.size, simulation.size)
+    before = draw_landscape(key, size, simulation.gsd, theme, doy=200)
+    after = evolve(before, (*key, "season"), "season", strength=0.4)
+    for event, strength in events.items():
+        after = evolve(after, (*key, event), event, strength)
+    return before, after
+
+
+def buildings(land: Landscape) -> np.ndarray:
+    """(H, W) bool: where a building stands."""
+    return cover_mask(land.cover, *ROOFS, "greenhouse")
+
+
+def _write_images(
+    folder: Path, pair: str, key: tuple[int | str, ...], before: Landscape, after: Landscape
+) -> None:
+    for date, land in (("pre", before), ("post", after)):
+        image = observe(land, (*key, date), DATASET.bands, units="dn8").image
+        write_png(folder / "images" / f"{pair}_{date}_disaster.png", image)
+
+
+def _write_targets(folder: Path, pair: str, standing: np.ndarray, damage: np.ndarray) -> None:
+    classes = np.where(standing, damage + 1, 0).astype(np.uint8)
+    for date, target in (("pre", standing.astype(np.uint8)), ("post", classes)):
+        write_png(folder / "targets" / f"{pair}_{date}_disaster_target.png", target)
+
+
+def _write_polygons(folder: Path, pair: str, standing: np.ndarray, damage: np.ndarray) -> None:
+    from rasterio.features import shapes
+    from shapely.geometry import shape
+
+    names = {index - 1: name for name, index in SUBTYPES.items()}
+    features = [
+        {
+            "properties": {"feature_type": "building", "subtype": names[int(level)]},
+            "wkt": shape(geometry).wkt,
+        }
+        for geometry, level in shapes(damage, mask=standing)
+    ]
+    path = folder / "labels" / f"{pair}_post_disaster.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"features": {"xy": features}}))

@@ -1,0 +1,179 @@
+"""Cutting a dataset's scenes to the tiles of a store."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.spec import Dataset, Scene, Window
+from eosfm.tiles.layout import PIXEL_KINDS, Tile
+from eosfm.tiles.writer import TileWriter
+
+WINDOW_BYTES = 32 * 2**20
+"""Scenes up to this size are read at once, so that sequential formats are decoded once."""
+
+WINDOW_ROWS = 1024
+"""Larger scenes are read in full-width windows of a multiple of this many rows: the usual block
+heights divide it, so each compressed block is decoded once, whatever the tile size."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What cutting a dataset gave.
+
+    Attributes:
+        dataset: Its name.
+        tiles: Tiles written, by split.
+        dropped: Tiles left out because none of their pixels was measured.
+        seconds: Wall time.
+    """
+
+    dataset: str
+    tiles: dict[str, int]
+    dropped: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        total = sum(self.tiles.values())
+        parts = ", ".join(f"{name} {count}" for name, count in self.tiles.items())
+        return (
+            f"{self.dataset}: {total} tiles ({parts}), {self.dropped} without data dropped, "
+            f"{self.seconds:.1f} s"
+        )
+
+
+def cut_dataset(
+    dataset: Dataset, root: Path, out: Path, tile: int | None, progress: bool = True
+) -> Summary:
+    """Cut a dataset to a tile store in one pass over its files.
+
+    Images with one label (classification, multilabel) are stored whole. Other scenes are cut on
+    a systematic grid without overlap; the tiles at the lower and right edges are padded. Tiles
+    without a measured pixel are dropped. The store appears at ``out`` complete or not at all.
+
+    Args:
+        dataset: What to cut; its scenes are read from several threads at once.
+        root: Folder of the native files.
+        out: The store's folder.
+        tile: Tile size in pixels; None stores whole images, which must share one size.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        EosfmError: Scenes contradict the dataset's description or each other, there is no
+            training tile, or a band has no statistics.
+    """
+    from tqdm import tqdm
+
+    start = time.perf_counter()
+    if dataset.kind in ("classification", "multilabel"):
+        tile = None
+    with (
+        TileWriter(out, dataset, tile) as writer,
+        tqdm(desc=f"tile {dataset.name}", unit="tile", disable=None if progress else True) as bar,
+    ):
+        for strip in _strips(_read_ahead(_windows(dataset, root, tile), dataset), tile):
+            size = (tile or strip.scene.height, tile or strip.scene.width)
+            for piece in _tiles(strip, dataset, root, size[1]):
+                writer.add(piece, size)
+                bar.update()
+    return Summary(dataset.name, writer.tiles, writer.dropped, time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """Full-width rows of a scene; ``target`` only where it is a value per pixel."""
+
+    scene: Scene
+    row: int
+    image: np.ndarray
+    target: np.ndarray | None
+
+    def rows(self, start: int, stop: int | None = None) -> "_Strip":
+        target = None if self.target is None else self.target[start:stop]
+        return _Strip(self.scene, self.row + start, self.image[:, :, start:stop], target)
+
+    def above(self, other: "_Strip") -> "_Strip":
+        image = np.concatenate([self.image, other.image], axis=2)
+        targets = [part for part in (self.target, other.target) if part is not None]
+        target = np.concatenate(targets) if targets else None
+        return _Strip(self.scene, self.row, image, target)
+
+
+def _windows(dataset: Dataset, root: Path, tile: int | None) -> Iterator[tuple[Scene, Window]]:
+    """What to read at once, scene by scene from top to bottom."""
+    seen: set[str] = set()
+    for scene in dataset.scenes(root):
+        if scene.id in seen:
+            raise EosfmError(
+                f"{dataset.name}: two scenes have the id {scene.id!r}; expected unique ids; "
+                "check the dataset's files for duplicates"
+            )
+        seen.add(scene.id)
+        dates = max(1, len(scene.dates))
+        row_bytes = scene.width * dates * len(dataset.bands) * np.dtype(dataset.dtype).itemsize
+        rows = scene.height
+        if tile is not None and rows * row_bytes > WINDOW_BYTES:
+            rows = max(1, WINDOW_BYTES // (WINDOW_ROWS * row_bytes)) * WINDOW_ROWS
+        for row in range(0, scene.height, rows):
+            yield scene, Window(row, 0, min(rows, scene.height - row), scene.width)
+
+
+def _read_ahead(windows: Iterator[tuple[Scene, Window]], dataset: Dataset) -> Iterator[_Strip]:
+    """Read the windows on several threads, in order, a few ahead: decoding frees the GIL."""
+    per_pixel = dataset.kind in PIXEL_KINDS
+
+    def read(scene: Scene, window: Window) -> _Strip:
+        target = scene.target(window) if per_pixel else None
+        return _Strip(scene, window.row, scene.image(window), target)
+
+    threads = min(4, os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(threads)
+    pending: deque[Future[_Strip]] = deque()
+    try:
+        for scene, window in windows:
+            pending.append(pool.submit(read, scene, window))
+            if len(pending) > threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _strips(parts: Iterator[_Strip], tile: int | None) -> Iterator[_Strip]:
+    """Regroup what was read into rows of tiles; the last one of a scene may be lower."""
+    rest: _Strip | None = None
+    for part in parts:
+        strip = rest.above(part) if rest else part
+        rest = None
+        height = tile or part.scene.height
+        end = strip.row + strip.image.shape[2]
+        for row in range(strip.row, end, height):
+            start = row - strip.row
+            if row + height > end and end < part.scene.height:
+                rest = strip.rows(start)
+            else:
+                yield strip.rows(start, start + height)
+
+
+def _tiles(strip: _Strip, dataset: Dataset, root: Path, width: int) -> Iterator[Tile]:
+    """Cut a row of tiles, each of its true extent."""
+    scene = strip.scene
+    source = scene.files[0].relative_to(root).as_posix()
+    for col in range(0, scene.width, width):
+        image = strip.image[..., col : col + width]
+        if strip.target is None:
+            target = scene.target(Window(strip.row, col, *image.shape[2:]))
+        else:
+            target = strip.target[:, col : col + width]
+        yield Tile(
+            scene.split, scene.id, source, strip.row, col, image, np.asarray(target),
+            scene.crs, scene.transform, scene.dates,
+        )  # fmt: skip

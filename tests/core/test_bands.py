@@ -1,0 +1,37 @@
+import pytest
+
+from eosfm.core.bands import BANDS, S2_BANDS, band, check_bands, find, same
+from eosfm.core.errors import EosfmError
+
+
+def test_wavelengths_of_sentinel2_increase():
+    wavelengths = [band(name).wavelength for name in S2_BANDS]
+    assert wavelengths == sorted(wavelengths)
+    assert len(S2_BANDS) == 13
+
+
+def test_red_is_b04_and_not_b08():
+    assert same("B04", "red")
+    assert not same("B08", "red")
+    assert find("red", ["B02", "B03", "B04"]) == "B04"
+    assert find("B8A", ["nir", "B08"]) is None, "narrow and broad near infrared differ"
+
+
+def test_exact_name_wins_over_the_same_meaning():
+    assert find("B08", ["nir", "B08"]) == "B08"
+
+
+def test_every_band_is_found_by_its_own_name():
+    for name in BANDS:
+        assert find(name, BANDS) == name
+
+
+def test_unknown_band_names_a_near_one():
+    with pytest.raises(EosfmError, match="B01"):
+        band("B1")
+
+
+def test_optical_bands_are_named_once_and_radar_may_repeat():
+    assert check_bands(["vv", "vh", "vh"]) == ("vv", "vh", "vh")
+    with pytest.raises(EosfmError, match="twice"):
+        check_bands(["B04", "B04"])

@@ -1,0 +1,51 @@
+"""Whole jobs per core: order, shares of the cores, errors."""
+
+import threading
+
+import pytest
+import torch
+
+from eosfm.core.parallel import run_together
+
+
+@pytest.fixture
+def four_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_results_come_in_the_order_of_the_jobs(four_threads):
+    assert run_together([lambda n=n: n**2 for n in range(9)]) == [n**2 for n in range(9)]
+
+
+def test_jobs_share_the_threads(four_threads):
+    meeting = threading.Barrier(2, timeout=20)  # passed only if both run at a time
+
+    def job():
+        meeting.wait()
+        return torch.get_num_threads()
+
+    assert run_together([job, job]) == [2, 2]
+    assert torch.get_num_threads() == 4
+
+
+def test_a_job_has_its_share_for_jobs_of_its_own(four_threads):
+    inner = [torch.get_num_threads] * 2
+    assert run_together([lambda: run_together(inner)] * 2) == [[1, 1], [1, 1]]
+    assert run_together([lambda: run_together(inner)] * 4) == [[1, 1]] * 4
+
+
+def test_one_job_keeps_all_threads(four_threads):
+    assert run_together([torch.get_num_threads]) == [4]
+    assert run_together([]) == []
+
+
+def test_an_error_is_raised_and_the_threads_given_back(four_threads):
+    def fail():
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        run_together([fail, fail])
+    assert torch.get_num_threads() == 4

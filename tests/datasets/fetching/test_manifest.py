@@ -1,0 +1,92 @@
+"""Manifests."""
+
+import hashlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets import get_dataset
+from eosfm.datasets.fetching.manifest import check_manifest, read_manifest, write_manifest
+
+CONTENT = {"b.txt": b"two", "a/z.txt": b"", "a/é.txt": b"three"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    for name, content in CONTENT.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    (root / ".fetched").mkdir()
+    (root / ".fetched" / "record.gz").write_bytes(b"bookkeeping")
+    return root
+
+
+def toy(*scenes: tuple[str, str]):
+    """A dataset whose reader yields these (id, split) pairs."""
+    found = [SimpleNamespace(id=name, split=split) for name, split in scenes]
+    return replace(get_dataset("loveda"), name="toy", scenes=lambda root: iter(found))
+
+
+GOOD = toy(("1", "train"), ("2", "train"), ("3", "val"))
+
+
+def test_lists_hashes_and_counts(root: Path, tmp_path: Path):
+    manifest = write_manifest(root, tmp_path / "out" / "manifest.json", GOOD)
+    assert [entry.path for entry in manifest.files] == ["a/z.txt", "a/é.txt", "b.txt"]
+    for entry in manifest.files:
+        assert entry.bytes == len(CONTENT[entry.path])
+        assert entry.sha256 == hashlib.sha256(CONTENT[entry.path]).hexdigest()
+    assert manifest.scenes == {"train": 2, "val": 1, "test": 0}
+    assert manifest.bytes == 8
+    assert read_manifest(tmp_path / "out" / "manifest.json") == manifest
+
+
+def test_same_bytes_wherever_the_files_lie(root: Path, tmp_path: Path):
+    write_manifest(root, tmp_path / "1.json", GOOD)
+    write_manifest(Path(shutil.copytree(root, tmp_path / "elsewhere")), tmp_path / "2.json", GOOD)
+    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
+    assert str(tmp_path) not in (tmp_path / "1.json").read_text()
+
+
+def test_links_are_followed(root: Path, tmp_path: Path):
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "a").symlink_to(root / "a")
+    manifest = write_manifest(tmp_path / "linked", tmp_path / "manifest.json", GOOD)
+    assert [entry.path for entry in manifest.files] == ["a/z.txt", "a/é.txt"]
+
+
+def test_check_passes_and_names_the_repair(root: Path, tmp_path: Path):
+    manifest = write_manifest(root, tmp_path / "manifest.json", GOOD)
+    check_manifest(manifest, root)
+    (root / "b.txt").write_bytes(b"longer")
+    (root / "a" / "z.txt").unlink()
+    with pytest.raises(EosfmError, match=r"2 of 3 .* first is a/z.txt; .*-f download@toy"):
+        check_manifest(manifest, root)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (toy(), "loads 0 labelled scenes"),
+        (toy(("1", "val")), "loads 1 labelled scenes, none for training"),
+        (toy(("1", "train"), ("1", "val")), "scene 1 occurs twice"),
+    ],
+)
+def test_refuses_a_reader_that_finds_nothing_useful(dataset, message, root, tmp_path):
+    with pytest.raises(EosfmError, match=message):
+        write_manifest(root, tmp_path / "manifest.json", dataset)
+    assert not (tmp_path / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2}', '{"format": 1, "files": [3]}'])
+def test_unreadable_manifest_is_one_line(text: str, tmp_path: Path):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(EosfmError, match="download@"):
+        read_manifest(tmp_path / "manifest.json")
+    with pytest.raises(EosfmError, match="download@"):
+        read_manifest(tmp_path / "absent.json")

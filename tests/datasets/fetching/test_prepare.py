@@ -1,0 +1,175 @@
+"""The download stage's work, and how the tile stage gets at the files."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets import get_dataset
+from eosfm.datasets.fetching import prepare as module
+from eosfm.datasets.fetching.manifest import check_manifest, read_manifest
+from eosfm.datasets.fetching.prepare import native_files, prepare
+from eosfm.datasets.readers.png import write_png
+
+
+def write_copy(root: Path, train: int = 2) -> None:
+    """A copy in LoveDA's layout, blank."""
+    for folder, count in (("Train", train), ("Val", 1)):
+        for number in range(count):
+            area = root / folder / "Urban"
+            write_png(area / "images_png" / f"{number}.png", np.zeros((3, 32, 32), np.uint8))
+            write_png(area / "masks_png" / f"{number}.png", np.ones((32, 32), np.uint8))
+
+
+LOVEDA = get_dataset("loveda")
+
+
+def run(tmp_path: Path, source: str, root: Path | None = None, simulate=write_copy):
+    """Prepare, check the manifest against the native files, and say where they were."""
+    out, archives = tmp_path / "out", str(tmp_path / "archives")
+    place = str(root) if root else None
+    manifest = prepare(LOVEDA, source, place, archives, simulate, out)
+    with native_files("loveda", source, place, archives, out) as files:
+        check_manifest(read_manifest(out / "manifest.json"), files)
+    return manifest, files
+
+
+def simulated(tmp_path: Path):
+    return native_files("loveda", "simulated", None, "unused", tmp_path / "out")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_simulated_copy_is_one_file(tmp_path: Path):
+    manifest, _ = run(tmp_path, "simulated")
+    assert manifest.scenes == {"train": 2, "val": 1, "test": 0}
+    assert len(manifest.files) == 6
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["files.tar", "manifest.json"]
+
+
+def test_unpacked_copy_is_the_one_that_was_simulated(tmp_path: Path):
+    write_copy(tmp_path / "plain")
+    run(tmp_path, "simulated")
+    with simulated(tmp_path) as files:
+        unpacked = {p.relative_to(files): p.read_bytes() for p in files.rglob("*.png")}
+    plain = tmp_path / "plain"
+    assert unpacked == {p.relative_to(plain): p.read_bytes() for p in plain.rglob("*.png")}
+
+
+def test_same_copy_gives_the_same_bytes_at_another_time(tmp_path: Path):
+    def later(root: Path) -> None:
+        write_copy(root)
+        for path in root.rglob("*"):
+            os.utime(path, (1e9, 1e9))
+            path.chmod(0o700)
+
+    digests = set()
+    for number, simulate in enumerate((write_copy, later)):
+        place = tmp_path / str(number)
+        run(place, "simulated", simulate=simulate)
+        digests.add(hashlib.sha256((place / "out" / "files.tar").read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_long_paths_are_packed(tmp_path: Path):
+    deep = Path("Train", "Urban", "x" * 120, "y" * 90)
+
+    def simulate(root: Path) -> None:
+        write_copy(root)
+        (root / deep).parent.mkdir()
+        (root / deep).write_text("long")
+
+    run(tmp_path, "simulated", simulate=simulate)
+    with simulated(tmp_path) as files:
+        assert (files / deep).read_text() == "long"
+
+
+def test_unpacked_files_are_removed_whatever_happens(tmp_path: Path):
+    run(tmp_path, "simulated")
+    with pytest.raises(ZeroDivisionError), simulated(tmp_path) as files:
+        assert (files / "Train").is_dir()
+        _ = 1 / 0
+    assert names(tmp_path) == ["out"]
+
+
+def test_leftovers_of_a_killed_run_are_not_read(tmp_path: Path):
+    run(tmp_path, "simulated")
+    (tmp_path / ".out.files" / "Train" / "Urban" / "images_png").mkdir(parents=True)
+    (tmp_path / ".out.files" / "Train" / "Urban" / "images_png" / "9.png").touch()
+    with simulated(tmp_path) as files:
+        assert names(files / "Train" / "Urban" / "images_png") == ["0.png", "1.png"]
+
+
+@pytest.mark.parametrize("keep", [0, 100, 3000, -1536])
+def test_damaged_copy_is_told_with_the_remedy(tmp_path: Path, keep: int):
+    run(tmp_path, "simulated")
+    packed = tmp_path / "out" / "files.tar"
+    # The last 10,240 bytes or less are padding, so the last cut is measured from the last file.
+    data = packed.read_bytes().rstrip(b"\0")
+    packed.write_bytes(data[:keep])
+    with (
+        pytest.raises(EosfmError, match=r"files.tar .*run `dvc repro -f download@loveda`"),
+        simulated(tmp_path),
+    ):
+        pytest.fail("the block ran")
+    assert names(tmp_path) == ["out"]
+
+
+def test_copy_that_lacks_a_file_is_told_with_the_remedy(tmp_path: Path):
+    run(tmp_path, "simulated")
+    listing = tmp_path / "out" / "manifest.json"
+    data = json.loads(listing.read_text())
+    data["files"].append(["Train/more.png", 1, "0" * 64])
+    listing.write_text(json.dumps(data))
+    with (
+        pytest.raises(EosfmError, match="holds 6 files where 7 are expected; run `dvc repro -f"),
+        simulated(tmp_path),
+    ):
+        pytest.fail("the block ran")
+
+
+def test_copy_that_the_user_has_stays_where_it_is(tmp_path: Path):
+    write_copy(tmp_path / "mine")
+    _, files = run(tmp_path, "archive", tmp_path / "mine")
+    assert files == tmp_path / "mine"
+    assert names(tmp_path / "out") == ["manifest.json"]
+    assert (tmp_path / "mine" / "Train").is_dir(), "still there after use"
+
+
+def test_archive_is_fetched_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "fetch", lambda dataset, root: write_copy(root))
+    _, files = run(tmp_path, "archive")
+    assert files == tmp_path / "archives" / "loveda"
+
+
+def test_earlier_output_is_replaced(tmp_path: Path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").touch()
+    run(tmp_path, "simulated")
+    assert not (tmp_path / "out" / "old").exists()
+
+
+def test_failure_leaves_nothing(tmp_path: Path):
+    def broken(root: Path) -> None:
+        (root / "half").write_text("")
+
+    with pytest.raises(EosfmError, match="Train not found"):
+        run(tmp_path, "simulated", simulate=broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_root_that_is_no_folder(tmp_path: Path):
+    with pytest.raises(EosfmError, match=r"loveda.root is .*absent, which is no folder"):
+        run(tmp_path, "archive", tmp_path / "absent")
+
+
+def test_root_that_would_not_be_read(tmp_path: Path):
+    with pytest.raises(EosfmError, match=r"set datasets.loveda.source=archive as well"):
+        run(tmp_path, "simulated", tmp_path)

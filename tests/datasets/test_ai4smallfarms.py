@@ -1,0 +1,145 @@
+"""AI4SmallFarms' reader and recipe."""
+
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.ai4smallfarms import BANDS, DATASET, FOLDER, FOLDERS
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.spec import Window
+from eosfm.simulation import draw_landscape
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes import ai4smallfarms as recipe
+
+
+def rewrite(path, change):
+    """Apply ``change`` to a raster's pixels, keeping its place."""
+    with rasterio.open(path) as raster:
+        pixels, place = raster.read(), raster.transform
+    write_geotiff(path, change(pixels), place.a, (place.c, place.f), crs="EPSG:32648")
+
+
+def first(root, kind="images"):
+    return min((root / FOLDER / "train" / kind).glob("*.tif"))
+
+
+def test_what_is_read_is_what_was_simulated(simulated, whole):
+    root = simulated(DATASET, train=3, val=2, test=1)
+    scenes = list(DATASET.scenes(root))
+    assert [scene.split for scene in scenes] == ["train"] * 3 + ["val"] * 2 + ["test"]
+    assert len({scene.id for scene in scenes}) == 6
+    counted = {"train": 0, "val": 0, "test": 0}
+    for scene in scenes:
+        index = counted[scene.split]
+        counted[scene.split] += 1
+        image, mask = recipe._draw(
+            (7, DATASET.name, scene.split, index), index, Simulation(7, {}, 64, DATASET.gsd)
+        )
+        read = scene.image(whole(scene))
+        assert read.dtype == DATASET.dtype and read.shape == (1, len(BANDS), 64, 64)
+        np.testing.assert_array_equal(read[0], image)
+        np.testing.assert_array_equal(scene.target(whole(scene)), mask)
+        assert mask.any() and not mask.all()
+
+
+def test_layout_is_the_published_one(simulated):
+    root = simulated(DATASET, train=3, val=2, test=1)
+    for split, count in (("train", 3), ("validate", 2), ("test", 1)):
+        images = sorted(path.name for path in (root / FOLDER / split / "images").glob("*.tif"))
+        masks = sorted(path.name for path in (root / FOLDER / split / "masks").glob("*.tif"))
+        assert images == masks and len(images) == count
+    assert tuple(FOLDERS.values()) == ("train", "validate", "test")
+
+
+def test_boundaries_part_the_fields():
+    land = draw_landscape((3, "fields"), (96, 96), 4.0, "smallholder", doy=200)
+    lines = recipe._boundaries(land)
+    thin = recipe._boundaries(land.change(gsd=10.0))
+    assert thin.sum() < lines.sum()  # ten metres are one pixel there and two here
+    # Next to each other without a line between: one field.
+    fields = (land.parcel > 0) & (lines == 0)
+    beside = fields[:, :-1] & fields[:, 1:]
+    same = land.parcel[:, :-1] == land.parcel[:, 1:]
+    crops = recipe.cover_mask(land.cover, *recipe.CROPS, "bare_field")
+    beside &= crops[:, :-1] & crops[:, 1:]
+    assert beside.sum() > 1000 and same[beside].all()
+
+
+def test_bands_gaps_and_windows_keep_their_places(tiny):
+    root = tiny(DATASET)
+    planes = 1000 * np.arange(1, 5, dtype=np.float32)[:, None, None]
+    slope = np.arange(64 * 64, dtype=np.float32).reshape(64, 64) // 8
+
+    def with_gap(_):
+        pixels = planes + slope
+        pixels[:, 20:24, 30:34] = np.nan
+        return pixels
+
+    rewrite(first(root), with_gap)
+    rewrite(first(root, "masks"), lambda mask: mask * np.uint8(255))
+    scene = next(scene for scene in DATASET.scenes(root) if first(root) in scene.files)
+    image = scene.image(Window(16, 24, 16, 20))
+    expected = (planes + slope)[:, 16:32, 24:44]
+    gap = np.zeros((16, 20), bool)
+    gap[4:8, 6:10] = True
+    assert (image[0][:, gap] == 0).all()
+    np.testing.assert_array_equal(image[0][:, ~gap], expected[:, ~gap])
+    assert set(np.unique(scene.target(Window(0, 0, 64, 64)))) == {0, 1}
+    assert DATASET.nodata == 0
+
+
+def damage_folder(root):
+    (root / FOLDER / "validate").rename(root / FOLDER / "val")
+
+
+def damage_empty(root):
+    for path in (root / FOLDER / "test" / "images").glob("*"):
+        path.unlink()
+
+
+def damage_mask(root):
+    first(root, "masks").unlink()
+
+
+def damage_truncated(root):
+    first(root).write_bytes(first(root).read_bytes()[:5000])
+
+
+def damage_bands(root):
+    rewrite(first(root), lambda pixels: pixels[:3])
+
+
+def damage_size(root):
+    rewrite(first(root, "masks"), lambda mask: mask[:, :40])
+
+
+def damage_units(root):
+    rewrite(first(root), lambda pixels: pixels.astype(np.float32) / 10_000)
+
+
+def damage_labels(root):
+    rewrite(first(root, "masks"), lambda mask: np.arange(mask.size).reshape(mask.shape) % 3)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_folder, "images not found; expected tiles named"),
+        (damage_empty, "images holds no tile"),
+        (damage_mask, r"masks.*\.tif not found; expected the mask of"),
+        (damage_truncated, r"\.tif (is damaged|cannot be read)"),
+        (damage_bands, r"\.tif has 3 band\(s\) of \w+; expected 4"),
+        (damage_size, r"\.tif has 1 band\(s\) of 40x64 px; expected 1 of 64x64"),
+        (damage_units, r"\.tif has values from .*expected reflectance times 10,000"),
+        (damage_labels, r"\.tif has 3 values from 0 to 2; expected 0 and one other"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,182 @@
+"""BioMassters' reader, split rule and recipe."""
+
+import csv
+
+import numpy as np
+import pytest
+from torchgeo.datasets import BioMassters
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets import biomassters
+from eosfm.datasets.biomassters import DATASET, DATES, METADATA, MONTHS, OPTICAL, RADAR
+from eosfm.datasets.readers.geotiff import write_tiff
+from eosfm.datasets.spec import Window
+from eosfm.simulation import draw_landscape
+from eosfm.simulation.recipes import biomassters as recipe
+
+pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+SIZE = 32
+
+
+def table(root):
+    with (root / METADATA[0]).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_table(root, rows):
+    with (root / METADATA[0]).open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_torchgeo_reads_the_same(simulated, whole):
+    root = simulated(DATASET, train=2, val=1, test=2, size=SIZE)
+    scenes = list(DATASET.scenes(root))
+    assert sorted(scene.split for scene in scenes) == ["test", "test", "train", "train", "val"]
+    for folder, splits in (("train", ("train", "val")), ("test", ("test",))):
+        theirs = BioMassters(root, split=folder, as_time_series=True)
+        ours = sorted((scene for scene in scenes if scene.split in splits), key=lambda s: s.id)
+        assert len(theirs) == len(ours)
+        for index, scene in enumerate(ours):
+            sample = theirs[index]
+            image, target = scene.image(whole(scene)), scene.target(whole(scene))
+            assert image.shape == (12, len(DATASET.bands), SIZE, SIZE)
+            assert image.dtype == DATASET.dtype and len(scene.dates) == 12
+            optical, radar = np.split(image, [len(OPTICAL)], axis=1)
+            seen = ~np.isnan(optical).all(axis=(1, 2, 3))
+            assert seen.sum() < 12 and not np.isnan(optical[seen]).any()
+            np.testing.assert_array_equal(optical[seen], sample["image_S2"].numpy()[:, :10])
+            # torchgeo cuts the decimals off.
+            np.testing.assert_array_equal(np.trunc(radar), sample["image_S1"].numpy())
+            if folder == "train":
+                np.testing.assert_array_equal(target, sample["label"][0].numpy())
+
+
+def test_biomass_is_what_was_simulated(simulated, whole):
+    root = simulated(DATASET, train=2, val=1, test=2, size=SIZE)
+    targets = [scene.target(whole(scene)) for scene in DATASET.scenes(root)]
+    key = (7, DATASET.name, "train", 0)
+    land = draw_landscape(key, (SIZE, SIZE), DATASET.gsd, recipe.THEMES[0], doy=190)
+    drawn = recipe._biomass(land, key)
+    assert any(np.array_equal(drawn, target) for target in targets)
+    assert drawn.max() > 50 and drawn.min() >= 0 and drawn.dtype == np.float32
+
+
+def test_months_are_a_year_from_september():
+    assert [date[5:7] for date in DATES] == [f"{m:02d}" for m in (9, 10, 11, 12, *range(1, 9))]
+    assert list(DATES) == sorted(DATES)
+    assert MONTHS[0] == "September" and MONTHS[11] == "August"
+
+
+def test_bands_months_gaps_and_windows_keep_their_places(tiny):
+    root = tiny(DATASET, size=SIZE)
+    rows = [row for row in table(root) if row["split"] == "test"]
+    chip = rows[0]["chip_id"]
+    for row in rows:
+        path = root / "test_features" / row["filename"]
+        month, bands = int(row["filename"][-6:-4]), 4 if row["satellite"] == "S1" else 11
+        pixels = np.ones((bands, SIZE, SIZE)) * 100 * month
+        pixels += np.arange(bands)[:, None, None] + np.arange(SIZE)
+        if row["satellite"] == "S1":
+            pixels[:, :4] = -9999
+            write_tiff(path, pixels.astype(np.float32))
+        else:
+            pixels[:10, 8:12] = 0
+            write_tiff(path, (pixels + (pixels > 0)).astype(np.uint16))
+    scene = next(scene for scene in DATASET.scenes(root) if scene.id == chip)
+    full = scene.image(Window(0, 0, SIZE, SIZE))
+    named = dict(zip(DATASET.bands, full.transpose(1, 0, 2, 3), strict=True))
+    assert named["vh_desc"][5, 10, 7] == 500 + 3 + 7
+    month = next(int(row["filename"][-6:-4]) for row in rows if row["satellite"] == "S2")
+    assert named["B8A"][month, 20, 7] == 100 * month + 7 + 7 + 1
+    for band in OPTICAL:
+        assert np.isnan(named[band][month, 8:12]).all()
+        assert not np.isnan(named[band][month, 12:]).any()
+    for band in RADAR:
+        assert np.isnan(named[band][:, :4]).all() and not np.isnan(named[band][:, 4:]).any()
+    window = scene.image(Window(3, 5, 11, 17))
+    np.testing.assert_array_equal(window, full[:, :, 3:14, 5:22])
+    absent = set(range(12)) - {
+        int(row["filename"][-6:-4]) for row in rows if row["satellite"] == "S2"
+    }
+    assert absent and np.isnan(full[sorted(absent), : len(OPTICAL)]).all()
+
+
+def test_the_table_may_have_its_other_name(tiny):
+    root = tiny(DATASET, size=SIZE)
+    before = [scene.id for scene in DATASET.scenes(root)]
+    (root / METADATA[0]).rename(root / METADATA[1])
+    assert [scene.id for scene in DATASET.scenes(root)] == before
+
+
+def test_a_fifth_of_the_training_chips_validate():
+    splits = [biomassters._split("train", f"{chip:08x}") for chip in range(2000)]
+    assert 0.17 < splits.count("val") / len(splits) < 0.23
+    assert {biomassters._split("test", f"{chip:08x}") for chip in range(50)} == {"test"}
+
+
+def an_image(root, satellite):
+    return min((root / "train_features").glob(f"*_{satellite}_*.tif"))
+
+
+def a_label(root):
+    return min((root / "test_agbm").glob("*.tif"))
+
+
+def damage_table(root):
+    (root / METADATA[0]).unlink()
+
+
+def damage_columns(root):
+    rows = table(root)
+    write_table(root, [{k: v for k, v in row.items() if k != "split"} for row in rows])
+
+
+def damage_month(root):
+    rows = table(root)
+    rows[0]["filename"] = f"{rows[0]['chip_id']}_S1_12.tif"
+    write_table(root, rows)
+
+
+def damage_image(root):
+    an_image(root, "S2").unlink()
+
+
+def damage_label(root):
+    a_label(root).unlink()
+
+
+def damage_truncated(root):
+    an_image(root, "S1").write_bytes(an_image(root, "S1").read_bytes()[:3000])
+
+
+def damage_bands(root):
+    write_tiff(an_image(root, "S1"), np.zeros((2, SIZE, SIZE), np.float32))
+
+
+def damage_values(root):
+    write_tiff(a_label(root), np.full((1, SIZE, SIZE), -9999, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_table, "biomassters_features_metadata.csv not found; expected the table"),
+        (damage_columns, "metadata.csv has no column split"),
+        (damage_month, r"metadata.csv lists '\w+_S1_12\.tif'"),
+        (damage_image, r"_S2_\d\d\.tif not found; expected an image of chip"),
+        (damage_label, r"_agbm\.tif not found; expected the biomass of chip"),
+        (damage_truncated, r"_S1_\d\d\.tif (is damaged|cannot be read)"),
+        (damage_bands, r"_S1_\d\d\.tif has 2 band\(s\) of 32x32 px; expected 4 of 32x32"),
+        (damage_values, r"_agbm\.tif has a biomass of -9999; expected 0 or more"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET, size=SIZE)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,112 @@
+"""CaFFe's reader and recipe."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchgeo.datasets import CaFFe
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.caffe import DATASET, ZONES
+from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.spec import Window
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_torchgeo_reads_the_same(simulated, whole, split):
+    root = simulated(DATASET, train=3, gsd=60)
+    theirs = CaFFe(str(root), split=split)
+    by_mask = {path: index for index, path in enumerate(theirs.fpaths)}
+    ours = [scene for scene in DATASET.scenes(root) if scene.split == split]
+    assert len(ours) == len(theirs)
+    for scene in ours:
+        sample = theirs[by_mask[str(scene.files[1])]]
+        np.testing.assert_array_equal(scene.image(whole(scene))[0], sample["image"].numpy())
+        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask_zones"].numpy())
+
+
+def test_each_grey_value_is_its_zone(tiny, whole):
+    root = tiny(DATASET)
+    scene = next(iter(DATASET.scenes(root)))
+    image, mask = scene.files
+    grey = np.random.default_rng(0).choice([0, 64, 127, 254], (64, 64)).astype(np.uint8)
+    write_png(mask, grey)
+    write_png(image, grey.T.copy())
+    window = Window(3, 5, 20, 30)
+    zones = scene.target(window)
+    assert DATASET.classes == ("no information", "rock", "glacier", "ocean and ice melange")
+    for index, value in enumerate(ZONES):
+        np.testing.assert_array_equal(zones == index, grey[3:23, 5:35] == value)
+    np.testing.assert_array_equal(scene.image(window), grey.T[None, None, 3:23, 5:35])
+
+
+def test_the_date_comes_from_the_name(simulated):
+    scenes = list(DATASET.scenes(simulated(DATASET, train=3, gsd=60)))
+    assert scenes[0].dates == ("2000-02-01",)
+    assert len({scene.id for scene in scenes}) == len(scenes) == 5
+
+
+def test_the_recipe_draws_a_calving_front(simulated, whole):
+    root = simulated(DATASET, train=8, size=96, gsd=40)
+    scenes = [scene for scene in DATASET.scenes(root) if scene.split == "train"]
+    zones = np.stack([scene.target(whole(scene)) for scene in scenes])
+    shares = [(zones == index).mean() for index in range(4)]
+    assert min(shares) > 0.02
+    image = np.stack([scene.image(whole(scene))[0, 0] for scene in scenes]).astype(float)
+    assert (image[zones == 0] == 0).all()
+    assert image[zones == 2].mean() > image[zones == 3].mean() + 15  # ice is brighter than sea
+    fronts = 0
+    for scene, zone in zip(scenes, zones, strict=True):
+        name = scene.files[1].name.replace("_zones_", "_front_")
+        front = np.asarray(Image.open(root / "caffe" / "fronts" / "train" / name)) > 0
+        fronts += front.any()
+        assert not front.any() or {2, 3} <= set(np.unique(zone))
+    assert fronts >= 4
+
+
+def damage_missing_image(root):
+    next((root / "caffe" / "sar_images" / "train").glob("*.png")).unlink()
+
+
+def damage_layout(root):
+    (root / "caffe" / "zones").rename(root / "caffe" / "labels")
+
+
+def damage_truncated(root):
+    path = next((root / "caffe" / "sar_images" / "train").glob("*.png"))
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def damage_mislabelled(root):
+    path = next((root / "caffe" / "zones" / "train").glob("*.png"))
+    write_png(path, np.full((64, 64), 2, np.uint8))
+
+
+def damage_name(root):
+    path = next((root / "caffe" / "zones" / "train").glob("*.png"))
+    path.rename(path.with_name("Crane_1.png"))
+
+
+def damage_size(root):
+    path = next((root / "caffe" / "sar_images" / "train").glob("*.png"))
+    write_png(path, np.zeros((32, 32), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_missing_image, "the radar image of"),
+        (damage_layout, "the folder caffe/zones/train"),
+        (damage_truncated, "cannot be read"),
+        (damage_mislabelled, "grey value 2; expected 0, 64, 127, 254"),
+        (damage_name, "no mask of a patch"),
+        (damage_size, "expected one size"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET, gsd=60)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value) and "caffe" in str(error.value)

@@ -1,0 +1,111 @@
+"""The Cloud Cover Detection Challenge's reader, split rule and recipe."""
+
+import numpy as np
+import pytest
+from torchgeo.datasets import CloudCoverDetection
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.cloud_cover import DATASET, held_out
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.spec import Window
+
+
+@pytest.mark.parametrize(("split", "ours"), [("train", ("train", "val")), ("test", ("test",))])
+def test_torchgeo_reads_the_same(simulated, whole, split, ours):
+    root = simulated(DATASET, train=5, val=2)
+    theirs = CloudCoverDetection(str(root), split=split)
+    scenes = {scene.id: scene for scene in DATASET.scenes(root) if scene.split in ours}
+    assert len(scenes) == len(theirs)
+    for index, chip in enumerate(theirs.metadata["chip_id"]):
+        sample, scene = theirs[index], scenes[chip]
+        np.testing.assert_array_equal(scene.image(whole(scene))[0], sample["image"].numpy())
+        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask"].numpy())
+
+
+def test_validation_shares_no_location_with_training(simulated):
+    root = simulated(DATASET, train=9, val=5, test=2)
+    scenes = list(DATASET.scenes(root))
+    splits = [scene.split for scene in scenes]
+    assert [splits.count(split) for split in ("train", "val", "test")] == [9, 5, 2]
+    rows = (root / "train" / "train_metadata.csv").read_text().splitlines()[1:]
+    location = {row.split(",")[0]: row.split(",")[1] for row in rows}
+    places = {
+        split: {location[scene.id] for scene in scenes if scene.split == split}
+        for split in ("train", "val")
+    }
+    assert len(places["train"]) == 3 and len(places["val"]) == 2
+    assert not places["train"] & places["val"]
+
+
+def test_about_one_location_in_ten_is_held_out():
+    assert 70 < sum(held_out(f"Place {number}") for number in range(1000)) < 130
+
+
+def test_bands_keep_their_places(tiny):
+    root = tiny(DATASET)
+    scene = next(iter(DATASET.scenes(root)))
+    assert [path.stem for path in scene.files[:4]] == list(DATASET.bands)
+    for number, path in enumerate(scene.files[:4]):
+        write_geotiff(path, np.full((1, 64, 64), 7 * number, np.uint16), 10, (0, 0))
+    image = scene.image(Window(1, 2, 3, 4))
+    assert image.shape == (1, 4, 3, 4) and image.dtype == np.uint16
+    assert image[0, :, 0, 0].tolist() == [0, 7, 14, 21]
+    assert scene.dates == ("2020-04-01",) and scene.crs == "EPSG:32736"
+
+
+def test_the_mask_is_where_it_is_bright(simulated, whole):
+    scenes = list(DATASET.scenes(simulated(DATASET, train=6, size=96)))
+    shares = [scene.target(whole(scene)).mean() for scene in scenes if scene.split == "train"]
+    np.testing.assert_allclose(shares, (0, 0.1, 0.35, 0.6, 0.25, 0.8), atol=0.02)
+    cloudy = [scene for scene in scenes if 0 < scene.target(whole(scene)).mean() < 1]
+    for scene in cloudy:
+        blue, mask = scene.image(whole(scene))[0, 0], scene.target(whole(scene)).astype(bool)
+        assert blue[mask].mean() > 1.5 * blue[~mask].mean()
+
+
+def damage_missing_band(root):
+    next((root / "test" / "test_features").glob("*/B08.tif")).unlink()
+
+
+def damage_layout(root):
+    (root / "train").rename(root / "public")
+
+
+def damage_truncated(root):
+    path = next((root / "train" / "train_features").glob("*/B03.tif"))
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def damage_mislabelled(root):
+    path = next((root / "train" / "train_labels").glob("*.tif"))
+    write_geotiff(path, np.full((1, 64, 64), 255, np.uint8), 10, (0, 0))
+
+
+def damage_table(root):
+    (root / "train" / "train_metadata.csv").write_text("chip,place\n0000,Lusaka\n")
+
+
+def damage_dtype(root):
+    path = next((root / "train" / "train_features").glob("*/B02.tif"))
+    write_geotiff(path, np.zeros((3, 64, 64), np.uint8), 10, (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_missing_band, "B08.tif not found; expected a band"),
+        (damage_layout, "train_metadata.csv not found"),
+        (damage_truncated, "B03.tif"),
+        (damage_mislabelled, "holds the value 255; expected 0"),
+        (damage_table, "has the columns chip, place; expected chip_id"),
+        (damage_dtype, "3 band.s. of uint8; expected 1 of uint16"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value)

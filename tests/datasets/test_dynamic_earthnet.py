@@ -1,0 +1,159 @@
+"""DynamicEarthNet's reader and recipe."""
+
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.dynamic_earthnet import BANDS, DATASET, DAYS
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.spec import Window
+
+
+def listed(root, split="train"):
+    """The rows of a split file: image folder, label and month, as paths below the root."""
+    rows = (root / "dynnet_training_splits" / f"{split}.txt").read_text().splitlines()
+    for row in rows:
+        images, label, month = row.split(" ")
+        yield root / images.replace("/reprocess-cropped/UTM-24000/", "planet/"), label, month
+
+
+def write(path, pixels):
+    write_geotiff(path, pixels, 3.0, (500000, 5600000))
+
+
+def first(root):
+    return next(iter(DATASET.scenes(root)))
+
+
+def test_scenes_follow_the_split_files(simulated, whole):
+    root = simulated(DATASET, train=3, val=2, test=1)
+    scenes = list(DATASET.scenes(root))
+    assert [scene.split for scene in scenes] == ["train"] * 3 + ["val"] * 2 + ["test"]
+    rows = [row for split in ("train", "val", "test") for row in listed(root, split)]
+    areas = [images.parent.name for images, _, _ in rows]
+    assert len(set(areas)) == 6  # no area is in two splits
+    for scene, (images, label, month), area in zip(scenes, rows, areas, strict=True):
+        assert scene.id == f"{area}_{month}"
+        assert scene.dates == tuple(
+            f"{month}-{day}" for day in ("01", "05", "10", "15", "20", "25")
+        )
+        image, target = scene.image(whole(scene)), scene.target(whole(scene))
+        assert image.shape == (6, 4, 64, 64) and image.dtype == DATASET.dtype
+        for day, pixels in zip(DAYS, image, strict=True):
+            with rasterio.open(images / f"{month}-{day}.tif") as raster:
+                np.testing.assert_array_equal(pixels, raster.read())
+                assert scene.transform == tuple(raster.transform)[:6]
+        with rasterio.open(root / label.lstrip("/")) as raster:
+            for name in range(7):
+                scored = name if name < 6 else -1
+                assert (target[raster.read(name + 1) == 255] == scored).all()
+
+
+def test_bands_days_and_windows_keep_their_places(tiny):
+    root = tiny(DATASET)
+    images, _, month = next(listed(root))
+    pixels = np.random.default_rng(0).integers(1, 9000, (4, 64, 64)).astype(np.int16)
+    for number, day in enumerate(DAYS):
+        # The numbers count, whichever integers they are stored as.
+        write(images / f"{month}-{day}.tif", (pixels + 100 * number).astype(np.uint16))
+    write(images / f"{month}-02.tif", np.zeros((4, 64, 64), np.int16))  # not read
+    image = first(root).image(Window(4, 6, 10, 12))
+    for number in range(len(DAYS)):
+        np.testing.assert_array_equal(image[number], pixels[:, 4:14, 6:18] + 100 * number)
+    assert BANDS == ("blue", "green", "red", "nir")
+
+
+def test_snow_and_unlabelled_pixels_are_not_scored(tiny):
+    root = tiny(DATASET)
+    _, label, _ = next(listed(root))
+    layers = np.zeros((7, 64, 64), np.uint8)
+    for name in range(7):
+        layers[name, 8 * name : 8 * name + 8] = 255
+    write(root / label.lstrip("/"), layers)
+    target = first(root).target(Window(0, 3, 64, 5))
+    assert DATASET.ignore_index == -1 and len(DATASET.classes) == 6
+    np.testing.assert_array_equal(target[::8, 0], [0, 1, 2, 3, 4, 5, -1, -1])
+
+
+def test_label_folders_with_a_hyphen(tiny, whole):
+    root = tiny(DATASET)
+    expected = first(root).target(whole(first(root)))
+    _, label, _ = next(listed(root))
+    folder = root / label.lstrip("/").split("/Labels")[0]
+    folder.rename(folder.with_name(folder.name.replace("_33N", "-33N")))
+    np.testing.assert_array_equal(first(root).target(whole(first(root))), expected)
+
+
+def test_classes_of_the_simulated_areas(simulated, whole):
+    root = simulated(DATASET, train=14, val=1, test=1, size=96)
+    counts = np.zeros(8)
+    for scene in DATASET.scenes(root):
+        counts += np.bincount(scene.target(whole(scene)).ravel() + 1, minlength=8)
+    assert (counts[:7] > 0).all() and counts[1:].max() < 0.6 * counts.sum()
+
+
+def damage_split_file(root):
+    (root / "dynnet_training_splits" / "val.txt").unlink()
+
+
+def damage_row(root):
+    (root / "dynnet_training_splits" / "train.txt").write_text("planet/a label.tif 2018-01\n")
+
+
+def damage_missing_day(root):
+    images, _, month = next(listed(root))
+    (images / f"{month}-15.tif").unlink()
+
+
+def damage_missing_label(root):
+    (root / next(listed(root))[1].lstrip("/")).unlink()
+
+
+def damage_truncated(root):
+    images, _, month = next(listed(root))
+    path = images / f"{month}-10.tif"
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def damage_bands(root):
+    images, _, month = next(listed(root))
+    write(images / f"{month}-01.tif", np.ones((3, 64, 64), np.int16))
+
+
+def damage_units(root):
+    images, _, month = next(listed(root))
+    write(images / f"{month}-01.tif", np.full((4, 64, 64), 0.25, np.float32))
+
+
+def damage_label_values(root):
+    write(root / next(listed(root))[1].lstrip("/"), np.ones((7, 64, 64), np.uint8))
+
+
+def damage_label_layers(root):
+    write(root / next(listed(root))[1].lstrip("/"), np.ones((1, 64, 64), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_split_file, "val.txt not found"),
+        (damage_row, "train.txt has the line 'planet/a label.tif 2018-01'"),
+        (damage_missing_day, "2018-04-15.tif not found"),
+        (damage_missing_label, "2018_04_01.tif not found"),
+        (damage_truncated, r"2018-04-10.tif (is damaged|cannot be read)"),
+        (damage_bands, r"2018-04-01.tif has 3 band\(s\)"),
+        (damage_units, "2018-04-01.tif does not hold whole numbers"),
+        (damage_label_values, "2018_04_01.tif holds values up to 1"),
+        (damage_label_layers, r"2018_04_01.tif has 1 band\(s\)"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value)
+    assert "fetch" in str(error.value) or "complete copy" in str(error.value)

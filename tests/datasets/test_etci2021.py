@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.etci2021 import DATASET
+from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.spec import Window
+
+
+def test_splits_are_regions_and_gap_tiles_are_dropped(simulated, whole):
+    root = simulated(DATASET, train=4)
+    scenes = list(DATASET.scenes(root))
+    assert [scene.split for scene in scenes].count("train") == 4
+    regions = {split: {s.id.split("_")[0] for s in scenes if s.split == split} for split in
+               ("train", "val", "test")}  # fmt: skip
+    assert regions == {"train": {"bangladesh", "nebraska"}, "val": {"northal"},
+                       "test": {"florence"}}  # fmt: skip
+    assert len({scene.id for scene in scenes}) == len(scenes)
+    assert scenes[0].dates == ("2017-03-14",)
+    assert list(root.glob("*/*/tiles/vv/*_x-9_y-9_vv.png"))  # the gap tiles are there,
+    assert all(scene.image(whole(scene)).std() > 0 for scene in scenes)  # and are not yielded
+
+
+def test_vv_comes_first_and_the_label_is_flood_alone(tiny, whole):
+    root = tiny(DATASET)
+    scene = next(iter(DATASET.scenes(root)))
+    vv, vh, flood = scene.files
+    water = flood.parents[1] / "water_body_label" / flood.name
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(1, 255, (3, 64, 64), dtype=np.uint8)
+    write_png(vv, np.stack([pixels[0]] * 3))
+    write_png(vh, np.stack([pixels[1]] * 3))
+    write_png(flood, np.where(pixels[2] > 128, 255, 0).astype(np.uint8))
+    write_png(water, np.full((64, 64), 255, np.uint8))
+    np.testing.assert_array_equal(scene.image(whole(scene)), pixels[None, :2])
+    np.testing.assert_array_equal(scene.target(whole(scene)), pixels[2] > 128)
+    window = Window(5, 9, 20, 30)
+    np.testing.assert_array_equal(scene.image(window), pixels[None, :2, 5:25, 9:39])
+    np.testing.assert_array_equal(scene.target(window), pixels[2, 5:25, 9:39] > 128)
+
+
+def test_floods_are_drawn_beyond_the_permanent_water(simulated, whole):
+    root = simulated(DATASET, train=8, val=1, test=1)
+    scenes = [scene for scene in DATASET.scenes(root) if scene.split == "train"]
+    shares = []
+    for scene in scenes:
+        flood = scene.target(whole(scene))
+        label = scene.files[2]
+        water = np.asarray(Image.open(label.parents[1] / "water_body_label" / label.name)) > 0
+        assert not (flood.astype(bool) & water).any()
+        shares.append(flood.mean())
+    assert min(shares) == 0  # the passes before a flood
+    assert np.mean([0.01 < share < 0.9 for share in shares]) >= 0.5
+
+
+@pytest.mark.parametrize(("split", "ours"), [("train", ("train", "val")), ("val", ("test",))])
+def test_torchgeo_reads_the_same(simulated, whole, split, ours):
+    from torchgeo.datasets import ETCI2021
+
+    root = simulated(DATASET, train=4)
+    theirs = ETCI2021(str(root), split=split)
+    by_tile = {files["flood_mask"]: index for index, files in enumerate(theirs.files)}
+    scenes = [scene for scene in DATASET.scenes(root) if scene.split in ours]
+    assert scenes
+    for scene in scenes:
+        sample = theirs[by_tile[str(scene.files[2])]]
+        image = scene.image(whole(scene))[0]
+        np.testing.assert_array_equal(sample["image"].numpy()[[0, 3]], image)
+        np.testing.assert_array_equal(sample["mask"].numpy()[1], scene.target(whole(scene)))
+
+
+def damage_missing_label(root):
+    next(root.glob("train/*/tiles/flood_label/*.png")).unlink()
+
+
+def damage_truncated(root):
+    path = next(root.glob("train/bangladesh*/tiles/vv/*_x-0_y-0_vv.png"))
+    path.write_bytes(path.read_bytes()[:700])
+
+
+def damage_size(root):
+    write_png(
+        next(root.glob("train/bangladesh*/tiles/vh/*_x-0_y-0_vh.png")),
+        np.random.default_rng(0).integers(1, 99, (20, 20), dtype=np.uint8),
+    )
+
+
+def damage_region(root):
+    next(root.glob("train/bangladesh*")).rename(root / "train" / "atlantis_20170314t115609")
+
+
+def damage_layout(root):
+    (root / "test").rename(root / "Test2")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_missing_label, "the flood mask of that tile"),
+        (damage_truncated, "cannot be read"),
+        (damage_size, "of one size"),
+        (damage_region, "unknown region 'atlantis'"),
+        (damage_layout, "event folders"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,157 @@
+"""HLS Burn Scars' reader, split rule and recipe."""
+
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets import hls_burn_scars
+from eosfm.datasets.hls_burn_scars import BANDS, DATASET, IMAGE, MASK, PREFIX
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.spec import Window
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes import hls_burn_scars as recipe
+
+
+def rewrite(path, change):
+    """Apply ``change`` to a raster's pixels, keeping its place."""
+    with rasterio.open(path) as raster:
+        pixels, place = raster.read(), raster.transform
+    write_geotiff(path, change(pixels), place.a, (place.c, place.f), crs="EPSG:32610")
+
+
+def test_what_is_read_is_what_was_simulated(simulated, whole):
+    root = simulated(DATASET, train=4, val=2, test=3)
+    scenes = list(DATASET.scenes(root))
+    assert len({scene.id for scene in scenes}) == 9
+    for split, count in (("train", 4), ("val", 2), ("test", 3)):
+        found = [scene for scene in scenes if scene.split == split]
+        assert len(found) == count
+        drawn = [
+            recipe._draw((7, DATASET.name, split, index), index,
+                                 Simulation(7, {}, 64, DATASET.gsd))
+            for index in range(count)
+        ]  # fmt: skip
+        for scene in found:
+            image, target = scene.image(whole(scene)), scene.target(whole(scene))
+            assert image.dtype == DATASET.dtype and target.dtype == np.int16
+            same = [mask for _, mask in drawn if np.array_equal(mask, target)]
+            assert len(same) == 1
+            missing = target == -1
+            assert np.isnan(image[:, :, missing]).all()
+            assert 0 < np.nanmedian(image[0, BANDS.index("B02")]) < 5000
+            whole_image = next(i for i, mask in drawn if np.array_equal(mask, target))
+            np.testing.assert_allclose(image[0][:, ~missing], 1e4 * whole_image[:, ~missing],
+                                       rtol=1e-5)  # fmt: skip
+
+
+def test_layout_is_the_published_one(simulated):
+    """PANGAEA's patterns find every image, and its mask at the same place of the sorted list."""
+    root = simulated(DATASET, train=4, val=2, test=3)
+    for folder, count in (("training", 6), ("validation", 3)):
+        images = sorted((root / folder).glob("*merged.tif"))
+        masks = sorted((root / folder).glob("*mask.tif"))
+        assert len(images) == len(masks) == count
+        for image, mask in zip(images, masks, strict=True):
+            assert image.name.removesuffix(IMAGE) == mask.name.removesuffix(MASK)
+            with rasterio.open(image) as raster:
+                assert raster.count == 6 and set(raster.dtypes) == {"float32"}
+
+
+def test_a_tile_of_the_training_folder_is_of_one_split(simulated):
+    root = simulated(DATASET, train=4, val=2, test=1)
+    splits = {}
+    for scene in DATASET.scenes(root):
+        if scene.split != "test":
+            tile = scene.id.split("/")[1].split(".")[0]
+            splits.setdefault(tile, set()).add(scene.split)
+    assert all(len(found) == 1 for found in splits.values())
+    tiles = [f"T{zone}S{a}{b}" for zone in range(10, 20) for a in "ABCDEFGH" for b in "ABCDEFGH"]
+    share = np.mean([hls_burn_scars._split("training", tile) == "val" for tile in tiles])
+    assert 0.08 < share < 0.16
+    assert {hls_burn_scars._split("validation", tile) for tile in tiles} == {"test"}
+
+
+def test_dates_bands_and_windows_keep_their_places(tiny):
+    root = tiny(DATASET)
+    image = min((root / "validation").glob("*merged.tif"))
+    planes = np.arange(1, 7, dtype=np.float32)[:, None, None] / 10
+    slope = np.linspace(0, 0.05, 64 * 64, dtype=np.float32).reshape(64, 64)
+
+    def bands(pixels):
+        pixels = planes + slope
+        pixels[:, 0, 0], pixels[:, 0, 1], pixels[:, 0, 2] = 9999, -9999, -0.9999
+        return pixels
+
+    rewrite(image, bands)
+    renamed = image.with_name(f"{PREFIX}T10SEH.2020366.v1.4{IMAGE}")
+    image.with_name(image.name.replace(IMAGE, MASK)).rename(
+        renamed.with_name(renamed.name.replace(IMAGE, MASK))
+    )
+    image.rename(renamed)
+    scene = next(scene for scene in DATASET.scenes(root) if renamed in scene.files)
+    assert scene.dates == ("2020-12-31",)
+    assert scene.crs == "EPSG:32610"
+    pixels = scene.image(Window(0, 0, 10, 20))
+    assert np.isnan(pixels[0, :, 0, :3]).all() and not np.isnan(pixels[0, :, 0, 3:]).any()
+    window = scene.image(Window(5, 8, 4, 6))
+    expected = 1e4 * (planes + slope)[:, 5:9, 8:14]
+    np.testing.assert_allclose(window[0], expected, rtol=1e-5)
+
+
+def damage_folder(root):
+    (root / "validation").rename(root / "test")
+
+
+def damage_empty(root):
+    for path in (root / "training").glob("*"):
+        path.unlink()
+
+
+def damage_mask(root):
+    min((root / "training").glob("*mask.tif")).unlink()
+
+
+def damage_name(root):
+    path = min((root / "training").glob("*merged.tif"))
+    path.rename(path.with_name(f"scene{IMAGE}"))
+
+
+def damage_truncated(root):
+    path = min((root / "training").glob("*merged.tif"))
+    path.write_bytes(path.read_bytes()[:9000])
+
+
+def damage_bands(root):
+    rewrite(min((root / "training").glob("*merged.tif")), lambda pixels: pixels[:5])
+
+
+def damage_units(root):
+    rewrite(min((root / "training").glob("*merged.tif")), lambda pixels: pixels * 10_000)
+
+
+def damage_labels(root):
+    rewrite(min((root / "training").glob("*mask.tif")), lambda pixels: pixels + 2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_folder, "validation not found"),
+        (damage_empty, "training holds no scene"),
+        (damage_mask, r"mask\.tif not found; expected the mask of"),
+        (damage_name, "scene_merged.tif is not named as a scene"),
+        (damage_truncated, r"merged\.tif (is damaged|cannot be read)"),
+        (damage_bands, r"merged\.tif has 5 band\(s\) of \w+; expected 6"),
+        (damage_units, r"merged\.tif has values up to .*expected reflectance"),
+        (damage_labels, r"mask\.tif has labels from"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,121 @@
+import shutil
+
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.inria_aerial import CITIES, DATASET, FOLDER, TILES, split_of
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.spec import Window
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes.inria_aerial import simulate
+
+SIZES = {"train": 6, "val": 5, "test": 5, "gsd": 1.5}
+
+
+@pytest.fixture(scope="module")
+def root(simulated):
+    return simulated(DATASET, **SIZES)
+
+
+def test_every_tile_is_in_one_split():
+    assert sorted(n for tiles in TILES.values() for n in tiles) == list(range(1, 37))
+    assert [split_of(n) for n in (1, 5, 6, 31, 32, 36)] == [
+        "val", "val", "train", "train", "test", "test",
+    ]  # fmt: skip
+
+
+def test_every_city_is_in_every_split(root):
+    for split in TILES:
+        ids = [scene.id for scene in DATASET.scenes(root) if scene.split == split]
+        assert len(ids) == SIZES[split]
+        assert {name.rstrip("0123456789") for name in ids} == set(CITIES)
+
+
+def test_the_folders_above_do_not_change_the_split(root, tmp_path):
+    other = tmp_path / "data2" / "austin40"
+    shutil.copytree(root, other)
+    splits = {scene.id: scene.split for scene in DATASET.scenes(root)}
+    assert splits["austin1"] == "val" and splits["tyrol-w6"] == "train"
+    assert {scene.id: scene.split for scene in DATASET.scenes(other)} == splits
+
+
+def test_windows_and_labels(tiny, whole):
+    scene = next(iter(DATASET.scenes(tiny(DATASET, **SIZES))))
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64), dtype=np.uint8)
+    write_geotiff(scene.files[0], pixels, 0.3, (9, 9))
+    write_geotiff(scene.files[1], (pixels[:1] > 99) * np.uint8(255), 0.3, (9, 9))
+    np.testing.assert_array_equal(scene.image(Window(3, 40, 50, 24)), pixels[None, :, 3:53, 40:])
+    target = scene.target(Window(3, 40, 50, 24))
+    np.testing.assert_array_equal(target, pixels[0, 3:53, 40:] > 99)
+    assert target.max() == 1 and scene.crs == "EPSG:32633"
+
+
+def test_torchgeo_reads_the_same(root, whole, monkeypatch):
+    from torchgeo.datasets import InriaAerialImageLabeling
+
+    # torchgeo looks for the number in the whole path: give it one without other numbers.
+    monkeypatch.chdir(root)
+    ours = {scene.id: scene for scene in DATASET.scenes(root)}
+    seen = set()
+    for split, mine in (("train", {"train", "test"}), ("val", {"val"})):
+        theirs = InriaAerialImageLabeling(".", split=split)
+        for index, files in enumerate(theirs.files):
+            scene = ours[files["image"].rpartition("/")[2].removesuffix(".tif")]
+            assert scene.split in mine
+            sample = theirs[index]
+            np.testing.assert_array_equal(sample["image"].numpy(), scene.image(whole(scene))[0])
+            np.testing.assert_array_equal(sample["mask"].numpy(), scene.target(whole(scene)))
+            seen.add(scene.id)
+    assert seen == set(ours)
+
+
+def test_buildings_stand_in_every_city(root, whole):
+    for scene in DATASET.scenes(root):
+        if not scene.id.startswith("kitsap"):
+            assert 0.02 < scene.target(whole(scene)).mean() < 0.6, scene.id
+
+
+def test_more_scenes_than_tiles_are_refused(tmp_path):
+    with pytest.raises(EosfmError, match="25 val tiles, not 26"):
+        simulate(tmp_path, Simulation(0, {"train": 0, "val": 26, "test": 0}, 32, 1.0))
+
+
+def path(root, part, name="austin1"):
+    return root / FOLDER / part / f"{name}.tif"
+
+
+def rewrite(file, change):
+    with rasterio.open(file) as raster:
+        pixels = raster.read()
+    write_geotiff(file, change(pixels), 0.3, (9, 9))
+
+
+def truncate(file):
+    file.write_bytes(file.read_bytes()[:2000])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda r: path(r, "gt").unlink(), "gt/austin1.tif not found"),
+        (lambda r: (r / FOLDER).rename(r / "train"), "AerialImageDataset/train/images not found"),
+        (lambda r: [p.unlink() for p in (r / FOLDER / "images").iterdir()], "holds no <city>"),
+        (lambda r: path(r, "images").rename(path(r, "images", "austen1")), "mean 'austin'"),
+        (lambda r: path(r, "images").rename(path(r, "images", "austin37")), "tile 37; expected"),
+        (lambda r: path(r, "images").rename(path(r, "images", "austin")), "is tile 0"),
+        (lambda r: truncate(path(r, "images")), "austin1.tif (is damaged|cannot be read)"),
+        (lambda r: rewrite(path(r, "images"), lambda p: p[:1]), r"1 band\(s\).*expected 3"),
+        (lambda r: rewrite(path(r, "gt"), lambda p: p[:, :32]), "expected 1 of 64x64"),
+        (lambda r: rewrite(path(r, "gt"), lambda p: p * 0 + 3), "value 3; expected 0 and 255"),
+    ],
+)
+def test_faults_are_named_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET, **SIZES)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as caught:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,138 @@
+import shutil
+
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.landcoverai import CLASSES, DATASET
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.spec import Window
+from eosfm.simulation import COVERS, draw_landscape, legend
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes.landcoverai import LEGEND, SHEETS, simulate
+
+GSD = 20.0
+SIZE = 1100
+"""Two whole tiles and a cut one along each side."""
+OPTIONS = {"train": 2, "val": 1, "test": 1, "size": SIZE, "gsd": GSD}
+
+
+@pytest.fixture(scope="module")
+def root(simulated):
+    return simulated(DATASET, **OPTIONS)
+
+
+@pytest.fixture
+def copy(root, tmp_path):
+    return shutil.copytree(root, tmp_path / "copy")
+
+
+def tiles(root):
+    return {scene.id: scene for scene in DATASET.scenes(root)}
+
+
+def test_tiles_are_counted_in_rows_with_the_cut_ones(copy, whole):
+    """The numbering of the dataset's own splitting: cut places count, but are not listed."""
+    pixels = np.arange(SIZE * SIZE, dtype=np.uint32).reshape(SIZE, SIZE)
+    image = np.stack([pixels, pixels >> 8, pixels >> 16]).astype(np.uint8)
+    write_geotiff(copy / "images" / f"{SHEETS[0]}.tif", image, 1.0, (0, 9), "EPSG:2180")
+    corners = {0: (0, 0), 1: (0, 512), 3: (512, 0), 4: (512, 512)}
+    ours = {name: scene for name, scene in tiles(copy).items() if name.startswith(SHEETS[0])}
+    assert {int(name.rpartition("_")[2]) for name in ours} <= set(corners)
+    assert len(ours) > 1
+    for name, scene in ours.items():
+        row, col = corners[int(name.rpartition("_")[2])]
+        part = image[:, row : row + 512, col : col + 512]
+        np.testing.assert_array_equal(scene.image(whole(scene))[0], part)
+        np.testing.assert_array_equal(scene.image(Window(3, 5, 7, 9))[0], part[:, 3:10, 5:14])
+        assert scene.transform == (1.0, 0.0, col, 0.0, -1.0, 9 - row)
+        assert scene.crs == "EPSG:2180"
+
+
+def test_masks_are_the_covers_that_were_drawn(root, whole):
+    land = draw_landscape((7, "landcoverai", SHEETS[0]), (SIZE, SIZE), GSD, "village", 140)
+    expected = legend(land.cover, LEGEND, default=0)
+    with rasterio.open(root / "masks" / f"{SHEETS[0]}.tif") as raster:
+        np.testing.assert_array_equal(raster.read(1), expected)
+    scene = next(s for name, s in tiles(root).items() if name == f"{SHEETS[0]}_3")
+    np.testing.assert_array_equal(scene.target(whole(scene)), expected[512:1024, :512])
+
+
+def test_splits_are_the_lists(root):
+    scenes = tiles(root)
+    for split in ("train", "val", "test"):
+        names = (root / f"{split}.txt").read_text().split()
+        assert len(names) == OPTIONS[split]
+        assert {scenes[name].split for name in names} == {split}
+    assert len(scenes) == 4
+    assert set(LEGEND) <= set(COVERS) and max(LEGEND.values()) == len(CLASSES) - 1
+    assert len(SHEETS) == len(set(SHEETS)) == 41
+
+
+def test_torchgeo_reads_the_same(root, whole):
+    from torchgeo.datasets import LandCoverAIGeo
+
+    theirs = LandCoverAIGeo(str(root))
+    assert tuple(name.lower() for name in theirs.classes) == CLASSES
+    for scene in list(DATASET.scenes(root))[:3]:
+        _, _, x, _, _, y = scene.transform
+        side = 512 * GSD
+        time = slice(theirs.bounds[2].start, theirs.bounds[2].stop)
+        sample = theirs[slice(x, x + side), slice(y - side, y), time]
+        np.testing.assert_array_equal(sample["image"].numpy(), scene.image(whole(scene))[0])
+        np.testing.assert_array_equal(sample["mask"].squeeze().numpy(), scene.target(whole(scene)))
+
+
+def test_too_small_orthophotos_are_refused(tmp_path):
+    with pytest.raises(EosfmError, match="cannot hold 3 tiles of 512 px"):
+        simulate(tmp_path, Simulation(0, {"train": 1, "val": 1, "test": 1}, 500, 1.0))
+
+
+def rewrite(path, change):
+    with rasterio.open(path) as raster:
+        pixels = raster.read()
+    write_geotiff(path, change(pixels), GSD, (500, 500))
+
+
+def relist(root, split, text):
+    (root / f"{split}.txt").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda r: (r / "val.txt").unlink(), r"val\.txt not found"),
+        (lambda r: shutil.rmtree(r / "masks"), r"masks/.* not found"),
+        (lambda r: (r / "images").rename(r / "output"), r"images/.* not found"),
+        (lambda r: relist(r, "val", (r / "train.txt").read_text()), "which train.txt names too"),
+        (lambda r: relist(r, "val", f"{SHEETS[0]}_2\n"), "no whole tile of .*1100x1100"),
+        (lambda r: relist(r, "val", f"{SHEETS[0]}_9\n"), "no whole tile"),
+        (lambda r: relist(r, "val", f"{SHEETS[0]}.tif\n"), "expected <sheet>_<number>"),
+        (
+            lambda r: rewrite(r / "images" / f"{SHEETS[0]}.tif", lambda p: p[:1]),
+            r"1 band\(s\) of uint8; expected 3",
+        ),
+        (
+            lambda r: rewrite(r / "masks" / f"{SHEETS[0]}.tif", lambda p: p + 200),
+            "holds class 2..; expected 0 to 4",
+        ),
+        (
+            lambda r: rewrite(r / "masks" / f"{SHEETS[0]}.tif", lambda p: p[:, :600]),
+            "expected 1 of 1100x1100",
+        ),
+        (
+            lambda r: (r / "images" / f"{SHEETS[0]}.tif").write_bytes(
+                (r / "images" / f"{SHEETS[0]}.tif").read_bytes()[:9000]
+            ),
+            "damaged|cannot be read",
+        ),
+    ],
+)
+def test_faults_are_named_in_one_line(copy, whole, damage, message):
+    damage(copy)
+    with pytest.raises(EosfmError, match=message) as caught:
+        for scene in DATASET.scenes(copy):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(caught.value)

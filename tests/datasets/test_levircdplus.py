@@ -1,0 +1,101 @@
+"""LEVIR-CD+'s reader, split rule and recipe."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.levircdplus import DATASET, hold_out, place
+from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.spec import Window
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes.levircdplus import simulate
+
+
+def test_real_pairs(samples, whole):
+    scenes = {scene.id: scene for scene in DATASET.scenes(samples / "levircdplus")}
+    splits = [scene.split for scene in scenes.values()]
+    assert [splits.count(split) for split in ("train", "val", "test")] == [3, 1, 2]
+    for scene in scenes.values():
+        image, target = scene.image(whole(scene)), scene.target(whole(scene))
+        assert image.shape == (2, 3, 256, 256) and image.dtype == np.uint8
+        assert target.shape == (256, 256) and set(np.unique(target)) <= {0, 1}
+    empty = scenes["train_train_386_0512_0768"]
+    assert not empty.target(whole(empty)).any()
+    before, after = empty.image(whole(empty))
+    assert before.mean() == pytest.approx(160.8057, abs=1e-3)
+    assert after.mean() == pytest.approx(117.4706, abs=1e-3)
+    np.testing.assert_array_equal(
+        empty.image(Window(100, 50, 20, 30)), empty.image(whole(empty))[..., 100:120, 50:80]
+    )
+
+
+@pytest.mark.parametrize("folder", ["train", "test"])
+def test_agrees_with_torchgeo(simulated, whole, folder):
+    datasets = pytest.importorskip("torchgeo.datasets")
+    root = simulated(DATASET, train=3, val=2, test=2)
+    theirs = datasets.LEVIRCDPlus(str(root), split=folder)
+    by_file = {files["image1"]: index for index, files in enumerate(theirs.files)}
+    ours = [scene for scene in DATASET.scenes(root) if scene.id.startswith(f"{folder}_")]
+    assert len(ours) == len(theirs)
+    for scene in ours:
+        sample = theirs[by_file[str(scene.files[0])]]
+        np.testing.assert_array_equal(scene.image(whole(scene)), sample["image"].numpy())
+        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask"].numpy()[0])
+
+
+def test_crops_of_one_place_stay_together():
+    assert place("train_386_0512_0768") == place("train_386_0000_0000") == "train_386"
+    assert place("train_386") == "train_386"
+
+
+@given(st.sets(st.integers(1, 2000), min_size=2, max_size=300))
+def test_some_are_held_out_and_some_are_not(numbers: set[int]):
+    places = {f"train_{number}" for number in numbers}
+    chosen = hold_out(places)
+    assert chosen and chosen < places
+
+
+def test_each_place_is_judged_by_its_own_name():
+    places = [f"train_{number}" for number in range(1, 638)]
+    whole, part = hold_out(places), hold_out(places[::3])
+    assert part == whole & set(places[::3])
+    assert 0.07 < len(whole) / len(places) < 0.13
+    assert hold_out(places[:1]) == frozenset()
+
+
+def test_copy_has_the_pairs_asked_for(simulated, whole):
+    scenes = list(DATASET.scenes(simulated(DATASET, train=8, val=4, test=4, size=128, gsd=1.0)))
+    splits = [scene.split for scene in scenes]
+    assert [splits.count(split) for split in ("train", "val", "test")] == [8, 4, 4]
+    shares = [scene.target(whole(scene)).mean() for scene in scenes]
+    assert sum(share == 0 for share in shares) >= 4
+    assert sum(0.005 < share < 0.6 for share in shares) >= 8
+
+
+def test_simulation_is_a_function_of_the_seed(tmp_path: Path):
+    one = {"train": 1, "val": 1, "test": 1}
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        simulate(tmp_path / name, Simulation(seed, one, size=48, gsd=1))
+    for part in "AB":
+        image = f"LEVIR-CD+/train/{part}/train_1.png"
+        first, same, other = ((tmp_path / name / image).read_bytes() for name in "abc")
+        assert first == same != other
+
+
+def test_missing_partner_is_one_line(tiny):
+    root = tiny(DATASET)
+    next((root / "LEVIR-CD+" / "test" / "B").glob("*.png")).unlink()
+    with pytest.raises(EosfmError, match=r"expected the file B/\w+.png beside"):
+        list(DATASET.scenes(root))
+
+
+def test_partner_of_another_size_is_one_line(tiny):
+    root = tiny(DATASET)
+    image = next((root / "LEVIR-CD+" / "train" / "B").glob("*.png"))
+    write_png(image, np.zeros((3, 32, 64), np.uint8))
+    with pytest.raises(EosfmError, match="differ in size"):
+        list(DATASET.scenes(root))

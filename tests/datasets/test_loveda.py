@@ -1,0 +1,87 @@
+"""LoveDA's reader and recipe."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.loveda import CLASSES, DATASET
+from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.spec import Window
+from eosfm.simulation import COVERS
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes.loveda import LEGEND, simulate
+
+
+def test_real_tiles(samples, whole):
+    scenes = {scene.id: scene for scene in DATASET.scenes(samples / "loveda")}
+    assert {name: scene.split for name, scene in scenes.items()} == {
+        "train_urban_0": "train",
+        "val_urban_1": "val",
+    }
+    scene = scenes["train_urban_0"]
+    image, target = scene.image(whole(scene)), scene.target(whole(scene))
+    assert image.shape == (1, 3, 1024, 1024) and image.dtype == np.uint8
+    assert target.shape == (1024, 1024)
+    assert set(np.unique(target)) == {1, 2, 3, 4, 7}
+    assert image.mean() == pytest.approx(79.7357, abs=1e-3)
+    window = Window(512, 100, 300, 200)
+    np.testing.assert_array_equal(scene.image(window), image[..., 512:812, 100:300])
+    np.testing.assert_array_equal(scene.target(window), target[512:812, 100:300])
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_agrees_with_torchgeo(simulated, whole, split):
+    datasets = pytest.importorskip("torchgeo.datasets")
+    root = simulated(DATASET, train=3, val=2)
+    theirs = datasets.LoveDA(str(root), split=split)
+    by_file = {files["image"]: index for index, files in enumerate(theirs.files)}
+    ours = [scene for scene in DATASET.scenes(root) if scene.split == split]
+    assert len(ours) == len(theirs)
+    for scene in ours:
+        sample = theirs[by_file[str(scene.files[0])]]
+        np.testing.assert_array_equal(scene.image(whole(scene))[0], sample["image"].numpy())
+        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask"].numpy())
+
+
+def test_simulated_copy_has_both_areas_and_no_unlabelled_pixel(simulated, whole):
+    scenes = list(DATASET.scenes(simulated(DATASET, train=6, val=2, size=128, gsd=1.2)))
+    assert {scene.id.split("_")[1] for scene in scenes} == {"rural", "urban"}
+    classes = {int(c) for scene in scenes for c in np.unique(scene.target(whole(scene)))}
+    assert 0 not in classes and max(classes) < len(CLASSES)
+    assert len(classes) >= 5
+
+
+def test_simulation_is_a_function_of_the_seed(tmp_path: Path):
+    one = {"train": 1, "val": 1, "test": 1}
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        simulate(tmp_path / name, Simulation(seed, one, size=48, gsd=1))
+    image = "Train/Rural/images_png/0.png"
+    first, same, other = ((tmp_path / name / image).read_bytes() for name in "abc")
+    assert first == same != other
+
+
+def test_legend_names_covers_that_exist():
+    assert set(LEGEND) <= set(COVERS)
+
+
+def test_missing_mask_is_one_line(tiny):
+    root = tiny(DATASET)
+    next((root / "Train" / "Rural" / "masks_png").glob("*.png")).unlink()
+    with pytest.raises(EosfmError, match=r"expected the mask of 0.png"):
+        list(DATASET.scenes(root))
+
+
+def test_coloured_mask_is_refused(tiny, whole):
+    root = tiny(DATASET)
+    mask = next((root / "Val").rglob("masks_png/*.png"))
+    write_png(mask, np.full((64, 64), 200, np.uint8))
+    scene = next(scene for scene in DATASET.scenes(root) if scene.split == "val")
+    with pytest.raises(EosfmError, match="holds class 200; expected 0 to 7"):
+        scene.target(whole(scene))
+
+
+def test_other_folder_is_one_line(tmp_path: Path):
+    with pytest.raises(EosfmError, match=r"Train not found"):
+        list(DATASET.scenes(tmp_path))

@@ -1,0 +1,155 @@
+"""MADOS' reader and recipe."""
+
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.mados import BANDS, CLASSES, DATASET, FOLDER, WAVELENGTHS
+from eosfm.datasets.readers.geotiff import write_tiff
+from eosfm.datasets.readers.sentinel2 import STEP
+from eosfm.datasets.spec import Window
+from eosfm.simulation.ocean import KINDS, draw_sea, observe_sea
+
+pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+SIZE = 60
+
+
+def published(root, split):
+    """The patches of a split as the dataset's authors read them: sorted by wavelength."""
+    for patch in (root / FOLDER / "splits" / f"{split}_X.txt").read_text().split():
+        scene, _, number = patch.rpartition("_")
+        folder = root / FOLDER / scene
+        files = sorted(
+            folder.glob(f"*/*L2R_rhorc*_{number}.tif"),
+            key=lambda path: int(path.name.split("_")[-2]),
+        )
+        bands = []
+        for path in files:
+            with rasterio.open(path) as raster:
+                bands.append(raster.read(1).repeat(int(path.parent.name) // 10, 0))
+            bands[-1] = bands[-1].repeat(int(path.parent.name) // 10, 1)
+        with rasterio.open(folder / "10" / f"{scene}_L2R_cl_{number}.tif") as raster:
+            yield patch, np.stack(bands), raster.read(1)
+
+
+def test_read_as_its_authors_do(simulated, whole):
+    root = simulated(DATASET, train=3, val=2, test=2, size=SIZE)
+    scenes = list(DATASET.scenes(root))
+    assert [scene.split for scene in scenes] == ["train"] * 3 + ["val"] * 2 + ["test"] * 2
+    for split in ("train", "val", "test"):
+        ours = [scene for scene in scenes if scene.split == split]
+        for scene, (patch, image, label) in zip(ours, published(root, split), strict=True):
+            assert scene.id == patch and len(image) == len(BANDS)
+            read, target = scene.image(whole(scene)), scene.target(whole(scene))
+            assert read.dtype == DATASET.dtype and target.dtype == np.int16
+            np.testing.assert_allclose(read[0], 1e4 * image, rtol=1e-5)
+            np.testing.assert_array_equal(target, label.astype(int) - 1)
+
+
+def test_what_is_read_is_what_was_simulated(simulated, whole):
+    root = simulated(DATASET, train=3, val=2, test=2, size=SIZE)
+    scene = next(iter(DATASET.scenes(root)))
+    key = (7, DATASET.name, "train", 0)
+    sea = draw_sea(key, (SIZE, SIZE))
+    target = scene.target(whole(scene))
+    named = np.array([list(CLASSES).index(kind) for kind in KINDS])[sea.kind]
+    labelled = target >= 0
+    assert 0.05 < labelled.mean() < 0.6
+    np.testing.assert_array_equal(target[labelled], named[labelled])
+    image = scene.image(whole(scene))[0]
+    blue = observe_sea(sea, key, BANDS)[1] - 1e4 * 0.03 * (492.7 / 443) ** -4
+    np.testing.assert_allclose(image[BANDS.index("B02")], blue, rtol=1e-4, atol=0.1)
+
+
+def test_every_class_is_in_a_handful_of_patches(simulated, whole):
+    root = simulated(DATASET, train=6, val=1, test=1, size=128)
+    seen = np.unique([scene.target(whole(scene)) for scene in DATASET.scenes(root)])
+    assert seen.tolist() == list(range(-1, 15)) and len(DATASET.classes) == 15
+
+
+def test_both_satellites_gaps_and_windows(tiny, whole):
+    root = tiny(DATASET, size=SIZE)
+    folder = root / FOLDER / "Scene_0"
+    for path in folder.glob("*/*rhorc*"):
+        path.unlink()
+    for place, name in enumerate(BANDS):
+        step, wavelength = STEP[name], WAVELENGTHS[name][-1]
+        side = SIZE // step
+        pixels = np.arange(side * side, dtype=np.float32).reshape(1, side, side) / 1e5
+        pixels += place / 10
+        pixels[0, 0, 0] = np.nan
+        write_tiff(folder / str(10 * step) / f"Scene_0_L2R_rhorc_{wavelength}_0.tif", pixels)
+    scene = next(iter(DATASET.scenes(root)))
+    full = scene.image(whole(scene))[0]
+    for place, name in enumerate(BANDS):
+        step = STEP[name]
+        assert np.isnan(full[place, :step, :step]).all()
+        assert np.isnan(full[place]).sum() == step**2
+        expected = 1e4 * (place / 10 + (SIZE // step + 1) / 1e5)
+        assert full[place, step, step] == pytest.approx(expected, rel=1e-5)
+    window = Window(7, 13, 20, 31)
+    np.testing.assert_array_equal(scene.image(window)[0], full[:, 7:27, 13:44])
+
+
+def label(root):
+    return root / FOLDER / "Scene_0" / "10" / "Scene_0_L2R_cl_0.tif"
+
+
+def a_band(root):
+    return next((root / FOLDER / "Scene_0" / "20").glob("*rhorc_704_*"))
+
+
+def damage_split(root):
+    (root / FOLDER / "splits" / "val_X.txt").unlink()
+
+
+def damage_line(root):
+    (root / FOLDER / "splits" / "train_X.txt").write_text("S2_1-12-19_48MYU_0\n")
+
+
+def damage_patch(root):
+    label(root).unlink()
+
+
+def damage_band(root):
+    a_band(root).unlink()
+
+
+def damage_truncated(root):
+    a_band(root).write_bytes(a_band(root).read_bytes()[:300])
+
+
+def damage_size(root):
+    write_tiff(a_band(root), np.zeros((1, SIZE, SIZE), np.float32))
+
+
+def damage_units(root):
+    write_tiff(a_band(root), np.full((1, SIZE // 2, SIZE // 2), 700, np.uint16))
+
+
+def damage_labels(root):
+    write_tiff(label(root), np.full((1, SIZE, SIZE), 16, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_split, "val_X.txt not found"),
+        (damage_line, "train_X.txt lists 'S2_1-12-19_48MYU_0'; expected patches such as"),
+        (damage_patch, "Scene_0_L2R_cl_0.tif not found; expected a patch that train lists"),
+        (damage_band, "Scene_0_L2R_rhorc_704_0.tif not found; expected band B05"),
+        (damage_truncated, r"rhorc_704_0\.tif (is damaged|cannot be read)"),
+        (damage_size, r"rhorc_704_0\.tif has 1 band\(s\) of 60x60 px; expected 1 of 30x30"),
+        (damage_units, r"rhorc_704_0\.tif has values up to 700; expected reflectance"),
+        (damage_labels, r"cl_0\.tif has labels from 16 to 16; expected 0 \(unlabelled\) to 15"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET, size=SIZE)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value)

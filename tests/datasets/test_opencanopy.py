@@ -1,0 +1,151 @@
+import json
+
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.opencanopy import BUILDING, CELLS, CRS, DATASET, FOLDER, UNCLASSIFIED
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.spec import Window
+from eosfm.simulation.recipes.opencanopy import MARGIN
+
+
+def rewrite(path, change, shift=0.0):
+    """Apply ``change`` to a raster's pixels; move it east by ``shift`` metres."""
+    with rasterio.open(path) as raster:
+        pixels, place = raster.read(), raster.transform
+    write_geotiff(path, change(pixels), place.a, (place.c + shift, place.f), crs=CRS)
+
+
+def change_cells(root, change):
+    path = root / FOLDER / CELLS
+    cells = json.loads(path.read_text())
+    change(cells["features"])
+    path.write_text(json.dumps(cells))
+
+
+def test_cells_follow_the_grid_and_the_buffer_is_left_out(simulated):
+    root = simulated(DATASET, train=3, val=2, test=1)
+    cells = json.loads((root / FOLDER / CELLS).read_text())["features"]
+    assert [cell["properties"]["split"] for cell in cells].count("buffer") == 1
+    scenes = list(DATASET.scenes(root))
+    assert [scene.split for scene in scenes] == ["train"] * 3 + ["val"] * 2 + ["test"]
+    assert len({scene.id for scene in scenes}) == 6
+    assert {(scene.height, scene.width) for scene in scenes} == {(64, 64)}
+    assert scenes[0].dates == ("2022-06-11",)
+    for scene, cell in zip(scenes, cells, strict=False):
+        west, north = np.array(cell["geometry"]["coordinates"][0])[3]
+        assert (scene.transform[2], scene.transform[5]) == pytest.approx((west, north))
+
+
+def test_a_cell_is_cut_out_of_its_image(simulated, whole):
+    root = simulated(DATASET)
+    scene = next(iter(DATASET.scenes(root)))
+    with rasterio.open(scene.files[0]) as raster:
+        pixels = raster.read()
+    inside = slice(MARGIN, MARGIN + 64)
+    np.testing.assert_array_equal(scene.image(whole(scene)), pixels[None, :, inside, inside])
+    cut = scene.image(Window(7, 30, 20, 10))
+    np.testing.assert_array_equal(cut[0], pixels[:, MARGIN + 7 :, MARGIN + 30 :][:, :20, :10])
+
+
+def test_heights_are_metres_and_unlabelled_pixels_nan(tiny, whole):
+    root = tiny(DATASET)
+    scene = next(iter(DATASET.scenes(root)))
+    heights = np.random.default_rng(0).integers(0, 400, (1, 96, 96)).astype(np.uint16)
+    classes = np.full((1, 96, 96), 5, np.uint8)
+    classes[0, MARGIN, MARGIN : MARGIN + 6] = (2, 3, 9, BUILDING, UNCLASSIFIED, 0)
+    rewrite(scene.files[1], lambda _: heights)
+    rewrite(scene.files[2], lambda _: classes)
+    target = scene.target(whole(scene))
+    assert target.dtype == np.float32
+    assert np.isnan(target[0, :6]).tolist() == [False] * 3 + [True] * 3
+    assert np.isnan(target).sum() == 3
+    expected = heights[0, MARGIN:-MARGIN, MARGIN:-MARGIN] / 10
+    np.testing.assert_allclose(target[1:], expected[1:], rtol=1e-6)
+
+
+def test_lidar_on_a_shifted_grid_is_aligned(tiny, whole):
+    root = tiny(DATASET)
+    scene = next(iter(DATASET.scenes(root)))
+    before = scene.target(whole(scene))
+    # Two pixels and a fraction to the east: the same ground lies two columns further left.
+    for path in scene.files[1:]:
+        rewrite(path, lambda pixels: np.roll(pixels, -2, axis=2), shift=2.2 * 1.5)
+    after = next(iter(DATASET.scenes(root))).target(whole(scene))
+    np.testing.assert_array_equal(before, after)
+
+
+def test_woods_have_heights(simulated, whole):
+    root = simulated(DATASET, train=3)
+    heights = [scene.target(whole(scene)) for scene in DATASET.scenes(root)]
+    assert 5 < np.nanmax(heights) < 60
+    assert np.nanmin(heights) >= 0
+    assert np.nanstd(heights) > 1
+
+
+def damage_missing_grid(root):
+    (root / FOLDER / CELLS).unlink()
+
+
+def damage_grid(root):
+    path = root / FOLDER / CELLS
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def damage_columns(root):
+    change_cells(root, lambda cells: cells[0]["properties"].pop("lidar_year"))
+
+
+def damage_split(root):
+    change_cells(root, lambda cells: cells[0]["properties"].update(split="holdout"))
+
+
+def damage_place(root):
+    def move(cells):
+        ring = cells[0]["geometry"]["coordinates"][0]
+        cells[0]["geometry"]["coordinates"][0] = [[east + 500, north] for east, north in ring]
+
+    change_cells(root, move)
+
+
+def damage_missing_raster(root):
+    next((root / FOLDER / "2022" / "lidar_classification").iterdir()).unlink()
+
+
+def damage_truncated(root):
+    path = min((root / FOLDER / "2022" / "spot").iterdir())
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def damage_bands(root):
+    rewrite(min((root / FOLDER / "2022" / "spot").iterdir()), lambda pixels: pixels[:3])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_missing_grid, "geometries.geojson not found"),
+        (damage_grid, "is not the grid of cells"),
+        (damage_columns, "expected polygons with lidar_year"),
+        (damage_split, "split 'holdout'"),
+        (damage_place, "does not cover the cell"),
+        (damage_missing_raster, "a raster that geometries.geojson names"),
+        (damage_truncated, "damaged|cannot be read"),
+        (damage_bands, r"3 band\(s\)"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value)
+
+
+def test_a_pixel_size_without_exact_binary_form_loses_no_pixel(simulated):
+    root = simulated(DATASET, train=1, gsd=0.7)
+    assert {(scene.height, scene.width) for scene in DATASET.scenes(root)} == {(64, 64)}

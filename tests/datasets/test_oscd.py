@@ -1,0 +1,118 @@
+"""OSCD's reader and recipe."""
+
+import shutil
+
+import numpy as np
+import pytest
+from torchgeo.datasets import OSCD
+
+from eosfm.core.bands import S2_BANDS
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.oscd import CITIES, DATASET, IMAGES, LABELS
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.spec import Window
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes.oscd import simulate
+
+
+@pytest.mark.parametrize(("split", "ours"), [("train", ("train", "val")), ("test", ("test",))])
+def test_torchgeo_reads_the_same(simulated, whole, split, ours):
+    root = simulated(DATASET)
+    theirs = OSCD(str(root), split=split)
+    by_city = {files["region"]: index for index, files in enumerate(theirs.files)}
+    scenes = [scene for scene in DATASET.scenes(root) if scene.split in ours]
+    assert len(scenes) == len(theirs)
+    for scene in scenes:
+        sample = theirs[by_city[scene.id]]
+        np.testing.assert_array_equal(scene.image(whole(scene)), sample["image"].numpy())
+        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask"].numpy()[0])
+
+
+def test_cities_are_split_as_published_and_three_validate():
+    assert len(CITIES["train"]) + len(CITIES["val"]) == 14 and len(CITIES["test"]) == 10
+    assert len(set().union(*CITIES.values())) == 24
+
+
+def test_validation_is_by_city(simulated):
+    scenes = {scene.id: scene for scene in DATASET.scenes(simulated(DATASET))}
+    splits = {name: scene.split for name, scene in scenes.items()}
+    assert splits == {
+        "aguasclaras": "train", "bercy": "train", "cupertino": "val", "brasilia": "test",
+    }  # fmt: skip
+    assert scenes["bercy"].dates == ("2016-05-20", "2017-07-22")
+
+
+def test_bands_and_dates_keep_their_places(tiny):
+    root = tiny(DATASET)
+    scene = next(scene for scene in DATASET.scenes(root) if scene.id == "bercy")
+    values = {}
+    for number, path in enumerate(scene.files[:-1]):
+        values[path.parent.name, path.stem] = number
+        write_geotiff(path, np.full((1, 64, 64), number, np.uint16), 10, (0, 0))
+    image = scene.image(Window(2, 3, 4, 5))
+    assert image.shape == (2, 13, 4, 5) and image.dtype == np.uint16
+    for date, folder in enumerate(("imgs_1_rect", "imgs_2_rect")):
+        for band, name in enumerate(S2_BANDS):
+            assert (image[date, band] == values[folder, name]).all()
+
+
+def test_new_buildings_are_the_change(simulated, whole):
+    root = simulated(DATASET, train=4, size=96)
+    scenes = [scene for scene in DATASET.scenes(root) if scene.split == "train"]
+    change = np.stack([scene.target(whole(scene)) for scene in scenes]).astype(bool)
+    assert 0.005 < change.mean() < 0.25
+    red = np.stack([scene.image(whole(scene))[:, 3] for scene in scenes]).astype(float)
+    growth = red[:, 1] - red[:, 0]
+    assert growth[change].mean() > growth[~change].mean() + 200  # roofs are brighter than fields
+
+
+def test_more_cities_than_there_are(tmp_path):
+    scenes = {"train": 1, "val": 4, "test": 1}
+    with pytest.raises(EosfmError, match="has 3 val cities, not 4"):
+        simulate(tmp_path, Simulation(0, scenes, 64, 10))
+
+
+def damage_missing_band(root):
+    (root / IMAGES / "bercy" / "imgs_2_rect" / "B8A.tif").unlink()
+
+
+def damage_layout(root):
+    (root / LABELS["test"]).rename(root / "Test Labels")
+
+
+def damage_truncated(root):
+    path = root / IMAGES / "bercy" / "imgs_1_rect" / "B02.tif"
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def damage_mislabelled(root):
+    shutil.rmtree(root / IMAGES / "bercy")
+
+
+def damage_size(root):
+    write_png(root / LABELS["train"] / "bercy" / "cm" / "cm.png", np.zeros((60, 64), np.uint8))
+
+
+def damage_dates(root):
+    (root / IMAGES / "bercy" / "dates.txt").write_text("date_1: spring\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_missing_band, "B8A.tif not found; expected a band of bercy"),
+        (damage_layout, "Test Labels not found"),
+        (damage_truncated, "B02.tif"),
+        (damage_mislabelled, "bercy not found; expected the images of bercy"),
+        (damage_size, "64x64 px; expected 1 of 60x64"),
+        (damage_dates, "dates.txt names the dates spring"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,156 @@
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.potsdam import COLORS, DATASET, IMAGES, LABELS, TILES
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.spec import Window
+from eosfm.simulation.recipes.potsdam import simulate
+
+
+def write(path, pixels):
+    write_geotiff(path, pixels, 0.05, (366_000.0, 5_809_000.0))
+
+
+def test_tiles_are_the_contests(simulated):
+    names = [tile for tiles in TILES.values() for tile in tiles]
+    assert len(names) == len(set(names)) == 38
+    assert len(TILES["train"]) + len(TILES["val"]) == 24
+    root = simulated(DATASET, train=3, val=1, test=1, gsd=0.4)
+    scenes = list(DATASET.scenes(root))
+    assert [scene.split for scene in scenes] == ["train"] * 3 + ["val", "test"]
+    assert scenes[0].id == "top_potsdam_2_10"
+    assert scenes[0].crs == "EPSG:32633"
+    assert len({scene.transform for scene in scenes}) == 5
+
+
+def test_bands_and_windows(tiny, whole):
+    root = tiny(DATASET, gsd=0.4)
+    scene = next(iter(DATASET.scenes(root)))
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64), dtype=np.uint8)
+    write(scene.files[0], pixels)
+    np.testing.assert_array_equal(scene.image(whole(scene)), pixels[None])
+    np.testing.assert_array_equal(scene.image(Window(3, 40, 50, 24)), pixels[None, :, 3:53, 40:])
+    assert DATASET.bands == ("red", "green", "blue", "nir")
+
+
+def test_colours_become_classes(tiny):
+    root = tiny(DATASET, gsd=0.4)
+    scene = next(iter(DATASET.scenes(root)))
+    colors = [*COLORS, (0, 0, 0), (252, 255, 0), (30, 250, 2)]
+    mask = np.zeros((3, 64, 64), np.uint8)
+    for column, color in enumerate(colors):
+        mask[:, :, column] = np.array(color)[:, None]
+    write(scene.files[1], mask)
+    target = scene.target(Window(2, 0, 1, len(colors)))
+    # Clutter to car in the order of the classes, a boundary, a slip of yellow, a slip of green.
+    assert target.tolist() == [[0, 1, 2, 3, 4, 5, 255, 5, 4]]
+
+
+@pytest.mark.parametrize("color", [(255, 0, 255), (128, 128, 128), (255, 60, 0)])
+def test_a_strange_colour_is_named_with_its_place(tiny, color):
+    root = tiny(DATASET, gsd=0.4)
+    scene = next(iter(DATASET.scenes(root)))
+    mask = np.full((3, 64, 64), 255, np.uint8)
+    mask[:, 12, 34] = color
+    write(scene.files[1], mask)
+    with pytest.raises(EosfmError, match="row 12, column 34") as error:
+        scene.target(Window(10, 30, 20, 20))
+    assert str(color) in str(error.value)
+
+
+def test_labels_in_a_folder_of_their_own(tiny, whole):
+    root = tiny(DATASET, gsd=0.4)
+    before = [scene.target(whole(scene)) for scene in DATASET.scenes(root)]
+    (root / LABELS).mkdir()
+    for label in root.glob("*_label.tif"):
+        label.rename(root / LABELS / label.name)
+    after = [scene.target(whole(scene)) for scene in DATASET.scenes(root)]
+    np.testing.assert_array_equal(before, after)
+
+
+def test_a_town_has_its_classes(simulated, whole):
+    root = simulated(DATASET, train=4, size=128, gsd=0.4)
+    shares = np.zeros(len(DATASET.classes))
+    for scene in DATASET.scenes(root):
+        classes = scene.target(whole(scene))
+        shares += np.bincount(classes.ravel(), minlength=len(shares)) / classes.size
+    named = dict(zip(DATASET.classes, shares / shares.sum(), strict=True))
+    for name in ("impervious surfaces", "building", "low vegetation", "tree"):
+        assert named[name] > 0.02, named
+    assert named["car"] > 0
+
+
+def test_torchgeo_reads_the_same(simulated, whole):
+    from torchgeo.datasets import Potsdam2D
+
+    root = simulated(DATASET, train=3, val=1, test=1, gsd=0.4)
+    scenes = {scene.files[0].name: scene for scene in DATASET.scenes(root)}
+    seen = 0
+    for split in ("train", "test"):
+        theirs = Potsdam2D(str(root), split=split)
+        for index, files in enumerate(theirs.files):
+            scene = scenes[files["image"].rsplit("/", 1)[1]]
+            sample = theirs[index]
+            np.testing.assert_array_equal(sample["image"].numpy(), scene.image(whole(scene))[0])
+            np.testing.assert_array_equal(sample["mask"].numpy(), scene.target(whole(scene)))
+            seen += 1
+    assert seen == len(scenes)
+
+
+def test_more_scenes_than_tiles_are_refused(tmp_path):
+    from eosfm.simulation.recipe import Simulation
+
+    with pytest.raises(EosfmError, match="4 val tiles, not 5"):
+        simulate(tmp_path, Simulation(0, {"train": 0, "val": 5, "test": 0}, 32, 0.4))
+
+
+def damage_missing_label(root):
+    next(root.glob("*_label.tif")).unlink()
+
+
+def damage_truncated(root):
+    path = min((root / IMAGES).glob("*.tif"))
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def damage_bands(root):
+    path = min((root / IMAGES).glob("*.tif"))
+    with rasterio.open(path) as raster:
+        pixels = raster.read()
+    write(path, pixels[:3])
+
+
+def damage_label_size(root):
+    write(min(root.glob("*_label.tif")), np.zeros((3, 32, 32), np.uint8))
+
+
+def damage_layout(root):
+    (root / IMAGES).rename(root / "2_Ortho_RGB")
+
+
+def damage_names(root):
+    for path in (root / IMAGES).glob("*.tif"):
+        path.rename(path.with_name(path.name.replace("RGBIR", "IRRG")))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_missing_label, "the mask of"),
+        (damage_truncated, "damaged|cannot be read"),
+        (damage_bands, r"3 band\(s\)"),
+        (damage_label_size, "expected 3 of 64x64"),
+        (damage_layout, "4_Ortho_RGBIR not found"),
+        (damage_names, "holds no top_potsdam"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET, gsd=0.4)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value)

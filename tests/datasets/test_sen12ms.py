@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets import sen12ms
+from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.sen12ms import BANDS, CLASSES, DATASET, SIMPLIFIED, held_out, scenes
+from eosfm.datasets.spec import Window
+from eosfm.simulation import COVERS
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes import sen12ms as recipe
+from eosfm.simulation.recipes.sen12ms import IGBP, LCCS
+
+SIZES = {"train": 5, "val": 2, "test": 2}
+SIMULATION = Simulation(7, SIZES, 64, 10.0)
+
+
+@pytest.fixture(scope="module")
+def root(simulated):
+    return simulated(DATASET, **SIZES)
+
+
+def test_reader_returns_what_the_simulator_drew(root, whole):
+    found = {s.id: s for s in scenes(root)}
+    for split, patches in recipe.simulated_patches(SIMULATION).items():
+        assert len(patches) == SIZES[split]
+        for index, patch in enumerate(patches):
+            drawn = recipe.draw(SIMULATION, patch, recipe.THEMES[index])
+            scene = found.pop(f"{patch.place}_p{patch.number}")
+            image = scene.image(whole(scene))[0]
+            assert scene.split == split and image.dtype == DATASET.dtype
+            np.testing.assert_array_equal(image[:2], drawn["s1"])
+            np.testing.assert_array_equal(image[2:], drawn["s2"])
+            target = np.array(SIMPLIFIED, np.uint8)[drawn["lc"][0]]
+            np.testing.assert_array_equal(scene.target(whole(scene)), target)
+    assert not found
+
+
+def test_a_scene_is_in_one_split_and_validation_is_held_out(root):
+    splits: dict[str, set[str]] = {}
+    for scene in scenes(root):
+        splits.setdefault(scene.id.rpartition("_")[0], set()).add(scene.split)
+    assert all(len(found) == 1 for found in splits.values())
+    assert {place for place, (split,) in splits.items() if split == "val"} <= {
+        place for place in splits if held_out(place)
+    }
+
+
+def test_about_a_tenth_of_the_scenes_is_held_out():
+    places = [f"{season}_{scene}" for season in sen12ms.SEASONS for scene in range(1, 151)]
+    assert 0.07 < np.mean([held_out(place) for place in places]) < 0.13
+
+
+def test_igbp_is_simplified_as_in_the_contest():
+    names = {1: "Forest", 5: "Forest", 7: "Shrubland", 9: "Savanna", 10: "Grassland",
+             11: "Wetlands", 12: "Croplands", 13: "Urban/Built-up", 14: "Croplands",
+             15: "Snow/Ice", 16: "Barren", 17: "Water"}  # fmt: skip
+    assert {igbp: CLASSES[SIMPLIFIED[igbp]] for igbp in names} == names
+    assert LCCS.shape == (3, len(SIMPLIFIED)) == (3, 18)
+
+
+def test_every_cover_has_a_land_cover_class():
+    assert set(IGBP) == set(COVERS)
+
+
+def test_a_window_is_cut_from_image_and_target(root, whole):
+    scene = next(iter(scenes(root)))
+    window = Window(5, 7, 20, 30)
+    inside = (..., slice(5, 25), slice(7, 37))
+    np.testing.assert_array_equal(scene.image(window), scene.image(whole(scene))[inside])
+    np.testing.assert_array_equal(scene.target(window), scene.target(whole(scene))[inside])
+
+
+def test_unclassified_pixels_are_ignored(tiny, whole):
+    scene = next(iter(scenes(tiny(DATASET, **SIZES))))
+    lc = np.full((4, 64, 64), 17, np.uint16)
+    lc[0, :3] = 255
+    write_geotiff(scene.files[2], lc, 10, (0, 0))
+    target = scene.target(whole(scene))
+    assert (target[:3] == DATASET.ignore_index).all() and (target[3:] == 10).all()
+
+
+@pytest.mark.parametrize("official", ["train", "test"])
+def test_torchgeo_reads_the_same(root, whole, official):
+    torchgeo = pytest.importorskip("torchgeo.datasets").SEN12MS(root, split=official)
+    ours = [s for s in scenes(root) if (s.split == "test") == (official == "test")]
+    assert tuple(name.lower() for name in torchgeo.bands[:2]) + torchgeo.bands[2:] == BANDS
+    assert len(torchgeo) == len(ours)
+    for sample, scene in zip((torchgeo[i] for i in range(len(ours))), ours, strict=True):
+        np.testing.assert_array_equal(sample["image"], scene.image(whole(scene))[0])
+        simplified = np.array(SIMPLIFIED, np.uint8)[sample["mask"].numpy()]
+        np.testing.assert_array_equal(simplified, scene.target(whole(scene)))
+
+
+def test_bands_are_in_order(root, whole):
+    images = np.concatenate([s.image(whole(s))[0] for s in scenes(root)], axis=1)
+    mean = dict(zip(BANDS, images.mean(axis=(1, 2)), strict=True))
+    assert -30 < mean["vh"] < mean["vv"] < 0
+    assert BANDS.index("B8A") == BANDS.index("B08") + 1
+
+
+def list_with(root, line):
+    (root / "test_list.txt").write_text(line + "\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda root, scene: (root / "train_list.txt").unlink(), "train_list.txt not found"),
+        (lambda root, scene: scene.files[0].unlink(), "the s1 file of a listed patch"),
+        (lambda root, scene: scene.files[1].write_bytes(b"<html>"), "cannot be read as a raster"),
+        (
+            lambda root, scene: write_geotiff(
+                scene.files[1], np.zeros((6, 64, 64), np.uint16), 10, (0, 0)
+            ),
+            "6 band.s. of uint16; expected 13",
+        ),
+        (
+            lambda root, scene: write_geotiff(
+                scene.files[0], np.zeros((2, 32, 32), np.float32), 10, (0, 0)
+            ),
+            "2 band.s. of 32x32 px; expected 2 of 64x64",
+        ),
+        (
+            lambda root, scene: write_geotiff(
+                scene.files[2], np.full((4, 64, 64), 40, np.uint16), 10, (0, 0)
+            ),
+            "land cover 40; expected IGBP",
+        ),
+        (lambda root, scene: list_with(root, "p30.tif"), "names 'p30.tif'; expected ROIs"),
+        (lambda root, scene: list_with(root, scene.files[1].name), "a second time"),
+    ],
+)
+def test_faults_are_named_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET, **SIZES)
+    damage(root, next(iter(scenes(root))))
+    with pytest.raises(EosfmError, match=message) as caught:
+        for scene in scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(caught.value)
+
+
+def test_files_have_the_native_types(root):
+    s1, s2, lc = next(iter(scenes(root))).files
+    for path, count, dtype in ((s1, 2, "float32"), (s2, 13, "uint16"), (lc, 4, "uint16")):
+        with rasterio.open(path) as raster:
+            assert (raster.count, raster.dtypes[0]) == (count, dtype)
+    assert s1.parent.name.startswith("s1_") and s1.parent.parent.name in sen12ms.SEASONS

@@ -1,0 +1,186 @@
+"""xView2's reader, split rule and recipe."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from torchgeo.datasets import XView2
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.readers.png import read_png, write_png
+from eosfm.datasets.spec import Window
+from eosfm.datasets.xview2 import DATASET, IGNORE, split_of
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes.xview2 import EVENTS, THEMES, _strike, buildings, simulate
+
+AMOUNT = {"train": 4, "val": 1, "test": 2}
+
+
+def scenes_of(root, part):
+    return [scene for scene in DATASET.scenes(root) if scene.files[0].parts[-3] == part]
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_torchgeo_reads_the_same(simulated, whole, part):
+    root = simulated(DATASET, **AMOUNT)
+    theirs = XView2(str(root), split=part)
+    by_image = {files["image1"]: index for index, files in enumerate(theirs.files)}
+    ours = scenes_of(root, part)
+    assert len(ours) == len(theirs) > 0
+    for scene in ours:
+        sample = theirs[by_image[str(scene.files[0])]]
+        np.testing.assert_array_equal(scene.image(whole(scene)), sample["image"].numpy())
+        before = scene.files[2].with_name(scene.files[2].name.replace("post", "pre"))
+        standing = read_png(before, whole(scene), mode="L").astype(int)
+        # torchgeo subtracts the buildings before from the damage after.
+        change = np.clip(scene.target(whole(scene)).astype(int) - standing, 0, 4)
+        np.testing.assert_array_equal(change, sample["mask"].numpy())
+
+
+@pytest.mark.parametrize(("part", "split", "index"), [("tier3", "train", 3), ("test", "test", 1)])
+def test_what_was_simulated_is_read(simulated, whole, part, split, index):
+    root = simulated(DATASET, **AMOUNT)
+    simulation = Simulation(7, AMOUNT, 64, DATASET.gsd)
+    disasters = list(EVENTS[part].values())
+    before, after = _strike(
+        (7, "xview2", split, index), THEMES[index], disasters[index % len(disasters)], simulation
+    )
+    scene = scenes_of(root, part)[-1]
+    assert scene.split == split
+    expected = np.where(buildings(before), after.damage + 1, 0)
+    assert expected.any()
+    np.testing.assert_array_equal(scene.target(whole(scene)), expected)
+    window = Window(10, 20, 30, 17)
+    np.testing.assert_array_equal(scene.target(window), expected[10:40, 20:37])
+    np.testing.assert_array_equal(scene.image(window), scene.image(whole(scene))[..., 10:40, 20:37])
+
+
+def test_copy_has_the_pairs_asked_for(simulated):
+    scenes = list(DATASET.scenes(simulated(DATASET, **AMOUNT)))
+    splits = [scene.split for scene in scenes]
+    assert {split: splits.count(split) for split in AMOUNT} == AMOUNT
+    assert len({scene.id for scene in scenes}) == len(scenes)
+
+
+def test_a_tenth_validates_whichever_disaster():
+    names = [f"{disaster}_{n:08d}" for disaster in EVENTS["train"] for n in range(400)]
+    share = np.mean([split_of("train", name) == "val" for name in names])
+    assert 0.08 < share < 0.12
+    assert all(split_of("test", name) == "test" for name in names)
+
+
+def test_dates_and_bands_keep_their_places(tiny):
+    root = tiny(DATASET, **AMOUNT)
+    scene = scenes_of(root, "train")[0]
+    colors = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    for path, color in zip(scene.files, colors, strict=False):
+        write_png(path, np.broadcast_to(color[:, None, None], (3, 64, 64)))
+    image = scene.image(Window(3, 4, 5, 6))
+    assert image.shape == (2, 3, 5, 6)
+    np.testing.assert_array_equal(image[..., 0, 0], colors)
+
+
+def test_polygons_are_drawn_by_their_damage(tiny):
+    root = tiny(DATASET, **AMOUNT)
+    scene = scenes_of(root, "tier3")[0]
+    shapes = {
+        "POLYGON ((2 1, 6 1, 6 5, 2 5, 2 1))": "destroyed",
+        "POLYGON ((10 10, 14 10, 10 14, 10 10))": "no-damage",
+        "POLYGON ((20 20, 22 20, 22 22, 20 22, 20 20))": "un-classified",
+    }
+    features = [{"properties": {"subtype": name}, "wkt": wkt} for wkt, name in shapes.items()]
+    scene.files[2].write_text(json.dumps({"features": {"xy": features, "lng_lat": []}}))
+    expected = np.zeros((64, 64), int)
+    expected[1:5, 2:6] = 4
+    expected[20:22, 20:22] = IGNORE
+    for row in range(4):
+        expected[10 + row, 10 : 13 - row] = 1  # pixel middles on the slope count for no side
+    found = scene.target(Window(0, 0, 64, 64)).astype(int)
+    diagonal = [(10 + k, 13 - k) for k in range(4)]
+    for place in diagonal:
+        found[place] = 0
+    np.testing.assert_array_equal(found, expected)
+
+
+def damage_partner(root):
+    next((root / "train" / "images").glob("*_post_disaster.png")).unlink()
+
+
+def damage_target(root):
+    next((root / "test" / "targets").glob("*_post_disaster_target.png")).unlink()
+
+
+def damage_layout(root):
+    (root / "test" / "images").rename(root / "test" / "img")
+
+
+def damage_name(root):
+    next((root / "train" / "images").glob("*.png")).rename(root / "train" / "images" / "a.png")
+
+
+def damage_truncated(root):
+    path = next((root / "train" / "images").glob("*_pre_disaster.png"))
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def damage_size(root):
+    path = next((root / "train" / "targets").glob("*_post_disaster_target.png"))
+    write_png(path, np.zeros((32, 64), np.uint8))
+
+
+def damage_class(root):
+    path = next((root / "test" / "targets").glob("*_post_disaster_target.png"))
+    write_png(path, np.full((64, 64), 5, np.uint8))
+
+
+def labels_of(root):
+    return next((root / "tier3" / "labels").glob("*.json"))
+
+
+def damage_json(root):
+    labels_of(root).write_text(labels_of(root).read_text()[:-20])
+
+
+def damage_subtype(root):
+    text = re.sub('"subtype": "[a-z-]+"', '"subtype": "gone"', labels_of(root).read_text())
+    labels_of(root).write_text(text)
+
+
+def damage_before(root):
+    text = '{"features": {"xy": [{"properties": {}, "wkt": "POINT (1 1)"}]}}'
+    labels_of(root).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_partner, r"_post_disaster.png not found; expected both images of"),
+        (damage_target, r"_post_disaster_target.png not found; expected the damage after"),
+        (damage_layout, r"test/images not found; expected the images of test_images"),
+        (damage_name, r"a.png is named for no image of the dataset"),
+        (damage_truncated, r"_pre_disaster.png cannot be read as an image"),
+        (damage_size, r"differ in size .*expected one size"),
+        (damage_class, r"holds class 5; expected 0 to 4"),
+        (damage_json, r".json cannot be read as labels .*fetch the file again"),
+        (damage_subtype, r"has the damage 'gone'; .*destroyed"),
+        (damage_before, r"has polygons without a damage; expected the labels after"),
+    ],
+)
+def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+    root = tiny(DATASET, **AMOUNT)
+    damage(root)
+    with pytest.raises(EosfmError, match=message) as error:
+        for scene in DATASET.scenes(root):
+            scene.image(whole(scene))
+            scene.target(whole(scene))
+    assert "\n" not in str(error.value)
+
+
+def test_simulation_is_a_function_of_the_seed(tmp_path):
+    one = {"train": 1, "val": 1, "test": 1}
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        simulate(tmp_path / name, Simulation(seed, one, size=48, gsd=1))
+    path = "train/images/hurricane-michael_00000000_pre_disaster.png"
+    first, same, other = ((tmp_path / name / path).read_bytes() for name in "abc")
+    assert first == same != other

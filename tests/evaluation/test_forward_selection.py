@@ -1,0 +1,126 @@
+"""Screening: the specialists that inform, alone and together, whatever else is noise."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from eosfm.encoding.adaptation import InputSpec
+from eosfm.evaluation.fit import make_trials
+from eosfm.evaluation.forward_selection import ranked, screen, select_forward
+from eosfm.features.frozen import Encoded
+from eosfm.features.windows import Windows
+
+SIZE = 32
+WHOLE = Windows((SIZE, SIZE), (SIZE, SIZE), ((0, 0),))
+
+
+def noise_and_signal(targets: torch.Tensor, informative: int, dates: int, seed: int) -> Encoded:
+    """Four specialists of noise, one of which has the labels in its finest level."""
+    generator = torch.Generator().manual_seed(seed)
+    specs = tuple(InputSpec(f"s{i}", channels=(6,) * 4, index=i) for i in range(4))
+    levels = []
+    for k, side in enumerate((8, 4, 2, 1)):
+        noise = [torch.randn(len(targets), dates, 6, side, side, generator=generator)
+                 for _ in specs]  # fmt: skip
+        if k == 0:
+            signal = targets.float()
+            signal = signal[:, 2::4, 2::4] if signal.ndim == 3 else signal[:, None, None]
+            noise[informative][:, -1, 0] += 3 * signal
+        levels.append(torch.cat(noise, dim=2).half())
+    return Encoded(
+        lambda items: [level[torch.from_numpy(items)] for level in levels],
+        specs, targets, torch.zeros(len(targets), dates), WHOLE,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["segmentation", "change", "classification", "regression"])
+@pytest.mark.parametrize("informative", [0, 2])
+def test_screening_finds_the_specialist_that_informs(params, stores, name, informative):
+    rng = np.random.default_rng(0)
+    shape = () if name == "classification" else (SIZE // 4, SIZE // 4)
+    splits = []
+    for seed in (1, 2):
+        small = torch.from_numpy(rng.integers(0, 2, (40, *shape)))
+        target = small if name == "classification" else small.repeat_interleave(
+            4, 1).repeat_interleave(4, 2)  # fmt: skip
+        target = target.float() if name == "regression" else target
+        splits.append(noise_and_signal(target, informative, 2 if name == "change" else 1, seed))
+    trial = make_trials(params, name, stores[name], 1)[0]
+    scores = screen(*splits, trial)
+    assert ranked(scores)[0] == f"s{informative}"
+    assert scores[f"s{informative}"] > 0.2
+    assert all(score < 0.1 for key, score in scores.items() if key != f"s{informative}")
+
+
+def test_unlabelled_pixels_do_not_screen(params, stores):
+    """Labels that are hidden would name another specialist."""
+    rng = np.random.default_rng(3)
+    small = torch.from_numpy(rng.integers(0, 2, (40, SIZE // 4, SIZE // 4)))
+    truth = small.repeat_interleave(4, 1).repeat_interleave(4, 2)
+    hidden = truth.clone()
+    hidden[:, :, SIZE // 2 :] = 255
+    trial = make_trials(params, "segmentation", stores["segmentation"], 1)[0]
+    splits = []
+    for seed in (1, 2):
+        right, wrong = (noise_and_signal(truth, i, 1, seed) for i in (1, 3))
+        levels = [part.clone() for part in right.levels(np.arange(40))]
+        # The fourth specialist knows the hidden half, and only that.
+        levels[0][..., 4:] = wrong.levels(np.arange(40))[0][..., 4:]
+        splits.append(
+            dataclasses.replace(
+                right, targets=hidden,
+                levels=lambda items, levels=levels: [x[torch.from_numpy(items)] for x in levels],
+            )
+        )  # fmt: skip
+    scores = screen(*splits, trial)
+    assert ranked(scores)[0] == "s1"
+    assert scores["s3"] < 0.1
+
+
+@pytest.fixture
+def pair_of_signals(params, stores):
+    """Targets a + b of which s0 and s1 know a, s3 knows b (less of it), and s2 nothing."""
+
+    def split(seed: int) -> Encoded:
+        generator = torch.Generator().manual_seed(seed)
+        a, b = torch.randn(2, 40, 8, 8, generator=generator)
+        target = (a + 0.7 * b).repeat_interleave(4, 1).repeat_interleave(4, 2)
+        encoded = noise_and_signal(target, 2, 1, seed)
+        levels = [level.clone() for level in encoded.levels(np.arange(40))]
+        noise = torch.randn(len(target), 8, 8, generator=generator)
+        for place, signal in ((0, a), (6, a), (12, noise), (18, b)):
+            levels[0][:, 0, place] = (3 * signal).half()
+        return dataclasses.replace(
+            encoded, levels=lambda items: [level[torch.from_numpy(items)] for level in levels]
+        )
+
+    return split(1), split(2), make_trials(params, "regression", stores["regression"], 1)[0]
+
+
+def test_forward_selection_takes_no_copy_of_what_it_has(pair_of_signals):
+    train, val, trial = pair_of_signals
+    assert ranked(screen(train, val, trial))[2] == "s3"  # alone it is worse than either copy
+    first, second = select_forward(train, val, trial, 2)
+    assert first in ("s0", "s1") and second == "s3"
+    assert set(select_forward(train, val, trial, 3)) >= {first, "s3"}
+
+
+def test_forward_selection_repeats_itself_and_gives_what_there_is(pair_of_signals):
+    everyone = select_forward(*pair_of_signals, 9)
+    torch.rand(3)
+    assert select_forward(*pair_of_signals, 9) == everyone
+    assert sorted(everyone) == ["s0", "s1", "s2", "s3"]
+    assert select_forward(*pair_of_signals, 2) == everyone[:2]
+
+
+def test_a_specialist_with_two_pyramids_is_chosen_once(pair_of_signals):
+    train, val, trial = pair_of_signals
+    specs = tuple(
+        dataclasses.replace(spec, name={"s0": "s1"}.get(spec.name, spec.name))
+        for spec in train.inputs
+    )
+    splits = [dataclasses.replace(split, inputs=specs) for split in (train, val)]
+    assert select_forward(*splits, trial, 9)[:2] == ["s1", "s3"]
+    assert len(select_forward(*splits, trial, 9)) == 3

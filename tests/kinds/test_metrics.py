@@ -1,0 +1,205 @@
+"""Metrics against cases worked out by hand, and against torchmetrics where it agrees."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics.functional.classification import multiclass_f1_score, multiclass_jaccard_index
+
+from eosfm.core.errors import EosfmError
+from eosfm.kinds import (
+    HEADLINE,
+    build_metrics,
+    gather_classes,
+    predict,
+    score01,
+    target_statistics,
+    trivial_logits,
+)
+
+CLASSES = ("ground", "water", "forest", "ice")
+
+
+def logits_of(classes: torch.Tensor, count: int = 4) -> torch.Tensor:
+    """Logits (B, K, ...) whose largest is at the given class."""
+    return torch.nn.functional.one_hot(classes, count).movedim(-1, 1).float()
+
+
+def test_segmentation_by_hand() -> None:
+    #        predicted  0 0 1 1 2 2   the last two pixels are not labelled
+    target = torch.tensor([[[0, 0, 0, 1, 255, 255]]], dtype=torch.uint8)
+    guess = torch.tensor([[[0, 0, 1, 1, 2, 2]]])
+    metrics = build_metrics("segmentation", CLASSES, 255)
+    metrics.update(logits_of(guess), target)
+    scores = metrics.compute()
+    assert scores == pytest.approx(
+        {
+            "miou": (2 / 3 + 1 / 2) / 2,
+            "accuracy": 3 / 4,
+            "f1": (4 / 5 + 2 / 3) / 2,
+            "iou/ground": 2 / 3,
+            "iou/water": 1 / 2,
+        }
+    )
+    assert all(type(value) is float for value in scores.values())
+
+
+def test_a_class_that_is_only_predicted_counts_as_zero() -> None:
+    metrics = build_metrics("segmentation", CLASSES, -1)
+    metrics.update(logits_of(torch.tensor([[[0, 3]]])), torch.tensor([[[0, 0]]]))
+    assert metrics.compute()["miou"] == pytest.approx((1 / 2 + 0) / 2)
+    assert metrics.compute()["iou/ice"] == 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([255, -1, 0]))
+def test_segmentation_agrees_with_torchmetrics_in_any_batching(seed: int, ignore: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(4, 4, 3, 3, generator=generator)
+    target = torch.randint(0, 4, (4, 3, 3), generator=generator)
+    target[torch.rand(4, 3, 3, generator=generator) < 0.2] = ignore
+    target[0, 0, 0] = 2
+    metrics = build_metrics("segmentation", CLASSES, ignore)
+    metrics.update(logits[:1], target[:1])
+    metrics.update(logits[1:], target[1:])
+    scores = metrics.compute()
+    options = {"num_classes": 4, "average": "macro", "ignore_index": ignore}
+    if ignore != 0:  # there, torchmetrics drops an ignored class from the mean even when predicted
+        assert scores["miou"] == pytest.approx(
+            multiclass_jaccard_index(logits, target, **options).item(), abs=1e-6
+        )
+        assert scores["f1"] == pytest.approx(
+            multiclass_f1_score(logits, target, **options).item(), abs=1e-6
+        )
+    known = target != ignore
+    hits = (logits.argmax(1) == target)[known].float().mean().item()
+    assert scores["accuracy"] == pytest.approx(hits, abs=1e-6)
+
+
+def test_change_scores_the_changed_pixels() -> None:
+    target = torch.tensor([[[0, 0, 0, 1, 1, 255]]])
+    guess = torch.tensor([[[0, 0, 1, 1, 0, 1]]])
+    metrics = build_metrics("change", ("same", "changed"), 255)
+    metrics.update(logits_of(guess, 2), target)
+    scores = metrics.compute()
+    assert scores["f1"] == pytest.approx(2 * 1 / (2 * 1 + 1 + 1))
+    assert scores["miou"] == pytest.approx((2 / 4 + 1 / 3) / 2)
+    metrics.reset()
+    metrics.update(logits_of(torch.zeros(1, 1, 4, dtype=torch.long), 2), torch.zeros(1, 1, 4))
+    assert metrics.compute()["f1"] == 0
+
+
+def test_classification_by_hand() -> None:
+    metrics = build_metrics("classification", CLASSES, 255)
+    metrics.update(logits_of(torch.tensor([0, 1, 1, 2])), torch.tensor([0, 1, 0, 2]))
+    single = {"f1/ground": 2 / 3, "f1/water": 2 / 3, "f1/forest": 1.0}
+    scores = {"accuracy": 3 / 4, "f1": (2 / 3 + 2 / 3 + 1) / 3}
+    assert metrics.compute() == pytest.approx(scores | single)
+
+
+def test_multilabel_by_hand() -> None:
+    # Label 0, best first: 1 0 1: (1 + 2/3) / 2. Label 1: 0 1 1: (1/2 + 2/3) / 2. Label 2: none.
+    logits = torch.tensor([[3.0, -1.0, -9.0], [2.0, 2.0, -9.0], [1.0, -2.0, -9.0]])
+    target = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 0]], dtype=torch.uint8)
+    metrics = build_metrics("multilabel", CLASSES[:3], 255)
+    metrics.update(logits[:2], target[:2])
+    metrics.update(logits[2:], target[2:])
+    single = {"ap/ground": (1 + 2 / 3) / 2, "ap/water": (1 / 2 + 2 / 3) / 2}
+    ap = sum(single.values()) / 2
+    f1 = (2 * 2 / (3 + 2) + 0) / 2
+    assert metrics.compute() == pytest.approx({"map": ap, "f1": f1} | single)
+
+
+def test_multilabel_leaves_out_what_is_not_labelled() -> None:
+    metrics = build_metrics("multilabel", CLASSES[:1], 255)
+    metrics.update(torch.tensor([[5.0], [1.0], [0.5]]), torch.tensor([[255], [1], [0]]))
+    expected = {"map": 1.0, "f1": 2 / 3, "ap/ground": 1.0}
+    assert metrics.compute() == pytest.approx(expected)
+
+
+def test_classes_that_do_not_occur_have_no_score() -> None:
+    metrics = build_metrics("segmentation", CLASSES, 255)
+    metrics.update(logits_of(torch.tensor([[[0, 3]]])), torch.tensor([[[0, 0]]]))
+    scores = gather_classes(metrics.compute(), CLASSES)
+    # Water and forest are neither there nor predicted; ice is predicted where it is not.
+    assert scores.pop("per_class") == {"ground": 0.5, "water": None, "forest": None, "ice": 0.0}
+    assert set(scores) == {"miou", "accuracy", "f1"}
+    assert gather_classes({"rmse": 2.0}, ("height",)) == {"rmse": 2.0, "per_class": {}}
+
+
+def test_regression_by_hand() -> None:
+    metrics = build_metrics("regression", ("height",), 255)
+    metrics.update(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([[[1.0, math.nan]]]))
+    metrics.update(torch.tensor([[[[5.0, 6.0]]]]), torch.tensor([[[3.0, 8.0]]]))
+    variation = (1 - 4) ** 2 + (3 - 4) ** 2 + (8 - 4) ** 2
+    assert metrics.compute() == pytest.approx(
+        {"rmse": math.sqrt(8 / 3), "mae": 4 / 3, "r2": 1 - 8 / variation}
+    )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in HEADLINE if kind != "detection"])
+def test_nothing_labelled_is_an_error(kind: str) -> None:
+    logits = {"multilabel": torch.zeros(2, 2), "regression": torch.zeros(2, 1, 2, 2)}
+    targets = {
+        "classification": torch.full((2,), 255),
+        "multilabel": torch.full((2, 2), 255),
+        "regression": torch.full((2, 2, 2), math.nan),
+    }
+    metrics = build_metrics(kind, ("a", "b"), 255)
+    default = torch.zeros(2, 2) if kind == "classification" else torch.zeros(2, 2, 2, 2)
+    metrics.update(logits.get(kind, default), targets.get(kind, torch.full((2, 2, 2), 255)))
+    with pytest.raises(EosfmError, match="no labelled target"):
+        metrics.compute()
+
+
+def test_headline_metrics_have_a_score() -> None:
+    for metric in HEADLINE.values():
+        assert score01(metric, 0.25) == 0.25
+    assert score01("r2", -3.0) == 0.0
+    with pytest.raises(EosfmError, match="'rmse' is not a 0-to-1 score"):
+        score01("rmse", 0.5)
+
+
+def test_predictions_look_like_targets() -> None:
+    assert predict("segmentation", torch.zeros(2, 3, 4, 4)).shape == (2, 4, 4)
+    assert predict("regression", torch.zeros(2, 1, 4, 4)).shape == (2, 4, 4)
+    assert predict("multilabel", torch.tensor([[-1.0, 1.0]])).tolist() == [[0, 1]]
+
+
+def test_the_trivial_answer_is_the_majority_or_the_mean() -> None:
+    masks = [np.array([[1, 1], [255, 0]], np.uint8), np.array([[1, 2], [2, 0]], np.uint8)]
+    statistics = target_statistics("segmentation", masks, 3, 255)
+    assert statistics.counts == (2, 3, 2) and statistics.labelled == 7
+    target = torch.tensor([[[1, 0], [1, 255]]])
+    logits = trivial_logits("segmentation", statistics, target)
+    assert predict("segmentation", logits).unique().tolist() == [1]
+    metrics = build_metrics("segmentation", ("a", "b", "c"), 255)
+    metrics.update(logits, target)
+    assert metrics.compute()["accuracy"] == pytest.approx(2 / 3)
+
+    heights = [np.array([[1.0, np.nan], [5.0, 3.0]], np.float32)]
+    statistics = target_statistics("regression", heights, 1, 255)
+    assert (statistics.mean, statistics.std) == pytest.approx((3.0, math.sqrt(8 / 3)))
+    target = torch.tensor([[[2.0, 4.0]]])
+    metrics = build_metrics("regression", ("height",), 255)
+    metrics.update(trivial_logits("regression", statistics, target), target)
+    assert metrics.compute()["r2"] == pytest.approx(0.0)
+
+
+def test_the_trivial_multilabel_answer_is_each_label_s_frequency() -> None:
+    rows = [np.array([1, 0], np.uint8), np.array([1, 0], np.uint8), np.array([1, 1], np.uint8)]
+    statistics = target_statistics("multilabel", rows, 2, 255)
+    target = torch.tensor([[1, 0], [1, 1], [0, 0]])
+    logits = trivial_logits("multilabel", statistics, target)
+    assert predict("multilabel", logits).tolist() == [[1, 0]] * 3
+    metrics = build_metrics("multilabel", ("a", "b"), 255)
+    metrics.update(logits, target)
+    assert metrics.compute()["map"] == pytest.approx((2 / 3 + 1 / 3) / 2)
+
+
+def test_training_targets_without_a_label_are_an_error() -> None:
+    with pytest.raises(EosfmError, match="no labelled target in the training split"):
+        target_statistics("segmentation", [np.full((2, 2), 255, np.uint8)], 2, 255)

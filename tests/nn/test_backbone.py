@@ -1,0 +1,67 @@
+"""Backbones: timm's features, and one line where weights cannot be had."""
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from eosfm.core.errors import EosfmError
+from eosfm.nn.backbone import build_backbone
+
+NAME = "convnextv2_atto"
+REPOSITORY = "models--timm--convnextv2_atto.fcmae_ft_in1k"
+
+
+@pytest.mark.parametrize("in_chans", [2, 13])
+def test_four_maps_for_any_number_of_channels(in_chans: int) -> None:
+    model = build_backbone(NAME, in_chans, pretrained=False)
+    maps = model(torch.zeros(1, in_chans, 64, 64))
+    assert [m.shape[-1] for m in maps] == [16, 8, 4, 2]
+    assert [m.shape[1] for m in maps] == model.feature_info.channels()
+
+
+def test_unreachable_weights_are_one_line_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing answers there
+    start = time.perf_counter()
+    with pytest.raises(EosfmError, match=r"hf download timm/.*or set backbone.pretrained=false"):
+        build_backbone(NAME, 3, pretrained=True)
+    assert time.perf_counter() - start < 8
+
+
+def test_cached_weights_need_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    torch.manual_seed(3)
+    published = timm.create_model(NAME, pretrained=False)
+    snapshot = tmp_path / REPOSITORY / "snapshots" / "0"
+    snapshot.mkdir(parents=True)
+    save_file(published.state_dict(), snapshot / "model.safetensors")
+    (tmp_path / REPOSITORY / "refs").mkdir()
+    (tmp_path / REPOSITORY / "refs" / "main").write_text("0")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", None)
+
+    model = build_backbone(NAME, 5, pretrained=True)
+    weights = published.state_dict()
+    assert model.state_dict()["stages_0.blocks.0.mlp.fc1.weight"].equal(
+        weights["stages.0.blocks.0.mlp.fc1.weight"]
+    )
+    # timm repeats the RGB stem over further channels and keeps the sum's scale.
+    torch.testing.assert_close(
+        model.state_dict()["stem_0.weight"][:, 3], weights["stem.0.weight"][:, 0] * 3 / 5
+    )
+
+
+def test_unfit_backbones_are_refused() -> None:
+    with pytest.raises(EosfmError, match="'convnextv2_ato', unknown to timm"):
+        build_backbone("convnextv2_ato", 3, pretrained=False)
+    with pytest.raises(EosfmError, match=r"strides \[2, 4, 8, 16, 32\]"):
+        build_backbone("resnet18", 3, pretrained=False)
+    with pytest.raises(EosfmError, match=r"set backbone.pretrained=false"):
+        build_backbone("test_convnext2", 3, pretrained=True)

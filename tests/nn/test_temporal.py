@@ -1,0 +1,133 @@
+"""Dates: which are used, and how their features become one pyramid."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from eosfm.core.errors import EosfmError
+from eosfm.nn.temporal import (
+    LTAE,
+    build_merge,
+    check_aggregation,
+    day_encoding,
+    days_of,
+    pick_dates,
+)
+
+CHANNELS = [8, 16]
+DAYS = torch.tensor([[10.0, 100.0, 200.0], [30.0, 90.0, 300.0]])
+
+
+def maps(dates: int = 3) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(2, dates, c, 4, 4, generator=generator) for c in CHANNELS]
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "expected"),
+    [(12, 3, [2, 6, 10]), (4, 4, [0, 1, 2, 3]), (3, 9, [0, 1, 2]), (5, None, [0, 1, 2, 3, 4]),
+     (61, 6, [5, 15, 25, 35, 45, 55]), (7, 1, [3])],
+)  # fmt: skip
+def test_dates_are_sampled_evenly(stored, wanted, expected):
+    assert pick_dates(stored, wanted) == expected
+
+
+def test_days_count_from_the_first_year_and_are_unknown_without_dates():
+    days = days_of([("2019-12-31", "2020-01-01", "2020-03"), ()], [0, 1, 2], 3)
+    assert days[0].tolist() == [364, 365, 425]
+    assert np.isnan(days[1]).all()
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "linear"])
+def test_a_single_date_passes_unchanged(aggregation):
+    merge = build_merge(aggregation, CHANNELS, 1)
+    for merged, level in zip(merge(maps(1), DAYS[:, :1]), maps(1), strict=True):
+        torch.testing.assert_close(merged, level[:, 0])
+
+
+def test_mean_and_untrained_linear_are_the_mean():
+    for aggregation in ("mean", "linear"):
+        merged = build_merge(aggregation, CHANNELS, 3)(maps(), DAYS)
+        for level, original in zip(merged, maps(), strict=True):
+            torch.testing.assert_close(level, original.mean(1))
+
+
+def test_linear_weighs_dates_per_channel():
+    merge = build_merge("linear", [1], 2)
+    merge.weights[0].data = torch.tensor([2.0, -1.0]).view(2, 1, 1, 1)
+    series = torch.tensor([[[[[3.0]]], [[[5.0]]]]])
+    assert merge([series], DAYS)[0].item() == 1.0
+
+
+def test_change_is_side_by_side_or_second_minus_first():
+    series = maps(2)
+    side, apart = (build_merge(a, CHANNELS, 2) for a in ("concat", "difference"))
+    assert side.out_channels == [16, 32] and apart.out_channels == CHANNELS
+    assert torch.equal(side(series, DAYS)[0][:, 8:], series[0][:, 1])
+    assert torch.equal(apart(series, DAYS)[0], series[0][:, 1] - series[0][:, 0])
+
+
+def test_attention_goes_by_the_day_and_not_by_the_place():
+    merge = build_merge("ltae", CHANNELS, 3)
+    order = torch.tensor([2, 0, 1])
+    usual = merge(maps(), DAYS)
+    moved = merge([level[:, order] for level in maps()], DAYS[:, order])
+    relabelled = merge([level[:, order] for level in maps()], DAYS)
+    torch.testing.assert_close(usual, moved)
+    assert not torch.allclose(usual[0], relabelled[0], atol=1e-3)
+    linear = build_merge("linear", CHANNELS, 3)
+    linear.weights[0].data[0] = 2.0
+    assert not torch.allclose(
+        linear(maps(), DAYS)[0], linear([m[:, order] for m in maps()], DAYS)[0]
+    )
+
+
+def test_attention_leaves_unknown_dates_out():
+    attend = LTAE(8)
+    series = maps()[0]
+    days = DAYS.clone()
+    days[:, 1] = math.nan
+    other = series.clone()
+    other[:, 1] = 1e3
+    torch.testing.assert_close(attend(series, days), attend(other, days))
+    assert not torch.allclose(attend(series, DAYS), attend(other, DAYS))
+
+
+def test_every_weight_of_the_attention_gets_a_gradient():
+    merge = build_merge("ltae", CHANNELS, 3)
+    sum(level.square().sum() for level in merge(maps(), DAYS)).backward()
+    for name, parameter in merge.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_attention_without_dates_says_what_to_do():
+    with pytest.raises(EosfmError, match=r"needs the dates.*use mean or linear"):
+        build_merge("ltae", CHANNELS, 3)(maps(), torch.full((2, 3), math.nan))
+
+
+def test_the_encoding_of_a_day_by_hand():
+    code = day_encoding(torch.tensor([[0.0, 50.0]]), 4)
+    assert code[0, 0].tolist() == [0, 1, 0, 1]
+    slow = 50 / 1000**0.5
+    expected = [math.sin(50), math.cos(50), math.sin(slow), math.cos(slow)]
+    torch.testing.assert_close(code[0, 1], torch.tensor(expected))
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "kind", "dates", "advice"),
+    [("ltae", "segmentation", 1, "does not fit segmentation on 1 date; set it to null"),
+     ("difference", "segmentation", 4, "set it to mean, linear, ltae"),
+     (None, "regression", 6, "is null, .* on 6 dates; set it to mean, linear, ltae"),
+     ("mean", "change", 2, "set it to concat, difference")],
+)  # fmt: skip
+def test_an_aggregation_that_does_not_fit_is_refused(aggregation, kind, dates, advice):
+    with pytest.raises(EosfmError, match=advice):
+        check_aggregation(aggregation, kind, dates, "pastis")
+
+
+def test_what_fits_is_taken():
+    check_aggregation(None, "segmentation", 1, "x")
+    check_aggregation("ltae", "segmentation", 3, "x")
+    check_aggregation("difference", "change", 2, "x")

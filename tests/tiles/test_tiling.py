@@ -1,0 +1,313 @@
+"""Cutting: what goes into a store comes out of it, once, and nothing else does."""
+
+import hashlib
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import eosfm.tiles.tiling as cutting
+import eosfm.tiles.writer as writer
+from eosfm.core.errors import EosfmError
+from eosfm.tiles.store import TileStore
+from eosfm.tiles.tiling import cut_dataset
+from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
+
+
+def cut(dataset, out, tile):
+    return cut_dataset(dataset, ROOT, out, tile, progress=False)
+
+
+def assemble(split, scene: str, height: int, width: int):
+    """Put a scene together again from its tiles, and count how often each pixel came."""
+    rows = split.table[split.table.scene == scene]
+    image = np.zeros((*split.store.shape[:2], height, width), split.store.dtype)
+    target = np.zeros((height, width), split.target(0).dtype)
+    count = np.zeros((height, width), int)
+    for index, tile in rows.iterrows():
+        there = np.s_[tile.row : tile.row + tile.height, tile.col : tile.col + tile.width]
+        image[..., *there] = split.image(index)[..., : tile.height, : tile.width]
+        target[there] = split.target(index)[: tile.height, : tile.width]
+        count[there] += 1
+    return image, target, count
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    tile=st.integers(1, 24),
+    dates=st.integers(1, 2),
+    dtype=st.sampled_from(["uint8", "uint16", "int16", "float32"]),
+    rows=st.integers(1, 13),
+)
+def test_round_trip(tmp_path_factory, height, width, tile, dates, dtype, rows):
+    """Every pixel comes back exactly once, however the reading windows fall."""
+    image = np.random.default_rng(0).integers(0, 99, (dates, 3, height, width)).astype(dtype)
+    image[0, :, 0, 0], image[-1, :, -1, -1] = 1, 2  # every band varies, unless one pixel is all
+    if height == width == 1:
+        return
+    mask = draw_mask(0, height, width)
+    dataset = make_dataset([make_scene("s", "train", image, mask)], dtype=dtype)
+    out = tmp_path_factory.mktemp("store") / "toy"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cutting, "WINDOW_BYTES", 1)
+        patch.setattr(cutting, "WINDOW_ROWS", rows)
+        cut(dataset, out, tile)
+    split = TileStore(out).split("train")
+    found, target, count = assemble(split, "s", height, width)
+    np.testing.assert_array_equal(found, image)
+    np.testing.assert_array_equal(target, mask)
+    assert (count == 1).all()
+    assert found.dtype == np.dtype(dtype)
+
+
+def test_padding_is_unlabelled(store):
+    split = store.split("train")
+    edge = split.table[(split.table.row == 32) & (split.table.col == 48)].index[0]
+    assert tuple(split.extents[edge]) == (8, 2)
+    assert (split.target(edge)[8:] == 255).all() and (split.target(edge)[:, 2:] == 255).all()
+    assert (split.image(edge)[..., 8:, :] == 0).all()
+
+
+def test_splits_do_not_mix(store):
+    scenes = {name: set(store.split(name).table.scene) for name in store.splits}
+    assert scenes == {"train": {"s0", "s1"}, "val": {"s2"}, "test": {"s3"}}
+
+
+def test_statistics_by_hand(tmp_path):
+    """Four pixels in red: 2 and 4 on one tile, 6 and nodata on the next; val does not count."""
+    image = np.array([[[[2, 4, 6, 0]], [[1, 2, 3, 0]], [[0, 5, 5, 0]]]], np.uint16)
+    val = draw(9, 1, 4)
+    scenes = [
+        make_scene("a", "train", image, draw_mask(0, 1, 4)),
+        make_scene("b", "val", val, draw_mask(1, 1, 4)),
+    ]
+    cut(make_dataset(scenes, nodata=0), tmp_path / "toy", 2)
+    store = TileStore(tmp_path / "toy")
+    assert store.mean == pytest.approx({"red": 4.0, "green": 2.0, "blue": 10 / 3})
+    assert store.std["red"] == pytest.approx(np.sqrt(8 / 3))
+    assert store.std["blue"] == pytest.approx(np.std([0, 5, 5]))  # one zero is a measurement
+    assert store.valid == pytest.approx({"red": 0.75, "green": 0.75, "blue": 0.75})
+    assert store.split("train").table.valid.tolist() == [1.0, 0.5]
+
+
+def test_statistics_leave_nan_out_by_band(tmp_path):
+    image = draw(0, 8, 8).astype(np.float32)
+    image[0, 0, :4] = np.nan
+    image[0, :, 7, 7] = np.nan
+    dataset = make_dataset([make_scene("a", "train", image, draw_mask(0, 8, 8))], dtype="float32")
+    cut(dataset, tmp_path / "toy", 8)
+    store = TileStore(tmp_path / "toy")
+    for position, band in enumerate(store.bands):
+        values = image[0, position].astype(np.float64)
+        assert store.mean[band] == pytest.approx(np.nanmean(values), rel=1e-12)
+        assert store.std[band] == pytest.approx(np.nanstd(values), rel=1e-12)
+    assert store.valid["red"] == 31 / 64 and store.valid["blue"] == 63 / 64
+
+
+def test_statistics_do_not_cancel(tmp_path):
+    """A small variance on a large mean, over many chunks and tiles."""
+    image = (60_000 + draw(0, 300, 300) % 3).astype(np.uint16)
+    cut(make_dataset([make_scene("a", "train", image, draw_mask(0, 300, 300))]),
+        tmp_path / "toy", 200)  # fmt: skip
+    store = TileStore(tmp_path / "toy")
+    expected = image.astype(np.float64).std(axis=(0, 2, 3))
+    assert list(store.std.values()) == pytest.approx(expected.tolist(), rel=1e-9)
+
+
+def test_blank_tiles_are_dropped(tmp_path):
+    scenes = draw_scenes(32, 32)
+    image = draw(7, 32, 32)
+    image[..., :16, :] = 0
+    scenes.append(make_scene("half", "train", image, draw_mask(7, 32, 32)))
+    summary = cut(make_dataset(scenes, nodata=0), tmp_path / "toy", 16)
+    assert summary.dropped == 2
+    assert summary.tiles == {"train": 10, "val": 4, "test": 4}
+    assert "2 without data dropped" in str(summary)
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "shape", "dtype"),
+    [
+        ("classification", np.int64(3), (), np.int64),
+        ("multilabel", np.array([1, 0, 1, 0], np.uint8), (4,), np.uint8),
+        ("detection", np.array([[1, 2, 3, 4, 0], [0, 0, 9, 9, 2]], np.float32), (2, 5), np.float32),
+    ],
+)  # fmt: skip
+def test_whole_images(tmp_path, kind, target, shape, dtype):
+    scenes = [make_scene(f"s{i}", "train", draw(i, 10, 10), target, False) for i in range(3)]
+    cut(make_dataset(scenes, kind), tmp_path / "toy", None)
+    split = TileStore(tmp_path / "toy").split("train")
+    assert len(split) == 3 and split.image(1).shape == (1, 3, 10, 10)
+    np.testing.assert_array_equal(split.target(1), target)
+    assert split.target(1).shape == shape and split.target(1).dtype == dtype
+
+
+def test_detection_without_boxes(tmp_path):
+    boxes = [np.zeros((0, 5)), np.array([[1, 2, 3, 4, 1]]), np.zeros((0, 5))]
+    scenes = [make_scene(f"s{i}", "train", draw(i, 8, 8), b, False) for i, b in enumerate(boxes)]
+    cut(make_dataset(scenes, "detection"), tmp_path / "toy", 8)
+    split = TileStore(tmp_path / "toy").split("train")
+    assert [len(split.target(i)) for i in range(3)] == [0, 1, 0]
+
+
+def test_regression_keeps_what_is_unlabelled(tmp_path):
+    height = np.arange(20, dtype=np.float32).reshape(4, 5)
+    height[0, 0] = np.nan
+    dataset = make_dataset([make_scene("s", "train", draw(0, 4, 5), height)], "regression")
+    cut(dataset, tmp_path / "toy", 4)
+    split = TileStore(tmp_path / "toy").split("train")
+    np.testing.assert_array_equal(split.target(0), height[:, :4])
+    assert np.isnan(split.target(1)[:, 1:]).all() and split.target(1)[1, 0] == 9
+
+
+def test_negative_ignore_index(tmp_path):
+    mask = draw_mask(0, 8, 8).astype(np.int16)
+    mask[0] = -1
+    scenes = [make_scene("s", "train", draw(0, 8, 8), mask)]
+    cut(make_dataset(scenes, ignore_index=-1), tmp_path / "toy", 8)
+    store = TileStore(tmp_path / "toy")
+    assert store.ignore_index == -1
+    np.testing.assert_array_equal(store.split("train").target(0), mask)
+
+
+def test_shards_split_and_join(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "SHARD_BYTES", 4096 + 5 * 3 * 16 * 16 * 2)
+    cut(make_dataset(draw_scenes()), tmp_path / "toy", 16)
+    folder = tmp_path / "toy" / "train"
+    assert len(list(folder.glob("images-*.npy"))) == 5
+    split = TileStore(tmp_path / "toy").split("train")
+    found, _, count = assemble(split, "s1", 40, 50)
+    np.testing.assert_array_equal(found, draw(1, 40, 50))
+    assert (count == 1).all() and len(split) == 24
+
+
+def test_footprints(tmp_path):
+    """A UTM scene on the equator and the central meridian; the other one has no georeference."""
+    where = {"crs": "EPSG:32631", "transform": (10.0, 0.0, 500_000.0, 0.0, -10.0, 1000.0)}
+    scenes = [
+        make_scene("here", "train", draw(0, 16, 32), draw_mask(0, 16, 32), **where,
+                   dates=("2020-05-01",)),
+        make_scene("nowhere", "train", draw(1, 16, 16), draw_mask(1, 16, 16)),
+    ]  # fmt: skip
+    cut(make_dataset(scenes), tmp_path / "toy", 16)
+    table = TileStore(tmp_path / "toy").split("train").table
+    assert table.crs.to_epsg() == 4326
+    west, south, east, north = table.geometry[1].bounds
+    assert west == pytest.approx(3 + 160 / 111_320, abs=2e-6)
+    assert (east - west, north - south) == pytest.approx((160 / 111_320, 160 / 110_574), rel=2e-3)
+    assert table.geometry[2] is None
+    assert table["source"].tolist() == ["train/here.tif"] * 2 + ["train/nowhere.tif"]
+    assert list(table["dates"][0]) == ["2020-05-01"] and len(table["dates"][2]) == 0
+    assert table["crs"].tolist()[:2] == ["EPSG:32631"] * 2 and table["crs"].isna()[2]
+
+
+def digests(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_same_bytes_twice(tmp_path):
+    for name in ("one", "two", "two"):  # the third replaces the second
+        cut(make_dataset(draw_scenes()), tmp_path / name / "toy", 16)
+    first = digests(tmp_path / "one")
+    assert first == digests(tmp_path / "two")
+    assert len(first) == 10
+    assert str(tmp_path) not in json.dumps((tmp_path / "one/toy/store.json").read_text())
+
+
+def test_memory_is_flat(tmp_path):
+    """Six times the scenes take no more memory, and a large scene is not held whole."""
+
+    def scenes(count):
+        for i in range(count):
+            image = np.full((1, 3, 512, 512), i + 1, np.uint16)
+            yield make_scene(f"s{i}", "train", image, draw_mask(i, 512, 512))
+
+    peaks = []
+    for count in (8, 48):
+        tracemalloc.start()
+        cut(make_dataset(lambda root, count=count: scenes(count)), tmp_path / "toy", 64)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0] + 2**20
+    assert peaks[1] < 48 * 3 * 512 * 512 * 2 / 4
+
+
+def test_failure_leaves_the_old_store(tmp_path):
+    def broken(root):
+        yield from draw_scenes()
+        raise EosfmError("scene 5 is damaged")
+
+    out = tmp_path / "toy"
+    with pytest.raises(EosfmError, match="damaged"):
+        cut(make_dataset(broken), out, 16)
+    assert list(tmp_path.iterdir()) == []
+    cut(make_dataset(draw_scenes()), out, 16)
+    before = digests(out)
+    with pytest.raises(EosfmError, match="damaged"):
+        cut(make_dataset(broken), out, 16)
+    assert digests(out) == before and list(tmp_path.iterdir()) == [out]
+
+
+def test_leftovers_of_a_killed_run_are_replaced(tmp_path):
+    (tmp_path / ".toy.partial" / "train").mkdir(parents=True)
+    cut(make_dataset(draw_scenes()), tmp_path / "toy", 16)
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+
+
+def constant_band(image):
+    image[:, 1] = 7
+
+
+def no_data(image):
+    image[:] = 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [(constant_band, "band green is 7 in every training pixel"), (no_data, "no training tile")],
+)
+def test_bad_images(tmp_path, spoil, message):
+    image = draw(0, 16, 16)
+    spoil(image)
+    dataset = make_dataset([make_scene("s", "train", image, draw_mask(0, 16, 16))], nodata=0)
+    with pytest.raises(EosfmError, match=message):
+        cut(dataset, tmp_path / "toy", 16)
+    assert not (tmp_path / "toy").exists()
+
+
+def test_band_without_data(tmp_path):
+    image = draw(0, 8, 8).astype(np.float32)
+    image[:, 2] = np.nan
+    dataset = make_dataset([make_scene("s", "train", image, draw_mask(0, 8, 8))], dtype="float32")
+    with pytest.raises(EosfmError, match="band blue has no measured pixel"):
+        cut(dataset, tmp_path / "toy", 8)
+
+
+def test_scenes_that_contradict_the_description(tmp_path):
+    def attempt(*scenes, kind="segmentation", tile=8):
+        cut(make_dataset(list(scenes), kind), tmp_path / "toy", tile)
+
+    good = make_scene("good", "train", draw(0, 8, 8), draw_mask(0, 8, 8))
+    with pytest.raises(EosfmError, match=r"bands.*gives float64|gives float64.*expected uint16"):
+        attempt(make_scene("bad", "train", draw(0, 8, 8).astype(float), draw_mask(0, 8, 8)))
+    with pytest.raises(EosfmError, match=r"label 9; expected 0 to 3 or 255"):
+        attempt(make_scene("bad", "train", draw(0, 8, 8), np.full((8, 8), 9)))
+    with pytest.raises(EosfmError, match="two scenes have the id 'good'"):
+        attempt(good, good)
+    with pytest.raises(EosfmError, match=r"scene big gives tiles of \(1, 3, 9, 9\)"):
+        attempt(
+            make_scene("small", "train", draw(0, 8, 8), np.int64(1), False),
+            make_scene("big", "train", draw(0, 9, 9), np.int64(1), False),
+            kind="classification",
+        )
+    with pytest.raises(EosfmError, match="no training tile"):
+        attempt(make_scene("s", "val", draw(0, 8, 8), draw_mask(0, 8, 8)))
