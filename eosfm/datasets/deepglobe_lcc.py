@@ -121,7 +121,6 @@ DATASET = Dataset(
     classes=CLASSES,
     gsd=0.5,
     ignore_index=UNKNOWN,
-    colors=COLORS,
     split_rule="training and test folders of the labelled edition with 803 images; one tenth of "
     "the training scenes, by hash of the scene's number, validates",
     source=Source(

@@ -68,7 +68,7 @@ def fetch(dataset: Dataset, root: Path) -> None:
             "to the folder that holds it"
         )
     root.mkdir(parents=True, exist_ok=True)
-    for archive in source.archives:
+    for archive in source.files():
         if _complete(root, archive):
             continue
         try:
