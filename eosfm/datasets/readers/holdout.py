@@ -2,6 +2,8 @@
 
 import hashlib
 
+from eosfm.core.splits import Split
+
 
 def rank(name: str) -> float:
     """A number from 0 to 1, evenly spread over names, that depends on the name alone.
@@ -11,3 +13,16 @@ def rank(name: str) -> float:
     """
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def split_by_name(name: str, validate: float, test: bool) -> Split:
+    """The split where only training and test scenes are published.
+
+    Args:
+        name: Of the unit that is held out as a whole, with the dataset's in front of it.
+        validate: Share of the training units that validate.
+        test: Whether the unit is published for testing.
+    """
+    if test:
+        return "test"
+    return "val" if rank(name) < validate else "train"

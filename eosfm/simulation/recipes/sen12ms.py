@@ -8,8 +8,8 @@ import numpy as np
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.datasets.sen12ms import Patch, held_out
-from eosfm.simulation import backscatter, draw_landscape, legend, observe
+from eosfm.datasets.sen12ms import NAME, Patch, held_out
+from eosfm.simulation import backscatter, legend, observe
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.resampling import resampled
 
@@ -89,7 +89,7 @@ def simulated_patches(simulation: Simulation) -> dict[Split, list[Patch]]:
 
 def simulated_origin(simulation: Simulation, patch: Patch) -> tuple[float, float]:
     """Easting and northing of a simulated patch; no two patches show the same ground."""
-    side = simulation.size * simulation.gsd
+    side = simulation.side
     column = list(SEASONS).index(patch.season) * PATCHES_PER_SCENE + patch.number
     return 300_000 + 2 * side * column, 5_400_000 - 2 * side * patch.scene
 
@@ -99,9 +99,8 @@ def draw(simulation: Simulation, patch: Patch, theme: str) -> dict[str, np.ndarr
 
     A real scene is some hundred kilometres wide: its patches share the season, not the theme.
     """
-    key = (simulation.seed, "sen12ms", patch.season, patch.scene, patch.number)
-    size = (simulation.size, simulation.size)
-    land = draw_landscape(key, size, simulation.gsd, theme, SEASONS[patch.season])
+    key = (simulation.seed, NAME, patch.season, patch.scene, patch.number)
+    land = simulation.draw(key, theme, SEASONS[patch.season])
     # Real labels are MODIS pixels of 500 m, upsampled. They stay sharp here: at the size of a
     # small run, 500 m pixels would leave some twenty five labels in a patch.
     igbp = legend(land.cover, IGBP)
