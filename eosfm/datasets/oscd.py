@@ -56,7 +56,7 @@ def scenes(root: Path) -> Iterator[Scene]:
                 frames=len(DATES),
                 dates=_dates(require(top / "dates.txt", NAME, f"the dates of {city}")),
             )
-            # The change maps have no georeference, and the dates' own differ.
+            # The published files have no georeference; whatever a copy's say, it is not theirs.
             yield replace(scene, crs=None, transform=None)
 
 
