@@ -110,7 +110,8 @@ def task_dates(params: Params, name: str, store: TileStore) -> list[int]:
     """Places of the dates that a task uses; change always has both of its own."""
     if store.kind == "change":
         return list(range(store.shape[0]))
-    limits = [n for n in (params.task(name).dates, params.current.protocol.dates) if n is not None]
+    own, protocol = params.task(name).max_dates, params.current.protocol.max_dates
+    limits = [limit for limit in (own, protocol) if limit is not None]
     return pick_dates(store.shape[0], min(limits, default=None))
 
 
