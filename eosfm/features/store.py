@@ -20,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.files import write_json
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
 from eosfm.encoding.adaptation import InputSpec
@@ -33,7 +34,6 @@ from eosfm.nn.temporal import days_of, pick_dates
 from eosfm.params import Params, TaskParams
 from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
-from eosfm.tracking import write_json
 
 BATCH = 32
 """Images that are encoded at once, dates and windows counted."""
