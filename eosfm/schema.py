@@ -154,7 +154,7 @@ class DatasetDefaults(Frozen):
     """
 
     source: SourceKind | None
-    root: str | None
+    root: Annotated[str, Field(min_length=1)] | None
 
 
 class DatasetParams(DatasetDefaults):

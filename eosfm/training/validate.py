@@ -34,8 +34,9 @@ def load_module(params: Params, name: str, store: TileStore, project: Path) -> S
         module.encoder.load_state_dict(encoder)
         module.head.load_state_dict(head)
     except RuntimeError as error:
+        fault = str(error).splitlines()[-1].strip()
         raise EosfmError(
-            f"specialist {name} and its head do not fit params.yaml ({str(error).splitlines()[-1].strip()}); "
+            f"specialist {name} and its head do not fit params.yaml ({fault}); "
             f"run `dvc repro train@{name}`"
         ) from None
     return module.eval()
