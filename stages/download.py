@@ -4,7 +4,7 @@ from pathlib import Path
 
 import eosfm.cli
 from eosfm.datasets import get_dataset
-from eosfm.datasets.fetching.prepare import prepare
+from eosfm.datasets.fetching.prepare import NativeCopy, prepare
 from eosfm.params import load_params
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import get_recipe
@@ -25,9 +25,7 @@ def main(name: str) -> None:
     with track("download", name, params.energy.country) as tracker:
         manifest = prepare(
             get_dataset(name),
-            source=params.source(name),
-            root=entry.root or None,
-            archives=params.archives,
+            NativeCopy(name, name, params.source(name), entry.root or None, params.archives),
             simulate=lambda folder: get_recipe(name)(folder, simulation),
             out=Path("data/raw") / name,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import split_by_name
+from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.listing import parse, read_rows
 from eosfm.datasets.readers.scenes import Part, raster_scene
@@ -36,7 +36,7 @@ NO_RADAR = -9999.0
 
 def split_of(folder: str, chip: str) -> Split:
     """The split of a chip of one of the published folders."""
-    return split_by_name(f"{NAME}/{chip}", VALIDATE, test=folder == FOLDERS["test"])
+    return "test" if folder == FOLDERS["test"] else hold_out(f"{NAME}/{chip}", VALIDATE, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:

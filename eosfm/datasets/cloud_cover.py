@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import split_by_name
+from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.listing import read_rows
 from eosfm.datasets.readers.scenes import Part, raster_scene
@@ -23,7 +23,7 @@ CLOUDS = partial(whole, low=0, high=1, expected="0 (clear) and 1 (cloud)")
 
 def split_of(folder: str, location: str) -> Split:
     """The split of a place whose chips are in one of the published folders."""
-    return split_by_name(f"{NAME}/{location}", HELD_OUT, test=folder == "test")
+    return "test" if folder == "test" else hold_out(f"{NAME}/{location}", HELD_OUT, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:

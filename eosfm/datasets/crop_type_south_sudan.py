@@ -66,7 +66,8 @@ def scenes(root: Path) -> Iterator[Scene]:
             Stack(images, optical, len(S2), len(S2), blank=0, member="s2"),
             Stack(images, radar, len(S1) + 1, len(S1), blank=0, member="s1"),
         )
-        yield stack_scene(chip, chips[chip], *stacks, DATES, _crops, truth)
+        size = read_array(truth, (None, None), "truth").shape
+        yield stack_scene(chip, chips[chip], size, stacks, DATES, truth, _crops)
 
 
 def _partition(path: Path) -> dict[str, Split]:
@@ -95,10 +96,16 @@ def _dates(folder: Path, sensor: str, chip: str) -> list[date]:
         ) from None
 
 
-def _crops(path: Path) -> np.ndarray:
+def _crops(path: Path, size: tuple[int, int]) -> np.ndarray:
     """Crops 1 to 4 are the classes; 0, no field, and the rarer crops beyond are not scored."""
-    truth = read_array(path, (None, None), "truth")
-    crops = whole(truth, path, 0, 255, "numbers of crops from 0 (no field)", np.int16)
+    crops = whole(
+        read_array(path, size, "truth"),
+        path,
+        0,
+        255,
+        "numbers of crops from 0 (no field)",
+        np.int16,
+    )
     return np.where((crops > 0) & (crops <= len(CLASSES)), crops - 1, UNLABELLED).astype(np.int16)
 
 

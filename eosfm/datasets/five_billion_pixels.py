@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import split_by_name
+from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.listing import listed, parse
 from eosfm.datasets.readers.scenes import Part, Png, raster_scene
 from eosfm.datasets.readers.values import whole
@@ -40,7 +40,7 @@ TEST = frozenset({
 
 def split_of(scene: str) -> Split:
     """The split of a scene: a tenth of what is not for testing validates, by hash of its name."""
-    return split_by_name(f"{NAME}/{scene}", HELD_OUT, test=scene in TEST)
+    return "test" if scene in TEST else hold_out(f"{NAME}/{scene}", HELD_OUT, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -51,7 +51,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             four 8-bit bands, or a label has another size than its image.
     """
     expected = "8-bit images GF2_PMS<n>__L1A<10 digits>-MSS<n>.tif"
-    indices = partial(whole, low=0, high=len(CLASSES) - 1, expected=f"the classes of {LABELS}")
+    indices = partial(whole, low=0, high=len(CLASSES) - 1, expected=f"classes 0 to 24 of {LABELS}")
     for path in listed(root / IMAGES, "*.tif", NAME, expected):
         parse(r"GF2_PMS[12]__L1A\d{10}-MSS[12]", path.stem, path, expected)
         # The published files call their bands cyan, magenta, yellow and black.

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import split_by_name
+from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.listing import listed, parse
 from eosfm.datasets.readers.scenes import Part, raster_scene
 from eosfm.datasets.readers.values import from_reflectance, whole
@@ -34,7 +34,7 @@ SCARS = partial(
 
 def split_of(folder: str, tile: str) -> Split:
     """The split of a Sentinel-2 tile of one of the published folders."""
-    return split_by_name(f"{NAME}/{tile}", VALIDATE, test=folder == FOLDERS["test"])
+    return "test" if folder == FOLDERS["test"] else hold_out(f"{NAME}/{tile}", VALIDATE, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:

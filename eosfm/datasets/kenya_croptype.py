@@ -17,6 +17,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.pairs import crop
 from eosfm.datasets.readers.scenes import Part, read_parts
 from eosfm.datasets.readers.series import cut, parse_dates
 from eosfm.datasets.readers.values import whole
@@ -37,7 +38,7 @@ VALIDATE, TEST = 4, 4
 REFLECTANCE = partial(
     whole, low=0, high=65535, expected="reflectance times 10,000", dtype=np.uint16
 )
-CROPS = partial(whole, low=0, high=len(CLASSES) - 1, expected="the numbers of the classes")
+CROPS = partial(whole, low=0, high=len(CLASSES) - 1, expected=f"classes 0 to {len(CLASSES) - 1}")
 
 
 class Block(NamedTuple):
@@ -79,10 +80,11 @@ def scenes(root: Path) -> Iterator[Scene]:
     split_fields = _fields_in_several_splits(labels)
     for tile, (crops, fields) in labels.items():
         crops[np.isin(fields, split_fields)] = 0
+        scene = _tile_scene(root / "data" / tile, crops, dates)
         for block in blocks(tile, *crops.shape):
-            known = cut(crops, block.window)
-            if known.any():
-                yield _scene(root / "data" / tile, block, known, crops.shape, dates)
+            if cut(crops, block.window).any():
+                id = f"tile{tile}_row{block.row}_col{block.col}"
+                yield crop(scene, id, block.split, block.window)
 
 
 def _labels(folder: Path, tile: str) -> tuple[np.ndarray, np.ndarray]:
@@ -121,31 +123,20 @@ def _fields_in_several_splits(labels: Mapping[str, tuple[np.ndarray, np.ndarray]
     return numbers[parts > 1]
 
 
-def _scene(
-    folder: Path, block: Block, crops: np.ndarray, size: tuple[int, int], dates: tuple[str, ...]
-) -> Scene:
-    tile = folder.name
+def _tile_scene(folder: Path, crops: np.ndarray, dates: tuple[str, ...]) -> Scene:
+    tile, (height, width) = folder.name, crops.shape
     files = [folder / date / f"{tile}_{band}_{date}.tif" for date in dates for band in BANDS]
-    for file in files:
-        require(file, NAME, f"a band of tile {tile}")
-    image = [Part(file, prepare=REFLECTANCE) for file in files]
+    parts = [Part(require(file, NAME, "a band"), prepare=REFLECTANCE) for file in files]
     return Scene(
-        id=f"tile{tile}_row{block.row}_col{block.col}",
-        split=block.split,
-        height=block.window.height,
-        width=block.window.width,
+        id=tile,
+        split="train",
+        height=height,
+        width=width,
         files=(*files, folder / f"{tile}_label.tif", folder / f"{tile}_field_id.tif"),
-        image=partial(_image, image, size, block.window, len(dates)),
+        image=partial(read_parts, parts, (height, width), dates=len(dates)),
         target=partial(cut, crops),
         dates=tuple(map(str, parse_dates(dates, folder))),
     )
-
-
-def _image(
-    parts: list[Part], size: tuple[int, int], block: Window, dates: int, window: Window
-) -> np.ndarray:
-    place = Window(block.row + window.row, block.col + window.col, window.height, window.width)
-    return read_parts(parts, size, place, dates)
 
 
 def download(root: Path) -> None:

@@ -73,7 +73,8 @@ def scenes(root: Path) -> Iterator[Scene]:
             Stack(s2, optical, len(S2), len(S2), blank=UNMEASURED),
             Stack(s1, radar, len(S1) + 1, len(S1)),
         )
-        yield stack_scene(patch, split, *stacks, DATES, _classes, target)
+        size = read_array(target, (3, None, None)).shape[1:]
+        yield stack_scene(patch, split, size, stacks, DATES, target, _classes)
 
 
 def _days(patch: dict, sensor: str, path: Path) -> list[date]:
@@ -82,9 +83,9 @@ def _days(patch: dict, sensor: str, path: Path) -> list[date]:
     return parse_dates([table[str(index)] for index in range(len(table))], path)
 
 
-def _classes(path: Path) -> np.ndarray:
+def _classes(path: Path, size: tuple[int, int]) -> np.ndarray:
     """The first of three layers is the class; the other two are what it was drawn from."""
-    classes = read_array(path, (3, None, None))[0]
+    classes = read_array(path, (3, *size))[0]
     return in_range(classes, path, 0, VOID, f"classes 0 to {VOID}")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.holdout import rank, split_by_name
+from eosfm.core.splits import Split
+from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.listing import parse
 from eosfm.datasets.readers.scenes import Part, raster_scene
@@ -54,12 +55,12 @@ class Patch(NamedTuple):
         return root / self.season / folder / f"{self.season}_{folder}_p{self.number}.tif"
 
 
-def held_out(place: str) -> bool:
-    """Whether a scene of the official training list is our validation: about one in ten.
+def split_of(official: str, place: str) -> Split:
+    """The split of a scene of one of the official lists.
 
     Neighbouring patches overlap by half, so whole scenes are held out.
     """
-    return rank(f"{NAME} {place}") < HELD_OUT
+    return "test" if official == "test" else hold_out(f"{NAME} {place}", HELD_OUT, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -78,7 +79,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             if patch in seen:
                 raise EosfmError(f"{path} names {line} a second time; fetch the lists again")
             seen.add(patch)
-            split = split_by_name(f"{NAME} {patch.place}", HELD_OUT, test=official == "test")
+            split = split_of(official, patch.place)
             s1 = Part(patch.path(root, "s1"), 2)
             s2 = Part(patch.path(root, "s2"), len(S2_BANDS), dtype="uint16")
             cover = Part(patch.path(root, "lc"), 4, _simplify)

@@ -15,14 +15,13 @@ def rank(name: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def split_by_name(name: str, validate: float, test: bool) -> Split:
-    """The split where only training and test scenes are published.
+def hold_out(name: str, validate: float, test: float) -> Split:
+    """The split of a scene where a dataset has none of its own.
 
     Args:
-        name: Of the unit that is held out as a whole, with the dataset's in front of it.
-        validate: Share of the training units that validate.
-        test: Whether the unit is published for testing.
+        name: What is held out as a whole, the dataset's name in front of it.
+        validate: Share that validates.
+        test: Share that tests.
     """
-    if test:
-        return "test"
-    return "val" if rank(name) < validate else "train"
+    place = rank(name)
+    return "test" if place < test else "val" if place < test + validate else "train"

@@ -15,9 +15,6 @@ from eosfm.core.splits import Split
 from eosfm.datasets.readers.values import blank_as_nan
 from eosfm.datasets.spec import Scene, Window
 
-Target = Callable[[Path], np.ndarray]
-"""Reads the classes (H, W) of a place, checked, from a file."""
-
 
 def evenly(count: int, wanted: int) -> list[int]:
     """Positions of up to ``wanted`` of ``count`` acquisitions, the first and the last included."""
@@ -132,33 +129,39 @@ def cut(array: np.ndarray, window: Window) -> np.ndarray:
 
 
 def stack_scene(
-    id: str, split: Split, optical: Stack, radar: Stack, dates: int, target: Target, file: Path
+    id: str,
+    split: Split,
+    size: tuple[int, int],
+    sensors: tuple[Stack, Stack],
+    dates: int,
+    label: Path,
+    classes: Callable[[Path, tuple[int, int]], np.ndarray],
 ) -> Scene:
     """A scene of some optical acquisitions, evenly spread over time, each with radar of its day.
 
     Args:
         id: Unique within the dataset.
         split: Its split.
-        optical: All acquisitions of the optical sensor.
-        radar: Those of the radar; the nearest day's is taken.
+        size: Rows and columns.
+        sensors: All acquisitions, optical and radar; of the latter the nearest day's is taken.
         dates: How many are taken. A place that has fewer is filled up with dates that were not
             measured and bear its last date.
-        target: Reads the classes (H, W) from their file.
-        file: That file.
+        label: File of the classes.
+        classes: Reads them (H, W), checked, once file and size are given.
     """
+    optical, radar = sensors
     order = sorted(range(len(optical.days)), key=optical.days.__getitem__)
     taken = [order[index] for index in evenly(len(order), dates)]
     days = [optical.days[index] for index in taken]
-    height, width = target(file).shape
     parts = ((optical, taken), (radar, nearest(radar.days, days)))
     return Scene(
         id=id,
         split=split,
-        height=height,
-        width=width,
-        files=tuple(dict.fromkeys((optical.path, radar.path, file))),
-        image=partial(_read_stacks, parts, (height, width), dates),
-        target=partial(_read_target, target, file),
+        height=size[0],
+        width=size[1],
+        files=tuple(dict.fromkeys((optical.path, radar.path, label))),
+        image=partial(_read_stacks, parts, size, dates),
+        target=lambda window: np.array(cut(classes(label, size), window)),
         dates=tuple(str(day) for day in [*days, *days[-1:] * (dates - len(days))]),
     )
 
@@ -168,7 +171,3 @@ def _read_stacks(
 ) -> np.ndarray:
     image = np.concatenate([stack.read(taken, size, window) for stack, taken in parts], axis=1)
     return pad_dates(image, dates)
-
-
-def _read_target(target: Target, file: Path, window: Window) -> np.ndarray:
-    return np.array(cut(target(file), window))

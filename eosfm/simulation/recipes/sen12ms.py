@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.core.splits import Split
+from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.datasets.sen12ms import NAME, Patch, held_out
+from eosfm.datasets.sen12ms import NAME, Patch, split_of
 from eosfm.simulation import backscatter, legend, observe
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.resampling import resampled
@@ -74,16 +74,16 @@ def simulate(root: Path, simulation: Simulation) -> None:
 def simulated_patches(simulation: Simulation) -> dict[Split, list[Patch]]:
     """The patches of a simulated copy by split, from scenes that the split rule puts there."""
     places = [Patch(season, scene, 0) for scene in range(1, 1000) for season in SEASONS]
-    free = (patch for patch in places if not held_out(patch.place))
-    reserved = (patch for patch in places if held_out(patch.place))
-    supplies: dict[Split, Iterator[Patch]] = {"train": free, "val": reserved, "test": free}
-    chosen: dict[Split, list[Patch]] = {}
-    for split, supply in supplies.items():
-        chosen[split] = []
-        for index in range(simulation.scenes[split]):
-            if index % PATCHES_PER_SCENE == 0:
-                scene = next(supply)
-            chosen[split].append(scene._replace(number=index % PATCHES_PER_SCENE + 1))
+    supplies: dict[Split, Iterator[Patch]] = {
+        split: iter([patch for patch in places if split_of("train", patch.place) == split])
+        for split in ("train", "val")
+    }
+    supplies["test"] = supplies["train"]
+    chosen: dict[Split, list[Patch]] = {split: [] for split in SPLITS}
+    for split, index, _ in simulation.plan(NAME):
+        if index % PATCHES_PER_SCENE == 0:
+            scene = next(supplies[split])
+        chosen[split].append(scene._replace(number=index % PATCHES_PER_SCENE + 1))
     return chosen
 
 
