@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
-from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import require
+from eosfm.core.errors import EosfmError
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.readers.layout import one_of, require
 from eosfm.datasets.readers.scenes import Part, read_parts
 from eosfm.datasets.readers.sentinel2 import STEP
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
@@ -46,7 +46,7 @@ CLASSES = (
 )
 
 
-SPLIT_NAMES: dict[str, Split] = {"train": "train", "validation": "val", "test": "test"}
+SPLIT_NAMES = ("train", "validation", "test")
 
 
 def s2_path(root: Path, patch: str, band: str) -> Path:
@@ -74,11 +74,6 @@ def scenes(root: Path) -> Iterator[Scene]:
     path = require(root / "metadata.parquet", NAME, "the table of patches and labels")
     for row in _metadata(path):
         patch = row["patch_id"]
-        if row["split"] not in SPLIT_NAMES:
-            raise EosfmError(
-                f"{path}: split {row['split']!r} of {patch}; "
-                f"{suggest(row['split'], list(SPLIT_NAMES))}"
-            )
         s1 = [Part(s1_path(root, row["s1_name"], band)) for band in BANDS[:2]]
         s2 = [
             Part(s2_path(root, patch, band), step=step, dtype="uint16")
@@ -95,8 +90,9 @@ def _metadata(path: Path) -> list[dict]:
     try:
         return parquet.read_table(path, columns=needed).select(needed).to_pylist()
     except (pyarrow.ArrowInvalid, KeyError, OSError) as error:
+        reason = " ".join(str(error).split())[:120]
         raise EosfmError(
-            f"{path} is not the Parquet table of version 2 ({str(error)[:120]}); expected the "
+            f"{path} is not the Parquet table of version 2 ({reason}); expected the "
             f"columns {', '.join(needed)}; fetch the file again"
         ) from None
 
@@ -112,15 +108,12 @@ def _scene(table: Path, row: dict, image: list[Part]) -> Scene:
         )
     labels = np.zeros(len(CLASSES), dtype=np.uint8)
     for name in row["labels"]:
-        if name not in CLASSES:
-            raise EosfmError(
-                f"{table}: {row['patch_id']} has label {name!r}; {suggest(name, CLASSES)}"
-            )
-        labels[CLASSES.index(name)] = 1
+        labels[one_of(name, CLASSES, "label", table)] = 1
+    split = one_of(row["split"], SPLIT_NAMES, "split", table)
     day = row["patch_id"].split("_")[2][:8]  # S2A_MSIL2A_20170613T101031_...
     return Scene(
         id=row["patch_id"],
-        split=SPLIT_NAMES[row["split"]],
+        split=SPLITS[split],
         height=height,
         width=width,
         files=(*(part.file for part in image), table),

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from eosfm.datasets.ai4smallfarms import BANDS, DATASET, FOLDER, FOLDERS
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 from eosfm.simulation import draw_landscape
 from eosfm.simulation.recipe import Simulation

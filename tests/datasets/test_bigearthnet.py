@@ -5,7 +5,7 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.bigearthnet import BANDS, CLASSES, DATASET, S2_STEP, scenes
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 from eosfm.simulation import COVERS
 from eosfm.simulation.recipe import Simulation
@@ -165,7 +165,7 @@ def replace(root, band, shape):
             lambda root: edit(root, s1_name=None),
             "expected the columns patch_id, labels, split, s1_name",
         ),
-        (lambda root: edit(root, split="dev"), "split 'dev' of S2A.*valid: train, validation"),
+        (lambda root: edit(root, split="dev"), "unknown split 'dev'.*valid: train, validation"),
         (lambda root: edit(root, labels=["Pasture"]), "'Pasture'; did you mean 'Pastures'"),
         (lambda root: edit(root, patch_id="S2A_MSIL2A_20170613T1_x_1_2"), "B02.tif not found"),
         (lambda root: replace(root, "B02", (1, 64, 64)), "64x64 px; expected a multiple of 6"),

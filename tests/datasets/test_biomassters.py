@@ -7,7 +7,7 @@ import pytest
 from torchgeo.datasets import BioMassters
 
 from eosfm.datasets.biomassters import DATASET, DATES, METADATA, MONTHS, OPTICAL, RADAR, split_of
-from eosfm.datasets.readers.geotiff import write_tiff
+from eosfm.datasets.readers.raster import write_tiff
 from eosfm.datasets.spec import Window
 from eosfm.simulation import draw_landscape
 from eosfm.simulation.recipes import biomassters as recipe

@@ -5,7 +5,7 @@ import pytest
 from torchgeo.datasets import CloudCoverDetection
 
 from eosfm.datasets.cloud_cover import DATASET, split_of
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 from tests.datasets.damage import check_refused
 

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from eosfm.datasets.dynamic_earthnet import BANDS, DATASET, DAYS
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 from tests.datasets.damage import check_refused
 

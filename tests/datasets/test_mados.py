@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from eosfm.datasets.mados import BANDS, CLASSES, DATASET, FOLDER, WAVELENGTHS
-from eosfm.datasets.readers.geotiff import write_tiff
+from eosfm.datasets.readers.raster import write_tiff
 from eosfm.datasets.readers.sentinel2 import STEP
 from eosfm.simulation.ocean import KINDS, draw_sea, observe_sea
 from eosfm.simulation.recipes.mados import NAMES

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.sen12ms import BANDS, CLASSES, DATASET, SIMPLIFIED, scenes, split_of
 from eosfm.simulation import COVERS
 from eosfm.simulation.recipe import Simulation

@@ -8,7 +8,7 @@ from torchgeo.datasets import SpaceNet7
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import spacenet7_change
-from eosfm.datasets.readers.geotiff import read_header, write_geotiff
+from eosfm.datasets.readers.raster import read_header, write_geotiff
 from eosfm.datasets.readers.spacenet7 import AOIS, CRS, IGNORE
 from eosfm.datasets.spacenet7 import DATASET
 from eosfm.datasets.spec import Window
