@@ -6,7 +6,8 @@ import eosfm.cli
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track, write_json
-from eosfm.training.train import train_specialist
+from eosfm.training.recipe import Recipe
+from eosfm.training.train import Outputs, train_specialist
 
 
 def main(name: str) -> None:
@@ -14,14 +15,15 @@ def main(name: str) -> None:
     params = load_params()
     with track("train", name, params.energy.country) as tracker:
         metrics = train_specialist(
-            params,
-            name,
+            Recipe.resolve(params, name),
             TileStore(Path("data/tiles") / params.specialist(name).dataset),
             out=Path("models/specialists") / f"{name}.pt",
             scratch=Path(".cache/training"),
-            log=tracker.log,
-            head=Path("models/heads") / f"{name}.pt",
-            picture=Path("results/train") / f"{name}.png",
+            more=Outputs(
+                head=Path("models/heads") / f"{name}.pt",
+                picture=Path("results/train") / f"{name}.png",
+                live=Path("results/live") / f"train-{name}",
+            ),
         )
         write_json(Path("results/train") / f"{name}.json", metrics)
         headline = metrics["metric"]
