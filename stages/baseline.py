@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.files import write_json
 from eosfm.evaluation.baselines import run_baselines
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
-from eosfm.tracking import track, write_json
+from eosfm.tracking import track
 
 
 def main(name: str) -> None:
-    """Make results/baseline/NAME.json."""
+    """Make results/baseline/NAME."""
     params = load_params()
     task = params.task(name)
     with track("baseline", name, params.energy.country) as tracker:
@@ -21,7 +22,7 @@ def main(name: str) -> None:
             features=Path("data/features") / name,
             artifact=Path("models/eosfm.pth"),
         )
-        write_json(Path("results/baseline") / f"{name}.json", results)
+        write_json(tracker.folder / "metrics.json", results)
         scores = (f"{kind} {result['test'][task.metric]:.3f}" for kind, result in results.items())
         tracker.done(f"{task.metric}: {', '.join(scores)}")
 

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.files import write_json
 from eosfm.evaluation.evaluate import evaluate_task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
-from eosfm.tracking import track, write_json
+from eosfm.tracking import track
 
 
 def main(name: str) -> None:
-    """Make results/evaluate/NAME.json."""
+    """Make results/evaluate/NAME."""
     params = load_params()
     task = params.task(name)
     with track("evaluate", name, params.energy.country) as tracker:
@@ -22,7 +23,7 @@ def main(name: str) -> None:
             artifact=Path("models/eosfm.pth"),
             log=tracker.log,
         )
-        write_json(Path("results/evaluate") / f"{name}.json", result)
+        write_json(tracker.folder / "metrics.json", result)
         tracker.done(f"{task.metric} {result['test'][task.metric]:.3f}")
 
 

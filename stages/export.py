@@ -12,7 +12,7 @@ def main() -> None:
     """Make models/eosfm.pth."""
     params = load_params()
     with track("export", "", params.energy.country) as tracker:
-        files = [Path("models/specialists") / f"{name}.pt" for name in params.specialists]
+        files = [Path("models/specialists") / f"{name}.pt" for name in params.ensemble]
         out = Path("models/eosfm.pth")
         export_artifact(files, out)
         tracker.done(f"{len(files)} specialists, {out.stat().st_size / 2**20:.0f} MiB")

@@ -20,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.files import write_json
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
 from eosfm.encoding.adaptation import InputSpec
@@ -33,7 +34,6 @@ from eosfm.nn.temporal import days_of, pick_dates
 from eosfm.params import Params, TaskParams
 from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
-from eosfm.tracking import write_json
 
 BATCH = 32
 """Images that are encoded at once, dates and windows counted."""
@@ -110,7 +110,8 @@ def task_dates(params: Params, name: str, store: TileStore) -> list[int]:
     """Places of the dates that a task uses; change always has both of its own."""
     if store.kind == "change":
         return list(range(store.shape[0]))
-    limits = [n for n in (params.task(name).dates, params.current.protocol.dates) if n is not None]
+    own, protocol = params.task(name).max_dates, params.current.protocol.max_dates
+    limits = [limit for limit in (own, protocol) if limit is not None]
     return pick_dates(store.shape[0], min(limits, default=None))
 
 

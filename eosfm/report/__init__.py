@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from eosfm.core.files import write_json
 from eosfm.params import Params
 from eosfm.report.results import collect, summarise
 from eosfm.report.tables import results_section, specialists_section
-from eosfm.tracking import write_json
 
 __all__ = ["write_report"]
 
@@ -25,7 +25,7 @@ def write_report(params: Params, results: Path, metrics: Path, artifact: Path) -
     )
     summary = summarise(params, collected, parameters / 1e6)
     write_json(metrics, summary, sort_keys=False)
-    write_plots(params, collected, results / "live", results / "plots")
+    write_plots(params, collected, results / "train", results / "plots")
     heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
     sections = [results_section(params, collected), specialists_section(params, collected)]
     (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")

@@ -30,13 +30,13 @@ Analyses = dict[str, dict[str, Any]]
 """What :func:`eosfm.evaluation.analyses.analyse_task` gave, by task."""
 
 
-def write_analyses(params: Params, analyses: Path, energy: Path, out: Path) -> str:
+def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> str:
     """Write every picture of the analyses with its numbers as CSV.
 
     Args:
         params: All parameters.
-        analyses: Folder with a ``<task>.json`` of each task.
-        energy: Folder with ``train-<specialist>.json``.
+        analyses: Folder with the results of each task.
+        train: Folder with the results of each specialist.
         out: Folder to fill.
 
     Returns:
@@ -45,10 +45,9 @@ def write_analyses(params: Params, analyses: Path, energy: Path, out: Path) -> s
     Raises:
         EosfmError: A task has not been analysed.
     """
-    by_task = {name: _read(analyses / f"{name}.json", name) for name in params.tasks}
+    by_task = {name: _read(analyses / name / "metrics.json", name) for name in params.tasks}
     spent = {
-        name: _read(energy / f"train-{name}.json", name)["kwh"] or 0.0
-        for name in params.specialists
+        name: _read(train / name / "energy.json", name)["kwh"] or 0.0 for name in params.specialists
     }
     out.mkdir(parents=True, exist_ok=True)
     counts = by_count(params, by_task, spent)

@@ -31,13 +31,13 @@ COLORS = {
 }
 
 
-def write_plots(params: Params, results: Results, live: Path, out: Path) -> None:
+def write_plots(params: Params, results: Results, train: Path, out: Path) -> None:
     """Write every picture, and ``scores.csv`` for ``dvc plots diff``.
 
     Args:
         params: All parameters.
         results: What the stages wrote.
-        live: The curves that the training stages logged (``results/live``).
+        train: The results of the training stages, curves among them (``results/train``).
         out: Folder to fill.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def write_plots(params: Params, results: Results, live: Path, out: Path) -> None
     ]
     write_csv(out / "scores.csv", [["task", "score"], *rows])
     save(_score_dots(params, results), out / "scores.png")
-    save(_training_curves(params, results, live), out / "training.png")
+    save(_training_curves(params, results, train), out / "training.png")
     save(_selection_map(params, results), out / "selection.png")
 
 
@@ -92,7 +92,7 @@ def _of_kind(results: Results, task: str, kind: str) -> dict[str, Any]:
     return results.evaluate[task] if kind == "eosfm" else results.baseline[task][kind]
 
 
-def _training_curves(params: Params, results: Results, live: Path) -> Figure:
+def _training_curves(params: Params, results: Results, train: Path) -> Figure:
     """One small panel per specialist: training loss, and the validation score it is chosen by."""
     names = list(params.specialists)
     columns = min(5, len(names))
@@ -104,7 +104,7 @@ def _training_curves(params: Params, results: Results, live: Path) -> Figure:
         axes.axis("off")
     for name, axes in zip(names, grid.flat, strict=False):
         metric = results.train[name]["metric"]
-        loss, score = _curve(live, name, "loss"), _curve(live, name, metric)
+        loss, score = _curve(train, name, "loss"), _curve(train, name, metric)
         axes.plot(*zip(*loss, strict=True), color="#888888", marker=".", linewidth=1)
         twin = axes.twinx()
         twin.plot(*zip(*score, strict=True), color=COLORS["eosfm"], marker=".", linewidth=1)
@@ -117,8 +117,8 @@ def _training_curves(params: Params, results: Results, live: Path) -> Figure:
     return figure
 
 
-def _curve(live: Path, name: str, metric: str) -> list[tuple[int, float]]:
-    path = live / f"train-{name}" / "plots" / "metrics" / f"{metric}.tsv"
+def _curve(train: Path, name: str, metric: str) -> list[tuple[int, float]]:
+    path = train / name / "live" / "plots" / "metrics" / f"{metric}.tsv"
     with path.open(newline="") as file:
         return [(int(p["step"]), float(p[metric])) for p in csv.DictReader(file, delimiter="\t")]
 

@@ -46,20 +46,20 @@ def collect(params: Params, results: Path) -> Results:
         "baseline": params.tasks,
     }
     energy = [
-        _read(results / "energy" / f"{stage}-{item}.json".replace("-.json", ".json"), stage, item)
+        _read(results / stage / item / "energy.json", stage, item)
         for stage, items in stages.items()
         for item in items
     ]
     return Results(
-        train={n: _read(results / "train" / f"{n}.json", "train", n) for n in params.specialists},
-        evaluate={
-            n: _read(results / "evaluate" / f"{n}.json", "evaluate", n) for n in params.tasks
-        },
-        baseline={
-            n: _read(results / "baseline" / f"{n}.json", "baseline", n) for n in params.tasks
-        },
+        train=_metrics(results, "train", params.specialists),
+        evaluate=_metrics(results, "evaluate", params.tasks),
+        baseline=_metrics(results, "baseline", params.tasks),
         energy=energy,
     )
+
+
+def _metrics(results: Path, stage: str, items: Iterable[str]) -> dict[str, dict[str, Any]]:
+    return {item: _read(results / stage / item / "metrics.json", stage, item) for item in items}
 
 
 def _read(path: Path, stage: str, item: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def summarise(params: Params, results: Results, params_m: float) -> dict[str, fl
         of_kind = {name: results.baseline[name][kind] for name in params.tasks}
         metrics[f"baseline.{kind}.mean"] = mean_score(params, of_kind)
     active = {name for result in results.evaluate.values() for name in result["selected"]}
-    metrics["ensemble.specialists"] = len(params.specialists)
+    metrics["ensemble.specialists"] = len(params.ensemble)
     metrics["ensemble.active"] = len(active)
     metrics["ensemble.params_m"] = params_m
     run = current_run()

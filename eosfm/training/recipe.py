@@ -56,11 +56,14 @@ class Recipe:
         """Settle a specialist's settings.
 
         Its own, but for what the scale sets: epochs at most the scale's, batch size and learning
-        rate where the scale has them. Pretrained weights where both the specialist and the scale
-        ask for them, unless ``backbone.pretrained`` decides.
+        rate where the scale has them. What stands in its ``train`` comes before both. Pretrained
+        weights where both the specialist and the scale ask for them, unless
+        ``backbone.pretrained`` decides.
         """
         own, scale = params.specialist(name), params.current
-        train, pretrained = scale.train, params.backbone.pretrained
+        train = scale.train.model_copy(update=own.train.given)
+        limit = train.epochs or own.epochs
+        pretrained = params.backbone.pretrained
         if pretrained is None:
             pretrained = scale.pretrained and own.pretrained
         return cls(
@@ -69,7 +72,7 @@ class Recipe:
             bands=own.bands,
             loss=own.loss,
             pretrained=pretrained,
-            epochs=min(own.epochs, train.epochs or own.epochs),
+            epochs=limit if "epochs" in own.train.given else min(own.epochs, limit),
             steps_per_epoch=train.steps_per_epoch,
             batch_size=train.batch_size or own.batch_size,
             lr=train.lr or own.lr,
@@ -78,7 +81,7 @@ class Recipe:
             seed=derive_seed(params.seed, "train", name),
             patience=train.patience,
             balanced=own.class_weights == "balanced",
-            stacked=own.dates == "stacked",
+            stacked=own.date_mode == "stacked",
             workers=train.workers,
             trainer=params.trainer.model_dump(),
         )

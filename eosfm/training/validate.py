@@ -15,38 +15,39 @@ from eosfm.training.recipe import Recipe
 from eosfm.training.train import build_data, build_module
 
 
-def load_module(recipe: Recipe, store: TileStore, models: Path) -> SpecialistModule:
+def load_module(recipe: Recipe, store: TileStore, project: Path) -> SpecialistModule:
     """A trained specialist with its head, ready to answer.
 
     Args:
         recipe: Of the specialist; what decides the shapes must be as it was in training.
         store: Tiles of its dataset.
-        models: Folder with ``specialists`` and ``heads``.
+        project: Folder with the results of the pipeline.
 
     Raises:
         EosfmError: A file is missing or damaged, or does not fit the parameters.
     """
     name = recipe.name
     module = build_module(replace(recipe, pretrained=False), store, store.target_statistics())
-    encoder = load_specialist(models / "specialists" / f"{name}.pt").state_dict
-    head = tensors.read(models / "heads" / f"{name}.pt")
+    encoder = load_specialist(project / "models/specialists" / f"{name}.pt").state_dict
+    head = tensors.read(project / "results/train" / name / "head.pt")
     try:
         module.encoder.load_state_dict(encoder)
         module.head.load_state_dict(head)
     except RuntimeError as error:
+        fault = str(error).splitlines()[-1].strip()
         raise EosfmError(
-            f"{models}/*/{name}.pt do not fit params.yaml ({str(error).splitlines()[-1].strip()}); "
+            f"specialist {name} and its head do not fit params.yaml ({fault}); "
             f"run `dvc repro train@{name}`"
         ) from None
     return module.eval()
 
 
-def validate_specialist(recipe: Recipe, store: TileStore, models: Path) -> dict[str, Any]:
+def validate_specialist(recipe: Recipe, store: TileStore, project: Path) -> dict[str, Any]:
     """Scores on the validation tiles, as :func:`eosfm.kinds.gather_classes` gives them."""
     import torch
     from tqdm import tqdm
 
-    module = load_module(recipe, store, models)
+    module = load_module(recipe, store, project)
     loader = build_data(recipe, store).val_dataloader()
     with torch.inference_mode():
         for number, batch in enumerate(tqdm(loader, recipe.name, disable=None, leave=False)):
@@ -58,7 +59,7 @@ def main(name: str) -> None:
     """Score the trained specialist NAME on its validation tiles, without training."""
     params = load_params()
     store = TileStore(Path("data/tiles") / params.specialist(name).dataset)
-    scores = validate_specialist(Recipe.resolve(params, name), store, Path("models"))
+    scores = validate_specialist(Recipe.resolve(params, name), store, Path())
     per_class = scores.pop("per_class")
     headline = get_kind(store.kind).headline
     for metric, value in scores.items():

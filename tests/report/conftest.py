@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from eosfm.core.files import write_json
 from eosfm.params import Params, load_params
-from eosfm.tracking import write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ def results(params, tmp_path) -> Path:
     folder = tmp_path / "results"
     for name in params.specialists:
         write_json(
-            folder / "train" / f"{name}.json",
+            folder / "train" / name / "metrics.json",
             {
                 "metric": "miou",
                 "miou": 0.6,
@@ -30,7 +30,7 @@ def results(params, tmp_path) -> Path:
                 "per_class": {"land": 0.7, "water": 0.5, "ice": None},
             },
         )
-        curves = folder / "live" / f"train-{name}" / "plots" / "metrics"
+        curves = folder / "train" / name / "live" / "plots" / "metrics"
         curves.mkdir(parents=True)
         (curves / "loss.tsv").write_text("step\tloss\n1\t2.0\n2\t1.0\n")
         (curves / "miou.tsv").write_text("step\tmiou\n1\t0.5\n2\t0.6\n")
@@ -39,7 +39,7 @@ def results(params, tmp_path) -> Path:
         metric = task.metric
         extra = {"r2": 0.4} if metric == "rmse" else {}
         write_json(
-            folder / "evaluate" / f"{name}.json",
+            folder / "evaluate" / name / "metrics.json",
             {
                 "metric": metric,
                 "test": {metric: 0.5 + 0.01 * i, **extra},
@@ -49,7 +49,7 @@ def results(params, tmp_path) -> Path:
             },
         )
         write_json(
-            folder / "baseline" / f"{name}.json",
+            folder / "baseline" / name / "metrics.json",
             {
                 kind: {"test": {metric: value, **extra}}
                 for kind, value in (
@@ -69,7 +69,7 @@ def results(params, tmp_path) -> Path:
     for stage in stages:
         word, _, item = stage.partition("-")
         write_json(
-            folder / "energy" / f"{stage}.json",
+            folder / word / item / "energy.json",
             {
                 "stage": word,
                 "item": item,

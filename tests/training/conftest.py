@@ -11,7 +11,7 @@ import yaml
 from eosfm.core.splits import Split
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
 from eosfm.kinds import get_kind
-from eosfm.params import Params
+from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 from eosfm.training.recipe import Recipe
@@ -112,12 +112,13 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TileSt
 
 
 @pytest.fixture
-def make_recipe() -> Callable[..., Recipe]:
+def make_recipe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Recipe]:
     def make(
         kind: str,
         epochs: int = 2,
         workers: int = 0,
         patience: int | None = None,
+        train: dict[str, Any] | None = None,
         **backbone: Any,
     ) -> Recipe:
         data = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
@@ -130,11 +131,14 @@ def make_recipe() -> Callable[..., Recipe]:
         data["specialists"] = {
             "toy": {
                 "dataset": f"toy_{kind}", "bands": ["B04", "B03"], "epochs": 10, "batch_size": 8,
-                "loss": get_kind(kind).losses[-1], "lr": 1e-3, "crop": None, "pretrained": True,
+                "loss": get_kind(kind).losses[-1], "train": train or {},
             }
         }  # fmt: skip
         data["tasks"] = {}
         data["datasets"] = {f"toy_{kind}": data["datasets"]["eurosat"]}
-        return Recipe.resolve(Params.model_validate(data), "toy")
+        data["ensemble"] = ["toy"]
+        file = tmp_path_factory.mktemp("params") / "params.yaml"
+        file.write_text(yaml.safe_dump(data))
+        return Recipe.resolve(load_params(file), "toy")
 
     return make

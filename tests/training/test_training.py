@@ -307,6 +307,8 @@ def test_the_scale_limits_a_specialist_s_settings(make_recipe: MakeRecipe) -> No
     assert not recipe.pretrained
     assert make_recipe("segmentation", epochs=30).epochs == 10
     assert make_recipe("segmentation", pretrained=True).pretrained
+    own = make_recipe("segmentation", epochs=3, train={"epochs": 30, "decoder_channels": 24})
+    assert (own.epochs, own.decoder_channels, own.batch_size) == (30, 24, 4)
 
 
 def test_workers_alone_do_not_name_a_run(make_recipe: MakeRecipe) -> None:

@@ -17,8 +17,8 @@ MakeRecipe = Callable[..., Recipe]
 
 
 def train(recipe: Recipe, store: TileStore, folder: Path) -> dict:
-    more = Outputs(head=folder / "heads" / "toy.pt")
-    out = folder / "specialists" / "toy.pt"
+    more = Outputs(head=folder / "results/train/toy/head.pt")
+    out = folder / "models/specialists/toy.pt"
     return train_specialist(recipe, store, out, folder / "scratch", more)
 
 
