@@ -13,6 +13,7 @@ from typing import Any
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS
 from eosfm.encoding.artifact import load_artifact
+from eosfm.encoding.randomize import randomize
 from eosfm.evaluation.evaluate import check_task, run_head
 from eosfm.evaluation.fit import Trial, make_trials, repeat, run_fits
 from eosfm.evaluation.forward_selection import ranked, screen
@@ -26,7 +27,7 @@ from eosfm.features.store import (
     reading,
     task_backbone,
 )
-from eosfm.model import EosFM, randomize
+from eosfm.model import EosFM
 from eosfm.nn.backbone import build_backbone
 from eosfm.params import Fusion, Params
 from eosfm.tiles.store import TileStore

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.encoding.adaptation import InputSpec
 from eosfm.encoding.artifact import load_artifact
+from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.fit import (
     Log,
     Training,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eosfm.encoding.adaptation import InputSpec
+from eosfm.encoding.input import InputSpec
 from eosfm.features.windows import Windows
 
 Levels = list[Tensor]

@@ -23,8 +23,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.files import write_json
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
-from eosfm.encoding.adaptation import InputSpec
 from eosfm.encoding.artifact import load_artifact
+from eosfm.encoding.input import InputSpec
 from eosfm.encoding.specialist import Specialist
 from eosfm.features.frozen import Encoded, Levels
 from eosfm.features.labels import labelled_subset
@@ -139,7 +139,7 @@ def task_backbone(
     with warnings.catch_warnings():
         # The features stage says which specialists are skipped; once is enough.
         warnings.filterwarnings("ignore", "skipped specialists")
-        backbone = EosFM(
+        backbone = EosFM.from_specialists(
             specialists,
             bands=task.bands,
             adaptation=params.encoding.adaptation,

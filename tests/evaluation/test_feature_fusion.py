@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from eosfm.encoding.adaptation import InputSpec
+from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.feature_fusion import Fusing, LinearFusing, build_fusing
 from eosfm.evaluation.fit import make_trials, score
 from eosfm.features.frozen import Encoded, split_levels

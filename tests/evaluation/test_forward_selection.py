@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eosfm.encoding.adaptation import InputSpec
+from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.fit import make_trials
 from eosfm.evaluation.forward_selection import ranked, screen, select_forward
 from eosfm.features.frozen import Encoded
