@@ -1,0 +1,111 @@
+"""Files and folders that are whole or absent, whatever stops the process that writes them."""
+
+import glob
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from eosfm.core.errors import EosfmError
+
+
+@contextmanager
+def atomic(path: Path | str) -> Iterator[Path]:
+    """Give a place beside ``path`` to write a file or a folder, and move it there at the end.
+
+    Nothing is at that place yet: write a file, or make a folder. When the ``with`` block ends well,
+    its content is flushed to the disk and takes the name ``path``, in the place of what had it.
+    When the block fails, what was written is removed and ``path`` is as before. The name beside is
+    the block's own, so two processes that write the same never meet. What processes that were
+    killed left there is removed first.
+
+    Args:
+        path: The file or folder to be; folders above it are made.
+
+    Raises:
+        FileNotFoundError: The block ended well, but nothing was written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    beside = path.with_name(f"{_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield beside
+        for file in [*beside.rglob("*"), beside]:
+            _flush(file)
+        if path.is_dir():  # a folder with content gives its name to no other; it steps aside
+            former = beside.with_suffix(".old.part")
+            path.replace(former)
+            beside.replace(path)
+            shutil.rmtree(former)
+        else:
+            beside.replace(path)
+    finally:
+        _remove(beside)
+
+
+def write_json(path: Path, data: Any, sort_keys: bool = True) -> None:
+    """Write JSON, whole or not at all."""
+    text = json.dumps(data, indent=1, sort_keys=sort_keys) + "\n"
+    with atomic(path) as beside:
+        beside.write_text(text)
+
+
+def read_json(path: Path, remedy: str = "build it again") -> Any:
+    """Read JSON.
+
+    Args:
+        path: The file.
+        remedy: What the user can do where it is missing or damaged.
+
+    Raises:
+        EosfmError: The file is missing or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise EosfmError(f"{path} not found; {remedy}") from None
+    except ValueError as error:
+        raise EosfmError(f"{path} is damaged or no JSON ({error}); {remedy}") from None
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.{os.uname().nodename}-"
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes of this machine that are no more left beside ``path``."""
+    prefix = _prefix(path)
+    for left in path.parent.glob(f"{glob.escape(prefix)}*.part"):
+        process = left.name.removeprefix(prefix).partition("-")[0]
+        if process.isdigit() and not _alive(int(process)):
+            _remove(left)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def _flush(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
