@@ -12,19 +12,18 @@ from eosfm.tracking import track
 
 
 def main(name: str) -> None:
-    """Make analyses/results/tasks/NAME.json."""
+    """Make analyses/results/analyse/NAME."""
     params = load_params()
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     # Beside the main job's results, which these analyses must not make stale.
-    out = Path("analyses/results")
-    with track("analyse", name, params.energy.country, out) as tracker:
+    with track("analyse", name, params.energy.country, Path("analyses/results")) as tracker:
         result = analyse_task(
             Task.resolve(params, name, store),
             params.backbone.name,
             features=Path("data/features") / name,
             artifact=Path("models/eosfm.pth"),
         )
-        write_result(out / "tasks" / f"{name}.json", result)
+        write_result(tracker.folder / "metrics.json", result)
         parts = (result.counts, result.alone, result.without, result.labels)
         tracker.done(f"{sum(map(len, parts))} comparisons")
 

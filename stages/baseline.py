@@ -12,7 +12,7 @@ from eosfm.tracking import track
 
 
 def main(name: str) -> None:
-    """Make results/baseline/NAME.json."""
+    """Make results/baseline/NAME."""
     params = load_params()
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     with track("baseline", name, params.energy.country) as tracker:
@@ -22,7 +22,7 @@ def main(name: str) -> None:
             features=Path("data/features") / name,
             artifact=Path("models/eosfm.pth"),
         )
-        write_result(Path("results/baseline") / f"{name}.json", results)
+        write_result(tracker.folder / "metrics.json", results)
         metric = results.single.metric
         scores = (f"{kind} {result.test[metric]:.3f}" for kind, result in vars(results).items())
         tracker.done(f"{metric}: {', '.join(scores)}")

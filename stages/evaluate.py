@@ -12,7 +12,7 @@ from eosfm.tracking import track
 
 
 def main(name: str) -> None:
-    """Make results/evaluate/NAME.json."""
+    """Make results/evaluate/NAME."""
     params = load_params()
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     with track("evaluate", name, params.energy.country) as tracker:
@@ -23,7 +23,7 @@ def main(name: str) -> None:
             artifact=Path("models/eosfm.pth"),
             log=tracker.log,
         )
-        write_result(Path("results/evaluate") / f"{name}.json", result)
+        write_result(tracker.folder / "metrics.json", result)
         tracker.done(f"{result.metric} {result.test[result.metric]:.3f}")
 
 

@@ -10,14 +10,14 @@ from eosfm.tracking import track
 
 
 def main() -> None:
-    """Make models/eosfm.pth, and results/export.json about it."""
+    """Make models/eosfm.pth and results/export."""
     params = load_params()
     with track("export", "", params.energy.country) as tracker:
-        names, out = tuple(params.specialists), Path("models/eosfm.pth")
+        names, out = params.ensemble, Path("models/eosfm.pth")
         specialists = export_artifact([Path("models/specialists") / f"{n}.pt" for n in names], out)
         weights = [tensor for s in specialists for tensor in s.state_dict.values()]
         parameters = sum(tensor.numel() for tensor in weights)
-        write_result(Path("results/export.json"), ExportResult(names, parameters))
+        write_result(tracker.folder / "metrics.json", ExportResult(names, parameters))
         tracker.done(f"{len(names)} specialists, {out.stat().st_size / 2**20:.0f} MiB")
 
 

@@ -157,6 +157,5 @@ DATASET = Dataset(
     scenes=scenes,
     split_rule="official train and test tiles; 2_12, 4_10, 6_7 and 7_11 of train validate",
     ignore_index=IGNORE,
-    colors=COLORS,
 )
 """Six classes in scenes of 6000 x 6000 pixels with red, green, blue and near infrared."""

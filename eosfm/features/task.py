@@ -57,7 +57,7 @@ class TaskInput:
         """Settle how a task's tiles are read: its own settings before the scale's."""
         own, protocol, kind = params.task(name), params.current.protocol, get_kind(store.kind)
         dates, *_, height, width = store.shape
-        limits = [limit for limit in (own.dates, protocol.dates) if limit is not None]
+        limits = [limit for limit in (own.max_dates, protocol.max_dates) if limit is not None]
         return cls(
             name=name,
             store=store,

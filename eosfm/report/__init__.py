@@ -21,7 +21,7 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     collected = collect(params, results)
     summary = summarise(params, collected)
     write_json(metrics, summary, sort_keys=False)
-    write_plots(params, collected, results / "live", results / "plots")
+    write_plots(params, collected, results / "train", results / "plots")
     heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
     sections = [results_section(params, collected), specialists_section(params, collected)]
     (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")

@@ -45,13 +45,13 @@ class LabelRow:
     scratch: float
 
 
-def write_analyses(params: Params, analyses: Path, energy: Path, out: Path) -> str:
+def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> str:
     """Write every picture of the analyses with its numbers as CSV.
 
     Args:
         params: All parameters.
-        analyses: Folder with a ``<task>.json`` of each task.
-        energy: Folder with ``train-<specialist>.json``.
+        analyses: Folder with the results of each task.
+        train: Folder with the results of each specialist.
         out: Folder to fill.
 
     Returns:
@@ -61,11 +61,11 @@ def write_analyses(params: Params, analyses: Path, energy: Path, out: Path) -> s
         EosfmError: A task has not been analysed.
     """
     by_task = {
-        task: read_result(analyses / f"{task}.json", AnalysisResult, "analyses/dvc.yaml")
+        task: read_result(analyses / task / "metrics.json", AnalysisResult, "analyses/dvc.yaml")
         for task in params.tasks
     }
     spent = {
-        name: read_result(energy / f"train-{name}.json", EnergyRecord, f"train@{name}").kwh or 0.0
+        name: read_result(train / name / "energy.json", EnergyRecord, f"train@{name}").kwh or 0.0
         for name in params.specialists
     }
     specialists = list(params.specialists)

@@ -12,20 +12,20 @@ from eosfm.report.results import BASELINES, Results
 from eosfm.report.tables import write_csv
 
 
-def write_plots(params: Params, results: Results, live: Path, out: Path) -> None:
+def write_plots(params: Params, results: Results, train: Path, out: Path) -> None:
     """Write every picture, and ``scores.csv`` for ``dvc plots diff``.
 
     Args:
         params: All parameters.
         results: What the stages wrote.
-        live: The curves that the training stages logged (``results/live``).
+        train: The results of the training stages, curves among them (``results/train``).
         out: Folder to fill.
     """
     out.mkdir(parents=True, exist_ok=True)
     rows = [[task, round(result.score, 4)] for task, result in results.evaluate.items()]
     write_csv(out / "scores.csv", [["task", "score"], *rows])
     save(_score_dots(results), out / "scores.png")
-    save(_training_curves(results, live), out / "training.png")
+    save(_training_curves(results, train), out / "training.png")
     save(_selection_map(params, results), out / "selection.png")
 
 
@@ -60,7 +60,7 @@ def _score_dots(results: Results) -> Figure:
     return drawn
 
 
-def _training_curves(results: Results, live: Path) -> Figure:
+def _training_curves(results: Results, train: Path) -> Figure:
     """One small panel per specialist: training loss, and the validation score it is chosen by."""
     drawn, grid = panels([f"{name}\nloss, {r.metric}" for name, r in results.train.items()])
     for (name, result), axes in zip(results.train.items(), grid, strict=True):
@@ -71,13 +71,13 @@ def _training_curves(results: Results, live: Path) -> Figure:
             (axes, "loss", "#888888"),
             (twin, result.metric, COLORS["eosfm"]),
         ):
-            side.plot(*_curve(live, name, key), color=color, marker=".", linewidth=1)
+            side.plot(*_curve(train, name, key), color=color, marker=".", linewidth=1)
             side.tick_params(axis="y", colors=color)
     return drawn
 
 
-def _curve(live: Path, name: str, metric: str) -> tuple[list[int], list[float]]:
-    path = live / f"train-{name}" / "plots" / "metrics" / f"{metric}.tsv"
+def _curve(train: Path, name: str, metric: str) -> tuple[list[int], list[float]]:
+    path = train / name / "live" / "plots" / "metrics" / f"{metric}.tsv"
     with path.open(newline="") as file:
         points = list(csv.DictReader(file, delimiter="\t"))
     return [int(point["step"]) for point in points], [float(point[metric]) for point in points]

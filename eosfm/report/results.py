@@ -58,28 +58,27 @@ def collect(params: Params, results: Path) -> Results:
         EosfmError: A result is missing.
     """
 
-    def read(stage: str, items: Iterable[str], form: type[R]) -> dict[str, R]:
+    def read(
+        stage: str, items: Iterable[str], form: type[R], file: str = "metrics.json"
+    ) -> dict[str, R]:
         return {
-            item: read_result(results / stage / f"{item}.json", form, f"{stage}@{item}")
+            item: read_result(results / stage / item / file, form, f"{stage}@{item}".strip("@"))
             for item in items
         }
 
-    items: dict[str, Iterable[str]] = {
+    stages: dict[str, Iterable[str]] = {
         **dict.fromkeys(("download", "tile"), params.datasets),
         "train": params.specialists,
+        "export": ("",),
         **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),
     }
-    targets = [(f"{stage}-{item}", f"{stage}@{item}") for stage in items for item in items[stage]]
-    energy = results / "energy"
+    energy = [read(stage, stages[stage], EnergyRecord, "energy.json") for stage in stages]
     return Results(
         train=read("train", params.specialists, TrainResult),
-        export=read_result(results / "export.json", ExportResult, "export"),
+        export=read("export", ("",), ExportResult)[""],
         evaluate=read("evaluate", params.tasks, TaskResult),
         baseline=read("baseline", params.tasks, BaselineResults),
-        energy=[
-            read_result(energy / f"{name}.json", EnergyRecord, target)
-            for name, target in [*targets, ("export", "export")]
-        ],
+        energy=[record for records in energy for record in records.values()],
     )
 
 
@@ -92,7 +91,7 @@ def summarise(params: Params, results: Results) -> dict[str, float]:
         **scores,
         "score.mean": results.mean_score("eosfm"),
         **baselines,
-        "ensemble.specialists": len(params.specialists),
+        "ensemble.specialists": len(results.export.specialists),
         "ensemble.active": fmean(len(r.selected) for r in results.evaluate.values()),
         "ensemble.params_m": results.export.parameters / 1e6,
         "energy.kwh": sum(r.kwh or 0.0 for r in results.energy),

@@ -75,7 +75,7 @@ def specialists_section(params: Params, results: Results) -> str:
             f"{label} {'-' if score is None else f'{score:.3f}'}"
             for label, score in results.train[name].per_class.items()
         )
-        parts += [f"### {name}", scores, f"![predictions of {name}](train/{name}.png)"]
+        parts += [f"### {name}", scores, f"![predictions of {name}](train/{name}/predictions.png)"]
     return "\n\n".join(part for part in parts if part)
 
 

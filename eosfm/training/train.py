@@ -53,17 +53,19 @@ class Recipe:
     patience: int | None
     class_weights: str
     stacked: bool
+    workers: int
 
 
 def recipe_for(params: Params, name: str) -> Recipe:
     """Settle a specialist's settings.
 
     Its own, but for what the scale sets: epochs at most the scale's, batch size and learning rate
-    where the scale has them. Pretrained weights where both the specialist and the scale ask for
-    them, unless ``backbone.pretrained`` decides.
+    where the scale has them. What stands in its ``train`` comes before both. Pretrained weights
+    where both the specialist and the scale ask for them, unless ``backbone.pretrained`` decides.
     """
     own, scale = params.specialist(name), params.current
-    train = scale.train
+    train = scale.train.model_copy(update=own.train.given)
+    limit = train.epochs or own.epochs
     pretrained = params.backbone.pretrained
     if pretrained is None:
         pretrained = scale.pretrained and own.pretrained
@@ -73,7 +75,7 @@ def recipe_for(params: Params, name: str) -> Recipe:
         bands=own.bands,
         loss=own.loss,
         pretrained=pretrained,
-        epochs=min(own.epochs, train.epochs or own.epochs),
+        epochs=limit if "epochs" in own.train.given else min(own.epochs, limit),
         steps_per_epoch=train.steps_per_epoch,
         batch_size=train.batch_size or own.batch_size,
         lr=train.lr or own.lr,
@@ -82,7 +84,8 @@ def recipe_for(params: Params, name: str) -> Recipe:
         seed=derive_seed(params.seed, "train", name),
         patience=train.patience,
         class_weights=own.class_weights,
-        stacked=own.dates == "stacked",
+        stacked=own.date_mode == "stacked",
+        workers=train.workers,
     )
 
 
@@ -178,7 +181,7 @@ def build_data(params: Params, recipe: Recipe, store: TileStore) -> TileDataModu
         crop=recipe.crop,
         seed=recipe.seed,
         steps_per_epoch=recipe.steps_per_epoch,
-        workers=params.current.train.workers,
+        workers=recipe.workers,
     )
 
 

@@ -14,41 +14,42 @@ from eosfm.training.module import SpecialistModule
 from eosfm.training.train import build_data, build_module, label_statistics, recipe_for
 
 
-def load_module(params: Params, name: str, store: TileStore, models: Path) -> SpecialistModule:
+def load_module(params: Params, name: str, store: TileStore, project: Path) -> SpecialistModule:
     """A trained specialist with its head, ready to answer.
 
     Args:
         params: All parameters; what decides the shapes must be as it was in training.
         name: Key of the specialist.
         store: Tiles of its dataset.
-        models: Folder with ``specialists`` and ``heads``.
+        project: Folder with the results of the pipeline.
 
     Raises:
         EosfmError: A file is missing or damaged, or does not fit the parameters.
     """
     recipe = replace(recipe_for(params, name), pretrained=False)
     module = build_module(recipe, store, label_statistics(store))
-    encoder = load_specialist(models / "specialists" / f"{name}.pt").state_dict
-    head = tensors.read(models / "heads" / f"{name}.pt")
+    encoder = load_specialist(project / "models/specialists" / f"{name}.pt").state_dict
+    head = tensors.read(project / "results/train" / name / "head.pt")
     try:
         module.encoder.load_state_dict(encoder)
         module.head.load_state_dict(head)
     except RuntimeError as error:
+        fault = str(error).splitlines()[-1].strip()
         raise EosfmError(
-            f"{models}/*/{name}.pt do not fit params.yaml ({str(error).splitlines()[-1].strip()}); "
+            f"specialist {name} and its head do not fit params.yaml ({fault}); "
             f"run `dvc repro train@{name}`"
         ) from None
     return module.eval()
 
 
 def validate_specialist(
-    params: Params, name: str, store: TileStore, models: Path
+    params: Params, name: str, store: TileStore, project: Path
 ) -> dict[str, Any]:
     """Scores on the validation tiles, as :func:`eosfm.kinds.gather_classes` gives them."""
     import torch
     from tqdm import tqdm
 
-    module = load_module(params, name, store, models)
+    module = load_module(params, name, store, project)
     loader = build_data(params, recipe_for(params, name), store).val_dataloader()
     with torch.inference_mode():
         for number, batch in enumerate(tqdm(loader, name, disable=None, leave=False)):
@@ -60,7 +61,7 @@ def main(name: str) -> None:
     """Score the trained specialist NAME on its validation tiles, without training."""
     params = load_params()
     store = TileStore(Path("data/tiles") / params.specialist(name).dataset)
-    scores = validate_specialist(params, name, store, Path("models"))
+    scores = validate_specialist(params, name, store, Path())
     per_class = scores.pop("per_class")
     for metric, value in scores.items():
         print(f"{metric:>24} {value:.4f}{' *' if metric == get_kind(store.kind).headline else ''}")

@@ -50,17 +50,17 @@ def results(params, tmp_path) -> Path:
         "miou", 0.6, 0.1, 2, {"miou": 0.6}, {"land": 0.7, "water": 0.5, "ice": None}
     )
     for name in names:
-        write_result(folder / "train" / f"{name}.json", trained)
-        curves = folder / "live" / f"train-{name}" / "plots" / "metrics"
+        write_result(folder / "train" / name / "metrics.json", trained)
+        curves = folder / "train" / name / "live" / "plots" / "metrics"
         curves.mkdir(parents=True)
         (curves / "loss.tsv").write_text("step\tloss\n1\t2.0\n2\t1.0\n")
         (curves / "miou.tsv").write_text("step\tmiou\n1\t0.5\n2\t0.6\n")
-    write_result(folder / "export.json", ExportResult(names, 33_900_000))
+    write_result(folder / "export" / "metrics.json", ExportResult(names, 33_900_000))
     for i, (name, task) in enumerate(params.tasks.items()):
         ours = task_result(task.metric, 0.5 + 0.01 * i, names[: 2 + i])
-        write_result(folder / "evaluate" / f"{name}.json", ours)
+        write_result(folder / "evaluate" / name / "metrics.json", ours)
         rivals = {kind: task_result(task.metric, score) for kind, score in SCORES.items()}
-        write_result(folder / "baseline" / f"{name}.json", BaselineResults(**rivals))
+        write_result(folder / "baseline" / name / "metrics.json", BaselineResults(**rivals))
     items = {
         **dict.fromkeys(("download", "tile"), params.datasets),
         "train": params.specialists,
@@ -69,5 +69,5 @@ def results(params, tmp_path) -> Path:
     }
     for stage, item in ((stage, item) for stage, every in items.items() for item in every):
         record = EnergyRecord(stage, item, 36.0, 0.001, 0.0001, 1.5, "earlier")
-        write_result(folder / "energy" / f"{f'{stage}-{item}'.strip('-')}.json", record)
+        write_result(folder / stage / item / "energy.json", record)
     return folder

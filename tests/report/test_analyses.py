@@ -57,9 +57,9 @@ def test_labels_are_listed_by_task(params, analyses):
 
 def test_pictures_and_numbers_are_written(params, analyses, results, tmp_path):
     for name, result in analyses.items():
-        write_result(tmp_path / "tasks" / f"{name}.json", result)
+        write_result(tmp_path / "tasks" / name / "metrics.json", result)
     out = tmp_path / "plots"
-    line = write_analyses(params, tmp_path / "tasks", results / "energy", out)
+    line = write_analyses(params, tmp_path / "tasks", results / "train", out)
     assert "0.700 with all" in line
     names = {path.name for path in out.iterdir()}
     assert names == {
@@ -67,9 +67,9 @@ def test_pictures_and_numbers_are_written(params, analyses, results, tmp_path):
         "choices.png", "labels.csv", "labels.png",
     }  # fmt: skip
     assert all(path.stat().st_size < 200_000 for path in out.iterdir())
-    (tmp_path / "tasks" / f"{name}.json").unlink()
+    (tmp_path / "tasks" / name / "metrics.json").unlink()
     with pytest.raises(EosfmError, match=r"dvc repro analyses/dvc\.yaml"):
-        write_analyses(params, tmp_path / "tasks", results / "energy", out)
+        write_analyses(params, tmp_path / "tasks", results / "train", out)
 
 
 @given(st.lists(st.floats(0, 1), max_size=13))

@@ -21,8 +21,8 @@ from .conftest import ROOT, SCORES
 
 
 def test_metrics_are_flat_and_add_up(params, results):
-    records = len(list((results / "energy").iterdir()))
-    path = results / "energy" / "export.json"
+    records = len(list(results.rglob("energy.json")))
+    path = results / "export" / "energy.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"run": current_run()}))
     metrics = summarise(params, collect(params, results))
     # An error in physical units counts by its R2, which is 0.4 here.
@@ -47,7 +47,7 @@ def test_metrics_are_flat_and_add_up(params, results):
 
 def test_a_missing_result_names_its_stage(params, results):
     name = next(iter(params.tasks))
-    (results / "baseline" / f"{name}.json").unlink()
+    (results / "baseline" / name / "metrics.json").unlink()
     with pytest.raises(EosfmError, match=f"dvc repro baseline@{name}"):
         collect(params, results)
 
@@ -68,14 +68,14 @@ def test_tables_hold_every_item(params, results):
 def test_every_specialist_is_shown_with_its_classes(params, results):
     section = specialists_section(params, collect(params, results))
     for name in params.specialists:
-        assert f"](train/{name}.png)" in section
+        assert f"](train/{name}/predictions.png)" in section
     assert section.count("ice -, land 0.700, water 0.500") == len(params.specialists)
 
 
 def test_pictures_are_the_same_bytes_twice(params, results, tmp_path):
     collected = collect(params, results)
     for folder in ("a", "b"):
-        write_plots(params, collected, results / "live", tmp_path / folder)
+        write_plots(params, collected, results / "train", tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == ["scores.csv", "scores.png", "selection.png", "training.png"]
     for name in names:

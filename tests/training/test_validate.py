@@ -22,10 +22,10 @@ def test_validating_again_gives_the_scores_of_the_best_epoch(
         params,
         "toy",
         store,
-        tmp_path / "specialists" / "toy.pt",
+        tmp_path / "models/specialists/toy.pt",
         tmp_path / "scratch",
         lambda metrics, step: None,
-        head=tmp_path / "heads" / "toy.pt",
+        head=tmp_path / "results/train/toy/head.pt",
     )
     scores = validate_specialist(params, "toy", store, tmp_path)
     per_class = scores.pop("per_class")
@@ -41,10 +41,10 @@ def test_a_head_that_does_not_fit_is_one_line(
         params,
         "toy",
         store,
-        tmp_path / "specialists" / "toy.pt",
+        tmp_path / "models/specialists/toy.pt",
         tmp_path / "scratch",
         lambda metrics, step: None,
-        head=tmp_path / "heads" / "toy.pt",
+        head=tmp_path / "results/train/toy/head.pt",
     )
     wider = params.current.train.model_copy(update={"decoder_channels": 24})
     mini = params.scales.mini.model_copy(update={"train": wider})

@@ -1,4 +1,4 @@
-"""8-bit PNG images, the native files of several aerial datasets."""
+"""8-bit PNG and JPEG images, the native files of several aerial datasets."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -42,11 +42,20 @@ def read_png(path: Path, window: Window, mode: str = "RGB") -> np.ndarray:
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
     """Write (3, h, w) or (h, w) uint8 pixels as PNG, making the folder where needed."""
+    _write(path, pixels, compress_level=1)
+
+
+def write_jpeg(path: Path, pixels: np.ndarray) -> None:
+    """Write (3, h, w) uint8 pixels as JPEG, making the folder where needed."""
+    _write(path, pixels, quality=95)
+
+
+def _write(path: Path, pixels: np.ndarray, **options: int) -> None:
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
     interleaved = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
-    Image.fromarray(interleaved).save(path, compress_level=1)
+    Image.fromarray(interleaved).save(path, **options)
 
 
 @lru_cache(maxsize=6)

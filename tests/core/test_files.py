@@ -1,0 +1,92 @@
+"""Whole or absent: success, failure, a killed process, two writers at a time."""
+
+import subprocess
+import sys
+
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.core.files import atomic, read_json, write_json
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "a" / "b.txt"
+    with atomic(path) as beside:
+        beside.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert [file.name for file in path.parent.iterdir()] == ["b.txt"]
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    for content in ("old", "new"):
+        with atomic(tmp_path / "out") as beside:
+            (beside / "deep").mkdir(parents=True)
+            (beside / "deep" / content).write_text(content)
+    assert [file.name for file in tmp_path.rglob("*")] == ["out", "deep", "new"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_failure_leaves_what_was_there(tmp_path, folder, error):
+    path = tmp_path / "out"
+    path.write_text("old")
+    with pytest.raises(error), atomic(path) as beside:
+        if folder:
+            beside.mkdir()
+        (beside / "x" if folder else beside).write_text("half")
+        raise error
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+    assert path.read_text() == "old"
+
+
+def test_two_writers_do_not_meet(tmp_path):
+    path = tmp_path / "out"
+    with atomic(path) as first, atomic(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+        assert first != second
+    assert path.read_text() == "first", "the block that ends last"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_process_leaves_nothing_for_good(tmp_path):
+    path = tmp_path / "out[1]"
+    code = f"""
+import os, signal
+from eosfm.core.files import atomic
+with atomic({str(path)!r}) as beside:
+    beside.mkdir()
+    (beside / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 1
+    with atomic(path) as beside:
+        beside.write_text("whole")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_written_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic(tmp_path / "out"):
+        pass
+
+
+def test_json_is_whole_or_absent(tmp_path):
+    path = tmp_path / "a" / "b.json"
+    write_json(path, {"b": 1, "a": 2})
+    assert path.read_text() == '{\n "a": 2,\n "b": 1\n}\n'
+    with pytest.raises(TypeError):
+        write_json(path, {"c": object()})
+    assert read_json(path) == {"a": 2, "b": 1}
+    write_json(path, {"b": 1, "a": 2}, sort_keys=False)
+    assert list(read_json(path)) == ["b", "a"]
+
+
+def test_json_that_cannot_be_read_is_one_line(tmp_path):
+    path = tmp_path / "x.json"
+    with pytest.raises(EosfmError, match=r"x\.json not found; run `dvc repro`"):
+        read_json(path, "run `dvc repro`")
+    path.write_text("{")
+    with pytest.raises(EosfmError, match=r"x\.json is damaged or no JSON .*; build it again"):
+        read_json(path)
