@@ -67,7 +67,7 @@ def test_features_in_memory_are_the_stored_ones(resolve, artifact, opened):
 
 
 def test_fewer_dates_are_stored(resolve, artifact, tmp_path):
-    task, out = resolve("series", series={"dates": 1, "aggregation": None}), tmp_path / "series"
+    task, out = resolve("series", series={"max_dates": 1, "aggregation": None}), tmp_path / "series"
     encode_task(task, artifact, out, max_gb=1.0)
     (levels, days), _ = open_features(task, out, artifact).val.batch(np.array([0]))
     assert levels[0].shape[1] == 1

@@ -26,15 +26,15 @@ def test_what_features_depend_on_is_the_same_with_and_without_a_head(params, sto
 
 @pytest.mark.parametrize(
     ("values", "dates"),
-    [({"series": {"dates": 1}}, (1,)), ({"series": {"dates": 2}}, (0, 2)), ({}, (0, 1, 2)),
-     ({"protocol": {"dates": 1}, "series": {"dates": 2}}, (1,))],
+    [({"series": {"max_dates": 1}}, (1,)), ({"series": {"max_dates": 2}}, (0, 2)), ({}, (0, 1, 2)),
+     ({"protocol": {"max_dates": 1}, "series": {"max_dates": 2}}, (1,))],
 )  # fmt: skip
 def test_dates_are_sampled_up_to_the_limits_of_task_and_scale(edited, stores, values, dates):
     assert TaskInput.resolve(edited(**values), "series", stores["series"]).dates == dates
 
 
 def test_a_change_needs_both_dates(resolve):
-    assert resolve("change", protocol={"dates": 1}).dates == (0, 1)
+    assert resolve("change", protocol={"max_dates": 1}).dates == (0, 1)
 
 
 def test_the_tasks_share_of_labels_beats_the_scales(resolve):
