@@ -14,6 +14,8 @@ from eosfm.core.results import BaselineResults, TaskResult
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
+from eosfm.encoding.encoder import EnsembleEncoder
+from eosfm.encoding.randomize import randomize
 from eosfm.evaluation.fit import fit_all
 from eosfm.evaluation.forward_selection import explained_alone, ranked
 from eosfm.evaluation.head import run_head
@@ -26,7 +28,6 @@ from eosfm.features.frozen import only
 from eosfm.features.reading import ImageSplit, Reading, read_split
 from eosfm.features.task import Task
 from eosfm.kinds.scores import better
-from eosfm.model import EosFM, randomize
 from eosfm.nn.backbone import build_backbone
 from eosfm.params import Fusion
 
@@ -79,14 +80,16 @@ def run_baselines(task: Task, backbone: str, features: Path, artifact: Path) -> 
     return BaselineResults(results["random"], best, results["scratch"], results["statistics"])
 
 
-def random_encoder(task: Task, artifact: Path) -> EosFM:
+def random_encoder(task: Task, artifact: Path) -> EnsembleEncoder:
     """The task's ensemble before any training."""
     specialists = randomize(load_artifact(artifact), derive_seed(task.seed, "random", task.name))
     return task_encoder(task, specialists, copy=False)
 
 
-def random_weights(task: Task, encoder: EosFM, readings: Splits[Reading], count: int) -> TaskResult:
-    """The same head on the features of that."""
+def random_weights(
+    task: Task, encoder: EnsembleEncoder, readings: Splits[Reading], count: int
+) -> TaskResult:
+    """The task's head on the features of an ensemble that was never trained."""
     splits = readings.map(lambda reading: features_in_memory(encoder, reading))
     return run_head(task, FIXED, splits, count)
 

@@ -9,12 +9,13 @@ from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.fit import Log, fit_all
 from eosfm.evaluation.head import choose
-from eosfm.evaluation.probe import EndToEnd
+from eosfm.evaluation.probe import EndToEnd, build_fuser
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials
 from eosfm.features.encode import live_features, task_encoder
 from eosfm.features.reading import ImageSplit, read_split
 from eosfm.features.task import Task
+from eosfm.model import EosFM
 from eosfm.params import Fusion
 
 
@@ -42,14 +43,8 @@ def fine_tune(
     built: list[EndToEnd] = []
 
     def build(trial: Trial) -> EndToEnd:
-        backbone = task_encoder(
-            task,
-            specialists,
-            freeze=False,
-            fusion=fusion.method,
-            selection=fusion.gates,
-            **fusion.model_dump(exclude={"method", "ablate", "selection"}),
-        )
+        encoder = task_encoder(task, specialists, freeze=False)
+        backbone = EosFM(encoder, build_fuser(fusion, encoder.inputs))
         built.append(EndToEnd(backbone, backbone.out_channels, trial))
         return built[-1]
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eosfm.encoding.adaptation import InputSpec
+from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.feature_fusion import build_fusing
 from eosfm.evaluation.trial import Trial
 from eosfm.features.frozen import Levels
@@ -21,7 +21,7 @@ class Probe(nn.Module):
     def __init__(self, fuser: Fuser, trial: Trial) -> None:
         super().__init__()
         task = trial.task
-        self.fusing = build_fusing(fuser, task.kind.name, task.aggregation)
+        self.fusing = build_fusing(fuser, task.kind.answer == "image", task.aggregation)
         self.merge = build_merge(task.aggregation, fuser.out_channels, len(task.dates))
         self.head = trial.build_head(self.merge.out_channels)
 
@@ -61,9 +61,14 @@ class EndToEnd(nn.Module):
 
 def build_probe(fusion: Fusion, inputs: Sequence[InputSpec], trial: Trial) -> Probe:
     """A fresh model of a task's fusion, merging of dates and head."""
+    return Probe(build_fuser(fusion, inputs), trial)
+
+
+def build_fuser(fusion: Fusion, inputs: Sequence[InputSpec]) -> Fuser:
+    """A fresh fusion of some pyramids."""
     limit = fusion.max_encoders
     specialists = {spec.name for spec in inputs}
-    fuser = Fuser(
+    return Fuser(
         inputs,
         fusion=fusion.method,
         width_multiplier=fusion.width_multiplier,
@@ -74,4 +79,3 @@ def build_probe(fusion: Fusion, inputs: Sequence[InputSpec], trial: Trial) -> Pr
         selection=fusion.gates,
         scale_features=fusion.scale_features,
     )
-    return Probe(fuser, trial)

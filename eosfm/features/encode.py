@@ -2,10 +2,9 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +14,14 @@ from tqdm import tqdm
 from eosfm.core.files import atomic, write_json
 from eosfm.core.splits import SPLITS, Splits
 from eosfm.encoding.artifact import load_artifact
-from eosfm.encoding.input import STRIDES
+from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
+from eosfm.encoding.input import InputSpec
 from eosfm.encoding.specialist import Specialist
-from eosfm.features.frozen import FrozenFeatures, Levels, MemoryLevels
+from eosfm.features.frozen import FrozenFeatures, Levels, LevelSource, MemoryLevels
 from eosfm.features.reading import Reading, read_split
 from eosfm.features.store import FORMAT, FeatureStore, write_split
 from eosfm.features.task import TaskInput
-from eosfm.model import EosFM
+from eosfm.nn.backbone import STRIDES
 
 
 def device() -> torch.device:
@@ -29,34 +29,49 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def task_encoder(task: TaskInput, specialists: Sequence[Specialist], **options: Any) -> EosFM:
-    """The ensemble, told what this task's input is; ``options`` are those of EosFM."""
+def task_encoder(
+    task: TaskInput, specialists: Sequence[Specialist], freeze: bool = True, copy: bool = True
+) -> EnsembleEncoder:
+    """The ensemble, told what this task's input is (see :func:`build_encoder`)."""
     with warnings.catch_warnings():
         # The features stage says which specialists are skipped; once is enough.
         warnings.filterwarnings("ignore", "skipped specialists")
-        backbone = EosFM(
+        encoder = build_encoder(
             specialists,
             bands=task.bands,
             adaptation=task.adaptation,
             standardize=task.standardize,
             units=task.units,
-            **options,
+            freeze=freeze,
+            copy=copy,
         )
-    return backbone.eval()
+    return encoder.eval()
 
 
-def encode(encoder: EosFM, reading: Reading, items: np.ndarray) -> tuple[Levels, Tensor]:
-    """Encode some items: levels (B, T, C, h, w) in half precision on the CPU, and tile targets."""
+def encode(
+    encoder: EnsembleEncoder,
+    reading: Reading,
+    items: np.ndarray,
+    pyramids: Sequence[int] | None = None,
+) -> tuple[Levels, Tensor]:
+    """Encode some items: levels (B, T, C, h, w) in half precision on the CPU, and tile targets.
+
+    Args:
+        encoder: The ensemble.
+        reading: The split.
+        items: Which of its items.
+        pyramids: Indices of the pyramids that are wanted; None wants all.
+    """
     images, targets = reading.images(items)
     where = device()
     with torch.inference_mode():
-        pyramids = encoder.to(where).encode(images.flatten(0, 1).to(where))
-        levels = [torch.cat(parts, dim=1) for parts in zip(*pyramids, strict=True)]
+        encoded = encoder.to(where).encode(images.flatten(0, 1).to(where), pyramids)
+        levels = [torch.cat(parts, dim=1) for parts in zip(*encoded, strict=True)]
     return [level.half().cpu().unflatten(0, (-1, images.shape[1])) for level in levels], targets
 
 
 def encode_all(
-    encoder: EosFM, reading: Reading, progress: str
+    encoder: EnsembleEncoder, reading: Reading, progress: str
 ) -> Iterator[tuple[np.ndarray, Levels, Tensor]]:
     """Encode a split chunk by chunk: items, levels, targets."""
     total = len(reading)
@@ -67,34 +82,39 @@ def encode_all(
 
 
 @dataclass(frozen=True)
-class LiveLevels:
-    """Levels that are encoded anew whenever they are read."""
+class LiveLevels(LevelSource):
+    """Levels that are encoded anew whenever they are read, by the specialists in use."""
 
-    encoder: EosFM
+    encoder: EnsembleEncoder
     reading: Reading
+    pyramids: tuple[int, ...]
 
     def levels(self, items: np.ndarray) -> Levels:
         """Encode some items."""
-        return encode(self.encoder, self.reading, items)[0]
+        return encode(self.encoder, self.reading, items, self.pyramids)[0]
+
+    def only(self, inputs: Sequence[InputSpec], chosen: Sequence[int]) -> "LiveLevels":
+        """Encode fewer pyramids."""
+        return replace(self, pyramids=tuple(self.pyramids[index] for index in chosen))
 
 
-def live_features(encoder: EosFM, reading: Reading) -> FrozenFeatures:
+def live_features(encoder: EnsembleEncoder, reading: Reading) -> FrozenFeatures:
     """A split that is encoded as it is read: in memory are its targets alone."""
     return FrozenFeatures(
-        LiveLevels(encoder, reading),
-        tuple(encoder.inputs),
+        LiveLevels(encoder, reading, tuple(range(len(encoder.inputs)))),
+        encoder.inputs,
         reading.targets(),
         reading.days(),
         reading.windows,
     )
 
 
-def features_in_memory(encoder: EosFM, reading: Reading) -> FrozenFeatures:
+def features_in_memory(encoder: EnsembleEncoder, reading: Reading) -> FrozenFeatures:
     """A split that is encoded now and kept in memory."""
     _, levels, targets = zip(*encode_all(encoder, reading, "encode"), strict=True)
     return FrozenFeatures(
         MemoryLevels([torch.cat(parts) for parts in zip(*levels, strict=True)]),
-        tuple(encoder.inputs),
+        encoder.inputs,
         torch.cat(targets),
         reading.days(),
         reading.windows,
@@ -161,7 +181,7 @@ def encode_task(task: TaskInput, artifact: Path, out: Path, max_gb: float) -> st
     return f"{tiles} tiles, {len(encoder.inputs)} pyramids each, {how}{skipped}"
 
 
-def item_bytes(encoder: EosFM, reading: Reading) -> int:
+def item_bytes(encoder: EnsembleEncoder, reading: Reading) -> int:
     """Bytes of one item's pyramids in half precision."""
     height, width = reading.windows.size
     cells = [-(-height // stride) * -(-width // stride) for stride in STRIDES]

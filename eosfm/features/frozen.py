@@ -1,15 +1,15 @@
 """A task's split as frozen features, and the items of it that a head reads."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from eosfm.core.splits import Splits
-from eosfm.encoding.adaptation import InputSpec
+from eosfm.encoding.input import InputSpec
 from eosfm.features.windows import Windows
 
 Levels = list[Tensor]
@@ -19,16 +19,20 @@ KEPT_GB = 6.0
 """Prepared features of one split above this are prepared anew for every batch."""
 
 
-class LevelSource(Protocol):
+class LevelSource(ABC):
     """Whatever gives the levels of a split's items."""
 
+    @abstractmethod
     def levels(self, items: np.ndarray) -> Levels:
         """Four levels of some items."""
-        ...
+
+    def only(self, inputs: Sequence[InputSpec], chosen: Sequence[int]) -> "LevelSource":
+        """The same with some of the pyramids, by index; ``inputs`` says what there are."""
+        return SomePyramids(self, inputs, chosen)
 
 
 @dataclass(frozen=True)
-class StoredLevels:
+class StoredLevels(LevelSource):
     """Levels in memory-mapped files, one array per level."""
 
     arrays: Sequence[np.ndarray]
@@ -39,7 +43,7 @@ class StoredLevels:
 
 
 @dataclass(frozen=True)
-class MemoryLevels:
+class MemoryLevels(LevelSource):
     """Levels in memory, one tensor per level."""
 
     tensors: Sequence[Tensor]
@@ -50,7 +54,7 @@ class MemoryLevels:
 
 
 @dataclass(frozen=True)
-class SomePyramids:
+class SomePyramids(LevelSource):
     """The levels of another source, with some of its pyramids alone.
 
     Attributes:
@@ -60,8 +64,8 @@ class SomePyramids:
     """
 
     source: LevelSource
-    inputs: tuple[InputSpec, ...]
-    chosen: tuple[int, ...]
+    inputs: Sequence[InputSpec]
+    chosen: Sequence[int]
 
     def levels(self, items: np.ndarray) -> Levels:
         """Leave channels out."""
@@ -70,7 +74,7 @@ class SomePyramids:
 
 
 @dataclass(frozen=True)
-class SomeItems:
+class SomeItems(LevelSource):
     """Another source with some of its items alone, numbered anew."""
 
     source: LevelSource
@@ -82,7 +86,7 @@ class SomeItems:
 
 
 @dataclass(frozen=True)
-class PreparedLevels:
+class PreparedLevels(LevelSource):
     """The levels of another source, prepared anew at every reading."""
 
     source: LevelSource
@@ -133,7 +137,7 @@ class FrozenFeatures:
         chosen = tuple(index for index, spec in enumerate(self.inputs) if spec.name in names)
         if len(chosen) == len(self.inputs):
             return self
-        source = SomePyramids(self.source, self.inputs, chosen)
+        source = self.source.only(self.inputs, chosen)
         return replace(self, source=source, inputs=tuple(self.inputs[index] for index in chosen))
 
     def take(self, tiles: np.ndarray) -> "FrozenFeatures":

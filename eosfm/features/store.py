@@ -16,7 +16,7 @@ from torch import Tensor
 
 from eosfm.core.files import read_json
 from eosfm.core.splits import Split
-from eosfm.encoding.adaptation import InputSpec
+from eosfm.encoding.input import InputSpec
 from eosfm.features.frozen import FrozenFeatures, Levels, StoredLevels
 from eosfm.features.windows import Windows
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from eosfm.encoding.adaptation import InputSpec
+from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.feature_fusion import Fusing, LinearFusing, build_fusing
 from eosfm.features.frozen import split_levels
 from eosfm.fusion.fuser import Fuser
@@ -79,4 +79,4 @@ def test_averages_that_come_later_may_come_first():
      ({"projection": True}, Fusing)],
 )  # fmt: skip
 def test_only_what_is_linear_is_taken_ahead(options, kind):
-    assert type(build_fusing(Fuser(INPUTS, **options), "segmentation", None)) is kind
+    assert type(build_fusing(Fuser(INPUTS, **options), per_image=False, aggregation=None)) is kind

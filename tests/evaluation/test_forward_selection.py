@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eosfm.encoding.adaptation import InputSpec
+from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.forward_selection import explained_alone, ranked, select_forward
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import FrozenFeatures, MemoryLevels

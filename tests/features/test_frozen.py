@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from eosfm.encoding.adaptation import InputSpec
+from eosfm.encoding.input import InputSpec
 from eosfm.features.frozen import FrozenFeatures, MemoryLevels, split_levels
 from eosfm.features.windows import Windows, sliding
 
