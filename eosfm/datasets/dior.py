@@ -1,20 +1,17 @@
-"""DIOR: twenty kinds of objects in 800-pixel aerial images from Google Earth, 8-bit RGB.
-
-Li, Wan, Cheng, Meng, Han, ISPRS Journal 2020, arXiv 1909.00133.
-"""
+"""DIOR: twenty kinds of objects in 800-pixel aerial images from Google Earth, 8-bit RGB."""
 
 import csv
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import SPLITS
+from eosfm.datasets.readers.archives import archive
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.png import png_size, read_png
+from eosfm.datasets.readers.pairs import Size, pair
+from eosfm.datasets.readers.voc import boxes_in, read_objects
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
 
 NAME = "dior"
@@ -54,52 +51,13 @@ def _scene(root: Path, table: Path, row: dict[str, str]) -> Scene:
             f"{table} puts {row['image_path']} in the split {row['split']!r}; "
             f"{suggest(row['split'], SPLITS)}; fetch the file again"
         )
-    image = require(root / row["image_path"], NAME, f"an image that {TABLE} lists")
-    label = require(root / row["label_path"], NAME, f"the annotation of {image.name}")
-    height, width = png_size(image)
-    return Scene(
-        id=f"{split}_{image.stem}",
-        split=split,
-        height=height,
-        width=width,
-        files=(image, label),
-        image=partial(_image, image),
-        target=partial(_boxes, label),
-    )
+    image = root / row["image_path"]
+    return pair(NAME, f"{split}_{image.stem}", split, [image], root / row["label_path"], _boxes)
 
 
-def _image(path: Path, window: Window) -> np.ndarray:
-    return read_png(path, window)[np.newaxis]
-
-
-def _boxes(path: Path, window: Window) -> np.ndarray:
-    """Boxes whose middle lies in the window, cut to it: an object belongs to one window alone."""
-    boxes = np.array(_objects(path), np.float32).reshape(-1, 5)
-    corner = np.array([window.col, window.row] * 2, np.float32)
-    boxes[:, :4] -= corner
-    limits = np.array([window.width, window.height], np.float32)
-    middle = (boxes[:, :2] + boxes[:, 2:4]) / 2
-    inside = ((middle >= 0) & (middle < limits)).all(axis=1)
-    boxes[:, :4] = np.clip(boxes[:, :4], 0, np.tile(limits, 2))
-    return boxes[inside]
-
-
-def _objects(path: Path) -> list[tuple[float, ...]]:
-    """Rows of x_min, y_min, x_max, y_max, class of a Pascal VOC annotation."""
-    try:
-        found = ElementTree.parse(path).getroot().findall("object")
-        names = [thing.findtext("name", "") for thing in found]
-        corners = [
-            tuple(float(thing.findtext(f"bndbox/{side}", "")) for side in _SIDES) for thing in found
-        ]
-    except (ElementTree.ParseError, ValueError) as error:
-        raise EosfmError(
-            f"{path} is no Pascal VOC annotation ({error}); fetch the file again"
-        ) from None
-    return [(*box, _class(path, name)) for box, name in zip(corners, names, strict=True)]
-
-
-_SIDES = ("xmin", "ymin", "xmax", "ymax")
+def _boxes(path: Path, size: Size, window: Window) -> np.ndarray:
+    rows = [[*box, _class(path, name)] for name, box in read_objects(path)]
+    return boxes_in(rows, window)
 
 
 def _class(path: Path, name: str) -> int:
@@ -112,14 +70,23 @@ def _class(path: Path, name: str) -> int:
     return CLASSES.index(plain)
 
 
-_HOST = "https://hf.co/datasets/torchgeo/dior/resolve/0b8439a538b66457e553a8bd9105ef093cce8169"
+def archives() -> tuple[Archive, ...]:
+    """The images and annotations to train and validate on, and the table."""
+    from torchgeo.datasets import DIOR
+
+    files = DIOR.files["trainval"].values()
+    return (
+        *(archive(DIOR.url.format(f["filename"]), f["filename"], f["md5"]) for f in files),
+        archive(DIOR.url.format(TABLE), TABLE, None, extract=None),
+    )
+
 
 DATASET = Dataset(
     name=NAME,
     title="DIOR",
     kind="detection",
     bands=("red", "green", "blue"),
-    units=("dn8", "dn8", "dn8"),
+    units=("dn8",) * 3,
     dtype="uint8",
     classes=CLASSES,
     gsd=0.5,
@@ -131,20 +98,7 @@ DATASET = Dataset(
         citation="Li, Wan, Cheng, Meng, Han: Object detection in optical remote sensing images: a "
         "survey and a new benchmark, ISPRS Journal 2020, arXiv 1909.00133",
         size_gb=3.9,
-        archives=(
-            Archive(
-                url=f"{_HOST}/Images_trainval.zip",
-                filename="Images_trainval.zip",
-                checksum="md5:070e9314120403e5c965d12fe5321cb0",
-            ),
-            Archive(
-                url=f"{_HOST}/Annotations_trainval.zip",
-                filename="Annotations_trainval.zip",
-                checksum="md5:90e045de37255c5919bbecf659b72c1a",
-            ),
-            Archive(url=f"{_HOST}/{TABLE}", filename=TABLE, extract=None),
-        ),
+        archives=archives,
     ),
     scenes=scenes,
 )
-"""Boxes as x_min, y_min, x_max, y_max in pixels, and the class."""

@@ -33,7 +33,7 @@ def test_what_is_read_is_what_was_simulated(simulated, whole):
     for scene in scenes:
         index = counted[scene.split]
         counted[scene.split] += 1
-        image, mask = recipe._draw(
+        image, mask = recipe.draw(
             (7, DATASET.name, scene.split, index), index, Simulation(7, {}, 64, DATASET.gsd)
         )
         read = scene.image(whole(scene))
@@ -54,8 +54,8 @@ def test_layout_is_the_published_one(simulated):
 
 def test_boundaries_part_the_fields():
     land = draw_landscape((3, "fields"), (96, 96), 4.0, "smallholder", doy=200)
-    lines = recipe._boundaries(land)
-    thin = recipe._boundaries(land.change(gsd=10.0))
+    lines = recipe.boundaries(land)
+    thin = recipe.boundaries(land.change(gsd=10.0))
     assert thin.sum() < lines.sum()  # ten metres are one pixel there and two here
     # Next to each other without a line between: one field.
     fields = (land.parcel > 0) & (lines == 0)

@@ -58,7 +58,7 @@ def test_biomass_is_what_was_simulated(simulated, whole):
     targets = [scene.target(whole(scene)) for scene in DATASET.scenes(root)]
     key = (7, DATASET.name, "train", 0)
     land = draw_landscape(key, (SIZE, SIZE), DATASET.gsd, recipe.THEMES[0], doy=190)
-    drawn = recipe._biomass(land, key)
+    drawn = recipe.biomass(land, key)
     assert any(np.array_equal(drawn, target) for target in targets)
     assert drawn.max() > 50 and drawn.min() >= 0 and drawn.dtype == np.float32
 

@@ -5,7 +5,7 @@ import pytest
 from torchgeo.datasets import CloudCoverDetection
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.cloud_cover import DATASET, held_out
+from eosfm.datasets.cloud_cover import DATASET, split_of
 from eosfm.datasets.readers.geotiff import write_geotiff
 from eosfm.datasets.spec import Window
 
@@ -38,7 +38,9 @@ def test_validation_shares_no_location_with_training(simulated):
 
 
 def test_about_one_location_in_ten_is_held_out():
-    assert 70 < sum(held_out(f"Place {number}") for number in range(1000)) < 130
+    splits = [split_of("train", f"Place {number}") for number in range(1000)]
+    assert 70 < splits.count("val") < 130 and set(splits) == {"train", "val"}
+    assert {split_of("test", f"Place {number}") for number in range(99)} == {"test"}
 
 
 def test_bands_keep_their_places(tiny):

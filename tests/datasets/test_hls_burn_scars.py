@@ -28,7 +28,7 @@ def test_what_is_read_is_what_was_simulated(simulated, whole):
         found = [scene for scene in scenes if scene.split == split]
         assert len(found) == count
         drawn = [
-            recipe._draw((7, DATASET.name, split, index), index,
+            recipe.draw((7, DATASET.name, split, index), index,
                                  Simulation(7, {}, 64, DATASET.gsd))
             for index in range(count)
         ]  # fmt: skip

@@ -7,9 +7,10 @@ import pytest
 from torchgeo.datasets import SpaceNet7
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets import spacenet7, spacenet7_change
+from eosfm.datasets import spacenet7_change
 from eosfm.datasets.readers.geotiff import read_header, write_geotiff
-from eosfm.datasets.spacenet7 import AOIS, CRS, DATASET, IGNORE
+from eosfm.datasets.readers.spacenet7 import AOIS, CRS, IGNORE
+from eosfm.datasets.spacenet7 import DATASET
 from eosfm.datasets.spec import Window
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import get_recipe
@@ -236,7 +237,7 @@ def test_simulation_is_a_function_of_the_seed(tmp_path):
     one = {"train": 1, "val": 1, "test": 1}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         simulate(tmp_path / name, Simulation(seed, one, size=48, gsd=4))
-    aoi = spacenet7.AOIS["train"][0]
+    aoi = AOIS["train"][0]
     image = f"train/{aoi}/images_masked/global_monthly_2018_01_mosaic_{aoi}.tif"
     first, same, other = ((tmp_path / name / image).read_bytes() for name in "abc")
     assert first == same != other

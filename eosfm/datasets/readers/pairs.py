@@ -87,10 +87,6 @@ def classified(
 
 def crop(scene: Scene, id: str, split: Split, part: Window) -> Scene:
     """A part of a scene as a scene of its own."""
-
-    def inside(window: Window) -> Window:
-        return window._replace(row=part.row + window.row, col=part.col + window.col)
-
     transform = scene.transform
     if transform:
         a, b, c, d, e, f = transform
@@ -102,10 +98,15 @@ def crop(scene: Scene, id: str, split: Split, part: Window) -> Scene:
         split=split,
         height=part.height,
         width=part.width,
-        image=lambda window: scene.image(inside(window)),
-        target=lambda window: scene.target(inside(window)),
+        image=lambda window: scene.image(within(part, window)),
+        target=lambda window: scene.target(within(part, window)),
         transform=transform,
     )
+
+
+def within(part: Window, window: Window) -> Window:
+    """A window of a part of an image as a window of the image."""
+    return window._replace(row=part.row + window.row, col=part.col + window.col)
 
 
 def by_number(paths: Iterable[Path]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def write_jpeg(path: Path, pixels: np.ndarray) -> None:
     _write(path, pixels, quality=95)
 
 
-def _write(path: Path, pixels: np.ndarray, **options: int) -> None:
+def _write(path: Path, pixels: np.ndarray, **options: Any) -> None:
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
