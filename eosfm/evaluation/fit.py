@@ -19,6 +19,7 @@ from eosfm.evaluation.trial import Trial, run_fits, seeded
 from eosfm.features.encode import device
 from eosfm.features.windows import Windows
 from eosfm.kinds.scores import better
+from eosfm.nn.optim import build_optimizer, build_schedule
 
 GRADIENT_NORM = 1.0
 """Gradients of a larger norm are scaled down to it."""
@@ -118,19 +119,15 @@ def steps_per_epoch(trial: Trial, train: Source) -> int:
 
 
 class Training:
-    """AdamW on a task's loss; with one cycle of the learning rate where the length is known."""
+    """Steps on a task's loss; with one cycle of the learning rate where the length is known."""
 
     def __init__(self, model: nn.Module, trial: Trial, length: int | None) -> None:
         rate = trial.task.protocol.lr
         self.model, self.trial = model, trial
         self.loss = trial.build_loss().to(device())
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.parameters, rate, weight_decay=0.05, fused=True)
-        self.schedule = None
-        if length is not None:
-            self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-                self.optimizer, rate, total_steps=length
-            )
+        self.optimizer = build_optimizer(model, rate)
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.schedule = None if length is None else build_schedule(self.optimizer, rate, length)
 
     def steps(self, train: Source, count: int, epoch: int) -> Iterator[Tensor]:
         """Take ``count`` steps, giving the loss of each."""
