@@ -13,24 +13,13 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from torch import nn
 
 from eosfm.core import tensors
 from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.encoding.specialist import Specialist, save_specialist
-from eosfm.kinds import (
-    HEADLINE,
-    PhysicalUnits,
-    TargetStatistics,
-    balanced_weights,
-    build_head,
-    build_metrics,
-    gather_classes,
-    target_statistics,
-    trivial_logits,
-)
+from eosfm.kinds import TargetStatistics, gather_classes, get_kind
 from eosfm.nn.backbone import build_backbone
 from eosfm.params import Params
 from eosfm.tiles.datamodule import TileDataModule
@@ -150,7 +139,7 @@ def train_specialist(
     statistics = label_statistics(store)
     data = build_data(params, recipe, store)
     module = build_module(recipe, store, statistics)
-    record = Record(HEADLINE[store.kind], log, name, recipe.patience)
+    record = Record(get_kind(store.kind).headline, log, name, recipe.patience)
     folder = scratch / _run_hash(params, recipe, store)
     trainer = _trainer(params, recipe.epochs, folder, record)
     last = folder / "last.ckpt"
@@ -178,8 +167,8 @@ def train_specialist(
 
 def label_statistics(store: TileStore) -> TargetStatistics:
     """What the training labels are like, from evenly spread tiles."""
-    return target_statistics(
-        store.kind, _training_targets(store), len(store.classes), store.ignore_index
+    return get_kind(store.kind).target_statistics(
+        _training_targets(store), len(store.classes), store.ignore_index
     )
 
 
@@ -200,22 +189,21 @@ def build_module(
     recipe: Recipe, store: TileStore, statistics: TargetStatistics
 ) -> SpecialistModule:
     """Encoder and head for a store's labels."""
+    kind = get_kind(store.kind)
     in_chans = len(_channels(recipe, store))
     encoder: Any = build_backbone(recipe.backbone, in_chans, recipe.pretrained)
-    dates = store.shape[0] if store.kind == "change" and not recipe.stacked else 1
-    channels = [dates * width for width in encoder.feature_info.channels()]
-    head: nn.Module = build_head(
-        store.kind, "upernet", channels, len(store.classes), recipe.decoder_channels
+    dates = 1 if recipe.stacked else store.shape[0]
+    channels = kind.merged(encoder.feature_info.channels(), dates)
+    head = kind.build_head(
+        kind.heads[0], channels, len(store.classes), recipe.decoder_channels, statistics
     )
-    if store.kind == "regression":
-        head = PhysicalUnits(head, statistics.mean, statistics.std)
     class_weights = None
     if recipe.class_weights == "balanced":
-        class_weights = balanced_weights(store.kind, statistics.counts, statistics.labelled)
+        class_weights = kind.class_weights(statistics)
     return SpecialistModule(
         encoder,
         head,
-        store.kind,
+        kind,
         recipe.loss,
         store.classes,
         store.ignore_index,
@@ -258,11 +246,12 @@ def _training_targets(store: TileStore) -> Iterator[np.ndarray]:
 
 def _trivial_score(store: TileStore, data: TileDataModule, statistics: TargetStatistics) -> float:
     """The headline score of the constant answer on the validation tiles."""
-    metrics = build_metrics(store.kind, store.classes, store.ignore_index)
+    kind = get_kind(store.kind)
+    metrics = kind.build_metrics(store.classes, store.ignore_index)
     for batch in data.val_dataloader():
-        target = batch["target"]
-        metrics.update(trivial_logits(store.kind, statistics, target), target)
-    return metrics.compute()[HEADLINE[store.kind]]
+        target = kind.target(batch)
+        metrics.update(kind.constant_logits(statistics, target), target)
+    return metrics.compute()[kind.headline]
 
 
 def _specialist(

@@ -7,7 +7,7 @@ from typing import Any
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.specialist import load_specialist
-from eosfm.kinds import HEADLINE, gather_classes
+from eosfm.kinds import gather_classes, get_kind
 from eosfm.params import Params, load_params
 from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule
@@ -64,7 +64,7 @@ def main(name: str) -> None:
     scores = validate_specialist(params, name, store, Path())
     per_class = scores.pop("per_class")
     for metric, value in scores.items():
-        print(f"{metric:>24} {value:.4f}{' *' if metric == HEADLINE[store.kind] else ''}")
+        print(f"{metric:>24} {value:.4f}{' *' if metric == get_kind(store.kind).headline else ''}")
     for label, value in per_class.items():
         print(f"{label:>24} {'-' if value is None else f'{value:.4f}'}")
 

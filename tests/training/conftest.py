@@ -10,8 +10,8 @@ import yaml
 
 from eosfm.core.splits import Split
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.kinds import get_kind
 from eosfm.params import Params
-from eosfm.tiles.layout import PIXEL_KINDS
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 
@@ -55,7 +55,6 @@ def dataset_of(kind: str, counts: dict[Split, int] = COUNTS) -> Dataset:
         gsd=10.0,
         source=Source("https://example.org", "none", "none", 0.0),
         scenes=scenes,
-        simulate=lambda root, simulation: None,
     )
 
 
@@ -80,7 +79,7 @@ def _scene(kind: str, split: Split, number: int, root: Path) -> Scene:
         width=SIZE,
         files=(root / f"{split}{number}.tif",),
         image=lambda window: at(image, window),
-        target=lambda window: at(target, window) if kind in PIXEL_KINDS else target,
+        target=lambda window: at(target, window) if get_kind(kind).answer == "pixel" else target,
     )
 
 

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.kinds import build_metrics, target_statistics
-from eosfm.kinds.detection import detections
+from eosfm.kinds import KINDS
 from eosfm.params import Params
-from eosfm.tiles.dataset import TileDataset
+from eosfm.tiles.dataset import TileDataset, collate_boxes
 from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule
 from eosfm.training.train import build_module, recipe_for, train_specialist
@@ -22,7 +21,7 @@ BANDS = ("B04", "B03")
 
 def module_of(store: TileStore, params: Params) -> SpecialistModule:
     torch.manual_seed(0)
-    statistics = target_statistics("detection", [store.split("train").target(0)], 2, 255)
+    statistics = KINDS["detection"].target_statistics([store.split("train").target(0)], 2, 255)
     return build_module(recipe_for(params, "toy"), store, statistics)
 
 
@@ -30,10 +29,7 @@ def test_two_tiles_are_learnt_by_heart(make_store: MakeStore, make_params: MakeP
     store = make_store("detection")
     module = module_of(store, make_params("detection")).train()
     samples = TileDataset(store, "train", BANDS).__getitems__([0, 1])
-    batch = {
-        "image": torch.stack([sample["image"] for sample in samples]),
-        "target": [sample["target"] for sample in samples],
-    }
+    batch = collate_boxes(samples)
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-2)
     losses = []
     for step in range(60):
@@ -44,9 +40,9 @@ def test_two_tiles_are_learnt_by_heart(make_store: MakeStore, make_params: MakeP
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
     module.eval()
-    metrics = build_metrics("detection", store.classes, 255)
+    metrics = KINDS["detection"].build_metrics(store.classes, 255)
     with torch.inference_mode():
-        metrics.update(module(batch["image"]), batch["target"])
+        metrics.update(module(batch["image"]), module.kind.target(batch))
     assert metrics.compute()["map50"] > 0.9
 
 
@@ -56,11 +52,13 @@ def test_odd_sizes_and_tiles_without_objects(
     store = make_store("detection")
     module = module_of(store, make_params("detection"))
     image = torch.randn(1, 1, 2, 45, 37)
-    logits = module(image)
-    assert logits.shape == (1, 16 * 16 + 8 * 8 + 4 * 4 + 2 * 2, 8 + 2)  # padded to 64 x 64
-    module.training_step({"image": image, "target": [torch.empty(0, 5)]}, 0).backward()
+    cells = module(image)
+    assert [len(level) for level in cells.anchors] == [16 * 16, 8 * 8, 4 * 4, 2 * 2]  # of 64 x 64
+    assert cells.size == (45, 37)
+    none = {"bbox_xyxy": [torch.empty(0, 4)], "label": [torch.empty(0, dtype=torch.long)]}
+    module.training_step({"image": image, **none}, 0).backward()
     assert all(p.grad.isfinite().all() for p in module.parameters() if p.grad is not None)
-    assert detections(logits)[0].shape[1] == 6
+    assert set(KINDS["detection"].predict(cells)[0]) == {"boxes", "labels", "scores"}
 
 
 def test_another_loss_is_refused_in_one_line(

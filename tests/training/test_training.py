@@ -11,7 +11,8 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.specialist import load_specialist
-from eosfm.kinds import HEADLINE, TargetStatistics, target_statistics
+from eosfm.kinds import KINDS as ALL
+from eosfm.kinds import TargetStatistics
 from eosfm.nn.backbone import build_backbone
 from eosfm.params import Params
 from eosfm.tiles.store import TileStore
@@ -44,7 +45,7 @@ def test_every_kind_of_label_trains(
         tmp_path / "s",
         log,
     )
-    headline = HEADLINE[kind]
+    headline = ALL[kind].headline
     assert metrics["metric"] == headline and metrics["epoch"] == 1
     assert log == [(1, {"loss": metrics["loss"], headline: metrics[headline]})]
     occurring = {name for name, score in metrics["per_class"].items() if score is not None}
@@ -263,8 +264,8 @@ def test_predictions_are_drawn_small_and_alike(
 ) -> None:
     store = make_store(kind)
     split = store.split("train")
-    statistics = target_statistics(
-        kind, [split.target(i) for i in range(4)], len(store.classes), store.ignore_index
+    statistics = ALL[kind].target_statistics(
+        [split.target(i) for i in range(4)], len(store.classes), store.ignore_index
     )
     module = build_module(recipe_for(make_params(kind), "toy"), store, statistics)
     for name in ("a", "b"):
@@ -280,7 +281,7 @@ def test_batches_of_one_and_odd_sizes(
     kind: str, make_store: MakeStore, make_params: MakeParams
 ) -> None:
     store = make_store(kind)
-    statistics = target_statistics(kind, [store.split("train").target(0)], 2, 255)
+    statistics = ALL[kind].target_statistics([store.split("train").target(0)], 2, 255)
     module = build_module(recipe_for(make_params(kind), "toy"), store, statistics).train()
     logits = module(torch.randn(1, store.shape[0], 2, 45, 37))
     assert logits.shape == ((1, 2) if kind == "classification" else (1, 2, 45, 37))
