@@ -13,6 +13,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets import get_dataset
 from eosfm.datasets.fetching.prepare import NativeCopy, native_files, prepare
+from eosfm.datasets.readers.archives import of_torchgeo
 from eosfm.datasets.spec import Dataset
 from eosfm.simulation.recipes import get_recipe
 from eosfm.tiles.store import TileStore
@@ -124,3 +125,5 @@ class TestTorchgeo(AddedContract):
         files = {archive.filename: archive for archive in get_dataset("ucmerced").source.files()}
         assert files[UCMerced.filename].checksum == f"md5:{UCMerced.md5}"
         assert len(files) == 4
+        (images,) = of_torchgeo("UCMerced")()
+        assert images == files[UCMerced.filename]
