@@ -10,6 +10,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.readers.archives import archive
+from eosfm.datasets.readers.boxes import boxes_in
 from eosfm.datasets.readers.layout import one_of, require
 from eosfm.datasets.readers.listing import read_rows
 from eosfm.datasets.readers.pairs import Size, pair
@@ -54,14 +55,10 @@ def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
             f"{path} is no Pascal VOC annotation ({error}); fetch the file again"
         ) from None
     boxes = np.array(rows, np.float32).reshape(-1, 4)
-    boxes -= np.array([window.col, window.row] * 2, np.float32)
-    limits = np.array([window.width, window.height], np.float32)
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-    inside = ((middle >= 0) & (middle < limits)).all(axis=1)
     # The first release writes Expressway-Service-area and the like.
     names = [re.sub("[- ]", "", thing.findtext("name", "").lower()) for thing in objects]
     classes = np.array([one_of(name, CLASSES, "class", path) for name in names], np.float32)
-    return np.column_stack([np.clip(boxes, 0, np.tile(limits, 2)), classes])[inside]
+    return boxes_in(np.column_stack([boxes, classes]), window)
 
 
 def archives() -> tuple[Archive, ...]:
