@@ -1,6 +1,6 @@
 """Scenes made of raster files: which files, how many bands of each, what their values become."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,8 @@ import numpy as np
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.raster import Header, read_bands, read_header
+from eosfm.datasets.readers.values import Prepare
 from eosfm.datasets.spec import Scene, Window
-
-Prepare = Callable[[np.ndarray, Path], np.ndarray]
-"""From pixels (bands, h, w) and their file to the pixels of the dataset."""
 
 
 def as_stored(pixels: np.ndarray, path: Path) -> np.ndarray:
