@@ -3,9 +3,6 @@
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.datasets.readers.raster import open_raster, read_raster
-
-__all__ = ["one_of", "open_raster", "read_raster", "require"]
 
 
 def require(path: Path, dataset: str, expected: str) -> Path:

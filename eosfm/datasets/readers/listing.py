@@ -29,7 +29,9 @@ def parse(pattern: str, text: str, path: Path, expected: str) -> re.Match[str]:
     """
     match = re.fullmatch(pattern, text)
     if not match:
-        raise EosfmError(f"{path}: {text[:120]!r} is none of {expected}; fetch it again")
+        raise EosfmError(
+            f"{path}: found {text[:120]!r}; expected {expected}; fetch it again, or remove it"
+        )
     return match
 
 

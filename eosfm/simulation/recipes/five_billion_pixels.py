@@ -15,8 +15,7 @@ from eosfm.datasets.five_billion_pixels import (
     TEST,
     split_of,
 )
-from eosfm.datasets.readers.geotiff import write_tiff
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png, write_tiff
 from eosfm.simulation import (
     CROPS,
     FOREST,
