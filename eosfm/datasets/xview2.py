@@ -74,7 +74,7 @@ def read_polygons(path: Path, size: Size, window: Window) -> np.ndarray:
     except (KeyError, ValueError, TypeError, ShapelyError) as error:
         raise EosfmError(
             f"{NAME}: {path} cannot be read as labels ({type(error).__name__}: {str(error)[:80]}); "
-            "expected polygons with the subtype of their damage after the disaster; fetch it again"
+            "expected polygons with the subtype of their damage; fetch the file again"
         ) from None
     names = list(SUBTYPES)
     damages = [SUBTYPES[names[one_of(name, names, "damage", path)]] for name in subtypes]

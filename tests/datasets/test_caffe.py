@@ -94,12 +94,12 @@ def damage_size(root):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_missing_image, "the radar image of"),
+        (damage_missing_image, r"sar_images/.*png not found"),
         (damage_layout, "the folder caffe/zones/train"),
         (damage_truncated, "cannot be read"),
-        (damage_mislabelled, "grey value 2; expected 0, 64, 127, 254"),
-        (damage_name, "no mask of a patch"),
-        (damage_size, "expected one size"),
+        (damage_mislabelled, "the value 2; expected 0, 64, 127, 254"),
+        (damage_name, "none of masks such as Crane_2002"),
+        (damage_size, r"64x64 px; expected 1 of 32x32"),
     ],
 )
 def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):

@@ -123,7 +123,7 @@ def test_faults_are_named_in_one_line(tiny, whole, damage, message):
     damage(root)
     if message is None:
         shutil.rmtree(root / FOLDER / HELD_OUT)
-        message = r"holds no <city>/BDORTHO"
+        message = r"holds no \*/BDORTHO"
     with pytest.raises(EosfmError, match=message) as caught:
         for scene in DATASET.scenes(root):
             scene.image(whole(scene))

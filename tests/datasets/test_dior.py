@@ -116,10 +116,10 @@ def damage_split(root):
         (damage_layout, "sample_df.csv not found"),
         (damage_truncated, "00001.jpg cannot be read"),
         (damage_truncated_label, "00001.xml is no Pascal VOC annotation"),
-        (damage_mislabelled, "labels an object 'spaceship'"),
+        (damage_mislabelled, "unknown class 'spaceship'; did you mean 'ship'"),
         (damage_box, "is no Pascal VOC annotation"),
         (damage_columns, "has the columns image, label, split"),
-        (damage_split, "in the split 'training'; did you mean 'train'"),
+        (damage_split, "unknown split 'training'; did you mean 'train'"),
     ],
 )
 def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):

@@ -97,9 +97,9 @@ def damage_layout(root):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_missing_label, "the flood mask of that tile"),
+        (damage_missing_label, "flood_label/.*png not found"),
         (damage_truncated, "cannot be read"),
-        (damage_size, "of one size"),
+        (damage_size, "20x20 px; expected 1 of 64x64"),
         (damage_region, "unknown region 'atlantis'"),
         (damage_layout, "event folders"),
     ],

@@ -124,5 +124,5 @@ def test_files_are_thirteen_band_geotiffs(root):
 def test_simulated_images_show_what_their_class_is_named_for():
     for label, (_, covers, share) in recipe.CONTENT.items():
         for number in range(1, 5):
-            land = recipe._land(Simulation(7, SIZES, 64, 10.0), label, number)
+            land = recipe.draw_land(Simulation(7, SIZES, 64, 10.0), label, number)
             assert cover_mask(land.cover, *covers).mean() >= share, (label, number)

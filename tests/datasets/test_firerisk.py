@@ -76,8 +76,11 @@ def image(root):
         (lambda r: shutil.rmtree(r / FOLDER / "train" / "Low"), "train/Low not found"),
         (lambda r: (r / FOLDER).rename(r / "data"), "FireRisk/train not found"),
         (lambda r: (r / FOLDER / "val" / "Very_High ").mkdir(), "mean 'Very_High'"),
-        (lambda r: image(r).rename(r / FOLDER / "train" / "Low" / image(r).name), "has the code 4"),
-        (lambda r: image(r).rename(image(r).with_name("1.png")), "named otherwise than"),
+        (
+            lambda r: image(r).rename(r / FOLDER / "train" / "Low" / image(r).name),
+            "of <point>_2_<",
+        ),
+        (lambda r: image(r).rename(image(r).with_name("1.png")), "none of <point>_4_<"),
         (lambda r: image(r).write_bytes(image(r).read_bytes()[:200]), "cannot be read as an image"),
         (lambda r: image(r).write_bytes(b"<html>"), "cannot be read as an image"),
     ],

@@ -115,7 +115,7 @@ def relist(root, split, text):
         ),
         (
             lambda r: rewrite(r / "masks" / f"{SHEETS[0]}.tif", lambda p: p + 200),
-            "holds class 2..; expected 0 to 4",
+            "holds the value 2..; expected 0 to 4",
         ),
         (
             lambda r: rewrite(r / "masks" / f"{SHEETS[0]}.tif", lambda p: p[:, :600]),

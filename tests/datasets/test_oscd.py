@@ -100,11 +100,11 @@ def damage_dates(root):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_missing_band, "B8A.tif not found; expected a band of bercy"),
+        (damage_missing_band, "imgs_2_rect/B8A.tif not found"),
         (damage_layout, "Test Labels not found"),
         (damage_truncated, "B02.tif"),
         (damage_mislabelled, "bercy not found; expected the images of bercy"),
-        (damage_size, "64x64 px; expected 1 of 60x64"),
+        (damage_size, "60x64 px; expected 1 of 64x64"),
         (damage_dates, "dates.txt names the dates spring"),
     ],
 )
@@ -114,4 +114,5 @@ def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
     with pytest.raises(EosfmError, match=message) as error:
         for scene in DATASET.scenes(root):
             scene.image(whole(scene))
+            scene.target(whole(scene))
     assert "\n" not in str(error.value)

@@ -138,7 +138,7 @@ def damage_names(root):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_missing_label, "the mask of"),
+        (damage_missing_label, "_label.tif not found"),
         (damage_truncated, "damaged|cannot be read"),
         (damage_bands, r"3 band\(s\)"),
         (damage_label_size, "expected 3 of 64x64"),
