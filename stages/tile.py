@@ -1,5 +1,6 @@
 """Cut one dataset into its tile store."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import eosfm.cli
@@ -18,12 +19,12 @@ def main(name: str) -> None:
     with (
         track("tile", name, params.energy.country) as tracker,
         native_files(
-            NativeCopy(name, name, params.source(name), entry.root or None, params.archives),
+            NativeCopy(name, entry.reader, params.source(name), entry.root, params.archives),
             Path("data/raw") / name,
         ) as root,
     ):
         summary = cut_dataset(
-            get_dataset(name),
+            replace(get_dataset(entry.reader), name=name),
             root,
             Path("data/tiles") / name,
             tile=min(sizes) if entry.tile else None,

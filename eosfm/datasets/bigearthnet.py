@@ -10,6 +10,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.readers.layout import one_of, require
+from eosfm.datasets.readers.listing import expecting
 from eosfm.datasets.readers.scenes import Part, read_parts
 from eosfm.datasets.readers.sentinel2 import STEP
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
@@ -24,28 +25,15 @@ COARSEST = max(S2_STEP.values())
 BANDS = ("vv", "vh", *S2_STEP)
 
 CLASSES = (
-    "Urban fabric",
-    "Industrial or commercial units",
-    "Arable land",
-    "Permanent crops",
-    "Pastures",
+    "Urban fabric", "Industrial or commercial units", "Arable land", "Permanent crops", "Pastures",
     "Complex cultivation patterns",
     "Land principally occupied by agriculture, with significant areas of natural vegetation",
-    "Agro-forestry areas",
-    "Broad-leaved forest",
-    "Coniferous forest",
-    "Mixed forest",
+    "Agro-forestry areas", "Broad-leaved forest", "Coniferous forest", "Mixed forest",
     "Natural grassland and sparsely vegetated areas",
-    "Moors, heathland and sclerophyllous vegetation",
-    "Transitional woodland, shrub",
-    "Beaches, dunes, sands",
-    "Inland wetlands",
-    "Coastal wetlands",
-    "Inland waters",
+    "Moors, heathland and sclerophyllous vegetation", "Transitional woodland, shrub",
+    "Beaches, dunes, sands", "Inland wetlands", "Coastal wetlands", "Inland waters",
     "Marine waters",
-)
-
-
+)  # fmt: skip
 SPLIT_NAMES = ("train", "validation", "test")
 
 
@@ -83,18 +71,11 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 
 def _metadata(path: Path) -> list[dict]:
-    import pyarrow
     from pyarrow import parquet
 
-    needed = ["patch_id", "labels", "split", "s1_name"]
-    try:
-        return parquet.read_table(path, columns=needed).select(needed).to_pylist()
-    except (pyarrow.ArrowInvalid, KeyError, OSError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise EosfmError(
-            f"{path} is not the Parquet table of version 2 ({reason}); expected the "
-            f"columns {', '.join(needed)}; fetch the file again"
-        ) from None
+    columns = ["patch_id", "labels", "split", "s1_name"]
+    with expecting(path, f"the Parquet table of version 2 with {', '.join(columns)}"):
+        return parquet.read_table(path, columns=columns).select(columns).to_pylist()
 
 
 def _scene(table: Path, row: dict, image: list[Part]) -> Scene:

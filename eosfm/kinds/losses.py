@@ -1,101 +1,71 @@
-"""Losses by name, with unlabelled pixels left out."""
+"""Losses by name, with unlabelled targets left out: called as ``loss(logits, target)``."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eosfm.core.errors import EosfmError
-
-LOSSES: dict[str, tuple[str, ...]] = {
-    "classification": ("ce",),
-    "multilabel": ("bce",),
-    "segmentation": ("ce", "dice"),
-    "change": ("ce", "dice"),
-    "regression": ("mse",),
-    "detection": ("fcos",),
-}
-"""Losses that each task kind can be trained with, its default first."""
+if TYPE_CHECKING:
+    from eosfm.nn.fcos import Cells, Objects
 
 MOST_WEIGHT = 10.0
 """No class weighs more than this, however rare: a few noisy labels must not rule the gradient."""
 
 
-def balanced_weights(kind: str, counts: Sequence[int], labelled: int) -> tuple[float, ...]:
-    """Weights that give rare classes more say, for :func:`build_loss`.
+def balanced(counts: Sequence[int]) -> tuple[float, ...]:
+    """Weights that give rare classes more say, where classes exclude each other.
 
-    Where classes exclude each other: the square root of median-frequency balancing (Eigen and
-    Fergus, 2015, arXiv 1411.4734). A class at the median of the shares of all classes that occur
-    weighs 1. The root is the usual compromise between rare classes and precision (Mahajan et al.,
-    2018, arXiv 1805.00932). For labels that do not: the root of negatives per positive, at least 1.
+    The square root of median-frequency balancing (Eigen and Fergus, 2015, arXiv 1411.4734). A class
+    at the median of the shares of all classes that occur weighs 1. The root is the usual compromise
+    between rare classes and precision (Mahajan et al., 2018, arXiv 1805.00932).
 
     Args:
-        kind: Task kind.
-        counts: Labelled training targets per class (positives per label for multilabel).
-        labelled: Labelled training targets in all (per label for multilabel).
+        counts: Labelled training targets per class.
 
     Returns:
         A positive weight per class, at most :data:`MOST_WEIGHT`; what was never seen has the most.
-
-    Raises:
-        EosfmError: The task kind has no classes.
     """
-    if not counts:
-        raise EosfmError(f"class_weights is balanced, but {kind} has no classes; set it to none")
     seen = torch.tensor(counts, dtype=torch.float64)
-    if kind == "multilabel":
-        weights = ((labelled - seen) / seen).sqrt().clamp(min=1.0)
-    else:
-        weights = (seen[seen > 0].quantile(0.5) / seen).sqrt()
+    return _limited((seen[seen > 0].quantile(0.5) / seen).sqrt())
+
+
+def balanced_positives(counts: Sequence[int], labelled: int) -> tuple[float, ...]:
+    """Weights of the positives where labels do not exclude each other.
+
+    The root of negatives per positive, from 1 to :data:`MOST_WEIGHT`.
+
+    Args:
+        counts: Training targets with each label.
+        labelled: Training targets in all.
+    """
+    seen = torch.tensor(counts, dtype=torch.float64)
+    return _limited(((labelled - seen) / seen).sqrt().clamp(min=1.0))
+
+
+def _limited(weights: Tensor) -> tuple[float, ...]:
     return tuple(weights.clamp(max=MOST_WEIGHT).tolist())
 
 
-def build_loss(
-    kind: str, loss: str, ignore_index: int, class_weights: Sequence[float] | None = None
-) -> nn.Module:
-    """Build a loss, called as ``loss(logits, target)`` and returning a scalar.
-
-    A batch without any labelled target gives 0, with a gradient of 0.
+class Weighted(nn.Module):
+    """A loss that knows what does not count, and what counts more.
 
     Args:
-        kind: Task kind.
-        loss: ``ce`` (softmax cross-entropy, mean over labelled targets), ``dice`` (1 - soft Dice,
-            mean over all classes), ``bce`` (one sigmoid per label), ``mse`` (in the target's
-            unit; targets that are NaN do not count), ``fcos``
-            (:class:`eosfm.kinds.detection.FCOSLoss`).
         ignore_index: Target value that does not count.
-        class_weights: One weight per class, for ``ce``, ``dice`` and ``fcos``; for ``bce`` that of
-            the label's positives.
-
-    Raises:
-        EosfmError: The loss is unknown or does not fit the task kind.
+        weights: One per class; None weighs all alike.
     """
-    valid = LOSSES.get(kind, ())
-    if loss not in valid:
-        raise EosfmError(f"loss {loss!r} does not fit {kind}; valid: {', '.join(valid) or 'none'}")
-    weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
-    if loss == "ce":
-        return CrossEntropy(ignore_index, weights)
-    if loss == "dice":
-        return Dice(ignore_index, class_weights)
-    if loss == "bce":
-        return BinaryCrossEntropy(ignore_index, weights)
-    if loss == "fcos":
-        from eosfm.kinds.detection import FCOSLoss
 
-        return FCOSLoss(weights)
-    return MeanSquaredError()
-
-
-class CrossEntropy(nn.Module):
-    """Softmax cross-entropy, (B, K, ...) against (B, ...), mean over labelled targets."""
-
-    def __init__(self, ignore_index: int, weights: Tensor | None = None) -> None:
+    def __init__(self, ignore_index: int, weights: Sequence[float] | None = None) -> None:
         super().__init__()
         self.ignore_index = ignore_index
+        tensor = None if weights is None else torch.tensor(weights, dtype=torch.float32)
         self.weights: Tensor | None
-        self.register_buffer("weights", weights)
+        self.register_buffer("weights", tensor)
+
+
+class CrossEntropy(Weighted):
+    """Softmax cross-entropy, (B, K, ...) against (B, ...), mean over labelled targets."""
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -132,14 +102,11 @@ class Dice(nn.Module):
         return self.dice(logits.float(), target.long())
 
 
-class BinaryCrossEntropy(nn.Module):
-    """One sigmoid per label, (B, K) against (B, K) of 0 and 1: mean over labelled targets."""
+class BinaryCrossEntropy(Weighted):
+    """One sigmoid per label, (B, K) against (B, K) of 0 and 1: mean over labelled targets.
 
-    def __init__(self, ignore_index: int, weights: Tensor | None = None) -> None:
-        super().__init__()
-        self.ignore_index = ignore_index
-        self.weights: Tensor | None
-        self.register_buffer("weights", weights)
+    Weights are those of the labels' positives.
+    """
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
@@ -151,11 +118,31 @@ class BinaryCrossEntropy(nn.Module):
         return (loss * labelled).sum() / labelled.sum().clamp(min=1)
 
 
-class MeanSquaredError(nn.Module):
-    """Squared error, (B, 1, H, W) against (B, H, W) with NaN where unlabelled."""
+class MeanSquaredError(Weighted):
+    """Squared error in the target's unit, (B, 1, H, W) against (B, H, W).
+
+    NaN alone does not count, and there are no classes to weigh.
+    """
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss."""
         labelled = ~target.isnan()
         error = (logits.squeeze(1).float() - target.nan_to_num()) * labelled
         return error.square().sum() / labelled.sum().clamp(min=1)
+
+
+class FCOSLoss(Weighted):
+    """That of :meth:`eosfm.nn.fcos.Cells.loss`; it takes no weights."""
+
+    def forward(self, logits: "Cells", target: "Sequence[Objects]") -> Tensor:
+        """Compute the loss."""
+        return logits.loss(target)
+
+
+LOSSES = {
+    "ce": CrossEntropy,
+    "dice": Dice,
+    "bce": BinaryCrossEntropy,
+    "mse": MeanSquaredError,
+    "fcos": FCOSLoss,
+}

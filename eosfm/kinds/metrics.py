@@ -1,113 +1,30 @@
 """Metrics: what each number averages over, and what it leaves out.
 
-All accumulate counts or sums over a whole split, so a result does not depend on the batches.
+All accumulate counts or sums over a whole split, so a result does not depend on the batches. Macro
+means the plain mean over the classes that occur in the split, as target or (but for ``map``) as
+prediction; a class that does not has no score of its own.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.detection import MeanAveragePrecision
 from torchmetrics.functional.classification import binary_average_precision
 
-from eosfm.core.errors import EosfmError, suggest
-
-HEADLINE: dict[str, str] = {
-    "classification": "accuracy",
-    "multilabel": "map",
-    "segmentation": "miou",
-    "change": "f1",
-    "regression": "r2",
-    "detection": "map50",
-}
-"""The metric that chooses the best epoch of each task kind; higher is better for all."""
-
-SCORES = ("miou", "accuracy", "map", "map50", "f1", "r2")
-"""Metrics that :func:`score01` turns into a score."""
+from eosfm.core.errors import EosfmError
+from eosfm.nn.fcos import MAX_DETECTIONS, Cells, Objects
 
 
-def build_metrics(kind: str, classes: Sequence[str], ignore_index: int) -> Metric:
-    """Build a task's metrics: ``update(logits, target)``, ``compute() -> dict[str, float]``.
-
-    * segmentation: ``miou``, ``accuracy`` (share of pixels), ``f1`` (macro), ``iou/<class>``;
-    * change: the same with ``f1`` that of class 1 alone;
-    * classification: ``accuracy`` (share of images), ``f1`` (macro), ``f1/<class>``;
-    * multilabel: ``map`` (macro average precision), ``f1`` (macro, at probability 0.5),
-      ``ap/<class>`` (average precision);
-    * regression: ``rmse`` and ``mae`` in the target's unit, ``r2``;
-    * detection: ``map50`` (macro average precision at IoU 0.5), ``ap/<class>``.
-
-    Macro means the plain mean over the classes that occur in the split, as target or (but for
-    ``map``) as prediction; a class that does not has no score of its own, see
-    :func:`gather_classes`. Targets equal to ``ignore_index``, or NaN, do not count.
-
-    Raises:
-        EosfmError: There are no metrics for this kind.
-    """
-    if kind == "multilabel":
-        return LabelScores(classes, ignore_index)
-    if kind == "regression":
-        return RegressionScores()
-    if kind in ("classification", "segmentation", "change"):
-        return ClassScores(kind, classes, ignore_index)
-    if kind == "detection":
-        from eosfm.kinds.detection import BoxScores
-
-        return BoxScores(classes)
-    raise EosfmError(f"no metrics for task kind {kind!r}; valid: {', '.join(HEADLINE)}")
-
-
-def predict(kind: str, logits: Tensor) -> Tensor:
-    """Turn logits into what the target looks like.
-
-    Returns:
-        Class indices (B,) or (B, H, W); 0 or 1 per label (B, K); regression values (B, H, W).
-    """
-    if kind == "multilabel":
-        return (logits > 0).to(torch.uint8)
-    if kind == "regression":
-        return logits.squeeze(1)
-    return logits.argmax(dim=1)
-
-
-def gather_classes(scores: Mapping[str, float], classes: Sequence[str]) -> dict[str, Any]:
-    """Set the scores of single classes apart, for a result that people read.
-
-    Args:
-        scores: What a metric of :func:`build_metrics` computed.
-        classes: All class names, in their order.
-
-    Returns:
-        The scores of the whole split, and ``per_class``: the score (IoU, F1 or average precision)
-        by class name, None where the class does not occur; empty where there are no such scores.
-    """
-    whole = {key: value for key, value in scores.items() if "/" not in key}
-    single = {key.partition("/")[2]: value for key, value in scores.items() if "/" in key}
-    per_class = {name: single.get(name) for name in classes} if single else {}
-    return {**whole, "per_class": per_class}
-
-
-def score01(metric: str, value: float) -> float:
-    """A metric as a score from 0 to 1, higher is better; R2 is clipped at 0.
-
-    Raises:
-        EosfmError: The metric has no such form (errors in the target's unit: use ``r2``).
-    """
-    if metric not in SCORES:
-        raise EosfmError(f"{metric!r} is not a 0-to-1 score; {suggest(metric, SCORES)}")
-    return min(max(value, 0.0), 1.0)
-
-
-class ClassScores(Metric):
+class ConfusionScores(Metric):
     """Scores that follow from the confusion matrix over labelled targets."""
 
     full_state_update = False
 
-    def __init__(self, kind: str, classes: Sequence[str], ignore_index: int) -> None:
+    def __init__(self, classes: Sequence[str], ignore_index: int) -> None:
         super().__init__()
-        self.kind = kind
         self.classes = tuple(classes)
         self.ignore_index = ignore_index
         size = len(self.classes)
@@ -119,7 +36,7 @@ class ClassScores(Metric):
         """Count (B, K, ...) logits against (B, ...) class indices."""
         labelled = target != self.ignore_index
         truth = target[labelled].long()
-        guess = predict(self.kind, logits)[labelled]
+        guess = logits.argmax(dim=1)[labelled]
         size = len(self.classes)
         # bincount on CUDA counts integers exactly; torchmetrics' own replacement under
         # deterministic algorithms builds a (pixels, K * K) table.
@@ -129,20 +46,44 @@ class ClassScores(Metric):
         """Compute the scores; classes that do not occur have none of their own."""
         matrix = self.matrix.double().cpu()
         hits, truth, guesses = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
-        total = _labelled(truth.sum())
-        occurs = truth + guesses > 0
+        accuracy = float(hits.sum() / _labelled(truth.sum()))
         f1 = 2 * hits / (truth + guesses)  # NaN where the class does not occur
         iou = hits / (truth + guesses - hits)
-        accuracy = {"accuracy": float(hits.sum() / total)}
-        if self.kind == "classification":
-            return accuracy | {"f1": float(f1[occurs].mean())} | _by_class("f1", self.classes, f1)
-        scores = {
-            "miou": float(iou[occurs].mean()),
-            **accuracy,
-            # Change is scored on the changed pixels; none, and none found, counts as 0.
-            "f1": float(f1[1].nan_to_num()) if self.kind == "change" else float(f1[occurs].mean()),
-        }
-        return scores | _by_class("iou", self.classes, iou)
+        return self.scores(accuracy, f1, iou, truth + guesses > 0)
+
+    def scores(self, accuracy: float, f1: Tensor, iou: Tensor, occurs: Tensor) -> dict[str, float]:
+        """The scores of a kind, from those that a confusion matrix gives: (K,) each."""
+        raise NotImplementedError
+
+
+class ImageScores(ConfusionScores):
+    """``accuracy``, ``f1`` (macro) and ``f1/<class>``."""
+
+    def scores(self, accuracy: float, f1: Tensor, iou: Tensor, occurs: Tensor) -> dict[str, float]:
+        """See the class."""
+        whole = {"accuracy": accuracy, "f1": float(f1[occurs].mean())}
+        return whole | _by_class("f1", self.classes, f1)
+
+
+class PixelScores(ConfusionScores):
+    """``miou``, ``accuracy``, ``f1`` (macro) and ``iou/<class>``."""
+
+    def scores(self, accuracy: float, f1: Tensor, iou: Tensor, occurs: Tensor) -> dict[str, float]:
+        """See the class."""
+        whole = {"miou": float(iou[occurs].mean()), "accuracy": accuracy}
+        return {**whole, "f1": self.f1(f1, occurs), **_by_class("iou", self.classes, iou)}
+
+    def f1(self, f1: Tensor, occurs: Tensor) -> float:
+        """The mean of the classes that occur."""
+        return float(f1[occurs].mean())
+
+
+class ChangeScores(PixelScores):
+    """The same with ``f1`` that of class 1 alone; no change, and none found, counts as 0."""
+
+    def f1(self, f1: Tensor, occurs: Tensor) -> float:
+        """That of the changed pixels."""
+        return float(f1[1].nan_to_num())
 
 
 class LabelScores(Metric):
@@ -175,7 +116,7 @@ class LabelScores(Metric):
                 for k in range(target.shape[1])
             ]
         )
-        guess = (predict("multilabel", logits).bool()) & labelled
+        guess = (logits > 0) & labelled
         truth = (target == 1) & labelled
         counts = (truth.sum(0) + guess.sum(0)).double()
         f1 = 2 * (truth & guess).sum(0) / counts
@@ -203,7 +144,7 @@ class RegressionScores(Metric):
         """Add (B, 1, H, W) predictions against (B, H, W) targets with NaN where unlabelled."""
         labelled = ~target.isnan()
         truth = target[labelled].double()
-        error = predict("regression", logits)[labelled].double() - truth
+        error = logits.squeeze(1)[labelled].double() - truth
         self.count += labelled.sum()
         self.squared += error.square().sum()
         self.absolute += error.abs().sum()
@@ -219,6 +160,43 @@ class RegressionScores(Metric):
             "mae": float(self.absolute) / count,
             "r2": 1.0 - float(self.squared) / variation if variation > 0 else 0.0,
         }
+
+
+class BoxScores(MeanAveragePrecision):
+    """``map50``: average precision at IoU 0.5 as COCO computes it, mean over the classes.
+
+    Precision is interpolated at 101 recalls. Classes that occur in no target do not count;
+    ``ap/<class>`` is that of one class.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        super().__init__(
+            iou_thresholds=[0.5],
+            max_detection_thresholds=[1, 100, MAX_DETECTIONS],
+            extended_summary=True,
+        )
+        self.names = tuple(classes)
+
+    def update(self, logits: Cells, target: Sequence[Objects]) -> None:  # type: ignore[override]
+        """Keep what is found in a batch, and what is there."""
+        super().update(logits.objects(), list(target))
+
+    def compute(self) -> dict[str, float]:
+        """Compute the scores."""
+        if not any(len(labels) for labels in self.groundtruth_labels):
+            raise EosfmError(
+                "no object in what was scored; expected at least one; check the split's targets"
+            )
+        result = super().compute()
+        # IoU, recall, class, size range (the first is any), number of detections
+        precision = result["precision"][0, :, :, 0, -1].double().mean(dim=0)
+        classes = result["classes"].reshape(-1).tolist()
+        scores = {
+            f"ap/{self.names[label]}": float(value)
+            for label, value in zip(classes, precision, strict=True)
+            if value >= 0  # -1: in no target
+        }
+        return {"map50": sum(scores.values()) / len(scores), **scores}
 
 
 def _average_precision(logits: Tensor, target: Tensor) -> Tensor:

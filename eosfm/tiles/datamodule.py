@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
-from eosfm.tiles.dataset import TileDataset, collate_boxes
+from eosfm.tiles.dataset import TileDataset, collate
 from eosfm.tiles.store import TileStore
 
 
@@ -137,7 +137,7 @@ class TileDataModule(lightning.LightningDataModule):
             dataset,
             self.batch_size,
             num_workers=self.workers,
-            collate_fn=collate_boxes if self.store.kind == "detection" else None,
+            collate_fn=collate(dataset.kind),
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator().manual_seed(self.seed),  # leaves the global one alone
             **options,

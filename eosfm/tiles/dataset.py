@@ -1,15 +1,16 @@
 """Tiles as training samples: chosen bands, crops, augmentation, standardisation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError
-from eosfm.tiles.layout import PIXEL_KINDS
+from eosfm.kinds import Kind, get_kind
+from eosfm.kinds.pixel import PixelKind
 from eosfm.tiles.statistics import unmeasured
 from eosfm.tiles.store import TileStore
 
@@ -29,9 +30,10 @@ class View(NamedTuple):
 class TileDataset(Dataset[dict[str, Any]]):
     """Samples of one split.
 
-    A sample is ``image`` (T, C, h, w) float32, ``target`` and ``index``. Targets by kind:
-    classification int64 scalar; multilabel (K,) int64; segmentation and change (h, w) int64;
-    regression (h, w) float32; detection (n, 5) float32 of x_min, y_min, x_max, y_max, class.
+    A sample is ``image`` (T, C, h, w) float32, ``index``, and its target under torchgeo's key. By
+    kind: classification ``label``, an int64 scalar; multilabel ``label`` (K,) int64; segmentation
+    and change ``mask`` (h, w) int64; regression ``mask`` (h, w) float32; detection ``bbox_xyxy``
+    (n, 4) float32 of x_min, y_min, x_max, y_max in pixels and ``label`` (n,) int64.
 
     What was not measured (nodata, NaN, padding) takes its band's mean, which is 0 once
     standardised: the value that says nothing, in physical units as well. Its target is the
@@ -63,6 +65,7 @@ class TileDataset(Dataset[dict[str, Any]]):
         standardize: bool = True,
     ) -> None:
         self.store = store
+        self.kind = get_kind(store.kind)
         self.tiles = store.split(split)
         self.bands = tuple(bands)
         self.augment = augment
@@ -101,10 +104,10 @@ class TileDataset(Dataset[dict[str, Any]]):
             image = self._window(self.tiles.image(index), view)
             native[slot] = _turned(image[:, self._channels], view)
             missing[slot] = _turned(self._missing(index, image, view), view)
-            targets.append(self._target(index, view, missing[slot]))
+            targets.append(self._targets(index, view, missing[slot]))
         images = torch.from_numpy(self._finished(native, missing))
         return [
-            {"image": images[slot], "target": targets[slot], "index": index}
+            {"image": images[slot], **targets[slot], "index": index}
             for slot, index in enumerate(indices)
         ]
 
@@ -145,24 +148,32 @@ class TileDataset(Dataset[dict[str, Any]]):
             images /= self._std
         return images
 
-    def _target(self, index: int, view: View, missing: np.ndarray) -> torch.Tensor:
-        target, kind = self.tiles.target(index), self.store.kind
-        if kind == "detection":
-            return torch.from_numpy(_turned_boxes(target, view, self.size))
-        if kind not in PIXEL_KINDS:
-            return torch.as_tensor(np.array(target, np.int64))
-        pixel = np.float32 if kind == "regression" else np.int64
-        target = _turned(self._window(target, view), view).astype(pixel)
-        unknown = missing.any(axis=0) if kind == "change" else missing.all(axis=0)
-        target[unknown] = np.nan if kind == "regression" else self.store.ignore_index
-        return torch.from_numpy(target)
+    def _targets(self, index: int, view: View, missing: np.ndarray) -> dict[str, torch.Tensor]:
+        target, key = self.tiles.target(index), self.kind.target_key
+        if self.kind.answer == "object":
+            boxes = torch.from_numpy(_turned_boxes(target, view, self.size))
+            return {key: boxes[:, :4], "label": boxes[:, 4].long()}
+        if isinstance(self.kind, PixelKind):
+            target = _turned(self._window(target, view), view)
+            target = target.astype(np.float32 if target.dtype.kind == "f" else np.int64)
+            target[self.kind.unknown(missing)] = self.kind.blank(self.store.ignore_index)
+        else:
+            target = np.array(target, np.int64)
+        value = torch.as_tensor(target)
+        return {key: value, "target": value}  # "target": for features, until they ask by key
+
+
+def collate(kind: Kind) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
+    """What makes a batch of a kind's samples."""
+    return collate_boxes if kind.answer == "object" else default_collate
 
 
 def collate_boxes(samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Batch detection samples: boxes, which differ in number from tile to tile, stay a list."""
     return {
         "image": torch.stack([sample["image"] for sample in samples]),
-        "target": [sample["target"] for sample in samples],
+        "bbox_xyxy": [sample["bbox_xyxy"] for sample in samples],
+        "label": [sample["label"] for sample in samples],
         "index": torch.tensor([sample["index"] for sample in samples]),
     }
 

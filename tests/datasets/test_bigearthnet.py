@@ -160,10 +160,10 @@ def replace(root, band, shape):
     ("damage", "message"),
     [
         (lambda root: (root / "metadata.parquet").unlink(), "metadata.parquet not found"),
-        (lambda root: (root / "metadata.parquet").write_bytes(b"PAR"), "is not the Parquet table"),
+        (lambda root: (root / "metadata.parquet").write_bytes(b"PAR"), "is not the file expected"),
         (
             lambda root: edit(root, s1_name=None),
-            "expected the columns patch_id, labels, split, s1_name",
+            "version 2 with patch_id, labels, split, s1_name",
         ),
         (lambda root: edit(root, split="dev"), "unknown split 'dev'.*valid: train, validation"),
         (lambda root: edit(root, labels=["Pasture"]), "'Pasture'; did you mean 'Pastures'"),

@@ -154,12 +154,18 @@ def damage_labels(root):
     ("damage", "message"),
     [
         (damage_layout, "list_eval_partition.csv not found"),
-        (damage_partition, "list_eval_partition.csv is not the partition"),
+        (
+            damage_partition,
+            "list_eval_partition.csv is not the file expected .*; expected partition 0",
+        ),
         (damage_truncated, "chips 000002, 000004 .* or take their ids out of"),
         (damage_bytes, "npy/southsudan_000000.npz is damaged"),
         (damage_member, "npy/southsudan_000000.npz is damaged .*s1"),
         (damage_dates, r"npy/southsudan_000000.npz holds s2 of shape .*expected \(10, 32, 32"),
-        (damage_json, "s1_southsudan_000000.json is not a list of dates"),
+        (
+            damage_json,
+            "s1_southsudan_000000.json is not the file expected .*; expected a list of dates",
+        ),
         (damage_labels, "truth/southsudan_000000.npz holds 0.5, no whole number"),
     ],
 )

@@ -163,7 +163,7 @@ def damage_labels(root):
     ("damage", "message"),
     [
         (damage_layout, "metadata.geojson not found"),
-        (damage_metadata, "metadata.geojson is not the patches' metadata"),
+        (damage_metadata, "metadata.geojson is not the file expected"),
         (damage_fold, "Fold 1 to 5"),
         (damage_date, "metadata.geojson gives a date that is none"),
         (damage_truncated, "S2_10000.npy is damaged"),

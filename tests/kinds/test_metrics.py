@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 from torchmetrics.functional.classification import multiclass_f1_score, multiclass_jaccard_index
 
 from eosfm.core.errors import EosfmError
-from eosfm.kinds import (
-    HEADLINE,
-    build_metrics,
-    gather_classes,
-    predict,
-    score01,
-    target_statistics,
-    trivial_logits,
-)
+from eosfm.kinds import KINDS, gather_classes, score01
+from eosfm.kinds.scores import ERRORS, better
 
 CLASSES = ("ground", "water", "forest", "ice")
 
@@ -32,7 +25,7 @@ def test_segmentation_by_hand() -> None:
     #        predicted  0 0 1 1 2 2   the last two pixels are not labelled
     target = torch.tensor([[[0, 0, 0, 1, 255, 255]]], dtype=torch.uint8)
     guess = torch.tensor([[[0, 0, 1, 1, 2, 2]]])
-    metrics = build_metrics("segmentation", CLASSES, 255)
+    metrics = KINDS["segmentation"].build_metrics(CLASSES, 255)
     metrics.update(logits_of(guess), target)
     scores = metrics.compute()
     assert scores == pytest.approx(
@@ -48,7 +41,7 @@ def test_segmentation_by_hand() -> None:
 
 
 def test_a_class_that_is_only_predicted_counts_as_zero() -> None:
-    metrics = build_metrics("segmentation", CLASSES, -1)
+    metrics = KINDS["segmentation"].build_metrics(CLASSES, -1)
     metrics.update(logits_of(torch.tensor([[[0, 3]]])), torch.tensor([[[0, 0]]]))
     assert metrics.compute()["miou"] == pytest.approx((1 / 2 + 0) / 2)
     assert metrics.compute()["iou/ice"] == 0
@@ -62,7 +55,7 @@ def test_segmentation_agrees_with_torchmetrics_in_any_batching(seed: int, ignore
     target = torch.randint(0, 4, (4, 3, 3), generator=generator)
     target[torch.rand(4, 3, 3, generator=generator) < 0.2] = ignore
     target[0, 0, 0] = 2
-    metrics = build_metrics("segmentation", CLASSES, ignore)
+    metrics = KINDS["segmentation"].build_metrics(CLASSES, ignore)
     metrics.update(logits[:1], target[:1])
     metrics.update(logits[1:], target[1:])
     scores = metrics.compute()
@@ -82,7 +75,7 @@ def test_segmentation_agrees_with_torchmetrics_in_any_batching(seed: int, ignore
 def test_change_scores_the_changed_pixels() -> None:
     target = torch.tensor([[[0, 0, 0, 1, 1, 255]]])
     guess = torch.tensor([[[0, 0, 1, 1, 0, 1]]])
-    metrics = build_metrics("change", ("same", "changed"), 255)
+    metrics = KINDS["change"].build_metrics(("same", "changed"), 255)
     metrics.update(logits_of(guess, 2), target)
     scores = metrics.compute()
     assert scores["f1"] == pytest.approx(2 * 1 / (2 * 1 + 1 + 1))
@@ -93,7 +86,7 @@ def test_change_scores_the_changed_pixels() -> None:
 
 
 def test_classification_by_hand() -> None:
-    metrics = build_metrics("classification", CLASSES, 255)
+    metrics = KINDS["classification"].build_metrics(CLASSES, 255)
     metrics.update(logits_of(torch.tensor([0, 1, 1, 2])), torch.tensor([0, 1, 0, 2]))
     single = {"f1/ground": 2 / 3, "f1/water": 2 / 3, "f1/forest": 1.0}
     scores = {"accuracy": 3 / 4, "f1": (2 / 3 + 2 / 3 + 1) / 3}
@@ -104,7 +97,7 @@ def test_multilabel_by_hand() -> None:
     # Label 0, best first: 1 0 1: (1 + 2/3) / 2. Label 1: 0 1 1: (1/2 + 2/3) / 2. Label 2: none.
     logits = torch.tensor([[3.0, -1.0, -9.0], [2.0, 2.0, -9.0], [1.0, -2.0, -9.0]])
     target = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 0]], dtype=torch.uint8)
-    metrics = build_metrics("multilabel", CLASSES[:3], 255)
+    metrics = KINDS["multilabel"].build_metrics(CLASSES[:3], 255)
     metrics.update(logits[:2], target[:2])
     metrics.update(logits[2:], target[2:])
     single = {"ap/ground": (1 + 2 / 3) / 2, "ap/water": (1 / 2 + 2 / 3) / 2}
@@ -114,14 +107,14 @@ def test_multilabel_by_hand() -> None:
 
 
 def test_multilabel_leaves_out_what_is_not_labelled() -> None:
-    metrics = build_metrics("multilabel", CLASSES[:1], 255)
+    metrics = KINDS["multilabel"].build_metrics(CLASSES[:1], 255)
     metrics.update(torch.tensor([[5.0], [1.0], [0.5]]), torch.tensor([[255], [1], [0]]))
     expected = {"map": 1.0, "f1": 2 / 3, "ap/ground": 1.0}
     assert metrics.compute() == pytest.approx(expected)
 
 
 def test_classes_that_do_not_occur_have_no_score() -> None:
-    metrics = build_metrics("segmentation", CLASSES, 255)
+    metrics = KINDS["segmentation"].build_metrics(CLASSES, 255)
     metrics.update(logits_of(torch.tensor([[[0, 3]]])), torch.tensor([[[0, 0]]]))
     scores = gather_classes(metrics.compute(), CLASSES)
     # Water and forest are neither there nor predicted; ice is predicted where it is not.
@@ -131,7 +124,7 @@ def test_classes_that_do_not_occur_have_no_score() -> None:
 
 
 def test_regression_by_hand() -> None:
-    metrics = build_metrics("regression", ("height",), 255)
+    metrics = KINDS["regression"].build_metrics(("height",), 255)
     metrics.update(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([[[1.0, math.nan]]]))
     metrics.update(torch.tensor([[[[5.0, 6.0]]]]), torch.tensor([[[3.0, 8.0]]]))
     variation = (1 - 4) ** 2 + (3 - 4) ** 2 + (8 - 4) ** 2
@@ -140,7 +133,7 @@ def test_regression_by_hand() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [kind for kind in HEADLINE if kind != "detection"])
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.answer != "object"])
 def test_nothing_labelled_is_an_error(kind: str) -> None:
     logits = {"multilabel": torch.zeros(2, 2), "regression": torch.zeros(2, 1, 2, 2)}
     targets = {
@@ -148,7 +141,7 @@ def test_nothing_labelled_is_an_error(kind: str) -> None:
         "multilabel": torch.full((2, 2), 255),
         "regression": torch.full((2, 2, 2), math.nan),
     }
-    metrics = build_metrics(kind, ("a", "b"), 255)
+    metrics = KINDS[kind].build_metrics(("a", "b"), 255)
     default = torch.zeros(2, 2) if kind == "classification" else torch.zeros(2, 2, 2, 2)
     metrics.update(logits.get(kind, default), targets.get(kind, torch.full((2, 2, 2), 255)))
     with pytest.raises(EosfmError, match="no labelled target"):
@@ -156,50 +149,52 @@ def test_nothing_labelled_is_an_error(kind: str) -> None:
 
 
 def test_headline_metrics_have_a_score() -> None:
-    for metric in HEADLINE.values():
-        assert score01(metric, 0.25) == 0.25
+    for kind in KINDS.values():
+        assert score01(kind.headline, 0.25) == 0.25
+        assert better(kind.headline, 0.5, than=0.4)
     assert score01("r2", -3.0) == 0.0
     with pytest.raises(EosfmError, match="'rmse' is not a 0-to-1 score"):
         score01("rmse", 0.5)
+    assert all(better(metric, 1.0, than=2.0) for metric in ERRORS)
 
 
 def test_predictions_look_like_targets() -> None:
-    assert predict("segmentation", torch.zeros(2, 3, 4, 4)).shape == (2, 4, 4)
-    assert predict("regression", torch.zeros(2, 1, 4, 4)).shape == (2, 4, 4)
-    assert predict("multilabel", torch.tensor([[-1.0, 1.0]])).tolist() == [[0, 1]]
+    assert KINDS["segmentation"].predict(torch.zeros(2, 3, 4, 4)).shape == (2, 4, 4)
+    assert KINDS["regression"].predict(torch.zeros(2, 1, 4, 4)).shape == (2, 4, 4)
+    assert KINDS["multilabel"].predict(torch.tensor([[-1.0, 1.0]])).tolist() == [[0, 1]]
 
 
 def test_the_trivial_answer_is_the_majority_or_the_mean() -> None:
     masks = [np.array([[1, 1], [255, 0]], np.uint8), np.array([[1, 2], [2, 0]], np.uint8)]
-    statistics = target_statistics("segmentation", masks, 3, 255)
+    statistics = KINDS["segmentation"].target_statistics(masks, 3, 255)
     assert statistics.counts == (2, 3, 2) and statistics.labelled == 7
     target = torch.tensor([[[1, 0], [1, 255]]])
-    logits = trivial_logits("segmentation", statistics, target)
-    assert predict("segmentation", logits).unique().tolist() == [1]
-    metrics = build_metrics("segmentation", ("a", "b", "c"), 255)
+    logits = KINDS["segmentation"].constant_logits(statistics, target)
+    assert KINDS["segmentation"].predict(logits).unique().tolist() == [1]
+    metrics = KINDS["segmentation"].build_metrics(("a", "b", "c"), 255)
     metrics.update(logits, target)
     assert metrics.compute()["accuracy"] == pytest.approx(2 / 3)
 
     heights = [np.array([[1.0, np.nan], [5.0, 3.0]], np.float32)]
-    statistics = target_statistics("regression", heights, 1, 255)
+    statistics = KINDS["regression"].target_statistics(heights, 1, 255)
     assert (statistics.mean, statistics.std) == pytest.approx((3.0, math.sqrt(8 / 3)))
     target = torch.tensor([[[2.0, 4.0]]])
-    metrics = build_metrics("regression", ("height",), 255)
-    metrics.update(trivial_logits("regression", statistics, target), target)
+    metrics = KINDS["regression"].build_metrics(("height",), 255)
+    metrics.update(KINDS["regression"].constant_logits(statistics, target), target)
     assert metrics.compute()["r2"] == pytest.approx(0.0)
 
 
 def test_the_trivial_multilabel_answer_is_each_label_s_frequency() -> None:
     rows = [np.array([1, 0], np.uint8), np.array([1, 0], np.uint8), np.array([1, 1], np.uint8)]
-    statistics = target_statistics("multilabel", rows, 2, 255)
+    statistics = KINDS["multilabel"].target_statistics(rows, 2, 255)
     target = torch.tensor([[1, 0], [1, 1], [0, 0]])
-    logits = trivial_logits("multilabel", statistics, target)
-    assert predict("multilabel", logits).tolist() == [[1, 0]] * 3
-    metrics = build_metrics("multilabel", ("a", "b"), 255)
+    logits = KINDS["multilabel"].constant_logits(statistics, target)
+    assert KINDS["multilabel"].predict(logits).tolist() == [[1, 0]] * 3
+    metrics = KINDS["multilabel"].build_metrics(("a", "b"), 255)
     metrics.update(logits, target)
     assert metrics.compute()["map"] == pytest.approx((2 / 3 + 1 / 3) / 2)
 
 
 def test_training_targets_without_a_label_are_an_error() -> None:
     with pytest.raises(EosfmError, match="no labelled target in the training split"):
-        target_statistics("segmentation", [np.full((2, 2), 255, np.uint8)], 2, 255)
+        KINDS["segmentation"].target_statistics([np.full((2, 2), 255, np.uint8)], 2, 255)

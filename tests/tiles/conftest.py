@@ -45,7 +45,6 @@ def make_dataset(scenes: list[Scene] | Callable, kind: str = "segmentation", **m
         gsd=10.0,
         source=Source("", "", "", 0.0),
         scenes=scenes if callable(scenes) else lambda root: iter(scenes),
-        simulate=lambda root, simulation: None,
         **facts,
     )
 

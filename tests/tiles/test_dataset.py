@@ -28,8 +28,8 @@ def test_standardised_by_name(store):
         expected = (native[:, position] - store.mean[band]) / store.std[band]
         np.testing.assert_allclose(sample["image"][:, channel], expected, atol=1e-5)
     assert sample["image"].dtype == torch.float32 and sample["index"] == 0
-    assert sample["target"].dtype == torch.int64
-    np.testing.assert_array_equal(sample["target"], store.split("train").target(0))
+    assert sample["mask"].dtype == torch.int64
+    np.testing.assert_array_equal(sample["mask"], store.split("train").target(0))
 
 
 def test_repeated_band(store):
@@ -60,7 +60,7 @@ def test_unmeasured_and_padded_pixels(tmp_path, standardize):
     blank = torch.ones(16, 16, dtype=torch.bool)
     blank[:10, :10] = False
     blank[0, :2] = True
-    assert torch.equal(sample["target"] == 255, blank)
+    assert torch.equal(sample["mask"] == 255, blank)
     neutral = 0.0 if standardize else np.float32(store.mean["red"])
     assert (sample["image"][0, 0][blank] == neutral).all()
     assert (sample["image"][0, 0][~blank] != neutral).all()
@@ -75,7 +75,7 @@ def test_nan_bands(tmp_path):
     for bands, unknown in ((["red"], 1), (RGB, 0)):
         sample = TileDataset(store, "train", bands)[0]
         assert sample["image"][0, 0, 2, 3] == 0 and torch.isfinite(sample["image"]).all()
-        assert (sample["target"] == 255).sum() == unknown
+        assert (sample["mask"] == 255).sum() == unknown
 
 
 @pytest.mark.parametrize(("kind", "unknown"), [("change", True), ("segmentation", False)])
@@ -87,7 +87,7 @@ def test_two_dates(tmp_path, kind, unknown):
                        kind=kind, nodata=0)  # fmt: skip
     sample = TileDataset(store, "train", RGB)[0]
     assert sample["image"].shape == (2, 3, 8, 8)
-    assert (sample["target"][4, 4] == 255) == unknown
+    assert (sample["mask"][4, 4] == 255) == unknown
     assert (sample["image"][1, :, 4, 4] == 0).all() and (sample["image"][0, :, 4, 4] != 0).all()
 
 
@@ -97,7 +97,7 @@ def test_regression_target(tmp_path):
     heights = np.random.default_rng(0).uniform(0, 30, (8, 8)).astype(np.float32)
     store = make_store(tmp_path, [make_scene("s", "train", image, heights)], 8,
                        kind="regression", nodata=0)  # fmt: skip
-    target = TileDataset(store, "train", RGB)[0]["target"]
+    target = TileDataset(store, "train", RGB)[0]["mask"]
     assert target.dtype == torch.float32 and torch.isnan(target).sum() == 1
     assert target[0, 0] == heights[0, 0]
 
@@ -108,7 +108,7 @@ def test_regression_target(tmp_path):
 )
 def test_labels(tmp_path, kind, label):
     scenes = [make_scene("s", "train", draw(0, 8, 8), label, False)]
-    target = TileDataset(make_store(tmp_path, scenes, None, kind=kind), "train", RGB)[0]["target"]
+    target = TileDataset(make_store(tmp_path, scenes, None, kind=kind), "train", RGB)[0]["label"]
     assert target.dtype == torch.int64 and target.tolist() == label.tolist()
 
 
@@ -128,7 +128,7 @@ def test_crop_and_augmentation_keep_image_and_target_aligned(tmp_path):
     for epoch in range(200):
         dataset.set_epoch(epoch)
         sample = dataset[0]
-        target = sample["target"]
+        target = sample["mask"]
         assert sample["image"].shape == (2, 3, 8, 8)
         assert (sample["image"] == target).all()
         corners.add(int(target.min()))
@@ -143,8 +143,8 @@ def test_oblong_tiles_are_not_turned_by_a_quarter(tmp_path):
     seen = set()
     for epoch in range(40):
         dataset.set_epoch(epoch)
-        assert (dataset[0]["image"] == dataset[0]["target"]).all()
-        seen.add(int(dataset[0]["target"][0, 0]))
+        assert (dataset[0]["image"] == dataset[0]["mask"]).all()
+        seen.add(int(dataset[0]["mask"][0, 0]))
     assert seen == {1, 9, 46, 54}
 
 
@@ -152,7 +152,7 @@ def test_crops_keep_clear_of_padding(tmp_path):
     dataset = TileDataset(self_labelled(tmp_path, 12, 20, 32), "train", RGB, crop=10)
     for epoch in range(30):
         dataset.set_epoch(epoch)
-        assert torch.isfinite(dataset[0]["target"]).all()
+        assert torch.isfinite(dataset[0]["mask"]).all()
 
 
 def test_crop_larger_than_the_tile_is_the_tile(store):
@@ -176,13 +176,13 @@ def test_batches_equal_single_samples(store):
         alone = dataset[index]
         assert sample["index"] == index
         assert torch.equal(sample["image"], alone["image"])
-        assert torch.equal(sample["target"], alone["target"])
+        assert torch.equal(sample["mask"], alone["mask"])
 
 
 def test_plain_loader_and_iteration(store):
     dataset = TileDataset(store, "val", RGB)
     batch = next(iter(DataLoader(dataset, batch_size=5)))
-    assert batch["image"].shape == (5, 1, 3, 16, 16) and batch["target"].shape == (5, 16, 16)
+    assert batch["image"].shape == (5, 1, 3, 16, 16) and batch["mask"].shape == (5, 16, 16)
     assert batch["index"].tolist() == [0, 1, 2, 3, 4]
     assert len(list(dataset)) == len(dataset) == 12
 
@@ -201,13 +201,13 @@ def test_boxes_move_with_the_pixels(tmp_path):
         rows, cols = np.nonzero(sample["image"][0, 0].numpy() > 1000)
         if len(rows) < 0.3 * 4 * 8:  # too little of it to tell what it is
             lost += 1
-            assert sample["target"].shape == (0, 5)
+            assert sample["bbox_xyxy"].shape == (0, 4) and sample["label"].shape == (0,)
             continue
-        box = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1, 2]
-        assert sample["target"].tolist() == [box]
+        box = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
+        assert sample["bbox_xyxy"].tolist() == [box] and sample["label"].tolist() == [2]
     assert lost < 50
     batch = collate_boxes([dataset[0], dataset[0]])
-    assert batch["image"].shape == (2, 1, 3, 20, 20) and len(batch["target"]) == 2
+    assert batch["image"].shape == (2, 1, 3, 20, 20) and len(batch["bbox_xyxy"]) == 2
 
 
 @pytest.mark.parametrize(

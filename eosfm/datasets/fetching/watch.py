@@ -106,14 +106,20 @@ def fingerprint(root: Path, cache: Path | None) -> str:
     return _digest(list_files(root, cache))
 
 
-def watch_roots(roots: Mapping[str, Path | None], out: Path, cache: Path = CACHE) -> None:
-    """Write what lies below each dataset's ``root`` to ``out/<name>.json``.
+def watch_roots(
+    roots: Mapping[str, Path | None],
+    sources: Mapping[str, str],
+    out: Path,
+    cache: Path = CACHE,
+) -> None:
+    """Write each dataset's source, and what lies below its ``root``, to ``out/<name>.json``.
 
     The bytes depend on the files alone. A root that is no folder is written down as such: the
     stage that needs it says what to do, and datasets beside it are not held up.
 
     Args:
         roots: A folder for each name; None where a dataset has none.
+        sources: Of each name, ``simulated`` or ``archive``.
         out: Folder of the files written.
         cache: Folder that remembers hashes.
 
@@ -129,7 +135,7 @@ def watch_roots(roots: Mapping[str, Path | None], out: Path, cache: Path = CACHE
                 size = sum(entry.bytes for entry in files)
                 facts = {"files": len(files), "bytes": size, "sha256": _digest(files)}
         with atomic(out / f"{name}.json") as beside:
-            beside.write_text(json.dumps({"root": facts}) + "\n")
+            beside.write_text(json.dumps({"source": sources[name], "root": facts}) + "\n")
 
 
 def hash_file(path: Path, kind: str = "sha256", progress: bool = False) -> str:

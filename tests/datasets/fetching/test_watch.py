@@ -145,16 +145,17 @@ def test_a_link_to_nothing_is_told(root: Path, target: str):
 
 def test_roots_are_written_down(root: Path, tmp_path: Path):
     roots = {"mine": root, "none": None, "gone": tmp_path / "absent"}
-    watch_roots(roots, tmp_path / "out", tmp_path / "cache")
+    sources = {"mine": "archive", "none": "simulated", "gone": "archive"}
+    watch_roots(roots, sources, tmp_path / "out", tmp_path / "cache")
     texts = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
-    assert json.loads(texts["none.json"]) == {"root": None}
-    assert json.loads(texts["gone.json"]) == {"root": "no folder"}
+    assert json.loads(texts["none.json"]) == {"source": "simulated", "root": None}
+    assert json.loads(texts["gone.json"]) == {"source": "archive", "root": "no folder"}
     mine = json.loads(texts["mine.json"])["root"]
     assert mine == {"files": 20, "bytes": 2000, "sha256": fingerprint(root, None)}
-    watch_roots(roots, tmp_path / "again", tmp_path / "cache")
+    watch_roots(roots, sources, tmp_path / "again", tmp_path / "cache")
     assert texts == {path.name: path.read_text() for path in (tmp_path / "again").iterdir()}
     rewrite(root)
-    watch_roots(roots, tmp_path / "again", tmp_path / "cache")
+    watch_roots(roots, sources, tmp_path / "again", tmp_path / "cache")
     assert (tmp_path / "again" / "mine.json").read_text() != texts["mine.json"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.listing import listed, parse, read_rows
+from eosfm.datasets.readers.listing import expecting, listed, parse, read_rows
 
 
 def test_files_are_sorted_and_an_empty_folder_is_refused(tmp_path):
@@ -31,3 +31,11 @@ def test_rows_of_a_table_and_a_missing_column(tmp_path):
     path.write_text("")
     with pytest.raises(EosfmError, match="has the columns ; expected id"):
         list(read_rows(path, ("id",)))
+
+
+@pytest.mark.parametrize("fault", [lambda: {}["a"], lambda: int("x\ny"), lambda: None + 1])
+def test_what_a_file_lacks_is_one_line(tmp_path, fault):
+    refused = pytest.raises(EosfmError, match=r"is not the file expected .* expected dates")
+    with refused as error, expecting(tmp_path / "a.json", "dates"):
+        fault()
+    assert "\n" not in str(error.value)

@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from eosfm.core.errors import EosfmError
-from eosfm.kinds import PhysicalUnits, build_head
-from eosfm.kinds.heads import resize
+from eosfm.kinds import KINDS, TargetStatistics, get_kind
+from eosfm.nn.decoders import resize
 
 CHANNELS = [8, 16, 32, 64]
+NONE = TargetStatistics((), 1)
 
 
 def pyramid(batch: int, height: int, width: int) -> list[torch.Tensor]:
@@ -23,7 +24,7 @@ def pyramid(batch: int, height: int, width: int) -> list[torch.Tensor]:
 @pytest.mark.parametrize("size", [(32, 32), (60, 60), (37, 51)])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_pixel_heads_answer_every_pixel(head: str, size: tuple[int, int], batch: int) -> None:
-    module = build_head("segmentation", head, CHANNELS, 5, 16).train()
+    module = KINDS["segmentation"].build_head(head, CHANNELS, 5, 16, NONE).train()
     maps = pyramid(batch, *size)
     logits = module(maps, size)
     assert logits.shape == (batch, 5, *size)
@@ -32,13 +33,14 @@ def test_pixel_heads_answer_every_pixel(head: str, size: tuple[int, int], batch:
 
 
 @pytest.mark.parametrize("kind", ["classification", "multilabel"])
-def test_image_heads_answer_once_per_image(kind: str) -> None:
-    module = build_head(kind, "upernet", CHANNELS, 7, 16).train()
+@pytest.mark.parametrize("head", ["linear", "knn"])
+def test_image_heads_answer_once_per_image(kind: str, head: str) -> None:
+    module = KINDS[kind].build_head(head, CHANNELS, 7, 16, NONE).train()
     assert module(pyramid(1, 37, 51), (37, 51)).shape == (1, 7)
 
 
 def test_upernet_does_not_mix_the_images_of_a_batch() -> None:
-    module = build_head("change", "upernet", CHANNELS, 2, 16).train()
+    module = KINDS["change"].build_head("upernet", CHANNELS, 2, 16, NONE).train()
     maps = pyramid(3, 64, 64)
     together = module(maps, (64, 64))
     alone = module([m[1:2] for m in maps], (64, 64))
@@ -47,7 +49,7 @@ def test_upernet_does_not_mix_the_images_of_a_batch() -> None:
 
 
 def test_linear_head_equals_one_convolution_over_the_concatenated_levels() -> None:
-    module = build_head("segmentation", "linear", CHANNELS, 3, 16)
+    module = KINDS["segmentation"].build_head("linear", CHANNELS, 3, 16, NONE)
     maps = pyramid(2, 64, 64)
     stacked = torch.cat([resize(m, (16, 16)) for m in maps], dim=1)
     weight = torch.cat([level.weight for level in module.levels], dim=1)
@@ -56,17 +58,19 @@ def test_linear_head_equals_one_convolution_over_the_concatenated_levels() -> No
 
 
 def test_an_untrained_regression_head_speaks_in_the_target_s_unit() -> None:
-    head = build_head("regression", "upernet", CHANNELS, 1, 16)
-    for parameter in head.classifier.parameters():
+    head = KINDS["regression"].build_head(
+        "upernet", CHANNELS, 1, 16, TargetStatistics((), 9, mean=12.5, std=4.0)
+    )
+    for parameter in head.head.classifier.parameters():
         nn.init.zeros_(parameter)
-    logits = PhysicalUnits(head, 12.5, 4.0)(pyramid(2, 32, 32), (32, 32))
+    logits = head(pyramid(2, 32, 32), (32, 32))
     torch.testing.assert_close(logits, torch.full((2, 1, 32, 32), 12.5))
 
 
 def test_wrong_heads_are_refused() -> None:
-    with pytest.raises(EosfmError, match="unknown head 'unet'; valid: upernet, linear"):
-        build_head("segmentation", "unet", CHANNELS, 2, 16)
-    with pytest.raises(EosfmError, match="no head for task kind 'captioning'"):
-        build_head("captioning", "upernet", CHANNELS, 2, 16)
+    with pytest.raises(EosfmError, match="head 'unet' does not fit change; valid: upernet, linear"):
+        KINDS["change"].build_head("unet", CHANNELS, 2, 16, NONE)
+    with pytest.raises(EosfmError, match="unknown task kind 'captioning'; valid: classification,"):
+        get_kind("captioning")
     with pytest.raises(EosfmError, match="4 feature maps; the encoder gives 3"):
-        build_head("segmentation", "upernet", CHANNELS[:3], 2, 16)
+        KINDS["segmentation"].build_head("upernet", CHANNELS[:3], 2, 16, NONE)

@@ -1,0 +1,32 @@
+"""Change: whether each pixel differs between two dates."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from eosfm.kinds.segmentation import Segmentation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torchmetrics import Metric
+
+
+class Change(Segmentation):
+    """Segmentation of two dates; the first class is no change."""
+
+    name = "change"
+    headline = "f1"
+    bitemporal = True
+
+    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
+        """Those of segmentation, but ``f1`` is that of class 1 alone."""
+        from eosfm.kinds.metrics import ChangeScores
+
+        return ChangeScores(classes, ignore_index)
+
+    def merge_dates(self, level: "Tensor") -> "Tensor":
+        """The dates side by side: (B, T, C, h, w) to (B, T * C, h, w)."""
+        return level.flatten(1, 2)
+
+    def merged(self, channels: Sequence[int], dates: int) -> list[int]:
+        """Those of all dates."""
+        return [dates * width for width in channels]

@@ -1,0 +1,48 @@
+"""Classification: one class per image."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eosfm.kinds.image import ImageKind
+from eosfm.kinds.kind import TargetStatistics
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torchmetrics import Metric
+
+
+class Classification(ImageKind):
+    """Targets are (B,) class indices, logits (B, K)."""
+
+    name = "classification"
+    losses = ("ce",)
+    metrics = ("accuracy", "f1")
+    headline = "accuracy"
+
+    def target_layout(
+        self, classes: int, size: tuple[int, ...], ignore_index: int
+    ) -> tuple[np.dtype, tuple[int, ...]]:
+        """A scalar."""
+        return np.dtype(np.int64), ()
+
+    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+        """The class."""
+        return np.array(targets).astype(int)
+
+    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
+        """``accuracy`` (share of images), ``f1`` (macro), ``f1/<class>``."""
+        from eosfm.kinds.metrics import ImageScores
+
+        return ImageScores(classes, ignore_index)
+
+    def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
+        """(B, K): the majority class."""
+        from eosfm.kinds.constant import majority
+
+        return majority(statistics, target)
+
+    def names(self, answer: "Tensor", classes: Sequence[str], ignore_index: int) -> set[str]:
+        """The one class, where it is known."""
+        return {classes[int(answer)]} if int(answer) != ignore_index else set()

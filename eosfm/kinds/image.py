@@ -1,0 +1,48 @@
+"""Kinds with one answer per image."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from eosfm.kinds.kind import Examples, Kind, TargetStatistics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor, nn
+
+
+class ImageKind(Kind):
+    """What classification and multilabel share.
+
+    The head ``knn`` trains nothing; what is trained in its stead is the linear one.
+    """
+
+    answer = "image"
+    heads = ("linear", "knn")
+    target_key = "label"
+
+    def head(
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        statistics: TargetStatistics,
+    ) -> "nn.Module":
+        """See :meth:`Kind.head`."""
+        from eosfm.nn.decoders import PooledHead
+
+        return PooledHead(channels, classes)
+
+    def names(self, answer: "Tensor", classes: Sequence[str], ignore_index: int) -> set[str]:
+        """Classes that a target or a prediction of one image holds."""
+        raise NotImplementedError
+
+    def draw(self, examples: Examples) -> "Figure":
+        """Images with their labels below: found, missed, or wrongly given."""
+        from eosfm.kinds.pictures import labelled_images
+
+        targets, predictions = (
+            [self.names(answer, examples.classes, examples.ignore_index) for answer in answers]
+            for answers in (examples.targets, examples.predictions)
+        )
+        return labelled_images(examples, list(zip(targets, predictions, strict=True)))

@@ -1,0 +1,319 @@
+"""What a task kind is: everything that differs between kinds, asked of one object."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor, nn
+    from torchmetrics import Metric
+
+EXAMPLES = 4
+"""Tiles in a row of a picture of predictions."""
+
+
+@dataclass(frozen=True)
+class TargetStatistics:
+    """What a training split's targets look like.
+
+    Attributes:
+        counts: Labelled targets per class (positives per label for multilabel, objects for
+            detection); empty for regression.
+        labelled: Labelled targets, in all (per label for multilabel).
+        mean: Mean of a regression target in its unit; 0 for other kinds.
+        std: Standard deviation of a regression target, 1 where it does not vary or for other kinds.
+        boxes: Mean box of each class, x_min, y_min, x_max, y_max in pixels (all 0 for a class
+            without objects); empty for kinds other than detection.
+    """
+
+    counts: tuple[int, ...]
+    labelled: int
+    mean: float = 0.0
+    std: float = 1.0
+    boxes: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Some tiles with their answers, ready to be drawn.
+
+    Attributes:
+        pictures: (N, T, h, w, 3) of 0 to 1.
+        caption: Names of the bands shown.
+        targets: N targets, each as a batch of one kind holds them.
+        predictions: N predictions, as :meth:`Kind.predict` gives them.
+        classes: Class names.
+        ignore_index: Target value that does not count.
+        size: Height and width of the tiles, pixels; pictures may be smaller.
+    """
+
+    pictures: np.ndarray
+    caption: str
+    targets: Sequence[Any]
+    predictions: Sequence[Any]
+    classes: tuple[str, ...]
+    ignore_index: int
+    size: tuple[int, int]
+
+
+class Kind(ABC):
+    """A task kind: one instance per kind, listed in :data:`eosfm.kinds.KINDS`.
+
+    Stored targets are numpy arrays as the tile store holds them; batched targets are what
+    :meth:`target` takes out of a batch; logits are what the kind's heads return.
+
+    Attributes:
+        name: As in a dataset's facts.
+        answer: Whether an image, each pixel or each object gets an answer.
+        heads: Valid heads, the default first.
+        losses: Valid losses, the default first.
+        metrics: What a task may be scored by.
+        headline: The metric that chooses the best epoch; higher is better.
+        target_key: The key of a sample's target, as torchgeo names it.
+        bitemporal: Whether the label says what differs between two dates, so that both are needed.
+    """
+
+    name: ClassVar[str]
+    answer: ClassVar[Literal["image", "pixel", "object"]]
+    heads: ClassVar[tuple[str, ...]]
+    losses: ClassVar[tuple[str, ...]]
+    metrics: ClassVar[tuple[str, ...]]
+    headline: ClassVar[str]
+    target_key: ClassVar[Literal["label", "mask", "bbox_xyxy"]]
+    bitemporal: ClassVar[bool] = False
+
+    # Targets in the tile store
+
+    @abstractmethod
+    def target_layout(
+        self, classes: int, size: tuple[int, ...], ignore_index: int
+    ) -> tuple[np.dtype, tuple[int, ...]] | None:
+        """Dtype and shape of one stored target; None where it is a table of boxes."""
+
+    def blank(self, ignore_index: int) -> float:
+        """The target of what is not labelled: padding, and pixels that were not measured."""
+        return ignore_index
+
+    def check_target(
+        self,
+        target: np.ndarray,
+        size: tuple[int, ...],
+        classes: int,
+        ignore_index: int,
+        where: str,
+    ) -> None:
+        """Refuse labels that are not classes, before they become an index error in training.
+
+        Args:
+            target: A stored target, not yet padded.
+            size: Height and width of its image.
+            classes: Number of classes.
+            ignore_index: The value that is no class.
+            where: Names the scene in errors.
+
+        Raises:
+            EosfmError: Shape or values are wrong.
+        """
+        labels = np.asarray(target)
+        if not labels.size or (labels.min() >= 0 and labels.max() < classes):
+            return
+        wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
+        if wrong.any():
+            raise EosfmError(
+                f"{where}: label {np.unique(labels[wrong])[0]:g}; expected 0 to "
+                f"{classes - 1} or {ignore_index} (unlabelled); check its label file"
+            )
+
+    def target_statistics(
+        self, targets: Iterable[np.ndarray], classes: int, ignore_index: int
+    ) -> TargetStatistics:
+        """Summarise stored targets, one at a time.
+
+        Raises:
+            EosfmError: None is labelled.
+        """
+        counts = np.zeros(classes, dtype=np.int64)
+        labelled = 0
+        for target in map(np.asarray, targets):
+            known = target[target != ignore_index].astype(np.int64)
+            counts += np.bincount(known, minlength=classes)
+            labelled += known.size
+        return TargetStatistics(tuple(counts.tolist()), some(labelled))
+
+    def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
+        """Weights that give rare classes more say: see :func:`eosfm.kinds.losses.balanced`.
+
+        Raises:
+            EosfmError: The kind's loss takes none.
+        """
+        from eosfm.kinds.losses import balanced
+
+        return balanced(statistics.counts)
+
+    @abstractmethod
+    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+        """The stratum of each stored target, (N,) integers, for shares of the labels."""
+
+    # Batches and models
+
+    def target(self, batch: Mapping[str, Any]) -> Any:
+        """The targets of a batch, as losses and metrics take them."""
+        return batch[self.target_key]
+
+    def build_head(
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        statistics: TargetStatistics,
+    ) -> "nn.Module":
+        """Build a head, called as ``head(maps, size)``.
+
+        ``maps`` are four tensors (B, C_i, h_i, w_i) at strides 4, 8, 16, 32, finest first; ``size``
+        is the input's (height, width).
+
+        Args:
+            head: One of :attr:`heads`.
+            channels: Channels of the four maps.
+            classes: Number of classes, K; 1 for regression.
+            width: Channels of the decoder, where the head has one.
+            statistics: Of the training targets.
+
+        Returns:
+            A module that returns logits: (B, K) for an answer per image, (B, K, height, width) for
+            one per pixel, :class:`eosfm.nn.fcos.Cells` for one per object.
+
+        Raises:
+            EosfmError: The head does not fit the kind, or there are not four maps.
+        """
+        from eosfm.nn.backbone import STRIDES
+
+        self.check("head", head, self.heads)
+        if len(channels) != len(STRIDES):
+            raise EosfmError(
+                f"a head takes {len(STRIDES)} feature maps; the encoder gives {len(channels)}"
+            )
+        return self.head(head, channels, classes, width, statistics)
+
+    @abstractmethod
+    def head(
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        statistics: TargetStatistics,
+    ) -> "nn.Module":
+        """What :meth:`build_head` gives, once its arguments are checked."""
+
+    def trim(self, logits: Any, size: tuple[int, int]) -> Any:
+        """Logits without what an image was padded with to the right and below."""
+        return logits
+
+    def build_loss(
+        self, loss: str, ignore_index: int, class_weights: Sequence[float] | None = None
+    ) -> "nn.Module":
+        """Build a loss, called as ``loss(logits, target)`` and returning a scalar.
+
+        A batch without any labelled target gives 0, with a gradient of 0.
+
+        Args:
+            loss: One of :attr:`losses`; what each computes is told in :mod:`eosfm.kinds.losses`.
+            ignore_index: Target value that does not count.
+            class_weights: One per class.
+
+        Raises:
+            EosfmError: The loss does not fit the kind.
+        """
+        from eosfm.kinds.losses import LOSSES
+
+        self.check("loss", loss, self.losses)
+        return LOSSES[loss](ignore_index, class_weights)
+
+    @abstractmethod
+    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
+        """Build the metrics: ``update(logits, target)``, ``compute() -> dict[str, float]``.
+
+        Beside those of the whole split stand those of single classes, as ``<metric>/<class>``
+        (see :func:`eosfm.kinds.scores.gather_classes`). Targets equal to ``ignore_index``, or NaN,
+        do not count.
+        """
+
+    def predict(self, logits: Any) -> Any:
+        """Turn logits into what the target looks like: by default the most likely class."""
+        return logits.argmax(dim=1)
+
+    @abstractmethod
+    def constant_logits(self, statistics: TargetStatistics, target: Any) -> Any:
+        """Logits of the answer that looks at no image, for a batch of targets."""
+
+    # Dates
+
+    def aggregations(self, dates: int) -> tuple[str | None, ...]:
+        """The valid ways to merge a task's dates: None where there is one."""
+        if dates == 1:
+            return (None,)
+        return ("concat", "difference") if self.bitemporal else ("mean", "linear", "ltae")
+
+    def merge_dates(self, level: "Tensor") -> "Tensor":
+        """A specialist's own dates as one map: (B, T, C, h, w) to (B, C', h, w), the mean."""
+        # The gradient of level[:, 0] would have another memory format than the encoder's maps.
+        return level.mean(dim=1) if level.shape[1] > 1 else level.squeeze(1)
+
+    def merged(self, channels: Sequence[int], dates: int) -> list[int]:
+        """Channels after :meth:`merge_dates`, by level."""
+        return list(channels)
+
+    # Pictures
+
+    def examples(
+        self, count: int, target: Callable[[int], np.ndarray], ignore_index: int
+    ) -> list[int]:
+        """Which of ``count`` tiles to draw: some, evenly spread."""
+        return spread(count, 2 * EXAMPLES)
+
+    @abstractmethod
+    def draw(self, examples: Examples) -> "Figure":
+        """A picture of images, labels and predictions side by side."""
+
+    # Errors
+
+    def check(self, what: str, found: str, valid: Sequence[str]) -> None:
+        """Refuse what does not fit this kind.
+
+        Raises:
+            EosfmError: One line with the valid values.
+        """
+        if found not in valid:
+            raise EosfmError(
+                f"{what} {found!r} does not fit {self.name}; valid: {', '.join(valid)}"
+            )
+
+
+def some(count: int) -> int:
+    """A count of labelled training targets, once there is one."""
+    if count == 0:
+        raise EosfmError(
+            "no labelled target in the training split; expected at least one; "
+            "check the split and the dataset's ignore index"
+        )
+    return count
+
+
+def spread(available: int, count: int) -> list[int]:
+    """Evenly spread positions, ``count`` of them where there are as many."""
+    return np.linspace(0, available - 1, min(available, count)).astype(int).tolist()
+
+
+def rarest(present: np.ndarray) -> np.ndarray:
+    """The rarest class that each of (N, K) tiles shows, -1 where it shows none."""
+    frequency = present.sum(axis=0)
+    cost = np.where(present, frequency[None, :], np.inf)
+    return np.where(present.any(axis=1), cost.argmin(axis=1), -1)

@@ -1,0 +1,87 @@
+"""Multilabel: any number of labels per image."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.kinds.image import ImageKind
+from eosfm.kinds.kind import TargetStatistics, rarest, some
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torchmetrics import Metric
+
+
+class Multilabel(ImageKind):
+    """Targets are (B, K) of 0, 1 or the ignore index, logits (B, K), one sigmoid per label."""
+
+    name = "multilabel"
+    losses = ("bce",)
+    metrics = ("map", "f1")
+    headline = "map"
+
+    def target_layout(
+        self, classes: int, size: tuple[int, ...], ignore_index: int
+    ) -> tuple[np.dtype, tuple[int, ...]]:
+        """A 0 or 1 per label."""
+        return np.dtype(np.uint8), (classes,)
+
+    def check_target(
+        self,
+        target: np.ndarray,
+        size: tuple[int, ...],
+        classes: int,
+        ignore_index: int,
+        where: str,
+    ) -> None:
+        """See :meth:`Kind.check_target`."""
+        if target.shape != (classes,):
+            raise EosfmError(
+                f"{where}: target of shape {target.shape}; expected ({classes},); "
+                "check its label file"
+            )
+
+    def target_statistics(
+        self, targets: Iterable[np.ndarray], classes: int, ignore_index: int
+    ) -> TargetStatistics:
+        """See :meth:`Kind.target_statistics`."""
+        counts = np.zeros(classes, dtype=np.int64)
+        labelled = 0
+        for target in targets:
+            counts += np.asarray(target) == 1
+            labelled += 1
+        return TargetStatistics(tuple(counts.tolist()), some(labelled))
+
+    def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
+        """The root of negatives per positive: see :func:`eosfm.kinds.losses.balanced_positives`."""
+        from eosfm.kinds.losses import balanced_positives
+
+        return balanced_positives(statistics.counts, statistics.labelled)
+
+    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+        """The rarest label."""
+        return rarest(np.array(targets) > 0)
+
+    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
+        """``map`` (macro average precision), ``f1`` (macro, at 0.5), ``ap/<class>``."""
+        from eosfm.kinds.metrics import LabelScores
+
+        return LabelScores(classes, ignore_index)
+
+    def predict(self, logits: "Tensor") -> "Tensor":
+        """(B, K) uint8: 1 where a label is more likely than not."""
+        import torch
+
+        return (logits > 0).to(torch.uint8)
+
+    def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
+        """(B, K): how often each label occurs."""
+        from eosfm.kinds.constant import frequencies
+
+        return frequencies(statistics).expand(len(target), -1)
+
+    def names(self, answer: "Tensor", classes: Sequence[str], ignore_index: int) -> set[str]:
+        """The labels that are given."""
+        return {name for name, value in zip(classes, answer, strict=True) if value == 1}

@@ -1,0 +1,82 @@
+"""Kinds with one answer per pixel."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.kinds.kind import EXAMPLES, Kind, TargetStatistics, spread
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+CANDIDATES = 64
+"""Tiles, evenly spread, of which those with the most varied labels are drawn."""
+
+
+class PixelKind(Kind):
+    """What segmentation, change and regression share."""
+
+    answer = "pixel"
+    heads = ("upernet", "linear")
+    target_key = "mask"
+
+    def check_target(
+        self,
+        target: np.ndarray,
+        size: tuple[int, ...],
+        classes: int,
+        ignore_index: int,
+        where: str,
+    ) -> None:
+        """See :meth:`Kind.check_target`."""
+        if target.shape != tuple(size):
+            raise EosfmError(
+                f"{where}: target of shape {target.shape} for an image of {tuple(size)}; "
+                "expected one value per pixel; check its files"
+            )
+        self.check_values(target, classes, ignore_index, where)
+
+    def check_values(self, target: np.ndarray, classes: int, ignore_index: int, where: str) -> None:
+        """Refuse values that are no classes."""
+        super().check_target(target, target.shape, classes, ignore_index, where)
+
+    def head(
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        statistics: TargetStatistics,
+    ) -> "nn.Module":
+        """See :meth:`Kind.head`."""
+        from eosfm.nn.decoders import LinearPixelHead, UPerNetHead
+
+        if head == "linear":
+            return LinearPixelHead(channels, classes)
+        return UPerNetHead(channels, classes, width)
+
+    def trim(self, logits: "Tensor", size: tuple[int, int]) -> "Tensor":
+        """(B, K, H, W) logits of an image's own pixels."""
+        return logits[..., : size[0], : size[1]]
+
+    def unknown(self, missing: np.ndarray) -> np.ndarray:
+        """Which pixels have no target: (T, h, w) not measured to (h, w)."""
+        return np.asarray(missing.any(axis=0) if self.bitemporal else missing.all(axis=0))
+
+    def examples(
+        self, count: int, target: Callable[[int], np.ndarray], ignore_index: int
+    ) -> list[int]:
+        """The tiles whose labels vary most, of some that are evenly spread."""
+        candidates = spread(count, CANDIDATES)
+        varied = sorted(
+            candidates, key=lambda i: self.variety(target(i), ignore_index), reverse=True
+        )
+        return sorted(varied[:EXAMPLES])
+
+    def variety(self, target: np.ndarray, ignore_index: int) -> float:
+        """How much a stored target varies: the entropy of its classes in nats."""
+        known = target[target != ignore_index]
+        share = np.bincount(known.astype(np.int64), minlength=1) / max(known.size, 1)
+        return float(-(share[share > 0] * np.log(share[share > 0])).sum())

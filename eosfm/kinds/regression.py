@@ -1,0 +1,108 @@
+"""Regression: one value per pixel, in a physical unit."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.kinds.kind import Examples, TargetStatistics, some
+from eosfm.kinds.pixel import PixelKind
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor, nn
+    from torchmetrics import Metric
+
+BINS = 5
+"""Quantile bins of the tiles' means: the strata."""
+
+
+class Regression(PixelKind):
+    """Targets are (B, H, W) floats with NaN where unlabelled, logits (B, 1, H, W)."""
+
+    name = "regression"
+    losses = ("mse",)
+    metrics = ("r2", "rmse", "mae")
+    headline = "r2"
+
+    def target_layout(
+        self, classes: int, size: tuple[int, ...], ignore_index: int
+    ) -> tuple[np.dtype, tuple[int, ...]]:
+        """A float per pixel."""
+        return np.dtype(np.float32), size
+
+    def blank(self, ignore_index: int) -> float:
+        """NaN."""
+        return np.nan
+
+    def check_values(self, target: np.ndarray, classes: int, ignore_index: int, where: str) -> None:
+        """Any value may be right."""
+
+    def target_statistics(
+        self, targets: Iterable[np.ndarray], classes: int, ignore_index: int
+    ) -> TargetStatistics:
+        """See :meth:`Kind.target_statistics`."""
+        count, total, squared = 0, 0.0, 0.0
+        for target in targets:
+            known = target[~np.isnan(target)].astype(np.float64)
+            count, total = count + known.size, total + known.sum()
+            squared += np.square(known).sum()
+        mean = float(total / some(count))
+        variance = max(float(squared / count) - mean**2, 0.0)
+        return TargetStatistics((), count, mean, variance**0.5 or 1.0)
+
+    def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
+        """There are none.
+
+        Raises:
+            EosfmError: Always.
+        """
+        raise EosfmError("class_weights is balanced, but regression has no classes; set it to none")
+
+    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+        """The quantile bin of the tile's mean."""
+        means = np.array([np.nanmean(t) if np.isfinite(t).any() else 0.0 for t in targets])
+        edges = np.quantile(means, np.linspace(0, 1, BINS + 1)[1:-1])
+        return np.searchsorted(edges, means)
+
+    def head(
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        statistics: TargetStatistics,
+    ) -> "nn.Module":
+        """A head that answers in the target's unit."""
+        from eosfm.nn.decoders import PhysicalUnits
+
+        inner = super().head(head, channels, 1, width, statistics)
+        return PhysicalUnits(inner, statistics.mean, statistics.std)
+
+    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
+        """``rmse`` and ``mae`` in the target's unit, ``r2``."""
+        from eosfm.kinds.metrics import RegressionScores
+
+        return RegressionScores()
+
+    def predict(self, logits: "Tensor") -> "Tensor":
+        """(B, H, W) values."""
+        return logits.squeeze(1)
+
+    def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
+        """(B, 1, H, W): the mean."""
+        import torch
+
+        return torch.full_like(target, statistics.mean).unsqueeze(1)
+
+    def variety(self, target: np.ndarray, ignore_index: int) -> float:
+        """Standard deviation of a stored target."""
+        known = target[~np.isnan(target)]
+        return float(known.std()) if known.size else 0.0
+
+    def draw(self, examples: Examples) -> "Figure":
+        """Images, maps of the target and maps of the prediction on one scale of colours."""
+        from eosfm.kinds.pictures import value_maps
+
+        return value_maps(examples)

@@ -1,0 +1,61 @@
+"""Segmentation: one class per pixel."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eosfm.kinds.kind import Examples, TargetStatistics, rarest
+from eosfm.kinds.pixel import PixelKind
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+    from torchmetrics import Metric
+
+RARE = 0.01
+"""A class that covers less of a tile than this share does not decide its stratum."""
+
+
+class Segmentation(PixelKind):
+    """Targets are (B, H, W) class indices, logits (B, K, H, W)."""
+
+    name = "segmentation"
+    losses = ("ce", "dice")
+    metrics = ("miou", "accuracy", "f1")
+    headline = "miou"
+
+    def target_layout(
+        self, classes: int, size: tuple[int, ...], ignore_index: int
+    ) -> tuple[np.dtype, tuple[int, ...]]:
+        """A class index per pixel, in the smallest type that holds the ignore index."""
+        return np.dtype(np.uint8 if 0 <= ignore_index <= 255 else np.int16), size
+
+    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+        """The rarest class that covers at least :data:`RARE` of the tile."""
+        return rarest(np.array([_covering(target, classes) for target in targets]))
+
+    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
+        """``miou``, ``accuracy`` (share of pixels), ``f1`` (macro), ``iou/<class>``."""
+        from eosfm.kinds.metrics import PixelScores
+
+        return PixelScores(classes, ignore_index)
+
+    def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
+        """(B, K, H, W): the majority class."""
+        from eosfm.kinds.constant import majority
+
+        return majority(statistics, target)
+
+    def draw(self, examples: Examples) -> "Figure":
+        """Images, maps of the labels and maps of the predictions."""
+        from eosfm.kinds.pictures import class_maps
+
+        return class_maps(examples)
+
+
+def _covering(target: np.ndarray, classes: int) -> np.ndarray:
+    """Classes that cover enough of a tile's pixels, as a boolean vector."""
+    inside = target[(target >= 0) & (target < classes)]
+    shares = np.bincount(inside.astype(int).ravel(), minlength=classes) / max(target.size, 1)
+    return shares >= RARE
