@@ -66,13 +66,6 @@ def test_legend_names_covers_that_exist():
     assert set(LEGEND) <= set(COVERS)
 
 
-def test_missing_mask_is_one_line(tiny):
-    root = tiny(DATASET)
-    next((root / "Train" / "Rural" / "masks_png").glob("*.png")).unlink()
-    with pytest.raises(EosfmError, match=r"masks_png/0.png not found"):
-        list(DATASET.scenes(root))
-
-
 def test_coloured_mask_is_refused(tiny, whole):
     root = tiny(DATASET)
     mask = next((root / "Val").rglob("masks_png/*.png"))

@@ -122,21 +122,21 @@ def read_codes(
     Raises:
         EosfmError: The mask is damaged, of another size, or has another value.
     """
-    mask = read_bands(path, window, 1, size)[0]
-    known = [*codes] if ignore is None else [*codes, ignore]
+    mask = index = read_bands(path, window, 1, size)[0]
     if mask.dtype != np.uint8:
-        mask = np.where((mask < 0) | (mask >= OTHER), OTHER, mask).astype(np.uint16)
-    strange = ~np.isin(np.arange(OTHER + 1), known)[mask]
+        index = np.where((mask < 0) | (mask >= OTHER), OTHER, mask).astype(np.uint16)
+    known = [*codes] if ignore is None else [*codes, ignore]
+    strange = ~np.isin(np.arange(OTHER + 1), known)[index]
     if strange.any():
         run = isinstance(codes, range)
         expected = f"{codes[0]} to {codes[-1]}" if run else ", ".join(map(str, codes))
         raise EosfmError(
-            f"{dataset}: {path} holds the value {mask[strange][0]}; expected {expected}; use the "
-            "dataset's own masks unchanged"
+            f"{dataset}: {path} holds the value {mask[strange][0]}; expected {expected}; fetch the "
+            "file again, as its publisher gives it"
         )
     classes = np.arange(OTHER + 1).astype(np.uint8)
     classes[list(codes)] = range(len(codes))
-    return classes[mask]
+    return classes[index]
 
 
 def read_presence(path: Path, size: Size, window: Window) -> np.ndarray:
