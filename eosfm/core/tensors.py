@@ -1,7 +1,6 @@
 """Files of tensors and plain values: never code, whole or absent, equal content in equal bytes."""
 
 import io
-import os
 import pickle
 import sys
 import zipfile
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.files import atomic
 
 
 def read(path: Path | str) -> Any:
@@ -41,17 +41,15 @@ def read(path: Path | str) -> Any:
 
 
 def write(path: Path | str, content: Any) -> None:
-    """Write tensors and plain values beside ``path``, then rename; same content, same bytes."""
-    path = Path(path)
+    """Write tensors and plain values, whole or not at all; same content, same bytes.
+
+    Raises:
+        EosfmError: The content holds anything else.
+    """
     buffer = io.BytesIO()  # torch writes a file's own name into it, but none for a buffer
     torch.save(_plain(content), buffer)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic(path) as beside:
         beside.write_bytes(buffer.getbuffer())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

@@ -1,23 +1,23 @@
 """Band adaptation: which channels of an input each specialist is fed with.
 
-Every rule comes down to a pick per channel of the specialist: the place of an input channel, or
-None for a channel that stays at its mean (zero once standardised).
+Every rule comes down to a channel map: per channel of the specialist the index of an input channel,
+or None for a channel that stays at its mean (zero once standardised).
 
 ``counted`` are the published rules, keyed by channel counts alone. ``named`` goes by band names and
 physical sense; its rules are tried in the order of :data:`NAMED`, and the first that applies wins.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from eosfm.core.bands import S2_BANDS, band, check_bands, find
 from eosfm.core.errors import EosfmError
+from eosfm.encoding.input import ChannelMap, InputSpec
 from eosfm.encoding.specialist import Specialist
 
-Picks = tuple[int | None, ...]
-Rules = tuple[tuple[str, Picks], ...]
+Bands = tuple[str, ...]
+Rule = Callable[[Bands, Bands], ChannelMap | None]
+Rules = tuple[tuple[str, ChannelMap], ...]
 
 CLOSE_NM = 50.0
 """Within this distance another band measures nearly the same (B8A for nir, B05 for red)."""
@@ -38,11 +38,11 @@ COUNTED: dict[tuple[int, int], Rules] = {
     (3, 4): (("false colour", (3, 0, 1)), ("rgb", (0, 1, 2))),
     (3, 5): (("rgb", (0, 1, 2)), ("sar composite", (3, 4, 4))),
 } | _REPETITIONS
-"""(channels required, channels available) -> (rule, picks), each one pyramid, in this order."""
+"""(channels required, channels available) -> (rule, channel map), each one pyramid, in order."""
 
 S2_L2A = tuple(name for name in S2_BANDS if name != "B10")
 
-CONVENTIONS: dict[int, tuple[str, ...]] = {
+CONVENTIONS: dict[int, Bands] = {
     2: ("vv", "vh"),
     3: ("red", "green", "blue"),
     4: ("red", "green", "blue", "nir"),
@@ -54,42 +54,8 @@ CONVENTIONS: dict[int, tuple[str, ...]] = {
 }
 """Bands that the counted rules take a channel count to mean."""
 
-STACKED: dict[int, tuple[str, ...]] = {6: ("red", "green", "blue") * 2}
+STACKED: dict[int, Bands] = {6: ("red", "green", "blue") * 2}
 """Bands of published specialists that see two dates at once, by their channel count."""
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """One adapted input of a specialist, and so one pyramid.
-
-    Attributes:
-        name: The specialist.
-        channels: Channels of its pyramid's levels, finest first.
-        index: The specialist's place in the artifact.
-        rule: The adaptation rule that reached it.
-        fed: Per channel of the specialist, what it is fed with.
-        picks: Per channel of the specialist, the input channel; None for its mean.
-        note: What a reader should know of this feed.
-    """
-
-    name: str
-    channels: tuple[int, ...] = ()
-    index: int = -1
-    rule: str = "as it is"
-    fed: tuple[str, ...] = ()
-    picks: Picks = ()
-    note: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file or an artifact."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "InputSpec":
-        """The inverse of :meth:`as_dict`."""
-        plain: dict[str, Any] = dict(values)
-        plain = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
-        return cls(**plain)
 
 
 def plan(
@@ -130,7 +96,7 @@ def plan(
     return inputs, skipped
 
 
-def convention(in_chans: int, what: str) -> tuple[str, ...]:
+def convention(in_chans: int, what: str) -> Bands:
     """Band names by channel count, with a warning that they are assumed.
 
     Raises:
@@ -152,14 +118,14 @@ def _plan_counted(
     for index, specialist in enumerate(specialists):
         same = (("as it is", tuple(range(in_chans))),) if specialist.in_chans == in_chans else ()
         rules = same or COUNTED.get((specialist.in_chans, in_chans), ())
-        inputs += [_spec(specialist, index, rule, picks, names, "") for rule, picks in rules]
+        inputs += [_spec(specialist, index, rule, mapped, names, "") for rule, mapped in rules]
         if not rules:
             skipped[specialist.name] = f"no counted rule ({specialist.in_chans}, {in_chans})"
     return inputs, skipped
 
 
 def _plan_named(
-    specialists: Sequence[Specialist], available: tuple[str, ...]
+    specialists: Sequence[Specialist], available: Bands
 ) -> tuple[list[InputSpec], dict[str, str]]:
     inputs, skipped = [], {}
     wanted = {
@@ -170,27 +136,31 @@ def _plan_named(
     }
     for index, specialist in enumerate(specialists):
         bands = wanted[specialist.name]
-        for rule, pick in NAMED.items():
-            if (picks := pick(bands, available)) is not None:
-                notes = [_note(bands, available, picks), _stacked(specialist), _assumed(specialist)]
-                note = "; ".join(filter(None, notes))
-                inputs.append(_spec(specialist, index, rule, picks, available, note))
+        for rule, apply in NAMED.items():
+            if (mapped := apply(bands, available)) is not None:
+                parts = (
+                    _note(bands, available, mapped),
+                    _stacked(specialist),
+                    _assumed(specialist),
+                )
+                note = "; ".join(filter(None, parts))
+                inputs.append(_spec(specialist, index, rule, mapped, available, note))
                 break
         else:
             skipped[specialist.name] = f"needs {_kinds(bands)}, the input has {_kinds(available)}"
     if not inputs:  # nothing makes physical sense: let all of them look at the structure
         for index, specialist in enumerate(specialists):
-            picks = tuple(i % len(available) for i in range(specialist.in_chans))
+            mapped = tuple(i % len(available) for i in range(specialist.in_chans))
             note = f"no physical match: {skipped.pop(specialist.name)}"
-            inputs.append(_spec(specialist, index, "repetition", picks, available, note))
+            inputs.append(_spec(specialist, index, "repetition", mapped, available, note))
     return inputs, skipped
 
 
 def _spec(
-    specialist: Specialist, index: int, rule: str, picks: Picks, names: tuple[str, ...], note: str
+    specialist: Specialist, index: int, rule: str, mapped: ChannelMap, names: Bands, note: str
 ) -> InputSpec:
-    fed = tuple("mean" if pick is None else names[pick] for pick in picks)
-    return InputSpec(specialist.name, (), index, rule, fed, picks, note)
+    sources = tuple("mean" if channel is None else names[channel] for channel in mapped)
+    return InputSpec(specialist.name, (), index, rule, sources, mapped, note)
 
 
 def _kind(name: str) -> str:
@@ -204,18 +174,18 @@ def _kinds(names: Sequence[str]) -> str:
     return " and ".join(dict.fromkeys(_kind(name) for name in names))
 
 
-def _place(name: str, available: tuple[str, ...]) -> int | None:
+def _channel(name: str, available: Bands) -> int | None:
     found = find(name, available)
     return None if found is None else available.index(found)
 
 
-def _nearest(name: str, available: tuple[str, ...]) -> int | None:
+def _nearest(name: str, available: Bands) -> int | None:
     """The optical channel nearest in wavelength, the band itself first."""
-    exact = _place(name, available)
-    optical = [place for place, other in enumerate(available) if _kind(other) == "optical"]
+    exact = _channel(name, available)
+    optical = [channel for channel, other in enumerate(available) if _kind(other) == "optical"]
     if exact is not None or not optical or _kind(name) != "optical":
         return exact
-    return min(optical, key=lambda place: _distance(name, available[place]))
+    return min(optical, key=lambda channel: _distance(name, available[channel]))
 
 
 def _distance(first: str, second: str) -> float:
@@ -225,67 +195,65 @@ def _distance(first: str, second: str) -> float:
     return abs(one - other)
 
 
-def _complete(picks: Sequence[int | None]) -> Picks | None:
-    return None if None in picks else tuple(picks)
+def _complete(channels: Sequence[int | None]) -> ChannelMap | None:
+    return None if None in channels else tuple(channels)
 
 
-def _exact(bands: tuple[str, ...], available: tuple[str, ...]) -> Picks | None:
+def _exact(bands: Bands, available: Bands) -> ChannelMap | None:
     """The specialist's own bands, under whichever name (B04 is red)."""
-    return _complete([_place(name, available) for name in bands])
+    return _complete([_channel(name, available) for name in bands])
 
 
-def _close(bands: tuple[str, ...], available: tuple[str, ...]) -> Picks | None:
+def _close(bands: Bands, available: Bands) -> ChannelMap | None:
     """Bands of nearly the same wavelength."""
-    picks = [_nearest(name, available) for name in bands]
+    nearest = [_nearest(name, available) for name in bands]
     far = any(
-        pick is None
-        or (_kind(name) == "optical" and _place(name, available) is None
-            and _distance(name, available[pick]) > CLOSE_NM)
-        for name, pick in zip(bands, picks, strict=True)
+        channel is None
+        or (_kind(name) == "optical" and _channel(name, available) is None
+            and _distance(name, available[channel]) > CLOSE_NM)
+        for name, channel in zip(bands, nearest, strict=True)
     )  # fmt: skip
-    return None if far else _complete(picks)
+    return None if far else _complete(nearest)
 
 
-def _composite(
-    *composite: str,
-) -> Callable[[tuple[str, ...], tuple[str, ...]], Picks | None]:
+def _composite(*composite: str) -> Rule:
     """A three-band optical specialist looks at another three-band composite in its usual order."""
 
-    def pick(bands: tuple[str, ...], available: tuple[str, ...]) -> Picks | None:
+    def apply(bands: Bands, available: Bands) -> ChannelMap | None:
         if len(bands) != 3 or _kinds(bands) != "optical":
             return None
         return _close(composite, available)
 
-    return pick
+    return apply
 
 
-def _sar_composite(bands: tuple[str, ...], available: tuple[str, ...]) -> Picks | None:
+def _sar_composite(bands: Bands, available: Bands) -> ChannelMap | None:
     """A radar specialist gets VV, VH, VH, ..., or the one polarisation that there is."""
-    vv, vh = _place("vv", available), _place("vh", available)
+    vv, vh = _channel("vv", available), _channel("vh", available)
     if _kinds(bands) != "radar" or (vv is None and vh is None):
         return None
     first, other = (vv if vv is not None else vh), (vh if vh is not None else vv)
     return (first, *[other] * (len(bands) - 1))
 
 
-def _nearest_wavelength(bands: tuple[str, ...], available: tuple[str, ...]) -> Picks | None:
+def _nearest_wavelength(bands: Bands, available: Bands) -> ChannelMap | None:
     """Missing optical bands come from the nearest wavelength, however far."""
     return _complete([_nearest(name, available) for name in bands])
 
 
-def _missing_modality(bands: tuple[str, ...], available: tuple[str, ...]) -> Picks | None:
+def _missing_modality(bands: Bands, available: Bands) -> ChannelMap | None:
     """A multi-modal specialist gets the modality that there is; the other stays at its mean."""
-    picks = tuple(_nearest(name, available) for name in bands)
-    return None if all(pick is None for pick in picks) else picks
+    nearest = tuple(_nearest(name, available) for name in bands)
+    return None if all(channel is None for channel in nearest) else nearest
 
 
-def _repetition(bands: tuple[str, ...], available: tuple[str, ...]) -> Picks | None:
+def _repetition(bands: Bands, available: Bands) -> ChannelMap | None:
     """The only band of the specialist's modality in every channel."""
-    places = [place for place, name in enumerate(available) if _kind(name) == _kinds(bands)]
-    return tuple(places * len(bands)) if len(places) == 1 else None
+    same = [channel for channel, name in enumerate(available) if _kind(name) == _kinds(bands)]
+    return tuple(same * len(bands)) if len(same) == 1 else None
 
 
-NAMED: dict[str, Callable[[tuple[str, ...], tuple[str, ...]], Picks | None]] = {
+NAMED: dict[str, Rule] = {
     "exact": _exact,
     "close wavelength": _close,
     "rgb": _composite("red", "green", "blue"),
@@ -295,27 +263,27 @@ NAMED: dict[str, Callable[[tuple[str, ...], tuple[str, ...]], Picks | None]] = {
     "missing modality": _missing_modality,
     "repetition": _repetition,
 }
-"""Rule -> (specialist's bands, input's bands) to picks, or None where it does not apply."""
+"""Rule -> (specialist's bands, input's bands) to a channel map, or None where it does not apply."""
 
 
-def _note(bands: tuple[str, ...], available: tuple[str, ...], picks: Picks) -> str:
-    """What differs from the specialist's own bands, by the channel that is fed instead."""
+def _note(bands: Bands, available: Bands, mapped: ChannelMap) -> str:
+    """What differs from the specialist's own bands, by the channel that it gets instead."""
     stand_ins: dict[int | None, list[str]] = {}
-    for name, pick in zip(bands, picks, strict=True):
-        if pick is None or band(name).common != band(available[pick]).common:
-            names = stand_ins.setdefault(pick, [])
+    for name, channel in zip(bands, mapped, strict=True):
+        if channel is None or band(name).common != band(available[channel]).common:
+            names = stand_ins.setdefault(channel, [])
             names += [name] if name not in names else []
     notes = []
-    for pick, names in stand_ins.items():
+    for channel, names in stand_ins.items():
         wanted = " ".join(names)
-        if pick is None:
+        if channel is None:
             notes.append(f"{wanted} at the mean")
-        elif {_kind(name) for name in (*names, available[pick])} == {"optical"}:
-            off = [_distance(name, available[pick]) for name in names]
+        elif {_kind(name) for name in (*names, available[channel])} == {"optical"}:
+            off = [_distance(name, available[channel]) for name in names]
             apart = f"{min(off):.0f}-{max(off):.0f}" if len(off) > 1 else f"{off[0]:.0f}"
-            notes.append(f"{wanted} from {available[pick]} ({apart} nm off)")
+            notes.append(f"{wanted} from {available[channel]} ({apart} nm off)")
         else:
-            notes.append(f"{wanted} from {available[pick]}")
+            notes.append(f"{wanted} from {available[channel]}")
     return ", ".join(notes)
 
 

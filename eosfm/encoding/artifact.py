@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
+from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
-from eosfm.core.tensors import read, write
 from eosfm.encoding.specialist import (
     PER_CHANNEL,
     Specialist,
@@ -35,7 +35,7 @@ def load_artifact(path: Path | str) -> list[Specialist]:
     Raises:
         EosfmError: The file is missing, damaged, holds code or is no artifact.
     """
-    return [_from_entry(entry, path, place) for place, entry in enumerate(_entries(path))]
+    return [_from_entry(entry, path, index) for index, entry in enumerate(_entries(path))]
 
 
 def save_artifact(
@@ -44,7 +44,7 @@ def save_artifact(
     """Write an artifact; the same specialists give the same bytes.
 
     Args:
-        path: The file, written beside and renamed.
+        path: The file, written whole or not at all.
         specialists: At least one, names unique.
         state: Fusion settings and weights of a saved backbone, kept in the first entry's config.
 
@@ -58,15 +58,15 @@ def save_artifact(
         if names.count(name) > 1:
             raise EosfmError(f"two specialists are named {name!r}; rename one, or use merge")
     entries = []
-    for place, specialist in enumerate(specialists):
+    for index, specialist in enumerate(specialists):
         check_weights(
             specialist.name, specialist.backbone, specialist.in_chans, specialist.state_dict
         )
         config = _config(specialist)
-        if state is not None and place == 0:
+        if state is not None and index == 0:
             config[STATE_KEY] = state
         entries.append((specialist.in_chans, specialist.state_dict, config))
-    write(path, entries)
+    tensors.write(path, entries)
 
 
 def load_saved(path: Path | str) -> tuple[list[Specialist], dict[str, Any]]:
@@ -81,17 +81,19 @@ def load_saved(path: Path | str) -> tuple[list[Specialist], dict[str, Any]]:
         raise EosfmError(
             f"{path} holds specialists but no fusion; open it with EosFM.from_artifact"
         )
-    specialists = [_from_entry(entry, path, place) for place, entry in enumerate(entries)]
+    specialists = [_from_entry(entry, path, index) for index, entry in enumerate(entries)]
     return specialists, config[STATE_KEY]
 
 
-def export_artifact(files: Sequence[Path | str], out: Path | str) -> None:
-    """Gather specialist files, in the order given, into one artifact.
+def export_artifact(files: Sequence[Path | str], out: Path | str) -> list[Specialist]:
+    """Gather specialist files, in the order given, into one artifact, and return what is in it.
 
     Raises:
         EosfmError: A file cannot be read, or two specialists have one name.
     """
-    save_artifact(out, [load_specialist(path) for path in files])
+    specialists = [load_specialist(path) for path in files]
+    save_artifact(out, specialists)
+    return specialists
 
 
 def merge(*groups: Iterable[Specialist]) -> list[Specialist]:
@@ -109,27 +111,27 @@ def merge(*groups: Iterable[Specialist]) -> list[Specialist]:
 
 
 def _entries(path: Path | str) -> list[tuple[int, dict[str, Tensor], dict[str, Any]]]:
-    content = read(path)
+    content = tensors.read(path)
     if not isinstance(content, list) or not content:
         raise EosfmError(
             f"{path} holds a {type(content).__name__}, expected a list of "
-            "(in_chans, state_dict, config); build it with eosfm.model.save_artifact"
+            "(in_chans, state_dict, config); build it with eosfm.encoding.artifact.save_artifact"
         )
-    for place, entry in enumerate(content):
+    for index, entry in enumerate(content):
         parts = entry if isinstance(entry, tuple) and len(entry) == 3 else (None, None, None)
         kinds = (int, dict, dict)
         if not all(isinstance(part, kind) for part, kind in zip(parts, kinds, strict=True)):
-            raise EosfmError(f"entry {place} of {path} is not (in_chans, state_dict, config)")
+            raise EosfmError(f"entry {index} of {path} is not (in_chans, state_dict, config)")
     return content
 
 
-def _from_entry(entry: tuple[int, Any, Any], path: Path | str, place: int) -> Specialist:
+def _from_entry(entry: tuple[int, Any, Any], path: Path | str, index: int) -> Specialist:
     in_chans, state_dict, config = entry
     facts = {key: value for key, value in config.items() if key != STATE_KEY}
-    facts.setdefault("name", facts.get("encoder_name", f"specialist_{place}"))
+    facts.setdefault("name", facts.get("encoder_name", f"specialist_{index}"))
     facts.pop("encoder_name", None)
     facts["backbone"] = str(facts.get("backbone", "")).removeprefix(PREFIX)
-    return build_specialist(in_chans, state_dict, facts, f"entry {place} of {path}")
+    return build_specialist(in_chans, state_dict, facts, f"entry {index} of {path}")
 
 
 def _config(specialist: Specialist) -> dict[str, Any]:

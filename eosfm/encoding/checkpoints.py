@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import timm
 from torch import Tensor
 
+from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
-from eosfm.core.tensors import read
 from eosfm.encoding.artifact import save_artifact
 from eosfm.encoding.specialist import Specialist, expected_shapes
 
@@ -108,7 +107,7 @@ def encoder_weights(
 
 
 def _import(path: Path, name: str, backbone: str | None) -> Specialist:
-    content = read(path)
+    content = tensors.read(path)
     if not isinstance(content, dict):
         raise EosfmError(f"{path} holds a {type(content).__name__}, expected a checkpoint")
     state_dict = content.get("state_dict", content)
@@ -148,6 +147,8 @@ def _candidates(weights: Mapping[str, Tensor], width: int) -> list[str]:
 
     The deepest first: a deep model has all the weights of a shallow one of the same width.
     """
+    import timm
+
     family = "convnextv2" if any(".grn." in key for key in weights) else "convnext"
     names = timm.list_models(f"{family}_*")
     fitting = [name for name in names if expected_shapes(name, 3)[STEM][0] == width]

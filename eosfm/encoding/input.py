@@ -1,14 +1,16 @@
-"""What a backbone takes and gives: channels, units and statistics in, levels out."""
+"""What a backbone takes, and what of it each specialist is fed with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.adaptation import InputSpec
-from eosfm.encoding.specialist import Specialist
 
-STRIDES = (4, 8, 16, 32)
+ChannelMap = tuple[int | None, ...]
+"""Per channel of a specialist, the input's channel; None for one that stays at its mean."""
+
+FORMER_KEYS = {"fed": "sources", "picks": "channel_map"}
+"""Keys of an input spec in files of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -33,49 +35,54 @@ class InputFormat:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for an artifact."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return _plain(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "InputFormat":
         """The inverse of :meth:`as_dict`."""
-        plain: dict[str, Any] = dict(values)
-        plain = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
-        return cls(**plain)
+        return cls(**_with_tuples(values))
 
 
-class FeatureInfo:
-    """Channels and strides of the fused levels, as timm's models describe theirs."""
+@dataclass(frozen=True)
+class InputSpec:
+    """One adapted input of a specialist, and so one pyramid.
 
-    def __init__(self, channels: Sequence[int]) -> None:
-        self.out_indices = tuple(range(len(channels)))
-        self._levels = [
-            {"num_chs": width, "reduction": stride, "module": f"fused.{level}"}
-            for level, (width, stride) in enumerate(zip(channels, STRIDES, strict=True))
-        ]
+    Attributes:
+        name: The specialist.
+        channels: Channels of its pyramid's levels, finest first.
+        index: The specialist's index in the artifact.
+        rule: The adaptation rule that reached it.
+        sources: Per channel of the specialist, what it is fed with: a band, or ``mean``.
+        channel_map: Per channel of the specialist, the input channel; None for its mean.
+        note: What a reader should know of this input.
+    """
 
-    def channels(self) -> list[int]:
-        """Channels of each level."""
-        return [level["num_chs"] for level in self._levels]  # type: ignore[misc]
+    name: str
+    channels: tuple[int, ...] = ()
+    index: int = -1
+    rule: str = "as it is"
+    sources: tuple[str, ...] = ()
+    channel_map: ChannelMap = ()
+    note: str = ""
 
-    def reduction(self) -> list[int]:
-        """Stride of each level in input pixels."""
-        return [level["reduction"] for level in self._levels]  # type: ignore[misc]
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for a JSON file or an artifact."""
+        return _plain(self)
 
-    def module_name(self) -> list[str]:
-        """A name for each level."""
-        return [level["module"] for level in self._levels]  # type: ignore[misc]
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "InputSpec":
+        """The inverse of :meth:`as_dict`; keys of earlier versions are understood."""
+        current = {FORMER_KEYS.get(key, key): value for key, value in values.items()}
+        return cls(**_with_tuples(current))
 
-    def get_dicts(self) -> list[dict[str, Any]]:
-        """All of the above, one dict per level."""
-        return [dict(level) for level in self._levels]
 
-    def __len__(self) -> int:
-        """The number of levels."""
-        return len(self._levels)
+def _plain(spec: InputFormat | InputSpec) -> dict[str, Any]:
+    values = asdict(spec)
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
-    def __getitem__(self, level: int) -> dict[str, Any]:
-        """What is known of one level."""
-        return dict(self._levels[level])
+
+def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 def describe_input(
@@ -86,14 +93,17 @@ def describe_input(
     std: Sequence[float] | None,
     units: Sequence[str] | str | None,
 ) -> InputFormat:
-    """Check what the caller says of the input (see :class:`eosfm.EosFM`).
+    """Check what the caller says of the input (see :func:`eosfm.encoding.encoder.build_encoder`).
 
     Raises:
         EosfmError: Something is missing, contradicts the rest or has the wrong length.
     """
-    if bands is None and in_chans is None:
+    if in_chans is not None:
+        count = in_chans
+    elif bands is not None:
+        count = len(bands)
+    else:
         raise EosfmError("neither bands nor in_chans is given; name the input's bands")
-    count = len(bands) if in_chans is None else in_chans  # type: ignore[arg-type]
     if isinstance(units, str):
         units = [units] * count
     if (mean is None) != (std is None):
@@ -117,38 +127,3 @@ def describe_input(
         tuple(float(value) for value in std) if std is not None else None,
         tuple(units) if units is not None else None,
     )
-
-
-def check_units(
-    specialists: Sequence[Specialist],
-    encoder: Sequence[int],
-    inputs: Sequence[InputSpec],
-    taken: InputFormat,
-) -> None:
-    """Refuse specialists without statistics, or whose units the input does not have.
-
-    Args:
-        specialists: The ensemble.
-        encoder: Per input, the place of its specialist.
-        inputs: What each specialist is fed with.
-        taken: What arrives.
-
-    Raises:
-        EosfmError: There are such specialists; the line names them all.
-    """
-    assert taken.units is not None
-    wrong: dict[str, str] = {}
-    for spec, place in zip(inputs, encoder, strict=True):
-        specialist = specialists[place]
-        if specialist.mean is None or specialist.std is None or specialist.units is None:
-            wrong[spec.name] = "its statistics are not in the artifact"
-            continue
-        for unit, pick in zip(specialist.units, spec.picks, strict=True):
-            if pick is not None and taken.units[pick] != unit:
-                wrong[spec.name] = f"trained on {unit}, fed with {taken.units[pick]}"
-    if wrong:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
-        raise EosfmError(
-            f"standardize='specialist' cannot scale for {reasons}; use standardize='dataset' or "
-            f"ablate={list(wrong)}"
-        )

@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from eosfm.core import tensors
 from eosfm.core.bands import check_bands
 from eosfm.core.errors import EosfmError
-from eosfm.core.tensors import read, write
+from eosfm.nn.backbone import build_backbone
 
 FORMAT = 1
 PER_CHANNEL = ("bands", "units", "mean", "std")
@@ -66,7 +66,7 @@ def load_specialist(path: Path | str) -> Specialist:
     Raises:
         EosfmError: The file cannot be read or lacks a key.
     """
-    content = read(path)
+    content = tensors.read(path)
     required = ("name", "backbone", "bands", "state_dict")
     if not isinstance(content, dict) or any(key not in content for key in required):
         raise EosfmError(f"{path} is no specialist; expected a dict with {', '.join(required)}")
@@ -91,7 +91,7 @@ def save_specialist(path: Path | str, specialist: Specialist) -> None:
         if (values := getattr(specialist, key)) is not None:
             content[key] = list(values)
     content |= {key: specialist.facts[key] for key in sorted(specialist.facts)}
-    write(path, content | {"state_dict": specialist.state_dict})
+    tensors.write(path, content | {"state_dict": specialist.state_dict})
 
 
 def check_weights(name: str, backbone: str, in_chans: int, weights: Mapping[str, Tensor]) -> None:
@@ -115,7 +115,7 @@ def check_weights(name: str, backbone: str, in_chans: int, weights: Mapping[str,
 @lru_cache(maxsize=64)
 def _shapes(backbone: str, in_chans: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
     with torch.device("meta"):
-        model = timm.create_model(backbone, features_only=True, in_chans=in_chans, pretrained=False)
+        model = build_backbone(backbone, in_chans, pretrained=False)
     return tuple((key, tuple(value.shape)) for key, value in model.state_dict().items())
 
 
@@ -125,12 +125,28 @@ def expected_shapes(backbone: str, in_chans: int) -> dict[str, tuple[int, ...]]:
     Raises:
         EosfmError: timm has no such model, or it gives no feature pyramid.
     """
+    return dict(_shapes(backbone, in_chans))
+
+
+def build_model(specialist: Specialist) -> nn.Module:
+    """The specialist's encoder; it takes the weights over without a copy.
+
+    Returns:
+        timm's ``features_only`` model: (B, in_chans, H, W) to four maps.
+
+    Raises:
+        EosfmError: timm cannot build the backbone, or the weights do not fit it.
+    """
+    name, backbone, in_chans = specialist.name, specialist.backbone, specialist.in_chans
     try:
-        return dict(_shapes(backbone, in_chans))
-    except (RuntimeError, AttributeError) as error:
-        raise EosfmError(
-            f"timm cannot build {backbone!r} as a feature extractor: {error}"
-        ) from None
+        model = build_backbone(backbone, in_chans, pretrained=False)
+    except EosfmError as error:
+        raise EosfmError(f"{name}: {error}") from None
+    check_weights(name, backbone, in_chans, specialist.state_dict)
+    own = model.state_dict()
+    same_type = {key: value.to(own[key].dtype) for key, value in specialist.state_dict.items()}
+    model.load_state_dict(same_type, assign=True)
+    return model
 
 
 def build_specialist(in_chans: int, weights: Any, facts: dict[str, Any], where: str) -> Specialist:

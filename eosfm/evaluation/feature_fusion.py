@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from eosfm.features.frozen import Levels, split_levels
 from eosfm.fusion.fuser import Fuser
-from eosfm.kinds.heads import IMAGE_KINDS
 from eosfm.params import Aggregation
 
 
@@ -29,14 +28,9 @@ class Fusing(nn.Module):
     def forward(self, levels: Levels) -> list[Tensor]:
         """Fuse (B, T, C, h, w) levels to (B, T, C', h, w)."""
         dates = levels[0].shape[1]
-        flat = [level.flatten(0, 1) for level in levels]
-        parts = split_levels(flat, self.fuser.inputs, dim=1)
-        needed = set(self.fuser.needed())
-        pyramids = [
-            [part[i].float() for part in parts] if i in needed else None
-            for i in range(len(self.fuser.inputs))
-        ]
-        return [level.unflatten(0, (-1, dates)) for level in self.fuser(pyramids)]
+        parts = split_levels([level.flatten(0, 1) for level in levels], self.fuser.inputs, dim=1)
+        fused = self.fuser(list(zip(*parts, strict=True)))
+        return [level.unflatten(0, (-1, dates)) for level in fused]
 
 
 class LinearFusing(nn.Module):
@@ -58,22 +52,24 @@ class LinearFusing(nn.Module):
         self.fuser = fuser
         self.pool = pool
         self.average = average
-        places = torch.tensor([fuser.names.index(spec.name) for spec in fuser.inputs])
+        gates = torch.tensor(fuser.gate_index)
         for k in range(len(fuser.mixers)):
             widths = torch.tensor([spec.channels[k] for spec in fuser.inputs])
-            owner = F.one_hot(places.repeat_interleave(widths), len(fuser.names)).float()
+            owner = F.one_hot(gates.repeat_interleave(widths), len(fuser.names)).float()
             self.register_buffer(f"owner{k}", owner, persistent=False)
 
     @torch.no_grad()
     def prepare(self, levels: Levels) -> Levels:
         """Normalise: (B, T, C, h, w) to (B, T', h', w', C)."""
+        dates = levels[0].shape[1]
+        parts = split_levels([level.flatten(0, 1) for level in levels], self.fuser.inputs, dim=1)
+        pyramids = [
+            self.fuser.prepare(index, pyramid)
+            for index, pyramid in enumerate(zip(*parts, strict=True))
+        ]
         prepared = []
-        for k, parts in enumerate(split_levels(levels, self.fuser.inputs)):
-            normal = [
-                cast(nn.ModuleList, norms)[k](part.flatten(0, 1).float())
-                for norms, part in zip(self.fuser.norms, parts, strict=True)
-            ]
-            level = torch.cat(normal, dim=1).unflatten(0, (-1, parts[0].shape[1]))
+        for normal in zip(*pyramids, strict=True):
+            level = torch.cat(normal, dim=1).unflatten(0, (-1, dates))
             if self.pool:
                 level = level.mean(dim=(-2, -1), keepdim=True)
             if self.average:
@@ -98,15 +94,23 @@ class LinearFusing(nn.Module):
         return fused
 
 
-def build_fusing(fuser: Fuser, kind: str, aggregation: Aggregation | None) -> Fusing | LinearFusing:
-    """The cheapest module that computes what ``fuser`` would for a task."""
+def build_fusing(
+    fuser: Fuser, per_image: bool, aggregation: Aggregation | None
+) -> Fusing | LinearFusing:
+    """The cheapest module that computes what ``fuser`` would for a task.
+
+    Args:
+        fuser: What is to be computed.
+        per_image: Whether the head gives one answer per image.
+        aggregation: How dates are merged afterwards.
+    """
     options = fuser.options
-    linear = options["fusion"] == "conv1x1" and not options["projection"]
-    if not linear or options["normalize"] != "layer":
+    linear = options.fusion == "conv1x1" and not options.projection
+    if not linear or options.normalize != "layer":
         return Fusing(fuser)
     # Every merge but attention treats pixels alike and linearly.
     return LinearFusing(
         fuser,
-        pool=kind in IMAGE_KINDS and aggregation != "ltae",
+        pool=per_image and aggregation != "ltae",
         average=aggregation == "mean",
     )

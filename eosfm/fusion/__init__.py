@@ -1,1 +1,13 @@
 """The trainable half of the ensemble: normalise, project, select and fuse pyramids."""
+
+FUSIONS: dict[str, str] = {
+    "concat": "eosfm.fusion.concat.Concat",
+    "conv1x1": "eosfm.fusion.conv1x1.Conv1x1",
+    "mlp": "eosfm.fusion.mlp.Mlp",
+    "addition": "eosfm.fusion.addition.Addition",
+    "multiplication": "eosfm.fusion.multiplication.Multiplication",
+}
+"""Every method of fusion and its :class:`eosfm.fusion.method.Method`.
+
+The classes stand here by name, so that who checks params.yaml needs no torch to know the methods.
+"""

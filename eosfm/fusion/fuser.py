@@ -1,30 +1,30 @@
 """The trainable half of EosFM: normalise, project, select and fuse pyramids."""
 
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass
 from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.encoding.adaptation import InputSpec
-from eosfm.fusion.layers import geometric_mean, norms, projections
+from eosfm.encoding.input import InputSpec
+from eosfm.fusion import FUSIONS
+from eosfm.fusion.method import Method, get_method
+from eosfm.fusion.normalizers import NORMALIZERS
 from eosfm.fusion.selection import Mode, Selection
 
-FUSIONS = ("concat", "conv1x1", "mlp", "addition", "multiplication")
-NORMALIZERS = ("batch", "layer", "none")
 SELECTIONS = get_args(Mode)
-HIDDEN = 1.25
-"""Hidden width of ``mlp`` over its input width."""
 
 Pyramid = Sequence[Tensor]
 
 
-class Fuser(nn.Module):
-    """Fuse the specialists' pyramids into one.
+@dataclass(frozen=True)
+class FusionOptions:
+    """How pyramids become one.
 
-    Args:
-        inputs: One per pyramid; those of one specialist (same name) share its gate.
+    Attributes:
         fusion: ``concat`` (channels side by side), ``conv1x1``, ``mlp`` (two 1x1 convolutions),
             ``addition``, or ``multiplication`` (the signed geometric mean: a product whose
             magnitude does not fade with the number of maps).
@@ -36,96 +36,74 @@ class Fuser(nn.Module):
         max_encoders: Specialists to keep; None keeps all and learns no selection.
         selection: ``topk`` or ``smooth``.
         scale_features: Whether the gates of kept specialists also scale their features.
-        ablate: Specialists to leave out, by name or place in the artifact.
-        kept: Places of the inputs that a pruned fuser still has.
+
+    Raises:
+        EosfmError: A name is unknown.
+    """
+
+    fusion: str = "conv1x1"
+    width_multiplier: float = 1.0
+    normalize: str = "layer"
+    projection: bool = False
+    max_encoders: int | None = None
+    selection: str = "topk"
+    scale_features: bool = False
+
+    def __post_init__(self) -> None:
+        for value, valid, what in (
+            (self.fusion, FUSIONS, "fusion"),
+            (self.normalize, NORMALIZERS, "normalize"),
+            (self.selection, SELECTIONS, "selection"),
+        ):
+            if value not in valid:
+                raise EosfmError(f"{what} is {value!r}; {suggest(str(value), tuple(valid))}")
+
+
+class Fuser(nn.Module):
+    """Fuse the specialists' pyramids into one.
+
+    Args:
+        inputs: One per pyramid; those of one specialist (same name) share its gate.
+        **options: See :class:`FusionOptions`.
+
+    Attributes:
+        inputs: What ``forward`` expects a pyramid for, each.
+        names: The specialists of the inputs, in order; each has a gate.
+        gate_index: Per input, the index of its specialist's gate.
+        norms: Per input and level.
+        projections: Per input and level; empty without projection.
+        selection: Learns the gates; None where they are fixed.
+        mixers: The :class:`eosfm.fusion.method.Method` of each level.
 
     Raises:
         EosfmError: An option is unknown, more specialists are asked for than there are, or
-            ``addition`` or ``multiplication`` meets pyramids of different channels.
+            a method meets pyramids of different channels that needs equal ones.
     """
 
-    gates: Tensor
+    gates: Tensor  # (names,) what a pruned fuser multiplies with; not used before
 
-    def __init__(
-        self,
-        inputs: Sequence[InputSpec],
-        fusion: str = "conv1x1",
-        width_multiplier: float = 1.0,
-        normalize: str = "layer",
-        projection: bool = False,
-        max_encoders: int | None = None,
-        selection: str = "topk",
-        scale_features: bool = False,
-        ablate: Sequence[str | int] = (),
-        kept: Sequence[int] | None = None,
-    ) -> None:
+    def __init__(self, inputs: Sequence[InputSpec], **options: Any) -> None:
         super().__init__()
-        for value, valid, what in (
-            (fusion, FUSIONS, "fusion"),
-            (normalize, NORMALIZERS, "normalize"),
-            (selection, SELECTIONS, "selection"),
-        ):
-            if value not in valid:
-                raise EosfmError(f"{what} is {value!r}; {suggest(str(value), valid)}")
-        left_out = ablated([(spec.name, spec.index) for spec in inputs], ablate)
-        used = [place for place, spec in enumerate(inputs) if spec.name not in left_out]
-        slots = [inputs[place] for place in used]
-        self.options: dict[str, Any] = {
-            "fusion": fusion,
-            "width_multiplier": width_multiplier,
-            "normalize": normalize,
-            "projection": projection,
-            "max_encoders": max_encoders,
-            "selection": selection,
-            "scale_features": scale_features,
-        }
-        self.fusion = fusion
-        self.slots = slots
-        """Every input that the fused width counts, pruned ones included."""
-        self.kept = list(range(len(slots)) if kept is None else kept)
-        self.inputs = list(inputs) if kept is None else [slots[place] for place in self.kept]
-        """What ``forward`` expects, one pyramid each."""
-        self._used = used if kept is None else list(range(len(self.kept)))
-        present = [slots[place] for place in self.kept]
-        self.names = list(dict.fromkeys(spec.name for spec in present))
-        """The specialists that reach the output, in order."""
-        self._gate = [self.names.index(spec.name) for spec in present]
-
-        target = slots[0].channels
-        self._widths = [target if projection else spec.channels for spec in slots]
-        if fusion in ("addition", "multiplication"):
-            _check_equal(slots, self._widths, fusion)
-        self.norms = nn.ModuleList(norms(normalize, spec.channels) for spec in present)
+        self.options = FusionOptions(**options)
+        self._take(inputs)
+        self._all_inputs = self.inputs
+        self._kept: tuple[int, ...] | None = None  # of these, where pruned; what a file tells
+        target, projection = self.inputs[0].channels, self.options.projection
+        self.norms = nn.ModuleList(
+            nn.ModuleList(NORMALIZERS[self.options.normalize](c) for c in spec.channels)
+            for spec in self.inputs
+        )
         self.projections = nn.ModuleList(
-            projections(spec.channels, target) for spec in present if projection
+            _projections(spec.channels, target) for spec in self.inputs if projection
         )
-        self.selection = None
+        self.selection = self._build_selection()
         self.register_buffer("gates", torch.ones(len(self.names)))
-        if kept is None and max_encoders is not None:
-            if not 1 <= max_encoders <= len(self.names):
-                raise EosfmError(
-                    f"max_encoders is {max_encoders}, but {len(self.names)} specialists are fed; "
-                    f"choose 1 to {len(self.names)}"
-                )
-            if max_encoders < len(self.names) or scale_features:
-                self.selection = Selection(
-                    len(self.names), max_encoders, cast(Mode, selection), scale_features
-                )
-        self._gated = self.selection is not None or kept is not None
-        self.mixers = nn.ModuleList(
-            self._mixer(level, width_multiplier) for level in range(len(target))
-        )
+        self.mixers = self._build_mixers()
 
     @property
     def out_channels(self) -> list[int]:
         """Channels of the fused levels, finest first."""
-        levels = range(len(self.slots[0].channels))
-        if self.fusion == "concat":
-            return [sum(width[level] for width in self._widths) for level in levels]
-        if self.fusion in ("conv1x1", "mlp"):
-            multiplier = self.options["width_multiplier"]
-            return [max(1, round(self.slots[0].channels[level] * multiplier)) for level in levels]
-        return [self._widths[0][level] for level in levels]
+        return [mixer.out_channels for mixer in self._methods()]
 
     @property
     def selected(self) -> list[str]:
@@ -135,10 +113,19 @@ class Fuser(nn.Module):
         return [self.names[index] for index in self.selection.selected]
 
     def needed(self) -> list[int]:
-        """Places of ``inputs`` whose pyramids are used now; ``forward`` takes None elsewhere."""
+        """Indices of the inputs whose pyramids are used now; ``forward`` takes None elsewhere."""
         chosen = self.selection is None or self.selection.settled or not self.training
         names = self.selected if chosen else self.names
-        return [place for place in self._used if self.inputs[place].name in names]
+        return [index for index, spec in enumerate(self.inputs) if spec.name in names]
+
+    def prepare(self, index: int, levels: Pyramid) -> list[Tensor]:
+        """Normalise and project one input's pyramid, of any float type."""
+        norms = cast(nn.ModuleList, self.norms[index])
+        levels = [norm(level.float()) for norm, level in zip(norms, levels, strict=True)]
+        if not self.options.projection:
+            return levels
+        projections = cast(nn.ModuleList, self.projections[index])
+        return [project(level) for project, level in zip(projections, levels, strict=True)]
 
     def forward(self, pyramids: Sequence[Pyramid | None]) -> list[Tensor]:
         """Fuse.
@@ -153,21 +140,18 @@ class Fuser(nn.Module):
             EosfmError: Their number or channels are not those of ``inputs``.
         """
         self._check(pyramids)
-        gates = self.gates if self.selection is None else self.selection()
+        gates: list[Tensor | None] = [None] * len(self.inputs)
+        if self.selection is not None or self._kept is not None:
+            values = self.gates if self.selection is None else self.selection()
+            gates = [values[index] for index in self.gate_index]
         needed = set(self.needed())
-        columns: list[list[Tensor] | None] = []
-        for column, place in enumerate(self._used):
-            if place not in needed:
-                columns.append(None)
-                continue
-            levels = [level.float() for level in cast(Pyramid, pyramids[place])]
-            columns.append(self._prepare(column, levels))
-        weights = [gates[index] if self._gated else None for index in self._gate]
+        prepared = [
+            self.prepare(index, cast(Pyramid, levels)) if index in needed else None
+            for index, levels in enumerate(pyramids)
+        ]
         return [
-            self._fuse(
-                level, [None if levels is None else levels[level] for levels in columns], weights
-            )
-            for level in range(len(self.mixers))
+            mixer.fuse([None if levels is None else levels[k] for levels in prepared], gates)
+            for k, mixer in enumerate(self._methods())
         ]
 
     def prune(self) -> "Fuser":
@@ -176,60 +160,75 @@ class Fuser(nn.Module):
         ``concat`` keeps its width, with zeros where unselected specialists were, so that a
         trained head still fits.
         """
-        chosen = set(self.selected)
-        columns = [c for c, name in enumerate(self._gate) if self.names[name] in chosen]
-        small = Fuser(self.slots, **self.options, kept=[self.kept[c] for c in columns])
-        for new, old in enumerate(columns):
-            small.norms[new].load_state_dict(self.norms[old].state_dict())
-            if self.options["projection"]:
-                small.projections[new].load_state_dict(self.projections[old].state_dict())
-        for level, (mixer, source) in enumerate(zip(small.mixers, self.mixers, strict=True)):
-            mixer.load_state_dict(self._sliced(level, source.state_dict(), columns))
-        small.gates.copy_(self._final_gates()[[self.names.index(name) for name in small.names]])
-        return small.to(self.gates.device).train(self.training)
+        chosen = self.selected
+        return self.keep([i for i, spec in enumerate(self.inputs) if spec.name in chosen])
+
+    def keep(self, indices: Sequence[int]) -> "Fuser":
+        """A fuser of some inputs alone, with the gates that they have in evaluation, fixed."""
+        small = deepcopy(self)
+        small._take([self.inputs[index] for index in indices])
+        before = range(len(self.inputs)) if self._kept is None else self._kept
+        small._kept = tuple(before[index] for index in indices)
+        small.norms = nn.ModuleList(small.norms[index] for index in indices)
+        if self.options.projection:
+            small.projections = nn.ModuleList(small.projections[index] for index in indices)
+        with torch.no_grad():
+            gates = self.gates if small.selection is None else small.selection.eval()()
+        small.gates = gates[[self.names.index(name) for name in small.names]].clone()
+        small.selection = None
+        for mixer in small._methods():
+            mixer.keep(indices)
+        return small
 
     def settings(self) -> dict[str, Any]:
         """Plain values from which ``from_settings`` builds this fuser again, weights apart."""
-        slots = [spec.as_dict() for spec in self.slots]
-        pruned = len(self.kept) < len(self.slots)
-        return {"inputs": slots, "kept": self.kept if pruned else None, **self.options}
+        inputs = [spec.as_dict() for spec in self._all_inputs]
+        kept = None if self._kept is None else list(self._kept)
+        return {"inputs": inputs, "kept": kept, **asdict(self.options)}
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> "Fuser":
         """Build a fuser, without its weights, from :meth:`settings`."""
-        inputs = [InputSpec.from_dict(spec) for spec in settings["inputs"]]
-        return cls(**{**settings, "inputs": inputs})
+        options = {key: settings[key] for key in settings.keys() - {"inputs", "kept"}}
+        fuser = cls([InputSpec.from_dict(spec) for spec in settings["inputs"]], **options)
+        return fuser if settings["kept"] is None else fuser.keep(settings["kept"])
 
-    def _mixer(self, level: int, multiplier: float) -> nn.Module:
-        width = sum(self._widths[place][level] for place in self.kept)
-        out = self.out_channels[level]
-        if self.fusion == "conv1x1":
-            return nn.Conv2d(width, out, 1)
-        if self.fusion == "mlp":
-            hidden = int(sum(widths[level] for widths in self._widths) * HIDDEN)
-            return nn.Sequential(nn.Conv2d(width, hidden, 1), nn.GELU(), nn.Conv2d(hidden, out, 1))
-        return nn.Identity()
+    def _take(self, inputs: Sequence[InputSpec]) -> None:
+        self.inputs = tuple(inputs)
+        self.names = list(dict.fromkeys(spec.name for spec in inputs))
+        self.gate_index = [self.names.index(spec.name) for spec in inputs]
 
-    def _sliced(
-        self, level: int, state: dict[str, Tensor], columns: list[int]
-    ) -> dict[str, Tensor]:
-        """A mixer's weights with the input channels of some columns only."""
-        widths = [self._widths[place][level] for place in self.kept]
-        first = "0.weight" if self.fusion == "mlp" else "weight"
-        if first not in state:
-            return state
-        parts = state[first].split(widths, dim=1)
-        return {**state, first: torch.cat([parts[column] for column in columns], dim=1)}
+    def _methods(self) -> list[Method]:
+        return cast(list[Method], list(self.mixers))
 
-    def _final_gates(self) -> Tensor:
-        """The gates of evaluation."""
-        if self.selection is None:
-            return self.gates
-        training = self.selection.training
-        with torch.no_grad():
-            gates = self.selection.eval()()
-        self.selection.train(training)
-        return gates
+    def _build_selection(self) -> Selection | None:
+        count, keep = len(self.names), self.options.max_encoders
+        if keep is None:
+            return None
+        if not 1 <= keep <= count:
+            raise EosfmError(
+                f"max_encoders is {keep}, but {count} specialists are fed; choose 1 to {count}"
+            )
+        if keep == count and not self.options.scale_features:
+            return None
+        mode = cast(Mode, self.options.selection)
+        return Selection(count, keep, mode, self.options.scale_features)
+
+    def _build_mixers(self) -> nn.ModuleList:
+        method, first = get_method(self.options.fusion), self.inputs[0]
+        target, projection = first.channels, self.options.projection
+        widths = [target if projection else spec.channels for spec in self.inputs]
+        for spec, channels in zip(self.inputs, widths, strict=True):
+            if method.equal_channels and channels != target:
+                raise EosfmError(
+                    f"fusion={self.options.fusion!r} needs equal channels, but {first.name!r} has "
+                    f"{target} and {spec.name!r} {channels}; set projection=True"
+                )
+        multiplier = self.options.width_multiplier
+        return nn.ModuleList(
+            method(level, max(1, round(level_target * multiplier)))
+            for level, level_target in zip(zip(*widths, strict=True), target, strict=True)
+        )
 
     def _check(self, pyramids: Sequence[Pyramid | None]) -> None:
         if len(pyramids) != len(self.inputs):
@@ -246,66 +245,10 @@ class Fuser(nn.Module):
                         "encode it with the same ensemble"
                     )
 
-    def _prepare(self, column: int, levels: list[Tensor]) -> list[Tensor]:
-        """Normalise and project one pyramid."""
-        norms = cast(nn.ModuleList, self.norms[column])
-        levels = [norm(level) for norm, level in zip(norms, levels, strict=True)]
-        if not self.options["projection"]:
-            return levels
-        projections = cast(nn.ModuleList, self.projections[column])
-        return [project(level) for project, level in zip(projections, levels, strict=True)]
 
-    def _fuse(self, level: int, maps: list[Tensor | None], weights: list[Tensor | None]) -> Tensor:
-        """Fuse one level; ``maps`` has one map, or None, per kept slot."""
-        if self.fusion == "multiplication":
-            return geometric_mean([(m, w) for m, w in zip(maps, weights, strict=True)
-                                    if m is not None])  # fmt: skip
-        scaled = [m if m is None or w is None else m * w
-                  for m, w in zip(maps, weights, strict=True)]  # fmt: skip
-        if self.fusion == "addition":
-            return torch.stack([m for m in scaled if m is not None]).sum(0)
-        by_slot = dict(zip(self.kept, scaled, strict=True))
-        some = next(m for m in scaled if m is not None)
-        slots = range(len(self.slots)) if self.fusion == "concat" else self.kept
-        blocks = []
-        for slot in slots:
-            block = by_slot.get(slot)
-            if block is None:
-                block = some.new_zeros(1, 1, 1, 1).expand(
-                    some.shape[0], self._widths[slot][level], *some.shape[2:]
-                )
-            blocks.append(block)
-        fused: Tensor = self.mixers[level](torch.cat(blocks, dim=1))
-        return fused
-
-
-def ablated(specialists: Sequence[tuple[str, int]], ablate: Sequence[str | int]) -> set[str]:
-    """Names of the specialists to leave out.
-
-    Args:
-        specialists: (name, place in the artifact) pairs.
-        ablate: Names or places.
-
-    Raises:
-        EosfmError: There is no such specialist, or none would be left.
-    """
-    by_index = {index: name for name, index in specialists}
-    names = list(dict.fromkeys(name for name, _ in specialists))
-    left_out = set()
-    for item in ablate:
-        name = by_index.get(item) if isinstance(item, int) else item
-        if name not in names:
-            raise EosfmError(f"ablate names {item!r}; {suggest(str(item), names)}")
-        left_out.add(name)
-    if len(left_out) == len(names):
-        raise EosfmError("ablate leaves no specialist; keep at least one")
-    return left_out
-
-
-def _check_equal(slots: list[InputSpec], widths: list[tuple[int, ...]], fusion: str) -> None:
-    for spec, width in zip(slots, widths, strict=True):
-        if width != widths[0]:
-            raise EosfmError(
-                f"fusion={fusion!r} needs equal channels, but {slots[0].name!r} has {widths[0]} "
-                f"and {spec.name!r} {width}; set projection=True"
-            )
+def _projections(channels: Sequence[int], target: Sequence[int]) -> nn.ModuleList:
+    """One 1x1 convolution and LeakyReLU per level."""
+    return nn.ModuleList(
+        nn.Sequential(nn.Conv2d(width, out, 1), nn.LeakyReLU())
+        for width, out in zip(channels, target, strict=True)
+    )

@@ -4,7 +4,6 @@ python -m eosfm.interop.onnx BACKBONE OUT
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ import torch
 from torch.export import Dim
 
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.input import STRIDES
-from eosfm.fusion.layers import BatchNorm
+from eosfm.core.files import atomic
+from eosfm.fusion.normalizers import BatchNorm
 from eosfm.model import EosFM
+from eosfm.nn.backbone import STRIDES
 
 INPUT = "image"
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
@@ -31,7 +31,7 @@ def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> N
 
     Args:
         backbone: On any device, in any mode; it is left as it is.
-        path: The file, written beside and renamed.
+        path: The file, written whole or not at all.
         size: Height and width in pixels, any, fixed in the file; None lets both vary, in multiples
             of 32.
 
@@ -65,13 +65,8 @@ def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> N
     assert program is not None
     program.model.metadata_props["input"] = json.dumps(small.input.as_dict())
     program.model.metadata_props["specialists"] = json.dumps(small.selected)
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        program.save(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic(path) as beside:
+        program.save(beside)
 
 
 def main(backbone: Path, out: Path, size: int | None = None) -> None:

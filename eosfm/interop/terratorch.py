@@ -48,8 +48,8 @@ def EosFM(
         max_encoders: Encoders to keep.
         scale_features: Whether gates scale the features.
         encoder_selection_mode: ``topk`` or ``smooth``.
-        ablate_encoders: Encoders to leave out, by place or name.
-        **options: Further options of :class:`eosfm.EosFM` (``bands``, ``standardize``, ...).
+        ablate_encoders: Encoders to leave out, by index or name.
+        **options: Further options of :meth:`eosfm.EosFM.from_specialists` (``bands``, ...).
 
     Raises:
         EosfmError: The artifact is not named or cannot be used, or an option is wrong.

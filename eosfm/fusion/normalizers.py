@@ -1,10 +1,8 @@
-"""The layers that fusion is made of."""
+"""What makes the pyramids of different specialists comparable, for every level on its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
-import torch
-from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -49,28 +47,23 @@ def _single(input: Tensor) -> bool:
     return input.numel() == input.shape[1]
 
 
-def norms(kind: str, channels: Sequence[int]) -> nn.ModuleList:
-    """One normaliser of a kind (``batch``, ``layer`` or ``none``) per level."""
-    layers = {"batch": BatchNorm, "layer": LayerNorm2d, "none": nn.Identity}
-    return nn.ModuleList(layers[kind](width) for width in channels)
+class LayerNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each pixel.
+
+    timm has one too, but takes two seconds to import, which fusing stored features can do without.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-6)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (B, C, H, W)."""
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-def projections(channels: Sequence[int], target: Sequence[int]) -> nn.ModuleList:
-    """One 1x1 convolution and LeakyReLU per level."""
-    return nn.ModuleList(
-        nn.Sequential(nn.Conv2d(width, out, 1), nn.LeakyReLU())
-        for width, out in zip(channels, target, strict=True)
-    )
-
-
-def geometric_mean(weighted: list[tuple[Tensor, Tensor | None]]) -> Tensor:
-    """The product of the maps, its magnitude to the power of one over the sum of the weights."""
-    one = weighted[0][0].new_ones(())
-    weights = torch.stack([one if weight is None else weight for _, weight in weighted])
-    share = weights / weights.sum().clamp_min(1e-6)
-    magnitude, sign = torch.zeros_like(weighted[0][0]), torch.ones_like(weighted[0][0])
-    for (values, _), part in zip(weighted, share, strict=True):
-        # Below 1e-4 the logarithm's slope would drown every other gradient.
-        magnitude = magnitude + part * values.abs().clamp_min(1e-4).log()
-        sign = sign * torch.where(values < 0, -1.0, 1.0)
-    return sign * magnitude.exp()
+NORMALIZERS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": BatchNorm,
+    "layer": LayerNorm,
+    "none": nn.Identity,
+}
+"""Every normaliser, built from the channels of a level."""

@@ -1,0 +1,222 @@
+"""The frozen half of EosFM: every specialist's encoder on the input adapted to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eosfm.core.errors import EosfmError, suggest
+from eosfm.encoding.adaptation import plan
+from eosfm.encoding.adapters import build_adapter, check_statistics
+from eosfm.encoding.input import InputFormat, InputSpec, describe_input
+from eosfm.encoding.models import SpecialistModels
+from eosfm.encoding.specialist import Specialist
+from eosfm.nn.backbone import STRIDES
+
+ADAPTATIONS = ("named", "counted")
+STANDARDIZE = ("dataset", "specialist")
+
+
+class EnsembleEncoder(nn.Module):
+    """The specialists as one encoder: from an image to a pyramid per adapted input.
+
+    It knows nothing of fusion. :func:`build_encoder` plans what each specialist is fed with.
+
+    Args:
+        specialists: Those that ``inputs`` name, in artifact order.
+        inputs: What they are fed with; one pyramid each.
+        given: What arrives.
+        skipped: Specialists that cannot be fed, and why.
+        freeze: Whether the specialists stay as they are, whatever ``train`` and optimisers say.
+        copy: Whether to copy the specialists' weights. False saves memory where nothing else will
+            use them.
+
+    Attributes:
+        inputs: As given, with the channels of each pyramid.
+        input: What arrives.
+        skipped: Specialists that cannot be fed, and why.
+        specialists: Those that are run, without weights; see :meth:`trained`.
+
+    Raises:
+        EosfmError: Weights do not fit a backbone, or statistics or units do not fit the input.
+    """
+
+    def __init__(
+        self,
+        specialists: Sequence[Specialist],
+        inputs: Sequence[InputSpec],
+        given: InputFormat,
+        skipped: Mapping[str, str] | None = None,
+        freeze: bool = True,
+        copy: bool = True,
+    ) -> None:
+        super().__init__()
+        self.input = given
+        self.skipped = dict(skipped or {})
+        if copy:
+            specialists = [replace(s, state_dict=_cloned(s.state_dict)) for s in specialists]
+        self.models = SpecialistModels(specialists, freeze)
+        # The models hold the weights from here on.
+        self.specialists = [replace(specialist, state_dict={}) for specialist in specialists]
+        order = {specialist.name: index for index, specialist in enumerate(specialists)}
+        self._model_of = [order[spec.name] for spec in inputs]
+        self.inputs = tuple(
+            replace(spec, channels=self.models.channels(model))
+            for spec, model in zip(inputs, self._model_of, strict=True)
+        )
+        owners = [self.specialists[model] for model in self._model_of]
+        if given.standardize == "specialist":
+            check_statistics(self.inputs, owners, given)
+        self.adapters = nn.ModuleList(
+            build_adapter(spec, owner, given)
+            for spec, owner in zip(self.inputs, owners, strict=True)
+        )
+
+    def encode(self, x: Tensor, indices: Sequence[int] | None = None) -> list[list[Tensor]]:
+        """Run the specialists.
+
+        Args:
+            x: (B, C, H, W) float, any H and W.
+            indices: Entries of ``inputs`` to encode; None encodes all.
+
+        Returns:
+            One pyramid per index, in their order: four levels (B, C, ceil(H/s), ceil(W/s)), s in
+            4, 8, 16, 32.
+
+        Raises:
+            EosfmError: The shape or the type is not what was announced.
+        """
+        self._check(x)
+        height, width = x.shape[2:]
+        bottom, right = -height % STRIDES[-1], -width % STRIDES[-1]
+        if bottom or right:
+            x = F.pad(x, (0, right, 0, bottom), mode="replicate")
+        chosen = range(len(self.inputs)) if indices is None else indices
+        pyramids = self.models([(self._model_of[i], self.adapters[i](x)) for i in chosen])
+        return [
+            [
+                level[..., : -(-height // stride), : -(-width // stride)]
+                for level, stride in zip(levels, STRIDES, strict=True)
+            ]
+            for levels in pyramids
+        ]
+
+    def keep(self, names: Sequence[str]) -> "EnsembleEncoder":
+        """An encoder of some of the specialists, with weights of its own."""
+        inputs = [spec for spec in self.inputs if spec.name in names]
+        members = [s for s in self.trained() if s.name in names]
+        small = EnsembleEncoder(members, inputs, self.input, self.skipped, self.models.freeze)
+        device = next(self.adapters.buffers()).device
+        return small.to(device).train(self.training)
+
+    def trained(self) -> list[Specialist]:
+        """The specialists with the weights that they have now."""
+        return [
+            replace(specialist, state_dict=model.state_dict())
+            for specialist, model in zip(self.specialists, self.models, strict=True)
+        ]
+
+    def explain(self) -> str:
+        """A table of what every specialist is fed with, and why others are not."""
+        rows = [("specialist", "rule", "fed with", "note")]
+        rows += [(spec.name, spec.rule, _short(spec.sources), spec.note) for spec in self.inputs]
+        rows += [(name, "skipped", "-", reason) for name, reason in self.skipped.items()]
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join(lines)
+
+    def _check(self, x: Tensor) -> None:
+        expected = self.input.in_chans
+        if x.ndim != 4 or x.shape[1] != expected or 0 in x.shape:
+            names = f" ({', '.join(self.input.bands)})" if self.input.bands else ""
+            raise EosfmError(
+                f"input has shape {tuple(x.shape)}, expected (batch, {expected}, height, width)"
+                f"{names}; announce other channels with bands= or in_chans="
+            )
+        if not x.is_floating_point():
+            raise EosfmError(f"input is {x.dtype}, expected float32; convert and standardise it")
+
+
+def build_encoder(
+    specialists: Sequence[Specialist],
+    bands: Sequence[str] | None = None,
+    in_chans: int | None = None,
+    adaptation: str | None = None,
+    standardize: str = "dataset",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    units: Sequence[str] | str | None = None,
+    freeze: bool = True,
+    copy: bool = True,
+    ablate: Sequence[str | int] = (),
+) -> EnsembleEncoder:
+    """Plan what every specialist of an ensemble is fed with, and build those that can be fed.
+
+    Args:
+        specialists: The ensemble, from :func:`eosfm.encoding.artifact.load_artifact` for instance.
+        bands: Names of the input's channels (see :mod:`eosfm.core.bands`); or
+        in_chans: their number alone.
+        adaptation: ``named`` goes by band names and physical sense, ``counted`` by the published
+            rules on channel counts; by default ``named`` where bands are given.
+        standardize: ``dataset``: the input is scaled by its own statistics, before it arrives or
+            here by ``mean`` and ``std``. ``specialist``: it arrives in physical ``units`` and each
+            specialist applies the statistics of its training data.
+        mean: The input's mean per channel.
+        std: The input's standard deviation per channel.
+        units: The input's physical unit, per channel or one for all.
+        freeze: Whether the encoders stay as they are, whatever ``train`` and optimisers say.
+        copy: Whether to copy the specialists' weights. False saves memory where nothing else will
+            use them.
+        ablate: Specialists to leave out, by name or index in the ensemble.
+
+    Raises:
+        EosfmError: Options are unknown or contradict each other, no specialist can be fed, or
+            statistics or units do not fit.
+    """
+    adaptation = adaptation or ("named" if bands is not None else "counted")
+    for value, valid, what in (
+        (adaptation, ADAPTATIONS, "adaptation"),
+        (standardize, STANDARDIZE, "standardize"),
+    ):
+        if value not in valid:
+            raise EosfmError(f"{what} is {value!r}; {suggest(value, valid)}")
+    given = describe_input(bands, in_chans, standardize, mean, std, units)
+    left_out = _ablated([specialist.name for specialist in specialists], ablate)
+    candidates = [i for i, s in enumerate(specialists) if s.name not in left_out]
+    inputs, skipped = plan(
+        [specialists[i] for i in candidates], given.bands, given.in_chans, adaptation
+    )
+    inputs = [replace(spec, index=candidates[spec.index]) for spec in inputs]
+    fed = {spec.name for spec in inputs}
+    members = [specialist for specialist in specialists if specialist.name in fed]
+    return EnsembleEncoder(members, inputs, given, skipped, freeze, copy)
+
+
+def _ablated(names: list[str], ablate: Sequence[str | int]) -> set[str]:
+    """Names of the specialists to leave out."""
+    by_index = dict(enumerate(names))
+    left_out = set()
+    for item in ablate:
+        name = by_index.get(item) if isinstance(item, int) else item
+        if name not in names:
+            raise EosfmError(f"ablate names {item!r}; {suggest(str(item), names)}")
+        left_out.add(name)
+    if len(left_out) == len(set(names)):
+        raise EosfmError("ablate leaves no specialist; keep at least one")
+    return left_out
+
+
+def _cloned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.clone() for key, value in weights.items()}
+
+
+def _short(sources: tuple[str, ...]) -> str:
+    """Names of what the channels are fed with, a long list by its ends."""
+    if len(sources) <= 6:
+        return " ".join(sources)
+    return f"{' '.join(sources[:4])} ... {sources[-1]} ({len(sources)})"
