@@ -167,8 +167,7 @@ class TileDataset(Dataset[dict[str, Any]]):
             target[self.kind.unknown(missing)] = self.kind.blank(self.store.ignore_index)
         else:
             target = np.array(target, np.int64)
-        value = torch.as_tensor(target)
-        return {key: value, "target": value}  # "target": for features, until they ask by key
+        return {key: torch.as_tensor(target)}
 
 
 def collate(kind: Kind) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:

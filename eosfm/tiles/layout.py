@@ -14,9 +14,6 @@ FORMAT = 1
 UNLABELLED = 255
 """Ignore index of datasets that have none of their own."""
 
-PIXEL_KINDS = ("segmentation", "change", "regression")
-"""Kinds whose target is a value per pixel."""
-
 BOX_COLUMNS = ("x_min", "y_min", "x_max", "y_max", "class")
 """Columns of detection targets, pixels from the tile's upper left corner."""
 
