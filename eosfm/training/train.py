@@ -18,7 +18,8 @@ from eosfm.core.bands import find
 from eosfm.core.closure import ROOT, code_hash
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.specialist import Specialist, save_specialist
-from eosfm.kinds import TargetStatistics, gather_classes, get_kind
+from eosfm.kinds import TargetStatistics, get_kind
+from eosfm.kinds.scores import gather_classes
 from eosfm.nn.backbone import build_backbone
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
@@ -65,7 +66,7 @@ def train_specialist(
     Returns:
         Validation scores of the best epoch, beside ``metric`` (name of the headline score),
         ``trivial`` (that score for the constant answer), ``epoch`` (the best), ``loss`` and
-        ``per_class`` (see :func:`eosfm.kinds.gather_classes`).
+        ``per_class`` (see :func:`eosfm.kinds.scores.gather_classes`).
 
     Raises:
         EosfmError: A split or a band is missing, the loss does not fit the labels, pretrained
