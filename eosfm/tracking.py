@@ -4,7 +4,6 @@ Every stage runs inside one :func:`track`. Its energy record is a DVC output, so
 from the cache still counts in the energy that it took to make the results.
 """
 
-import json
 import os
 import resource
 import sys
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from eosfm.core.files import write_json
+
 RESULTS = Path("results")
 
 
@@ -22,30 +23,22 @@ class Tracker:
     """What a stage reports while it runs.
 
     Attributes:
-        stage: Stage name, as in dvc.yaml.
-        item: The dataset, specialist or task; empty for stages that run once.
+        folder: Where its results go: ``results/<stage>/<item>``.
     """
 
-    def __init__(self, stage: str, item: str, results: Path = RESULTS) -> None:
-        self.stage = stage
-        self.item = item
-        self._results = results
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._live: Any = None
         self._summary = ""
 
-    @property
-    def name(self) -> str:
-        """Stage and item as one word, as in file names."""
-        return f"{self.stage}-{self.item}" if self.item else self.stage
-
     def log(self, metrics: Mapping[str, float], step: int) -> None:
-        """Append one point to each metric's curve in ``results/live/<name>``."""
+        """Append one point to each metric's curve in the folder's ``live``."""
         if self._live is None:
             from dvclive import Live
 
             # No dvc.yaml and no experiment of DVCLive's own: the pipeline declares its outputs.
             self._live = Live(
-                dir=str(self._results / "live" / self.name),
+                dir=str(self.folder / "live"),
                 dvcyaml=None,
                 save_dvc_exp=False,
                 monitor_system=False,
@@ -64,16 +57,16 @@ class Tracker:
 def track(stage: str, item: str, country: str, results: Path = RESULTS) -> Iterator[Tracker]:
     """Measure a stage's time, energy and memory, and print one line when it is done.
 
-    Writes ``<results>/energy/<stage>-<item>.json``: seconds, kwh, co2eq_kg, how power was obtained
-    (``measured`` or ``estimated``), peak memory, and the DVC run that it was part of.
+    Writes ``energy.json`` beside the stage's other results: seconds, kwh, co2eq_kg, how power was
+    obtained (``measured`` or ``estimated``), peak memory, and the DVC run that it was part of.
 
     Args:
         stage: Stage name.
         item: Dataset, specialist or task; empty for stages that run once.
         country: ISO 3166 alpha-3 code, for the carbon intensity of electricity.
-        results: Folder of the energy record and of curves.
+        results: Folder of all stages' results.
     """
-    tracker = Tracker(stage, item, results)
+    tracker = Tracker(results / stage / item)
     meter = _EnergyMeter(country)
     start = time.perf_counter()
     try:
@@ -92,7 +85,7 @@ def track(stage: str, item: str, country: str, results: Path = RESULTS) -> Itera
         "run": current_run(),
         **energy,
     }
-    write_json(results / "energy" / f"{tracker.name}.json", record)
+    write_json(tracker.folder / "energy.json", record)
     kwh = record["kwh"]
     spent = "energy unknown" if kwh is None else f"{kwh * 1000:.2f} Wh {record['power']}"
     parts = (tracker._summary, f"{record['seconds']:.1f} s", spent)
@@ -178,11 +171,3 @@ def current_run() -> str:
         if any(Path(word).name == "dvc" for word in parent.cmdline()[:3]):
             return f"{parent.pid}-{int(parent.create_time())}"
     return f"{process.pid}-{int(process.create_time())}"
-
-
-def write_json(path: Path, data: Any, sort_keys: bool = True) -> None:
-    """Write JSON beside the target, then rename: a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(json.dumps(data, indent=1, sort_keys=sort_keys) + "\n")
-    beside.replace(path)

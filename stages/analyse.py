@@ -3,29 +3,29 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.results import write_result
 from eosfm.evaluation.analyses import analyse_task
+from eosfm.features.task import Task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
-from eosfm.tracking import track, write_json
+from eosfm.tracking import track
 
 
 def main(name: str) -> None:
-    """Make analyses/results/tasks/NAME.json."""
+    """Make analyses/results/analyse/NAME."""
     params = load_params()
-    task = params.task(name)
+    store = TileStore(Path("data/tiles") / params.task(name).dataset)
     # Beside the main job's results, which these analyses must not make stale.
-    out = Path("analyses/results")
-    with track("analyse", name, params.energy.country, out) as tracker:
+    with track("analyse", name, params.energy.country, Path("analyses/results")) as tracker:
         result = analyse_task(
-            params,
-            name,
-            TileStore(Path("data/tiles") / task.dataset),
+            Task.resolve(params, name, store),
+            params.backbone.name,
             features=Path("data/features") / name,
             artifact=Path("models/eosfm.pth"),
         )
-        write_json(out / "tasks" / f"{name}.json", result)
-        fits = sum(len(result[part]) for part in ("counts", "alone", "without", "labels"))
-        tracker.done(f"{fits} comparisons")
+        write_result(tracker.folder / "metrics.json", result)
+        parts = (result.counts, result.alone, result.without, result.labels)
+        tracker.done(f"{sum(map(len, parts))} comparisons")
 
 
 if __name__ == "__main__":

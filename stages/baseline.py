@@ -3,27 +3,29 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.results import write_result
 from eosfm.evaluation.baselines import run_baselines
+from eosfm.features.task import Task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
-from eosfm.tracking import track, write_json
+from eosfm.tracking import track
 
 
 def main(name: str) -> None:
-    """Make results/baseline/NAME.json."""
+    """Make results/baseline/NAME."""
     params = load_params()
-    task = params.task(name)
+    store = TileStore(Path("data/tiles") / params.task(name).dataset)
     with track("baseline", name, params.energy.country) as tracker:
         results = run_baselines(
-            params,
-            name,
-            TileStore(Path("data/tiles") / task.dataset),
+            Task.resolve(params, name, store),
+            params.backbone.name,
             features=Path("data/features") / name,
             artifact=Path("models/eosfm.pth"),
         )
-        write_json(Path("results/baseline") / f"{name}.json", results)
-        scores = (f"{kind} {result['test'][task.metric]:.3f}" for kind, result in results.items())
-        tracker.done(f"{task.metric}: {', '.join(scores)}")
+        write_result(tracker.folder / "metrics.json", results)
+        metric = results.single.metric
+        scores = (f"{kind} {result.test[metric]:.3f}" for kind, result in vars(results).items())
+        tracker.done(f"{metric}: {', '.join(scores)}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import eosfm.cli
 from eosfm.datasets import get_dataset
-from eosfm.datasets.fetching.prepare import prepare
+from eosfm.datasets.fetching.prepare import NativeCopy, prepare
 from eosfm.params import load_params
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import get_recipe
@@ -15,20 +15,17 @@ def main(name: str) -> None:
     """Make data/raw/NAME."""
     params = load_params()
     entry = params.dataset(name)
-    amount = entry.simulated
-    simulation = Simulation(
-        seed=params.seed,
-        scenes={"train": amount.train, "val": amount.val, "test": amount.test},
-        size=amount.size,
-        gsd=amount.gsd,
-    )
+
+    def simulate(folder: Path) -> None:
+        amount = entry.simulated
+        scenes = {"train": amount.train, "val": amount.val, "test": amount.test}
+        get_recipe(entry.reader)(folder, Simulation(params.seed, scenes, amount.size, amount.gsd))
+
     with track("download", name, params.energy.country) as tracker:
         manifest = prepare(
-            get_dataset(name),
-            source=params.source(name),
-            root=entry.root or None,
-            archives=params.archives,
-            simulate=lambda folder: get_recipe(name)(folder, simulation),
+            get_dataset(entry.reader),
+            NativeCopy(name, entry.reader, params.source(name), entry.root, params.archives),
+            simulate,
             out=Path("data/raw") / name,
         )
         scenes = ", ".join(f"{split} {count}" for split, count in manifest.scenes.items())

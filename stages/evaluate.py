@@ -3,27 +3,28 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.results import write_result
 from eosfm.evaluation.evaluate import evaluate_task
+from eosfm.features.task import Task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
-from eosfm.tracking import track, write_json
+from eosfm.tracking import track
 
 
 def main(name: str) -> None:
-    """Make results/evaluate/NAME.json."""
+    """Make results/evaluate/NAME."""
     params = load_params()
-    task = params.task(name)
+    store = TileStore(Path("data/tiles") / params.task(name).dataset)
     with track("evaluate", name, params.energy.country) as tracker:
         result = evaluate_task(
-            params,
-            name,
-            TileStore(Path("data/tiles") / task.dataset),
+            Task.resolve(params, name, store),
+            params.fusion,
             features=Path("data/features") / name,
             artifact=Path("models/eosfm.pth"),
             log=tracker.log,
         )
-        write_json(Path("results/evaluate") / f"{name}.json", result)
-        tracker.done(f"{task.metric} {result['test'][task.metric]:.3f}")
+        write_result(tracker.folder / "metrics.json", result)
+        tracker.done(f"{result.metric} {result.test[result.metric]:.3f}")
 
 
 if __name__ == "__main__":

@@ -3,19 +3,20 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.results import ExportResult, write_result
 from eosfm.encoding.artifact import export_artifact
 from eosfm.params import load_params
 from eosfm.tracking import track
 
 
 def main() -> None:
-    """Make models/eosfm.pth."""
+    """Make models/eosfm.pth and results/export."""
     params = load_params()
     with track("export", "", params.energy.country) as tracker:
-        files = [Path("models/specialists") / f"{name}.pt" for name in params.specialists]
-        out = Path("models/eosfm.pth")
-        export_artifact(files, out)
-        tracker.done(f"{len(files)} specialists, {out.stat().st_size / 2**20:.0f} MiB")
+        names, out = params.ensemble, Path("models/eosfm.pth")
+        specialists = export_artifact([Path("models/specialists") / f"{n}.pt" for n in names], out)
+        write_result(tracker.folder / "metrics.json", ExportResult.of(specialists))
+        tracker.done(f"{len(names)} specialists, {out.stat().st_size / 2**20:.0f} MiB")
 
 
 if __name__ == "__main__":

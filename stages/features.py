@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import eosfm.cli
-from eosfm.features.store import encode_task
+from eosfm.features.encode import encode_task
+from eosfm.features.task import TaskInput
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track
@@ -12,13 +13,14 @@ from eosfm.tracking import track
 def main(name: str) -> None:
     """Make data/features/NAME."""
     params = load_params()
+    store = TileStore(Path("data/tiles") / params.task(name).dataset)
     with track("features", name, params.energy.country) as tracker:
         summary = encode_task(
-            params,
-            name,
-            TileStore(Path("data/tiles") / params.task(name).dataset),
+            TaskInput.resolve(params, name, store),
             artifact=Path("models/eosfm.pth"),
             out=Path("data/features") / name,
+            # Encoders that are trained along give other features at every step.
+            max_gb=0.0 if params.current.protocol.fine_tune else params.encoding.max_gb,
         )
         tracker.done(summary)
 

@@ -14,7 +14,6 @@ def main() -> None:
             load_params(),
             results=Path("results"),
             metrics=Path("metrics.json"),
-            artifact=Path("models/eosfm.pth"),
         )
     )
 

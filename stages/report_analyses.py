@@ -11,8 +11,8 @@ def main() -> None:
     """Make analyses/plots."""
     summary = write_analyses(
         load_params(),
-        analyses=Path("analyses/results/tasks"),
-        energy=Path("results/energy"),
+        analyses=Path("analyses/results/analyse"),
+        train=Path("results/train"),
         out=Path("analyses/plots"),
     )
     print(f"analyses: {summary}")

@@ -1,10 +1,11 @@
 """Cut one dataset into its tile store."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import eosfm.cli
 from eosfm.datasets import get_dataset
-from eosfm.datasets.fetching.prepare import native_files
+from eosfm.datasets.fetching.prepare import NativeCopy, native_files
 from eosfm.params import load_params
 from eosfm.tiles.tiling import cut_dataset
 from eosfm.tracking import track
@@ -18,15 +19,12 @@ def main(name: str) -> None:
     with (
         track("tile", name, params.energy.country) as tracker,
         native_files(
-            name,
-            source=params.source(name),
-            root=entry.root or None,
-            archives=params.archives,
-            out=Path("data/raw") / name,
+            NativeCopy(name, entry.reader, params.source(name), entry.root, params.archives),
+            Path("data/raw") / name,
         ) as root,
     ):
         summary = cut_dataset(
-            get_dataset(name),
+            replace(get_dataset(entry.reader), name=name),
             root,
             Path("data/tiles") / name,
             tile=min(sizes) if entry.tile else None,

@@ -3,27 +3,30 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.files import write_json
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
-from eosfm.tracking import track, write_json
-from eosfm.training.train import train_specialist
+from eosfm.tracking import track
+from eosfm.training.recipe import Recipe
+from eosfm.training.train import Outputs, train_specialist
 
 
 def main(name: str) -> None:
-    """Make models/{specialists,heads}/NAME.pt, results/train/NAME.json and a picture beside it."""
+    """Make models/specialists/NAME.pt; its head, scores and curves in results/train/NAME."""
     params = load_params()
     with track("train", name, params.energy.country) as tracker:
         metrics = train_specialist(
-            params,
-            name,
+            Recipe.resolve(params, name),
             TileStore(Path("data/tiles") / params.specialist(name).dataset),
             out=Path("models/specialists") / f"{name}.pt",
             scratch=Path(".cache/training"),
-            log=tracker.log,
-            head=Path("models/heads") / f"{name}.pt",
-            picture=Path("results/train") / f"{name}.png",
+            more=Outputs(
+                head=tracker.folder / "head.pt",
+                picture=tracker.folder / "predictions.png",
+                live=tracker.folder / "live",
+            ),
         )
-        write_json(Path("results/train") / f"{name}.json", metrics)
+        write_json(tracker.folder / "metrics.json", metrics)
         headline = metrics["metric"]
         tracker.done(f"{headline} {metrics[headline]:.3f} (trivial {metrics['trivial']:.3f})")
 

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from eosfm import tracking
-from eosfm.tracking import current_run, track, write_json
+from eosfm.core.files import write_json
+from eosfm.tracking import current_run, track
 
 
 def test_a_stage_leaves_an_energy_record_and_one_line(tmp_path, monkeypatch, capsys):
@@ -12,7 +13,7 @@ def test_a_stage_leaves_an_energy_record_and_one_line(tmp_path, monkeypatch, cap
         tracker.log({"loss": 2.0}, 1)
         tracker.log({"loss": 1.0}, 2)
         tracker.done("miou 0.5")
-    record = json.loads((tmp_path / "results/energy/train-potsdam.json").read_text())
+    record = json.loads((tmp_path / "results/train/potsdam/energy.json").read_text())
     assert record["stage"] == "train"
     assert record["kwh"] > 0
     assert record["co2eq_kg"] > 0
@@ -22,9 +23,9 @@ def test_a_stage_leaves_an_energy_record_and_one_line(tmp_path, monkeypatch, cap
     out = capsys.readouterr().out
     assert out.startswith("train potsdam: miou 0.5 | ")
     assert out.count("\n") == 1
-    curve = (tmp_path / "results/live/train-potsdam/plots/metrics/loss.tsv").read_text()
+    curve = (tmp_path / "results/train/potsdam/live/plots/metrics/loss.tsv").read_text()
     assert curve.splitlines()[1:] == ["1\t2.0", "2\t1.0"]
-    assert not (tmp_path / "results/live/train-potsdam/dvc.yaml").exists()
+    assert not (tmp_path / "results/train/potsdam/live/dvc.yaml").exists()
 
 
 def test_a_failed_stage_leaves_no_record(tmp_path, monkeypatch):
@@ -38,7 +39,7 @@ def test_energy_trouble_does_not_stop_a_stage(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with track("tile", "x", "XXX"):
         pass
-    record = json.loads((tmp_path / "results/energy/tile-x.json").read_text())
+    record = json.loads((tmp_path / "results/tile/x/energy.json").read_text())
     assert record["kwh"] is None
     assert "energy not tracked" in capsys.readouterr().err
 

@@ -86,7 +86,7 @@ def heads(tiles: int = 128, epochs: int = 10, json_: Json = None) -> None:
     def upernet() -> float:
         """What the fixed normalisation makes of the features is computed once, as downstream."""
         start = time.perf_counter()
-        fusing = build_fusing(backbone.fuser, "segmentation", None)
+        fusing = build_fusing(backbone.fuser, per_image=False, aggregation=None)
         side_by_side = [torch.cat(level, 1)[:, None] for level in zip(*stored, strict=True)]
         ready = fusing.prepare(side_by_side)
         head = FusedUPerNet(fusing, backbone.out_channels).train()

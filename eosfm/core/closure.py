@@ -17,6 +17,7 @@ FREE = frozenset(
         "eosfm/__init__.py",
         "eosfm/cli.py",
         "eosfm/params.py",
+        "eosfm/schema.py",
         "eosfm/tracking.py",
         "eosfm/datasets/__init__.py",
         "eosfm/simulation/recipes/__init__.py",

@@ -1,20 +1,15 @@
-"""AI4SmallFarms: boundaries of small fields in Cambodia and Vietnam from Sentinel-2 at 10 m.
-
-Persello et al., AI4SmallFarms: A Dataset for Crop Field Delineation in Southeast Asian Smallholder
-Farms, IEEE Geoscience and Remote Sensing Letters 2023, doi 10.1109/LGRS.2023.3323095.
-"""
+"""AI4SmallFarms: boundaries of small fields in Cambodia and Vietnam from Sentinel-2 at 10 m."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import read_bands, read_header
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.readers.listing import listed
+from eosfm.datasets.readers.scenes import Part, raster_scene
+from eosfm.datasets.readers.values import in_range
+from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "ai4smallfarms"
 FOLDER = "sentinel-2-asia"
@@ -32,53 +27,23 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     for split, name in FOLDERS.items():
         folder = root / FOLDER / name
-        images = require(folder / "images", NAME, "tiles named <number>_<country>.tif")
-        masks = require(folder / "masks", NAME, "one mask per tile, of the tile's name")
-        tiles = sorted(images.glob("*.tif"))
-        if not tiles:
-            raise EosfmError(
-                f"{images} holds no tile; expected files named <number>_<country>.tif; fetch the "
-                "folder again"
-            )
-        for tile in tiles:
-            yield _scene(split, tile, require(masks / tile.name, NAME, f"the mask of {tile}"))
+        for tile in listed(folder / "images", "*.tif", NAME, "tiles <number>_<country>.tif"):
+            image = Part(tile, len(BANDS), _reflectance)
+            mask = Part(folder / "masks" / tile.name, prepare=_boundaries)
+            yield raster_scene(NAME, tile.stem, split, [image], mask, grid=image)
 
 
-def _scene(split: Split, image: Path, mask: Path) -> Scene:
-    header = read_header(image, len(BANDS), dtype=None)
-    size = (header.height, header.width)
-    return Scene(
-        id=image.stem,
-        split=split,
-        height=header.height,
-        width=header.width,
-        files=(image, mask),
-        image=partial(_image, image, size),
-        target=partial(_target, mask, size),
-        crs=header.crs,
-        transform=header.transform,
-    )
+def _reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:
+    pixels = np.nan_to_num(pixels, nan=0)
+    expected = "reflectance times 10,000"
+    in_range(pixels, path, 0, 0 if pixels.max() < 2 else HIGHEST, expected)
+    return np.rint(pixels).astype(np.uint16)
 
 
-def _image(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    image = np.nan_to_num(read_bands(path, window, len(BANDS), size), nan=0)
-    if image.min() < 0 or image.max() > HIGHEST or 0 < image.max() < 2:
-        raise EosfmError(
-            f"{path} has values from {image.min():g} to {image.max():g}; expected reflectance "
-            "times 10,000; fetch the file again"
-        )
-    return np.rint(image).astype(np.uint16)[None]
-
-
-def _target(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    mask = read_bands(path, window, 1, size)[0]
-    values = np.unique(mask)
-    if len(values) > 2 or (len(values) == 2 and values[0] != 0):
-        raise EosfmError(
-            f"{path} has {len(values)} values from {values[0]} to {values[-1]}; expected 0 and one "
-            "other, the field boundary; fetch the file again"
-        )
-    return (mask != 0).astype(np.uint8)
+def _boundaries(pixels: np.ndarray, path: Path) -> np.ndarray:
+    drawn, line = pixels != 0, pixels.max()
+    in_range(pixels[drawn], path, line, line, "0 and one other value, the field boundary")
+    return drawn.astype(np.uint8)
 
 
 DATASET = Dataset(

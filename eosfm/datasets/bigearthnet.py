@@ -1,18 +1,21 @@
 """BigEarthNet v2 (reBEN): land cover labels of 1.2 km squares in Europe, Sentinel-1 and -2."""
 
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
-from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import read_bands, read_header
-from eosfm.datasets.readers.layout import require
+from eosfm.core.errors import EosfmError
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.readers.layout import one_of, require
+from eosfm.datasets.readers.listing import expecting
+from eosfm.datasets.readers.scenes import Part, read_parts
 from eosfm.datasets.readers.sentinel2 import STEP
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
 
+NAME = "bigearthnet"
 S1_FOLDER, S2_FOLDER, MAP_FOLDER = "BigEarthNet-S1", "BigEarthNet-S2", "Reference_Maps"
 
 # There is no B10 in surface reflectance products. Bands of 20 m and 60 m keep their pixel size.
@@ -22,29 +25,31 @@ COARSEST = max(S2_STEP.values())
 BANDS = ("vv", "vh", *S2_STEP)
 
 CLASSES = (
-    "Urban fabric",
-    "Industrial or commercial units",
-    "Arable land",
-    "Permanent crops",
-    "Pastures",
+    "Urban fabric", "Industrial or commercial units", "Arable land", "Permanent crops", "Pastures",
     "Complex cultivation patterns",
     "Land principally occupied by agriculture, with significant areas of natural vegetation",
-    "Agro-forestry areas",
-    "Broad-leaved forest",
-    "Coniferous forest",
-    "Mixed forest",
+    "Agro-forestry areas", "Broad-leaved forest", "Coniferous forest", "Mixed forest",
     "Natural grassland and sparsely vegetated areas",
-    "Moors, heathland and sclerophyllous vegetation",
-    "Transitional woodland, shrub",
-    "Beaches, dunes, sands",
-    "Inland wetlands",
-    "Coastal wetlands",
-    "Inland waters",
+    "Moors, heathland and sclerophyllous vegetation", "Transitional woodland, shrub",
+    "Beaches, dunes, sands", "Inland wetlands", "Coastal wetlands", "Inland waters",
     "Marine waters",
-)
+)  # fmt: skip
+SPLIT_NAMES = ("train", "validation", "test")
 
 
-SPLIT_NAMES: dict[str, Split] = {"train": "train", "validation": "val", "test": "test"}
+def s2_path(root: Path, patch: str, band: str) -> Path:
+    """A patch's file of one Sentinel-2 band, below the folder of its Sentinel-2 tile."""
+    return root / S2_FOLDER / parent(patch, 2) / patch / f"{patch}_{band}.tif"
+
+
+def s1_path(root: Path, patch: str, band: str) -> Path:
+    """A patch's file of one polarisation, below the folder of its Sentinel-1 product."""
+    return root / S1_FOLDER / parent(patch, 3) / patch / f"{patch}_{band.upper()}.tif"
+
+
+def parent(patch: str, parts: int) -> str:
+    """The folder of a patch: its name without the last parts."""
+    return patch.rsplit("_", parts)[0]
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -54,103 +59,51 @@ def scenes(root: Path) -> Iterator[Scene]:
         EosfmError: The table lacks a column, names an unknown label or split, or a patch is not
             where the layout has it.
     """
-    for row in _metadata(root):
-        split = SPLIT_NAMES.get(row["split"])
-        if split is None:
-            raise EosfmError(
-                f"{root / 'metadata.parquet'}: split {row['split']!r} of {row['patch_id']}; "
-                f"{suggest(row['split'], list(SPLIT_NAMES))}"
-            )
-        yield _scene(root, row["patch_id"], row["s1_name"], split, _labels(row))
+    path = require(root / "metadata.parquet", NAME, "the table of patches and labels")
+    for row in _metadata(path):
+        patch = row["patch_id"]
+        s1 = [Part(s1_path(root, row["s1_name"], band)) for band in BANDS[:2]]
+        s2 = [
+            Part(s2_path(root, patch, band), step=step, dtype="uint16")
+            for band, step in S2_STEP.items()
+        ]
+        yield _scene(path, row, [*s1, *s2])
 
 
-def _metadata(root: Path) -> list[dict]:
-    import pyarrow
+def _metadata(path: Path) -> list[dict]:
     from pyarrow import parquet
 
-    path = require(root / "metadata.parquet", "bigearthnet", "the table of patches and labels")
-    needed = ["patch_id", "labels", "split", "s1_name"]
-    try:
-        table = parquet.read_table(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise EosfmError(
-            f"{path} cannot be read as Parquet ({str(error)[:120]}); fetch the file again"
-        ) from None
-    missing = [name for name in needed if name not in table.column_names]
-    if missing:
-        raise EosfmError(
-            f"{path} has no column {missing[0]!r} but {', '.join(table.column_names)}; expected "
-            "the metadata of version 2; fetch the file again"
-        )
-    return table.select(needed).to_pylist()
+    columns = ["patch_id", "labels", "split", "s1_name"]
+    with expecting(path, f"the Parquet table of version 2 with {', '.join(columns)}"):
+        return parquet.read_table(path, columns=columns).select(columns).to_pylist()
 
 
-def _labels(row: dict) -> np.ndarray:
-    labels = np.zeros(len(CLASSES), dtype=np.uint8)
-    for name in row["labels"]:
-        if name not in CLASSES:
-            raise EosfmError(
-                f"bigearthnet: {row['patch_id']} has label {name!r}; {suggest(name, CLASSES)}"
-            )
-        labels[CLASSES.index(name)] = 1
-    return labels
-
-
-def s2_path(root: Path, patch: str, band: str) -> Path:
-    """A patch's file of one Sentinel-2 band, below the folder of its Sentinel-2 tile."""
-    return root / S2_FOLDER / _drop(patch, 2) / patch / f"{patch}_{band}.tif"
-
-
-def s1_path(root: Path, patch: str, band: str) -> Path:
-    """A patch's file of one polarisation, below the folder of its Sentinel-1 product."""
-    return root / S1_FOLDER / _drop(patch, 3) / patch / f"{patch}_{band.upper()}.tif"
-
-
-def _drop(name: str, parts: int) -> str:
-    return name.rsplit("_", parts)[0]
-
-
-def _scene(root: Path, patch: str, s1_name: str, split: Split, labels: np.ndarray) -> Scene:
-    s1 = tuple(s1_path(root, s1_name, band) for band in BANDS[:2])
-    s2 = tuple(s2_path(root, patch, band) for band in S2_STEP)
-    finest = s2_path(root, patch, "B02")
-    require(finest, "bigearthnet", "a patch of metadata.parquet")
-    height, width, crs, transform = read_header(finest, 1, "uint16")
+def _scene(table: Path, row: dict, image: list[Part]) -> Scene:
+    finest = image[BANDS.index("B02")]
+    require(finest.file, NAME, "a patch of metadata.parquet")
+    height, width, crs, transform = finest.header()
     if height % COARSEST or width % COARSEST:
         raise EosfmError(
-            f"{finest} has {height}x{width} px; expected a multiple of {COARSEST}, so that 60 m "
-            "pixels fit; fetch the file again"
+            f"{finest.path} has {height}x{width} px; expected a multiple of {COARSEST}, so that "
+            "60 m pixels fit; fetch the file again"
         )
-    day = patch.split("_")[2]  # S2A_MSIL2A_20170613T101031_...
+    labels = np.zeros(len(CLASSES), dtype=np.uint8)
+    for name in row["labels"]:
+        labels[one_of(name, CLASSES, "label", table)] = 1
+    split = one_of(row["split"], SPLIT_NAMES, "split", table)
+    day = row["patch_id"].split("_")[2][:8]  # S2A_MSIL2A_20170613T101031_...
     return Scene(
-        id=patch,
-        split=split,
+        id=row["patch_id"],
+        split=SPLITS[split],
         height=height,
         width=width,
-        files=(*s1, *s2, root / "metadata.parquet"),
-        image=partial(_image, s1, s2, (height, width)),
+        files=(*(part.file for part in image), table),
+        image=partial(read_parts, image, (height, width)),
         target=partial(_target, labels),
         crs=crs,
         transform=transform,
-        dates=(f"{day[:4]}-{day[4:6]}-{day[6:8]}",),
+        dates=(str(date.fromisoformat(day)),),
     )
-
-
-def _image(
-    s1: tuple[Path, ...], s2: tuple[Path, ...], size: tuple[int, int], window: Window
-) -> np.ndarray:
-    """All bands on the 10 m grid, (1, 14, h, w) float32; coarse pixels are repeated."""
-    image = np.empty((len(BANDS), window.height, window.width), dtype=np.float32)
-    rows = slice(window.row, window.row + window.height)
-    cols = slice(window.col, window.col + window.width)
-    for channel, path, step in zip(image, s1 + s2, (1, 1, *S2_STEP.values()), strict=True):
-        if step == 1:
-            channel[:] = read_bands(path, window, 1, size)[0]
-        else:  # a coarse band of a patch is a few kilobytes: read whole, so any window will do
-            shape = (size[0] // step, size[1] // step)
-            coarse = read_bands(path, Window(0, 0, *shape), 1, shape)[0]
-            channel[:] = coarse.repeat(step, axis=0).repeat(step, axis=1)[rows, cols]
-    return image[None]
 
 
 def _target(labels: np.ndarray, window: Window) -> np.ndarray:
@@ -158,7 +111,7 @@ def _target(labels: np.ndarray, window: Window) -> np.ndarray:
 
 
 DATASET = Dataset(
-    name="bigearthnet",
+    name=NAME,
     title="BigEarthNet v2 (reBEN)",
     kind="multilabel",
     bands=BANDS,
@@ -183,16 +136,8 @@ DATASET = Dataset(
                 extract="." if name.endswith(".tar.zst") else None,
             )
             for name, size, md5 in (
-                (
-                    "BigEarthNet-S1.tar.zst",
-                    54_439_153_171,
-                    "a55eaa2cdf6a917e296bd6601ec1e348",
-                ),
-                (
-                    "BigEarthNet-S2.tar.zst",
-                    63_251_710_377,
-                    "2245ed2d1a93f6ce637d839bc856396e",
-                ),
+                ("BigEarthNet-S1.tar.zst", 54_439_153_171, "a55eaa2cdf6a917e296bd6601ec1e348"),
+                ("BigEarthNet-S2.tar.zst", 63_251_710_377, "2245ed2d1a93f6ce637d839bc856396e"),
                 ("Reference_Maps.tar.zst", 282_391_301, "95d85a222fa983faddcac51a19f28917"),
                 ("metadata.parquet", 3_616_349, "55687065e77b6d0b0f1ff604a6e7b49c"),
             )

@@ -1,7 +1,7 @@
 """CropTypeMapping South Sudan: crops of small fields in a year of Sentinel-1 and -2 at 10 m.
 
-Rustowicz et al., CVPR Workshops 2019, in the distribution of SustainBench (Yeh et al., NeurIPS
-2021 Datasets and Benchmarks, arXiv 2111.04724). Chips of 64 x 64 pixels, few of which are labelled.
+In the distribution of SustainBench (Yeh et al., NeurIPS 2021 Datasets and Benchmarks, arXiv
+2111.04724). Chips of 64 x 64 pixels, few of which are labelled.
 
 Every chip has its own number of acquisitions, clouds included. Six optical ones are taken, evenly
 spread from the first to the last, and with each the radar acquisition of the nearest day.
@@ -9,22 +9,21 @@ spread from the first to the last, and with each the radar acquisition of the ne
 A chip that has fewer is filled up with dates that were not measured and bear its last date.
 """
 
-import csv
 import json
 import zipfile
 from collections.abc import Iterator
 from datetime import date
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.series import evenly, nearest, pad_dates, parse_dates, read_array
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.readers.listing import expecting, read_rows
+from eosfm.datasets.readers.series import Stack, parse_dates, read_array, stack_scene
+from eosfm.datasets.readers.values import whole
+from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "crop_type_south_sudan"
 COUNTRY = "southsudan"
@@ -36,23 +35,6 @@ S1 = ("vv", "vh")
 """The radar stacks hold the ratio of both as a third channel, which says nothing new."""
 CLASSES = ("sorghum", "maize", "rice", "groundnut")
 UNLABELLED = -1
-PARTITIONS = dict(enumerate(SPLITS))
-
-
-class Series(NamedTuple):
-    """One sensor's acquisitions of a chip.
-
-    Attributes:
-        name: Its array in the chip's archive.
-        channels: Channels that the array has.
-        length: Acquisitions that it has.
-        taken: Positions of those that are read, in order.
-    """
-
-    name: str
-    channels: int
-    length: int
-    taken: list[int]
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -66,10 +48,10 @@ def scenes(root: Path) -> Iterator[Scene]:
     path = require(folder / PARTITION, NAME, "the columns id and partition")
     chips = _partition(path)
     files = {
-        chip: (
-            require(folder / "npy" / f"{COUNTRY}_{chip}.npz", NAME, f"the images of chip {chip}"),
-            require(folder / "truth" / f"{COUNTRY}_{chip}.npz", NAME, f"the crops of chip {chip}"),
-        )
+        chip: [
+            require(folder / kind / f"{COUNTRY}_{chip}.npz", NAME, f"an archive of chip {chip}")
+            for kind in ("npy", "truth")
+        ]
         for chip in chips
     }
     broken = [chip for chip, pair in files.items() if not all(map(zipfile.is_zipfile, pair))]
@@ -78,87 +60,36 @@ def scenes(root: Path) -> Iterator[Scene]:
             f"{folder}: the archives of the chips {', '.join(broken)} in npy or truth are damaged; "
             f"fetch them again, or take their ids out of {path}"
         )
-    for chip, split in chips.items():
-        yield _scene(folder, chip, split, *files[chip])
+    for chip, (images, truth) in files.items():
+        optical, radar = (_dates(folder, sensor, chip) for sensor in ("s2", "s1"))
+        stacks = (
+            Stack(images, optical, len(S2), len(S2), blank=0, member="s2"),
+            Stack(images, radar, len(S1) + 1, len(S1), blank=0, member="s1"),
+        )
+        size = read_array(truth, (None, None), "truth").shape
+        yield stack_scene(chip, chips[chip], size, stacks, DATES, truth, _crops)
 
 
 def _partition(path: Path) -> dict[str, Split]:
     """Split by chip, in file order."""
-    try:
-        with path.open(newline="") as rows:
-            return {
-                f"{int(row['id']):06d}": PARTITIONS[int(row["partition"])]
-                for row in csv.DictReader(rows)
-            }
-    except (ValueError, KeyError, TypeError) as error:
-        raise EosfmError(
-            f"{path} is not the partition ({error!r}); expected the columns id and partition, "
-            "0 (train), 1 (val) or 2 (test); fetch the file again"
-        ) from None
-
-
-def _scene(folder: Path, chip: str, split: Split, images: Path, truth: Path) -> Scene:
-    optical, radar = (_dates(folder, sensor, chip) for sensor in ("s2", "s1"))
-    height, width = read_array(truth, (None, None), "truth").shape
-    order = sorted(range(len(optical)), key=optical.__getitem__)
-    taken = [order[place] for place in evenly(len(optical), DATES)]
-    days = [optical[place] for place in taken]
-    series = (
-        Series("s2", len(S2), len(optical), taken),
-        Series("s1", len(S1) + 1, len(radar), nearest(radar, days)),
-    )
-    return Scene(
-        id=chip,
-        split=split,
-        height=height,
-        width=width,
-        files=(images, truth),
-        image=partial(_image, images, series, (height, width)),
-        target=partial(_target, truth, (height, width)),
-        dates=tuple(str(day) for day in [*days, *days[-1:] * (DATES - len(days))]),
-    )
+    with expecting(path, "partition 0 (train), 1 (val) or 2 (test) of each id"):
+        return {
+            f"{int(row['id']):06d}": dict(enumerate(SPLITS))[int(row["partition"])]
+            for row in read_rows(path, ("id", "partition"))
+        }
 
 
 def _dates(folder: Path, sensor: str, chip: str) -> list[date]:
-    path = require(
-        folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json", NAME, f"the dates of chip {chip}"
-    )
-    try:
+    path = require(folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json", NAME, "a list of dates")
+    with expecting(path, "a list of dates"):
         return parse_dates(json.loads(path.read_text())["dates"], path)
-    except (ValueError, KeyError, TypeError) as error:
-        raise EosfmError(
-            f"{path} is not a list of dates ({error!r}); fetch the file again"
-        ) from None
 
 
-def _image(
-    path: Path, series: tuple[Series, Series], size: tuple[int, int], window: Window
-) -> np.ndarray:
-    optical, radar = (_read(path, sensor, size, window) for sensor in series)
-    return pad_dates(np.concatenate([optical, radar[:, : len(S1)]], axis=1), DATES)
-
-
-def _read(path: Path, sensor: Series, size: tuple[int, int], window: Window) -> np.ndarray:
-    """(T, C, h, w) float32; what is 0 in all of a sensor's bands was not measured."""
-    stack = read_array(path, (sensor.channels, *size, sensor.length), sensor.name)
-    rows = slice(window.row, window.row + window.height)
-    cols = slice(window.col, window.col + window.width)
-    image = np.moveaxis(stack[:, rows, cols][..., sensor.taken], -1, 0).astype(np.float32)
-    return np.where((image == 0).all(axis=1, keepdims=True), np.float32(np.nan), image)
-
-
-def _target(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
+def _crops(path: Path, size: tuple[int, int]) -> np.ndarray:
     """Crops 1 to 4 are the classes; 0, no field, and the rarer crops beyond are not scored."""
     truth = read_array(path, size, "truth")
-    crops = truth.astype(np.int16)
-    if (crops != truth).any() or crops.min(initial=0) < 0:
-        raise EosfmError(
-            f"{path} holds {truth.dtype} from {truth.min()}; expected whole numbers from 0 (no "
-            "field); fetch the file again"
-        )
-    crops = np.where((crops > 0) & (crops <= len(CLASSES)), crops - 1, UNLABELLED)
-    rows = slice(window.row, window.row + window.height)
-    return crops[rows, window.col : window.col + window.width].astype(np.int16)
+    crops = whole(truth, path, 0, 255, "numbers of crops from 0 (no field)", np.int16)
+    return np.where((crops > 0) & (crops <= len(CLASSES)), crops - 1, UNLABELLED).astype(np.int16)
 
 
 DATASET = Dataset(

@@ -1,22 +1,23 @@
 """IEEE GRSS Data Fusion Contest 2022: land use and terrain of Nantes and Nice, 0.5 m."""
 
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import read_header
-from eosfm.datasets.readers.layout import open_raster, require
+from eosfm.datasets.readers.layout import one_of, require
+from eosfm.datasets.readers.listing import listed
+from eosfm.datasets.readers.pairs import Size, pair
+from eosfm.datasets.readers.raster import open_raster, read_header, read_open
 from eosfm.datasets.readers.urbanatlas import (
+    CITATION,
     CLASSES,
     NO_INFORMATION,
     Sheet,
+    classes,
     parse_sheet,
-    read_classes,
-    read_image,
 )
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
@@ -26,7 +27,6 @@ TRAINING = "Nantes_Saint-Nazaire"
 HELD_OUT = "Nice"
 CITIES = {TRAINING: Sheet("44", 295, 6713), HELD_OUT: Sheet("06", 1007, 6318)}
 """The labelled cities, and a sheet of each to begin a simulated copy from."""
-
 STRIP_KM = 10
 """Width of the strips from west to east that validate and test in turn."""
 
@@ -43,56 +43,28 @@ def split_of(city: str, easting: int) -> Split:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the images of the two labelled cities.
-
-    Raises:
-        EosfmError: The folder, a terrain model or a label is missing, or a file is named or made
-            otherwise than the contest's.
-    """
-    top = require(root / FOLDER, NAME, f"the folder {FOLDER} of labeled_train.zip")
-    images = sorted(top.glob("*/BDORTHO/*.tif"))
-    if not images:
-        raise EosfmError(
-            f"{NAME}: {top} holds no <city>/BDORTHO/*.tif; unpack labeled_train.zip again"
-        )
-    for image in images:
-        city = image.parents[1].name
-        if city not in CITIES:
-            raise EosfmError(
-                f"{NAME}: {image} is of the city {city!r}; {suggest(city, list(CITIES))}; "
-                f"only labelled cities belong in {FOLDER}"
-            )
-        yield _scene(image, split_of(city, parse_sheet(image, NAME).easting))
+    """Yield the images of the two labelled cities."""
+    for image in listed(root / FOLDER, "*/BDORTHO/*.tif", NAME, "images of labeled_train.zip"):
+        city = image.parents[1]
+        one_of(city.name, list(CITIES), "labelled city", image)
+        split = split_of(city.name, parse_sheet(image, NAME).easting)
+        label = city / "UrbanAtlas" / f"{image.stem}_UA2012.tif"
+        height = city / "RGEALTI" / f"{image.stem}_RGEALTI.tif"
+        scene = pair(NAME, image.stem, split, [image], label, classes(NAME))
+        yield _with_height(scene, require(height, NAME, f"the terrain model of {image.name}"))
 
 
-def _scene(image: Path, split: Split) -> Scene:
-    city = image.parents[1]
-    height = city / "RGEALTI" / f"{image.stem}_RGEALTI.tif"
-    label = city / "UrbanAtlas" / f"{image.stem}_UA2012.tif"
-    require(height, NAME, f"the terrain model of {image.name}")
-    require(label, NAME, f"the label of {image.name}")
-    header = read_header(image, 3, "uint8")
-    read_header(height, 1, "float32")
-    size = (header.height, header.width)
-    return Scene(
-        id=image.stem,
-        split=split,
-        height=header.height,
-        width=header.width,
-        files=(image, height, label),
-        image=partial(_image, image, height, size),
-        target=partial(read_classes, label, size, NAME),
-        crs=header.crs,
-        transform=header.transform,
-    )
+def _with_height(scene: Scene, path: Path) -> Scene:
+    read_header(path, 1, "float32")
+
+    def image(window: Window) -> np.ndarray:
+        height = read_height(path, (scene.height, scene.width), window)
+        return np.concatenate([scene.image(window), height[None, None]], axis=1)
+
+    return replace(scene, image=image, files=(scene.files[0], path, scene.files[1]))
 
 
-def _image(image: Path, height: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    colors = read_image(image, size, window)
-    return np.concatenate([colors, read_height(height, size, window)[None, None]], axis=1)
-
-
-def read_height(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
+def read_height(path: Path, size: Size, window: Window) -> np.ndarray:
     """Terrain height (h, w) float32 in metres on the grid of the orthophoto.
 
     The terrain model has 1 m pixels; it is interpolated bilinearly. The window is read with a
@@ -106,49 +78,25 @@ def read_height(path: Path, size: tuple[int, int], window: Window) -> np.ndarray
     Raises:
         EosfmError: The file is missing or damaged.
     """
-    from rasterio.errors import RasterioIOError
-    from rasterio.windows import Window as RasterWindow
-
     with open_raster(path) as raster:
-        weights = [
-            _weights(start, length, total, available)
-            for start, length, total, available in zip(
-                window[:2], window[2:], size, raster.shape, strict=True
-            )
-        ]
-        (row, rows), (col, cols) = weights
-        part = RasterWindow(col, row, cols.shape[1], rows.shape[1])
-        try:
-            coarse = raster.read(1, window=part, masked=True).filled(0)
-        except RasterioIOError as error:
-            raise EosfmError(
-                f"{path} is damaged ({str(error)[:120]}); fetch the file again"
-            ) from None
+        row, rows = _weights(window.row, window.height, size[0], raster.height)
+        col, cols = _weights(window.col, window.width, size[1], raster.width)
+        part = Window(row, col, rows.shape[1], cols.shape[1])
+        coarse = read_open(raster, part, indexes=1, masked=True).filled(0)
     return (rows @ coarse @ cols.T).astype(np.float32)
 
 
 def _weights(start: int, length: int, total: int, available: int) -> tuple[int, np.ndarray]:
-    """Bilinear weights of coarse pixels along one axis.
-
-    Args:
-        start: First fine pixel.
-        length: Number of fine pixels.
-        total: Fine pixels of the whole axis.
-        available: Coarse pixels of the whole axis.
+    """Bilinear weights along one axis of ``total`` fine pixels over ``available`` coarse ones.
 
     Returns:
         The first coarse pixel needed, and the weights (length, coarse pixels needed).
     """
     centre = (np.arange(start, start + length) + 0.5) * available / total - 0.5
     centre = np.clip(centre, 0, available - 1)
-    left = np.floor(centre).astype(int)
-    right = np.minimum(left + 1, available - 1)
-    first, last = left[0], right[-1]
-    weights = np.zeros((length, last - first + 1), np.float32)
-    pixel = np.arange(length)
-    np.add.at(weights, (pixel, left - first), 1 - (centre - left))
-    np.add.at(weights, (pixel, right - first), centre - left)
-    return int(first), weights
+    coarse = np.arange(int(centre[0]), min(int(centre[-1]) + 1, available - 1) + 1)
+    weights = np.maximum(0, 1 - np.abs(centre[:, None] - coarse))
+    return int(coarse[0]), weights.astype(np.float32)
 
 
 DATASET = Dataset(
@@ -167,15 +115,10 @@ DATASET = Dataset(
         homepage="https://ieee-dataport.org/competitions/data-fusion-contest-2022-dfc2022",
         licence="research use as the contest's page states; images and heights of IGN under the "
         "Licence Ouverte",
-        citation="Castillo-Navarro, Le Saux, Boulch, Audebert, Lefevre: Semi-Supervised Semantic "
-        "Segmentation in Earth Observation: the MiniFrance suite, Machine Learning 2021, "
-        "doi 10.1007/s10994-020-05943-y",
+        citation=CITATION,
         size_gb=8.0,
-        manual=(
-            "log in at IEEE DataPort, download labeled_train.zip (MD5 "
-            "2e87d6a218e466dd0566797d7298c7a9) and unpack it so that the folder labeled_train "
-            "appears"
-        ),
+        manual="log in at IEEE DataPort, download labeled_train.zip (MD5 "
+        "2e87d6a218e466dd0566797d7298c7a9) and unpack it so that the folder labeled_train appears",
     ),
     scenes=scenes,
 )

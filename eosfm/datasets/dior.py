@@ -1,25 +1,24 @@
-"""DIOR: twenty kinds of objects in 800-pixel aerial images from Google Earth, 8-bit RGB.
+"""DIOR: twenty kinds of objects in 800-pixel aerial images from Google Earth, 8-bit RGB."""
 
-Li, Wan, Cheng, Meng, Han, ISPRS Journal 2020, arXiv 1909.00133.
-"""
-
-import csv
+import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.png import png_size, read_png
+from eosfm.datasets.readers.archives import archive
+from eosfm.datasets.readers.layout import one_of, require
+from eosfm.datasets.readers.listing import read_rows
+from eosfm.datasets.readers.pairs import Size, pair
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
 
 NAME = "dior"
 TABLE = "sample_df.csv"
 COLUMNS = ("image_path", "label_path", "split")
+SIDES = ("xmin", "ymin", "xmax", "ymax")
 CLASSES = (
     "airplane", "airport", "baseballfield", "basketballcourt", "bridge", "chimney", "dam",
     "expresswayservicearea", "expresswaytollstation", "golffield", "groundtrackfield", "harbor",
@@ -29,97 +28,59 @@ CLASSES = (
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the images that the table lists with a label file; the official test images have none.
+    """Yield the images that the table lists with a label; the official test images have none."""
+    table = require(root / TABLE, NAME, f"the table {TABLE} beside the folders Images, Annotations")
+    for row in read_rows(table, COLUMNS):
+        if row["label_path"]:
+            split = SPLITS[one_of(row["split"], SPLITS, "split", table)]
+            image, label = root / row["image_path"], root / row["label_path"]
+            yield pair(NAME, f"{split}_{image.stem}", split, [image], label, read_boxes)
+
+
+def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
+    """Boxes whose middle lies in a window, cut to it: an object belongs to one window alone.
+
+    Returns:
+        (n, 5) float32 x_min, y_min, x_max, y_max in pixels of the window, class.
 
     Raises:
-        EosfmError: The table or a file is missing, or the table has other columns or splits.
+        EosfmError: The file is damaged or no Pascal VOC annotation, or names another class.
     """
-    table = require(root / TABLE, NAME, f"the table {TABLE} beside the folders Images, Annotations")
-    with table.open(newline="") as rows:
-        reader = csv.DictReader(rows)
-        if not set(COLUMNS) <= set(reader.fieldnames or ()):
-            raise EosfmError(
-                f"{table} has the columns {', '.join(reader.fieldnames or ())}; expected "
-                f"{', '.join(COLUMNS)}; fetch the file again"
-            )
-        for row in reader:
-            if row["label_path"]:
-                yield _scene(root, table, row)
-
-
-def _scene(root: Path, table: Path, row: dict[str, str]) -> Scene:
-    split = next((name for name in SPLITS if name == row["split"]), None)
-    if split is None:
-        raise EosfmError(
-            f"{table} puts {row['image_path']} in the split {row['split']!r}; "
-            f"{suggest(row['split'], SPLITS)}; fetch the file again"
-        )
-    image = require(root / row["image_path"], NAME, f"an image that {TABLE} lists")
-    label = require(root / row["label_path"], NAME, f"the annotation of {image.name}")
-    height, width = png_size(image)
-    return Scene(
-        id=f"{split}_{image.stem}",
-        split=split,
-        height=height,
-        width=width,
-        files=(image, label),
-        image=partial(_image, image),
-        target=partial(_boxes, label),
-    )
-
-
-def _image(path: Path, window: Window) -> np.ndarray:
-    return read_png(path, window)[np.newaxis]
-
-
-def _boxes(path: Path, window: Window) -> np.ndarray:
-    """Boxes whose middle lies in the window, cut to it: an object belongs to one window alone."""
-    boxes = np.array(_objects(path), np.float32).reshape(-1, 5)
-    corner = np.array([window.col, window.row] * 2, np.float32)
-    boxes[:, :4] -= corner
-    limits = np.array([window.width, window.height], np.float32)
-    middle = (boxes[:, :2] + boxes[:, 2:4]) / 2
-    inside = ((middle >= 0) & (middle < limits)).all(axis=1)
-    boxes[:, :4] = np.clip(boxes[:, :4], 0, np.tile(limits, 2))
-    return boxes[inside]
-
-
-def _objects(path: Path) -> list[tuple[float, ...]]:
-    """Rows of x_min, y_min, x_max, y_max, class of a Pascal VOC annotation."""
     try:
-        found = ElementTree.parse(path).getroot().findall("object")
-        names = [thing.findtext("name", "") for thing in found]
-        corners = [
-            tuple(float(thing.findtext(f"bndbox/{side}", "")) for side in _SIDES) for thing in found
-        ]
+        objects = ElementTree.parse(path).getroot().findall("object")
+        rows = [[float(o.findtext(f"bndbox/{side}", "")) for side in SIDES] for o in objects]
     except (ElementTree.ParseError, ValueError) as error:
         raise EosfmError(
             f"{path} is no Pascal VOC annotation ({error}); fetch the file again"
         ) from None
-    return [(*box, _class(path, name)) for box, name in zip(corners, names, strict=True)]
+    boxes = np.array(rows, np.float32).reshape(-1, 4)
+    boxes -= np.array([window.col, window.row] * 2, np.float32)
+    limits = np.array([window.width, window.height], np.float32)
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    inside = ((middle >= 0) & (middle < limits)).all(axis=1)
+    # The first release writes Expressway-Service-area and the like.
+    names = [re.sub("[- ]", "", thing.findtext("name", "").lower()) for thing in objects]
+    classes = np.array([one_of(name, CLASSES, "class", path) for name in names], np.float32)
+    return np.column_stack([np.clip(boxes, 0, np.tile(limits, 2)), classes])[inside]
 
 
-_SIDES = ("xmin", "ymin", "xmax", "ymax")
+def archives() -> tuple[Archive, ...]:
+    """The images and annotations to train and validate on, and the table."""
+    from torchgeo.datasets import DIOR
 
+    files = DIOR.files["trainval"].values()
+    return (
+        *(archive(DIOR.url.format(f["filename"]), f["filename"], f["md5"]) for f in files),
+        archive(DIOR.url.format(TABLE), TABLE, None, extract=None),
+    )
 
-def _class(path: Path, name: str) -> int:
-    """Index of a class; the first release writes ``Expressway-Service-area`` and the like."""
-    plain = name.lower().replace("-", "").replace(" ", "")
-    if plain not in CLASSES:
-        raise EosfmError(
-            f"{path} labels an object {name!r}; {suggest(plain, CLASSES)}; fetch the file again"
-        )
-    return CLASSES.index(plain)
-
-
-_HOST = "https://hf.co/datasets/torchgeo/dior/resolve/0b8439a538b66457e553a8bd9105ef093cce8169"
 
 DATASET = Dataset(
     name=NAME,
     title="DIOR",
     kind="detection",
     bands=("red", "green", "blue"),
-    units=("dn8", "dn8", "dn8"),
+    units=("dn8",) * 3,
     dtype="uint8",
     classes=CLASSES,
     gsd=0.5,
@@ -131,20 +92,7 @@ DATASET = Dataset(
         citation="Li, Wan, Cheng, Meng, Han: Object detection in optical remote sensing images: a "
         "survey and a new benchmark, ISPRS Journal 2020, arXiv 1909.00133",
         size_gb=3.9,
-        archives=(
-            Archive(
-                url=f"{_HOST}/Images_trainval.zip",
-                filename="Images_trainval.zip",
-                checksum="md5:070e9314120403e5c965d12fe5321cb0",
-            ),
-            Archive(
-                url=f"{_HOST}/Annotations_trainval.zip",
-                filename="Annotations_trainval.zip",
-                checksum="md5:90e045de37255c5919bbecf659b72c1a",
-            ),
-            Archive(url=f"{_HOST}/{TABLE}", filename=TABLE, extract=None),
-        ),
+        archives=archives,
     ),
     scenes=scenes,
 )
-"""Boxes as x_min, y_min, x_max, y_max in pixels, and the class."""

@@ -1,7 +1,7 @@
 """DynamicEarthNet: land cover, month by month, under daily Planet images at 3 m.
 
-Toker et al., CVPR 2022 (arXiv 2203.12560). Areas of 1024 x 1024 pixels; two years of daily
-PlanetFusion reflectance without gaps; one label per month.
+Areas of 1024 x 1024 pixels; two years of daily PlanetFusion reflectance without gaps; one label per
+month.
 
 A scene is a month of an area: six of its days, the ones that the authors' own weekly models read,
 and the month's label. Snow and ice, the seventh class, occurs in too few areas to be scored;
@@ -9,19 +9,19 @@ neither it nor a pixel without any class counts. (The authors' reader takes the 
 impervious surface.)
 """
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.geotiff import read_bands, read_header
+from eosfm.core.splits import SPLITS
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.readers.listing import parse
+from eosfm.datasets.readers.scenes import Part, raster_scene
+from eosfm.datasets.readers.values import whole
+from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "dynamic_earthnet"
 BANDS = ("blue", "green", "red", "nir")
@@ -35,16 +35,9 @@ DAYS = ("01", "05", "10", "15", "20", "25")
 SPLIT_FILES = "dynnet_training_splits"
 LISTED = "/reprocess-cropped/UTM-24000/"
 """What the split files write where the published archive has ``/planet/``."""
-
-
-class Row(NamedTuple):
-    """A line of a split file: a month of an area."""
-
-    split: Split
-    area: str
-    images: Path
-    label: Path
-    month: str
+REFLECTANCE = partial(
+    whole, low=-32768, high=32767, expected="reflectance times 10,000", dtype=np.int16
+)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -53,27 +46,20 @@ def scenes(root: Path) -> Iterator[Scene]:
     Raises:
         EosfmError: A split file, an image or a label is missing, damaged or of another layout.
     """
+    expected = "lines <folder>/PF-SR /labels/<area>_<zone>/.../<name>.tif <year>-<month>"
+    pattern = r"(/\S+)/(\w+)/PF-SR/? /(labels/\S+\.tif) (\d{4}-\d{2})\s*"
     for split in SPLITS:
-        path = require(
-            root / SPLIT_FILES / f"{split}.txt", NAME, "lines of <image folder> <label> <month>"
-        )
+        path = require(root / SPLIT_FILES / f"{split}.txt", NAME, expected)
         for line in path.read_text().splitlines():
-            yield _scene(_row(root, split, path, line))
+            above, area, label, month = parse(pattern, line, path, expected).groups()
+            folder = root / f"{above}/{area}/PF-SR".replace(LISTED, "/planet/").lstrip("/")
+            dates = [f"{month}-{day}" for day in DAYS]
+            image = [Part(folder / f"{date}.tif", len(BANDS), REFLECTANCE) for date in dates]
+            target = Part(_label_file(root, label), LAYERS, _classes, dtype="uint8")
+            yield raster_scene(NAME, f"{area}_{month}", split, image, target, dates=dates)
 
 
-def _row(root: Path, split: Split, path: Path, line: str) -> Row:
-    match = re.fullmatch(r"(/\S+)/(\w+)/PF-SR/? /(labels/\S+\.tif) (\d{4}-\d{2})\s*", line)
-    if not match:
-        raise EosfmError(
-            f"{path} has the line {line[:120]!r}; expected {LISTED}<zone>/<grid>/<area>/PF-SR "
-            "/labels/<area>_<zone>/.../<name>.tif <year>-<month>; fetch the file again"
-        )
-    above, area, label, month = match.groups()
-    images = root / f"{above}/{area}/PF-SR".replace(LISTED, "/planet/").lstrip("/")
-    return Row(split, area, images, _label(root, label), month)
-
-
-def _label(root: Path, listed: str) -> Path:
+def _label_file(root: Path, listed: str) -> Path:
     """Where a label is: some published folders say ``<area>-<zone>`` for ``<area>_<zone>``."""
     path = root / listed
     top, folder, *rest = PurePosixPath(listed).parts
@@ -82,45 +68,7 @@ def _label(root: Path, listed: str) -> Path:
     return hyphened if not path.exists() and hyphened.exists() else path
 
 
-def _scene(row: Row) -> Scene:
-    label = require(row.label, NAME, f"the label of {row.month} that {row.split}.txt lists")
-    images = tuple(
-        require(row.images / f"{row.month}-{day}.tif", NAME, f"a day that {row.split}.txt lists")
-        for day in DAYS
-    )
-    header = read_header(label, LAYERS, "uint8")
-    size = (header.height, header.width)
-    return Scene(
-        id=f"{row.area}_{row.month}",
-        split=row.split,
-        height=size[0],
-        width=size[1],
-        files=(*images, label),
-        image=partial(_image, images, size),
-        target=partial(_target, label, size),
-        crs=header.crs,
-        transform=header.transform,
-        dates=tuple(f"{row.month}-{day}" for day in DAYS),
-    )
-
-
-def _image(files: tuple[Path, ...], size: tuple[int, int], window: Window) -> np.ndarray:
-    return np.stack([_day(file, size, window) for file in files])
-
-
-def _day(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    pixels = read_bands(path, window, len(BANDS), size)
-    whole = pixels.astype(np.int16)
-    if (whole != pixels).any():
-        raise EosfmError(
-            f"{path} does not hold whole numbers up to 32767; expected reflectance times 10,000; "
-            "fetch the file again"
-        )
-    return whole
-
-
-def _target(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    layers = read_bands(path, window, LAYERS, size)
+def _classes(layers: np.ndarray, path: Path) -> np.ndarray:
     if not np.isin(layers, (0, 255)).all():
         raise EosfmError(
             f"{path} holds values up to {layers.max()}; expected layers of 0 and 255, one per "
@@ -128,7 +76,7 @@ def _target(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
         )
     classes = layers.argmax(axis=0).astype(np.int16)
     classes[(classes == len(CLASSES)) | ~layers.any(axis=0)] = -1
-    return classes
+    return classes[None]
 
 
 DATASET = Dataset(

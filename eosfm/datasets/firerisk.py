@@ -1,109 +1,51 @@
 """FireRisk: wildfire hazard of 320 m squares of the United States in NAIP images of 1 m."""
 
 import math
-import re
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
-from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import rank
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.png import png_size, read_png
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.readers.archives import of_torchgeo
+from eosfm.datasets.readers.class_folders import class_folders
+from eosfm.datasets.readers.holdout import hold_out
+from eosfm.datasets.readers.listing import parse
+from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "firerisk"
 FOLDER = "FireRisk"
 HELD_OUT = 0.1
 
-CLASSES = ("High", "Low", "Moderate", "Non-burnable", "Very_High", "Very_Low", "Water")
-
 CODES = {
-    "Very_Low": 1,
-    "Low": 2,
-    "Moderate": 3,
-    "High": 4,
-    "Very_High": 5,
-    "Non-burnable": 6,
+    "High": 4, "Low": 2, "Moderate": 3, "Non-burnable": 6, "Very_High": 5, "Very_Low": 1,
     "Water": 7,
-}
-"""Code of each class in the Wildfire Hazard Potential map, which the file names repeat."""
-
-
-class Point(NamedTuple):
-    """What a file name ``<point>_<code>_<longitude>_<latitude>.png`` says."""
-
-    code: int
-    longitude: float
-    latitude: float
+}  # fmt: skip
+"""Classes, and their codes in the Wildfire Hazard Potential map, which the file names repeat."""
+CLASSES = tuple(CODES)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the images, class by class.
-
-    Raises:
-        EosfmError: A folder is missing or is of no class, or an image's name is not of the
-            dataset's form or contradicts its folder.
-    """
+    """Yield the images, class by class."""
     for folder in ("train", "val"):
-        top = require(root / FOLDER / folder, NAME, f"the folder {FOLDER}/{folder} of FireRisk.zip")
-        for found in sorted(path.name for path in top.iterdir() if path.is_dir()):
-            if found not in CLASSES:
-                raise EosfmError(
-                    f"{NAME}: {top / found} is no class; {suggest(found, CLASSES)}; "
-                    "unpack FireRisk.zip again"
-                )
-        for label in CLASSES:
-            require(top / label, NAME, f"the {label} images")
-            for path in sorted((top / label).glob("*.png")):
-                yield _scene(path, folder, label)
+        for scene in class_folders(NAME, root / FOLDER / folder, CLASSES, lambda name: "val"):
+            longitude, latitude = _point(scene.files[0])
+            split = "val" if folder == "val" else split_of(longitude, latitude)
+            yield replace(scene, id=f"{folder}_{scene.files[0].stem}", split=split)
 
 
-def _scene(path: Path, folder: str, label: str) -> Scene:
-    point = _parse(path)
-    if point.code != CODES[label]:
-        raise EosfmError(
-            f"{NAME}: {path} lies under {label} (code {CODES[label]}), but its name has the code "
-            f"{point.code}; unpack FireRisk.zip again"
-        )
-    height, width = png_size(path)
-    return Scene(
-        id=f"{folder}_{path.stem}",
-        split="val" if folder == "val" else split_of(point.longitude, point.latitude),
-        height=height,
-        width=width,
-        files=(path,),
-        image=partial(_image, path),
-        target=partial(_target, CLASSES.index(label)),
-    )
-
-
-def _parse(path: Path) -> Point:
-    match = re.fullmatch(r"\d+_([1-7])_(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)", path.stem)
-    if not match:
-        raise EosfmError(
-            f"{NAME}: {path} is named otherwise than <point>_<code>_<longitude>_<latitude>.png; "
-            "remove it, or unpack FireRisk.zip again"
-        )
-    return Point(int(match[1]), float(match[2]), float(match[3]))
+def _point(path: Path) -> tuple[float, float]:
+    """Longitude and latitude in the name of an image."""
+    code = CODES[path.parent.name]
+    name = rf"\d+_{code}_(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)\.png"
+    expected = f"names <point>_{code}_<longitude>_<latitude>.png under {path.parent.name}"
+    match = parse(name, path.name, path, expected)
+    return float(match[1]), float(match[2])
 
 
 def split_of(longitude: float, latitude: float) -> Split:
     """The split of an image of the training folder: by the square of one degree it lies in."""
     cell = f"{NAME}/{math.floor(longitude)}/{math.floor(latitude)}"
-    return "test" if rank(cell) < HELD_OUT else "train"
-
-
-def _image(path: Path, window: Window) -> np.ndarray:
-    return read_png(path, window)[None]
-
-
-def _target(index: int, window: Window) -> np.ndarray:
-    return np.asarray(index, dtype=np.int64)
+    return hold_out(cell, validate=0, test=HELD_OUT)
 
 
 DATASET = Dataset(
@@ -122,14 +64,7 @@ DATASET = Dataset(
         licence="CC BY-NC 4.0, as the archive's page states; the NAIP images are public domain",
         citation="Shen, Seneviratne, Wanyan, Kirley: FireRisk, DICTA 2023, arXiv 2303.07035",
         size_gb=15.2,
-        archives=(
-            Archive(
-                url="https://hf.co/datasets/isaaccorley/fire_risk/resolve/"
-                "e6046a04350c6f1ab4ad791fb3a40bf8940be269/FireRisk.zip",
-                filename="FireRisk.zip",
-                checksum="md5:a77b9a100d51167992ae8c51d26198a6",
-            ),
-        ),
+        archives=of_torchgeo("FireRisk"),
     ),
     scenes=scenes,
 )

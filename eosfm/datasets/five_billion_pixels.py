@@ -1,19 +1,15 @@
 """Five-Billion-Pixels: 24 kinds of land in scenes of China, 8-bit Gaofen-2 images of 4 m."""
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import Header, read_bands, read_header
-from eosfm.datasets.readers.holdout import rank
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.png import png_size, read_png
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.readers.holdout import hold_out
+from eosfm.datasets.readers.listing import listed, parse
+from eosfm.datasets.readers.scenes import Part, raster_scene
+from eosfm.datasets.readers.values import whole
+from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "five_billion_pixels"
 IMAGES = "Image__8bit_NirRGB"
@@ -42,6 +38,11 @@ TEST = frozenset({
 """The authors' 30 test scenes (table 4 of the paper; listed in the dataset's readme)."""
 
 
+def split_of(scene: str) -> Split:
+    """The split of a scene: a tenth of what is not for testing validates, by hash of its name."""
+    return "test" if scene in TEST else hold_out(f"{NAME}/{scene}", HELD_OUT, test=0)
+
+
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the scenes in the order of their names.
 
@@ -49,69 +50,14 @@ def scenes(root: Path) -> Iterator[Scene]:
         EosfmError: A folder or file is missing or damaged, a file is misnamed, an image is not of
             four 8-bit bands, or a label has another size than its image.
     """
-    images = require(root / IMAGES, NAME, "the 8-bit images, <scene>.tif")
-    paths = sorted(images.glob("*.tif"))
-    if not paths:
-        raise EosfmError(
-            f"{NAME}: {images} holds no .tif; expected GF2_PMS<n>__L1A<number>-MSS<n>.tif; unpack "
-            f"{IMAGES} again"
-        )
-    for path in paths:
-        if not re.fullmatch(r"GF2_PMS[12]__L1A\d{10}-MSS[12]", path.stem):
-            raise EosfmError(
-                f"{NAME}: {path} is named for no scene; expected "
-                "GF2_PMS<n>__L1A<10 digits>-MSS<n>.tif; remove it, or fetch the images again"
-            )
-        yield _scene(path, root / LABELS / f"{path.stem}_24label.png")
-
-
-def split_of(scene: str) -> Split:
-    """The split of a scene: a tenth of what is not for testing validates, by hash of its name."""
-    if scene in TEST:
-        return "test"
-    return "val" if rank(f"{NAME}/{scene}") < HELD_OUT else "train"
-
-
-def _scene(image: Path, label: Path) -> Scene:
-    require(label, NAME, f"the class indices of {image.name}")
-    header = read_header(_unconverted(image), 4, "uint8")
-    if png_size(label) != (header.height, header.width):
-        raise EosfmError(
-            f"{NAME}: {label} has {png_size(label)} px and {image.name} "
-            f"{(header.height, header.width)}; expected one size; fetch both again"
-        )
-    return Scene(
-        id=image.stem,
-        split=split_of(image.stem),
-        height=header.height,
-        width=header.width,
-        files=(image, label),
-        image=partial(_image, image, header),
-        target=partial(_target, label),
-    )
-
-
-def _unconverted(path: Path) -> Path:
-    """The path that makes GDAL give the stored bands.
-
-    The published files call their bands cyan, magenta, yellow and black; GDAL would convert them
-    to red, green, blue and an opaque fourth band.
-    """
-    return Path(f"GTIFF_RAW:{path.absolute()}")
-
-
-def _image(path: Path, header: Header, window: Window) -> np.ndarray:
-    return read_bands(_unconverted(path), window, 4, (header.height, header.width))[None]
-
-
-def _target(path: Path, window: Window) -> np.ndarray:
-    target = read_png(path, window, mode="L")
-    if target.max() >= len(CLASSES):
-        raise EosfmError(
-            f"{NAME}: {path} holds class {target.max()}; expected 0 to {len(CLASSES) - 1}; use the "
-            f"files of {LABELS} unchanged (not those of Annotation__color)"
-        )
-    return target
+    expected = "8-bit images GF2_PMS<n>__L1A<10 digits>-MSS<n>.tif"
+    indices = partial(whole, low=0, high=len(CLASSES) - 1, expected=f"classes 0 to 24 of {LABELS}")
+    for path in listed(root / IMAGES, "*.tif", NAME, expected):
+        parse(r"GF2_PMS[12]__L1A\d{10}-MSS[12]", path.stem, path, expected)
+        # The published files call their bands cyan, magenta, yellow and black.
+        image = Part(path, 4, dtype="uint8", raw=True)
+        label = Part(root / LABELS / f"{path.stem}_24label.png", prepare=indices)
+        yield raster_scene(NAME, path.stem, split_of(path.stem), [image], label, image)
 
 
 DATASET = Dataset(

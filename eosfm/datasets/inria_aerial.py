@@ -1,107 +1,38 @@
 """Inria Aerial Image Labeling: buildings of ten cities in orthophotos of 0.3 m."""
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import read_bands, read_header
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.readers.layout import one_of
+from eosfm.datasets.readers.listing import listed, parse
+from eosfm.datasets.readers.pairs import pair, read_codes
+from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "inria_aerial"
 FOLDER = Path("AerialImageDataset") / "train"
 """The five labelled cities; the labels of ``test`` are kept by the authors."""
-
-BUILDING = 255
-
-CITIES: dict[str, tuple[str, ...]] = {
-    "austin": ("residential", "village"),
-    "chicago": ("residential", "city"),
-    "kitsap": ("forest", "village"),
-    "tyrol-w": ("village", "mixed"),
-    "vienna": ("city", "industrial"),
-}
-"""City as in the file names, and what a simulated copy shows there."""
-
+CITIES = ("austin", "chicago", "kitsap", "tyrol-w", "vienna")
 TILES: dict[Split, range] = {"train": range(6, 32), "val": range(1, 6), "test": range(32, 37)}
 """Tile numbers of every city: the authors validate on the first five; the last five test."""
+BUILDING = 255
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the labelled tiles, city by city in the order of their numbers.
-
-    Raises:
-        EosfmError: The folder or a label is missing, a file is named for no tile of the dataset,
-            or one is not of three 8-bit bands.
-    """
-    images = require(root / FOLDER / "images", NAME, "<city><number>.tif files")
-    tiles = sorted((_place(path), path) for path in images.glob("*.tif"))
-    if not tiles:
-        raise EosfmError(
-            f"{NAME}: {images} holds no <city><number>.tif; unpack the dataset again, or point "
-            f"datasets.{NAME}.root at the folder that holds AerialImageDataset"
-        )
-    for (_, number), image in tiles:
-        label = require(root / FOLDER / "gt" / image.name, NAME, f"the label of {image.name}")
-        yield _scene(split_of(number), image, label)
+    """Yield the labelled tiles, city by city in the order of their numbers."""
+    target = partial(read_codes, NAME, (0, BUILDING))
+    images = listed(root / FOLDER / "images", "*.tif", NAME, "<city><number>.tif")
+    for _, number, image in sorted((*_place(path), path) for path in images):
+        split = next(split for split, tiles in TILES.items() if number in tiles)
+        yield pair(NAME, image.stem, split, [image], root / FOLDER / "gt" / image.name, target)
 
 
 def _place(path: Path) -> tuple[str, int]:
-    """City and number of a tile, from the file's name alone.
-
-    Raises:
-        EosfmError: It is the name of no tile of the dataset.
-    """
-    match = re.fullmatch(r"(.*?)(\d+)", path.stem)
-    city, number = (match[1], int(match[2])) if match else (path.stem, 0)
-    if city not in CITIES:
-        raise EosfmError(
-            f"{NAME}: {path} is of the city {city!r}; {suggest(city, list(CITIES))}; remove it"
-        )
-    if not any(number in tiles for tiles in TILES.values()):
-        raise EosfmError(f"{NAME}: {path} is tile {number}; expected 1 to 36; remove it")
-    return city, number
-
-
-def split_of(number: int) -> Split:
-    """The split of a tile by its number."""
-    return next(split for split, tiles in TILES.items() if number in tiles)
-
-
-def _scene(split: Split, image: Path, label: Path) -> Scene:
-    header = read_header(image, 3, "uint8")
-    size = (header.height, header.width)
-    return Scene(
-        id=image.stem,
-        split=split,
-        height=header.height,
-        width=header.width,
-        files=(image, label),
-        image=partial(_image, image, size),
-        target=partial(_target, label, size),
-        crs=header.crs,
-        transform=header.transform,
-    )
-
-
-def _image(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    return read_bands(path, window, 3, size)[None]
-
-
-def _target(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    label = read_bands(path, window, 1, size)[0]
-    strange = np.setdiff1d(label, (0, BUILDING))
-    if strange.size:
-        raise EosfmError(
-            f"{NAME}: {path} holds the value {strange[0]}; expected 0 and {BUILDING} only; use the "
-            "labels of the gt folder unchanged"
-        )
-    return (label == BUILDING).astype(np.uint8)
+    """City and number of a tile, from the file's name alone."""
+    match = parse(r"(.*?)([1-9]|[12]\d|3[0-6])\.tif", path.name, path, "<city><1 to 36>.tif")
+    one_of(match[1], CITIES, "city", path)
+    return match[1], int(match[2])
 
 
 DATASET = Dataset(
@@ -121,11 +52,9 @@ DATASET = Dataset(
         citation="Maggiori, Tarabalka, Charpiat, Alliez: Can Semantic Labeling Methods Generalize "
         "to Any City? IGARSS 2017, doi 10.1109/IGARSS.2017.8127684",
         size_gb=21.0,
-        manual=(
-            "follow the download instructions of the homepage and unpack "
-            "NEW2-AerialImageDataset.zip (MD5 4b1acfe84ae9961edc1a6049f940380f) so that the "
-            "folder AerialImageDataset appears"
-        ),
+        manual="follow the download instructions of the homepage and unpack "
+        "NEW2-AerialImageDataset.zip (MD5 4b1acfe84ae9961edc1a6049f940380f) so that the folder "
+        "AerialImageDataset appears",
     ),
     scenes=scenes,
 )

@@ -1,7 +1,6 @@
 """CV4A Kenya Crop Type: crops of small fields in a season of Sentinel-2 images at 10 m.
 
-Radiant Earth Foundation 2020, doi 10.34911/rdnt.dw605x. Four tiles of 3035 x 2016 pixels make up a
-rectangle in western Kenya.
+Four tiles of 3035 x 2016 pixels make up a rectangle in western Kenya.
 
 Crops are known inside the surveyed fields alone: what lies between them may well be maize. It is
 class 0 and never scored, and so are the fields whose crop the competition kept to itself.
@@ -17,7 +16,11 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.layout import open_raster, read_raster, require
+from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.pairs import crop
+from eosfm.datasets.readers.scenes import Part, read_parts
+from eosfm.datasets.readers.series import cut, parse_dates
+from eosfm.datasets.readers.values import whole
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 NAME = "kenya_croptype"
@@ -32,6 +35,10 @@ ROWS, COLS = 6, 4
 """Blocks that a tile is cut to; in the original they measure about 5 km."""
 VALIDATE, TEST = 4, 4
 """Blocks of every tile that validate and test; the others train."""
+REFLECTANCE = partial(
+    whole, low=0, high=65535, expected="reflectance times 10,000", dtype=np.uint16
+)
+CROPS = partial(whole, low=0, high=len(CLASSES) - 1, expected=f"classes 0 to {len(CLASSES) - 1}")
 
 
 class Block(NamedTuple):
@@ -73,32 +80,21 @@ def scenes(root: Path) -> Iterator[Scene]:
     split_fields = _fields_in_several_splits(labels)
     for tile, (crops, fields) in labels.items():
         crops[np.isin(fields, split_fields)] = 0
+        scene = _tile_scene(root / "data" / tile, crops, dates)
         for block in blocks(tile, *crops.shape):
-            row, col, height, width = block.window
-            known = crops[row : row + height, col : col + width]
-            if known.any():
-                yield _scene(root / "data" / tile, tile, block, known, dates)
+            if cut(crops, block.window).any():
+                id = f"tile{tile}_row{block.row}_col{block.col}"
+                yield crop(scene, id, block.split, block.window)
 
 
 def _labels(folder: Path, tile: str) -> tuple[np.ndarray, np.ndarray]:
     """Crops (H, W) uint8, 0 where there is none, and numbers of the fields (H, W)."""
-    crops, fields = (
-        _whole(require(folder / f"{tile}_{name}.tif", NAME, f"the {what} of tile {tile}"))
-        for name, what in (("label", "crops"), ("field_id", "field numbers"))
+    label, field_id = (
+        require(folder / f"{tile}_{name}.tif", NAME, f"the {name} of tile {tile}")
+        for name in ("label", "field_id")
     )
-    if crops.shape != fields.shape or crops.max(initial=0) >= len(CLASSES):
-        raise EosfmError(
-            f"{folder}: {tile}_label.tif of {crops.shape} pixels holds values up to {crops.max()}; "
-            f"expected 0 to {len(CLASSES) - 1} and the {fields.shape} pixels of "
-            f"{tile}_field_id.tif; fetch both files again"
-        )
-    return crops.astype(np.uint8), fields
-
-
-def _whole(path: Path) -> np.ndarray:
-    with open_raster(path) as raster:
-        window = Window(0, 0, raster.height, raster.width)
-    return read_raster(path, window, [1])[0]
+    crops = Part(label, prepare=CROPS).read_all()
+    return crops, Part(field_id).read(crops.shape, Window(0, 0, *crops.shape))[0]
 
 
 def _dates(root: Path, tiles: list[str]) -> tuple[str, ...]:
@@ -121,55 +117,35 @@ def _fields_in_several_splits(labels: Mapping[str, tuple[np.ndarray, np.ndarray]
     seen = []
     for tile, (_, fields) in labels.items():
         for block in blocks(tile, *fields.shape):
-            row, col, height, width = block.window
-            numbers = np.unique(fields[row : row + height, col : col + width]).astype(np.int64)
+            numbers = np.unique(cut(fields, block.window)).astype(np.int64)
             seen.append(numbers * len(SPLITS) + SPLITS.index(block.split))
     numbers, parts = np.unique(np.unique(np.concatenate(seen)) // len(SPLITS), return_counts=True)
     return numbers[parts > 1]
 
 
-def _scene(
-    folder: Path, tile: str, block: Block, crops: np.ndarray, dates: tuple[str, ...]
-) -> Scene:
-    files = tuple(
-        require(folder / date / f"{tile}_{band}_{date}.tif", NAME, f"a band of tile {tile}")
-        for date in dates
-        for band in BANDS
-    )
+def _tile_scene(folder: Path, crops: np.ndarray, dates: tuple[str, ...]) -> Scene:
+    tile, (height, width) = folder.name, crops.shape
+    files = [folder / date / f"{tile}_{band}_{date}.tif" for date in dates for band in BANDS]
+    parts = [Part(require(file, NAME, "a band"), prepare=REFLECTANCE) for file in files]
     return Scene(
-        id=f"tile{tile}_row{block.row}_col{block.col}",
-        split=block.split,
-        height=block.window.height,
-        width=block.window.width,
+        id=tile,
+        split="train",
+        height=height,
+        width=width,
         files=(*files, folder / f"{tile}_label.tif", folder / f"{tile}_field_id.tif"),
-        image=partial(_image, files, block.window, len(dates)),
-        target=partial(_crops, crops),
-        dates=tuple(f"{date[:4]}-{date[4:6]}-{date[6:]}" for date in dates),
+        image=partial(read_parts, parts, (height, width), dates=len(dates)),
+        target=partial(cut, crops),
+        dates=tuple(map(str, parse_dates(dates, folder))),
     )
 
 
-def _image(files: tuple[Path, ...], block: Window, dates: int, window: Window) -> np.ndarray:
-    place = Window(block.row + window.row, block.col + window.col, window.height, window.width)
-    image = np.stack([_band(file, place) for file in files])
-    return image.reshape(dates, len(BANDS), window.height, window.width)
+def download(root: Path) -> None:
+    """Copy the tiles with Microsoft's AzCopy."""
+    from torchgeo.datasets import CV4AKenyaCropType
 
-
-def _band(path: Path, window: Window) -> np.ndarray:
-    """A window of a band as uint16; the values are whole numbers, whatever type they lie in."""
-    pixels = read_raster(path, window, [1])[0]
-    with np.errstate(invalid="ignore"):
-        whole = pixels.astype(np.uint16)
-    if pixels.shape != (window.height, window.width) or (whole != pixels).any():
-        raise EosfmError(
-            f"{path} does not hold whole numbers from 0 to 65535 in {window}; expected reflectance "
-            "times 10,000 of the tile's size; fetch the file again"
-        )
-    return whole
-
-
-def _crops(crops: np.ndarray, window: Window) -> np.ndarray:
-    rows = slice(window.row, window.row + window.height)
-    return crops[rows, window.col : window.col + window.width]
+    # Torchgeo takes the table for proof that all is there; AzCopy goes on where it stopped.
+    (root / "FieldIds.csv").unlink(missing_ok=True)
+    CV4AKenyaCropType(root, download=True)
 
 
 DATASET = Dataset(
@@ -191,11 +167,7 @@ DATASET = Dataset(
         citation="Radiant Earth Foundation: CV4A competition Kenya crop type dataset (version 1), "
         "2020, doi 10.34911/rdnt.dw605x",
         size_gb=3.5,
-        manual=(
-            "copy the public folder with Microsoft's AzCopy, `azcopy sync "
-            "https://radiantearth.blob.core.windows.net/mlhub/kenya-crop-challenge <folder> "
-            "--recursive=true`"
-        ),
+        download=download,
     ),
     scenes=scenes,
 )

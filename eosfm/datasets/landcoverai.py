@@ -4,114 +4,61 @@ from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
-
 from eosfm.core.errors import EosfmError
-from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.geotiff import Header, read_bands, read_header
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.readers.archives import of_torchgeo
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.readers.pairs import crop, pair, read_codes
+from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 NAME = "landcoverai"
 TILE = 512
 """Side of the published tiles in pixels."""
-
 CLASSES = ("background", "building", "woodland", "water", "road")
 
 
-Transform = tuple[float, float, float, float, float, float]
-
-
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield every published tile as a window of its orthophoto.
+    """Yield every published tile as a part of its orthophoto.
 
     A line ``<sheet>_<n>`` of a list is the n-th place of 512 px, in row order from 0; places that
     the right and lower edges cut are counted, but never listed.
-
-    Raises:
-        EosfmError: A list, an orthophoto or a mask is missing, or a line names no whole tile or
-            one that was named before.
     """
+    whole = cache(partial(_sheet, root))
     seen: dict[str, str] = {}
     for split in SPLITS:
-        listing = require(
-            root / f"{split}.txt", NAME, f"the list of {split} tiles of landcover.ai.v1.zip"
-        )
-        for line in listing.read_text().split():
-            if line in seen:
+        listing = require(root / f"{split}.txt", NAME, "a list of tiles of landcover.ai.v1.zip")
+        for name in listing.read_text().split():
+            if name in seen:
                 raise EosfmError(
-                    f"{NAME}: {listing} names {line}, which {seen[line]} names too; expected each "
+                    f"{NAME}: {listing} names {name}, which {seen[name]} names too; expected each "
                     "tile in one split; fetch the lists again"
                 )
-            seen[line] = listing.name
-            yield _tile(root, split, line, listing)
+            seen[name] = listing.name
+            sheet, _, number = name.rpartition("_")
+            if not sheet or not number.isdecimal():
+                raise EosfmError(
+                    f"{NAME}: {listing} has the line {name!r}; expected <sheet>_<number>; fetch it "
+                    "again"
+                )
+            yield crop(whole(sheet), name, split, _part(whole(sheet), int(number), listing))
 
 
-def _tile(root: Path, split: Split, name: str, listing: Path) -> Scene:
-    sheet, _, number = name.rpartition("_")
-    if not sheet or not number.isdecimal():
+def _sheet(root: Path, sheet: str) -> Scene:
+    """An orthophoto, whose header is read once for all its tiles."""
+    image, mask = (root / folder / f"{sheet}.tif" for folder in ("images", "masks"))
+    target = partial(read_codes, NAME, range(len(CLASSES)))
+    return pair(NAME, sheet, "train", [image], mask, target)
+
+
+def _part(sheet: Scene, number: int, listing: Path) -> Window:
+    row, col = (TILE * place for place in divmod(number, -(-sheet.width // TILE)))
+    if row + TILE > sheet.height or col + TILE > sheet.width:
         raise EosfmError(
-            f"{NAME}: {listing} has the line {name!r}; expected <sheet>_<number>; fetch it again"
+            f"{NAME}: {listing} names {sheet.id}_{number}, which is no whole tile of "
+            f"{sheet.files[0]} with its {sheet.height}x{sheet.width} px; fetch the orthophoto and "
+            "the lists again"
         )
-    image, mask = (
-        require(root / folder / f"{sheet}.tif", NAME, f"the orthophoto or mask of tile {name}")
-        for folder in ("images", "masks")
-    )
-    header = _header(image, image.stat().st_mtime_ns)
-    row, col = (TILE * place for place in divmod(int(number), -(-header.width // TILE)))
-    if row + TILE > header.height or col + TILE > header.width:
-        raise EosfmError(
-            f"{NAME}: {listing} names {name}, which is no whole tile of {image} with its "
-            f"{header.height}x{header.width} px; fetch the orthophoto and the lists again"
-        )
-    size = (header.height, header.width)
-    return Scene(
-        id=name,
-        split=split,
-        height=TILE,
-        width=TILE,
-        files=(image, mask),
-        image=partial(_image, image, size, (row, col)),
-        target=partial(_target, mask, size, (row, col)),
-        crs=header.crs,
-        transform=_moved(header.transform, row, col),
-    )
-
-
-@cache
-def _header(path: Path, version: int) -> Header:
-    """The header, read once per orthophoto; ``version`` makes a rewritten file a new entry."""
-    return read_header(path, 3, "uint8")
-
-
-def _moved(transform: Transform | None, row: int, col: int) -> Transform | None:
-    """The transform of a part of a raster that begins at ``row`` and ``col``."""
-    if transform is None:
-        return None
-    a, b, c, d, e, f = transform
-    return (a, b, c + a * col + b * row, d, e, f + d * col + e * row)
-
-
-def _within(origin: tuple[int, int], window: Window) -> Window:
-    return window._replace(row=origin[0] + window.row, col=origin[1] + window.col)
-
-
-def _image(
-    path: Path, size: tuple[int, int], origin: tuple[int, int], window: Window
-) -> np.ndarray:
-    return read_bands(path, _within(origin, window), 3, size)[None]
-
-
-def _target(
-    path: Path, size: tuple[int, int], origin: tuple[int, int], window: Window
-) -> np.ndarray:
-    mask = read_bands(path, _within(origin, window), 1, size)[0]
-    if mask.max() >= len(CLASSES):
-        raise EosfmError(
-            f"{NAME}: {path} holds class {mask.max()}; expected 0 to {len(CLASSES) - 1}; "
-            "use the masks of landcover.ai.v1.zip unchanged"
-        )
-    return mask
+    return Window(row, col, TILE, TILE)
 
 
 DATASET = Dataset(
@@ -131,13 +78,8 @@ DATASET = Dataset(
         citation="Boguszewski, Batorski, Ziemba-Jankowska, Dziedzic, Zambrzycka: LandCover.ai, "
         "CVPR Workshops 2021, arXiv 2005.02264",
         size_gb=1.5,
-        archives=(
-            Archive(
-                url="https://landcover.ai.linuxpolska.com/download/landcover.ai.v1.zip",
-                filename="landcover.ai.v1.zip",
-                checksum="md5:3268c89070e8734b4e91d531c0617e03",
-            ),
-        ),
+        # Of torchgeo's two, the one that does not cut the orthophotos up beforehand.
+        archives=of_torchgeo("LandCoverAIGeo"),
     ),
     scenes=scenes,
 )

@@ -1,19 +1,17 @@
 """LEVIR-CD+: building change between two aerial images of Texas at 0.5 m, 8-bit RGB."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
+from eosfm.datasets.readers.archives import of_torchgeo
+from eosfm.datasets.readers.holdout import rank
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.png import png_size, read_png
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.readers.pairs import by_number, pair, read_presence
+from eosfm.datasets.spec import Dataset, Scene, Source
 
+NAME = "levircdplus"
 FOLDER = "LEVIR-CD+"
 HELD_OUT = 0.1
 
@@ -23,78 +21,43 @@ def place(name: str) -> str:
     return re.sub(r"_\d{4}_\d{4}$", "", name)
 
 
-def hold_out(places: Iterable[str]) -> frozenset[str]:
-    """The places to validate on: about one in ten, by the hash of the place's name.
+def validates(name: str) -> bool:
+    """Whether a pair of the training folder is held out, by the name of its place alone."""
+    return rank(f"{NAME}/{place(name)}") < HELD_OUT
 
-    Each place is judged by its own name alone, so a partial copy splits as the whole does; only
-    where that would hold out none of several places, the one with the lowest hash is taken.
+
+def hold_out(names: Iterable[str]) -> frozenset[str]:
+    """The places of pairs to validate on: about one in ten.
+
+    Only where that would hold out none of several places, the one of the lowest rank is taken.
     """
-    distinct = sorted(set(places), key=_rank)
-    chosen = [name for name in distinct if _rank(name) < HELD_OUT]
-    return frozenset(chosen or distinct[: 1 if len(distinct) > 1 else 0])
-
-
-def _rank(name: str) -> float:
-    digest = hashlib.sha256(f"levircdplus/{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    places = sorted({place(name) for name in names}, key=lambda name: rank(f"{NAME}/{name}"))
+    chosen = [name for name in places if validates(name)]
+    return frozenset(chosen or places[: len(places) > 1])
 
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the image pairs below ``root``; the official train set gives up its validation part."""
-    train = _names(root, "train")
-    validation = hold_out(place(name) for name in train)
-    for name in train:
-        yield _scene(root, "train", name, "val" if place(name) in validation else "train")
-    for name in _names(root, "test"):
-        yield _scene(root, "test", name, "test")
-
-
-def _names(root: Path, folder: str) -> list[str]:
-    images = root / FOLDER / folder / "A"
-    require(images, "levircdplus", f"the folder {FOLDER}/{folder}/A of {FOLDER}.zip")
-    return sorted((path.stem for path in images.glob("*.png")), key=lambda stem: (len(stem), stem))
-
-
-def _scene(root: Path, folder: str, name: str, split: Split) -> Scene:
-    before, after, label = (
-        require(
-            root / FOLDER / folder / part / f"{name}.png",
-            "levircdplus",
-            f"the file {part}/{name}.png beside A/{name}.png",
-        )
-        for part in ("A", "B", "label")
-    )
-    sizes = {path.parent.name: png_size(path) for path in (before, after, label)}
-    if len(set(sizes.values())) > 1:
-        raise EosfmError(
-            f"levircdplus: the files of {name} differ in size ({sizes}); fetch them again"
-        )
-    height, width = sizes["A"]
-    return Scene(
-        id=f"{folder}_{name}",
-        split=split,
-        height=height,
-        width=width,
-        files=(before, after, label),
-        image=partial(_pair, before, after),
-        target=partial(_change, label),
-    )
-
-
-def _pair(before: Path, after: Path, window: Window) -> np.ndarray:
-    return np.stack([read_png(before, window), read_png(after, window)])
-
-
-def _change(label: Path, window: Window) -> np.ndarray:
-    return (read_png(label, window, mode="L") > 0).astype(np.uint8)
+    for folder in ("train", "test"):
+        top = root / FOLDER / folder
+        require(top / "A", NAME, f"the folder {FOLDER}/{folder}/A of {FOLDER}.zip")
+        files = by_number((top / "A").glob("*.png"))
+        held_out = hold_out(file.stem for file in files)
+        for file in files:
+            split: Split = "val" if place(file.stem) in held_out else "train"
+            if folder == "test":
+                split = "test"
+            images, label = [top / part / file.name for part in "AB"], top / "label" / file.name
+            id = f"{folder}_{file.stem}"
+            yield pair(NAME, id, split, images, label, read_presence, frames=2)
 
 
 DATASET = Dataset(
-    name="levircdplus",
+    name=NAME,
     title="LEVIR-CD+",
     kind="change",
     bands=("red", "green", "blue"),
-    units=("dn8", "dn8", "dn8"),
+    units=("dn8",) * 3,
     dtype="uint8",
     classes=("no change", "building change"),
     gsd=0.5,
@@ -106,14 +69,7 @@ DATASET = Dataset(
         citation="Shen, Lu, Chen, Wei, Xie, Yue, Chen, Lv, Jiang: S2Looking, Remote Sensing 2021, "
         "arXiv 2107.09244",
         size_gb=4.0,
-        archives=(
-            Archive(
-                url="https://drive.usercontent.google.com/download"
-                "?id=1JamSsxiytXdzAIk6VDVWfc-OsX-81U81&export=download&confirm=t",
-                filename="LEVIR-CD+.zip",
-                checksum="md5:1adf156f628aa32fb2e8fe6cada16c04",
-            ),
-        ),
+        archives=of_torchgeo("LEVIRCDPlus"),
     ),
     scenes=scenes,
 )

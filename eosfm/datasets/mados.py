@@ -1,23 +1,17 @@
-"""MADOS: marine debris, oil spills and what resembles them on the sea, from Sentinel-2.
+"""MADOS: marine debris, oil spills and what resembles them on the sea, from Sentinel-2."""
 
-Kikaki et al., Detecting Marine Pollutants and Sea Surface Features with Deep Learning in
-Sentinel-2 Imagery, ISPRS Journal of Photogrammetry and Remote Sensing 2024,
-doi 10.1016/j.isprsjprs.2024.02.017.
-"""
-
-import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
-from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.geotiff import read_bands, read_header
+from eosfm.core.splits import SPLITS
 from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.listing import parse
+from eosfm.datasets.readers.scenes import Part, raster_scene
 from eosfm.datasets.readers.sentinel2 import STEP
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.readers.values import from_reflectance, whole
+from eosfm.datasets.spec import Archive, Dataset, Scene, Source
 
 NAME = "mados"
 FOLDER = "MADOS"
@@ -28,27 +22,12 @@ WAVELENGTHS = {
 }  # fmt: skip
 """Nanometres in the names of the files, of Sentinel-2A and, where they differ, 2B."""
 BANDS = tuple(WAVELENGTHS)
-CLASSES = {
-    "debris": "marine debris",
-    "sargassum": "dense sargassum",
-    "algae": "sparse floating algae",
-    "organic": "natural organic material",
-    "ship": "ship",
-    "oil": "oil spill",
-    "clear": "marine water",
-    "sediment": "sediment-laden water",
-    "foam": "foam",
-    "turbid": "turbid water",
-    "shallow": "shallow water",
-    "waves": "waves and wakes",
-    "platform": "oil platform",
-    "jellyfish": "jellyfish",
-    "mucilage": "sea snot",
-}
-"""Simulated kind and published class, in the order of the published numbers 1 to 15."""
-PATCH = re.compile(r"(Scene_\d+)_(\d+)")
-HIGHEST = 16.0
-"""Above any reflectance: such a file holds other units."""
+CLASSES = (
+    "marine debris", "dense sargassum", "sparse floating algae", "natural organic material", "ship",
+    "oil spill", "marine water", "sediment-laden water", "foam", "turbid water", "shallow water",
+    "waves and wakes", "oil platform", "jellyfish", "sea snot",
+)  # fmt: skip
+"""In the order of the published numbers 1 to 15."""
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -60,35 +39,18 @@ def scenes(root: Path) -> Iterator[Scene]:
     Raises:
         EosfmError: A list or file is missing, damaged or of another layout.
     """
+    expected = "patches such as Scene_12_3"
     for split in SPLITS:
-        path = root / FOLDER / "splits" / f"{split}_X.txt"
-        lines = require(path, NAME, "lines such as Scene_12_3").read_text().split()
-        for line in lines:
-            match = PATCH.fullmatch(line)
-            if match is None:
-                raise EosfmError(
-                    f"{path} lists {line!r}; expected patches such as Scene_12_3; fetch the file "
-                    "again"
-                )
-            yield _scene(root / FOLDER / match[1], split, match[2])
-
-
-def _scene(folder: Path, split: Split, number: str) -> Scene:
-    label = require(
-        folder / "10" / f"{folder.name}_L2R_cl_{number}.tif", NAME, f"a patch that {split} lists"
-    )
-    files = tuple(_band_file(folder, name, number) for name in BANDS)
-    header = read_header(label, 1, dtype=None)
-    size = (header.height, header.width)
-    return Scene(
-        id=f"{folder.name}_{number}",
-        split=split,
-        height=header.height,
-        width=header.width,
-        files=(*files, label),
-        image=partial(_image, files, size),
-        target=partial(_target, label, size),
-    )
+        path = require(root / FOLDER / "splits" / f"{split}_X.txt", NAME, expected)
+        for line in path.read_text().split():
+            scene, number = parse(r"(Scene_\d+)_(\d+)", line, path, expected).groups()
+            folder = root / FOLDER / scene
+            image = [
+                Part(_band_file(folder, name, number), prepare=from_reflectance, step=STEP[name])
+                for name in BANDS
+            ]
+            label = Part(folder / "10" / f"{scene}_L2R_cl_{number}.tif", prepare=_classes)
+            yield raster_scene(NAME, line, split, image, label)
 
 
 def _band_file(folder: Path, name: str, number: str) -> Path:
@@ -97,42 +59,12 @@ def _band_file(folder: Path, name: str, number: str) -> Path:
         folder / str(10 * STEP[name]) / f"{folder.name}_L2R_rhorc_{wavelength}_{number}.tif"
         for wavelength in WAVELENGTHS[name]
     ]
-    found = next((path for path in paths if path.exists()), paths[0])
-    return require(found, NAME, f"band {name} of the patch {folder.name}_{number}")
+    return next((path for path in paths if path.exists()), paths[0])
 
 
-def _image(files: tuple[Path, ...], size: tuple[int, int], window: Window) -> np.ndarray:
-    image = np.stack(
-        [_band(path, STEP[name], size, window) for name, path in zip(BANDS, files, strict=True)]
-    )
-    return (image * np.float32(10_000))[None]
-
-
-def _band(path: Path, step: int, size: tuple[int, int], window: Window) -> np.ndarray:
-    """A window of a band, (h, w) float32 reflectance, every pixel repeated ``step`` times."""
-    coarse = (-(-size[0] // step), -(-size[1] // step))
-    row, col = window.row // step, window.col // step
-    rows = -(-(window.row + window.height) // step) - row
-    cols = -(-(window.col + window.width) // step) - col
-    pixels = read_bands(path, Window(row, col, rows, cols), 1, coarse)[0].astype(np.float32)
-    if np.nanmax(pixels, initial=0) > HIGHEST:
-        raise EosfmError(
-            f"{path} has values up to {np.nanmax(pixels):g}; expected reflectance, 0 to about 1; "
-            "fetch the file again"
-        )
-    fine = pixels.repeat(step, axis=0).repeat(step, axis=1)
-    top, left = window.row - row * step, window.col - col * step
-    return fine[top : top + window.height, left : left + window.width]
-
-
-def _target(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    labels = read_bands(path, window, 1, size)[0]
-    if labels.min() < 0 or labels.max() > len(CLASSES):
-        raise EosfmError(
-            f"{path} has labels from {labels.min()} to {labels.max()}; expected 0 (unlabelled) to "
-            f"{len(CLASSES)}; fetch the file again"
-        )
-    return labels.astype(np.int16) - np.int16(1)
+def _classes(pixels: np.ndarray, path: Path) -> np.ndarray:
+    expected = f"labels 0 (unlabelled) to {len(CLASSES)}"
+    return whole(pixels, path, 0, len(CLASSES), expected, np.int16) - np.int16(1)
 
 
 DATASET = Dataset(
@@ -142,7 +74,7 @@ DATASET = Dataset(
     bands=BANDS,
     units=("reflectance_1e4",) * len(BANDS),
     dtype="float32",
-    classes=tuple(CLASSES.values()),
+    classes=CLASSES,
     gsd=10.0,
     source=Source(
         homepage="https://marine-pollution.github.io",

@@ -1,7 +1,4 @@
-"""Open-Canopy: canopy height of French forests from SPOT 6-7 images, by airborne lidar.
-
-Fogel et al., Open-Canopy: Towards Very High Resolution Forest Monitoring, arXiv 2407.09392.
-"""
+"""Open-Canopy: canopy height of French forests from SPOT 6-7 images, by airborne lidar."""
 
 import json
 import re
@@ -14,8 +11,9 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.geotiff import read_bands, read_header
 from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.pairs import within
+from eosfm.datasets.readers.raster import read_bands, read_header
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 NAME = "opencanopy"
@@ -48,15 +46,34 @@ class Layer(NamedTuple):
     size: tuple[int, int]
     transform: tuple[float, float, float, float, float, float]
 
+    def part(self, cell: Cell, height: int, width: int) -> Window:
+        """Where a cell lies.
+
+        Raises:
+            EosfmError: Elsewhere.
+        """
+        step, _, west, _, _, north = self.transform
+        # A cell on the image's edge may stick out by less than a pixel.
+        row = min(max(round((north - cell.north) / step), 0), self.size[0] - height)
+        col = min(max(round((cell.west - west) / step), 0), self.size[1] - width)
+        off = max(abs(north - row * step - cell.north), abs(west + col * step - cell.west))
+        if min(row, col) < 0 or off > 1.5 * step:
+            raise EosfmError(
+                f"{self.path} does not cover the cell at {cell.west:.0f}, {cell.south:.0f} that "
+                f"{CELLS} places in it; fetch both files again"
+            )
+        return Window(row, col, height, width)
+
+    def read(self, part: Window, window: Window) -> np.ndarray:
+        """A window (C, h, w) of a part."""
+        return read_bands(self.path, within(part, window), self.bands, self.size)
+
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the cells of the official grid, 1 km squares, but for those around test cells.
 
     The target is the lidar height in metres, NaN where the lidar classes say that the return is
     of a building, or of nothing known.
-
-    Raises:
-        EosfmError: The grid or a raster is missing or damaged, or a cell lies outside its image.
     """
     folder = require(root / FOLDER, NAME, f"{CELLS} and one folder per year")
     path = require(folder / CELLS, NAME, "the grid of cells with their splits")
@@ -110,63 +127,33 @@ def _layers(folder: Path, year: str, image: str) -> tuple[Layer, ...]:
 
 
 def _scene(layers: tuple[Layer, ...], cell: Cell) -> Scene:
-    spot, lidar, classes = layers
-    step, _, west, _, _, north = spot.transform
+    step, _, west, _, _, north = layers[0].transform
     # Whole pixels only; the small number keeps 64 pixels of 0.7 m from becoming 63.
     height = int((cell.north - cell.south) / step + 1e-6)
     width = int((cell.east - cell.west) / step + 1e-6)
     # The lidar's pixels may be shifted against the image's by a fraction of one.
-    corners = [_corner(layer, cell, height, width) for layer in layers]
-    row, col = corners[0]
-    year, month, day = IMAGE_NAME.fullmatch(cell.image).groups()  # type: ignore[union-attr]
+    parts = [layer.part(cell, height, width) for layer in layers]
+    spot, lidar, classes = (
+        partial(layer.read, part) for layer, part in zip(layers, parts, strict=True)
+    )
+
+    def target(window: Window) -> np.ndarray:
+        labelled = np.isin(classes(window)[0], LABELLED)
+        return np.where(labelled, lidar(window)[0] / np.float32(10), np.float32(np.nan))
+
+    west, north = west + parts[0].col * step, north - parts[0].row * step
     return Scene(
         id=f"{cell.year}_{cell.west:.0f}_{cell.south:.0f}",
         split=cell.split,
         height=height,
         width=width,
         files=tuple(layer.path for layer in layers),
-        image=partial(_image, spot, corners[0]),
-        target=partial(_target, lidar, corners[1], classes, corners[2]),
+        image=lambda window: spot(window)[None],
+        target=target,
         crs=CRS,
-        transform=(step, 0.0, west + col * step, 0.0, -step, north - row * step),
-        dates=(f"{year}-{month}-{day}",),
+        transform=(step, 0.0, west, 0.0, -step, north),
+        dates=("-".join(IMAGE_NAME.fullmatch(cell.image).groups()),),  # type: ignore[union-attr]
     )
-
-
-def _corner(layer: Layer, cell: Cell, height: int, width: int) -> tuple[int, int]:
-    """Row and column of a cell's upper left pixel in a raster."""
-    step, _, west, _, _, north = layer.transform
-    # A cell on the image's edge may stick out by less than a pixel.
-    row = min(max(round((north - cell.north) / step), 0), layer.size[0] - height)
-    col = min(max(round((cell.west - west) / step), 0), layer.size[1] - width)
-    off = max(abs(north - row * step - cell.north), abs(west + col * step - cell.west))
-    if min(row, col) < 0 or off > 1.5 * step:
-        raise EosfmError(
-            f"{layer.path} does not cover the cell at {cell.west:.0f}, {cell.south:.0f} that "
-            f"{CELLS} places in it; fetch both files again"
-        )
-    return row, col
-
-
-def _read(layer: Layer, corner: tuple[int, int], window: Window) -> np.ndarray:
-    inside = window._replace(row=window.row + corner[0], col=window.col + corner[1])
-    return read_bands(layer.path, inside, layer.bands, layer.size)
-
-
-def _image(spot: Layer, corner: tuple[int, int], window: Window) -> np.ndarray:
-    return _read(spot, corner, window)[None]
-
-
-def _target(
-    lidar: Layer,
-    lidar_corner: tuple[int, int],
-    classes: Layer,
-    classes_corner: tuple[int, int],
-    window: Window,
-) -> np.ndarray:
-    decimetres = _read(lidar, lidar_corner, window)[0]
-    labelled = np.isin(_read(classes, classes_corner, window)[0], LABELLED)
-    return np.where(labelled, decimetres / np.float32(10), np.float32(np.nan))
 
 
 DATASET = Dataset(
@@ -181,20 +168,15 @@ DATASET = Dataset(
     source=Source(
         homepage="https://huggingface.co/datasets/AI4Forest/Open-Canopy",
         licence="Etalab Open Licence 2.0",
-        citation=(
-            "Fogel et al., Open-Canopy: Towards Very High Resolution Forest Monitoring, "
-            "CVPR 2025, arXiv 2407.09392"
-        ),
+        citation="Fogel et al., Open-Canopy: Towards Very High Resolution Forest Monitoring, CVPR "
+        "2025, arXiv 2407.09392",
         size_gb=360.0,
-        manual=(
-            "run `hf download AI4Forest/Open-Canopy --repo-type dataset "
-            "--include 'canopy_height/geometries.geojson' 'canopy_height/202?/spot/*' "
-            "'canopy_height/202?/lidar/*' 'canopy_height/202?/lidar_classification/*' "
-            "--local-dir <folder>`"
-        ),
+        manual="run `hf download AI4Forest/Open-Canopy --repo-type dataset "
+        "--include 'canopy_height/geometries.geojson' 'canopy_height/202?/spot/*' "
+        "'canopy_height/202?/lidar/*' 'canopy_height/202?/lidar_classification/*' "
+        "--local-dir <folder>`",
     ),
     scenes=scenes,
     split_rule="official, by 1 km cell; cells in the buffer around test cells are left out",
     target_unit="m",
 )
-"""Height in metres at every pixel of 1.5 m, in cells of 666 x 666 pixels."""

@@ -1,9 +1,6 @@
 """SEN12MS: Sentinel-1 and Sentinel-2 patches of the whole Earth with MODIS land cover."""
 
-import hashlib
-import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,53 +9,32 @@ import numpy as np
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import read_bands, read_header
+from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.readers.listing import parse
+from eosfm.datasets.readers.scenes import Part, raster_scene
+from eosfm.datasets.readers.values import in_range
+from eosfm.datasets.spec import Archive, Dataset, Scene, Source
 
+NAME = "sen12ms"
 # B8A follows B08 in the files, as it does in wavelength.
 BANDS = ("vv", "vh", *S2_BANDS)
-
 CLASSES = (
-    "None",
-    "Forest",
-    "Shrubland",
-    "Savanna",
-    "Grassland",
-    "Wetlands",
-    "Croplands",
-    "Urban/Built-up",
-    "Snow/Ice",
-    "Barren",
-    "Water",
-)
-
-# IGBP class (the index, 1 to 17) to the simplified scheme of the SEN12MS authors' 2020 contest
-# (DFC2020). 255 is IGBP's "unclassified"; 0 is not used by IGBP.
+    "None", "Forest", "Shrubland", "Savanna", "Grassland", "Wetlands", "Croplands",
+    "Urban/Built-up", "Snow/Ice", "Barren", "Water",
+)  # fmt: skip
 SIMPLIFIED = (0, 1, 1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 6, 8, 9, 10)
+"""IGBP class (the index, 1 to 17; 0 is not used) in the simplified scheme of the authors' contest
+of 2020 (DFC2020)."""
 UNCLASSIFIED = 255
-
-
+HELD_OUT = 26 / 256
+"""Share of the training scenes that validate."""
 LISTS = (
     "https://raw.githubusercontent.com/schmitt-muc/SEN12MS/"
     "3a41236a28d08d253ebe2fa1a081e5e32aa7eab4/splits"
 )
-ARCHIVES = (
-    ("ROIs1158_spring_lc.tar.gz", "6e2e8fa8b8cba77ddab49fd20ff5c37b"),
-    ("ROIs1158_spring_s1.tar.gz", "fba019bb27a08c1db96b31f718c34d79"),
-    ("ROIs1158_spring_s2.tar.gz", "d58af2c15a16f376eb3308dc9b685af2"),
-    ("ROIs1868_summer_lc.tar.gz", "2c5bd80244440b6f9d54957c6b1f23d4"),
-    ("ROIs1868_summer_s1.tar.gz", "01044b7f58d33570c6b57fec28a3d449"),
-    ("ROIs1868_summer_s2.tar.gz", "4dbaf72ecb704a4794036fe691427ff3"),
-    ("ROIs1970_fall_lc.tar.gz", "9b126a68b0e3af260071b3139cb57cee"),
-    ("ROIs1970_fall_s1.tar.gz", "19132e0aab9d4d6862fd42e8e6760847"),
-    ("ROIs1970_fall_s2.tar.gz", "b8f117818878da86b5f5e06400eb1866"),
-    ("ROIs2017_winter_lc.tar.gz", "0fa0420ef7bcfe4387c7e6fe226dc728"),
-    ("ROIs2017_winter_s1.tar.gz", "bb8cbfc16b95a4f054a3d5380e0130ed"),
-    ("ROIs2017_winter_s2.tar.gz", "3807545661288dcca312c9c538537b63"),
-)
-
-PATCH = re.compile(r"(ROIs\d+_[a-z]+)_(?:s1|s2|lc)_(\d+)_p(\d+)\.tif")
+ARCHIVES = "https://dataserv.ub.tum.de/s/m1474000/download?path=%2F&files="
+"""Torchgeo knows names and checksums, not addresses."""
 
 
 class Patch(NamedTuple):
@@ -79,13 +55,12 @@ class Patch(NamedTuple):
         return root / self.season / folder / f"{self.season}_{folder}_p{self.number}.tif"
 
 
-def held_out(place: str) -> bool:
-    """Whether a scene of the official training list is our validation: about one in ten.
+def split_of(official: str, place: str) -> Split:
+    """The split of a scene of one of the official lists.
 
-    Neighbouring patches overlap by half, so whole scenes are held out. The choice depends on the
-    scene's name alone: every copy, whole or partial, has the same split.
+    Neighbouring patches overlap by half, so whole scenes are held out.
     """
-    return hashlib.sha256(f"sen12ms {place}".encode()).digest()[0] < 26
+    return "test" if official == "test" else hold_out(f"{NAME} {place}", HELD_OUT, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -95,72 +70,42 @@ def scenes(root: Path) -> Iterator[Scene]:
         EosfmError: A list or a patch is not where the layout has it, or a patch is in both lists.
     """
     seen: set[Patch] = set()
+    expected = "patches ROIs<seed>_<season>_s2_<scene>_p<patch>.tif"
     for official in ("train", "test"):
-        listing = root / f"{official}_list.txt"
-        require(listing, "sen12ms", f"the names of the official {official} patches")
-        for line in listing.read_text().split():
-            patch = _parse(line, listing)
+        path = require(root / f"{official}_list.txt", NAME, expected)
+        for line in path.read_text().split():
+            match = parse(r"(ROIs\d+_[a-z]+)_(?:s1|s2|lc)_(\d+)_p(\d+)\.tif", line, path, expected)
+            patch = Patch(match[1], int(match[2]), int(match[3]))
             if patch in seen:
-                raise EosfmError(f"{listing} names {line} a second time; fetch the lists again")
+                raise EosfmError(f"{path} names {line} a second time; fetch the lists again")
             seen.add(patch)
-            yield _scene(root, patch, _split(official, patch))
+            split = split_of(official, patch.place)
+            s1 = Part(patch.path(root, "s1"), 2)
+            s2 = Part(patch.path(root, "s2"), len(S2_BANDS), dtype="uint16")
+            cover = Part(patch.path(root, "lc"), 4, _simplify)
+            yield raster_scene(NAME, f"{patch.place}_p{patch.number}", split, [s1, s2], cover, s2)
 
 
-def _parse(name: str, listing: Path) -> Patch:
-    match = PATCH.fullmatch(name)
-    if not match:
-        raise EosfmError(
-            f"{listing} names {name!r}; expected ROIs<seed>_<season>_s2_<scene>_p<patch>.tif; "
-            "fetch the list again"
-        )
-    return Patch(match[1], int(match[2]), int(match[3]))
+def _simplify(pixels: np.ndarray, path: Path) -> np.ndarray:
+    igbp = np.where(pixels[:1] == UNCLASSIFIED, 0, pixels[:1])
+    in_range(igbp, path, 0, len(SIMPLIFIED) - 1, "IGBP classes 1 to 17 in the first band")
+    return np.array(SIMPLIFIED, np.uint8)[igbp]
 
 
-def _split(official: str, patch: Patch) -> Split:
-    if official == "test":
-        return "test"
-    return "val" if held_out(patch.place) else "train"
+def archives() -> tuple[Archive, ...]:
+    """The published archives, and the lists from the authors' repository."""
+    from torchgeo.datasets import SEN12MS
 
-
-def _scene(root: Path, patch: Patch, split: Split) -> Scene:
-    files = tuple(
-        require(patch.path(root, source), "sen12ms", f"the {source} file of a listed patch")
-        for source in ("s1", "s2", "lc")
+    return tuple(
+        Archive(f"{LISTS}/{name}", name, f"md5:{md5}", extract=None)
+        if name.endswith(".txt")
+        else Archive(f"{ARCHIVES}{name}", name, f"md5:{md5}")
+        for name, md5 in zip(SEN12MS.filenames, SEN12MS.md5s, strict=True)
     )
-    height, width, crs, transform = read_header(files[1], len(S2_BANDS), "uint16")
-    return Scene(
-        id=f"{patch.place}_p{patch.number}",
-        split=split,
-        height=height,
-        width=width,
-        files=files,
-        image=partial(_image, files[0], files[1], (height, width)),
-        target=partial(_target, files[2], (height, width)),
-        crs=crs,
-        transform=transform,
-    )
-
-
-def _image(s1: Path, s2: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    parts = (read_bands(s1, window, 2, size), read_bands(s2, window, len(S2_BANDS), size))
-    return np.concatenate(parts, dtype=np.float32)[None]
-
-
-def _target(lc: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    igbp = read_bands(lc, window, 4, size)[0]
-    unknown = igbp[(igbp >= len(SIMPLIFIED)) & (igbp != UNCLASSIFIED)]
-    if unknown.size:
-        raise EosfmError(
-            f"{lc} holds land cover {unknown[0]}; expected IGBP classes 1 to 17 in its first "
-            "band; fetch the file again"
-        )
-    classes = np.zeros(UNCLASSIFIED + 1, dtype=np.uint8)
-    classes[: len(SIMPLIFIED)] = SIMPLIFIED
-    return classes[igbp]
 
 
 DATASET = Dataset(
-    name="sen12ms",
+    name=NAME,
     title="SEN12MS",
     kind="segmentation",
     bands=BANDS,
@@ -179,23 +124,7 @@ DATASET = Dataset(
         "Multi-Spectral Sentinel-1/2 Imagery for Deep Learning and Data Fusion, ISPRS Annals "
         "2019, doi:10.5194/isprs-annals-IV-2-W7-153-2019",
         size_gb=500.0,
-        archives=(
-            *(
-                Archive(
-                    url=f"https://dataserv.ub.tum.de/s/m1474000/download?path=%2F&files={name}",
-                    filename=name,
-                    checksum=f"md5:{md5}",
-                )
-                for name, md5 in ARCHIVES
-            ),
-            *(
-                Archive(url=f"{LISTS}/{name}", filename=name, checksum=f"md5:{md5}", extract=None)
-                for name, md5 in (
-                    ("train_list.txt", "0a68d4e1eb24f128fccdb930000b2546"),
-                    ("test_list.txt", "c7faad064001e646445c4c634169484d"),
-                )
-            ),
-        ),
+        archives=archives,
     ),
     scenes=scenes,
 )

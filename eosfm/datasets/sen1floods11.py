@@ -1,9 +1,5 @@
-"""Sen1Floods11: water in hand-labelled Sentinel-1 and Sentinel-2 chips of eleven flood events.
+"""Sen1Floods11: water in hand-labelled Sentinel-1 and Sentinel-2 chips of eleven flood events."""
 
-Bonafilia et al., Sen1Floods11, CVPR Workshops 2020.
-"""
-
-import csv
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -12,22 +8,31 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import read_bands, read_header
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.readers.listing import expecting, parse
+from eosfm.datasets.readers.scenes import Part, raster_scene
+from eosfm.datasets.readers.values import blank_as_nan, whole
+from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "sen1floods11"
 CHIPS = Path("v1.1/data/flood_events/HandLabeled")
+LISTS = Path("v1.1/splits/flood_handlabeled")
 SPLIT_FILES: dict[Split, Path] = {
-    "train": Path("v1.1/splits/flood_handlabeled/flood_train_data.csv"),
-    "val": Path("v1.1/splits/flood_handlabeled/flood_valid_data.csv"),
-    "test": Path("v1.1/splits/flood_handlabeled/flood_test_data.csv"),
+    "train": LISTS / "flood_train_data.csv",
+    "val": LISTS / "flood_valid_data.csv",
+    "test": LISTS / "flood_test_data.csv",
 }
 METADATA = Path("v1.1/Sen1Floods11_Metadata.geojson")
 LOCATIONS = {"Mekong": "Cambodia"}
 """Events whose chips bear another name than the metadata give."""
+WATER = partial(
+    whole,
+    low=-1,
+    high=1,
+    expected="-1 (unknown), 0 (no water), 1 (water) as in v1.1",
+    dtype=np.int16,
+)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -40,74 +45,33 @@ def scenes(root: Path) -> Iterator[Scene]:
         EosfmError: A split file or a chip's file is missing, damaged or of another layout.
     """
     dates = _dates(root / METADATA)
+    expected = "rows <chip>_S1Hand.tif,<chip>_LabelHand.tif"
     for split, file in SPLIT_FILES.items():
-        path = require(root / file, NAME, "rows of <chip>_S1Hand.tif,<chip>_LabelHand.tif")
-        with path.open(newline="") as rows:
-            for row in csv.reader(rows):
-                yield _scene(root / CHIPS, split, _chip(path, row), dates)
+        path = require(root / file, NAME, expected)
+        for row in path.read_text().splitlines():
+            chip = parse(r"(.+)_S1Hand\.tif,\1_LabelHand\.tif", row, path, expected)[1]
+            s2, s1, label = (
+                root / CHIPS / layer / f"{chip}_{layer}.tif"
+                for layer in ("S2Hand", "S1Hand", "LabelHand")
+            )
+            image = [Part(s2, len(S2_BANDS), _optical), Part(s1, 2)]
+            event = chip.split("_")[0]
+            date = dates.get(LOCATIONS.get(event, event))
+            target = Part(label, prepare=WATER, dtype="int16")
+            yield raster_scene(NAME, chip, split, image, target, dates=[date] if date else [])
 
 
-def _chip(path: Path, row: list[str]) -> str:
-    """The chip that a row of a split file names."""
-    chip = row[0].removesuffix("_S1Hand.tif") if row else ""
-    if row != [f"{chip}_S1Hand.tif", f"{chip}_LabelHand.tif"]:
-        raise EosfmError(
-            f"{path} has the row {','.join(row)!r}; expected <chip>_S1Hand.tif,"
-            "<chip>_LabelHand.tif; fetch the file again"
-        )
-    return chip
-
-
-def _scene(chips: Path, split: Split, chip: str, dates: dict[str, str]) -> Scene:
-    s1, s2, label = (
-        require(chips / layer / f"{chip}_{layer}.tif", NAME, f"the chip that {split} lists")
-        for layer in ("S1Hand", "S2Hand", "LabelHand")
-    )
-    header = read_header(label, 1, "int16")
-    size = (header.height, header.width)
-    event = chip.split("_")[0]
-    date = dates.get(LOCATIONS.get(event, event))
-    return Scene(
-        id=chip,
-        split=split,
-        height=header.height,
-        width=header.width,
-        files=(s2, s1, label),
-        image=partial(_image, s2, s1, size),
-        target=partial(_target, label, size),
-        crs=header.crs,
-        transform=header.transform,
-        dates=(date,) if date else (),
-    )
-
-
-def _image(s2: Path, s1: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    optical = read_bands(s2, window, len(S2_BANDS), size).astype(np.float32)
-    optical[:, (optical == 0).all(axis=0)] = np.nan
-    return np.concatenate([optical, read_bands(s1, window, 2, size)], dtype=np.float32)[None]
-
-
-def _target(label: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    target = read_bands(label, window, 1, size)[0]
-    if target.min() < -1 or target.max() > 1:
-        raise EosfmError(
-            f"{label} has labels from {target.min()} to {target.max()}; expected -1 (unknown), "
-            "0 (no water), 1 (water); use the LabelHand files of v1.1"
-        )
-    return target
+def _optical(pixels: np.ndarray, path: Path) -> np.ndarray:
+    return blank_as_nan(pixels, 0)
 
 
 def _dates(path: Path) -> dict[str, str]:
     """Sentinel-2's date by location; empty where the copy has no metadata file."""
     if not path.exists():
         return {}
-    try:
+    with expecting(path, "the location and s2_date of every event"):
         events = [feature["properties"] for feature in json.loads(path.read_text())["features"]]
         return {event["location"]: event["s2_date"].replace("/", "-") for event in events}
-    except (ValueError, KeyError, TypeError) as error:
-        raise EosfmError(
-            f"{path} is not the event metadata ({error!r}); fetch the file again"
-        ) from None
 
 
 DATASET = Dataset(

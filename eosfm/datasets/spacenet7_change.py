@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets import spacenet7
-from eosfm.datasets.spacenet7 import IGNORE, Month, buildings, months, pixels
-from eosfm.datasets.spec import Dataset, Scene, Window
+from eosfm.datasets.readers.spacenet7 import IGNORE, Month, buildings, describe, months, pixels
+from eosfm.datasets.spec import Scene, Window
 
 NAME = "spacenet7_change"
 
@@ -36,7 +35,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 def _scene(first: Month, last: Month) -> Scene:
     before, after = first.header, last.header
-    if (before.crs, first.transform) != (after.crs, last.transform):
+    if (before.crs, before.transform) != (after.crs, after.transform):
         raise EosfmError(
             f"{NAME}: {last.image} lies elsewhere than {first.image.name}; expected one grid per "
             "area; fetch the area again"
@@ -51,7 +50,7 @@ def _scene(first: Month, last: Month) -> Scene:
         image=partial(_pair, first, last),
         target=partial(_change, first, last),
         crs=before.crs,
-        transform=first.transform,
+        transform=before.transform,
         dates=(first.date, last.date),
     )
 
@@ -66,19 +65,7 @@ def _change(first: Month, last: Month, window: Window) -> np.ndarray:
     return np.where(unusable, IGNORE, before != after).astype(np.uint8)
 
 
-DATASET = Dataset(
-    name=NAME,
-    title="SpaceNet 7 (MUDS), change",
-    kind="change",
-    bands=spacenet7.DATASET.bands,
-    units=spacenet7.DATASET.units,
-    dtype=spacenet7.DATASET.dtype,
-    classes=("no change", "building change"),
-    gsd=spacenet7.DATASET.gsd,
-    ignore_index=IGNORE,
-    nodata=spacenet7.DATASET.nodata,
-    split_rule=spacenet7.SPLIT_RULE,
-    source=spacenet7.SOURCE,
-    scenes=scenes,
+DATASET = describe(
+    NAME, "SpaceNet 7 (MUDS), change", "change", ("no change", "building change"), scenes
 )
 """The same files as SpaceNet 7's months; ``root`` may point at that dataset's copy."""

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from eosfm.core.bands import UNITS, check_bands
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
-
-Kind = Literal["classification", "multilabel", "segmentation", "change", "regression", "detection"]
 
 
 class Window(NamedTuple):
@@ -87,7 +85,9 @@ class Source:
         licence: As its publisher states it.
         citation: Authors, title, year, DOI or arXiv number in one line.
         size_gb: Download size, so that a user knows before starting.
-        archives: What to fetch; empty where a person must request access.
+        archives: What to fetch. A function where torchgeo knows it: it imports torchgeo, which
+            takes seconds and a gigabyte, so it is called by the stage that fetches alone.
+        download: ``download(root)`` fetches all, where only torchgeo's own code can.
         manual: What to tell a person who must click, register or request; None otherwise.
     """
 
@@ -95,8 +95,13 @@ class Source:
     licence: str
     citation: str
     size_gb: float
-    archives: tuple[Archive, ...] = ()
+    archives: tuple[Archive, ...] | Callable[[], tuple[Archive, ...]] = ()
+    download: Callable[[Path], None] | None = None
     manual: str | None = None
+
+    def files(self) -> tuple[Archive, ...]:
+        """What to fetch, archive by archive; empty where there is no list of it."""
+        return self.archives() if callable(self.archives) else self.archives
 
 
 @dataclass(frozen=True)
@@ -106,24 +111,24 @@ class Dataset:
     Attributes:
         name: Key in params, file name below ``eosfm/datasets``, folder below ``data``.
         title: Name that its authors use.
-        kind: Task kind of its labels.
+        kind: Task kind of its labels, a name of the table of kinds.
         bands: Band names in file order, after any fixed re-arrangement the reader makes.
         units: Unit of each band's stored values (see :data:`eosfm.core.bands.UNITS`).
         dtype: Numpy dtype of the images.
         classes: Class names by index; one entry, the quantity, for regression.
         gsd: Ground sampling distance in metres.
         source: Where it comes from.
-        scenes: Reader: ``scenes(root)`` yields every labelled scene below ``root``.
+        scenes: Reader: ``scenes(root)`` yields every labelled scene below ``root``. It raises
+            EosfmError where a file is missing, damaged, misnamed or of another kind.
         split_rule: In words: whose split this is, or by what unit scenes are held out.
         ignore_index: Target value that is never scored; None where every pixel is labelled.
         nodata: Image value that means "not measured" when all bands have it; None otherwise.
         target_unit: Unit of a regression target.
-        colors: RGB per class where the masks are colour coded; empty otherwise.
     """
 
     name: str
     title: str
-    kind: Kind
+    kind: str
     bands: tuple[str, ...]
     units: tuple[str, ...]
     dtype: str
@@ -135,7 +140,6 @@ class Dataset:
     ignore_index: int | None = None
     nodata: float | None = None
     target_unit: str | None = None
-    colors: tuple[tuple[int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         check_bands(self.bands)

@@ -85,13 +85,15 @@ def load_saved(path: Path | str) -> tuple[list[Specialist], dict[str, Any]]:
     return specialists, config[STATE_KEY]
 
 
-def export_artifact(files: Sequence[Path | str], out: Path | str) -> None:
-    """Gather specialist files, in the order given, into one artifact.
+def export_artifact(files: Sequence[Path | str], out: Path | str) -> list[Specialist]:
+    """Gather specialist files, in the order given, into one artifact, and return what is in it.
 
     Raises:
         EosfmError: A file cannot be read, or two specialists have one name.
     """
-    save_artifact(out, [load_specialist(path) for path in files])
+    specialists = [load_specialist(path) for path in files]
+    save_artifact(out, specialists)
+    return specialists
 
 
 def merge(*groups: Iterable[Specialist]) -> list[Specialist]:

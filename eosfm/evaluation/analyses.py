@@ -5,24 +5,24 @@ head besides, figures can be compared with each other and with the baselines; sp
 compared with each other by shorter fits of a linear head, since there are two for each of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from eosfm.core.splits import SPLITS
+from eosfm.core.results import AnalysisResult, LabelShare, TaskResult, TeamScore
+from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED, from_scratch
-from eosfm.evaluation.evaluate import check_task, run_head
-from eosfm.evaluation.fit import Trial, make_trials, run_fits
-from eosfm.features.frozen import Encoded
+from eosfm.evaluation.head import run_head
+from eosfm.evaluation.trial import run_fits
+from eosfm.features.encode import open_features
+from eosfm.features.frozen import FrozenFeatures, only
 from eosfm.features.labels import strata, stratified_share
-from eosfm.features.store import Reading, open_split, reading
-from eosfm.params import Params
-from eosfm.tiles.store import TileStore
+from eosfm.features.reading import Reading, read_split
+from eosfm.features.task import Task
 
 COUNTS = (1, 2, 3, 5, 10)
 """Numbers of specialists, beside all of them."""
@@ -34,105 +34,77 @@ SHORTER = 2
 """Fits that compare specialists with each other have this part of the protocol's epochs."""
 
 
-def analyse_task(
-    params: Params, name: str, store: TileStore, features: Path, artifact: Path
-) -> dict[str, Any]:
+def analyse_task(task: Task, backbone: str, features: Path, artifact: Path) -> AnalysisResult:
     """Take one task's score apart.
 
     Args:
-        params: All parameters.
-        name: The task.
-        store: Its tiles.
+        task: The task.
+        backbone: What is trained from scratch, by timm's name.
         features: ``data/features/<task>``.
         artifact: The ensemble, for features that are not stored.
-
-    Returns:
-        ``metric``, and test metrics of many fits: ``counts`` (by number of specialists: ``test``
-        and the ``selected`` ones), ``labels`` (by share of the labels: ``tiles``, ``eosfm``,
-        ``scratch``), and of short linear fits ``whole`` (all specialists), ``alone`` and
-        ``without`` (by specialist: that one only, all but that one).
     """
-    check_task(params, name, store)
-    trials = make_trials(params, name, store, 1)
-    sources = [reading(params, name, store, split) for split in SPLITS]
-    splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
-    members = list(dict.fromkeys(spec.name for spec in splits[0].inputs))
-    epochs = max(1, trials[0].protocol.epochs // SHORTER)
-    short = [
-        replace(trial.linear(), protocol=trial.protocol.model_copy(update={"epochs": epochs}))
-        for trial in trials
-    ]
+    splits = open_features(task, features, artifact)
+    members = splits.train.specialists
+    short = task.with_linear_head(epochs=max(1, task.protocol.epochs // SHORTER))
     alone = {member: [member] for member in members}
     without = {member: [other for other in members if other != member] for member in members}
-    return {
-        "metric": trials[0].task.metric,
-        "counts": _by_count(splits, trials, len(members)),
-        "whole": run_head(FIXED, splits, short)["test"],
-        "alone": _by_member(splits, short, alone, "alone"),
-        "without": _by_member(splits, short, without, "without"),
-        "labels": _by_labels(params, splits, sources, trials),
-    }
+    return AnalysisResult(
+        metric=task.metric,
+        counts=_by_count(task, splits, len(members)),
+        whole=TeamScore.of(run_head(short, FIXED, splits, 1)),
+        alone=_by_team(short, splits, alone, "alone"),
+        without=_by_team(short, splits, without, "without"),
+        labels=_by_labels(task, backbone, splits),
+    )
 
 
-def _by_count(
-    splits: Sequence[Encoded], trials: Sequence[Trial], members: int
-) -> dict[str, dict[str, Any]]:
+def _by_count(task: Task, splits: Splits[FrozenFeatures], members: int) -> dict[str, TeamScore]:
     """Selection of so many specialists, and ``all`` of them."""
     limits = {"all": None} | {str(count): count for count in COUNTS if count < members}
     jobs = {
-        name: partial(run_head, FIXED.model_copy(update={"max_encoders": limit}), splits, trials)
+        name: partial(run_head, task, FIXED.model_copy(update={"max_encoders": limit}), splits, 1)
         for name, limit in limits.items()
     }
-    return {
-        name: {"test": result["test"], "selected": result["selected"]}
-        for name, result in run_fits(jobs).items()
-    }
+    return {name: TeamScore.of(result) for name, result in run_fits(jobs).items()}
 
 
-def _by_member(
-    splits: Sequence[Encoded],
-    trials: Sequence[Trial],
-    teams: dict[str, list[str]],
+def _by_team(
+    task: Task,
+    splits: Splits[FrozenFeatures],
+    teams: Mapping[str, Sequence[str]],
     progress: str,
-) -> dict[str, dict[str, float]]:
-    """Test metrics of each team of specialists; a team of nobody has none."""
-    results = {}
+) -> dict[str, TeamScore]:
+    """The score of each team of specialists; a team of nobody has none."""
+    scores = {}
     for name, team in tqdm(teams.items(), progress, unit="fit", disable=None, leave=False):
         if team:
-            chosen = [split.only(team) for split in splits]
-            results[name] = run_head(FIXED, chosen, trials)["test"]
-    return results
+            scores[name] = TeamScore.of(run_head(task, FIXED, only(splits, team), 1))
+    return scores
 
 
-def _by_labels(
-    params: Params,
-    splits: Sequence[Encoded],
-    sources: Sequence[Reading],
-    trials: Sequence[Trial],
-) -> dict[str, dict[str, Any]]:
+def _by_labels(task: Task, backbone: str, splits: Splits[FrozenFeatures]) -> dict[str, LabelShare]:
     """The ensemble and a backbone from scratch on a stratified share of the labelled tiles."""
-    train = sources[0]
-    groups = strata(trials[0].store, "train")[train.indices]
-    shares = {f: stratified_share(groups, f, trials[0].seed) for f in FRACTIONS}
+    readings = Splits.of(partial(read_split, task))
+    labelled = readings.train.indices
+    groups, (seed,) = strata(task.store, "train")[labelled], task.fit_seeds(1)
+    shares = {fraction: stratified_share(groups, fraction, seed) for fraction in FRACTIONS}
 
-    def eosfm(tiles: np.ndarray) -> dict[str, Any]:
-        return run_head(FIXED, [splits[0].take(tiles), *splits[1:]], trials)["test"]
+    def eosfm(tiles: np.ndarray) -> TaskResult:
+        return run_head(task, FIXED, replace(splits, train=splits.train.take(tiles)), 1)
 
-    def scratch(tiles: np.ndarray) -> dict[str, Any]:
-        fewer = replace(train, indices=train.indices[tiles])
-        return from_scratch(params, [fewer, *sources[1:]], trials)["test"]
+    def scratch(tiles: np.ndarray) -> TaskResult:
+        fewer: Reading = replace(readings.train, indices=labelled[tiles])
+        return from_scratch(task, backbone, replace(readings, train=fewer), 1)
 
     jobs = {
         (name, fraction): partial(rival, tiles)
         for name, rival in (("scratch", scratch), ("eosfm", eosfm))
         for fraction, tiles in shares.items()
     }
-    scores = run_fits(jobs)
+    scores = {key: TeamScore.of(result) for key, result in run_fits(jobs).items()}
     return {
-        f"{fraction:g}": {
-            "tiles": len(tiles),
-            "eosfm": scores["eosfm", fraction],
-            "scratch": scores["scratch", fraction],
-        }
+        f"{fraction:g}": LabelShare(
+            len(tiles), scores["eosfm", fraction], scores["scratch", fraction]
+        )
         for fraction, tiles in shares.items()
     }

@@ -5,32 +5,31 @@ Each baseline uses the head, protocol, labels and seeds of the evaluation (the f
 that it does not depend on ``fusion.*``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eosfm.core.results import BaselineResults, TaskResult
 from eosfm.core.seeds import derive_seed
-from eosfm.core.splits import SPLITS
+from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
+from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.encoding.randomize import randomize
-from eosfm.evaluation.evaluate import check_task, run_head
-from eosfm.evaluation.fit import Trial, make_trials, repeat, run_fits
-from eosfm.evaluation.forward_selection import ranked, screen
-from eosfm.evaluation.images import Images
-from eosfm.evaluation.linear_baseline import statistics_baseline
+from eosfm.evaluation.fit import fit_all
+from eosfm.evaluation.forward_selection import explained_alone, ranked
+from eosfm.evaluation.head import run_head
+from eosfm.evaluation.linear_baseline import linear_baseline
 from eosfm.evaluation.probe import EndToEnd
-from eosfm.features.store import (
-    Reading,
-    in_memory,
-    open_split,
-    reading,
-    task_backbone,
-)
-from eosfm.model import EosFM
+from eosfm.evaluation.summary import summarise
+from eosfm.evaluation.trial import Trial, make_trials, run_fits
+from eosfm.features.encode import features_in_memory, open_features, task_encoder
+from eosfm.features.frozen import only
+from eosfm.features.reading import ImageSplit, Reading, read_split
+from eosfm.features.task import Task
+from eosfm.kinds.scores import better
 from eosfm.nn.backbone import build_backbone
-from eosfm.params import Fusion, Params
-from eosfm.tiles.store import TileStore
+from eosfm.params import Fusion
 
 FIXED = Fusion(
     method="conv1x1",
@@ -44,65 +43,64 @@ FIXED = Fusion(
 )
 
 CANDIDATES = 2
-"""The best specialists alone, by :func:`eosfm.evaluation.forward_selection.screen`, get the whole
-protocol; of these the better one on the validation split counts."""
+"""The best specialists alone, by :func:`eosfm.evaluation.forward_selection.explained_alone`, get
+the whole protocol; of these the better one on the validation split counts."""
 
 
-def run_baselines(
-    params: Params, name: str, store: TileStore, features: Path, artifact: Path
-) -> dict[str, dict[str, Any]]:
+def run_baselines(task: Task, backbone: str, features: Path, artifact: Path) -> BaselineResults:
     """Score every baseline of a task.
 
-    Returns:
-        By baseline (``random``, ``single``, ``scratch``, ``statistics``), what
-        :func:`eosfm.evaluation.fit.summarise` gives, and for ``single`` the ``specialist``.
+    Args:
+        task: The task.
+        backbone: What is trained from scratch, by timm's name.
+        features: ``data/features/<task>``.
+        artifact: The ensemble.
     """
-    check_task(params, name, store)
-    trials = make_trials(params, name, store, params.current.protocol.baseline_seeds)
-    sources = [reading(params, name, store, split) for split in SPLITS]
-    splits = [open_split(params, name, store, features, artifact, split) for split in SPLITS]
-    random = random_backbone(params, name, store, artifact)
-    candidates = ranked(screen(splits[0], splits[1], trials[0]))[:CANDIDATES]
-    jobs: dict[tuple[str, str], Callable[[], dict[str, Any]]] = {
-        ("scratch", ""): lambda: from_scratch(params, sources, trials),
-        ("random", ""): lambda: run_head(FIXED, [in_memory(random, s) for s in sources], trials),
+    count = task.protocol.baseline_seeds
+    readings = Splits.of(partial(read_split, task))
+    splits = open_features(task, features, artifact)
+    (trial,) = make_trials(task, splits.train.targets, 1)
+    candidates = ranked(explained_alone(splits.train, splits.val, trial))[:CANDIDATES]
+    # Before the jobs, of which no two may draw random numbers at a time.
+    random = random_encoder(task, artifact)
+    jobs: dict[str, Callable[[], TaskResult]] = {
+        "scratch": partial(from_scratch, task, backbone, readings, count),
+        "random": partial(random_weights, task, random, readings, count),
         **{
-            ("single", member): partial(run_head, FIXED, [s.only([member]) for s in splits], trials)
-            for member in candidates
+            f"single {name}": partial(run_head, task, FIXED, only(splits, [name]), count)
+            for name in candidates
         },
-        ("statistics", ""): lambda: statistics_baseline(sources, trials[0]),
+        "statistics": partial(linear_baseline, task, readings),
     }
-    results = {key: _plain(result) for key, result in run_fits(jobs).items()}
-    metric = trials[0].task.metric
-    sign = -1 if metric == "rmse" else 1
-    best = max(candidates, key=lambda member: sign * results["single", member]["val"][metric])
-    return {
-        "random": results["random", ""],
-        "single": {**results["single", best], "specialist": best},
-        "scratch": results["scratch", ""],
-        "statistics": results["statistics", ""],
-    }
+    results = run_fits(jobs)
+    best, *others = (results[f"single {name}"] for name in candidates)
+    for other in others:
+        if better(task.metric, other.val[task.metric], best.val[task.metric]):
+            best = other
+    return BaselineResults(results["random"], best, results["scratch"], results["statistics"])
 
 
-def random_backbone(params: Params, name: str, store: TileStore, artifact: Path) -> EosFM:
+def random_encoder(task: Task, artifact: Path) -> EnsembleEncoder:
     """The task's ensemble before any training."""
-    specialists = randomize(load_artifact(artifact), derive_seed(params.seed, "random", name))
-    return task_backbone(params, params.task(name), store, specialists, copy=False)
+    specialists = randomize(load_artifact(artifact), derive_seed(task.seed, "random", task.name))
+    return task_encoder(task, specialists, copy=False)
 
 
-def from_scratch(
-    params: Params, sources: Sequence[Reading], trials: Sequence[Trial]
-) -> dict[str, Any]:
-    """One backbone of the same kind, trained on the task's labels alone."""
+def random_weights(
+    task: Task, encoder: EnsembleEncoder, readings: Splits[Reading], count: int
+) -> TaskResult:
+    """The task's head on the features of an ensemble that was never trained."""
+    splits = readings.map(lambda reading: features_in_memory(encoder, reading))
+    return run_head(task, FIXED, splits, count)
+
+
+def from_scratch(task: Task, backbone: str, readings: Splits[Reading], count: int) -> TaskResult:
+    """One backbone of the specialists' kind, trained on the task's labels alone."""
 
     def build(trial: Trial) -> EndToEnd:
-        bands = len(trial.task.bands)
-        backbone: Any = build_backbone(params.backbone.name, bands, pretrained=False)
-        return EndToEnd(backbone, backbone.feature_info.channels(), trial)
+        fresh: Any = build_backbone(backbone, len(task.bands), pretrained=False)
+        return EndToEnd(fresh, fresh.feature_info.channels(), trial)
 
-    return repeat(build, [Images(source) for source in sources], trials)
-
-
-def _plain(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without the list of specialists, which a baseline does not choose."""
-    return {key: value for key, value in result.items() if key != "selected"}
+    splits = readings.map(ImageSplit)
+    trials = make_trials(task, splits.train.targets, count)
+    return summarise(task, fit_all(build, splits, trials), len(splits.train.targets))

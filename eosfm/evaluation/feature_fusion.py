@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from eosfm.features.frozen import Levels, split_levels
 from eosfm.fusion.fuser import Fuser
-from eosfm.kinds.heads import IMAGE_KINDS
 from eosfm.params import Aggregation
 
 
@@ -95,8 +94,16 @@ class LinearFusing(nn.Module):
         return fused
 
 
-def build_fusing(fuser: Fuser, kind: str, aggregation: Aggregation | None) -> Fusing | LinearFusing:
-    """The cheapest module that computes what ``fuser`` would for a task."""
+def build_fusing(
+    fuser: Fuser, per_image: bool, aggregation: Aggregation | None
+) -> Fusing | LinearFusing:
+    """The cheapest module that computes what ``fuser`` would for a task.
+
+    Args:
+        fuser: What is to be computed.
+        per_image: Whether the head gives one answer per image.
+        aggregation: How dates are merged afterwards.
+    """
     options = fuser.options
     linear = options.fusion == "conv1x1" and not options.projection
     if not linear or options.normalize != "layer":
@@ -104,6 +111,6 @@ def build_fusing(fuser: Fuser, kind: str, aggregation: Aggregation | None) -> Fu
     # Every merge but attention treats pixels alike and linearly.
     return LinearFusing(
         fuser,
-        pool=kind in IMAGE_KINDS and aggregation != "ltae",
+        pool=per_image and aggregation != "ltae",
         average=aggregation == "mean",
     )

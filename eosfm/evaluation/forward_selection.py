@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from eosfm.evaluation.fit import Trial, seeded
-from eosfm.features.frozen import Encoded, Levels, cut_targets, split_levels
-from eosfm.kinds.heads import IMAGE_KINDS
+from eosfm.evaluation.trial import Trial, seeded
+from eosfm.features.frozen import FrozenFeatures, Levels, split_levels
 
 CELLS = 2500
 """At most so many cells of the finest level are read per split, as many of each item."""
@@ -26,7 +25,7 @@ COMPONENTS = 32
 """Principal components that stand for a pyramid in a team."""
 
 
-def screen(train: Encoded, val: Encoded, trial: Trial) -> dict[str, float]:
+def explained_alone(train: FrozenFeatures, val: FrozenFeatures, trial: Trial) -> dict[str, float]:
     """Explained share of the validation labels' variance (R2, mean over classes) by specialist.
 
     A specialist that gives several pyramids is as good as its best one.
@@ -41,7 +40,9 @@ def screen(train: Encoded, val: Encoded, trial: Trial) -> dict[str, float]:
     return scores
 
 
-def select_forward(train: Encoded, val: Encoded, trial: Trial, count: int) -> list[str]:
+def select_forward(
+    train: FrozenFeatures, val: FrozenFeatures, trial: Trial, count: int
+) -> list[str]:
     """Choose specialists one after the other, each the one that adds most to those before it.
 
     What a team explains is the R2 of one ridge regression on the features of all its members, each
@@ -109,16 +110,16 @@ def explained(x: Tensor, y: Tensor, unseen: Tensor, answers: Tensor) -> float:
     return best
 
 
-def _samples(split: Encoded, trial: Trial) -> tuple[list[Tensor], Tensor]:
+def _samples(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Tensor]:
     """Features by pyramid, each (N, C), and (N, K) targets: one row per cell, or per tile."""
-    whole = trial.store.kind in IMAGE_KINDS
+    task = trial.task
     rng = np.random.default_rng(trial.seed)
     features, targets = [], []
     for start in range(0, len(split), 16):
         items = np.arange(start, min(start + 16, len(split)))
-        levels = [_one_date(level.float(), trial.store.kind) for level in split.levels(items)]
-        target = cut_targets(split.targets, split.windows, items)
-        if whole:
+        levels = [_one_date(x.float(), task.kind.bitemporal) for x in split.levels(items)]
+        target = split.windows.cut_items(split.targets, items)
+        if task.kind.answer == "image":
             features.append([level.mean(dim=(-2, -1)) for level in levels])
         else:
             rows, cols = _cells(levels[0], len(split), rng)
@@ -126,17 +127,17 @@ def _samples(split: Encoded, trial: Trial) -> tuple[list[Tensor], Tensor]:
             target = _centres(target, levels[0], rows, cols)
         targets.append(target)
     truth = torch.cat(targets)
-    known = ~truth.isnan() if truth.is_floating_point() else truth != trial.store.ignore_index
+    known = ~truth.isnan() if truth.is_floating_point() else truth != task.ignore_index
     known = known.all(1) if known.ndim == 2 else known
     joined = [torch.cat([part[k] for part in features])[known] for k in range(len(features[0]))]
     by_level = split_levels(joined, split.inputs, dim=1)
     pyramids = [torch.cat(parts, dim=1) for parts in zip(*by_level, strict=True)]
-    return pyramids, _indicators(truth[known], len(trial.store.classes))
+    return pyramids, _indicators(truth[known], len(task.classes))
 
 
-def _one_date(level: Tensor, kind: str) -> Tensor:
+def _one_date(level: Tensor, bitemporal: bool) -> Tensor:
     """(B, T, C, h, w) to (B, C, h, w): how much changed, or the mean of the dates."""
-    return (level[:, 1] - level[:, 0]).abs() if kind == "change" else level.mean(dim=1)
+    return (level[:, 1] - level[:, 0]).abs() if bitemporal else level.mean(dim=1)
 
 
 def _cells(finest: Tensor, items: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -5,39 +5,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from eosfm.evaluation.fit import Trial
-from eosfm.features.frozen import Encoded
-from eosfm.kinds import build_metrics
+from eosfm.core.results import Scores
+from eosfm.evaluation.trial import Trial
+from eosfm.features.frozen import FrozenFeatures
 
 NEIGHBOURS = 20
 TEMPERATURE = 0.07
 """Both as in DINO (Caron et al., 2021, arXiv 2104.14294)."""
 
 
-def score_neighbours(train: Encoded, split: Encoded, trial: Trial) -> dict[str, float]:
+def score_knn(train: FrozenFeatures, split: FrozenFeatures, trial: Trial) -> Scores:
     """Every metric of the task's kind on one split.
 
     A tile's feature is the average over pixels and dates of all levels of all pyramids, each
     channel standardised over the training tiles.
     """
-    store = trial.store
     reference = pooled(train)
     mean, std = reference.mean(0), reference.std(0).clamp_min(1e-6)
     logits = vote(
         (reference - mean) / std,
         train.targets,
         (pooled(split) - mean) / std,
-        store.kind,
-        len(store.classes),
-        store.ignore_index,
+        len(trial.task.classes),
+        trial.task.ignore_index,
     )
-    metrics = build_metrics(store.kind, store.classes, store.ignore_index)
+    metrics = trial.build_metrics()
     metrics.update(logits, split.targets)
     return {name: float(value) for name, value in metrics.compute().items()}
 
 
 def vote(
-    reference: Tensor, targets: Tensor, query: Tensor, kind: str, classes: int, ignore_index: int
+    reference: Tensor, targets: Tensor, query: Tensor, classes: int, ignore_index: int
 ) -> Tensor:
     """Logits of the weighted vote of each query's nearest neighbours by cosine.
 
@@ -45,9 +43,8 @@ def vote(
 
     Args:
         reference: (N, C) features with labels.
-        targets: (N,) classes or (N, K) labels.
+        targets: (N,) classes, which exclude each other, or (N, K) labels, which do not.
         query: (M, C) features.
-        kind: ``classification`` or ``multilabel``.
         classes: K.
         ignore_index: Target that does not vote.
 
@@ -55,7 +52,8 @@ def vote(
         (M, K): logarithm of each class's share, or log-odds of each label's.
     """
     known = targets != ignore_index
-    if kind == "classification":
+    exclusive = targets.ndim == 1
+    if exclusive:
         votes = F.one_hot(torch.where(known, targets, 0).long(), classes) * known[:, None]
     else:
         votes = (targets == 1) & known
@@ -63,10 +61,10 @@ def vote(
     near, who = cosine.topk(min(NEIGHBOURS, len(reference)), dim=1)
     weight = (near / TEMPERATURE).softmax(dim=1)
     share = (weight[:, :, None] * votes.float()[who]).sum(1).clamp(1e-6, 1 - 1e-6)
-    return share.log() if kind == "classification" else share.logit()
+    return share.log() if exclusive else share.logit()
 
 
-def pooled(split: Encoded, chunk: int = 64) -> Tensor:
+def pooled(split: FrozenFeatures, chunk: int = 64) -> Tensor:
     """Averages over pixels and dates, all levels side by side: (N, C) float32."""
     parts = []
     for start in range(0, len(split), chunk):

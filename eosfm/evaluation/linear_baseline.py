@@ -1,18 +1,16 @@
 """The baseline that knows no texture: a linear model of pixel values, or of band statistics."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eosfm.evaluation.fit import Trial, summarise, task_loss
-from eosfm.features.store import Reading
-from eosfm.features.windows import Windows
-from eosfm.kinds import build_metrics
-from eosfm.kinds.heads import IMAGE_KINDS
+from eosfm.core.results import Fit, Scores, TaskResult
+from eosfm.core.splits import Splits
+from eosfm.evaluation.summary import summarise
+from eosfm.evaluation.trial import Trial, make_trials
+from eosfm.features.reading import Reading
+from eosfm.features.task import Task
+from eosfm.kinds.scores import better
 
 PIXELS = 20_000
 """Training pixels, at most, as many of each tile."""
@@ -24,30 +22,27 @@ STEPS = 60
 """Iterations of L-BFGS, at most."""
 
 
-def statistics_baseline(sources: Sequence[Reading], trial: Trial) -> dict[str, Any]:
+def linear_baseline(task: Task, readings: Splits[Reading]) -> TaskResult:
     """Fit and test a linear model of what can be said about a pixel, or a tile, without its place.
 
     Pixel tasks: the values of all bands at all dates, per pixel. Image tasks: the mean and the
-    standard deviation of each band and date over the tile. The loss is the task's own.
-
-    Args:
-        sources: Training, validation and test tiles.
-        trial: The task; its seed decides which pixels are read. The fit itself has no randomness.
-
-    Returns:
-        See :func:`eosfm.evaluation.fit.summarise`.
+    standard deviation of each band and date over the tile. The loss is the task's own. The first
+    fit's seed decides which pixels are read; the fit itself has no randomness.
     """
-    whole = Windows(trial.windows.tile, trial.windows.tile, ((0, 0),))
-    train, val, test = (replace(source, windows=whole) for source in sources)
-    inputs, targets = _training_samples(train, trial)
-    sign = -1 if trial.task.metric == "rmse" else 1
-    fits = []
+    whole = readings.map(lambda reading: reading.whole())
+    (seed,) = task.fit_seeds(1)
+    features, targets = _training_samples(task, whole.train, seed)
+    # All pixels are one target to the statistics, which count tiles for labels of whole tiles.
+    (trial,) = make_trials(task, targets if task.kind.answer == "image" else targets[None], 1)
+    best: tuple[Linear, Scores] | None = None
     for penalty in PENALTIES:
-        model = fit_linear(inputs, targets, trial, penalty)
-        scores = _score(model, val, trial)
-        fits.append((sign * scores[trial.task.metric], model, scores))
-    _, model, scores = max(fits, key=lambda fit: fit[0])
-    return summarise([{"val": scores, "test": _score(model, test, trial), "best_epoch": 0}], trial)
+        model = fit_linear(features, targets, trial, penalty)
+        scores = _score(model, whole.val, trial)
+        if best is None or better(task.metric, scores[task.metric], best[1][task.metric]):
+            best = model, scores
+    assert best is not None
+    fit = Fit(best[1], _score(best[0], whole.test, trial), best_epoch=0)
+    return summarise(task, [fit], len(whole.train))
 
 
 class Linear(nn.Module):
@@ -71,15 +66,14 @@ class Linear(nn.Module):
 
 def fit_linear(features: Tensor, targets: Tensor, trial: Trial, penalty: float) -> Linear:
     """Minimise the task's loss plus ``penalty`` times the squared weights, on all samples."""
-    store = trial.store
-    model = Linear(features, targets, len(store.classes))
-    loss_of = task_loss(trial, targets)
+    model = Linear(features, targets, len(trial.task.classes))
+    loss = trial.build_loss()
     optimizer = torch.optim.LBFGS(model.parameters(), max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        fault = loss_of(model(features), targets) / model.unit**2
-        total = fault + penalty * model.weight.square().sum()
+        error = loss(model(features), targets) / model.unit**2
+        total = error + penalty * model.weight.square().sum()
         total.backward()
         return total
 
@@ -87,24 +81,25 @@ def fit_linear(features: Tensor, targets: Tensor, trial: Trial, penalty: float) 
     return model
 
 
-def describe(images: Tensor, kind: str) -> Tensor:
+def describe(images: Tensor, per_image: bool) -> Tensor:
     """What the model sees: (B, 2TC) band statistics, or (B, H, W, TC) pixel values."""
     bands = images.flatten(1, 2)
-    if kind in IMAGE_KINDS:
+    if per_image:
         return torch.cat([bands.mean(dim=(-2, -1)), bands.std(dim=(-2, -1))], dim=1)
     return bands.permute(0, 2, 3, 1)
 
 
-def _training_samples(source: Reading, trial: Trial) -> tuple[Tensor, Tensor]:
+def _training_samples(task: Task, reading: Reading, seed: int) -> tuple[Tensor, Tensor]:
     """(N, C) features and their targets."""
-    rng = np.random.default_rng(trial.seed)
+    rng = np.random.default_rng(seed)
+    per_image = task.kind.answer == "image"
     features, targets = [], []
-    for items in source.chunks():
-        images, target = source.images(items)
-        seen = describe(images, trial.store.kind)
-        if trial.store.kind not in IMAGE_KINDS:
+    for items in reading.chunks():
+        images, target = reading.images(items)
+        seen = describe(images, per_image)
+        if not per_image:
             height, width = seen.shape[1:3]
-            count = min(max(1, PIXELS // len(source)), height * width)
+            count = min(max(1, PIXELS // len(reading)), height * width)
             chosen = torch.from_numpy(rng.choice(height * width, count, replace=False))
             seen = seen.flatten(1, 2)[:, chosen].flatten(0, 1)
             target = target.flatten(1)[:, chosen].flatten()
@@ -114,12 +109,11 @@ def _training_samples(source: Reading, trial: Trial) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _score(model: Linear, source: Reading, trial: Trial) -> dict[str, float]:
+def _score(model: Linear, reading: Reading, trial: Trial) -> Scores:
     """Every metric of the task's kind on one split."""
-    store = trial.store
-    metrics = build_metrics(store.kind, store.classes, store.ignore_index)
-    for items in source.chunks():
-        images, target = source.images(items)
-        logits = model(describe(images, store.kind))
+    metrics = trial.build_metrics()
+    for items in reading.chunks():
+        images, target = reading.images(items)
+        logits = model(describe(images, trial.task.kind.answer == "image"))
         metrics.update(logits if logits.ndim == 2 else logits.permute(0, 3, 1, 2), target)
     return {name: float(value) for name, value in metrics.compute().items()}

@@ -6,28 +6,13 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eosfm.core.errors import EosfmError
+from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.feature_fusion import build_fusing
-from eosfm.evaluation.fit import Trial
+from eosfm.evaluation.trial import Trial
 from eosfm.features.frozen import Levels
 from eosfm.fusion.fuser import Fuser
-from eosfm.kinds import PhysicalUnits, build_head, target_statistics
-from eosfm.kinds.heads import IMAGE_KINDS
 from eosfm.nn.temporal import build_merge
-
-
-def check_head(head: str, kind: str, name: str) -> None:
-    """Refuse a head that does not fit a task's labels.
-
-    Raises:
-        EosfmError: One line saying which would.
-    """
-    valid = ("linear", "knn") if kind in IMAGE_KINDS else ("upernet", "linear")
-    if head not in valid:
-        raise EosfmError(
-            f"tasks.{name}.head is {head!r}, which does not fit {kind}; "
-            f"set it to {' or '.join(valid)}"
-        )
+from eosfm.params import Fusion
 
 
 class Probe(nn.Module):
@@ -35,10 +20,10 @@ class Probe(nn.Module):
 
     def __init__(self, fuser: Fuser, trial: Trial) -> None:
         super().__init__()
-        aggregation = trial.task.aggregation
-        self.fusing = build_fusing(fuser, trial.store.kind, aggregation)
-        self.merge = build_merge(aggregation, fuser.out_channels, trial.dates)
-        self.head = task_head(trial, self.merge.out_channels)
+        task = trial.task
+        self.fusing = build_fusing(fuser, task.kind.answer == "image", task.aggregation)
+        self.merge = build_merge(task.aggregation, fuser.out_channels, len(task.dates))
+        self.head = trial.build_head(self.merge.out_channels)
 
     def forward(self, inputs: tuple[Levels, Tensor], size: tuple[int, int]) -> Tensor:
         """Logits from prepared levels and days."""
@@ -60,8 +45,8 @@ class EndToEnd(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.merge = build_merge(trial.task.aggregation, channels, trial.dates)
-        self.head = task_head(trial, self.merge.out_channels)
+        self.merge = build_merge(trial.task.aggregation, channels, len(trial.task.dates))
+        self.head = trial.build_head(self.merge.out_channels)
 
     def forward(self, inputs: tuple[Tensor, Tensor], size: tuple[int, int]) -> Tensor:
         """Logits from images (B, T, C, h, w) and days."""
@@ -74,16 +59,23 @@ class EndToEnd(nn.Module):
         return self.head(self.merge(series, days), size)
 
 
-def task_head(trial: Trial, channels: Sequence[int]) -> nn.Module:
-    """The head that a task's labels need; a k-NN task's trained counterpart is linear."""
-    store = trial.store
-    head = "linear" if trial.task.head == "knn" else trial.task.head
-    width = trial.protocol.decoder_channels
-    if store.kind != "regression":
-        return build_head(store.kind, head, channels, len(store.classes), width)
-    tiles = store.split("train")
-    targets = (tiles.target(i) for i in range(len(tiles)))
-    statistics = target_statistics(store.kind, targets, 1, store.ignore_index)
-    return PhysicalUnits(
-        build_head(store.kind, head, channels, 1, width), statistics.mean, statistics.std
+def build_probe(fusion: Fusion, inputs: Sequence[InputSpec], trial: Trial) -> Probe:
+    """A fresh model of a task's fusion, merging of dates and head."""
+    return Probe(build_fuser(fusion, inputs), trial)
+
+
+def build_fuser(fusion: Fusion, inputs: Sequence[InputSpec]) -> Fuser:
+    """A fresh fusion of some pyramids."""
+    limit = fusion.max_encoders
+    specialists = {spec.name for spec in inputs}
+    return Fuser(
+        inputs,
+        fusion=fusion.method,
+        width_multiplier=fusion.width_multiplier,
+        normalize=fusion.normalize,
+        projection=fusion.projection,
+        # A task may have fewer than are asked for.
+        max_encoders=None if limit is None else min(limit, len(specialists)),
+        selection=fusion.gates,
+        scale_features=fusion.scale_features,
     )

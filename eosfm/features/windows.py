@@ -6,13 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eosfm.params import ScaleProtocol
-from eosfm.tiles.layout import PIXEL_KINDS
+from eosfm.kinds.kind import Kind
 
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of every tile of a task, row by row; one that is the whole tile by default.
+    """The windows of every tile of a task, row by row.
 
     Items are numbered window by window: item ``i`` is window ``i % count`` of tile ``i // count``.
 
@@ -25,6 +24,11 @@ class Windows:
     tile: tuple[int, int]
     size: tuple[int, int]
     origins: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def whole(cls, tile: tuple[int, int]) -> "Windows":
+        """One window: the tile."""
+        return cls(tile, tile, ((0, 0),))
 
     @property
     def count(self) -> int:
@@ -39,6 +43,12 @@ class Windows:
         """One window of a (..., H, W) tile."""
         row, col = self.origins[window]
         return tile[..., row : row + self.size[0], col : col + self.size[1]]
+
+    def cut_items(self, targets: Tensor, items: np.ndarray) -> Tensor:
+        """Targets of some items, of (N, ...) by tile: whole, or each its window's part."""
+        if self.count == 1:
+            return targets[torch.from_numpy(items)]
+        return torch.stack([self.cut(targets[i // self.count], i % self.count) for i in items])
 
     def blend(self, logits: Tensor) -> Tensor:
         """Join the logits of all windows: (B * count, K, h, w) to (B, K, H, W).
@@ -58,11 +68,11 @@ class Windows:
         return total / mass
 
 
-def task_windows(protocol: ScaleProtocol, kind: str, tile: tuple[int, int]) -> Windows:
-    """The windows that the protocol asks for; kinds with one answer per image see it whole."""
-    if protocol.window is None or kind not in PIXEL_KINDS:
-        return Windows(tile, tile, ((0, 0),))
-    return sliding(tile, protocol.window, protocol.overlap)
+def task_windows(kind: Kind, tile: tuple[int, int], window: int | None, overlap: int) -> Windows:
+    """The windows that a protocol asks for; kinds with one answer per image see it whole."""
+    if window is None or kind.answer != "pixel":
+        return Windows.whole(tile)
+    return sliding(tile, window, overlap)
 
 
 def sliding(tile: tuple[int, int], window: int, overlap: int) -> Windows:

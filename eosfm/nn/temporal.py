@@ -1,4 +1,4 @@
-"""Time: which dates of a series are used, and how their features become one pyramid.
+"""How the features of several dates become one pyramid.
 
 Modules here are called as ``merge(maps, days)``: ``maps`` are four fused levels (B, T, C, h, w),
 ``days`` is (B, T), and the answer is four levels (B, C', h, w) of ``out_channels``.
@@ -7,66 +7,16 @@ Modules here are called as ``merge(maps, days)``: ``maps`` are four fused levels
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from eosfm.core.errors import EosfmError
 from eosfm.params import Aggregation
 
-SERIES = ("mean", "linear", "ltae")
-CHANGE = ("concat", "difference")
 HEADS = 8
 KEY = 8
 PERIOD = 1000.0
 """Attention heads, width of their keys, and slowest period of the day's encoding over 2 pi."""
-
-
-def pick_dates(stored: int, wanted: int | None) -> list[int]:
-    """Places of the dates in use: ``wanted`` of them, each the middle of an equal share."""
-    if wanted is None or wanted >= stored:
-        return list(range(stored))
-    return [int((i + 0.5) * stored / wanted) for i in range(wanted)]
-
-
-def days_of(dates: Sequence[Sequence[str]], places: Sequence[int], stored: int) -> np.ndarray:
-    """Days since 1 January of each tile's first year, so that seasons stay comparable.
-
-    Args:
-        dates: ISO dates by tile; tiles of which the dates are unknown have another number.
-        places: The dates in use.
-        stored: Dates per tile.
-
-    Returns:
-        (N, len(places)) float32, NaN where unknown.
-    """
-    days = np.full((len(dates), len(places)), np.nan, np.float32)
-    for row, texts in zip(days, dates, strict=True):
-        if len(texts) == stored:
-            parsed = np.array(list(texts), "datetime64[D]")
-            start = np.nanmin(parsed).astype("datetime64[Y]").astype("datetime64[D]")
-            offset = (parsed - start).astype("timedelta64[D]")
-            row[:] = np.where(np.isnat(offset), np.nan, offset.astype(np.float32))[list(places)]
-    return days
-
-
-def check_aggregation(aggregation: Aggregation | None, kind: str, dates: int, name: str) -> None:
-    """Refuse an aggregation that does not fit a task's data.
-
-    Raises:
-        EosfmError: One line saying which would.
-    """
-    if dates == 1:
-        valid: tuple[str | None, ...] = (None,)
-    else:
-        valid = CHANGE if kind == "change" else SERIES
-    if aggregation not in valid:
-        found = "null" if aggregation is None else repr(aggregation)
-        choices = ", ".join("null" if choice is None else choice for choice in valid)
-        raise EosfmError(
-            f"tasks.{name}.aggregation is {found}, which does not fit {kind} on {dates} "
-            f"date{'s' * (dates > 1)}; set it to {choices}"
-        )
 
 
 class Merge(nn.Module):

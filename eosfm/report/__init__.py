@@ -2,37 +2,33 @@
 
 from pathlib import Path
 
+from eosfm.core.files import write_json
 from eosfm.params import Params
 from eosfm.report.results import collect, summarise
 from eosfm.report.tables import results_section, specialists_section
-from eosfm.tracking import write_json
 
 __all__ = ["write_report"]
 
 
-def write_report(params: Params, results: Path, metrics: Path, artifact: Path) -> str:
+def write_report(params: Params, results: Path, metrics: Path) -> str:
     """Write metrics.json, results/plots and results/report.md.
 
     Returns:
-        The scores as a table for the terminal.
+        The scores as a line for the terminal.
     """
-    from eosfm.encoding.artifact import load_artifact
     from eosfm.report.plots import write_plots
 
     collected = collect(params, results)
-    parameters = sum(
-        tensor.numel() for entry in load_artifact(artifact) for tensor in entry.state_dict.values()
-    )
-    summary = summarise(params, collected, parameters / 1e6)
+    summary = summarise(params, collected)
     write_json(metrics, summary, sort_keys=False)
-    write_plots(params, collected, results / "live", results / "plots")
+    write_plots(params, collected, results / "train", results / "plots")
     heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
     sections = [results_section(params, collected), specialists_section(params, collected)]
     (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")
-    mean = summary["score.mean"]
     return (
-        f"report: mean score {mean:.3f} (random weights {summary['baseline.random.mean']:.3f}, "
-        f"best single {summary['baseline.single.mean']:.3f}, from scratch "
+        f"report: mean score {summary['score.mean']:.3f} (random weights "
+        f"{summary['baseline.random.mean']:.3f}, best single "
+        f"{summary['baseline.single.mean']:.3f}, from scratch "
         f"{summary['baseline.scratch.mean']:.3f}, pixel statistics "
         f"{summary['baseline.statistics.mean']:.3f}), {summary['energy.kwh'] * 1000:.1f} Wh"
     )

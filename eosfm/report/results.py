@@ -1,16 +1,25 @@
 """Gathering the stages' results into the few numbers that stand in metrics.json."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import TypeVar
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.results import (
+    BaselineResults,
+    EnergyRecord,
+    ExportResult,
+    TaskResult,
+    TrainResult,
+    read_result,
+)
 from eosfm.params import Params
 from eosfm.tracking import current_run
 
-BASELINES = ("random", "single", "scratch", "statistics")
+BASELINES = tuple(field.name for field in fields(BaselineResults))
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -18,16 +27,28 @@ class Results:
     """What every stage wrote, by item.
 
     Attributes:
-        train: Validation metrics by specialist.
-        evaluate: Result by task (see :func:`eosfm.evaluation.evaluate.evaluate_task`).
-        baseline: By task, then by kind of baseline.
+        train: By specialist.
+        export: The ensemble.
+        evaluate: By task.
+        baseline: By task.
         energy: One record per stage and item.
     """
 
-    train: dict[str, dict[str, Any]]
-    evaluate: dict[str, dict[str, Any]]
-    baseline: dict[str, dict[str, dict[str, Any]]]
-    energy: list[dict[str, Any]]
+    train: dict[str, TrainResult]
+    export: ExportResult
+    evaluate: dict[str, TaskResult]
+    baseline: dict[str, BaselineResults]
+    energy: list[EnergyRecord]
+
+    def of(self, model: str) -> dict[str, TaskResult]:
+        """The results by task of ``eosfm`` or of a baseline."""
+        if model == "eosfm":
+            return self.evaluate
+        return {task: getattr(result, model) for task, result in self.baseline.items()}
+
+    def mean_score(self, model: str) -> float:
+        """Mean over the tasks of the 0-to-1 score of ``eosfm`` or of a baseline."""
+        return fmean(result.score for result in self.of(model).values())
 
 
 def collect(params: Params, results: Path) -> Results:
@@ -36,87 +57,47 @@ def collect(params: Params, results: Path) -> Results:
     Raises:
         EosfmError: A result is missing.
     """
+
+    def read(
+        stage: str, items: Iterable[str], form: type[R], file: str = "metrics.json"
+    ) -> dict[str, R]:
+        return {
+            item: read_result(results / stage / item / file, form, f"{stage}@{item}".strip("@"))
+            for item in items
+        }
+
     stages: dict[str, Iterable[str]] = {
-        "download": params.datasets,
-        "tile": params.datasets,
+        **dict.fromkeys(("download", "tile"), params.datasets),
         "train": params.specialists,
-        "export": [""],
-        "features": params.tasks,
-        "evaluate": params.tasks,
-        "baseline": params.tasks,
+        "export": ("",),
+        **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),
     }
-    energy = [
-        _read(results / "energy" / f"{stage}-{item}.json".replace("-.json", ".json"), stage, item)
-        for stage, items in stages.items()
-        for item in items
-    ]
+    energy = [read(stage, stages[stage], EnergyRecord, "energy.json") for stage in stages]
     return Results(
-        train={n: _read(results / "train" / f"{n}.json", "train", n) for n in params.specialists},
-        evaluate={
-            n: _read(results / "evaluate" / f"{n}.json", "evaluate", n) for n in params.tasks
-        },
-        baseline={
-            n: _read(results / "baseline" / f"{n}.json", "baseline", n) for n in params.tasks
-        },
-        energy=energy,
+        train=read("train", params.specialists, TrainResult),
+        export=read("export", ("",), ExportResult)[""],
+        evaluate=read("evaluate", params.tasks, TaskResult),
+        baseline=read("baseline", params.tasks, BaselineResults),
+        energy=[record for records in energy for record in records.values()],
     )
 
 
-def _read(path: Path, stage: str, item: str) -> dict[str, Any]:
-    if not path.exists():
-        target = f"{stage}@{item}" if item else stage
-        raise EosfmError(f"{path} not found; run `dvc repro {target}`")
-    return json.loads(path.read_text())
-
-
-def summarise(params: Params, results: Results, params_m: float) -> dict[str, float]:
-    """The flat metrics: scores, baselines, ensemble size, energy; keys in a fixed order.
-
-    Args:
-        params: All parameters.
-        results: What the stages wrote.
-        params_m: Parameters of the ensemble in millions.
-    """
-    metrics: dict[str, float] = {}
-    for name, result in results.evaluate.items():
-        metrics[f"score.{name}"] = result["test"][result["metric"]]
-    metrics["score.mean"] = mean_score(params, results.evaluate)
-    for kind in BASELINES:
-        of_kind = {name: results.baseline[name][kind] for name in params.tasks}
-        metrics[f"baseline.{kind}.mean"] = mean_score(params, of_kind)
-    active = {name for result in results.evaluate.values() for name in result["selected"]}
-    metrics["ensemble.specialists"] = len(params.specialists)
-    metrics["ensemble.active"] = len(active)
-    metrics["ensemble.params_m"] = params_m
+def summarise(params: Params, results: Results) -> dict[str, float]:
+    """The flat metrics: scores, baselines, ensemble size, energy; keys in a fixed order."""
+    scores = {f"score.{task}": r.test[r.metric] for task, r in results.evaluate.items()}
+    baselines = {f"baseline.{name}.mean": results.mean_score(name) for name in BASELINES}
     run = current_run()
-    this_run = [record for record in results.energy if record["run"] == run]
-    metrics["energy.kwh"] = _total(results.energy, "kwh")
-    metrics["energy.co2eq_kg"] = _total(results.energy, "co2eq_kg")
-    metrics["energy.run_kwh"] = _total(this_run, "kwh")
-    metrics["energy.hours"] = _total(results.energy, "seconds") / 3600
+    metrics = {
+        **scores,
+        "score.mean": results.mean_score("eosfm"),
+        **baselines,
+        "ensemble.specialists": len(results.export.specialists),
+        "ensemble.active": fmean(len(r.selected) for r in results.evaluate.values()),
+        "ensemble.params_m": results.export.parameters / 1e6,
+        "energy.kwh": sum(r.kwh or 0.0 for r in results.energy),
+        "energy.co2eq_kg": sum(r.co2eq_kg or 0.0 for r in results.energy),
+        "energy.run_kwh": sum(r.kwh or 0.0 for r in results.energy if r.run == run),
+        "energy.hours": sum(r.seconds for r in results.energy) / 3600,
+    }
     # Significant digits, because energy spans orders of magnitude.
     return {key: float(f"{value:.5g}") for key, value in metrics.items()}
-
-
-def mean_score(params: Params, by_task: dict[str, dict[str, Any]]) -> float:
-    """Mean over the tasks of the 0-to-1, higher-is-better form of each task's metric."""
-    values = [comparable(params, name, result["test"]) for name, result in by_task.items()]
-    return sum(values) / len(values)
-
-
-def comparable(params: Params, task: str, test: dict[str, float]) -> float:
-    """The 0-to-1, higher-is-better form of a task's headline metric."""
-    from eosfm.kinds import score01
-
-    metric = comparable_metric(params, task)
-    return score01(metric, test[metric])
-
-
-def comparable_metric(params: Params, task: str) -> str:
-    """The metric behind :func:`comparable`: R2 stands for an error in physical units."""
-    metric = params.task(task).metric
-    return "r2" if metric == "rmse" else metric
-
-
-def _total(records: list[dict[str, Any]], key: str) -> float:
-    return float(sum(record[key] or 0.0 for record in records))

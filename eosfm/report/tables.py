@@ -5,49 +5,47 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from eosfm.core.files import atomic
+from eosfm.core.results import EnergyRecord
 from eosfm.params import Params
-from eosfm.report.results import BASELINES, Results, mean_score
+from eosfm.report.results import BASELINES, Results
 
 
-def scores_table(params: Params, results: Results) -> list[list[str]]:
+def scores_table(results: Results) -> list[list[str]]:
     """Task by task: metric, EosFM, every baseline; the mean in the last row."""
     rows = [["task", "metric", "EosFM", *BASELINES, "labels", "active specialists"]]
     for name, result in results.evaluate.items():
-        metric = result["metric"]
-        others = [results.baseline[name][kind]["test"][metric] for kind in BASELINES]
+        metric = result.metric
+        others = [results.of(baseline)[name].test[metric] for baseline in BASELINES]
         rows.append(
             [
                 name,
                 metric,
-                f"{result['test'][metric]:.3f} ± {result['spread'][metric]:.3f}",
+                f"{result.test[metric]:.3f} ± {result.spread[metric]:.3f}",
                 *(f"{value:.3f}" for value in others),
-                str(result["labels"]),
-                str(len(result["selected"])),
+                str(result.labels),
+                str(len(result.selected)),
             ]
         )
-    means = [mean_score(params, results.evaluate)] + [
-        mean_score(params, {name: results.baseline[name][kind] for name in params.tasks})
-        for kind in BASELINES
-    ]
+    means = map(results.mean_score, ("eosfm", *BASELINES))
     rows.append(["**mean**", "", *(f"**{value:.3f}**" for value in means), "", ""])
     return rows
 
 
 def specialists_table(params: Params, results: Results) -> list[list[str]]:
-    """Specialist by specialist: dataset, bands, validation score against the trivial predictor."""
-    rows = [["specialist", "dataset", "bands", "metric", "score", "trivial", "weakest class"]]
+    """Specialist by specialist: dataset, bands, validation score against the constant answer."""
+    rows = [["specialist", "dataset", "bands", "metric", "score", "constant", "weakest class"]]
     for name, entry in params.specialists.items():
-        metrics = results.train[name]
-        headline = metrics["metric"]
+        result = results.train[name]
         rows.append(
             [
                 name,
                 entry.dataset,
                 str(len(entry.bands)),
-                headline,
-                f"{metrics[headline]:.3f}",
-                f"{metrics['trivial']:.3f}",
-                _weakest(metrics["per_class"]),
+                result.metric,
+                f"{result.score:.3f}",
+                f"{result.constant:.3f}",
+                _weakest(result.per_class),
             ]
         )
     return rows
@@ -75,30 +73,30 @@ def specialists_section(params: Params, results: Results) -> str:
     for name in params.specialists:
         scores = ", ".join(
             f"{label} {'-' if score is None else f'{score:.3f}'}"
-            for label, score in results.train[name]["per_class"].items()
+            for label, score in results.train[name].per_class.items()
         )
-        parts += [f"### {name}", scores, f"![predictions of {name}](train/{name}.png)"]
+        parts += [f"### {name}", scores, f"![predictions of {name}](train/{name}/predictions.png)"]
     return "\n\n".join(part for part in parts if part)
 
 
 def energy_table(results: Results) -> list[list[str]]:
     """Stage by stage: runs, minutes, energy, emissions, most memory."""
     rows = [["stage", "items", "minutes", "Wh", "g CO2eq", "peak GiB"]]
-    stages = list(dict.fromkeys(record["stage"] for record in results.energy))
+    stages = list(dict.fromkeys(record.stage for record in results.energy))
     for stage in stages:
-        rows.append(_energy_row(stage, [r for r in results.energy if r["stage"] == stage]))
+        rows.append(_energy_row(stage, [r for r in results.energy if r.stage == stage]))
     rows.append(_energy_row("**all**", results.energy))
     return rows
 
 
-def _energy_row(name: str, records: list[dict[str, Any]]) -> list[str]:
+def _energy_row(name: str, records: list[EnergyRecord]) -> list[str]:
     return [
         name,
         str(len(records)),
-        f"{sum(r['seconds'] for r in records) / 60:.1f}",
-        f"{sum(r['kwh'] or 0 for r in records) * 1000:.2f}",
-        f"{sum(r['co2eq_kg'] or 0 for r in records) * 1000:.3f}",
-        f"{max(r['peak_memory_gib'] for r in records):.2f}",
+        f"{sum(r.seconds for r in records) / 60:.1f}",
+        f"{sum(r.kwh or 0 for r in records) * 1000:.2f}",
+        f"{sum(r.co2eq_kg or 0 for r in records) * 1000:.3f}",
+        f"{max(r.peak_memory_gib for r in records):.2f}",
     ]
 
 
@@ -113,8 +111,9 @@ def results_section(params: Params, results: Results) -> str:
     """The tables in the order in which a reader asks for them."""
     return "\n\n".join(
         [
-            markdown(scores_table(params, results)),
-            "Specialists, on their validation splits (trivial: majority class or mean value):",
+            markdown(scores_table(results)),
+            "Specialists, on their validation splits (constant: the answer that looks at no image, "
+            "majority class or mean value):",
             markdown(specialists_table(params, results)),
             "What these results took (CodeCarbon; estimated where power cannot be read):",
             markdown(energy_table(results)),
@@ -123,9 +122,6 @@ def results_section(params: Params, results: Results) -> str:
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows beside the target, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("w", newline="") as file:
+    """Write rows, whole or not at all."""
+    with atomic(path) as beside, beside.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
-    beside.replace(path)

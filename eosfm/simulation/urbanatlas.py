@@ -1,8 +1,11 @@
 """Urban Atlas land use of simulated landscapes: what MiniFrance and DFC2022 share."""
 
+from pathlib import Path
+
 import numpy as np
 
-from eosfm.datasets.readers.urbanatlas import NO_INFORMATION
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.datasets.readers.urbanatlas import CRS, NO_INFORMATION, Sheet
 from eosfm.simulation import (
     CROPS,
     FOREST,
@@ -10,9 +13,11 @@ from eosfm.simulation import (
     WATER,
     Landscape,
     cover_mask,
-    draw_landscape,
     legend,
+    observe,
 )
+from eosfm.simulation.noise import Key
+from eosfm.simulation.recipe import Simulation
 
 LEGEND = {
     **dict.fromkeys(("roof_red", "car"), 1),
@@ -34,10 +39,29 @@ BLOCK_M = 50.0
 """Urban Atlas draws built-up land as blocks, not as houses: about this wide."""
 
 
-def draw(key: tuple[int | str, ...], size: int, gsd: float, index: int) -> Landscape:
-    """The landscape of the ``index``-th simulated orthophoto of a split."""
-    doy = 130 + 35 * (index % 4)
-    return draw_landscape(key, (size, size), gsd, THEMES[index % len(THEMES)], doy)
+def write_sheet(
+    simulation: Simulation,
+    key: Key,
+    sheet: Sheet,
+    image: Path,
+    label: Path,
+) -> Landscape:
+    """Write the orthophoto and label of a sheet, the ``key[-1]``-th of its split.
+
+    Returns:
+        The landscape that they show.
+    """
+    index = int(key[-1])
+    land = simulation.draw(key, THEMES[index % len(THEMES)], doy=130 + 35 * (index % 4))
+    colors = observe(land, key, ("red", "green", "blue"), units="dn8").image
+    for path, pixels in ((image, colors), (label, land_use(land, index)[None])):
+        write_geotiff(path, pixels, simulation.gsd, origin(sheet), CRS)
+    return land
+
+
+def origin(sheet: Sheet) -> tuple[float, float]:
+    """Easting and northing of a sheet's upper left corner in metres."""
+    return sheet.easting * 1000.0, sheet.northing * 1000.0
 
 
 def land_use(land: Landscape, index: int) -> np.ndarray:

@@ -28,7 +28,7 @@ def test_unknown_name_suggests_the_near_one():
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_everyone_says_where_it_comes_from(name: str):
     source = get_dataset(name).source
-    assert source.archives or source.manual
+    assert source.archives or source.download or source.manual
     assert source.homepage.startswith("http") and source.licence and source.citation
-    for archive in source.archives:
+    for archive in source.files():
         assert archive.checksum is None or archive.checksum.split(":")[0] in ("md5", "sha256")

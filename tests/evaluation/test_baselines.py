@@ -1,25 +1,26 @@
-"""Baselines: all in the same metrics; statistics know pixels and no texture."""
+"""Baselines: all in the same metrics; the linear one knows pixels and no texture."""
 
 import numpy as np
 import pytest
 import torch
 
+from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import run_baselines
-from eosfm.evaluation.fit import make_trials
-from eosfm.evaluation.linear_baseline import statistics_baseline
+from eosfm.evaluation.linear_baseline import linear_baseline
 
 
 @pytest.mark.parametrize("name", ["classification", "change"])
-def test_baselines_answer_with_the_same_metrics(edited, stores, artifact, features, name):
-    params = edited(protocol={"epochs": 2, "steps_per_epoch": 6})
-    baselines = run_baselines(params, name, stores[name], features[name], artifact)
-    assert list(baselines) == ["random", "single", "scratch", "statistics"]
-    assert baselines["single"]["specialist"] in ("colour", "pair")
-    metric = params.task(name).metric
-    for result in baselines.values():
-        assert 0 <= result["test"][metric] <= 1
-        assert len(result["fits"]) == 1
-    assert baselines["random"]["test"][metric] > 0.6
+def test_baselines_answer_with_the_same_metrics(resolve, artifact, features, name):
+    task = resolve(name, protocol={"epochs": 2, "steps_per_epoch": 6})
+    baselines = run_baselines(task, "convnextv2_atto", features[name], artifact)
+    assert list(vars(baselines)) == ["random", "single", "scratch", "statistics"]
+    assert baselines.single.selected in (("colour",), ("pair",))
+    assert baselines.scratch.selected == baselines.statistics.selected == ()
+    for result in vars(baselines).values():
+        assert 0 <= result.test[task.metric] <= 1
+        assert result.score == result.test[task.metric]
+        assert len(result.fits) == 1 and result.labels == 16
+    assert baselines.random.test[task.metric] > 0.6
 
 
 class Pictures:
@@ -31,6 +32,9 @@ class Pictures:
     def __len__(self) -> int:
         return len(self._images)
 
+    def whole(self):
+        return self
+
     def images(self, items):
         return self._images[items], self.targets[items]
 
@@ -39,22 +43,18 @@ class Pictures:
 
 
 @pytest.fixture
-def score(params, stores, monkeypatch):
+def score(resolve):
     """``score(name, draw)``: test score of the baseline on what ``draw(rng, n)`` gives."""
-    monkeypatch.setattr(
-        "eosfm.evaluation.linear_baseline.replace", lambda source, **changes: source
-    )
 
     def run(name, draw):
         rng = np.random.default_rng(0)
-        sources = [Pictures(*draw(rng, 24)) for _ in range(3)]
-        trial = make_trials(params, name, stores[name], 1)[0]
-        return statistics_baseline(sources, trial)["test"]
+        readings = Splits.of(lambda split: Pictures(*draw(rng, 24)))
+        return linear_baseline(resolve(name), readings).test
 
     return run
 
 
-def test_statistics_solve_what_is_linear_in_pixel_values(score):
+def test_pixels_solve_what_is_linear_in_pixel_values(score):
     def draw(rng, count):
         image = torch.from_numpy(rng.normal(size=(count, 1, 3, 16, 16))).float()
         return image, (image[:, 0, 0] - image[:, 0, 2] > 0.3).long()
@@ -62,7 +62,7 @@ def test_statistics_solve_what_is_linear_in_pixel_values(score):
     assert score("segmentation", draw)["miou"] > 0.95
 
 
-def test_statistics_solve_a_linear_regression(score):
+def test_pixels_solve_a_linear_regression(score):
     def draw(rng, count):
         image = torch.from_numpy(rng.normal(size=(count, 2, 2, 8, 8))).float()
         target = 40 + 5 * image[:, 0, 1] - 2 * image[:, 1, 0]
@@ -72,7 +72,7 @@ def test_statistics_solve_a_linear_regression(score):
     assert score("regression", draw)["r2"] > 0.99
 
 
-def test_statistics_solve_labels_that_follow_band_means(score):
+def test_pixels_solve_labels_that_follow_band_means(score):
     def draw(rng, count):
         label = torch.from_numpy(rng.integers(0, 2, count))
         image = torch.from_numpy(rng.normal(size=(count, 1, 3, 8, 8))).float()
@@ -81,7 +81,7 @@ def test_statistics_solve_labels_that_follow_band_means(score):
     assert score("classification", draw)["accuracy"] == 1.0
 
 
-def test_statistics_fail_on_texture(score):
+def test_pixels_fail_on_texture(score):
     """Stripes or checks of the same two values: no pixel and no mean tells which."""
 
     def draw(rng, count):

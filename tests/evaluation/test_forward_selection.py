@@ -1,4 +1,4 @@
-"""Screening: the specialists that inform, alone and together, whatever else is noise."""
+"""Forward selection: the specialists that inform, alone and together, the rest being noise."""
 
 import dataclasses
 
@@ -7,16 +7,18 @@ import pytest
 import torch
 
 from eosfm.encoding.input import InputSpec
-from eosfm.evaluation.fit import make_trials
-from eosfm.evaluation.forward_selection import ranked, screen, select_forward
-from eosfm.features.frozen import Encoded
+from eosfm.evaluation.forward_selection import explained_alone, ranked, select_forward
+from eosfm.evaluation.trial import make_trials
+from eosfm.features.frozen import FrozenFeatures, MemoryLevels
 from eosfm.features.windows import Windows
 
 SIZE = 32
-WHOLE = Windows((SIZE, SIZE), (SIZE, SIZE), ((0, 0),))
+WHOLE = Windows.whole((SIZE, SIZE))
 
 
-def noise_and_signal(targets: torch.Tensor, informative: int, dates: int, seed: int) -> Encoded:
+def noise_and_signal(
+    targets: torch.Tensor, informative: int, dates: int, seed: int
+) -> FrozenFeatures:
     """Four specialists of noise, one of which has the labels in its finest level."""
     generator = torch.Generator().manual_seed(seed)
     specs = tuple(InputSpec(f"s{i}", channels=(6,) * 4, index=i) for i in range(4))
@@ -29,15 +31,13 @@ def noise_and_signal(targets: torch.Tensor, informative: int, dates: int, seed: 
             signal = signal[:, 2::4, 2::4] if signal.ndim == 3 else signal[:, None, None]
             noise[informative][:, -1, 0] += 3 * signal
         levels.append(torch.cat(noise, dim=2).half())
-    return Encoded(
-        lambda items: [level[torch.from_numpy(items)] for level in levels],
-        specs, targets, torch.zeros(len(targets), dates), WHOLE,
-    )  # fmt: skip
+    days = torch.zeros(len(targets), dates)
+    return FrozenFeatures(MemoryLevels(levels), specs, targets, days, WHOLE)
 
 
 @pytest.mark.parametrize("name", ["segmentation", "change", "classification", "regression"])
 @pytest.mark.parametrize("informative", [0, 2])
-def test_screening_finds_the_specialist_that_informs(params, stores, name, informative):
+def test_alone_it_finds_the_specialist_that_informs(resolve, name, informative):
     rng = np.random.default_rng(0)
     shape = () if name == "classification" else (SIZE // 4, SIZE // 4)
     splits = []
@@ -47,61 +47,57 @@ def test_screening_finds_the_specialist_that_informs(params, stores, name, infor
             4, 1).repeat_interleave(4, 2)  # fmt: skip
         target = target.float() if name == "regression" else target
         splits.append(noise_and_signal(target, informative, 2 if name == "change" else 1, seed))
-    trial = make_trials(params, name, stores[name], 1)[0]
-    scores = screen(*splits, trial)
+    trial = make_trials(resolve(name), splits[0].targets, 1)[0]
+    scores = explained_alone(*splits, trial)
     assert ranked(scores)[0] == f"s{informative}"
     assert scores[f"s{informative}"] > 0.2
     assert all(score < 0.1 for key, score in scores.items() if key != f"s{informative}")
 
 
-def test_unlabelled_pixels_do_not_screen(params, stores):
+def test_unlabelled_pixels_do_not_explained_alone(resolve):
     """Labels that are hidden would name another specialist."""
     rng = np.random.default_rng(3)
     small = torch.from_numpy(rng.integers(0, 2, (40, SIZE // 4, SIZE // 4)))
     truth = small.repeat_interleave(4, 1).repeat_interleave(4, 2)
     hidden = truth.clone()
     hidden[:, :, SIZE // 2 :] = 255
-    trial = make_trials(params, "segmentation", stores["segmentation"], 1)[0]
+    trial = make_trials(resolve("segmentation"), hidden, 1)[0]
     splits = []
     for seed in (1, 2):
         right, wrong = (noise_and_signal(truth, i, 1, seed) for i in (1, 3))
         levels = [part.clone() for part in right.levels(np.arange(40))]
         # The fourth specialist knows the hidden half, and only that.
         levels[0][..., 4:] = wrong.levels(np.arange(40))[0][..., 4:]
-        splits.append(
-            dataclasses.replace(
-                right, targets=hidden,
-                levels=lambda items, levels=levels: [x[torch.from_numpy(items)] for x in levels],
-            )
-        )  # fmt: skip
-    scores = screen(*splits, trial)
+        splits.append(dataclasses.replace(right, targets=hidden, source=MemoryLevels(levels)))
+    scores = explained_alone(*splits, trial)
     assert ranked(scores)[0] == "s1"
     assert scores["s3"] < 0.1
 
 
 @pytest.fixture
-def pair_of_signals(params, stores):
+def pair_of_signals(resolve):
     """Targets a + b of which s0 and s1 know a, s3 knows b (less of it), and s2 nothing."""
 
-    def split(seed: int) -> Encoded:
+    def split(seed: int) -> FrozenFeatures:
         generator = torch.Generator().manual_seed(seed)
         a, b = torch.randn(2, 40, 8, 8, generator=generator)
         target = (a + 0.7 * b).repeat_interleave(4, 1).repeat_interleave(4, 2)
         encoded = noise_and_signal(target, 2, 1, seed)
         levels = [level.clone() for level in encoded.levels(np.arange(40))]
         noise = torch.randn(len(target), 8, 8, generator=generator)
-        for place, signal in ((0, a), (6, a), (12, noise), (18, b)):
-            levels[0][:, 0, place] = (3 * signal).half()
-        return dataclasses.replace(
-            encoded, levels=lambda items: [level[torch.from_numpy(items)] for level in levels]
-        )
+        for channel, signal in ((0, a), (6, a), (12, noise), (18, b)):
+            levels[0][:, 0, channel] = (3 * signal).half()
+        return dataclasses.replace(encoded, source=MemoryLevels(levels))
 
-    return split(1), split(2), make_trials(params, "regression", stores["regression"], 1)[0]
+    train, val = split(1), split(2)
+    return train, val, make_trials(resolve("regression"), train.targets, 1)[0]
 
 
 def test_forward_selection_takes_no_copy_of_what_it_has(pair_of_signals):
     train, val, trial = pair_of_signals
-    assert ranked(screen(train, val, trial))[2] == "s3"  # alone it is worse than either copy
+    assert (
+        ranked(explained_alone(train, val, trial))[2] == "s3"
+    )  # alone it is worse than either copy
     first, second = select_forward(train, val, trial, 2)
     assert first in ("s0", "s1") and second == "s3"
     assert set(select_forward(train, val, trial, 3)) >= {first, "s3"}

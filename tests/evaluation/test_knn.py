@@ -16,7 +16,7 @@ def blobs(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_separable_blobs_are_told_apart():
     reference, labels = blobs(60, 0)
     query, truth = blobs(30, 1)
-    logits = vote(reference, labels, query, "classification", 3, 255)
+    logits = vote(reference, labels, query, 3, 255)
     assert (logits.argmax(1) == truth).all()
 
 
@@ -24,16 +24,14 @@ def test_labels_that_are_not_exclusive():
     reference, labels = blobs(60, 0)
     both = torch.stack([labels == 0, labels != 2, torch.ones(60)], dim=1).long()
     query, truth = blobs(30, 1)
-    logits = vote(reference, both, query, "multilabel", 3, 255)
+    logits = vote(reference, both, query, 3, 255)
     expected = torch.stack([truth == 0, truth != 2, torch.ones(30)], dim=1).bool()
     assert ((logits > 0) == expected).all()
 
 
 def test_weights_by_hand():
     reference = torch.tensor([[1.0, 0.0], [0.6, 0.8]])
-    logits = vote(
-        reference, torch.tensor([0, 1]), torch.tensor([[2.0, 0.0]]), "classification", 2, 255
-    )
+    logits = vote(reference, torch.tensor([0, 1]), torch.tensor([[2.0, 0.0]]), 2, 255)
     share = 1 / (1 + math.exp((0.6 - 1) / TEMPERATURE))
     torch.testing.assert_close(logits.exp(), torch.tensor([[share, 1 - share]]))
 
@@ -41,5 +39,5 @@ def test_weights_by_hand():
 def test_unlabelled_neighbours_do_not_vote():
     reference = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
     query = torch.tensor([[1.0, 0.0]])
-    logits = vote(reference, torch.tensor([255, 1]), query, "classification", 2, 255)
+    logits = vote(reference, torch.tensor([255, 1]), query, 2, 255)
     assert logits.argmax() == 1

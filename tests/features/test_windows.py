@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from eosfm.core.errors import EosfmError
 from eosfm.features.windows import sliding, task_windows
+from eosfm.kinds import get_kind
 from eosfm.params import ScaleProtocol, load_params
 
 PROTOCOL = load_params().scales.mini.protocol.model_dump() | {"window": None, "overlap": 0}
@@ -67,11 +68,9 @@ def test_items_count_windows_tile_by_tile():
 
 
 def test_labels_of_whole_images_are_not_cut():
-    protocol = ScaleProtocol(**PROTOCOL | {"window": 4, "overlap": 1})
-    assert task_windows(protocol, "classification", (8, 8)).count == 1
-    assert task_windows(protocol, "segmentation", (8, 8)).count == 9
-    whole = ScaleProtocol(**PROTOCOL)
-    assert task_windows(whole, "segmentation", (8, 8)).size == (8, 8)
+    assert task_windows(get_kind("classification"), (8, 8), 4, 1).count == 1
+    assert task_windows(get_kind("segmentation"), (8, 8), 4, 1).count == 9
+    assert task_windows(get_kind("segmentation"), (8, 8), None, 0).size == (8, 8)
 
 
 def test_windows_that_do_not_advance_are_refused():

@@ -12,7 +12,7 @@ import torch
 
 import eosfm
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.encoding.artifact import save_artifact
 from eosfm.encoding.randomize import randomize
 from eosfm.encoding.specialist import Specialist

@@ -1,20 +1,12 @@
-"""Dates: which are used, and how their features become one pyramid."""
+"""How the features of several dates become one pyramid."""
 
 import math
 
-import numpy as np
 import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.nn.temporal import (
-    LTAE,
-    build_merge,
-    check_aggregation,
-    day_encoding,
-    days_of,
-    pick_dates,
-)
+from eosfm.nn.temporal import LTAE, build_merge, day_encoding
 
 CHANNELS = [8, 16]
 DAYS = torch.tensor([[10.0, 100.0, 200.0], [30.0, 90.0, 300.0]])
@@ -23,21 +15,6 @@ DAYS = torch.tensor([[10.0, 100.0, 200.0], [30.0, 90.0, 300.0]])
 def maps(dates: int = 3) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     return [torch.randn(2, dates, c, 4, 4, generator=generator) for c in CHANNELS]
-
-
-@pytest.mark.parametrize(
-    ("stored", "wanted", "expected"),
-    [(12, 3, [2, 6, 10]), (4, 4, [0, 1, 2, 3]), (3, 9, [0, 1, 2]), (5, None, [0, 1, 2, 3, 4]),
-     (61, 6, [5, 15, 25, 35, 45, 55]), (7, 1, [3])],
-)  # fmt: skip
-def test_dates_are_sampled_evenly(stored, wanted, expected):
-    assert pick_dates(stored, wanted) == expected
-
-
-def test_days_count_from_the_first_year_and_are_unknown_without_dates():
-    days = days_of([("2019-12-31", "2020-01-01", "2020-03"), ()], [0, 1, 2], 3)
-    assert days[0].tolist() == [364, 365, 425]
-    assert np.isnan(days[1]).all()
 
 
 @pytest.mark.parametrize("aggregation", ["mean", "linear"])
@@ -113,21 +90,3 @@ def test_the_encoding_of_a_day_by_hand():
     slow = 50 / 1000**0.5
     expected = [math.sin(50), math.cos(50), math.sin(slow), math.cos(slow)]
     torch.testing.assert_close(code[0, 1], torch.tensor(expected))
-
-
-@pytest.mark.parametrize(
-    ("aggregation", "kind", "dates", "advice"),
-    [("ltae", "segmentation", 1, "does not fit segmentation on 1 date; set it to null"),
-     ("difference", "segmentation", 4, "set it to mean, linear, ltae"),
-     (None, "regression", 6, "is null, .* on 6 dates; set it to mean, linear, ltae"),
-     ("mean", "change", 2, "set it to concat, difference")],
-)  # fmt: skip
-def test_an_aggregation_that_does_not_fit_is_refused(aggregation, kind, dates, advice):
-    with pytest.raises(EosfmError, match=advice):
-        check_aggregation(aggregation, kind, dates, "pastis")
-
-
-def test_what_fits_is_taken():
-    check_aggregation(None, "segmentation", 1, "x")
-    check_aggregation("ltae", "segmentation", 3, "x")
-    check_aggregation("difference", "change", 2, "x")

@@ -6,68 +6,60 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.results import AnalysisResult, LabelShare, TeamScore, write_result
 from eosfm.report.analyses import by_count, by_labels, contributions, spread, write_analyses
-from eosfm.tracking import write_json
 
 
 @pytest.fixture
 def analyses(params):
     """One specialist scores 0.4, five 0.6, all 0.7; the first alone 0.5, without it 0.65."""
-    first, *others = params.specialists
-    by_task = {}
-    for name, task in params.tasks.items():
-        metric = "r2" if task.metric == "rmse" else task.metric
+    names = tuple(params.specialists)
 
-        def test(score, metric=metric):
-            return {metric: score}
+    def team(score, count=0):
+        return TeamScore(score, {}, names[:count])
 
-        by_task[name] = {
-            "metric": task.metric,
-            "counts": {
-                "1": {"test": test(0.4), "selected": [first]},
-                "5": {"test": test(0.6), "selected": [first, *others[:4]]},
-                "all": {"test": test(0.7), "selected": [first, *others]},
-            },
-            "whole": test(0.7),
-            "alone": {first: test(0.5)},
-            "without": {first: test(0.65)},
-            "labels": {
-                share: {"tiles": tiles, "eosfm": test(0.6), "scratch": test(0.3)}
-                for share, tiles in (("0.1", 6), ("1", 60))
-            },
-        }
-    return by_task
+    result = AnalysisResult(
+        metric="miou",
+        counts={"1": team(0.4, 1), "5": team(0.6, 5), "all": team(0.7, len(names))},
+        whole=team(0.7),
+        alone={names[0]: team(0.5)},
+        without={names[0]: team(0.65)},
+        labels={
+            share: LabelShare(tiles, team(0.6), team(0.3))
+            for share, tiles in (("0.1", 6), ("1", 60))
+        },
+    )
+    return dict.fromkeys(params.tasks, result)
 
 
 def test_counts_have_mean_scores_and_the_energy_of_the_chosen(params, analyses):
-    energy = dict.fromkeys(params.specialists, 0.002)
-    rows = by_count(params, analyses, energy)
-    assert [row["specialists"] for row in rows] == ["1", "5", "all"]
-    assert [row["score"] for row in rows] == pytest.approx([0.4, 0.6, 0.7])
-    assert [row["train_kwh"] for row in rows] == pytest.approx(
+    rows = by_count(analyses, dict.fromkeys(params.specialists, 0.002))
+    assert [row.specialists for row in rows] == ["1", "5", "all"]
+    assert [row.score for row in rows] == pytest.approx([0.4, 0.6, 0.7])
+    assert [row.train_kwh for row in rows] == pytest.approx(
         [0.002, 0.010, 0.002 * len(params.specialists)]
     )
-    assert rows[0]["score_per_wh"] == pytest.approx(0.4 / 2)
+    assert rows[0].score_per_wh == pytest.approx(0.4 / 2)
 
 
 def test_contributions_are_differences_to_the_whole(params, analyses):
-    alone = contributions(params, analyses, "alone")
-    without = contributions(params, analyses, "without")
+    names = list(params.specialists)
+    alone, without = (contributions(names, analyses, part) for part in ("alone", "without"))
     assert alone[0] == pytest.approx(-0.2) and without[0] == pytest.approx(0.05)
-    assert np.isnan(alone[1:]).all()  # no figure for a specialist that a task was not fed to
+    assert np.isnan(alone[1:]).all()  # no figure for a specialist that a task cannot use
 
 
 def test_labels_are_listed_by_task(params, analyses):
-    rows = by_labels(params, analyses)
+    rows = by_labels(analyses)
     assert len(rows) == 2 * len(params.tasks)
-    assert rows[0]["tiles"] == 6 and rows[0]["eosfm"] == 0.6 and rows[0]["scratch"] == 0.3
+    assert (rows[0].tiles, rows[0].eosfm, rows[0].scratch) == (6, 0.6, 0.3)
 
 
 def test_pictures_and_numbers_are_written(params, analyses, results, tmp_path):
     for name, result in analyses.items():
-        write_json(tmp_path / "tasks" / f"{name}.json", result)
+        write_result(tmp_path / "tasks" / name / "metrics.json", result)
     out = tmp_path / "plots"
-    line = write_analyses(params, tmp_path / "tasks", results / "energy", out)
+    line = write_analyses(params, tmp_path / "tasks", results / "train", out)
     assert "0.700 with all" in line
     names = {path.name for path in out.iterdir()}
     assert names == {
@@ -75,9 +67,9 @@ def test_pictures_and_numbers_are_written(params, analyses, results, tmp_path):
         "choices.png", "labels.csv", "labels.png",
     }  # fmt: skip
     assert all(path.stat().st_size < 200_000 for path in out.iterdir())
-    (tmp_path / "tasks" / f"{name}.json").unlink()
+    (tmp_path / "tasks" / name / "metrics.json").unlink()
     with pytest.raises(EosfmError, match=r"dvc repro analyses/dvc\.yaml"):
-        write_analyses(params, tmp_path / "tasks", results / "energy", out)
+        write_analyses(params, tmp_path / "tasks", results / "train", out)
 
 
 @given(st.lists(st.floats(0, 1), max_size=13))

@@ -6,7 +6,7 @@ import pytest
 from eosfm.core.errors import EosfmError
 from eosfm.report.plots import write_plots
 from eosfm.report.readme import BEGIN, END, replace_section
-from eosfm.report.results import collect, mean_score, summarise
+from eosfm.report.results import BASELINES, collect, summarise
 from eosfm.report.tables import (
     energy_table,
     markdown,
@@ -17,43 +17,44 @@ from eosfm.report.tables import (
 )
 from eosfm.tracking import current_run
 
-from .conftest import ROOT
+from .conftest import ROOT, SCORES
 
 
 def test_metrics_are_flat_and_add_up(params, results):
-    records = len(list((results / "energy").iterdir()))
-    path = results / "energy" / "export.json"
+    records = len(list(results.rglob("energy.json")))
+    path = results / "export" / "energy.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"run": current_run()}))
-    metrics = summarise(params, collect(params, results), params_m=33.9)
-    tasks = len(params.tasks)
-    expected = sum(0.5 + 0.01 * i for i in range(tasks)) / tasks
-    if all(task.metric != "rmse" for task in params.tasks.values()):
-        assert metrics["score.mean"] == pytest.approx(expected, abs=1e-5)
+    metrics = summarise(params, collect(params, results))
+    # An error in physical units counts by its R2, which is 0.4 here.
+    scores = [
+        0.4 if task.metric == "rmse" else 0.5 + 0.01 * i
+        for i, task in enumerate(params.tasks.values())
+    ]
+    tasks = len(scores)
+    assert metrics["score.mean"] == pytest.approx(sum(scores) / tasks, abs=1e-5)
+    errors = [task.metric for task in params.tasks.values()].count("rmse")
+    for kind in BASELINES:
+        mean = (SCORES[kind] * (tasks - errors) + 0.4 * errors) / tasks
+        assert metrics[f"baseline.{kind}.mean"] == pytest.approx(mean, abs=1e-5)
     assert metrics["energy.kwh"] == pytest.approx(0.001 * records)
     assert metrics["energy.run_kwh"] == pytest.approx(0.001)
     assert metrics["energy.hours"] == pytest.approx(0.01 * records)
-    assert metrics["ensemble.active"] == min(1 + tasks, len(params.specialists))
+    active = [min(2 + i, len(params.specialists)) for i in range(tasks)]
+    assert metrics["ensemble.active"] == pytest.approx(sum(active) / tasks, rel=1e-4)
     assert metrics["ensemble.params_m"] == 33.9
     assert len(metrics) <= 30
 
 
-def test_an_error_in_physical_units_counts_by_its_r2(params):
-    tasks = {"t": params.tasks["eurosat"].model_copy(update={"metric": "rmse"})}
-    one = params.model_copy(update={"tasks": tasks})
-    assert mean_score(one, {"t": {"test": {"rmse": 31.0, "r2": 0.4}}}) == pytest.approx(0.4)
-    assert mean_score(one, {"t": {"test": {"rmse": 31.0, "r2": -2.0}}}) == 0.0
-
-
 def test_a_missing_result_names_its_stage(params, results):
     name = next(iter(params.tasks))
-    (results / "baseline" / f"{name}.json").unlink()
+    (results / "baseline" / name / "metrics.json").unlink()
     with pytest.raises(EosfmError, match=f"dvc repro baseline@{name}"):
         collect(params, results)
 
 
 def test_tables_hold_every_item(params, results):
     collected = collect(params, results)
-    scores = scores_table(params, collected)
+    scores = scores_table(collected)
     assert [row[0] for row in scores[1:-1]] == list(params.tasks)
     assert scores[1][2:6] == ["0.500 ± 0.010", "0.100", "0.200", "0.300"]
     assert [row[0] for row in specialists_table(params, collected)[1:]] == list(params.specialists)
@@ -67,14 +68,14 @@ def test_tables_hold_every_item(params, results):
 def test_every_specialist_is_shown_with_its_classes(params, results):
     section = specialists_section(params, collect(params, results))
     for name in params.specialists:
-        assert f"](train/{name}.png)" in section
+        assert f"](train/{name}/predictions.png)" in section
     assert section.count("ice -, land 0.700, water 0.500") == len(params.specialists)
 
 
 def test_pictures_are_the_same_bytes_twice(params, results, tmp_path):
     collected = collect(params, results)
     for folder in ("a", "b"):
-        write_plots(params, collected, results / "live", tmp_path / folder)
+        write_plots(params, collected, results / "train", tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == ["scores.csv", "scores.png", "selection.png", "training.png"]
     for name in names:

@@ -1,34 +1,20 @@
 """What a dataset's folder holds: the small file that stands for large data."""
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.fetching.fetch import hash_file
+from eosfm.datasets.fetching.watch import Entry, list_files
 from eosfm.datasets.spec import Dataset
 
 FORMAT = 1
-THREADS = 8
-BATCH = 10_000
-"""Files handed to the threads at once: datasets of millions of files exist."""
 REMEDY = "run `dvc repro -f download@<dataset>`"
-
-
-class Entry(NamedTuple):
-    """One file: its path below the root with forward slashes, its bytes, its SHA-256."""
-
-    path: str
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -51,15 +37,22 @@ class Manifest:
         return sum(entry.bytes for entry in self.files)
 
 
-def write_manifest(root: Path, out: Path, dataset: Dataset) -> Manifest:
+def write_manifest(root: Path, out: Path, dataset: Dataset, cache: Path | None = None) -> Manifest:
     """List, hash and count what lies below ``root``, and write that to ``out`` as JSON.
 
     The same files give the same bytes wherever they lie: no absolute path, no time goes in.
 
+    Args:
+        root: The dataset's files.
+        out: The manifest.
+        dataset: The dataset.
+        cache: Folder that remembers hashes (see :mod:`eosfm.datasets.fetching.watch`); None for
+            files that are read this once.
+
     Raises:
         EosfmError: The dataset's reader finds no scene, a scene twice, or none to train on.
     """
-    manifest = Manifest(dataset.name, count_scenes(dataset, root), _list_files(root))
+    manifest = Manifest(dataset.name, count_scenes(dataset, root), list_files(root, cache))
     header = {
         "format": FORMAT,
         "dataset": manifest.dataset,
@@ -91,20 +84,22 @@ def read_manifest(path: Path) -> Manifest:
         ) from None
 
 
-def check_manifest(manifest: Manifest, root: Path) -> None:
-    """Make sure that every file is below ``root`` with the size it had.
-
-    Sizes only: fast enough to run before every use. The hashes are for those who doubt.
+def check_manifest(manifest: Manifest, root: Path, cache: Path | None = None) -> None:
+    """Make sure that ``root`` holds the manifest's files, with their content, and no other.
 
     Raises:
-        EosfmError: A file is missing or has another size.
+        EosfmError: A file is missing, new, or holds something else.
     """
-    faults = [entry.path for entry in manifest.files if _size(root / entry.path) != entry.bytes]
+    then = {entry.path: entry for entry in manifest.files}
+    now = {entry.path: entry for entry in list_files(root, cache)}
+    faults = sorted(path for path in then | now if then.get(path) != now.get(path))
     if faults:
+        first = faults[0]
+        fault = "is missing" if first not in now else "is new" if first not in then else "changed"
         raise EosfmError(
-            f"{manifest.dataset}: {len(faults)} of {len(manifest.files)} files are missing or "
-            f"changed below {root}, the first is {faults[0]}; "
-            f"run `dvc repro -f download@{manifest.dataset}`"
+            f"{manifest.dataset}: {root / first} {fault} since the dataset was prepared, the first "
+            f"of {len(faults)} such files; put it back, or run `dvc repro -f "
+            f"download@{manifest.dataset}` to go on with what is there"
         )
 
 
@@ -131,33 +126,3 @@ def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
             f"set datasets.{dataset.name}.root to such a copy"
         )
     return {split: counts[split] for split in SPLITS}
-
-
-def _list_files(root: Path) -> tuple[Entry, ...]:
-    paths = sorted(_walk(root), key=lambda path: path.relative_to(root).as_posix())
-    sizes = [path.stat().st_size for path in paths]
-    bar = tqdm(
-        desc="sha256", total=sum(sizes), unit="B", unit_scale=True, leave=False, disable=None
-    )
-    digests: list[str] = []
-    with bar, ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(paths), BATCH):
-            for digest in pool.map(hash_file, paths[start : start + BATCH]):
-                bar.update(sizes[len(digests)])
-                digests.append(digest.hexdigest())
-    names = [path.relative_to(root).as_posix() for path in paths]
-    return tuple(map(Entry, names, sizes, digests))
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """All files below ``root``, links followed; hidden files and folders are left out."""
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(folder, name) for name in names if not name.startswith("."))
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None

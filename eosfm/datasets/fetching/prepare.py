@@ -4,25 +4,72 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.files import atomic
 from eosfm.datasets.fetching.fetch import fetch
-from eosfm.datasets.fetching.manifest import Manifest, read_manifest, write_manifest
+from eosfm.datasets.fetching.manifest import (
+    Manifest,
+    check_manifest,
+    read_manifest,
+    write_manifest,
+)
 from eosfm.datasets.fetching.unpack import unpack
+from eosfm.datasets.fetching.watch import CACHE
 from eosfm.datasets.spec import Dataset
 
+MANIFEST = "manifest.json"
 PACKED = "files.tar"
 """A simulated copy's files as one: DVC would look at each of thousands in every run."""
 
 
+@dataclass(frozen=True)
+class NativeCopy:
+    """Where an entry's native files are, or come from.
+
+    Attributes:
+        entry: Name of the entry in params.
+        dataset: Name of the dataset that the files are a copy of.
+        source: ``simulated`` or ``archive``.
+        root: A copy that the user already has; None to download one.
+        archives: Folder of downloaded datasets.
+        cache: Folder that remembers the hashes of files (see
+            :mod:`eosfm.datasets.fetching.watch`).
+
+    Raises:
+        EosfmError: ``root`` names a copy, yet the dataset is simulated.
+    """
+
+    entry: str
+    dataset: str
+    source: str
+    root: str | None
+    archives: str
+    cache: Path = CACHE
+
+    def __post_init__(self) -> None:
+        if self.simulated and self.root is not None:
+            raise EosfmError(
+                f"datasets.{self.entry}.root is set, but its source is simulated, so the copy "
+                f"would not be read; set datasets.{self.entry}.source=archive as well, or leave "
+                "root null"
+            )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the files are painted, and packed with the manifest."""
+        return self.source == "simulated"
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are, unless they are simulated."""
+        return Path(self.root or Path(self.archives, self.dataset)).expanduser()
+
+
 def prepare(
-    dataset: Dataset,
-    source: str,
-    root: str | None,
-    archives: str,
-    simulate: Callable[[Path], None],
-    out: Path,
+    dataset: Dataset, copy: NativeCopy, simulate: Callable[[Path], None], out: Path
 ) -> Manifest:
     """Simulate, find or download a dataset, and write ``out/manifest.json``.
 
@@ -31,81 +78,64 @@ def prepare(
 
     Args:
         dataset: The dataset.
-        source: ``simulated`` or ``archive``.
-        root: A copy that the user already has; None to download one.
-        archives: Folder of downloaded datasets.
+        copy: Where its files are, or come from.
         simulate: Writes a simulated copy into a folder.
         out: The stage's output folder; replaced.
 
     Raises:
         EosfmError: The files cannot be had, or are not the dataset described.
     """
-    beside = out.with_name(f".{out.name}.part")
-    files = _place(dataset.name, source, root, archives, beside / "files")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    try:
-        if source == "simulated":
+    dataset = replace(dataset, name=copy.entry)  # the name that a user can act on
+    with atomic(out) as beside:
+        beside.mkdir()
+        if copy.simulated:
+            files = beside / "files"
             files.mkdir()
             simulate(files)
-        elif root is None:
-            fetch(dataset, files)
-        elif not files.is_dir():
-            raise EosfmError(
-                f"datasets.{dataset.name}.root is {root}, which is no folder; expected a copy of "
-                f"{dataset.title}; correct it, or set it to null to download one"
-            )
-        manifest = write_manifest(files, beside / "manifest.json", dataset)
-        if source == "simulated":
+            manifest = write_manifest(files, beside / MANIFEST, dataset)
             _pack(files, manifest, beside / PACKED)
             shutil.rmtree(files)
-        shutil.rmtree(out, ignore_errors=True)
-        beside.replace(out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return manifest
+            return manifest
+        if copy.root is None:
+            fetch(dataset, copy.folder, copy.cache)
+        elif not copy.folder.is_dir():
+            raise EosfmError(
+                f"datasets.{copy.entry}.root is {copy.root}, which is no folder; expected a copy "
+                f"of {dataset.title}; correct it, or set it to null to download one"
+            )
+        return write_manifest(copy.folder, beside / MANIFEST, dataset, copy.cache)
 
 
 @contextmanager
-def native_files(
-    dataset: str, source: str, root: str | None, archives: str, out: Path
-) -> Iterator[Path]:
+def native_files(copy: NativeCopy, out: Path) -> Iterator[Path]:
     """Give the folder of a dataset's native files, as long as the ``with`` block lasts.
 
-    A simulated copy is unpacked beside ``out`` and removed afterwards; others are where they are.
+    A simulated copy is unpacked beside ``out`` and removed afterwards. Others are where they are,
+    open to anybody: they must be those of the manifest when the block starts and when it ends
+    well, so that nothing was read that the manifest does not vouch for.
 
     Args:
-        dataset: The dataset's name.
-        source: ``simulated`` or ``archive``, as it was prepared.
-        root: A copy that the user already has, or None.
-        archives: Folder of downloaded datasets.
+        copy: Where the files are.
         out: The folder that :func:`prepare` wrote.
 
     Raises:
-        EosfmError: ``root`` names a copy, yet the dataset is simulated; or the packed copy is
-            missing or damaged.
+        EosfmError: The packed copy is missing or damaged; a file elsewhere was changed, added or
+            removed since the manifest was written.
     """
+    manifest = read_manifest(out / MANIFEST)
+    if not copy.simulated:
+        check_manifest(manifest, copy.folder, copy.cache)
+        yield copy.folder
+        check_manifest(manifest, copy.folder, copy.cache)
+        return
     scratch = out.with_name(f".{out.name}.files")
-    files = _place(dataset, source, root, archives, scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
     try:
-        if source == "simulated":
-            count = len(read_manifest(out / "manifest.json").files)
-            shutil.rmtree(scratch, ignore_errors=True)
-            unpack(out / PACKED, scratch, count, remedy=f"run `dvc repro -f download@{dataset}`")
-        yield files
+        remedy = f"run `dvc repro -f download@{copy.entry}`"
+        unpack(out / PACKED, scratch, len(manifest.files), remedy)
+        yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _place(dataset: str, source: str, root: str | None, archives: str, scratch: Path) -> Path:
-    if source == "simulated":
-        if root is not None:
-            raise EosfmError(
-                f"datasets.{dataset}.root is set, but its source is simulated, so the copy would "
-                f"not be read; set datasets.{dataset}.source=archive as well, or leave root null"
-            )
-        return scratch
-    return Path(root).expanduser() if root is not None else Path(archives) / dataset
 
 
 def _pack(folder: Path, manifest: Manifest, archive: Path) -> None:

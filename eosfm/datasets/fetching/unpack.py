@@ -1,12 +1,13 @@
 """Unpacking of zip and tar archives: safely, completely, and all at once."""
 
+import os
 import shutil
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -24,7 +25,8 @@ def unpack(
 ) -> list[Path]:
     """Unpack a zip or tar (plain, gz, bz2, xz, zst) into ``folder``.
 
-    The files are unpacked beside and then moved, so that ``folder`` never holds half a file.
+    The files are unpacked beside and then moved, so that ``folder`` never holds half a file. They
+    are contents alone: owners, modes and times of an archive are not taken over.
 
     Args:
         archive: The archive.
@@ -36,8 +38,8 @@ def unpack(
         The files, below ``folder``.
 
     Raises:
-        EosfmError: The archive is damaged, holds another number of files, or a member would
-            land outside of ``folder``.
+        EosfmError: The archive is damaged, holds another number of files, a link, or a member
+            that would land outside of ``folder``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{archive.name}.unpacking"
@@ -49,82 +51,10 @@ def unpack(
             raise EosfmError(
                 f"{archive} holds {len(names)} files where {members} are expected; {remedy}"
             )
-        _merge(beside, folder)
+        shutil.copytree(beside, folder, copy_function=os.replace, dirs_exist_ok=True)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return [folder / name for name in names]
-
-
-def _unpack_into(folder: Path, archive: Path, members: int | None, remedy: str) -> list[str]:
-    unpacking = _unzip if _is_zip(archive) else _untar
-    bar = tqdm(
-        unpacking(archive, folder),
-        desc=f"unpack {archive.name}",
-        total=members,
-        unit="file",
-        leave=False,
-        disable=None,
-    )
-    try:
-        return list(bar)
-    except (*DAMAGE, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # the disk's fault, not the archive's
-            raise EosfmError(f"{archive} cannot be unpacked: {error}") from None
-        raise EosfmError(f"{archive} is damaged ({error}); {remedy}") from None
-
-
-def _is_zip(archive: Path) -> bool:
-    """By its first bytes: a tar of zip files may end like one."""
-    with archive.open("rb") as file:
-        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
-
-
-def _unzip(archive: Path, folder: Path) -> Iterator[str]:
-    with zipfile.ZipFile(archive) as file:
-        infos = [info for info in file.infolist() if not info.is_dir()]
-        need_space(folder, sum(info.file_size for info in infos), archive.name)
-        for info in infos:
-            _refuse_outside(info.filename, archive)
-            file.extract(info, folder)
-            yield info.filename
-
-
-def _untar(archive: Path, folder: Path) -> Iterator[str]:
-    with _open_tar(archive) as file:
-        for member in file:
-            _refuse_outside(member.name, archive)
-            if not (member.isfile() or member.isdir()):
-                raise EosfmError(f"{archive}: {member.name} is a link or device; not unpacked")
-            content = file.extractfile(member)
-            if content is not None:
-                place = folder / member.name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                # Contents alone: owners, modes and times of an archive are not ours to take over.
-                with place.open("wb") as out:
-                    shutil.copyfileobj(content, out)
-                yield PurePosixPath(member.name).as_posix()
-
-
-@contextmanager
-def _open_tar(archive: Path) -> Iterator[tarfile.TarFile]:
-    """Open a tar as a stream; Zstandard through pyarrow, the other compressions by tarfile."""
-    if archive.suffix != ".zst":
-        with tarfile.open(archive, mode="r|*") as file:
-            yield file
-        return
-    import pyarrow
-
-    with (
-        pyarrow.input_stream(str(archive), compression="zstd") as stream,
-        tarfile.open(fileobj=stream, mode="r|") as file,
-    ):
-        yield file
-
-
-def _refuse_outside(name: str, archive: Path) -> None:
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts:
-        raise EosfmError(f"{archive}: member {name} would be written outside of the folder")
 
 
 def need_space(folder: Path, size: int, name: str) -> None:
@@ -141,11 +71,54 @@ def need_space(folder: Path, size: int, name: str) -> None:
         )
 
 
-def _merge(source: Path, target: Path) -> None:
-    """Move all of ``source`` into ``target``: whole folders where they are new."""
-    for entry in source.iterdir():
-        place = target / entry.name
-        if entry.is_dir() and place.is_dir():
-            _merge(entry, place)
-        else:
-            entry.replace(place)
+def _unpack_into(folder: Path, archive: Path, members: int | None, remedy: str) -> list[Path]:
+    with archive.open("rb") as file:  # by its first bytes: a tar of zip files may end like one
+        unpacking = _unzip if file.read(4) in (b"PK\x03\x04", b"PK\x05\x06") else _untar
+    bar = tqdm(
+        unpacking(archive, folder),
+        desc=f"unpack {archive.name}",
+        total=members,
+        unit="file",
+        leave=False,
+        disable=None,
+    )
+    try:
+        return [path.relative_to(folder) for path in bar]
+    except (*DAMAGE, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # the disk's fault, not the archive's
+            raise EosfmError(f"{archive} cannot be unpacked: {error}") from None
+        raise EosfmError(f"{archive} is damaged ({error}); {remedy}") from None
+
+
+def _unzip(archive: Path, folder: Path) -> Iterator[Path]:
+    with zipfile.ZipFile(archive) as file:
+        infos = [info for info in file.infolist() if not info.is_dir()]
+        need_space(folder, sum(info.file_size for info in infos), archive.name)
+        for info in infos:
+            yield Path(file.extract(info, folder))
+
+
+def _untar(archive: Path, folder: Path) -> Iterator[Path]:
+    with _open_tar(archive) as file:
+        for member in file:
+            if not (member.isfile() or member.isdir()):
+                raise EosfmError(f"{archive}: {member.name} is a link or device; not unpacked")
+            file.extract(member, folder, set_attrs=False, filter="data")
+            if member.isfile():
+                yield folder / member.name.lstrip("/")
+
+
+@contextmanager
+def _open_tar(archive: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar as a stream; Zstandard through pyarrow, the other compressions by tarfile."""
+    if archive.suffix != ".zst":
+        with tarfile.open(archive, mode="r|*") as file:
+            yield file
+        return
+    import pyarrow
+
+    with (
+        pyarrow.input_stream(str(archive), compression="zstd") as stream,
+        tarfile.open(fileobj=stream, mode="r|") as file,
+    ):
+        yield file

@@ -2,6 +2,8 @@
 
 import hashlib
 
+from eosfm.core.splits import Split
+
 
 def rank(name: str) -> float:
     """A number from 0 to 1, evenly spread over names, that depends on the name alone.
@@ -11,3 +13,15 @@ def rank(name: str) -> float:
     """
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def hold_out(name: str, validate: float, test: float) -> Split:
+    """The split of a scene where a dataset has none of its own.
+
+    Args:
+        name: What is held out as a whole, the dataset's name in front of it.
+        validate: Share that validates.
+        test: Share that tests.
+    """
+    place = rank(name)
+    return "test" if place < test else "val" if place < test + validate else "train"

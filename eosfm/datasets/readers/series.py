@@ -2,13 +2,18 @@
 
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.splits import Split
+from eosfm.datasets.readers.values import blank_as_nan
+from eosfm.datasets.spec import Scene, Window
 
 
 def evenly(count: int, wanted: int) -> list[int]:
@@ -82,3 +87,87 @@ def read_array(path: Path, shape: tuple[int | None, ...], member: str | None = N
             "file again"
         )
     return array
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A sensor's acquisitions of a place in one array file.
+
+    Attributes:
+        path: A ``.npy`` file, or a ``.npz`` archive.
+        days: Dates of the acquisitions, as the array has them.
+        channels: Channels of the array.
+        bands: How many of the channels, the first ones, are read.
+        blank: Value of a pixel that was not measured, in all channels; None where all were.
+        member: Name of the array in an archive, (C, H, W, T); a ``.npy`` file is (T, C, H, W).
+    """
+
+    path: Path
+    days: Sequence[date]
+    channels: int
+    bands: int
+    blank: float | None = None
+    member: str | None = None
+
+    def read(self, taken: Sequence[int], size: tuple[int, int], window: Window) -> np.ndarray:
+        """(T, C, h, w) float32 of some acquisitions, NaN where nothing was measured."""
+        shape = (len(self.days), self.channels, *size)
+        if self.member:
+            shape = (*shape[1:], shape[0])
+        array = read_array(self.path, shape, self.member)
+        stack = cut(np.moveaxis(array, -1, 0) if self.member else array, window)
+        image = np.stack([stack[index] for index in taken]).astype(np.float32)
+        if self.blank is not None:
+            image = blank_as_nan(image, self.blank)
+        return image[:, : self.bands]
+
+
+def cut(array: np.ndarray, window: Window) -> np.ndarray:
+    """A window of the last two axes."""
+    rows = slice(window.row, window.row + window.height)
+    return array[..., rows, window.col : window.col + window.width]
+
+
+def stack_scene(
+    id: str,
+    split: Split,
+    size: tuple[int, int],
+    sensors: tuple[Stack, Stack],
+    dates: int,
+    label: Path,
+    classes: Callable[[Path, tuple[int, int]], np.ndarray],
+) -> Scene:
+    """A scene of some optical acquisitions, evenly spread over time, each with radar of its day.
+
+    Args:
+        id: Unique within the dataset.
+        split: Its split.
+        size: Rows and columns.
+        sensors: All acquisitions, optical and radar; of the latter the nearest day's is taken.
+        dates: How many are taken. A place that has fewer is filled up with dates that were not
+            measured and bear its last date.
+        label: File of the classes.
+        classes: Reads them (H, W), checked, once file and size are given.
+    """
+    optical, radar = sensors
+    order = sorted(range(len(optical.days)), key=optical.days.__getitem__)
+    taken = [order[index] for index in evenly(len(order), dates)]
+    days = [optical.days[index] for index in taken]
+    parts = ((optical, taken), (radar, nearest(radar.days, days)))
+    return Scene(
+        id=id,
+        split=split,
+        height=size[0],
+        width=size[1],
+        files=tuple(dict.fromkeys((optical.path, radar.path, label))),
+        image=partial(_read_stacks, parts, size, dates),
+        target=lambda window: np.array(cut(classes(label, size), window)),
+        dates=tuple(str(day) for day in [*days, *days[-1:] * (dates - len(days))]),
+    )
+
+
+def _read_stacks(
+    parts: Sequence[tuple[Stack, list[int]]], size: tuple[int, int], dates: int, window: Window
+) -> np.ndarray:
+    image = np.concatenate([stack.read(taken, size, window) for stack, taken in parts], axis=1)
+    return pad_dates(image, dates)

@@ -1,14 +1,12 @@
 """Urban Atlas 2012 land use on French orthophotos: what MiniFrance and DFC2022 share."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.geotiff import read_bands
-from eosfm.datasets.spec import Window
+from eosfm.datasets.readers.pairs import Target, read_codes
 
 CRS = "EPSG:2154"
 """Lambert 93."""
@@ -32,6 +30,12 @@ CLASSES = (
     "clouds and shadows",
 )
 NO_INFORMATION = 0
+
+CITATION = (
+    "Castillo-Navarro, Le Saux, Boulch, Audebert, Lefevre: Semi-Supervised Semantic Segmentation "
+    "in Earth Observation: the MiniFrance suite, Machine Learning 2021, "
+    "doi 10.1007/s10994-020-05943-y"
+)
 
 
 class Sheet(NamedTuple):
@@ -69,21 +73,6 @@ def sheet_name(sheet: Sheet) -> str:
     return f"{sheet.department}-2013-{sheet.easting:04d}-{sheet.northing:04d}-LA93-0M50-E080"
 
 
-def read_image(path: Path, size: tuple[int, int], window: Window) -> np.ndarray:
-    """A window of an orthophoto: (1, 3, h, w) uint8 red, green, blue."""
-    return read_bands(path, window, 3, size)[None]
-
-
-def read_classes(path: Path, size: tuple[int, int], dataset: str, window: Window) -> np.ndarray:
-    """A window of a label: (h, w) uint8 class indices.
-
-    Raises:
-        EosfmError: The file is damaged, has another size than its image or holds no classes.
-    """
-    classes = read_bands(path, window, 1, size)[0]
-    if classes.max() >= len(CLASSES):
-        raise EosfmError(
-            f"{dataset}: {path} holds class {classes.max()}; expected 0 to {len(CLASSES) - 1}; "
-            "use the dataset's own labels, not coloured ones"
-        )
-    return classes.astype(np.uint8)
+def classes(dataset: str) -> Target:
+    """How a label is read: class indices 0 to 15."""
+    return partial(read_codes, dataset, range(len(CLASSES)))

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.splits import SPLITS
 from eosfm.datasets.ai4smallfarms import BANDS, FOLDER, FOLDERS, NAME
-from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.simulation import CROPS, Landscape, cover_mask, draw_landscape, observe
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.simulation import CROPS, Landscape, cover_mask, observe
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
@@ -25,29 +24,23 @@ LINE = 10.0
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write tiles of crooked little fields of two countries, one day of the year each."""
-    number = 0
-    for split in SPLITS:
-        for index in range(simulation.scenes[split]):
-            key = (simulation.seed, NAME, split, index)
-            image, mask = _draw(key, index, simulation)
-            name = f"{number}_{COUNTRIES[index % len(COUNTRIES)]}.tif"
-            origin = (500_000.0 + number * simulation.size * simulation.gsd, 1_300_000.0)
-            for folder, pixels in (("images", image), ("masks", mask[None])):
-                path = root / FOLDER / FOLDERS[split] / folder / name
-                write_geotiff(path, pixels, simulation.gsd, origin, "EPSG:32648")
-            number += 1
+    for number, (split, index, key) in enumerate(simulation.plan(NAME)):
+        image, mask = draw(key, index, simulation)
+        name = f"{number}_{COUNTRIES[index % len(COUNTRIES)]}.tif"
+        origin = (500_000.0 + number * simulation.side, 1_300_000.0)
+        for folder, pixels in (("images", image), ("masks", mask[None])):
+            path = root / FOLDER / FOLDERS[split] / folder / name
+            write_geotiff(path, pixels, simulation.gsd, origin, "EPSG:32648")
 
 
-def _draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.ndarray]:
+def draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.ndarray]:
     """Image (4, H, W) uint16 and boundaries (H, W) uint8 of one tile."""
-    shape = (simulation.size, simulation.size)
-    doy = DAYS[index // len(COUNTRIES) % len(DAYS)]
-    land = draw_landscape(key, shape, simulation.gsd, "smallholder", doy=doy)
+    land = simulation.draw(key, "smallholder", DAYS[index // len(COUNTRIES) % len(DAYS)])
     seen = observe(land, (*key, "s2"), BANDS, cloud=0.04 * (index % 5 == 4))
-    return np.maximum(seen.image, 1), _boundaries(land)
+    return np.maximum(seen.image, 1), boundaries(land)
 
 
-def _boundaries(land: Landscape) -> np.ndarray:
+def boundaries(land: Landscape) -> np.ndarray:
     """(H, W) uint8 lines, 1 where a field ends."""
     from scipy.ndimage import binary_dilation, distance_transform_edt
 

@@ -7,29 +7,30 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.splits import Split
+from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.bigearthnet import (
     BANDS,
     CLASSES,
     COARSEST,
     MAP_FOLDER,
+    NAME,
     S2_STEP,
     SPLIT_NAMES,
-    _drop,
+    parent,
     s1_path,
     s2_path,
 )
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import (
     CROPS,
     FOREST,
     ROOFS,
     backscatter,
     cover_mask,
-    draw_landscape,
     legend,
     observe,
 )
+from eosfm.simulation.grid import average
 from eosfm.simulation.recipe import Simulation
 
 # CORINE code that stands for each class in a simulated map; 999 is "unlabelled" in the real ones.
@@ -91,7 +92,7 @@ COUNTRIES: dict[Split, str] = {"train": "Austria", "val": "Finland", "test": "Ir
 
 def map_path(root: Path, patch: str) -> Path:
     """A patch's CORINE land cover map."""
-    return root / MAP_FOLDER / _drop(patch, 2) / patch / f"{patch}_reference_map.tif"
+    return root / MAP_FOLDER / parent(patch, 2) / patch / f"{patch}_reference_map.tif"
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -105,24 +106,23 @@ def simulate(root: Path, simulation: Simulation) -> None:
             f"so give a multiple of {COARSEST}"
         )
     rows = []
-    for name, split in SPLIT_NAMES.items():
-        for index in range(simulation.scenes[split]):
-            patch, s1_name = simulated_names(split, index)
-            drawn = draw(simulation, split, index)
-            _write_patch(root, patch, s1_name, drawn, simulation)
-            rows.append(
-                {
-                    "patch_id": patch,
-                    "labels": [CLASSES[i] for i in np.unique(drawn["map"]) if i < len(CLASSES)],
-                    "split": name,
-                    "country": COUNTRIES[split],
-                    "s1_name": s1_name,
-                    # Version 1 named the same patch without baseline, orbit and tile.
-                    "s2v1_name": "_".join(patch.split("_")[:3] + patch.split("_")[-2:]),
-                    "contains_seasonal_snow": False,
-                    "contains_cloud_or_shadow": False,
-                }
-            )
+    for split, index, _ in simulation.plan(NAME):
+        patch, s1_name = simulated_names(split, index)
+        drawn = draw(simulation, split, index)
+        _write_patch(root, patch, s1_name, drawn, simulation)
+        rows.append(
+            {
+                "patch_id": patch,
+                "labels": [CLASSES[i] for i in np.unique(drawn["map"]) if i < len(CLASSES)],
+                "split": SPLIT_NAMES[SPLITS.index(split)],
+                "country": COUNTRIES[split],
+                "s1_name": s1_name,
+                # Version 1 named the same patch without baseline, orbit and tile.
+                "s2v1_name": "_".join(patch.split("_")[:3] + patch.split("_")[-2:]),
+                "contains_seasonal_snow": False,
+                "contains_cloud_or_shadow": False,
+            }
+        )
     parquet.write_table(pyarrow.Table.from_pylist(rows), root / "metadata.parquet")
 
 
@@ -143,10 +143,9 @@ def draw(simulation: Simulation, split: Split, index: int) -> dict[str, np.ndarr
         ``s1`` (2, H, W) float32 decibels; ``s2`` (12, H, W) uint16; ``map`` (H, W) uint8 positions
         in :data:`CLASSES`, or :data:`NO_CLASS`.
     """
-    key = (simulation.seed, "bigearthnet", split, index)
+    key = (simulation.seed, NAME, split, index)
     theme = THEMES[index % len(THEMES)]
-    doy = DAYS[index % len(DAYS)].timetuple().tm_yday
-    land = draw_landscape(key, (simulation.size, simulation.size), simulation.gsd, theme, doy)
+    land = simulation.draw(key, theme, DAYS[index % len(DAYS)].timetuple().tm_yday)
     return {
         "s1": backscatter(land, key, ("vv", "vh")),
         "s2": observe(land, key, tuple(S2_STEP)).image,
@@ -191,15 +190,14 @@ def _write_patch(
     root: Path, patch: str, s1_name: str, drawn: dict[str, np.ndarray], simulation: Simulation
 ) -> None:
     tile, row, col = s1_name.rsplit("_", 3)[1:]
-    side = simulation.size * simulation.gsd
+    side = simulation.side
     origin = (300_000 + int(col) * side, 5_500_020 - int(row) * side)
     write = partial(write_geotiff, origin=origin, crs=f"EPSG:326{tile[:2]}")
     for name, band in zip(BANDS[:2], drawn["s1"], strict=True):
         write(s1_path(root, s1_name, name), band[None], simulation.gsd)
     for (name, step), band in zip(S2_STEP.items(), drawn["s2"], strict=True):
         # A coarse pixel is the mean of the fine ones below it.
-        height, width = band.shape[0] // step, band.shape[1] // step
-        mean = band.reshape(height, step, width, step).mean(axis=(1, 3)).round()
+        mean = average(band, step).round()
         write(s2_path(root, patch, name), mean[None].astype(np.uint16), simulation.gsd * step)
     codes = np.array(CORINE, dtype=np.uint16)[drawn["map"]]
     write(map_path(root, patch), codes[None], simulation.gsd)

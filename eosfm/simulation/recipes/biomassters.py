@@ -1,12 +1,12 @@
 """A simulated BioMassters in its native layout."""
 
 import csv
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.seeds import derive_seed
-from eosfm.core.splits import Split
 from eosfm.datasets.biomassters import (
     COLUMNS,
     FOLDERS,
@@ -15,18 +15,10 @@ from eosfm.datasets.biomassters import (
     NAME,
     OPTICAL,
     RADAR,
-    _split,
-)
-from eosfm.datasets.readers.geotiff import write_tiff
-from eosfm.simulation import (
-    FOREST,
-    Landscape,
-    backscatter,
-    cover_mask,
-    draw_landscape,
-    evolve,
-    observe,
-)
+    split_of,
+)  # fmt: skip
+from eosfm.datasets.readers.raster import write_tiff
+from eosfm.simulation import FOREST, Landscape, backscatter, cover_mask, evolve, observe
 from eosfm.simulation.noise import Key, fractal, generator
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.season import Crop, Season, sow
@@ -51,26 +43,15 @@ SUNNY = 0.8
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write chips of boreal forest, twelve months each, with gaps where Sentinel-2 saw nothing."""
     rows = []
-    for split, folder in FOLDERS.items():
-        for index in range(simulation.scenes[split]):
-            key = (simulation.seed, NAME, split, index)
-            chip = _chip_name(key, folder, split)
-            names = _write_chip(root, folder, chip, index, key, simulation)
-            rows += [
-                (chip, name, name.split("_")[1], folder, MONTHS[int(name[-6:-4])],
-                 f"{chip}_agbm.tif")
-                for name in names
-            ]  # fmt: skip
+    for split, index, key in simulation.plan(NAME):
+        folder = FOLDERS[split]
+        chips = (f"{derive_seed(*key, attempt):08x}" for attempt in count())
+        chip = next(name for name in chips if split_of(folder, name) == split)
+        for name in _write_chip(root, folder, chip, index, key, simulation):
+            satellite, month = name.split("_")[1], MONTHS[int(name[-6:-4])]
+            rows.append((chip, name, satellite, folder, month, f"{chip}_agbm.tif"))
     with (root / METADATA[0]).open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
-
-
-def _chip_name(key: Key, folder: str, split: Split) -> str:
-    """A made-up chip that falls into a split."""
-    attempt = 0
-    while _split(folder, name := f"{derive_seed(*key, attempt):08x}") != split:
-        attempt += 1
-    return name
 
 
 def _write_chip(
@@ -78,10 +59,8 @@ def _write_chip(
 ) -> list[str]:
     """Write a chip's biomass and images; return the names of the images."""
     rng = generator(key, "biomassters")
-    shape = (simulation.size, simulation.size)
-    land = draw_landscape(key, shape, simulation.gsd, THEMES[index % len(THEMES)], doy=190)
-    biomass = _biomass(land, key)
-    write_tiff(root / f"{folder}_agbm" / f"{chip}_agbm.tif", biomass[None])
+    land = simulation.draw(key, THEMES[index % len(THEMES)], doy=190)
+    write_tiff(root / f"{folder}_agbm" / f"{chip}_agbm.tif", biomass(land, key)[None])
     season = sow(land, key, FIELDS, LAG)
     # Tall crowns shade one another, and return more of the radar's waves than low ones.
     dark, bright = _by_height(land, -0.014), _by_height(land, 0.014)
@@ -117,7 +96,7 @@ def _by_height(land: Landscape, per_metre: float) -> np.ndarray:
     return np.where(trees, 1 + per_metre * (land.canopy_height - 15), 1).astype(np.float32)
 
 
-def _biomass(land: Landscape, key: Key) -> np.ndarray:
+def biomass(land: Landscape, key: Key) -> np.ndarray:
     """(H, W) float32 tonnes per hectare, after height, kind and density of the stand.
 
     The power of height is near that of boreal stands (Repola 2009, Silva Fennica 43:625).

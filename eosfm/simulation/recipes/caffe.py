@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.seeds import derive_seed
-from eosfm.core.splits import SPLITS
 from eosfm.datasets.caffe import FOLDER, NAME, ZONES
-from eosfm.datasets.readers.png import write_png
-from eosfm.simulation import WATER, Landscape, backscatter, cover_mask, draw_landscape
+from eosfm.datasets.readers.raster import write_png
+from eosfm.simulation import WATER, Landscape, backscatter, cover_mask
+from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
 GREY_OF = np.array(list(ZONES), np.uint8)
@@ -21,34 +21,22 @@ MISSIONS = (("TSX", 7), ("S1", 20), ("ENVISAT", 20), ("ERS", 20), ("PALSAR", 17)
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write patches of fjords with a calving glacier, some at the edge of the radar's swath."""
-    for split in SPLITS:
-        for index in range(simulation.scenes[split]):
-            key = (simulation.seed, NAME, split, index)
-            image, zones = _draw(key, index, simulation)
-            mission, pixel = MISSIONS[index % len(MISSIONS)]
-            glacier = f"Simulated{split.title()}_{2000 + index % 20}-02-{1 + index % 28:02d}"
-            scene, patch = f"{glacier}_{mission}_{pixel}_1_{index:03d}", "_0_0_0_0_0.png"
-            for folder, name, pixels in (
-                ("sar_images", f"{scene}_{patch}", image),
-                ("zones", f"{scene}_zones_{patch}", GREY_OF[zones]),
-                ("fronts", f"{scene}_front_{patch}", _front(zones)),
-            ):
-                write_png(root / FOLDER / folder / split / name, pixels)
-
-
-def _draw(
-    key: tuple[int | str, ...], index: int, simulation: Simulation
-) -> tuple[np.ndarray, np.ndarray]:
-    """Radar image and zones, both (H, W) uint8."""
-    shape = (simulation.size, simulation.size)
-    land = draw_landscape(key, shape, simulation.gsd, theme="glacier", doy=50)
-    image = backscatter(land, key, ("sar",), units="dn8")[0]
-    zones = _zones_of(land)
-    if index % 3 == 0:
-        outside = _outside(key, shape)
-        image[outside] = 0
-        zones[outside] = 0
-    return image, zones
+    for split, index, key in simulation.plan(NAME):
+        land = simulation.draw(key, "glacier", doy=50)
+        image = backscatter(land, key, ("sar",), units="dn8")[0]
+        zones = _zones_of(land)
+        if index % 3 == 0:
+            outside = _outside(key, land.size)
+            image[outside] = zones[outside] = 0
+        mission, pixel = MISSIONS[index % len(MISSIONS)]
+        glacier = f"Simulated{split.title()}_{2000 + index % 20}-02-{1 + index % 28:02d}"
+        scene = f"{glacier}_{mission}_{pixel}_1_{index:03d}"
+        for folder, part, pixels in (
+            ("sar_images", "", image),
+            ("zones", "zones_", GREY_OF[zones]),
+            ("fronts", "front_", _front(zones)),
+        ):
+            write_png(root / FOLDER / folder / split / f"{scene}_{part}_0_0_0_0_0.png", pixels)
 
 
 def _zones_of(land: Landscape) -> np.ndarray:
@@ -64,7 +52,7 @@ def _zones_of(land: Landscape) -> np.ndarray:
     return zones
 
 
-def _outside(key: tuple[int | str, ...], shape: tuple[int, int]) -> np.ndarray:
+def _outside(key: Key, shape: tuple[int, int]) -> np.ndarray:
     """(H, W) bool beyond the slanting edge of the swath: up to a third of the scene."""
     rng = np.random.default_rng(derive_seed(*key, "swath"))
     rows, cols = np.mgrid[: shape[0], : shape[1]] / max(shape)

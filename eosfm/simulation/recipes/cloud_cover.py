@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.cloud_cover import BANDS, COLUMNS, FOLDERS, NAME, held_out
-from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.simulation import draw_landscape, observe
+from eosfm.datasets.cloud_cover import BANDS, COLUMNS, FOLDERS, NAME, split_of
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.simulation import observe
+from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
 SHARES = (0.0, 0.1, 0.35, 0.6, 0.25, 0.8)
@@ -28,40 +29,27 @@ def simulate(root: Path, simulation: Simulation) -> None:
     chips asked for: four chips to a location.
     """
     rows = {folder: [",".join(COLUMNS)] for folder in FOLDERS}
-    chips = count()
-    for split in SPLITS:
+    numbers = {split: count() for split in SPLITS}
+    for number, (split, index, key) in enumerate(simulation.plan(NAME)):
         folder = "test" if split == "test" else "train"
-        names = (f"Simulated {split} {number}" for number in count())
-        fitting = (name for name in names if split == "test" or held_out(name) == (split == "val"))
-        for index in range(simulation.scenes[split]):
-            if index % 4 == 0:
-                location = next(fitting)
-            chip = f"chip{next(chips):04d}"
-            key = (simulation.seed, NAME, split, index)
-            _write_chip(root / folder, folder, chip, key, simulation)
-            day = 1 + index % 28
-            rows[folder].append(f"{chip},{location},2020-04-{day:02d}T08:38:46Z")
+        if index % 4 == 0:
+            names = (f"Simulated {split} {tried}" for tried in numbers[split])
+            location = next(name for name in names if split_of(folder, name) == split)
+        chip = f"chip{number:04d}"
+        _write_chip(root / folder, chip, key, simulation)
+        rows[folder].append(f"{chip},{location},2020-04-{1 + index % 28:02d}T08:38:46Z")
     for folder, lines in rows.items():
         (root / folder).mkdir(parents=True, exist_ok=True)
         (root / folder / f"{folder}_metadata.csv").write_text("\n".join(lines) + "\n")
 
 
-def _write_chip(
-    folder: Path, name: str, chip: str, key: tuple[int | str, ...], simulation: Simulation
-) -> None:
+def _write_chip(folder: Path, chip: str, key: Key, simulation: Simulation) -> None:
     index = int(key[-1])
-    theme, doy = SCENERY[index % len(SCENERY)]
-    size = (simulation.size, simulation.size)
-    land = draw_landscape(key, size, simulation.gsd, theme, doy)
+    land = simulation.draw(key, *SCENERY[index % len(SCENERY)])
     seen = observe(land, key, BANDS, cloud=SHARES[index % len(SHARES)])
-    origin = (300_000.0 + index * simulation.size * simulation.gsd, 8_000_000.0)
+    place = (simulation.gsd, (300_000.0 + index * simulation.side, 8_000_000.0), "EPSG:32736")
     for band, pixels in zip(BANDS, seen.image, strict=True):
-        path = folder / f"{name}_features" / chip / f"{band}.tif"
-        write_geotiff(path, pixels[None], simulation.gsd, origin, crs="EPSG:32736")
-    write_geotiff(
-        folder / f"{name}_labels" / f"{chip}.tif",
-        seen.cloud.astype(np.uint8)[None],
-        simulation.gsd,
-        origin,
-        crs="EPSG:32736",
-    )
+        path = folder / f"{folder.name}_features" / chip / f"{band}.tif"
+        write_geotiff(path, pixels[None], *place)
+    path = folder / f"{folder.name}_labels" / f"{chip}.tif"
+    write_geotiff(path, seen.cloud.astype(np.uint8)[None], *place)

@@ -5,20 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.splits import SPLITS
 from eosfm.datasets.deepglobe_lcc import COLORS, DATASET, FOLDERS, NAME, UNKNOWN, split_of
-from eosfm.datasets.readers.png import write_png
-from eosfm.simulation import (
-    CROPS,
-    FOREST,
-    ROOFS,
-    WATER,
-    Landscape,
-    cover_mask,
-    draw_landscape,
-    legend,
-    observe,
-)
+from eosfm.datasets.readers.raster import write_jpeg, write_png
+from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, cover_mask, legend, observe
 from eosfm.simulation.recipe import Simulation
 
 THEMES = ("cropland", "river", "village", "shrub", "forest", "orchard", "lake", "desert")
@@ -39,30 +28,18 @@ BUILT_UP_M = 60.0
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write simulated images whose numbers give each split as many as wanted."""
-    numbers = count(1)
-    for split in SPLITS:
-        fitting = (
-            number for number in numbers if split == "test" or split_of(str(number)) == split
-        )
-        folder = root / "data" / FOLDERS["test" if split == "test" else "train"]
+    for folder in FOLDERS:
         # Also where a split gets no scene, both folders are there.
-        (folder / "images").mkdir(parents=True, exist_ok=True)
-        for index in range(simulation.scenes[split]):
-            _write_scene(folder, next(fitting), (simulation.seed, NAME, split, index), simulation)
-
-
-def _write_scene(
-    folder: Path, number: int, key: tuple[int | str, ...], simulation: Simulation
-) -> None:
-    from PIL import Image
-
-    theme = THEMES[int(key[-1]) % len(THEMES)]
-    land = draw_landscape(key, (simulation.size, simulation.size), simulation.gsd, theme)
-    image = observe(land, key, DATASET.bands, units="dn8").image
-    path = folder / "images" / f"{number}_sat.jpg"
-    Image.fromarray(np.moveaxis(image, 0, -1)).save(path, quality=95)
-    colors = np.moveaxis(np.array(COLORS, np.uint8)[classify(land)], -1, 0)
-    write_png(folder / "masks" / f"{number}_mask.png", colors)
+        (root / "data" / folder / "images").mkdir(parents=True, exist_ok=True)
+    numbers = count(1)
+    for split, index, key in simulation.plan(NAME):
+        folder = FOLDERS[split == "test"]
+        number = next(n for n in numbers if split_of(folder, str(n)) == split)
+        land = simulation.draw(key, THEMES[index % len(THEMES)])
+        image = observe(land, key, DATASET.bands, units="dn8").image
+        write_jpeg(root / "data" / folder / "images" / f"{number}_sat.jpg", image)
+        colors = np.array(list(COLORS), np.uint8)[classify(land)].transpose(2, 0, 1)
+        write_png(root / "data" / folder / "masks" / f"{number}_mask.png", colors)
 
 
 def classify(land: Landscape) -> np.ndarray:

@@ -1,12 +1,9 @@
 """A simulated DIOR in its native layout."""
 
 from pathlib import Path
-from xml.etree import ElementTree
 
-import numpy as np
-
-from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.dior import _SIDES, COLUMNS, DATASET, NAME, TABLE
+from eosfm.datasets.dior import COLUMNS, DATASET, NAME, SIDES, TABLE
+from eosfm.datasets.readers.raster import write_jpeg
 from eosfm.simulation import draw_landscape, observe
 from eosfm.simulation.objects import Box, place_objects
 from eosfm.simulation.recipe import Simulation
@@ -37,51 +34,30 @@ def simulate(root: Path, simulation: Simulation) -> None:
     As in the original, test images come without annotations.
     """
     rows = [",".join(COLUMNS)]
-    number = 1
-    for split in SPLITS:
+    size = (simulation.size, simulation.size)
+    for number, (split, index, key) in enumerate(simulation.plan(NAME), start=1):
+        kind = tuple(SCENERY)[index % len(SCENERY)]
+        theme, scale = SCENERY[kind]
+        land = draw_landscape(key, size, scale * simulation.gsd, theme)
+        land, boxes = place_objects(land, key, kind)
         folder = "test" if split == "test" else "trainval"
-        for index in range(simulation.scenes[split]):
-            name = f"{number:05d}"
-            number += 1
-            pixels, kind, boxes = _draw(simulation, split, index)
-            _write_jpeg(root / "Images" / folder / f"{name}.jpg", pixels)
-            label = "" if split == "test" else f"Annotations/{folder}/{name}.xml"
-            if label:
-                _write_annotation(root / label, name, pixels.shape[1:], kind, boxes)
-            rows.append(f"Images/{folder}/{name}.jpg,{label},{split}")
+        image, label = f"Images/{folder}/{number:05d}.jpg", ""
+        write_jpeg(root / image, observe(land, key, DATASET.bands, units="dn8").image)
+        if split != "test":
+            label = f"Annotations/{folder}/{number:05d}.xml"
+            (root / label).parent.mkdir(parents=True, exist_ok=True)
+            (root / label).write_text(_annotation(f"{number:05d}", simulation.size, kind, boxes))
+        rows.append(f"{image},{label},{split}")
     (root / TABLE).write_text("\n".join(rows) + "\n")
 
 
-def _draw(simulation: Simulation, split: Split, index: int) -> tuple[np.ndarray, str, list[Box]]:
-    kind = tuple(SCENERY)[index % len(SCENERY)]
-    theme, scale = SCENERY[kind]
-    key = (simulation.seed, NAME, split, index)
-    size = (simulation.size, simulation.size)
-    land = draw_landscape(key, size, scale * simulation.gsd, theme)
-    land, boxes = place_objects(land, key, kind)
-    return observe(land, key, DATASET.bands, units="dn8").image, kind, boxes
-
-
-def _write_jpeg(path: Path, pixels: np.ndarray) -> None:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(path, quality=95)
-
-
-def _write_annotation(
-    path: Path, name: str, size: tuple[int, ...], kind: str, boxes: list[Box]
-) -> None:
-    root = ElementTree.Element("annotation")
-    ElementTree.SubElement(root, "filename").text = f"{name}.jpg"
-    shape = ElementTree.SubElement(root, "size")
-    for tag, value in (("width", size[1]), ("height", size[0]), ("depth", 3)):
-        ElementTree.SubElement(shape, tag).text = str(value)
+def _annotation(name: str, size: int, kind: str, boxes: list[Box]) -> str:
+    """A Pascal VOC annotation."""
+    objects = []
     for box in boxes:
-        thing = ElementTree.SubElement(root, "object")
-        ElementTree.SubElement(thing, "name").text = kind
-        corners = ElementTree.SubElement(thing, "bndbox")
-        for side, value in zip(_SIDES, box, strict=True):
-            ElementTree.SubElement(corners, side).text = str(value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ElementTree.ElementTree(root).write(path)
+        corners = "".join(f"<{s}>{value}</{s}>" for s, value in zip(SIDES, box, strict=True))
+        objects.append(f"<object><name>{kind}</name><bndbox>{corners}</bndbox></object>")
+    return (
+        f"<annotation><filename>{name}.jpg</filename><size><width>{size}</width>"
+        f"<height>{size}</height><depth>3</depth></size>{''.join(objects)}</annotation>"
+    )

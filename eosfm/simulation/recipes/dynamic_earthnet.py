@@ -4,28 +4,24 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.splits import SPLITS
+from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.dynamic_earthnet import BANDS, DAYS, LAYERS, LISTED, NAME, SPLIT_FILES
-from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.simulation import Landscape, draw_landscape, legend, observe
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.simulation import Landscape, legend, observe
+from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
-COVERS = {
-    **dict.fromkeys(
-        ("asphalt", "road", "rail", "roof_red", "roof_grey", "roof_bright", "concrete", "car"), 0
-    ),
-    **dict.fromkeys(
-        ("cereal", "maize", "rapeseed", "vegetable", "rice", "bare_field", "pasture", "orchard",
-         "vineyard", "olive", "greenhouse"), 1,
-    ),
-    **dict.fromkeys(
-        ("grassland", "conifer", "broadleaf", "mixed_forest", "shrub", "heath", "burned"), 2
-    ),
-    "wetland": 3,
-    **dict.fromkeys(("sand", "rock", "bare_soil"), 4),
-    **dict.fromkeys(("ocean", "lake", "river", "flood"), 5),
-    **dict.fromkeys(("snow", "ice"), 6),
-}  # fmt: skip
+BUILT = ("asphalt", "road", "rail", "roof_red", "roof_grey", "roof_bright", "concrete", "car")
+FARMED = (
+    "cereal", "maize", "rapeseed", "vegetable", "rice", "bare_field", "pasture", "orchard",
+    "vineyard", "olive", "greenhouse",
+)  # fmt: skip
+GREEN = ("grassland", "conifer", "broadleaf", "mixed_forest", "shrub", "heath", "burned")
+LAYER = (
+    BUILT, FARMED, GREEN, ("wetland",), ("sand", "rock", "bare_soil"),
+    ("ocean", "lake", "river", "flood"), ("snow", "ice"),
+)  # fmt: skip
+COVERS = {cover: layer for layer, covers in enumerate(LAYER) for cover in covers}
 """Label layer of each simulated cover."""
 
 THEMES = (
@@ -41,28 +37,23 @@ HAZE = 0.05
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write areas with one month each, of which only the days that are read."""
+    lines: dict[Split, list[str]] = {split: [] for split in SPLITS}
+    for number, (split, _, key) in enumerate(simulation.plan(NAME), 1001):
+        lines[split].append(_write_area(root, number, key, simulation))
     (root / SPLIT_FILES).mkdir(parents=True, exist_ok=True)
-    number = 1000
-    for split in SPLITS:
-        lines = []
-        for index in range(simulation.scenes[split]):
-            number += 1
-            key = (simulation.seed, NAME, split, index)
-            lines.append(_write_area(root, number, key, simulation))
-        (root / SPLIT_FILES / f"{split}.txt").write_text("\n".join(lines) + "\n")
+    for split, rows in lines.items():
+        (root / SPLIT_FILES / f"{split}.txt").write_text("\n".join(rows) + "\n")
 
 
-def _write_area(root: Path, number: int, key: tuple[int | str, ...], simulation: Simulation) -> str:
+def _write_area(root: Path, number: int, key: Key, simulation: Simulation) -> str:
     """Write an area's month; returns its line of the split file."""
     index = int(key[-1])
     month = MONTHS[index % len(MONTHS)]
-    theme = THEMES[index % len(THEMES)]
-    size = (simulation.size, simulation.size)
-    land = draw_landscape(key, size, simulation.gsd, theme, doy=30 * month - 15)
+    land = simulation.draw(key, THEMES[index % len(THEMES)], doy=30 * month - 15)
     area, stamp = f"{number}_3107_13", f"2018-{month:02d}"
     grid, quad = "33N/15E-50N", f"33N-15E-{index}N-L3H-SR"
     label = f"labels/{area}_33N/Labels/Raster/{quad}/{quad}-{stamp.replace('-', '_')}_01.tif"
-    place = (simulation.gsd, (500000.0 + number * simulation.gsd * simulation.size, 5.6e6))
+    place = (simulation.gsd, (500000.0 + number * simulation.side, 5.6e6))
     write_geotiff(root / label, _layers(land), *place)
     for day in DAYS:
         seen = observe(land, (*key, day), BANDS, haze=HAZE).image

@@ -6,8 +6,8 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.etci2021 import NAME
-from eosfm.datasets.readers.png import write_png
-from eosfm.simulation import WATER, backscatter, cover_mask, draw_landscape, evolve
+from eosfm.datasets.readers.raster import write_png
+from eosfm.simulation import WATER, backscatter, cover_mask, evolve
 from eosfm.simulation.recipe import Simulation
 
 EVENTS: dict[Split, tuple[str, ...]] = {
@@ -21,28 +21,18 @@ THEMES = ("river", "cropland", "lake", "village", "river", "wetland", "mixed")
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write flooded and dry tiles of simulated river landscapes, and one gap tile per event."""
-    for split, events in EVENTS.items():
-        for index in range(simulation.scenes[split]):
-            number, event = divmod(index, len(events))
-            key = (simulation.seed, NAME, split, index)
-            _write_tile(root / events[event], number, *_draw(key, index, simulation))
-        for event_folder in events:
-            blank = np.full((simulation.size, simulation.size), 255, np.uint8)
-            _write_tile(root / event_folder, 99, np.stack([blank] * 2), blank < 255, blank < 255)
-
-
-def _draw(
-    key: tuple[int | str, ...], index: int, simulation: Simulation
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One tile: image (2, H, W), flood beyond the permanent water (H, W), that water (H, W)."""
-    shape = (simulation.size, simulation.size)
-    theme = THEMES[index % len(THEMES)]
-    land = draw_landscape(key, size=shape, gsd=simulation.gsd, theme=theme)
-    water = cover_mask(land.cover, *WATER)
-    if index % 4 != 3:  # passes before the flood are part of the data, too
-        land = evolve(land, (*key, "flood"), "flood")
-    flood = cover_mask(land.cover, "flood")
-    return backscatter(land, (*key, "sar"), units="dn8"), flood, water
+    for split, index, key in simulation.plan(NAME):
+        land = simulation.draw(key, THEMES[index % len(THEMES)])
+        water = cover_mask(land.cover, *WATER)
+        if index % 4 != 3:  # passes before the flood are part of the data, too
+            land = evolve(land, (*key, "flood"), "flood")
+        image = backscatter(land, (*key, "sar"), units="dn8")
+        number, event = divmod(index, len(EVENTS[split]))
+        flood = cover_mask(land.cover, "flood")
+        _write_tile(root / EVENTS[split][event], number, image, flood, water)
+    for name in (name for names in EVENTS.values() for name in names):
+        blank = np.full((simulation.size, simulation.size), 255, np.uint8)
+        _write_tile(root / name, 99, np.stack([blank] * 2), blank < 255, blank < 255)
 
 
 def _write_tile(

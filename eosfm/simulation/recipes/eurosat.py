@@ -4,19 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.splits import SPLITS
-from eosfm.datasets.eurosat import BANDS, CLASSES, FOLDER, split_list
-from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.simulation import (
-    CROPS,
-    FOREST,
-    ROOFS,
-    WATER,
-    Landscape,
-    cover_mask,
-    draw_landscape,
-    observe,
-)
+from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets.eurosat import BANDS, CLASSES, FOLDER, LIST, NAME
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, cover_mask, observe
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.resampling import resampled
 
@@ -34,44 +25,38 @@ CONTENT: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
     "River": (("river",), ("river",), 0.04),
     "SeaLake": (("sea", "lake"), WATER, 0.35),
 }
-
 TRIES = 10
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write a small simulated copy: the classes take turns, numbered from 1 as in the archive."""
-    count = 0
+    names: dict[Split, list[str]] = {split: [] for split in SPLITS}
+    for count, (split, index, _) in enumerate(simulation.plan(NAME), start=1):
+        label = CLASSES[index % len(CLASSES)]
+        path = root / FOLDER / label / f"{label}_{count}.tif"
+        # Side by side with a gap, so that no two images show the same ground.
+        east = 300_000 + 2 * count * simulation.size * simulation.gsd
+        image = draw(simulation, label, count)
+        write_geotiff(path, image, simulation.gsd, (east, 5_400_000))
+        names[split].append(f"{path.stem}.jpg\n")
     for split in SPLITS:
-        names = []
-        for index in range(simulation.scenes[split]):
-            label = CLASSES[index % len(CLASSES)]
-            count += 1
-            image = draw(simulation, label, count)
-            path = root / FOLDER / label / f"{label}_{count}.tif"
-            # Side by side with a gap, so that no two images show the same ground.
-            east = 300_000 + 2 * count * simulation.size * simulation.gsd
-            write_geotiff(path, image, simulation.gsd, (east, 5_400_000))
-            names.append(f"{path.stem}.jpg\n")
-        root.mkdir(parents=True, exist_ok=True)
-        split_list(root, split).write_text("".join(names))
+        (root / LIST.format(split)).write_text("".join(names[split]))
 
 
 def draw(simulation: Simulation, label: str, number: int) -> np.ndarray:
     """The image ``<label>_<number>`` of a simulated copy: (13, size, size) uint16."""
-    key = (simulation.seed, "eurosat", label, number)
-    return resampled(observe(_land(simulation, label, number), key, BANDS).image, BANDS)
+    land = draw_land(simulation, label, number)
+    return resampled(observe(land, (simulation.seed, NAME, label, number), BANDS).image, BANDS)
 
 
-def _land(simulation: Simulation, label: str, number: int) -> Landscape:
+def draw_land(simulation: Simulation, label: str, number: int) -> Landscape:
     """A landscape with enough of what the class is named for, or the last of a few tries."""
     themes, covers, share = CONTENT[label]
     theme = themes[number % len(themes)]
-    # Acquisitions of the whole growing season; 61 and 180 have no common divisor.
-    doy = 100 + 61 * number % 180
-    size = (simulation.size, simulation.size)
     for attempt in range(TRIES):
-        key = (simulation.seed, "eurosat", label, number, attempt)
-        land = draw_landscape(key, size, simulation.gsd, theme, doy)
+        key = (simulation.seed, NAME, label, number, attempt)
+        # Acquisitions of the whole growing season; 61 and 180 have no common divisor.
+        land = simulation.draw(key, theme, doy=100 + 61 * number % 180)
         if cover_mask(land.cover, *covers).mean() >= share:
             break
     return land

@@ -3,12 +3,9 @@
 from itertools import count
 from pathlib import Path
 
-import numpy as np
-
-from eosfm.core.splits import SPLITS
 from eosfm.datasets.firerisk import CLASSES, CODES, DATASET, FOLDER, NAME, split_of
-from eosfm.datasets.readers.png import write_png
-from eosfm.simulation import draw_landscape, evolve, observe
+from eosfm.datasets.readers.raster import write_png
+from eosfm.simulation import evolve, observe
 from eosfm.simulation.recipe import Simulation
 
 THEMES = {
@@ -28,31 +25,16 @@ def simulate(root: Path, simulation: Simulation) -> None:
     for folder in ("train", "val"):
         for label in CLASSES:
             (root / FOLDER / folder / label).mkdir(parents=True, exist_ok=True)
-    cells = count()
-    for split in SPLITS:
-        places = (_square(cell) for cell in cells)
-        fitting = (place for place in places if split == "val" or split_of(*place) == split)
-        for index in range(simulation.scenes[split]):
-            label = CLASSES[index % len(CLASSES)]
-            longitude, latitude = next(fitting)
-            place = root / FOLDER / ("val" if split == "val" else "train") / label
-            name = f"{27_000_000 + index}_{CODES[label]}_{longitude}_{latitude}.png"
-            write_png(place / name, _draw((simulation.seed, NAME, split, index), simulation))
-
-
-def _square(cell: int) -> tuple[float, float]:
-    """Longitude and latitude of the middle of a square degree of the contiguous United States."""
-    row, col = divmod(cell, 58)
-    return -124.5 + col, 25.5 + row % 24
-
-
-def _draw(key: tuple[int | str, ...], simulation: Simulation) -> np.ndarray:
-    turn, place = divmod(int(key[-1]), len(CLASSES))
-    themes = THEMES[CLASSES[place]]
-    size = (simulation.size, simulation.size)
-    # NAIP is flown in the growing season.
-    doy = 140 + 23 * turn % 100
-    land = draw_landscape(key, size, simulation.gsd, themes[turn % len(themes)], doy)
-    if CLASSES[place] in ("Moderate", "High"):
-        land = evolve(land, key, "season")
-    return observe(land, key, DATASET.bands, units="dn8").image
+    # Middles of the square degrees of the contiguous United States.
+    squares = ((-124.5 + cell % 58, 25.5 + cell // 58 % 24) for cell in count())
+    for split, index, key in simulation.plan(NAME):
+        longitude, latitude = next(s for s in squares if split == "val" or split_of(*s) == split)
+        turn, place = divmod(index, len(CLASSES))
+        label = CLASSES[place]
+        # NAIP is flown in the growing season.
+        land = simulation.draw(key, THEMES[label][turn % len(THEMES[label])], 140 + 23 * turn % 100)
+        if label in ("Moderate", "High"):
+            land = evolve(land, key, "season")
+        name = f"{27_000_000 + index}_{CODES[label]}_{longitude}_{latitude}.png"
+        path = root / FOLDER / ("val" if split == "val" else "train") / label / name
+        write_png(path, observe(land, key, DATASET.bands, units="dn8").image)

@@ -1,13 +1,13 @@
 """A simulated HLS Burn Scars in its native layout."""
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.splits import Split
-from eosfm.datasets.hls_burn_scars import BANDS, FOLDERS, IMAGE, MASK, NAME, PREFIX, _split
-from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.simulation import Landscape, cover_mask, draw_landscape, evolve, observe
+from eosfm.datasets.hls_burn_scars import BANDS, FOLDERS, IMAGE, MASK, NAME, PREFIX, split_of
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.simulation import Landscape, cover_mask, evolve, observe
 from eosfm.simulation.noise import Key, fractal, generator
 from eosfm.simulation.recipe import Simulation
 
@@ -19,28 +19,24 @@ OLD_SCAR, CLOUDY = 0.35, 0.3
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write scenes in which a fire left its scar, and often something else that looks like one."""
-    number = 0
-    for split, folder in FOLDERS.items():
-        for index in range(simulation.scenes[split]):
-            number, tile = _next_tile(number, folder, split)
-            stem = f"{PREFIX}{tile}.{2018 + index % 4}{200 + index % 100:03d}.v1.4"
-            image, mask = _draw((simulation.seed, NAME, split, index), index, simulation)
-            origin = (300_000.0 + number * simulation.size * simulation.gsd, 4_200_000.0)
-            for name, pixels in ((stem + IMAGE, image), (stem + MASK, mask[None])):
-                write_geotiff(root / folder / name, pixels, simulation.gsd, origin, "EPSG:32610")
+    tiles = ((number, _tile(number)) for number in count(1))
+    for split, index, key in simulation.plan(NAME):
+        folder = FOLDERS[split]
+        number, tile = next(each for each in tiles if split_of(folder, each[1]) == split)
+        stem = f"{PREFIX}{tile}.{2018 + index % 4}{200 + index % 100:03d}.v1.4"
+        image, mask = draw(key, index, simulation)
+        origin = (300_000.0 + number * simulation.side, 4_200_000.0)
+        for name, pixels in ((stem + IMAGE, image), (stem + MASK, mask[None])):
+            write_geotiff(root / folder / name, pixels, simulation.gsd, origin, "EPSG:32610")
 
 
-def _next_tile(number: int, folder: str, split: Split) -> tuple[int, str]:
-    """The next made-up Sentinel-2 tile that falls into a split."""
-    while True:
-        number += 1
-        letters = "".join(chr(ord("A") + number // 26**place % 26) for place in (2, 1, 0))
-        tile = f"T{10 + number % 10}{letters}"
-        if _split(folder, tile) == split:
-            return number, tile
+def _tile(number: int) -> str:
+    """A made-up Sentinel-2 tile."""
+    letters = "".join(chr(ord("A") + number // 26**place % 26) for place in (2, 1, 0))
+    return f"T{10 + number % 10}{letters}"
 
 
-def _draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.ndarray]:
+def draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.ndarray]:
     """Reflectance (6, H, W) float32 0 to 1, and mask (H, W) int16.
 
     The mask shows one fire. Some scenes also bear an older scar, half grown over, and some
@@ -49,7 +45,7 @@ def _draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.
     rng = generator(key, "fire")
     shape = (simulation.size, simulation.size)
     theme, doy = THEMES[index % len(THEMES)], int(rng.integers(170, 290))
-    before = draw_landscape(key, shape, simulation.gsd, theme, doy)
+    before = simulation.draw(key, theme, doy)
     after, severity = before, np.zeros(shape, np.float32)
     if rng.random() < OLD_SCAR:
         after, old = _burn(after, (*key, "old"), rng, (0.15, 0.4))

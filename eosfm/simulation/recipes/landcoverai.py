@@ -5,9 +5,9 @@ from pathlib import Path
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.landcoverai import DATASET, NAME, TILE
-from eosfm.datasets.readers.geotiff import write_geotiff
 from eosfm.datasets.readers.holdout import rank
-from eosfm.simulation import FOREST, ROOFS, WATER, draw_landscape, legend, observe
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.simulation import FOREST, ROOFS, WATER, legend, observe
 from eosfm.simulation.recipe import Simulation
 
 SHEETS = (
@@ -53,7 +53,15 @@ def simulate(root: Path, simulation: Simulation) -> None:
         )
     names = []
     for index, sheet in enumerate(SHEETS[:sheets]):
-        _write_sheet(root, sheet, THEMES[index % len(THEMES)], index, simulation)
+        key = (simulation.seed, NAME, sheet)
+        land = simulation.draw(key, THEMES[index % len(THEMES)], doy=140 + 30 * (index % 4))
+        image = observe(land, key, DATASET.bands, units="dn8").image
+        mask = legend(land.cover, LEGEND, default=0)[None]
+        # Side by side with a gap: the original orthophotos lie all over the country.
+        origin = (300_000 + 2 * index * simulation.size * simulation.gsd, 500_000.0)
+        for folder, pixels in (("images", image), ("masks", mask)):
+            path = root / folder / f"{sheet}.tif"
+            write_geotiff(path, pixels, simulation.gsd, origin, "EPSG:2180")
         grid = -(-simulation.size // TILE)
         names += [f"{sheet}_{row * grid + col}" for row in range(side) for col in range(side)]
     # As in the original, the tiles of one orthophoto are dealt out to all splits.
@@ -61,15 +69,3 @@ def simulate(root: Path, simulation: Simulation) -> None:
     for split in SPLITS:
         chosen, names = names[: simulation.scenes[split]], names[simulation.scenes[split] :]
         (root / f"{split}.txt").write_text("".join(f"{name}\n" for name in sorted(chosen)))
-
-
-def _write_sheet(root: Path, sheet: str, theme: str, index: int, simulation: Simulation) -> None:
-    key = (simulation.seed, NAME, sheet)
-    size = (simulation.size, simulation.size)
-    land = draw_landscape(key, size, simulation.gsd, theme, doy=140 + 30 * (index % 4))
-    image = observe(land, key, DATASET.bands, units="dn8").image
-    mask = legend(land.cover, LEGEND, default=0)[None]
-    # Side by side with a gap: the original orthophotos lie all over the country.
-    origin = (300_000 + 2 * index * simulation.size * simulation.gsd, 500_000.0)
-    for folder, pixels in (("images", image), ("masks", mask)):
-        write_geotiff(root / folder / f"{sheet}.tif", pixels, simulation.gsd, origin, "EPSG:2180")

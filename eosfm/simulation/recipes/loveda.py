@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from eosfm.datasets.loveda import AREAS, DATASET, FOLDERS
-from eosfm.datasets.readers.png import write_png
-from eosfm.simulation import Landscape, draw_landscape, evolve, legend, observe
+from eosfm.datasets.loveda import AREAS, DATASET, FOLDERS, NAME
+from eosfm.datasets.readers.raster import write_png
+from eosfm.simulation import evolve, legend, observe
 from eosfm.simulation.recipe import Simulation
 
 LEGEND = {
@@ -30,16 +30,13 @@ def simulate(root: Path, simulation: Simulation) -> None:
     for number, split in enumerate(splits):
         area = AREAS[number % len(AREAS)]
         theme = THEMES[area][number // len(AREAS) % len(THEMES[area])]
-        land = _land((simulation.seed, "loveda", number), simulation, area, theme)
-        image = observe(land, (simulation.seed, "loveda", number), DATASET.bands, units="dn8").image
+        key = (simulation.seed, NAME, number)
+        # The cities were imaged in different months of the growing season.
+        land = simulation.draw(key, theme, doy=120 + 40 * (number % 4))
+        if area == "Urban":
+            # Cleared building land is most of what is barren in fast-growing cities.
+            land = evolve(land, key, "demolition", strength=0.4)
         folder = root / FOLDERS[split] / area
+        image = observe(land, key, DATASET.bands, units="dn8").image
         write_png(folder / "images_png" / f"{number}.png", image)
         write_png(folder / "masks_png" / f"{number}.png", legend(land.cover, LEGEND, default=1))
-
-
-def _land(key: tuple[int | str, ...], simulation: Simulation, area: str, theme: str) -> Landscape:
-    # The cities were imaged in different months of the growing season.
-    doy = 120 + 40 * (int(key[-1]) % 4)
-    land = draw_landscape(key, (simulation.size, simulation.size), simulation.gsd, theme, doy)
-    # Cleared building land is most of what is barren in fast-growing cities.
-    return evolve(land, key, "demolition", strength=0.4) if area == "Urban" else land

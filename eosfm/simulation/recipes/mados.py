@@ -5,14 +5,22 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.bands import band
-from eosfm.core.splits import SPLITS
+from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.mados import BANDS, CLASSES, FOLDER, NAME, WAVELENGTHS
-from eosfm.datasets.readers.geotiff import write_tiff
+from eosfm.datasets.readers.raster import write_tiff
 from eosfm.datasets.readers.sentinel2 import STEP
 from eosfm.simulation.grid import average
 from eosfm.simulation.noise import Key, fractal, generator
 from eosfm.simulation.ocean import KINDS, WATERS, draw_sea, observe_sea
 from eosfm.simulation.recipe import Simulation
+
+NAMES = {
+    "debris": "marine debris", "sargassum": "dense sargassum", "algae": "sparse floating algae",
+    "organic": "natural organic material", "oil": "oil spill", "clear": "marine water",
+    "sediment": "sediment-laden water", "turbid": "turbid water", "shallow": "shallow water",
+    "waves": "waves and wakes", "platform": "oil platform", "mucilage": "sea snot",
+}  # fmt: skip
+"""Published class of a simulated kind that has another name."""
 
 ANNOTATED = {"oil": 0.5, "waves": 0.5} | dict.fromkeys(WATERS, 0.12)
 """Share of a simulated kind that is annotated; small things are annotated whole."""
@@ -20,17 +28,13 @@ ANNOTATED = {"oil": 0.5, "waves": 0.5} | dict.fromkeys(WATERS, 0.12)
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write patches of sea with sparse annotations, each in a scene of its own."""
-    number = 0
-    for split in SPLITS:
-        patches = []
-        for index in range(simulation.scenes[split]):
-            key = (simulation.seed, NAME, split, index)
-            _write_patch(root / FOLDER / f"Scene_{number}", str(index % 7), key, simulation)
-            patches.append(f"Scene_{number}_{index % 7}\n")
-            number += 1
-        path = root / FOLDER / "splits" / f"{split}_X.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(patches))
+    patches: dict[Split, list[str]] = {split: [] for split in SPLITS}
+    for number, (split, index, key) in enumerate(simulation.plan(NAME)):
+        _write_patch(root / FOLDER / f"Scene_{number}", str(index % 7), key, simulation)
+        patches[split].append(f"Scene_{number}_{index % 7}\n")
+    (root / FOLDER / "splits").mkdir(parents=True, exist_ok=True)
+    for split, lines in patches.items():
+        (root / FOLDER / "splits" / f"{split}_X.txt").write_text("".join(lines))
 
 
 def _write_patch(folder: Path, number: str, key: Key, simulation: Simulation) -> None:
@@ -58,8 +62,7 @@ def _coarse(pixels: np.ndarray, step: int) -> np.ndarray:
 
 def _annotate(rng: np.random.Generator, kind: np.ndarray) -> np.ndarray:
     """(H, W) uint8 published classes: parts of the large kinds, all of the small, 0 elsewhere."""
-    names = list(CLASSES)
-    numbers = np.array([names.index(name) + 1 for name in KINDS], np.uint8)
+    numbers = np.array([CLASSES.index(NAMES.get(name, name)) + 1 for name in KINDS], np.uint8)
     order = fractal(rng, kind.shape, 14, 2)
     cut = np.array([np.quantile(order, 1 - ANNOTATED.get(name, 1.0)) for name in KINDS])
     return np.where(order >= cut[kind], numbers[kind], 0).astype(np.uint8)

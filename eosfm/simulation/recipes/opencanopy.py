@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.opencanopy import (
     BUILDING,
     CELLS,
@@ -18,12 +17,15 @@ from eosfm.datasets.opencanopy import (
     UNCLASSIFIED,
     WATER,
 )
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import ROOFS, Landscape, draw_landscape, legend, observe
 from eosfm.simulation import WATER as PERMANENT
+from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
 THEMES = ("forest", "mixed", "mountain", "broadleaf", "village", "conifer", "pasture")
+
+IMAGE = "pansharpened"
 
 MARGIN = 16
 """Pixels of a simulated image around the cell that the grid cuts out of it."""
@@ -31,47 +33,35 @@ MARGIN = 16
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write simulated woods, one image per cell, and one buffer cell that nobody may use."""
-    features, number = [], 0
-    for split in SPLITS:
-        for index in range(simulation.scenes[split]):
-            key = (simulation.seed, NAME, split, index)
-            features.append(_write_cell(root / FOLDER, split, number, index, key, simulation))
-            number += 1
-    buffer = json.loads(json.dumps(features[-1]))
-    buffer["properties"]["split"] = "buffer"
-    collection = {"type": "FeatureCollection", "features": [*features, buffer]}
+    cells = [
+        _write_cell(root / FOLDER, number, key, simulation)
+        for number, (_, _, key) in enumerate(simulation.plan(NAME))
+    ]
+    cells.append(cells[-1] | {"properties": cells[-1]["properties"] | {"split": "buffer"}})
+    collection = {"type": "FeatureCollection", "features": cells}
     (root / FOLDER / CELLS).write_text(json.dumps(collection))
 
 
-def _write_cell(
-    folder: Path,
-    split: Split,
-    number: int,
-    index: int,
-    key: tuple[int | str, ...],
-    simulation: Simulation,
-) -> dict[str, Any]:
+def _write_cell(folder: Path, number: int, key: Key, simulation: Simulation) -> dict[str, Any]:
     """Write the three rasters around one cell; return the cell as a GeoJSON feature."""
     size, step = simulation.size + 2 * MARGIN, simulation.gsd
-    theme = THEMES[index % len(THEMES)]
-    land = draw_landscape(key, size=(size, size), gsd=step, theme=theme)
-    seen = observe(land, (*key, "spot"), DATASET.bands, units="dn8")
-    name = f"compressed_pansharpened_20220611{number:06d}.tif"
+    _, _, split, index = key
+    land = draw_landscape(key, (size, size), step, THEMES[int(index) % len(THEMES)])
+    name = f"compressed_{{}}_20220611{number:06d}.tif"
     west, north = 600_000 + number * size * step, 6_700_000
-    for layer, pixels in (
-        ("spot", seen.image),
-        ("lidar", np.round(land.canopy_height[None] * 10).astype(np.uint16)),
-        ("lidar_classification", _classify(land)[None]),
+    for layer, part, pixels in (
+        ("spot", IMAGE, observe(land, (*key, "spot"), DATASET.bands, units="dn8").image),
+        ("lidar", "lidar", np.round(land.canopy_height[None] * 10).astype(np.uint16)),
+        ("lidar_classification", "lidar_classification", _classify(land)[None]),
     ):
-        part = "pansharpened" if layer == "spot" else layer
-        path = folder / "2022" / layer / name.replace("pansharpened", part)
+        path = folder / "2022" / layer / name.format(part)
         write_geotiff(path, pixels, step, (west, north), crs=CRS)
     left, top = west + MARGIN * step, north - MARGIN * step
-    right, bottom = left + simulation.size * step, top - simulation.size * step
+    right, bottom = left + simulation.side, top - simulation.side
     ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]
     return {
         "type": "Feature",
-        "properties": {"lidar_year": 2022, "image_name": name, "split": split},
+        "properties": {"lidar_year": 2022, "image_name": name.format(IMAGE), "split": split},
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
 

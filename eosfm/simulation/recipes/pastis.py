@@ -1,18 +1,18 @@
 """A simulated PASTIS-R in its native layout."""
 
 import json
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eosfm.core.seeds import derive_seed
-from eosfm.core.splits import SPLITS
-from eosfm.datasets.pastis import CLASSES, FOLDER, FOLDS, METADATA, NAME, S1, S2, VOID
-from eosfm.simulation import backscatter, cover_mask, draw_landscape, observe
+from eosfm.datasets.pastis import CLASSES, FOLDER, FOLDS, METADATA, NAME, S2, VOID
+from eosfm.simulation import cover_mask
+from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.resampling import resampled
+from eosfm.simulation.revisits import calendar, see, sound
 from eosfm.simulation.season import Crop, Season, sow
 
 SIMULATED_CROPS = {
@@ -41,13 +41,11 @@ def simulate(root: Path, simulation: Simulation) -> None:
     The descending orbit and the instances, which are not read, are left out.
     """
     features: list[dict[str, Any]] = []
-    for split in SPLITS:
+    for split, index, key in simulation.plan(NAME):
         folds = [fold for fold, name in FOLDS.items() if name == split]
-        for index in range(simulation.scenes[split]):
-            patch = 10000 + len(features)
-            key = (simulation.seed, NAME, split, index)
-            dates = _write_patch(root / FOLDER, patch, key, simulation)
-            features.append(_feature(patch, folds[index % len(folds)], dates, simulation))
+        patch = 10000 + len(features)
+        dates = _write_patch(root / FOLDER, patch, key, simulation)
+        features.append(_feature(patch, folds[index % len(folds)], dates, simulation))
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::2154"}}
     collection = {"type": "FeatureCollection", "crs": crs, "features": features}
     (root / FOLDER / METADATA).write_text(json.dumps(collection))
@@ -56,7 +54,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
 def _feature(
     patch: int, fold: int, dates: dict[str, list[date]], simulation: Simulation
 ) -> dict[str, Any]:
-    side = simulation.size * simulation.gsd
+    side = simulation.side
     west, south = 600000 + 2 * side * (patch % 100), 6400000 + 2 * side * (patch // 100)
     corners = ((0, 0), (side, 0), (side, side), (0, side), (0, 0))
     ring = [[west + east, south + north] for east, north in corners]
@@ -73,44 +71,25 @@ def _feature(
 
 
 def _write_patch(
-    folder: Path, patch: int, key: tuple[int | str, ...], simulation: Simulation
+    folder: Path, patch: int, key: Key, simulation: Simulation
 ) -> dict[str, list[date]]:
     """One landscape through the seasons; returns the dates by sensor."""
     rng = np.random.default_rng(derive_seed(*key, "dates"))
-    shape = (simulation.size, simulation.size)
-    theme = THEMES[int(key[-1]) % len(THEMES)]
-    land = draw_landscape(key, shape, simulation.gsd, theme, doy=165)
+    land = simulation.draw(key, THEMES[int(key[-1]) % len(THEMES)], doy=165)
     season = sow(land, key, tuple(SIMULATED_CROPS.values()))
-    dates = {"S2": _calendar(rng, int(rng.integers(7, 9))), "S1A": _calendar(rng, 7)}
-    optical = [_optical(season, key, day) for day in dates["S2"]]
-    radar = [_radar(season, key, day) for day in dates["S1A"]]
+    counts = {"S2": int(rng.integers(7, 9)), "S1A": 7}
+    dates = {name: calendar(rng, START, DAYS, number) for name, number in counts.items()}
+    optical = np.stack(see(season, key, dates["S2"], S2, CLOUDY)).astype(np.int16)
+    radar = np.stack(sound(season, key, dates["S1A"]))
+    radar = np.concatenate([radar, radar[:, :1] - radar[:, 1:]], axis=1).astype(np.float16)
     for name, array in (
-        (f"DATA_S2/S2_{patch}.npy", np.stack(optical)),
-        (f"DATA_S1A/S1A_{patch}.npy", np.stack(radar)),
+        (f"DATA_S2/S2_{patch}.npy", optical),
+        (f"DATA_S1A/S1A_{patch}.npy", radar),
         (f"ANNOTATIONS/TARGET_{patch}.npy", np.stack([_classes(season)] * 3)),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         np.save(folder / name, array)
     return dates
-
-
-def _calendar(rng: np.random.Generator, count: int) -> list[date]:
-    """Days spread over the year from October to the next, each some days early or late."""
-    step = DAYS / count
-    return [START + timedelta(round(step * (i + rng.uniform(0, 0.4)))) for i in range(count)]
-
-
-def _optical(season: Season, key: tuple[int | str, ...], day: date) -> np.ndarray:
-    key = (*key, "s2", str(day))
-    cloudy = np.random.default_rng(derive_seed(*key, "cloud")).random() < CLOUDY
-    cloud = 0.25 if cloudy else 0.0
-    image = observe(season.on(day.timetuple().tm_yday), key, S2, cloud=cloud).image
-    return resampled(image, S2).astype(np.int16)
-
-
-def _radar(season: Season, key: tuple[int | str, ...], day: date) -> np.ndarray:
-    levels = backscatter(season.on(day.timetuple().tm_yday), (*key, "s1", str(day)), S1)
-    return np.stack([*levels, levels[0] - levels[1]]).astype(np.float16)
 
 
 def _classes(season: Season) -> np.ndarray:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.datasets.sen12ms import Patch, held_out
-from eosfm.simulation import backscatter, draw_landscape, legend, observe
+from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.datasets.sen12ms import NAME, Patch, split_of
+from eosfm.simulation import backscatter, legend, observe
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.resampling import resampled
 
@@ -74,22 +74,22 @@ def simulate(root: Path, simulation: Simulation) -> None:
 def simulated_patches(simulation: Simulation) -> dict[Split, list[Patch]]:
     """The patches of a simulated copy by split, from scenes that the split rule puts there."""
     places = [Patch(season, scene, 0) for scene in range(1, 1000) for season in SEASONS]
-    free = (patch for patch in places if not held_out(patch.place))
-    reserved = (patch for patch in places if held_out(patch.place))
-    supplies: dict[Split, Iterator[Patch]] = {"train": free, "val": reserved, "test": free}
-    chosen: dict[Split, list[Patch]] = {}
-    for split, supply in supplies.items():
-        chosen[split] = []
-        for index in range(simulation.scenes[split]):
-            if index % PATCHES_PER_SCENE == 0:
-                scene = next(supply)
-            chosen[split].append(scene._replace(number=index % PATCHES_PER_SCENE + 1))
+    supplies: dict[Split, Iterator[Patch]] = {
+        split: iter([patch for patch in places if split_of("train", patch.place) == split])
+        for split in ("train", "val")
+    }
+    supplies["test"] = supplies["train"]
+    chosen: dict[Split, list[Patch]] = {split: [] for split in SPLITS}
+    for split, index, _ in simulation.plan(NAME):
+        if index % PATCHES_PER_SCENE == 0:
+            scene = next(supplies[split])
+        chosen[split].append(scene._replace(number=index % PATCHES_PER_SCENE + 1))
     return chosen
 
 
 def simulated_origin(simulation: Simulation, patch: Patch) -> tuple[float, float]:
     """Easting and northing of a simulated patch; no two patches show the same ground."""
-    side = simulation.size * simulation.gsd
+    side = simulation.side
     column = list(SEASONS).index(patch.season) * PATCHES_PER_SCENE + patch.number
     return 300_000 + 2 * side * column, 5_400_000 - 2 * side * patch.scene
 
@@ -99,9 +99,8 @@ def draw(simulation: Simulation, patch: Patch, theme: str) -> dict[str, np.ndarr
 
     A real scene is some hundred kilometres wide: its patches share the season, not the theme.
     """
-    key = (simulation.seed, "sen12ms", patch.season, patch.scene, patch.number)
-    size = (simulation.size, simulation.size)
-    land = draw_landscape(key, size, simulation.gsd, theme, SEASONS[patch.season])
+    key = (simulation.seed, NAME, patch.season, patch.scene, patch.number)
+    land = simulation.draw(key, theme, SEASONS[patch.season])
     # Real labels are MODIS pixels of 500 m, upsampled. They stay sharp here: at the size of a
     # small run, 500 m pixels would leave some twenty five labels in a patch.
     igbp = legend(land.cover, IGBP)

@@ -6,16 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.datasets.sen1floods11 import CHIPS, METADATA, NAME, SPLIT_FILES
-from eosfm.simulation import (
-    WATER,
-    backscatter,
-    cover_mask,
-    draw_landscape,
-    evolve,
-    observe,
-)
+from eosfm.core.splits import Split
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.datasets.sen1floods11 import CHIPS, LISTS, METADATA, NAME, SPLIT_FILES
+from eosfm.simulation import WATER, backscatter, cover_mask, evolve, observe
+from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
 THEMES = ("river", "cropland", "lake", "village", "wetland", "mixed", "coast")
@@ -27,38 +22,33 @@ DEGREES_PER_PIXEL = 8.983152841195215e-05
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write pairs of one flooded landscape seen by both satellites, some of them under cloud."""
-    number = 100000
+    rows: dict[Split, list[str]] = {split: [] for split in SPLIT_FILES}
+    for number, (split, _, key) in enumerate(simulation.plan(NAME), 100000):
+        chip = f"Simulia_{number}"
+        _write_chip(root / CHIPS, chip, key, simulation)
+        rows[split].append(f"{chip}_S1Hand.tif,{chip}_LabelHand.tif\n")
+    (root / LISTS).mkdir(parents=True, exist_ok=True)
     for split, file in SPLIT_FILES.items():
-        rows = []
-        for index in range(simulation.scenes[split]):
-            chip = f"Simulia_{number}"
-            number += 1
-            _write_chip(root / CHIPS, chip, (simulation.seed, NAME, split, index), simulation)
-            rows.append(f"{chip}_S1Hand.tif,{chip}_LabelHand.tif\n")
-        (root / file).parent.mkdir(parents=True, exist_ok=True)
-        (root / file).write_text("".join(rows))
+        (root / file).write_text("".join(rows[split]))
     event = {"location": "Simulia", "s1_date": "2018/08/22", "s2_date": "2018/08/23"}
     feature = {"type": "Feature", "properties": event, "geometry": None}
     (root / METADATA).write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
 
 
-def _write_chip(chips: Path, chip: str, key: tuple[int | str, ...], simulation: Simulation) -> None:
+def _write_chip(chips: Path, chip: str, key: Key, simulation: Simulation) -> None:
     """One landscape after a flood: Sentinel-2 with clouds, Sentinel-1 through them, its water."""
     index = int(key[-1])
-    shape = (simulation.size, simulation.size)
-    land = draw_landscape(
-        key, size=shape, gsd=simulation.gsd, theme=THEMES[index % len(THEMES)], doy=235
-    )
+    land = simulation.draw(key, THEMES[index % len(THEMES)], doy=235)
     if index % 4 != 3:
         land = evolve(land, (*key, "flood"), "flood")
     cloud = 0.3 if index % CLOUDY_EVERY == 1 else 0.0
-    optical = observe(land, (*key, "s2"), S2_BANDS, units="reflectance_1e4", cloud=cloud)
+    optical = observe(land, (*key, "s2"), S2_BANDS, cloud=cloud)
     water = cover_mask(land.cover, *WATER, "flood").astype(np.int16)
     water[optical.cloud] = -1
     west = (int(chip.split("_")[1]) % 1000) * simulation.size * DEGREES_PER_PIXEL
     for layer, pixels in (
         ("S2Hand", np.clip(optical.image, 1, 32767).astype(np.int16)),
-        ("S1Hand", backscatter(land, (*key, "s1"), units="db")),
+        ("S1Hand", backscatter(land, (*key, "s1"))),
         ("LabelHand", water[None]),
     ):
         path = chips / layer / f"{chip}_{layer}.tif"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.datasets.spacenet7 import AOIS, CRS, DATASET, NAME
-from eosfm.simulation import ROOFS, Landscape, cover_mask, draw_landscape, evolve, observe
+from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.datasets.readers.spacenet7 import AOIS, BANDS, CRS
+from eosfm.datasets.spacenet7 import NAME
+from eosfm.simulation import ROOFS, Landscape, cover_mask, evolve, observe
+from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
 THEMES = ("city", "residential", "village", "industrial", "residential", "smallholder", "desert")
@@ -24,7 +25,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
 
 
 def write_series(
-    root: Path, aoi: str, place: tuple[Split, int], count: int, simulation: Simulation
+    root: Path, aoi: str, place: tuple[str | int, int], count: int, simulation: Simulation
 ) -> None:
     """Write the first ``count`` of at most 24 months of a growing town.
 
@@ -36,8 +37,7 @@ def write_series(
         simulation: Seed, size and ground sampling distance.
     """
     key = (simulation.seed, NAME, *place)
-    town = THEMES[place[1] % len(THEMES)]
-    grown = draw_landscape(key, (simulation.size,) * 2, simulation.gsd, town, doy=15)
+    grown = simulation.draw(key, THEMES[place[1] % len(THEMES)], doy=15)
     grown = evolve(grown, (*key, "construction"), "construction", strength=0.8)
     before = evolve(grown, (*key, "lots"), "demolition", strength=1.2)
     for number in range(count):
@@ -48,13 +48,11 @@ def write_series(
         _write_month(root / "train" / aoi, stem, land, (*key, number), cloudy=place[1] % 4 == 3)
 
 
-def _write_month(
-    folder: Path, stem: str, land: Landscape, key: tuple[int | str, ...], cloudy: bool
-) -> None:
+def _write_month(folder: Path, stem: str, land: Landscape, key: Key, cloudy: bool) -> None:
     unusable = np.zeros(land.size, bool)
     if cloudy:
         unusable = observe(land, key, ("red",), cloud=0.12).cloud
-    seen = observe(land, key, DATASET.bands, units="dn8").image
+    seen = observe(land, key, BANDS, units="dn8").image
     alpha = np.where(unusable, 0, 255).astype(np.uint8)
     rgb = np.where(unusable, 0, np.maximum(seen, 1)).astype(np.uint8)
     size = land.size[0] * land.gsd

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from eosfm.core.errors import EosfmError
-from eosfm.datasets.spacenet7 import AOIS
+from eosfm.datasets.readers.spacenet7 import AOIS
 from eosfm.datasets.spacenet7_change import NAME
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.spacenet7 import write_series
@@ -15,12 +14,5 @@ def simulate(root: Path, simulation: Simulation) -> None:
     Raises:
         EosfmError: More pairs are asked for than a split has areas.
     """
-    for split, aois in AOIS.items():
-        wanted = simulation.scenes[split]
-        if wanted > len(aois):
-            raise EosfmError(
-                f"{NAME} has {len(aois)} {split} areas, not {wanted}; lower "
-                f"datasets.{NAME}.simulated.{split}"
-            )
-        for index, aoi in enumerate(aois[:wanted]):
-            write_series(root, aoi, (split, index), 2, simulation)
+    for aoi, index, (_, _, split, _) in simulation.name(NAME, "areas", AOIS):
+        write_series(root, aoi, (split, index), 2, simulation)

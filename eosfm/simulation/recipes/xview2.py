@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.xview2 import DATASET, NAME, SUBTYPES, split_of
-from eosfm.simulation import ROOFS, Landscape, cover_mask, draw_landscape, evolve, observe
+from eosfm.simulation import ROOFS, Landscape, cover_mask, evolve, observe
+from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
 EVENTS: dict[str, dict[str, dict[str, float]]] = {
@@ -38,44 +39,31 @@ def simulate(root: Path, simulation: Simulation) -> None:
     Numbers are taken in turn, so that the reader's rule gives each split the pairs asked for.
     """
     numbers = count()
-    for split, wanted in simulation.scenes.items():
-        for index in range(wanted):
-            part = "test" if split == "test" else "tier3" if index % 4 == 3 else "train"
-            disasters = list(EVENTS[part])
-            disaster = disasters[index % len(disasters)]
-            names = (f"{disaster}_{number:08d}" for number in numbers)
-            pair = next(name for name in names if split_of(part, name) == split)
-            key = (simulation.seed, NAME, split, index)
-            before, after = _strike(key, THEMES[index % len(THEMES)], EVENTS[part][disaster],
-                                    simulation)  # fmt: skip
-            _write_images(root / part, pair, key, before, after)
-            write_labels = _write_polygons if part == "tier3" else _write_targets
-            write_labels(root / part, pair, buildings(before), after.damage)
+    for split, index, key in simulation.plan(NAME):
+        part = "test" if split == "test" else "tier3" if index % 4 == 3 else "train"
+        disaster = list(EVENTS[part])[index % len(EVENTS[part])]
+        names = (f"{disaster}_{number:08d}" for number in numbers)
+        pair = next(name for name in names if split_of(part, name) == split)
+        before = simulation.draw(key, THEMES[index % len(THEMES)], doy=200)
+        after = strike(before, key, EVENTS[part][disaster])
+        for date, land in (("pre", before), ("post", after)):
+            image = observe(land, (*key, date), DATASET.bands, units="dn8").image
+            write_png(root / part / "images" / f"{pair}_{date}_disaster.png", image)
+        write_labels = _write_polygons if part == "tier3" else _write_targets
+        write_labels(root / part, pair, buildings(before), after.damage)
 
 
-def _strike(
-    key: tuple[int | str, ...], theme: str, events: dict[str, float], simulation: Simulation
-) -> tuple[Landscape, Landscape]:
-    """A town before and some weeks later, after what happened."""
-    size = (simulation.size, simulation.size)
-    before = draw_landscape(key, size, simulation.gsd, theme, doy=200)
+def strike(before: Landscape, key: Key, events: dict[str, float]) -> Landscape:
+    """A town some weeks later, after what happened."""
     after = evolve(before, (*key, "season"), "season", strength=0.4)
     for event, strength in events.items():
         after = evolve(after, (*key, event), event, strength)
-    return before, after
+    return after
 
 
 def buildings(land: Landscape) -> np.ndarray:
     """(H, W) bool: where a building stands."""
     return cover_mask(land.cover, *ROOFS, "greenhouse")
-
-
-def _write_images(
-    folder: Path, pair: str, key: tuple[int | str, ...], before: Landscape, after: Landscape
-) -> None:
-    for date, land in (("pre", before), ("post", after)):
-        image = observe(land, (*key, date), DATASET.bands, units="dn8").image
-        write_png(folder / "images" / f"{pair}_{date}_disaster.png", image)
 
 
 def _write_targets(folder: Path, pair: str, standing: np.ndarray, damage: np.ndarray) -> None:

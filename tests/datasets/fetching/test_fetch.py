@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+import subprocess
 import threading
 import zipfile
 from collections import Counter
@@ -15,8 +16,9 @@ from types import SimpleNamespace
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.fetching import fetch as module
-from eosfm.datasets.fetching.fetch import download, fetch
+from eosfm.datasets.fetching import download as module
+from eosfm.datasets.fetching.download import download
+from eosfm.datasets.fetching.fetch import fetch
 from eosfm.datasets.spec import Archive, Source
 
 
@@ -29,6 +31,7 @@ class Server:
     ranges: bool = True
     cut_after: dict[str, list[int]] = field(default_factory=dict)  # bytes sent before each cut
     busy: dict[str, int] = field(default_factory=dict)  # answers of 503 before it serves
+    retry_after: str | None = None
     asked: list[tuple[str, str | None]] = field(default_factory=list)
 
     @property
@@ -46,7 +49,11 @@ def server() -> Iterator[Server]:
             state.asked.append((self.path, wanted))
             if state.busy.get(self.path, 0) > 0:
                 state.busy[self.path] -= 1
-                self.send_error(503)
+                self.send_response(503)
+                if state.retry_after:
+                    self.send_header("Retry-After", state.retry_after)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
                 return
             if self.path not in state.files:
                 self.send_error(404)
@@ -106,7 +113,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def dataset(*archives: Archive, manual: str | None = None):
-    source = Source("https://example.org/home", "CC0", "Nobody 2020", 0.1, archives, manual)
+    source = Source("https://example.org/home", "CC0", "Nobody 2020", 0.1, archives, manual=manual)
     return SimpleNamespace(name="toy", title="Toy", source=source)
 
 
@@ -157,6 +164,22 @@ def test_server_without_ranges_starts_again(server: Server, tmp_path: Path):
 def test_busy_server_is_asked_again(server: Server, tmp_path: Path):
     server.busy["/a.zip"] = 3
     assert download(describe(server), tmp_path).read_bytes() == BYTES
+
+
+def test_the_wait_that_a_server_asks_for_is_kept(server: Server, tmp_path: Path, monkeypatch):
+    waits = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
+    server.busy["/a.zip"], server.retry_after = 2, "7"
+    assert download(describe(server), tmp_path).read_bytes() == BYTES
+    assert waits == [7, 7]
+
+
+def test_a_server_that_breaks_off_without_a_byte_is_given_up(server: Server, tmp_path: Path):
+    server.cut_after["/a.zip"] = [5000] + [0] * 99
+    with pytest.raises(EosfmError, match=r"broke off \(\w+\) \(5 attempts\); run again"):
+        download(describe(server), tmp_path)
+    assert server.count["/a.zip"] == 5
+    assert (tmp_path / "a.zip.part").stat().st_size <= 5000
 
 
 def test_server_that_stays_busy_is_given_up(server: Server, tmp_path: Path):
@@ -256,7 +279,14 @@ def test_fetch_unpacks_once(server: Server, tmp_path: Path, zipped: Archive):
     assert server.count == {"/a.zip": 1}
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"other")])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        Path.unlink,
+        lambda path: path.write_bytes(b"other"),
+        lambda path: path.write_bytes(FILES["data/a.txt"][::-1]),
+    ],
+)
 def test_fetch_mends_what_is_missing(server: Server, tmp_path: Path, zipped: Archive, damage):
     fetch(dataset(zipped), tmp_path)
     damage(tmp_path / "data" / "a.txt")
@@ -276,3 +306,43 @@ def test_fetch_keeps_what_is_not_to_be_unpacked(server: Server, tmp_path: Path):
 def test_what_a_person_must_fetch_is_said(tmp_path: Path):
     with pytest.raises(EosfmError, match=r"by a program: register .* datasets.toy.root"):
         fetch(dataset(manual="register at example.org"), tmp_path)
+
+
+def test_archives_may_be_asked_for(server: Server, tmp_path: Path, zipped: Archive):
+    asked = dataset()
+    asked.source = replace(asked.source, archives=lambda: (zipped,))
+    fetch(asked, tmp_path)
+    assert (tmp_path / "data" / "a.txt").read_bytes() == FILES["data/a.txt"]
+
+
+def by_torchgeo(run) -> SimpleNamespace:
+    found = dataset()
+    found.source = replace(found.source, download=run)
+    return found
+
+
+def test_torchgeo_downloads_once_and_goes_on_where_it_stopped(tmp_path: Path):
+    calls = []
+
+    def run(root: Path) -> None:
+        calls.append(sorted(path.name for path in root.glob("*.tif")))
+        (root / f"{len(calls)}.tif").write_bytes(b"pixels")
+        if len(calls) == 1:
+            raise subprocess.CalledProcessError(1, ("/usr/bin/azcopy", "sync"))
+
+    with pytest.raises(EosfmError, match=r"toy: azcopy ended with status 1; .* run again"):
+        fetch(by_torchgeo(run), tmp_path)
+    fetch(by_torchgeo(run), tmp_path)
+    fetch(by_torchgeo(run), tmp_path)
+    assert calls == [[], ["1.tif"]]
+    (tmp_path / "1.tif").write_bytes(b"slexip")
+    fetch(by_torchgeo(run), tmp_path)
+    assert len(calls) == 3
+
+
+def test_a_program_that_torchgeo_needs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from torchgeo.datasets import CloudCoverDetection
+
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(EosfmError, match=r"azcopy is not installed .*; put it on the PATH"):
+        fetch(by_torchgeo(lambda root: CloudCoverDetection(root, download=True)), tmp_path)

@@ -53,20 +53,29 @@ def test_same_bytes_wherever_the_files_lie(root: Path, tmp_path: Path):
     assert str(tmp_path) not in (tmp_path / "1.json").read_text()
 
 
-def test_links_are_followed(root: Path, tmp_path: Path):
-    (tmp_path / "linked").mkdir()
-    (tmp_path / "linked" / "a").symlink_to(root / "a")
-    manifest = write_manifest(tmp_path / "linked", tmp_path / "manifest.json", GOOD)
-    assert [entry.path for entry in manifest.files] == ["a/z.txt", "a/é.txt"]
-
-
-def test_check_passes_and_names_the_repair(root: Path, tmp_path: Path):
+def test_check_passes_where_nothing_changed(root: Path, tmp_path: Path):
     manifest = write_manifest(root, tmp_path / "manifest.json", GOOD)
     check_manifest(manifest, root)
-    (root / "b.txt").write_bytes(b"longer")
-    (root / "a" / "z.txt").unlink()
-    with pytest.raises(EosfmError, match=r"2 of 3 .* first is a/z.txt; .*-f download@toy"):
-        check_manifest(manifest, root)
+    check_manifest(manifest, Path(shutil.copytree(root, tmp_path / "elsewhere")))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda r: (r / "b.txt").write_bytes(b"owt"), "b.txt changed since"),
+        (lambda r: (r / "b.txt").write_bytes(b"longer"), "b.txt changed since"),
+        (lambda r: (r / "a" / "z.txt").unlink(), "a/z.txt is missing since"),
+        (lambda r: (r / "a" / "new.txt").touch(), "a/new.txt is new since"),
+        (lambda r: (r / "b.txt").rename(r / "c.txt"), "b.txt is missing .* first of 2 "),
+    ],
+)
+def test_check_names_the_fault_and_the_repair(root: Path, tmp_path: Path, change, message: str):
+    cache = tmp_path / "cache"
+    manifest = write_manifest(root, tmp_path / "manifest.json", GOOD, cache)
+    change(root)
+    with pytest.raises(EosfmError, match=f"toy: .*{message}.*-f download@toy") as caught:
+        check_manifest(manifest, root, cache)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
 from eosfm.datasets.fetching import prepare as module
 from eosfm.datasets.fetching.manifest import check_manifest, read_manifest
-from eosfm.datasets.fetching.prepare import native_files, prepare
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.fetching.prepare import NativeCopy, native_files, prepare
+from eosfm.datasets.readers.raster import write_png
 
 
 def write_copy(root: Path, train: int = 2) -> None:
@@ -28,18 +28,24 @@ def write_copy(root: Path, train: int = 2) -> None:
 LOVEDA = get_dataset("loveda")
 
 
+def copy_of(tmp_path: Path, source: str, root: Path | None = None) -> NativeCopy:
+    place = str(root) if root else None
+    return NativeCopy(
+        "entry", "loveda", source, place, str(tmp_path / "archives"), tmp_path / "cache"
+    )
+
+
 def run(tmp_path: Path, source: str, root: Path | None = None, simulate=write_copy):
     """Prepare, check the manifest against the native files, and say where they were."""
-    out, archives = tmp_path / "out", str(tmp_path / "archives")
-    place = str(root) if root else None
-    manifest = prepare(LOVEDA, source, place, archives, simulate, out)
-    with native_files("loveda", source, place, archives, out) as files:
-        check_manifest(read_manifest(out / "manifest.json"), files)
+    copy = copy_of(tmp_path, source, root)
+    manifest = prepare(LOVEDA, copy, simulate, tmp_path / "out")
+    with native_files(copy, tmp_path / "out") as files:
+        check_manifest(read_manifest(tmp_path / "out" / "manifest.json"), files)
     return manifest, files
 
 
 def simulated(tmp_path: Path):
-    return native_files("loveda", "simulated", None, "unused", tmp_path / "out")
+    return native_files(copy_of(tmp_path, "simulated"), tmp_path / "out")
 
 
 def names(folder: Path) -> list[str]:
@@ -115,7 +121,7 @@ def test_damaged_copy_is_told_with_the_remedy(tmp_path: Path, keep: int):
     data = packed.read_bytes().rstrip(b"\0")
     packed.write_bytes(data[:keep])
     with (
-        pytest.raises(EosfmError, match=r"files.tar .*run `dvc repro -f download@loveda`"),
+        pytest.raises(EosfmError, match=r"files.tar .*run `dvc repro -f download@entry`"),
         simulated(tmp_path),
     ):
         pytest.fail("the block ran")
@@ -143,8 +149,45 @@ def test_copy_that_the_user_has_stays_where_it_is(tmp_path: Path):
     assert (tmp_path / "mine" / "Train").is_dir(), "still there after use"
 
 
+def repaint(root: Path) -> None:
+    """Other pixels in every image, the sizes as they were."""
+    for path in root.rglob("*.png"):
+        data = bytearray(path.read_bytes())
+        data[-20] ^= 0xFF
+        path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("kind", ["root", "archives"])
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_files_that_changed_since_their_manifest_are_refused(kind, when, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "fetch", lambda dataset, root, cache: write_copy(root))
+    place = tmp_path / "mine" if kind == "root" else tmp_path / "archives" / "loveda"
+    write_copy(place)
+    run(tmp_path, "archive", place if kind == "root" else None)
+    copy = copy_of(tmp_path, "archive", place if kind == "root" else None)
+    read = []
+    if when == "before":
+        repaint(place)
+    with (
+        pytest.raises(EosfmError, match=r"images_png/0.png changed since .*-f download@entry"),
+        native_files(copy, tmp_path / "out") as files,
+    ):
+        read.append(files)
+        repaint(files)
+    assert len(read) == (when == "during")
+
+
+def test_a_fault_in_the_block_is_the_one_that_is_told(tmp_path: Path):
+    write_copy(tmp_path / "mine")
+    run(tmp_path, "archive", tmp_path / "mine")
+    copy = copy_of(tmp_path, "archive", tmp_path / "mine")
+    with pytest.raises(ZeroDivisionError), native_files(copy, tmp_path / "out") as files:
+        repaint(files)
+        _ = 1 / 0
+
+
 def test_archive_is_fetched_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "fetch", lambda dataset, root: write_copy(root))
+    monkeypatch.setattr(module, "fetch", lambda dataset, root, cache: write_copy(root))
     _, files = run(tmp_path, "archive")
     assert files == tmp_path / "archives" / "loveda"
 
@@ -166,10 +209,10 @@ def test_failure_leaves_nothing(tmp_path: Path):
 
 
 def test_root_that_is_no_folder(tmp_path: Path):
-    with pytest.raises(EosfmError, match=r"loveda.root is .*absent, which is no folder"):
+    with pytest.raises(EosfmError, match=r"entry.root is .*absent, which is no folder"):
         run(tmp_path, "archive", tmp_path / "absent")
 
 
 def test_root_that_would_not_be_read(tmp_path: Path):
-    with pytest.raises(EosfmError, match=r"set datasets.loveda.source=archive as well"):
+    with pytest.raises(EosfmError, match=r"set datasets.entry.source=archive as well"):
         run(tmp_path, "simulated", tmp_path)

@@ -1,0 +1,70 @@
+"""Whether stored values are what a dataset promises, and what stands for "not measured"."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+
+HIGHEST = 16.0
+"""Above any reflectance: such a file holds other units."""
+
+
+def in_range(pixels: np.ndarray, path: Path, low: float, high: float, expected: str) -> np.ndarray:
+    """Return values that lie in a range or are NaN.
+
+    Args:
+        pixels: Any shape and dtype.
+        path: Their file, for the error.
+        low: Lowest value that is allowed.
+        high: Highest value that is allowed.
+        expected: What the values mean, in words.
+
+    Raises:
+        EosfmError: Some value lies outside.
+    """
+    wrong = (pixels < low) | (pixels > high)
+    if wrong.any():
+        raise EosfmError(
+            f"{path} holds the value {pixels[wrong][0]:g}; expected {expected}; fetch the file "
+            "again, as its publisher gives it"
+        )
+    return pixels
+
+
+def whole(
+    pixels: np.ndarray, path: Path, low: int, high: int, expected: str, dtype: Any = np.uint8
+) -> np.ndarray:
+    """Values of any dtype as integers of another, once all are whole and in a range.
+
+    Raises:
+        EosfmError: Some value lies outside, is no whole number, or is NaN.
+    """
+    in_range(pixels, path, low, high, expected)
+    with np.errstate(invalid="ignore"):
+        integers = pixels.astype(dtype)
+    broken = integers != pixels
+    if broken.any():
+        raise EosfmError(
+            f"{path} holds {pixels[broken][0]:g}, no whole number; expected {expected}; fetch the "
+            "file again, as its publisher gives it"
+        )
+    return integers
+
+
+def blank_as_nan(pixels: np.ndarray, blank: float) -> np.ndarray:
+    """(..., C, h, w) as float32, NaN in all bands of a pixel that is ``blank`` in all of them."""
+    missing = (pixels == blank).all(axis=-3, keepdims=True)
+    return np.where(missing, np.float32(np.nan), pixels.astype(np.float32))
+
+
+def from_reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """Plain reflectance, NaN where it was not measured, as float32 reflectance times 10,000.
+
+    Raises:
+        EosfmError: The values are too high for reflectance.
+    """
+    values = pixels.astype(np.float32)
+    in_range(values, path, -np.inf, HIGHEST, "reflectance, 0 to about 1")
+    return values * np.float32(10_000)

@@ -1,0 +1,75 @@
+"""Scoring a task's head on frozen features."""
+
+from typing import cast
+
+from eosfm.core.results import Fit, TaskResult
+from eosfm.core.splits import Splits
+from eosfm.evaluation.fit import Log, Training, fit_all, steps_per_epoch
+from eosfm.evaluation.forward_selection import select_forward
+from eosfm.evaluation.knn import score_knn
+from eosfm.evaluation.probe import build_probe
+from eosfm.evaluation.summary import summarise
+from eosfm.evaluation.trial import Trial, make_trials, seeded
+from eosfm.features.frozen import FrozenFeatures, only
+from eosfm.features.task import Task
+from eosfm.fusion.selection import Selection
+from eosfm.params import Fusion
+
+
+def run_head(
+    task: Task, fusion: Fusion, splits: Splits[FrozenFeatures], fits: int, log: Log | None = None
+) -> TaskResult:
+    """Train fusion and head, and test the best epoch once.
+
+    Args:
+        task: The task.
+        fusion: How the pyramids become one, and how many specialists are selected.
+        splits: The features.
+        fits: How many, each of a seed of its own; their mean counts.
+        log: Receives each epoch of the first fit.
+    """
+    trials, labels = make_trials(task, splits.train.targets, fits), len(splits.train.targets)
+    if task.head == "knn":
+        result = summarise(task, [_knn(splits, trials[0])], labels, splits.train.specialists)
+        if log is not None:  # no curve, but a point of one
+            log({f"val_{task.metric}": result.val[task.metric]}, 0)
+        return result
+    limit = fusion.max_encoders
+    if limit is not None and limit < len(splits.train.specialists):
+        chosen = choose(fusion, splits.train, splits.val, trials[0])
+        splits = only(splits, chosen)
+    inputs = splits.train.inputs
+    with seeded(trials[0]):
+        prepare = build_probe(fusion, inputs, trials[0]).fusing.prepare
+    prepared = splits.map(lambda split: split.prepared(prepare))
+    done = fit_all(lambda trial: build_probe(fusion, inputs, trial), prepared, trials, log)
+    return summarise(task, done, labels, splits.train.specialists)
+
+
+def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Trial) -> list[str]:
+    """The ``fusion.max_encoders`` specialists that a task selects, by ``fusion.selection``.
+
+    Selection by gates is a training of the same fusion with a linear head, which lasts until the
+    choice is settled and at most a third of a fit. What the ways cost and give is in
+    ``benchmarks/README.md``.
+    """
+    if fusion.selection == "forward":
+        return select_forward(train, val, trial, cast(int, fusion.max_encoders))
+    trial = trial.with_linear_head()
+    with seeded(trial):
+        probe = build_probe(fusion, train.inputs, trial)
+    selection = cast(Selection, probe.fusing.fuser.selection)
+    prepared = train.prepared(probe.fusing.prepare)
+    training = Training(probe, trial, length=None)
+    length = -(-trial.task.protocol.epochs * steps_per_epoch(trial, train) // 3)
+    for _ in training.steps(prepared, length, 0):
+        if selection.settled:
+            break
+    selection.settle()
+    return list(probe.fusing.fuser.selected)
+
+
+def _knn(splits: Splits[FrozenFeatures], trial: Trial) -> Fit:
+    """The k-NN score; nothing is trained, so there is one fit and no best epoch."""
+    val, test = (score_knn(splits.train, split, trial) for split in (splits.val, splits.test))
+    return Fit(val, test, best_epoch=0)

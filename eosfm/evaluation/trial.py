@@ -1,0 +1,89 @@
+"""What decides one fit of a task, and fits run side by side."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from eosfm.core.parallel import run_together
+from eosfm.features.encode import device
+from eosfm.features.task import Task
+from eosfm.kinds.kind import TargetStatistics
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+_DRAWING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What decides one fit, beside the model and the features.
+
+    Attributes:
+        task: The task.
+        statistics: Of the labelled training targets.
+        seed: Decides initial weights and the order of the batches.
+    """
+
+    task: Task
+    statistics: TargetStatistics
+    seed: int
+
+    def with_linear_head(self) -> "Trial":
+        """The same with a linear head."""
+        return replace(self, task=self.task.with_linear_head())
+
+    def build_head(self, channels: Sequence[int]) -> nn.Module:
+        """A fresh head for four maps of so many channels."""
+        task, width = self.task, self.task.protocol.decoder_channels
+        return task.kind.build_head(task.head, channels, len(task.classes), width, self.statistics)
+
+    def build_loss(self) -> nn.Module:
+        """The default loss of the task's kind, classes weighted if the protocol asks for it."""
+        kind, weights = self.task.kind, None
+        # What has no classes, a regression, has none to weigh.
+        if self.task.protocol.class_weights == "balanced" and self.statistics.counts:
+            weights = kind.class_weights(self.statistics)
+        return kind.build_loss(kind.losses[0], self.task.ignore_index, weights)
+
+    def build_metrics(self) -> "Metric":
+        """Every metric of the task's kind."""
+        return self.task.kind.build_metrics(self.task.classes, self.task.ignore_index)
+
+
+def make_trials(task: Task, targets: Tensor, count: int) -> list[Trial]:
+    """The first ``count`` fits of a task, which the ensemble and its baselines share.
+
+    Args:
+        task: The task.
+        targets: (N, ...) those of the labelled training tiles.
+        count: How many.
+
+    Raises:
+        EosfmError: None of them is labelled.
+    """
+    statistics = task.kind.target_statistics(targets.numpy(), len(task.classes), task.ignore_index)
+    return [Trial(task, statistics, seed) for seed in task.fit_seeds(count)]
+
+
+@contextmanager
+def seeded(trial: Trial) -> Iterator[None]:
+    """While a model is built: random numbers are the trial's, and nobody else draws any."""
+    with _DRAWING:
+        torch.manual_seed(trial.seed)
+        yield
+
+
+def run_fits(jobs: Mapping[K, Callable[[], T]]) -> dict[K, T]:
+    """Run jobs that fit models, the longest first: one by one on a GPU, else side by side."""
+    if device().type == "cuda":
+        return {name: job() for name, job in jobs.items()}
+    return dict(zip(jobs, run_together(list(jobs.values())), strict=True))

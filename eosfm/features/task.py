@@ -1,0 +1,151 @@
+"""A downstream task with everything that is known of it, settled and checked once.
+
+The stages call ``resolve``; nothing further in reads the parameters.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.core.seeds import derive_seed
+from eosfm.core.splits import Split
+from eosfm.features.dates import pick_dates
+from eosfm.features.labels import labelled_subset
+from eosfm.features.windows import Windows, task_windows
+from eosfm.kinds import get_kind
+from eosfm.kinds.kind import Kind
+from eosfm.params import Aggregation, Head, Metric, Params, ScaleProtocol
+from eosfm.tiles.store import TileStore
+
+
+@dataclass(frozen=True)
+class TaskInput:
+    """What a task's frozen features depend on: its tiles, and how they are read and encoded.
+
+    Attributes:
+        name: The task.
+        store: Its tiles.
+        kind: Their task kind.
+        classes: Class names by index.
+        ignore_index: Target value that is never scored.
+        bands: The input's channels, by band name.
+        dates: The dates in use, by position in the store.
+        windows: How tiles are cut.
+        label_fraction: Share of the training tiles that carry labels.
+        adaptation: How the input reaches specialists of other bands, ``named`` or ``counted``.
+        standardize: Whose statistics scale the input, ``dataset`` or ``specialist``.
+        seed: All of the task's random numbers follow from it.
+    """
+
+    name: str
+    store: TileStore
+    kind: Kind
+    classes: tuple[str, ...]
+    ignore_index: int
+    bands: tuple[str, ...]
+    dates: tuple[int, ...]
+    windows: Windows
+    label_fraction: float
+    adaptation: str
+    standardize: str
+    seed: int
+
+    @classmethod
+    def resolve(cls, params: Params, name: str, store: TileStore) -> Self:
+        """Settle how a task's tiles are read: its own settings before the scale's."""
+        own, protocol, kind = params.task(name), params.current.protocol, get_kind(store.kind)
+        dates, *_, height, width = store.shape
+        limits = [limit for limit in (own.max_dates, protocol.max_dates) if limit is not None]
+        return cls(
+            name=name,
+            store=store,
+            kind=kind,
+            classes=store.classes,
+            ignore_index=store.ignore_index,
+            bands=own.bands,
+            # What differs between two dates needs both.
+            dates=pick_dates(dates, None if kind.bitemporal else min(limits, default=None)),
+            windows=task_windows(kind, (height, width), protocol.window, protocol.overlap),
+            label_fraction=own.label_fraction or protocol.label_fraction,
+            adaptation=params.encoding.adaptation,
+            standardize=params.encoding.standardize,
+            seed=params.seed,
+        )
+
+    def indices(self, split: Split) -> np.ndarray:
+        """Indices of the tiles in use: the labelled share of train, all of val and test.
+
+        The share is the same in every fit, since features are stored for it alone.
+        """
+        if split != "train":
+            return np.arange(len(self.store.split(split)))
+        seed = derive_seed(self.seed, "labels", self.name)
+        return labelled_subset(self.store, split, self.label_fraction, seed)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The physical unit of each of ``bands``."""
+        units = dict(zip(self.store.bands, self.store.units, strict=True))
+        return tuple(units[name] for name in self.bands)
+
+
+@dataclass(frozen=True)
+class Task(TaskInput):
+    """A task with what is trained on its features.
+
+    Attributes:
+        head: ``upernet``, ``linear`` or ``knn``.
+        metric: The headline, which decides which epoch is best.
+        aggregation: How the features of several dates become one; None where there is one date.
+        protocol: Epochs, batch size, learning rate, width of the decoder.
+    """
+
+    head: Head
+    metric: Metric
+    aggregation: Aggregation | None
+    protocol: ScaleProtocol
+
+    @classmethod
+    def resolve(cls, params: Params, name: str, store: TileStore) -> Self:
+        """Settle a task and check that its head, metric and aggregation fit its labels and dates.
+
+        Raises:
+            EosfmError: One does not; the line says which would.
+        """
+        own = params.task(name)
+        task = cls(
+            **vars(TaskInput.resolve(params, name, store)),
+            head=own.head,
+            metric=own.metric,
+            aggregation=own.aggregation,
+            protocol=params.current.protocol,
+        )
+        kind, dates = task.kind, len(task.dates)
+        on = f"{kind.name} on {dates} date{'s' * (dates > 1)}"
+        _check(f"tasks.{name}.head", task.head, kind.heads, kind.name)
+        _check(f"tasks.{name}.metric", task.metric, kind.metrics, kind.name)
+        _check(f"tasks.{name}.aggregation", task.aggregation, kind.aggregations(dates), on)
+        return task
+
+    def fit_seeds(self, count: int) -> list[int]:
+        """Seeds of the first fits, which the ensemble and its baselines share."""
+        return [derive_seed(self.seed, "evaluate", self.name, number) for number in range(count)]
+
+    def with_linear_head(self, epochs: int | None = None) -> Self:
+        """The same with a linear head, which costs a fraction, and tells what the features hold.
+
+        Args:
+            epochs: Length of the training, or None for the protocol's.
+        """
+        changes = {} if epochs is None else {"epochs": epochs}
+        return replace(self, head="linear", protocol=self.protocol.model_copy(update=changes))
+
+
+def _check(key: str, value: str | None, valid: tuple[str | None, ...], what: str) -> None:
+    if value not in valid:
+        *others, last = ("null" if choice is None else repr(choice) for choice in valid)
+        choices = f"{', '.join(others)} or {last}" if others else last
+        found = "null" if value is None else repr(value)
+        raise EosfmError(f"{key} is {found}, which does not fit {what}; set it to {choices}")

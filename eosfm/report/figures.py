@@ -1,0 +1,78 @@
+"""What the report's pictures share: names, colours, layouts, and files of the same bytes."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+NAMES = {
+    "eosfm": "EosFM",
+    "random": "random weights",
+    "single": "best single specialist",
+    "scratch": "from scratch",
+    "statistics": "pixel statistics",
+}
+COLORS = {
+    "eosfm": "#0b6e4f",
+    "random": "#b8b8b8",
+    "single": "#6b9ac4",
+    "scratch": "#e0a458",
+    "statistics": "#8f6bb3",
+}
+
+
+def figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """Axes side by side, without a frame above and to the right; sizes in inches."""
+    drawn, grid = plt.subplots(
+        1, columns, figsize=(width, height), layout="constrained", squeeze=False
+    )
+    for axes in grid.flat:
+        axes.spines[["top", "right"]].set_visible(False)
+    return drawn, list(grid.flat)
+
+
+def panels(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """One small panel per title, five in a row."""
+    columns = min(5, len(titles))
+    rows = math.ceil(len(titles) / columns)
+    drawn, grid = plt.subplots(
+        rows, columns, figsize=(2.1 * columns, 1.7 * rows), layout="constrained", squeeze=False
+    )
+    for axes in grid.flat[len(titles) :]:
+        axes.axis("off")
+    for title, axes in zip(titles, grid.flat, strict=False):
+        axes.set_title(title, fontsize=7)
+        axes.tick_params(labelsize=6)
+        axes.spines[["top", "right"]].set_visible(False)
+    return drawn, list(grid.flat[: len(titles)])
+
+
+def matrix(rows: Sequence[str], columns: Sequence[str], title: str) -> tuple[Figure, Axes]:
+    """Axes for one cell per pair of names."""
+    drawn, axes = plt.subplots(
+        figsize=(2.6 + 0.42 * len(columns), 1.4 + 0.22 * len(rows)), layout="constrained"
+    )
+    axes.set_xticks(range(len(columns)), columns, rotation=55, ha="right", fontsize=7)
+    axes.set_yticks(range(len(rows)), rows, fontsize=7)
+    axes.tick_params(length=0)
+    axes.set_facecolor("#f0f0f0")
+    axes.set_title(title, fontsize=8)
+    return drawn, axes
+
+
+def label_cell(axes: Axes, row: int, column: int, text: str, on_dark: bool) -> None:
+    """Write into one cell of a matrix."""
+    color = "white" if on_dark else "#333333"
+    axes.text(column, row, text, ha="center", va="center", fontsize=5.5, color=color)
+
+
+def save(drawn: Figure, path: Path) -> None:
+    """Write a picture whose bytes depend on what is drawn alone, and free it."""
+    drawn.savefig(path, dpi=110, metadata={"Software": None})
+    plt.close(drawn)

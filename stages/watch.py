@@ -1,0 +1,26 @@
+"""Look where DVC does not: at data and an artifact that users bring."""
+
+from pathlib import Path
+
+import eosfm.cli
+from eosfm.datasets.fetching.watch import watch_roots
+from eosfm.params import load_params
+from eosfm.use import ARTIFACT, refuse_to_lose
+
+
+def main() -> None:
+    """Make data/roots, of which each dataset's download has its own file as a dep."""
+    refuse_to_lose(ARTIFACT)
+    params = load_params()
+    sources = {name: params.source(name) for name in params.datasets}
+    roots = {
+        name: Path(entry.root) if entry.root and sources[name] == "archive" else None
+        for name, entry in params.datasets.items()
+    }
+    watch_roots(roots, sources, Path("data/roots"))
+    watched = [name for name, root in roots.items() if root is not None]
+    print(f"watch: {', '.join(watched) or 'no roots'}")
+
+
+if __name__ == "__main__":
+    eosfm.cli.run(main)

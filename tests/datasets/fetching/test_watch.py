@@ -1,0 +1,171 @@
+"""Whether anything below a folder changed."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.fetching import watch as module
+from eosfm.datasets.fetching.watch import fingerprint, list_files, watch_roots
+
+LONG_AGO = 1_000_000_000 * 10**9
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files written a moment ago are remembered, as if they had lain there for long."""
+    monkeypatch.setattr(module, "CLOCK_TICK", -1)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    for number in range(20):
+        path = root / f"folder{number % 3}" / f"{number}.bin"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes([number]) * 100)
+    return root
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that were read, in any order."""
+    names: list[str] = []
+    hash_file = module.hash_file
+
+    def watched(path: Path) -> str:
+        names.append(path.name)
+        return hash_file(path)
+
+    monkeypatch.setattr(module, "hash_file", watched)
+    return names
+
+
+def rewrite(root: Path) -> None:
+    """Give every file other bytes, and its old size and date."""
+    for path in root.rglob("*.bin"):
+        status = path.stat()
+        path.write_bytes(bytes(reversed(range(100))))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_files_are_read_once(root: Path, tmp_path: Path, read: list[str]):
+    first = fingerprint(root, tmp_path / "cache")
+    assert len(read) == 20
+    assert fingerprint(root, tmp_path / "cache") == first
+    assert len(read) == 20
+    (root / "folder0" / "0.bin").write_bytes(b"other")
+    assert fingerprint(root, tmp_path / "cache") != first
+    assert read[20:] == ["0.bin"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rewrite,
+        lambda root: (root / "folder0" / "new.bin").touch(),
+        lambda root: (root / "folder0" / "0.bin").unlink(),
+        lambda root: (root / "folder0" / "0.bin").rename(root / "folder0" / "zero.bin"),
+        lambda root: (root / "folder0" / "0.bin").replace(root / "folder0" / "3.bin"),
+    ],
+    ids=["rewritten", "added", "removed", "renamed", "replaced"],
+)
+def test_every_change_is_noticed(root: Path, tmp_path: Path, change: Callable[[Path], object]):
+    before = fingerprint(root, tmp_path / "cache")
+    change(root)
+    after = fingerprint(root, tmp_path / "cache")
+    assert after != before
+    assert after == fingerprint(root, None), "the cache agrees with reading everything"
+
+
+def test_two_files_that_swap_their_names_are_noticed(root: Path, tmp_path: Path):
+    before = fingerprint(root, tmp_path / "cache")
+    (root / "a").mkdir()
+    one, two = root / "folder0" / "0.bin", root / "folder0" / "3.bin"
+    beside = one.rename(root / "folder0" / "beside")
+    two.rename(one)
+    beside.rename(two)
+    assert fingerprint(root, tmp_path / "cache") != before
+
+
+def test_a_file_that_changed_just_now_is_not_remembered(root, tmp_path, read, monkeypatch):
+    monkeypatch.setattr(module, "CLOCK_TICK", 3600 * 10**9)
+    fingerprint(root, tmp_path / "cache")
+    fingerprint(root, tmp_path / "cache")
+    assert len(read) == 40
+
+
+def test_same_files_same_fingerprint_wherever_they_lie(root: Path, tmp_path: Path):
+    elsewhere = Path(shutil.copytree(root, tmp_path / "elsewhere"))
+    for path in elsewhere.rglob("*"):
+        os.utime(path, ns=(LONG_AGO, LONG_AGO))
+    cache = tmp_path / "cache"
+    assert fingerprint(root, cache) == fingerprint(elsewhere, cache) == fingerprint(root, None)
+    assert len(list(cache.iterdir())) == 2, "one memory for each root"
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[1]\n", '["folder0/0.bin", 3, "aa"]\n'])
+def test_damaged_cache_costs_time_alone(root, tmp_path, read, text: str):
+    first = fingerprint(root, tmp_path / "cache")
+    (memory,) = (tmp_path / "cache").iterdir()
+    memory.write_text(text)
+    assert fingerprint(root, tmp_path / "cache") == first
+    assert len(read) == 40
+
+
+def test_hidden_files_are_left_out_and_links_followed(root: Path, tmp_path: Path):
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "a").symlink_to(root / "folder0")
+    (linked / "b.bin").symlink_to(root / "folder1" / "1.bin")
+    (linked / ".hidden").write_text("x")
+    (linked / ".fetched").mkdir()
+    (linked / ".fetched" / "record").write_text("x")
+    names = [entry.path for entry in list_files(linked, None)]
+    assert names == sorted([*(f"a/{n}.bin" for n in range(0, 20, 3)), "b.bin"])
+
+
+def test_cycles_of_links_end(root: Path):
+    expected = [entry.path for entry in list_files(root, None)]
+    (root / "folder0" / "up").symlink_to(root)
+    (root / "folder1" / "self").symlink_to(root / "folder1")
+    assert [entry.path for entry in list_files(root, None)] == expected
+
+
+@pytest.mark.parametrize("target", ["nowhere", "broken"])
+def test_a_link_to_nothing_is_told(root: Path, target: str):
+    (root / "broken").symlink_to(root / target)
+    with pytest.raises(EosfmError, match=r"broken cannot be read .*; mend or remove it"):
+        list_files(root, None)
+
+
+def test_roots_are_written_down(root: Path, tmp_path: Path):
+    roots = {"mine": root, "none": None, "gone": tmp_path / "absent"}
+    sources = {"mine": "archive", "none": "simulated", "gone": "archive"}
+    watch_roots(roots, sources, tmp_path / "out", tmp_path / "cache")
+    texts = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert json.loads(texts["none.json"]) == {"source": "simulated", "root": None}
+    assert json.loads(texts["gone.json"]) == {"source": "archive", "root": "no folder"}
+    mine = json.loads(texts["mine.json"])["root"]
+    assert mine == {"files": 20, "bytes": 2000, "sha256": fingerprint(root, None)}
+    watch_roots(roots, sources, tmp_path / "again", tmp_path / "cache")
+    assert texts == {path.name: path.read_text() for path in (tmp_path / "again").iterdir()}
+    rewrite(root)
+    watch_roots(roots, sources, tmp_path / "again", tmp_path / "cache")
+    assert (tmp_path / "again" / "mine.json").read_text() != texts["mine.json"]
+
+
+def test_watching_loads_nothing_heavy():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, eosfm.datasets.fetching.watch; "
+        "print({'numpy', 'torch', 'requests', 'rasterio'} & set(sys.modules))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"

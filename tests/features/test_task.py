@@ -1,0 +1,75 @@
+"""A task is settled once: dates, labels, windows, and a refusal of what does not fit."""
+
+import dataclasses
+
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.features.task import Task, TaskInput
+
+
+def test_a_task_knows_its_labels_and_input(resolve, stores):
+    task = resolve("change")
+    assert (task.kind.name, task.classes) == ("change", ("dark", "bright"))
+    assert task.bands == ("red", "green", "blue") and task.units == ("dn8",) * 3
+    assert task.dates == (0, 1)
+    assert task.windows.count == 1 and task.windows.size == (32, 32)
+    assert len(task.indices("train")) == 16 and len(task.indices("test")) == 12
+
+
+def test_what_features_depend_on_is_the_same_with_and_without_a_head(params, stores, resolve):
+    alone = TaskInput.resolve(params, "series", stores["series"])
+    task = resolve("series")
+    for field in dataclasses.fields(TaskInput):
+        assert getattr(alone, field.name) == getattr(task, field.name)
+
+
+@pytest.mark.parametrize(
+    ("values", "dates"),
+    [({"series": {"max_dates": 1}}, (1,)), ({"series": {"max_dates": 2}}, (0, 2)), ({}, (0, 1, 2)),
+     ({"protocol": {"max_dates": 1}, "series": {"max_dates": 2}}, (1,))],
+)  # fmt: skip
+def test_dates_are_sampled_up_to_the_limits_of_task_and_scale(edited, stores, values, dates):
+    assert TaskInput.resolve(edited(**values), "series", stores["series"]).dates == dates
+
+
+def test_a_change_needs_both_dates(resolve):
+    assert resolve("change", protocol={"max_dates": 1}).dates == (0, 1)
+
+
+def test_the_tasks_share_of_labels_beats_the_scales(resolve):
+    assert len(resolve("segmentation", segmentation={"label_fraction": 0.25}).indices("train")) == 8
+    assert len(resolve("segmentation", protocol={"label_fraction": 1.0}).indices("train")) == 32
+
+
+def test_seeds_are_the_tasks_own(resolve):
+    first, second = resolve("change").fit_seeds(2)
+    assert [first] == resolve("change").fit_seeds(1) and first != second
+    assert first not in resolve("series").fit_seeds(2)
+
+
+def test_a_linear_head_changes_nothing_else(resolve):
+    task = resolve("segmentation")
+    short = task.with_linear_head(epochs=1)
+    assert (short.head, short.protocol.epochs) == ("linear", 1)
+    assert task.with_linear_head().protocol == task.protocol
+    assert dataclasses.replace(short, head=task.head, protocol=task.protocol) == task
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "advice"),
+    [("segmentation", {"head": "knn"}, "fit segmentation; set it to 'upernet' or 'linear'"),
+     ("classification", {"head": "upernet"}, "set it to 'linear' or 'knn'"),
+     ("classification", {"metric": "miou"}, "'miou', which does not fit classification; set it"),
+     ("regression", {"metric": "f1"}, "set it to 'r2'"),
+     ("segmentation", {"aggregation": "ltae"}, "segmentation on 1 date; set it to null"),
+     ("series", {"aggregation": "difference"}, "3 dates; set it to 'mean', 'linear' or 'ltae'"),
+     ("series", {"aggregation": None}, "null, .* on 3 dates; set it to 'mean', "),
+     ("change", {"aggregation": "mean"}, "set it to 'concat' or 'difference'")],
+)  # fmt: skip
+def test_settings_that_do_not_fit_are_refused_in_one_line(edited, stores, name, values, advice):
+    params = edited(**{name: values})
+    (key,) = values
+    with pytest.raises(EosfmError, match=rf"^tasks\.{name}\.{key} is .*{advice}") as error:
+        Task.resolve(params, name, stores[name])
+    assert "\n" not in str(error.value)

@@ -1,0 +1,31 @@
+"""One optimiser, one schedule."""
+
+import pytest
+import torch
+from torch import nn
+
+from eosfm.nn.optim import WEIGHT_DECAY, build_optimizer, build_schedule
+
+
+def test_norms_and_biases_do_not_decay_and_frozen_weights_are_left_alone() -> None:
+    module = nn.Sequential(nn.Conv2d(2, 4, 3), nn.GroupNorm(2, 4), nn.Linear(4, 1))
+    module[2].requires_grad_(False)
+    optimizer = build_optimizer(module, 1e-3)
+    decay = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
+    expected = {module[0].weight: WEIGHT_DECAY, module[0].bias: 0.0, module[1].weight: 0.0,
+                module[1].bias: 0.0}  # fmt: skip
+    assert decay == {id(parameter): value for parameter, value in expected.items()}
+
+
+def test_the_rate_rises_to_its_highest_and_falls_to_nothing() -> None:
+    optimizer = build_optimizer(nn.Linear(1, 1), 0.1, fused=False)
+    schedule = build_schedule(optimizer, 0.1, steps=10)
+    rates = []
+    for _ in range(10):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        if len(rates) < 10:
+            schedule.step()
+    assert max(rates) == pytest.approx(0.1) and rates.index(max(rates)) == 2
+    assert rates[0] < 0.01 and rates[-1] < 1e-5
+    assert isinstance(optimizer, torch.optim.AdamW)
