@@ -21,13 +21,8 @@ def split() -> FrozenFeatures:
         torch.randn(20, 2, 6 * width, side, side, generator=generator).numpy()
         for width, side in zip(CHANNELS, (8, 4, 2, 1), strict=True)
     ]
-    return FrozenFeatures(
-        ArrayLevels([level.numpy() for level in levels]),
-        INPUTS,
-        torch.arange(20),
-        torch.arange(40.0).view(20, 2),
-        WHOLE,
-    )
+    days = torch.arange(40.0).view(20, 2)
+    return FrozenFeatures(ArrayLevels(arrays), INPUTS, torch.arange(20), days, WHOLE)
 
 
 def test_some_specialists_keep_their_own_channels(split):
