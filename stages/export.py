@@ -15,9 +15,7 @@ def main() -> None:
     with track("export", "", params.energy.country) as tracker:
         names, out = params.ensemble, Path("models/eosfm.pth")
         specialists = export_artifact([Path("models/specialists") / f"{n}.pt" for n in names], out)
-        weights = [tensor for s in specialists for tensor in s.state_dict.values()]
-        parameters = sum(tensor.numel() for tensor in weights)
-        write_result(tracker.folder / "metrics.json", ExportResult(names, parameters))
+        write_result(tracker.folder / "metrics.json", ExportResult.of(specialists))
         tracker.done(f"{len(names)} specialists, {out.stat().st_size / 2**20:.0f} MiB")
 
 

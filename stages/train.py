@@ -7,22 +7,24 @@ from eosfm.core.files import write_json
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track
-from eosfm.training.train import train_specialist
+from eosfm.training.recipe import Recipe
+from eosfm.training.train import Outputs, train_specialist
 
 
 def main(name: str) -> None:
-    """Make models/specialists/NAME.pt; its head, scores and a picture in results/train/NAME."""
+    """Make models/specialists/NAME.pt; its head, scores and curves in results/train/NAME."""
     params = load_params()
     with track("train", name, params.energy.country) as tracker:
         metrics = train_specialist(
-            params,
-            name,
+            Recipe.resolve(params, name),
             TileStore(Path("data/tiles") / params.specialist(name).dataset),
             out=Path("models/specialists") / f"{name}.pt",
             scratch=Path(".cache/training"),
-            log=tracker.log,
-            head=tracker.folder / "head.pt",
-            picture=tracker.folder / "predictions.png",
+            more=Outputs(
+                head=tracker.folder / "head.pt",
+                picture=tracker.folder / "predictions.png",
+                live=tracker.folder / "live",
+            ),
         )
         write_json(tracker.folder / "metrics.json", metrics)
         headline = metrics["metric"]

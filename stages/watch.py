@@ -1,14 +1,16 @@
-"""Look where DVC does not: below the folders of data that users have."""
+"""Look where DVC does not: at data and an artifact that users bring."""
 
 from pathlib import Path
 
 import eosfm.cli
 from eosfm.datasets.fetching.watch import watch_roots
 from eosfm.params import load_params
+from eosfm.use import ARTIFACT, refuse_to_lose
 
 
 def main() -> None:
     """Make data/roots, of which each dataset's download has its own file as a dep."""
+    refuse_to_lose(ARTIFACT)
     params = load_params()
     sources = {name: params.source(name) for name in params.datasets}
     roots = {

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from eosfm.encoding.randomize import randomize
 from eosfm.encoding.specialist import Specialist
-from eosfm.model import EosFM, randomize
+from eosfm.model import EosFM
 
 BACKBONE = "convnextv2_atto"
 MIX = [3] * 15 + [13] * 3 + [12] * 2 + [2] * 2 + [14] + [6]  # channels of the 24 specialists
@@ -65,7 +66,9 @@ def five_of(members: list[Specialist]) -> EosFM:
 
     Four of three bands and one of thirteen, as in the mix: nine of the 33 encoder calls.
     """
-    five = EosFM(members, in_chans=13, fusion="concat", normalize="none", max_encoders=5).eval()
+    five = EosFM.from_specialists(
+        members, in_chans=13, fusion="concat", normalize="none", max_encoders=5
+    ).eval()
     five.fuser.selection.active.zero_()
     five.fuser.selection.active[[0, 1, 2, 3, 15]] = True
     return five.prune()

@@ -10,7 +10,7 @@ def encoding(rounds: int = 7, batch: int = 8, json_: Json = None) -> None:
     """All 24 specialists, and 5 of them, on 13 bands; published rules on both sides."""
     members = ensemble()
     published = Published(members)
-    every = EosFM(members, in_chans=13, fusion="concat", normalize="none").eval()
+    every = EosFM.from_specialists(members, in_chans=13, fusion="concat", normalize="none").eval()
     small = five_of(members)
     rows = []
     for size in (64, 128):

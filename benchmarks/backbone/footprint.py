@@ -21,7 +21,7 @@ def footprint(size: int = 128, batch: int = 4, json_: Json = None) -> None:
     """
     members = ensemble()
     five = five_of(members)
-    every = EosFM(members, in_chans=13, fusion="concat", normalize="none")
+    every = EosFM.from_specialists(members, in_chans=13, fusion="concat", normalize="none")
     table = [{"measure": "parameters, M"}, {"measure": "file, MB"}, {"measure": "peak memory, MB"}]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -60,7 +60,7 @@ def imports(rounds: int = 5, json_: Json = None) -> None:
     build = (
         "import timm; from eosfm.encoding.specialist import Specialist; from eosfm import EosFM;"
         f"m = timm.create_model('{BACKBONE}', features_only=True, in_chans=3);"
-        f"EosFM([Specialist('a', '{BACKBONE}', 3, m.state_dict())], in_chans=3)"
+        f"EosFM.from_specialists([Specialist('a', '{BACKBONE}', 3, m.state_dict())], in_chans=3)"
     )
     programs = {
         "import eosfm": "import eosfm",

@@ -65,7 +65,7 @@ def heads(tiles: int = 128, epochs: int = 10, json_: Json = None) -> None:
     """
     members = ensemble()
     published = Published(members)
-    backbone = EosFM(members, in_chans=13, fusion="conv1x1").train()
+    backbone = EosFM.from_specialists(members, in_chans=13, fusion="conv1x1").train()
     images = torch.randn(tiles, 13, 64, 64)
     targets = {
         "linear": torch.randint(10, (tiles,)),

@@ -1,8 +1,9 @@
 """What stages tell the report: frozen objects, written as JSON and read back as the same."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import write_json
@@ -45,6 +46,13 @@ class ExportResult:
 
     specialists: tuple[str, ...]
     parameters: int
+
+    @classmethod
+    def of(cls, specialists: Iterable[Any]) -> "ExportResult":
+        """Count what :class:`eosfm.encoding.specialist.Specialist` objects hold."""
+        held = list(specialists)
+        weights = [tensor for one in held for tensor in one.state_dict.values()]
+        return cls(tuple(one.name for one in held), sum(tensor.numel() for tensor in weights))
 
 
 @dataclass(frozen=True)

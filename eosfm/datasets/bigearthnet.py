@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
-from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import require
+from eosfm.core.errors import EosfmError
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.readers.layout import one_of, require
+from eosfm.datasets.readers.listing import expecting
 from eosfm.datasets.readers.scenes import Part, read_parts
 from eosfm.datasets.readers.sentinel2 import STEP
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
@@ -24,29 +25,16 @@ COARSEST = max(S2_STEP.values())
 BANDS = ("vv", "vh", *S2_STEP)
 
 CLASSES = (
-    "Urban fabric",
-    "Industrial or commercial units",
-    "Arable land",
-    "Permanent crops",
-    "Pastures",
+    "Urban fabric", "Industrial or commercial units", "Arable land", "Permanent crops", "Pastures",
     "Complex cultivation patterns",
     "Land principally occupied by agriculture, with significant areas of natural vegetation",
-    "Agro-forestry areas",
-    "Broad-leaved forest",
-    "Coniferous forest",
-    "Mixed forest",
+    "Agro-forestry areas", "Broad-leaved forest", "Coniferous forest", "Mixed forest",
     "Natural grassland and sparsely vegetated areas",
-    "Moors, heathland and sclerophyllous vegetation",
-    "Transitional woodland, shrub",
-    "Beaches, dunes, sands",
-    "Inland wetlands",
-    "Coastal wetlands",
-    "Inland waters",
+    "Moors, heathland and sclerophyllous vegetation", "Transitional woodland, shrub",
+    "Beaches, dunes, sands", "Inland wetlands", "Coastal wetlands", "Inland waters",
     "Marine waters",
-)
-
-
-SPLIT_NAMES: dict[str, Split] = {"train": "train", "validation": "val", "test": "test"}
+)  # fmt: skip
+SPLIT_NAMES = ("train", "validation", "test")
 
 
 def s2_path(root: Path, patch: str, band: str) -> Path:
@@ -74,11 +62,6 @@ def scenes(root: Path) -> Iterator[Scene]:
     path = require(root / "metadata.parquet", NAME, "the table of patches and labels")
     for row in _metadata(path):
         patch = row["patch_id"]
-        if row["split"] not in SPLIT_NAMES:
-            raise EosfmError(
-                f"{path}: split {row['split']!r} of {patch}; "
-                f"{suggest(row['split'], list(SPLIT_NAMES))}"
-            )
         s1 = [Part(s1_path(root, row["s1_name"], band)) for band in BANDS[:2]]
         s2 = [
             Part(s2_path(root, patch, band), step=step, dtype="uint16")
@@ -88,17 +71,11 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 
 def _metadata(path: Path) -> list[dict]:
-    import pyarrow
     from pyarrow import parquet
 
-    needed = ["patch_id", "labels", "split", "s1_name"]
-    try:
-        return parquet.read_table(path, columns=needed).select(needed).to_pylist()
-    except (pyarrow.ArrowInvalid, KeyError, OSError) as error:
-        raise EosfmError(
-            f"{path} is not the Parquet table of version 2 ({str(error)[:120]}); expected the "
-            f"columns {', '.join(needed)}; fetch the file again"
-        ) from None
+    columns = ["patch_id", "labels", "split", "s1_name"]
+    with expecting(path, f"the Parquet table of version 2 with {', '.join(columns)}"):
+        return parquet.read_table(path, columns=columns).select(columns).to_pylist()
 
 
 def _scene(table: Path, row: dict, image: list[Part]) -> Scene:
@@ -112,15 +89,12 @@ def _scene(table: Path, row: dict, image: list[Part]) -> Scene:
         )
     labels = np.zeros(len(CLASSES), dtype=np.uint8)
     for name in row["labels"]:
-        if name not in CLASSES:
-            raise EosfmError(
-                f"{table}: {row['patch_id']} has label {name!r}; {suggest(name, CLASSES)}"
-            )
-        labels[CLASSES.index(name)] = 1
+        labels[one_of(name, CLASSES, "label", table)] = 1
+    split = one_of(row["split"], SPLIT_NAMES, "split", table)
     day = row["patch_id"].split("_")[2][:8]  # S2A_MSIL2A_20170613T101031_...
     return Scene(
         id=row["patch_id"],
-        split=SPLIT_NAMES[row["split"]],
+        split=SPLITS[split],
         height=height,
         width=width,
         files=(*(part.file for part in image), table),

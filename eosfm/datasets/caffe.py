@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.readers.archives import of_torchgeo
 from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.listing import parse
 from eosfm.datasets.readers.pairs import pair, read_codes
 from eosfm.datasets.spec import Dataset, Scene, Source
 
@@ -15,27 +15,19 @@ NAME = "caffe"
 FOLDER = "caffe"
 ZONES = {0: "no information", 64: "rock", 127: "glacier", 254: "ocean and ice melange"}
 """Zone of each grey value of the masks; "no information" is a zone that is scored."""
+EXAMPLE = "Crane_2002-11-09_ERS_20_2_061_zones__93_102_0_0_0.png"
+MASK = r"[^_]+_(\d{4}-\d\d-\d\d)_[^_]+_[^_]+_.*_zones_.*\.png"
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the patches of the three official folders.
-
-    Raises:
-        EosfmError: A folder or file is missing, a file is damaged or named otherwise.
-    """
+    """Yield the patches of the three official folders."""
     target = partial(read_codes, NAME, tuple(ZONES))
     for split in SPLITS:
         zones = root / FOLDER / "zones" / split
         require(zones, NAME, f"the folder {FOLDER}/zones/{split} of {FOLDER}.zip")
         for mask in sorted(zones.glob("*.png")):
-            glacier, _, patch = mask.stem.partition("_zones_")
-            date = glacier.split("_")[1] if patch and glacier.count("_") >= 4 else ""
-            if len(date) != 10:
-                raise EosfmError(
-                    f"{NAME}: {mask} is no mask of a patch; expected a name such as Crane_"
-                    "2002-11-09_ERS_20_2_061_zones__93_102_0_0_0.png; unpack the archive again"
-                )
-            image = root / FOLDER / "sar_images" / split / f"{glacier}_{patch}.png"
+            date = parse(MASK, mask.name, mask, "names of masks such as " + EXAMPLE)[1]
+            image = root / FOLDER / "sar_images" / split / mask.name.replace("_zones_", "_")
             id = f"{split}_{image.stem}"
             yield pair(NAME, id, split, [image], mask, target, bands=1, dates=(date,))
 

@@ -20,7 +20,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import read_rows
+from eosfm.datasets.readers.listing import expecting, read_rows
 from eosfm.datasets.readers.series import Stack, parse_dates, read_array, stack_scene
 from eosfm.datasets.readers.values import whole
 from eosfm.datasets.spec import Dataset, Scene, Source
@@ -72,40 +72,23 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 def _partition(path: Path) -> dict[str, Split]:
     """Split by chip, in file order."""
-    try:
+    with expecting(path, "partition 0 (train), 1 (val) or 2 (test) of each id"):
         return {
             f"{int(row['id']):06d}": dict(enumerate(SPLITS))[int(row["partition"])]
             for row in read_rows(path, ("id", "partition"))
         }
-    except (ValueError, KeyError, TypeError) as error:
-        raise EosfmError(
-            f"{path} is not the partition ({error!r}); expected 0 (train), 1 (val) or 2 (test) for "
-            "each id; fetch the file again"
-        ) from None
 
 
 def _dates(folder: Path, sensor: str, chip: str) -> list[date]:
-    path = require(
-        folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json", NAME, f"the dates of chip {chip}"
-    )
-    try:
+    path = require(folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json", NAME, "a list of dates")
+    with expecting(path, "a list of dates"):
         return parse_dates(json.loads(path.read_text())["dates"], path)
-    except (ValueError, KeyError, TypeError) as error:
-        raise EosfmError(
-            f"{path} is not a list of dates ({error!r}); fetch the file again"
-        ) from None
 
 
 def _crops(path: Path, size: tuple[int, int]) -> np.ndarray:
     """Crops 1 to 4 are the classes; 0, no field, and the rarer crops beyond are not scored."""
-    crops = whole(
-        read_array(path, size, "truth"),
-        path,
-        0,
-        255,
-        "numbers of crops from 0 (no field)",
-        np.int16,
-    )
+    truth = read_array(path, size, "truth")
+    crops = whole(truth, path, 0, 255, "numbers of crops from 0 (no field)", np.int16)
     return np.where((crops > 0) & (crops <= len(CLASSES)), crops - 1, UNLABELLED).astype(np.int16)
 
 

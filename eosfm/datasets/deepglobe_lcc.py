@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import rank
-from eosfm.datasets.readers.pairs import by_number, found, pair
+from eosfm.datasets.readers.holdout import hold_out
+from eosfm.datasets.readers.listing import listed
+from eosfm.datasets.readers.pairs import by_number, pair
 from eosfm.datasets.readers.rgb_masks import read_colors
 from eosfm.datasets.spec import Dataset, Scene, Source
 
@@ -36,7 +37,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     target = partial(read_colors, NAME, classes, 127)
     for folder in FOLDERS:
         top = root / "data" / folder
-        for image in by_number(found(NAME, top / "images", "*_sat.jpg")):
+        for image in by_number(listed(top / "images", "*_sat.jpg", NAME, "images of data.zip")):
             number = image.stem.removesuffix("_sat")
             mask = top / "masks" / f"{number}_mask.png"
             yield pair(NAME, image.stem, split_of(folder, number), [image], mask, target)
@@ -46,7 +47,7 @@ def split_of(folder: str, number: str) -> Split:
     """The split of a scene."""
     if folder == "test_data":
         return "test"
-    return "val" if rank(f"{NAME}/{number}") < HELD_OUT else "train"
+    return hold_out(f"{NAME}/{number}", validate=HELD_OUT, test=0)
 
 
 DATASET = Dataset(

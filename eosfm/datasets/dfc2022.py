@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import read_header
-from eosfm.datasets.readers.layout import open_raster, require
-from eosfm.datasets.readers.pairs import Size, found, pair
+from eosfm.datasets.readers.layout import one_of, require
+from eosfm.datasets.readers.listing import listed
+from eosfm.datasets.readers.pairs import Size, pair
+from eosfm.datasets.readers.raster import open_raster, read_header, read_open
 from eosfm.datasets.readers.urbanatlas import (
     CITATION,
     CLASSES,
@@ -43,19 +43,10 @@ def split_of(city: str, easting: int) -> Split:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the images of the two labelled cities.
-
-    Raises:
-        EosfmError: The folder, a terrain model or a label is missing, or a file is named or made
-            otherwise than the contest's.
-    """
-    for image in found(NAME, root / FOLDER, "*/BDORTHO/*.tif"):
+    """Yield the images of the two labelled cities."""
+    for image in listed(root / FOLDER, "*/BDORTHO/*.tif", NAME, "images of labeled_train.zip"):
         city = image.parents[1]
-        if city.name not in CITIES:
-            raise EosfmError(
-                f"{NAME}: {image} is of the city {city.name!r}; "
-                f"{suggest(city.name, list(CITIES))}; only labelled cities belong in {FOLDER}"
-            )
+        one_of(city.name, list(CITIES), "labelled city", image)
         split = split_of(city.name, parse_sheet(image, NAME).easting)
         label = city / "UrbanAtlas" / f"{image.stem}_UA2012.tif"
         height = city / "RGEALTI" / f"{image.stem}_RGEALTI.tif"
@@ -87,19 +78,11 @@ def read_height(path: Path, size: Size, window: Window) -> np.ndarray:
     Raises:
         EosfmError: The file is missing or damaged.
     """
-    from rasterio.errors import RasterioIOError
-    from rasterio.windows import Window as RasterWindow
-
     with open_raster(path) as raster:
         row, rows = _weights(window.row, window.height, size[0], raster.height)
         col, cols = _weights(window.col, window.width, size[1], raster.width)
-        part = RasterWindow(col, row, cols.shape[1], rows.shape[1])
-        try:
-            coarse = raster.read(1, window=part, masked=True).filled(0)
-        except RasterioIOError as error:
-            raise EosfmError(
-                f"{path} is damaged ({str(error)[:120]}); fetch the file again"
-            ) from None
+        part = Window(row, col, rows.shape[1], cols.shape[1])
+        coarse = read_open(raster, part, indexes=1, masked=True).filled(0)
     return (rows @ coarse @ cols.T).astype(np.float32)
 
 

@@ -1,22 +1,24 @@
 """DIOR: twenty kinds of objects in 800-pixel aerial images from Google Earth, 8-bit RGB."""
 
-import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.readers.archives import archive
-from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.layout import one_of, require
+from eosfm.datasets.readers.listing import read_rows
 from eosfm.datasets.readers.pairs import Size, pair
-from eosfm.datasets.readers.voc import boxes_in, read_objects
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
 
 NAME = "dior"
 TABLE = "sample_df.csv"
 COLUMNS = ("image_path", "label_path", "split")
+SIDES = ("xmin", "ymin", "xmax", "ymax")
 CLASSES = (
     "airplane", "airport", "baseballfield", "basketballcourt", "bridge", "chimney", "dam",
     "expresswayservicearea", "expresswaytollstation", "golffield", "groundtrackfield", "harbor",
@@ -26,48 +28,40 @@ CLASSES = (
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the images that the table lists with a label file; the official test images have none.
+    """Yield the images that the table lists with a label; the official test images have none."""
+    table = require(root / TABLE, NAME, f"the table {TABLE} beside the folders Images, Annotations")
+    for row in read_rows(table, COLUMNS):
+        if row["label_path"]:
+            split = SPLITS[one_of(row["split"], SPLITS, "split", table)]
+            image, label = root / row["image_path"], root / row["label_path"]
+            yield pair(NAME, f"{split}_{image.stem}", split, [image], label, read_boxes)
+
+
+def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
+    """Boxes whose middle lies in a window, cut to it: an object belongs to one window alone.
+
+    Returns:
+        (n, 5) float32 x_min, y_min, x_max, y_max in pixels of the window, class.
 
     Raises:
-        EosfmError: The table or a file is missing, or the table has other columns or splits.
+        EosfmError: The file is damaged or no Pascal VOC annotation, or names another class.
     """
-    table = require(root / TABLE, NAME, f"the table {TABLE} beside the folders Images, Annotations")
-    with table.open(newline="") as rows:
-        reader = csv.DictReader(rows)
-        if not set(COLUMNS) <= set(reader.fieldnames or ()):
-            raise EosfmError(
-                f"{table} has the columns {', '.join(reader.fieldnames or ())}; expected "
-                f"{', '.join(COLUMNS)}; fetch the file again"
-            )
-        for row in reader:
-            if row["label_path"]:
-                yield _scene(root, table, row)
-
-
-def _scene(root: Path, table: Path, row: dict[str, str]) -> Scene:
-    split = next((name for name in SPLITS if name == row["split"]), None)
-    if split is None:
+    try:
+        objects = ElementTree.parse(path).getroot().findall("object")
+        rows = [[float(o.findtext(f"bndbox/{side}", "")) for side in SIDES] for o in objects]
+    except (ElementTree.ParseError, ValueError) as error:
         raise EosfmError(
-            f"{table} puts {row['image_path']} in the split {row['split']!r}; "
-            f"{suggest(row['split'], SPLITS)}; fetch the file again"
-        )
-    image = root / row["image_path"]
-    return pair(NAME, f"{split}_{image.stem}", split, [image], root / row["label_path"], _boxes)
-
-
-def _boxes(path: Path, size: Size, window: Window) -> np.ndarray:
-    rows = [[*box, _class(path, name)] for name, box in read_objects(path)]
-    return boxes_in(rows, window)
-
-
-def _class(path: Path, name: str) -> int:
-    """Index of a class; the first release writes ``Expressway-Service-area`` and the like."""
-    plain = name.lower().replace("-", "").replace(" ", "")
-    if plain not in CLASSES:
-        raise EosfmError(
-            f"{path} labels an object {name!r}; {suggest(plain, CLASSES)}; fetch the file again"
-        )
-    return CLASSES.index(plain)
+            f"{path} is no Pascal VOC annotation ({error}); fetch the file again"
+        ) from None
+    boxes = np.array(rows, np.float32).reshape(-1, 4)
+    boxes -= np.array([window.col, window.row] * 2, np.float32)
+    limits = np.array([window.width, window.height], np.float32)
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    inside = ((middle >= 0) & (middle < limits)).all(axis=1)
+    # The first release writes Expressway-Service-area and the like.
+    names = [re.sub("[- ]", "", thing.findtext("name", "").lower()) for thing in objects]
+    classes = np.array([one_of(name, CLASSES, "class", path) for name in names], np.float32)
+    return np.column_stack([np.clip(boxes, 0, np.tile(limits, 2)), classes])[inside]
 
 
 def archives() -> tuple[Archive, ...]:

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.layout import one_of, require
 from eosfm.datasets.readers.pairs import pair, read_presence
-from eosfm.datasets.readers.png import png_size, read_png
+from eosfm.datasets.readers.raster import png_size, read_png
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 NAME = "etci2021"
@@ -23,11 +22,7 @@ GAP_BYTES = 8192
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield every labelled tile; those that lie in a swath gap are left out.
-
-    Raises:
-        EosfmError: A folder or a tile's file is missing, a region is unknown, a file is damaged.
-    """
+    """Yield every labelled tile; those that lie in a swath gap are left out."""
     for name in ("train", "test"):
         folder = require(root / name, NAME, "event folders such as bangladesh_20170314t115609")
         for event in sorted(path for path in folder.iterdir() if path.is_dir()):
@@ -36,10 +31,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 def _tiles(event: Path) -> Iterator[Scene]:
     region, _, stamp = event.name.partition("_")
-    if region not in REGIONS:
-        raise EosfmError(
-            f"{NAME}: {event} is of the unknown region {region!r}; {suggest(region, list(REGIONS))}"
-        )
+    one_of(region, list(REGIONS), "region", event)
     folder = event / "tiles"
     date = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
     for vv in sorted(require(folder / "vv", NAME, "<tile>_vv.png files").glob("*_vv.png")):

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.readers.archives import archive
-from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.layout import one_of, require
 from eosfm.datasets.readers.pairs import classified
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source
 
@@ -26,12 +26,7 @@ CLASSES = (
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield every image that the split lists name, in their order.
-
-    Raises:
-        EosfmError: A list, an image or a class is not where the layout has it, or an image is in
-            two splits.
-    """
+    """Yield every image that the split lists name, in their order."""
     folder = require(root / FOLDER, NAME, "the class folders of EuroSATallBands.zip")
     seen: dict[str, str] = {}
     for split in SPLITS:
@@ -40,17 +35,14 @@ def scenes(root: Path) -> Iterator[Scene]:
             # The lists name the RGB edition's .jpg files; the stem is the same.
             stem = Path(line).stem
             label = stem.rpartition("_")[0]
-            if label not in CLASSES:
-                raise EosfmError(
-                    f"{listing} names {line}, whose class is {label!r}; {suggest(label, CLASSES)}"
-                )
+            index = one_of(label, CLASSES, "class", listing)
             if stem in seen:
                 raise EosfmError(
                     f"{listing} names {line}, which the {seen[stem]} list names too; "
                     "fetch the split lists again"
                 )
             seen[stem] = split
-            path, index = folder / label / f"{stem}.tif", CLASSES.index(label)
+            path = folder / label / f"{stem}.tif"
             yield classified(NAME, stem, split, path, index, bands=len(BANDS), dtype="uint16")
 
 

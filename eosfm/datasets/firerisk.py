@@ -1,16 +1,15 @@
 """FireRisk: wildfire hazard of 320 m squares of the United States in NAIP images of 1 m."""
 
 import math
-import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.holdout import rank
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import classified
+from eosfm.datasets.readers.class_folders import class_folders
+from eosfm.datasets.readers.holdout import hold_out
+from eosfm.datasets.readers.listing import parse
 from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "firerisk"
@@ -26,42 +25,27 @@ CLASSES = tuple(CODES)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the images, class by class.
-
-    Raises:
-        EosfmError: A folder is missing or is of no class, or an image's name is not of the
-            dataset's form or contradicts its folder.
-    """
+    """Yield the images, class by class."""
     for folder in ("train", "val"):
-        top = require(root / FOLDER / folder, NAME, f"the folder {FOLDER}/{folder} of FireRisk.zip")
-        strange = sorted({path.name for path in top.iterdir() if path.is_dir()} - CODES.keys())
-        if strange:
-            raise EosfmError(
-                f"{NAME}: {top / strange[0]} is no class; {suggest(strange[0], CLASSES)}; "
-                "unpack FireRisk.zip again"
-            )
-        for index, label in enumerate(CLASSES):
-            for path in sorted(require(top / label, NAME, f"the {label} images").glob("*.png")):
-                longitude, latitude = _point(path, label)
-                split = "val" if folder == "val" else split_of(longitude, latitude)
-                yield classified(NAME, f"{folder}_{path.stem}", split, path, index)
+        for scene in class_folders(NAME, root / FOLDER / folder, CLASSES, lambda name: "val"):
+            longitude, latitude = _point(scene.files[0])
+            split = "val" if folder == "val" else split_of(longitude, latitude)
+            yield replace(scene, id=f"{folder}_{scene.files[0].stem}", split=split)
 
 
-def _point(path: Path, label: str) -> tuple[float, float]:
-    """Longitude and latitude in the name of an image of a class."""
-    match = re.fullmatch(r"\d+_([1-7])_(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)", path.stem)
-    if not match or int(match[1]) != CODES[label]:
-        raise EosfmError(
-            f"{NAME}: {path} is named otherwise than <point>_<code>_<longitude>_<latitude>.png "
-            f"with the code {CODES[label]} of {label}; remove it, or unpack FireRisk.zip again"
-        )
-    return float(match[2]), float(match[3])
+def _point(path: Path) -> tuple[float, float]:
+    """Longitude and latitude in the name of an image."""
+    code = CODES[path.parent.name]
+    name = rf"\d+_{code}_(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)\.png"
+    expected = f"names <point>_{code}_<longitude>_<latitude>.png under {path.parent.name}"
+    match = parse(name, path.name, path, expected)
+    return float(match[1]), float(match[2])
 
 
 def split_of(longitude: float, latitude: float) -> Split:
     """The split of an image of the training folder: by the square of one degree it lies in."""
     cell = f"{NAME}/{math.floor(longitude)}/{math.floor(latitude)}"
-    return "test" if rank(cell) < HELD_OUT else "train"
+    return hold_out(cell, validate=0, test=HELD_OUT)
 
 
 DATASET = Dataset(

@@ -7,7 +7,7 @@ from pathlib import Path
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.listing import listed, parse
-from eosfm.datasets.readers.scenes import Part, Png, raster_scene
+from eosfm.datasets.readers.scenes import Part, raster_scene
 from eosfm.datasets.readers.values import whole
 from eosfm.datasets.spec import Dataset, Scene, Source
 
@@ -56,7 +56,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         parse(r"GF2_PMS[12]__L1A\d{10}-MSS[12]", path.stem, path, expected)
         # The published files call their bands cyan, magenta, yellow and black.
         image = Part(path, 4, dtype="uint8", raw=True)
-        label = Png(root / LABELS / f"{path.stem}_24label.png", prepare=indices)
+        label = Part(root / LABELS / f"{path.stem}_24label.png", prepare=indices)
         yield raster_scene(NAME, path.stem, split_of(path.stem), [image], label, image)
 
 

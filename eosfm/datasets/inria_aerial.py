@@ -1,13 +1,13 @@
 """Inria Aerial Image Labeling: buildings of ten cities in orthophotos of 0.3 m."""
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.pairs import found, pair, read_codes
+from eosfm.datasets.readers.layout import one_of
+from eosfm.datasets.readers.listing import listed, parse
+from eosfm.datasets.readers.pairs import pair, read_codes
 from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "inria_aerial"
@@ -20,14 +20,9 @@ BUILDING = 255
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the labelled tiles, city by city in the order of their numbers.
-
-    Raises:
-        EosfmError: A file is missing, named for no tile of the dataset, or not of three 8-bit
-            bands.
-    """
+    """Yield the labelled tiles, city by city in the order of their numbers."""
     target = partial(read_codes, NAME, (0, BUILDING))
-    images = found(NAME, root / FOLDER / "images", "*.tif")
+    images = listed(root / FOLDER / "images", "*.tif", NAME, "<city><number>.tif")
     for _, number, image in sorted((*_place(path), path) for path in images):
         split = next(split for split, tiles in TILES.items() if number in tiles)
         yield pair(NAME, image.stem, split, [image], root / FOLDER / "gt" / image.name, target)
@@ -35,13 +30,9 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 def _place(path: Path) -> tuple[str, int]:
     """City and number of a tile, from the file's name alone."""
-    match = re.fullmatch(r"(.*?)(\d+)", path.stem)
-    city, number = (match[1], int(match[2])) if match else (path.stem, 0)
-    if city not in CITIES:
-        raise EosfmError(f"{NAME}: {path} is of the city {city!r}; {suggest(city, CITIES)}")
-    if not any(number in tiles for tiles in TILES.values()):
-        raise EosfmError(f"{NAME}: {path} is tile {number}; expected 1 to 36; remove it")
-    return city, number
+    match = parse(r"(.*?)([1-9]|[12]\d|3[0-6])\.tif", path.name, path, "<city><1 to 36>.tif")
+    one_of(match[1], CITIES, "city", path)
+    return match[1], int(match[2])
 
 
 DATASET = Dataset(

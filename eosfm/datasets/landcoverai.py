@@ -22,10 +22,6 @@ def scenes(root: Path) -> Iterator[Scene]:
 
     A line ``<sheet>_<n>`` of a list is the n-th place of 512 px, in row order from 0; places that
     the right and lower edges cut are counted, but never listed.
-
-    Raises:
-        EosfmError: A list, an orthophoto or a mask is missing, or a line names no whole tile or
-            one that was named before.
     """
     whole = cache(partial(_sheet, root))
     seen: dict[str, str] = {}

@@ -6,7 +6,8 @@ from pathlib import Path
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import found, pair
+from eosfm.datasets.readers.listing import listed
+from eosfm.datasets.readers.pairs import pair
 from eosfm.datasets.readers.urbanatlas import (
     CITATION,
     CLASSES,
@@ -34,17 +35,13 @@ def scenes(root: Path) -> Iterator[Scene]:
 
     Images lie in ``labeled_training`` and, where it was fetched, ``test``; labels in ``labels``:
     each below any number of folders, the last being the conurbation's.
-
-    Raises:
-        EosfmError: A folder or a label is missing, a folder holds no image, or an image is of a
-            conurbation that its folder does not have.
     """
     top = require(root / LABELS, NAME, f"the folder {LABELS} with *_UA2012.tif")
     labels = {path.name: path for path in top.rglob("*_UA2012.tif")}
     for folder, splits in FOLDERS.items():
         if folder == "test" and not (root / folder).exists():
             continue
-        for image in found(NAME, root / folder, "**/*.tif"):
+        for image in listed(root / folder, "**/*.tif", NAME, "<conurbation>/*.tif"):
             department = parse_sheet(image, NAME).department
             if department not in splits:
                 raise EosfmError(

@@ -11,9 +11,9 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.geotiff import read_bands, read_header
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.pairs import within
+from eosfm.datasets.readers.raster import read_bands, read_header
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 NAME = "opencanopy"
@@ -74,9 +74,6 @@ def scenes(root: Path) -> Iterator[Scene]:
 
     The target is the lidar height in metres, NaN where the lidar classes say that the return is
     of a building, or of nothing known.
-
-    Raises:
-        EosfmError: The grid or a raster is missing or damaged, or a cell lies outside its image.
     """
     folder = require(root / FOLDER, NAME, f"{CELLS} and one folder per year")
     path = require(folder / CELLS, NAME, "the grid of cells with their splits")

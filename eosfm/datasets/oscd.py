@@ -33,11 +33,7 @@ CITIES: dict[Split, tuple[str, ...]] = {
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the pairs of images of all cities that have a label.
-
-    Raises:
-        EosfmError: A folder or file is missing, damaged or of another layout.
-    """
+    """Yield the pairs of images of all cities that have a label."""
     for official, folder in LABELS.items():
         labels = require(root / folder, NAME, f"the folder of {folder}.zip")
         for city in sorted(path.name for path in labels.iterdir() if path.is_dir()):

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.archives import of_torchgeo
 from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.listing import expecting
 from eosfm.datasets.readers.series import Stack, parse_dates, read_array, stack_scene
 from eosfm.datasets.readers.values import in_range
 from eosfm.datasets.spec import Dataset, Scene, Source
@@ -52,18 +52,13 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     folder = root / FOLDER
     path = require(folder / METADATA, NAME, "the metadata of all patches")
-    try:
+    with expecting(path, "ID_PATCH, Fold 1 to 5, dates-S2 and dates-S1A of every patch"):
         patches = [feature["properties"] for feature in json.loads(path.read_text())["features"]]
         facts = [
             (str(patch["ID_PATCH"]), FOLDS[int(patch["Fold"])], _days(patch, "S2", path),
              _days(patch, "S1A", path))
             for patch in patches
         ]  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EosfmError(
-            f"{path} is not the patches' metadata ({error!r}); expected ID_PATCH, Fold 1 to 5, "
-            "dates-S2 and dates-S1A of every patch; fetch the file again"
-        ) from None
     for patch, split, optical, radar in facts:
         s2, s1, target = (
             require(folder / kind / f"{name}_{patch}.npy", NAME, f"a file of patch {patch}")

@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.pairs import found, pair
+from eosfm.datasets.readers.listing import listed
+from eosfm.datasets.readers.pairs import pair
 from eosfm.datasets.readers.rgb_masks import read_colors
 from eosfm.datasets.spec import Dataset, Scene, Source
 
@@ -50,7 +51,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     classes = {color: index for index, color in enumerate(COLORS)} | {BOUNDARY: IGNORE}
     target = partial(read_colors, NAME, classes, TOLERANCE)
-    images = found(NAME, root / IMAGES, "top_potsdam_*_RGBIR.tif")
+    images = listed(root / IMAGES, "top_potsdam_*_RGBIR.tif", NAME, f"the images of {IMAGES}.zip")
     labels = root / LABELS if (root / LABELS).is_dir() else root
     for split, tiles in TILES.items():
         for id in (f"top_potsdam_{tile}" for tile in tiles):

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
+from eosfm.datasets.readers.listing import expecting, parse
 from eosfm.datasets.readers.scenes import Part, raster_scene
 from eosfm.datasets.readers.values import blank_as_nan, whole
 from eosfm.datasets.spec import Dataset, Scene, Source
@@ -70,13 +69,9 @@ def _dates(path: Path) -> dict[str, str]:
     """Sentinel-2's date by location; empty where the copy has no metadata file."""
     if not path.exists():
         return {}
-    try:
+    with expecting(path, "the location and s2_date of every event"):
         events = [feature["properties"] for feature in json.loads(path.read_text())["features"]]
         return {event["location"]: event["s2_date"].replace("/", "-") for event in events}
-    except (ValueError, KeyError, TypeError) as error:
-        raise EosfmError(
-            f"{path} is not the event metadata ({error!r}); fetch the file again"
-        ) from None
 
 
 DATASET = Dataset(

@@ -118,7 +118,8 @@ class Dataset:
         classes: Class names by index; one entry, the quantity, for regression.
         gsd: Ground sampling distance in metres.
         source: Where it comes from.
-        scenes: Reader: ``scenes(root)`` yields every labelled scene below ``root``.
+        scenes: Reader: ``scenes(root)`` yields every labelled scene below ``root``. It raises
+            EosfmError where a file is missing, damaged, misnamed or of another kind.
         split_rule: In words: whose split this is, or by what unit scenes are held out.
         ignore_index: Target value that is never scored; None where every pixel is labelled.
         nodata: Image value that means "not measured" when all bands have it; None otherwise.

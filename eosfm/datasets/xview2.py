@@ -1,17 +1,17 @@
 """xView2 (xBD): building damage between two satellite images of a disaster, 8-bit RGB."""
 
 import json
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import rank
-from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.holdout import hold_out
+from eosfm.datasets.readers.layout import one_of, require
+from eosfm.datasets.readers.listing import parse
 from eosfm.datasets.readers.pairs import Size, pair, read_codes
 from eosfm.datasets.readers.polygons import draw_polygons
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
@@ -32,9 +32,6 @@ def scenes(root: Path) -> Iterator[Scene]:
     The class of a pixel is that after the disaster. It is read from the images of ``targets``, or
     drawn from the polygons of ``labels`` in a part that has no ``targets`` (published so:
     ``tier3``).
-
-    Raises:
-        EosfmError: A folder or file is missing, damaged or misnamed.
     """
     painted = partial(read_codes, NAME, range(len(CLASSES)), ignore=IGNORE)
     for folder in (root / "train", root / "tier3", root / "test"):
@@ -53,21 +50,16 @@ def split_of(part: str, pair: str) -> Split:
     """The split of a pair: a tenth of what is for training validates, by the hash of its name."""
     if part == "test":
         return "test"
-    return "val" if rank(f"{NAME}/{pair}") < HELD_OUT else "train"
+    return hold_out(f"{NAME}/{pair}", validate=HELD_OUT, test=0)
 
 
 def _pairs(folder: Path) -> list[str]:
     images = require(folder / "images", NAME, f"the images of {folder.name}_images_labels_targets")
-    pairs = set()
-    for path in images.glob("*.png"):
-        match = re.fullmatch(r"(.+_\d{8})_(?:pre|post)_disaster", path.stem)
-        if not match:
-            raise EosfmError(
-                f"{NAME}: {path} is named for no image of the dataset; expected "
-                "<disaster>_<8 digits>_pre_disaster.png or _post_disaster.png; remove it"
-            )
-        pairs.add(match[1])
-    return sorted(pairs)
+    name, expected = (
+        r"(.+_\d{8})_(?:pre|post)_disaster",
+        "<disaster>_<8 digits>_<pre|post>_disaster",
+    )
+    return sorted({parse(name, path.stem, path, expected)[1] for path in images.glob("*.png")})
 
 
 def read_polygons(path: Path, size: Size, window: Window) -> np.ndarray:
@@ -84,13 +76,9 @@ def read_polygons(path: Path, size: Size, window: Window) -> np.ndarray:
             f"{NAME}: {path} cannot be read as labels ({type(error).__name__}: {str(error)[:80]}); "
             "expected polygons with the subtype of their damage after the disaster; fetch it again"
         ) from None
-    unknown = [subtype for subtype in subtypes if subtype not in SUBTYPES]
-    if unknown:
-        raise EosfmError(
-            f"{NAME}: {path} has the damage {unknown[0]!r}; {suggest(unknown[0], list(SUBTYPES))}; "
-            "fetch the file again"
-        )
-    return draw_polygons(polygons, [SUBTYPES[subtype] for subtype in subtypes], window)
+    names = list(SUBTYPES)
+    damages = [SUBTYPES[names[one_of(name, names, "damage", path)]] for name in subtypes]
+    return draw_polygons(polygons, damages, window)
 
 
 DATASET = Dataset(

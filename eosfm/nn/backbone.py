@@ -1,4 +1,4 @@
-"""The encoder of a specialist: a timm model that gives four feature maps."""
+"""Encoders: timm models that give four feature maps."""
 
 import os
 import urllib.error
@@ -10,46 +10,53 @@ from torch import nn
 from eosfm.core.errors import EosfmError
 from eosfm.nn.grn import use_lean_norms
 
-STRIDES = [4, 8, 16, 32]
+STRIDES = (4, 8, 16, 32)
+"""Pixels per cell of the four maps that every encoder gives, finest first."""
+
+INSTEAD = "set backbone.name to a hierarchical model such as convnextv2_atto"
 HUB_TIMEOUT_S = 5.0
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-def build_backbone(name: str, in_chans: int, pretrained: bool) -> nn.Module:
-    """Build timm's ``features_only`` model of a name.
+def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Module:
+    """Build timm's ``features_only`` model of a name: the one way to an encoder.
+
+    Without ``pretrained`` its weights are drawn from torch's random state, or, inside
+    ``with torch.device("meta")``, not made at all: for what asks for shapes or loads its own.
 
     Args:
-        name: timm model name, with or without a weights tag.
+        name: timm model name, with or without a weights tag; nothing that timm would fetch.
         in_chans: Number of input channels; timm adapts a pretrained three-channel stem to others.
         pretrained: Start from the published ImageNet weights, from the local Hugging Face cache
             where they are there, else from the hub.
 
+    Returns:
+        A model that gives four maps at :data:`STRIDES`.
+
     Raises:
-        EosfmError: timm does not know the model, it has no pyramid of strides 4, 8, 16, 32, or
-            its pretrained weights cannot be had.
+        EosfmError: timm does not know the model, it has no such pyramid, or its pretrained weights
+            cannot be had.
     """
     import timm
 
-    if not timm.is_model(name):
+    if not timm.is_model(name):  # neither is "hf-hub:..." nor "local-dir:..."
         near = timm.list_models(f"{name.split('_')[0]}*")[:5] or timm.list_models("convnextv2*")
-        raise EosfmError(
-            f"backbone.name is {name!r}, unknown to timm; for example {', '.join(near)}"
-        )
+        raise EosfmError(f"backbone {name!r} is unknown to timm; for example {', '.join(near)}")
     options: dict[str, Any] = {"features_only": True, "in_chans": in_chans}
     if pretrained:
         options |= {"pretrained": True, "pretrained_cfg_overlay": _weights(name)}
     try:
         model: Any = timm.create_model(name, **options)
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError) as error:
         raise EosfmError(
-            f"timm cannot build {name!r} with features_only ({str(error).splitlines()[0][:120]}); "
-            "set backbone.name to a hierarchical model such as convnextv2_atto"
+            f"timm cannot build backbone {name!r} with features_only "
+            f"({str(error).splitlines()[0][:120]}); {INSTEAD}"
         ) from None
-    strides = model.feature_info.reduction()
+    strides = tuple(model.feature_info.reduction())
     if strides != STRIDES:
         raise EosfmError(
-            f"backbone {name!r} gives feature maps at strides {strides}, expected {STRIDES}; "
-            "set backbone.name to a hierarchical model such as convnextv2_atto"
+            f"backbone {name!r} gives feature maps at strides {list(strides)}, expected "
+            f"{list(STRIDES)}; {INSTEAD}"
         )
     use_lean_norms(model)
     return model

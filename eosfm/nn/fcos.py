@@ -100,7 +100,12 @@ class Branches(FCOSHead):
             width, 1, classes, CONVOLUTIONS, norm_layer=norm
         )
         self.regression_head = FCOSRegressionHead(width, 1, CONVOLUTIONS, norm_layer=norm)
-        nn.init.constant_(self.regression_head.bbox_reg.bias, START / REACH)
+        nn.init.constant_(self.regression_head.bbox_reg.bias, START)
+
+    def forward(self, x: list[Tensor]) -> dict[str, Tensor]:
+        """As torchvision's, but the boxes are learnt in strides and told in cells."""
+        outputs = super().forward(x)
+        return {**outputs, "bbox_regression": outputs["bbox_regression"] / REACH}
 
 
 class Detector(FCOS):

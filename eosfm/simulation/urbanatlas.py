@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.readers.urbanatlas import CRS, NO_INFORMATION, Sheet
 from eosfm.simulation import (
     CROPS,

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.tiles.layout import FORMAT, target_layout
+from eosfm.kinds import TargetStatistics, get_kind
+from eosfm.kinds.kind import spread
+from eosfm.tiles.layout import FORMAT
 
 if TYPE_CHECKING:
     import geopandas
+
+
+STATISTICS_TILES = 2000
+"""Training tiles that the statistics of the targets are taken from, at most."""
 
 
 class TileStore:
@@ -71,6 +77,18 @@ class TileStore:
             )
         return self._splits[name]
 
+    def target_statistics(self) -> TargetStatistics:
+        """What the training targets are like, from tiles that are spread evenly.
+
+        Raises:
+            EosfmError: There is no training tile, or none of them is labelled.
+        """
+        split = self.split("train")
+        chosen = spread(len(split), STATISTICS_TILES)
+        return get_kind(self.kind).target_statistics(
+            map(split.target, chosen), len(self.classes), self.ignore_index
+        )
+
     def __reduce__(self) -> tuple[Any, ...]:
         return TileStore, (self.path,)  # a worker process maps the files itself
 
@@ -99,11 +117,12 @@ class TileSplit:
         self.path = store.path / name
         self._starts = np.cumsum([0, *rows])
         self._images = self._open("images", rows, store.dtype, store.shape)
-        layout = target_layout(store.kind, len(store.classes), store.shape[2:], store.ignore_index)
+        layout = get_kind(store.kind).target_layout(
+            len(store.classes), store.shape[2:], store.ignore_index
+        )
+        self._targets = None if layout is None else self._open("targets", rows, *layout)
         if layout is None:
             self._require("targets.parquet")
-        else:
-            self._targets = self._open("targets", rows, *layout)
         self._require("tiles.parquet")
 
     def __len__(self) -> int:
@@ -115,8 +134,8 @@ class TileSplit:
         return self._images[shard][row]
 
     def target(self, index: int) -> np.ndarray:
-        """Target ``index``; see the store's layout, detection (n, 5) float32 boxes and class."""
-        if self.store.kind == "detection":
+        """Target ``index`` as the kind lays it out; (n, 5) float32 where it is a table of boxes."""
+        if self._targets is None:
             return self._boxes[index]
         shard, row = self._locate(index)
         return self._targets[shard][row]

@@ -1,43 +1,32 @@
 """What a training run keeps of its epochs, and what it shows of them."""
 
 import math
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
-
-Log = Callable[[dict[str, float], int], None]
-
-SAVE_EVERY = 60.0
-"""Seconds between checkpoints, at least: short epochs cost more to save than to repeat."""
 
 
 class Record(lightning.Callback):
     """Each epoch's loss and scores, and the weights as they were in the best epoch.
 
-    It travels in the checkpoint, so a resumed run still knows the epochs before it, and tells
-    ``log`` of them again.
+    Ours, because both must lie in the one checkpoint of the epoch that they belong to: the best
+    weights in a file of their own, as ``ModelCheckpoint`` keeps them, are of another run after a
+    kill between the two, and DVC deletes the curves before it runs a stage again.
 
     Args:
         headline: The score that decides which epoch is best, the earliest of equals.
-        log: Called with loss and headline score, and the epoch counted from 1.
         name: Of the specialist, for errors.
-        patience: End the training after so many epochs without a better score; None never does.
     """
 
-    def __init__(self, headline: str, log: Log, name: str, patience: int | None = None) -> None:
+    def __init__(self, headline: str, name: str) -> None:
         self.headline = headline
-        self.report = log
         self.name = name
-        self.patience = patience
         self.epochs: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_weights: dict[str, Tensor] = {}
@@ -48,33 +37,29 @@ class Record(lightning.Callback):
         """Scores of the best epoch."""
         return self.epochs[self.best_epoch - 1]
 
-    @property
-    def best_encoder(self) -> dict[str, Tensor]:
-        """The encoder's weights in the best epoch."""
-        return self._best_part("encoder.")
-
-    @property
-    def best_head(self) -> dict[str, Tensor]:
-        """The head's weights in the best epoch."""
-        return self._best_part("head.")
-
-    def _best_part(self, prefix: str) -> dict[str, Tensor]:
+    def best_part(self, part: str) -> dict[str, Tensor]:
+        """The weights of the ``encoder`` or the ``head`` in the best epoch."""
         return {
-            key.removeprefix(prefix): value
+            key.removeprefix(f"{part}."): value
             for key, value in self.best_weights.items()
-            if key.startswith(prefix)
+            if key.startswith(f"{part}.")
         }
 
+    def shown(self, epoch: int) -> dict[str, float]:
+        """Loss and headline score of an epoch, counted from 1."""
+        return {key: self.epochs[epoch - 1][key] for key in ("loss", self.headline)}
+
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Do not go on where the run that is resumed had lost its patience."""
-        trainer.should_stop |= self._stale()
+        """Tell the logger of the epochs before a resumed one."""
+        for epoch in range(1, len(self.epochs) + 1):
+            self._tell(trainer, epoch)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
         """Keep the loss, where it is: reading it would wait for the device."""
         self._losses.append(outputs["loss"].detach())
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Keep the epoch's scores, and its encoder where it is the best so far."""
+        """Keep the epoch's scores, and its weights where it is the best so far."""
         loss = float(trainer.strategy.reduce(torch.stack(self._losses).mean()))
         self._losses.clear()
         if not math.isfinite(loss):
@@ -89,100 +74,52 @@ class Record(lightning.Callback):
             self.best_weights = {
                 key: value.detach().cpu().clone() for key, value in pl_module.state_dict().items()
             }
-        trainer.should_stop |= self._stale()
-        if trainer.is_global_zero:
-            self._tell(len(self.epochs))
+        pl_module.log_dict(self.shown(len(self.epochs)), prog_bar=True, logger=False)
+        self._tell(trainer, len(self.epochs))
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
-        return {
-            "epochs": self.epochs,
-            "best_epoch": self.best_epoch,
-            "best_weights": self.best_weights,
-        }
+        keys = ("epochs", "best_epoch", "best_weights")
+        return {key: getattr(self, key) for key in keys}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
-        self.epochs = list(state_dict["epochs"])
-        self.best_epoch = state_dict["best_epoch"]
-        self.best_weights = state_dict["best_weights"]
-        for epoch in range(1, len(self.epochs) + 1):
-            self._tell(epoch)
+        for key, value in state_dict.items():
+            setattr(self, key, value)
 
-    def _stale(self) -> bool:
-        """Whether the best epoch lies further back than patience allows."""
-        return self.patience is not None and len(self.epochs) - self.best_epoch >= self.patience
-
-    def _tell(self, epoch: int) -> None:
-        scores = self.epochs[epoch - 1]
-        self.report({"loss": scores["loss"], self.headline: scores[self.headline]}, epoch)
+    def _tell(self, trainer: Any, epoch: int) -> None:
+        """Write an epoch's point; through ``self.log`` its step would be that of the optimizer."""
+        if trainer.logger is not None:
+            trainer.logger.log_metrics(self.shown(epoch), epoch)
 
 
-class Progress(lightning.Callback):
-    """A bar with rates on a terminal, one line per epoch elsewhere."""
+class Patience(EarlyStopping):
+    """Lightning's, which also remembers that a resumed run had lost its patience already."""
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Do not go on."""
+        trainer.should_stop |= self.wait_count >= self.patience
+
+
+class EpochLines(lightning.Callback):
+    """One line per epoch, where there is no terminal for a progress bar."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self._terminal = sys.stderr.isatty()
-        self._bar: Any = None
         self._start = 0.0
-        self._first_step = 0
-
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Begin where the run begins."""
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            desc=f"train {self.record.name}",
-            total=trainer.max_epochs * trainer.num_training_batches,
-            initial=trainer.global_step,
-            unit="step",
-            disable=not (self._terminal and trainer.is_global_zero),
-        )
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Start the clock of the epoch."""
         self._start = time.perf_counter()
-        self._first_step = trainer.global_step
-
-    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-        """One step further."""
-        self._bar.update()
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Show the epoch's scores."""
-        headline, scores = self.record.headline, self.record.epochs[-1]
-        self._bar.set_postfix(
-            {"loss": f"{scores['loss']:.3f}", headline: f"{scores[headline]:.3f}"}
-        )
-        if not self._terminal and trainer.is_global_zero:
-            rate = (trainer.global_step - self._first_step) / (time.perf_counter() - self._start)
+        """Print the epoch's scores."""
+        epoch = len(self.record.epochs)
+        scores = (f"{key} {value:.3f}" for key, value in self.record.shown(epoch).items())
+        rate = trainer.num_training_batches / (time.perf_counter() - self._start)
+        if trainer.is_global_zero:
             print(
-                f"train {self.record.name}: epoch {len(self.record.epochs)}/{trainer.max_epochs}, "
-                f"loss {scores['loss']:.3f}, {headline} {scores[headline]:.3f}, {rate:.1f} steps/s",
+                f"train {self.record.name}: epoch {epoch}/{trainer.max_epochs}, "
+                f"{', '.join(scores)}, {rate:.1f} steps/s",
                 flush=True,
             )
-
-    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Close the bar."""
-        self._bar.close()
-
-
-class Checkpoint(ModelCheckpoint):
-    """The last whole epoch as ``last.ckpt``, unless the one before was saved a moment ago."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-        self._saved = 0.0
-
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Start the clock."""
-        super().on_train_start(trainer, pl_module)
-        self._saved = time.perf_counter()
-
-    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Save where it is time to: every process together, when the first says so."""
-        due = time.perf_counter() - self._saved >= SAVE_EVERY
-        if trainer.strategy.broadcast(due):
-            super().on_train_epoch_end(trainer, pl_module)
-            self._saved = time.perf_counter()

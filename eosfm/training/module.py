@@ -1,6 +1,6 @@
 """A specialist in training: encoder, head, loss and metrics as one Lightning module."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning
@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from eosfm.kinds import Kind
 from eosfm.nn.backbone import STRIDES
-
-WEIGHT_DECAY = 0.05
+from eosfm.nn.optim import build_optimizer, build_schedule
 
 
 class SpecialistModule(lightning.LightningModule):
@@ -21,12 +20,14 @@ class SpecialistModule(lightning.LightningModule):
         encoder: Gives four maps at strides 4, 8, 16, 32 for (B, C, H, W).
         head: See :meth:`eosfm.kinds.Kind.build_head`, for channels as the kind merges them.
         kind: Task kind.
-        loss: Name of the loss.
+        loss: Called with logits and target.
         classes: Class names.
         ignore_index: Target value that does not count.
         lr: Highest learning rate.
-        class_weights: One per class, for the loss.
         stacked: Whether the encoder takes all dates at once, one after the other in its channels.
+
+    Attributes:
+        scores: Of the latest validation.
     """
 
     def __init__(
@@ -34,18 +35,17 @@ class SpecialistModule(lightning.LightningModule):
         encoder: nn.Module,
         head: nn.Module,
         kind: Kind,
-        loss: str,
+        loss: nn.Module,
         classes: Sequence[str],
         ignore_index: int,
         lr: float,
-        class_weights: Sequence[float] | None = None,
         stacked: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
         self.kind = kind
-        self.loss = kind.build_loss(loss, ignore_index, class_weights)
+        self.loss = loss
         self.metrics = kind.build_metrics(classes, ignore_index)
         self.lr = lr
         self.stacked = stacked
@@ -64,11 +64,11 @@ class SpecialistModule(lightning.LightningModule):
         logits = self.head(maps, (padded.shape[-2], padded.shape[-1]))
         return self.kind.trim(logits, (height, width))
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Tensor:
         """One step."""
         return self.loss(self(batch["image"]), self.kind.target(batch))
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> None:
         """Score one batch."""
         self.metrics.update(self(batch["image"]), self.kind.target(batch))
 
@@ -78,21 +78,14 @@ class SpecialistModule(lightning.LightningModule):
         self.metrics.reset()
 
     def configure_optimizers(self) -> Any:
-        """AdamW with decay on matrices and kernels alone, one cycle over all steps."""
-        decayed = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
-        plain = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": WEIGHT_DECAY},
-            {"params": plain, "weight_decay": 0.0},
-        ]
+        """AdamW, and one cycle over all steps."""
         trainer: Any = self.trainer
         # Lightning cannot clip the gradients of a fused optimizer in mixed precision.
-        fused = "mixed" not in trainer.precision
-        optimizer = torch.optim.AdamW(groups, lr=self.lr, fused=fused)
+        optimizer = build_optimizer(self, self.lr, fused="mixed" not in trainer.precision)
         # A loader of our own to count by: the trainer's, built now, would begin a resumed run
         # with the batches of its first epoch.
         steps = trainer.max_epochs * len(trainer.datamodule.train_dataloader())
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.lr, total_steps=steps)
+        schedule = build_schedule(optimizer, self.lr, steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eosfm.core.bands import find
+from eosfm.core.files import atomic
 from eosfm.kinds import Examples
 from eosfm.kinds.pictures import reduced
 from eosfm.tiles.dataset import TileDataset, collate
@@ -75,7 +76,7 @@ def _stretched(images: Tensor, bands: Sequence[str]) -> tuple[np.ndarray, str]:
 
 
 def _save(figure: "Figure", out: Path) -> None:
-    """Write the figure as a palette PNG, beside the target, then rename."""
+    """Write the figure as a palette PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -83,8 +84,6 @@ def _save(figure: "Figure", out: Path) -> None:
     figure.set_dpi(DPI)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.with_name(f".{out.name}.part")
-    palette = Image.Quantize.MEDIANCUT
-    picture.quantize(COLORS, palette, dither=Image.Dither.NONE).save(beside, "PNG", optimize=True)
-    beside.replace(out)
+    small = picture.quantize(COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    with atomic(out) as beside:
+        small.save(beside, "PNG", optimize=True)

@@ -1,120 +1,66 @@
 """Training one specialist: from a tile store to a specialist file."""
 
 import hashlib
-import json
 import logging
 import shutil
+import sys
 import warnings
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from eosfm.core import tensors
 from eosfm.core.bands import find
+from eosfm.core.closure import ROOT, code_hash
 from eosfm.core.errors import EosfmError
-from eosfm.core.seeds import derive_seed
 from eosfm.encoding.specialist import Specialist, save_specialist
 from eosfm.kinds import TargetStatistics, gather_classes, get_kind
 from eosfm.nn.backbone import build_backbone
-from eosfm.params import Params
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
-from eosfm.training.callbacks import Checkpoint, Log, Progress, Record
+from eosfm.training.callbacks import EpochLines, Patience, Record
 from eosfm.training.module import SpecialistModule
+from eosfm.training.recipe import Recipe
 
 GRADIENT_NORM = 1.0
 """Gradients of a larger norm are scaled down to it."""
 
-STATISTICS_TILES = 2000
-"""Training tiles, evenly spread, that the targets' statistics are taken from."""
-
 
 @dataclass(frozen=True)
-class Recipe:
-    """A specialist's settings once the scale has had its say."""
+class Outputs:
+    """Where a training's results go, beside the specialist file; None keeps them nowhere.
 
-    name: str
-    backbone: str
-    bands: tuple[str, ...]
-    loss: str
-    pretrained: bool
-    epochs: int
-    steps_per_epoch: int | None
-    batch_size: int
-    lr: float
-    crop: int | None
-    decoder_channels: int
-    seed: int
-    patience: int | None
-    class_weights: str
-    stacked: bool
-    workers: int
-
-
-def recipe_for(params: Params, name: str) -> Recipe:
-    """Settle a specialist's settings.
-
-    Its own, but for what the scale sets: epochs at most the scale's, batch size and learning rate
-    where the scale has them. What stands in its ``train`` comes before both. Pretrained weights
-    where both the specialist and the scale ask for them, unless ``backbone.pretrained`` decides.
+    Attributes:
+        head: The weights of its head, for those who want its answers (see
+            :mod:`eosfm.training.validate`).
+        picture: A PNG of some predicted validation tiles.
+        live: DVCLive's folder of curves.
     """
-    own, scale = params.specialist(name), params.current
-    train = scale.train.model_copy(update=own.train.given)
-    limit = train.epochs or own.epochs
-    pretrained = params.backbone.pretrained
-    if pretrained is None:
-        pretrained = scale.pretrained and own.pretrained
-    return Recipe(
-        name=name,
-        backbone=params.backbone.name,
-        bands=own.bands,
-        loss=own.loss,
-        pretrained=pretrained,
-        epochs=limit if "epochs" in own.train.given else min(own.epochs, limit),
-        steps_per_epoch=train.steps_per_epoch,
-        batch_size=train.batch_size or own.batch_size,
-        lr=train.lr or own.lr,
-        crop=own.crop,
-        decoder_channels=train.decoder_channels,
-        seed=derive_seed(params.seed, "train", name),
-        patience=train.patience,
-        class_weights=own.class_weights,
-        stacked=own.date_mode == "stacked",
-        workers=train.workers,
-    )
+
+    head: Path | None = None
+    picture: Path | None = None
+    live: Path | None = None
 
 
 def train_specialist(
-    params: Params,
-    name: str,
-    store: TileStore,
-    out: Path,
-    scratch: Path,
-    log: Log,
-    head: Path | None = None,
-    picture: Path | None = None,
+    recipe: Recipe, store: TileStore, out: Path, scratch: Path, more: Outputs = Outputs()
 ) -> dict[str, Any]:
     """Train a specialist and write its file.
 
-    An interrupted run leaves a checkpoint of a whole epoch in ``scratch``, in a folder named after
-    what defines the run: it loses an epoch at most, or about a minute of shorter ones. The next run
-    of the same definition resumes from it and ends with the bytes that an uninterrupted one gives.
+    An interrupted run leaves a checkpoint of its last whole epoch in ``scratch``, in a folder named
+    after what defines the run. The next run of the same definition resumes from it and ends with
+    the bytes that an uninterrupted one gives.
 
     Args:
-        params: All parameters.
-        name: Key of the specialist.
+        recipe: What to train.
         store: Tiles of its dataset.
         out: The specialist file to write.
         scratch: Folder for checkpoints; what this run puts there is removed at its end.
-        log: Called after each epoch with loss and headline score, and the epoch counted from 1.
-        head: Where the weights of its head go, for those who want its answers (see
-            :mod:`eosfm.training.validate`); None keeps them nowhere.
-        picture: The PNG of some predicted validation tiles to draw; None draws none.
+        more: Further files.
 
     Returns:
         Validation scores of the best epoch, beside ``metric`` (name of the headline score),
@@ -127,52 +73,44 @@ def train_specialist(
         SystemExit: With status 0 in every process of a distributed training but the first, which
             goes on alone.
     """
-    recipe = recipe_for(params, name)
     if "val" not in store.splits:
         raise EosfmError(
-            f"specialist {name}: {store.path} has no validation tiles, which choose the best "
-            f"epoch; expected at least one; check the splits of dataset {store.name}"
+            f"specialist {recipe.name}: {store.path} has no validation tiles, which choose the "
+            f"best epoch; expected at least one; check the splits of dataset {store.name}"
         )
     _quieten()
     torch.set_float32_matmul_precision("high")
     lightning.seed_everything(recipe.seed, verbose=False)
-    statistics = label_statistics(store)
-    data = build_data(params, recipe, store)
+    statistics = store.target_statistics()
+    data = build_data(recipe, store)
     module = build_module(recipe, store, statistics)
-    record = Record(get_kind(store.kind).headline, log, name, recipe.patience)
-    folder = scratch / _run_hash(params, recipe, store)
-    trainer = _trainer(params, recipe.epochs, folder, record)
+    record = Record(get_kind(store.kind).headline, recipe.name)
+    folder = scratch / _run_name(recipe, store)
+    trainer = _trainer(recipe, folder, record, more.live)
     last = folder / "last.ckpt"
     trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
 
     metrics = {
         **gather_classes(record.best, store.classes),
         "metric": record.headline,
-        "trivial": _trivial_score(store, data, statistics),
+        "trivial": _constant_score(store, data, statistics),
         "epoch": record.best_epoch,
     }
     if not trainer.is_global_zero:
         raise SystemExit(0)  # of several processes, the first alone writes
     save_specialist(out, _specialist(recipe, store, metrics, record))
-    if head is not None:
-        tensors.write(head, record.best_head)
-    if picture is not None:
+    if more.head is not None:
+        tensors.write(more.head, record.best_part("head"))
+    if more.picture is not None:
         from eosfm.training.pictures import draw_predictions
 
         module.load_state_dict(record.best_weights)
-        draw_predictions(module.cpu(), store, recipe.bands, picture)
+        draw_predictions(module.cpu(), store, recipe.bands, more.picture)
     shutil.rmtree(folder, ignore_errors=True)
     return metrics
 
 
-def label_statistics(store: TileStore) -> TargetStatistics:
-    """What the training labels are like, from evenly spread tiles."""
-    return get_kind(store.kind).target_statistics(
-        _training_targets(store), len(store.classes), store.ignore_index
-    )
-
-
-def build_data(params: Params, recipe: Recipe, store: TileStore) -> TileDataModule:
+def build_data(recipe: Recipe, store: TileStore) -> TileDataModule:
     """The tiles as a specialist sees them."""
     return TileDataModule(
         store,
@@ -190,44 +128,54 @@ def build_module(
 ) -> SpecialistModule:
     """Encoder and head for a store's labels."""
     kind = get_kind(store.kind)
-    in_chans = len(_channels(recipe, store))
-    encoder: Any = build_backbone(recipe.backbone, in_chans, recipe.pretrained)
-    dates = 1 if recipe.stacked else store.shape[0]
-    channels = kind.merged(encoder.feature_info.channels(), dates)
-    head = kind.build_head(
-        kind.heads[0], channels, len(store.classes), recipe.decoder_channels, statistics
+    encoder: Any = build_backbone(
+        recipe.backbone, len(_channels(recipe, store)), pretrained=recipe.pretrained
     )
-    class_weights = None
-    if recipe.class_weights == "balanced":
-        class_weights = kind.class_weights(statistics)
+    dates = 1 if recipe.stacked else store.shape[0]
+    head = kind.build_head(
+        kind.heads[0],
+        kind.merged(encoder.feature_info.channels(), dates),
+        len(store.classes),
+        recipe.decoder_channels,
+        statistics,
+    )
+    weights = kind.class_weights(statistics) if recipe.balanced else None
     return SpecialistModule(
         encoder,
         head,
         kind,
-        recipe.loss,
+        kind.build_loss(recipe.loss, store.ignore_index, weights),
         store.classes,
         store.ignore_index,
         recipe.lr,
-        class_weights,
         recipe.stacked,
     )
 
 
-def _trainer(params: Params, epochs: int, folder: Path, record: Record) -> lightning.Trainer:
-    options = params.trainer.model_dump()
+def _trainer(recipe: Recipe, folder: Path, record: Record, live: Path | None) -> lightning.Trainer:
+    options = dict(recipe.trainer)
     if options["precision"] is None:
         gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
         options["precision"] = "bf16-mixed" if gpu else "32-true"
+    terminal = sys.stderr.isatty()
+    callbacks: list[lightning.Callback] = [
+        record,
+        ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False),
+    ]
+    if recipe.patience is not None:
+        callbacks.append(Patience(record.headline, patience=recipe.patience, mode="max"))
+    if not terminal:
+        callbacks.append(EpochLines(record))
     trainer = lightning.Trainer(
         **options,
-        max_epochs=epochs,
+        max_epochs=recipe.epochs,
         # A short warm-up from random weights now and then meets a step too far.
         gradient_clip_val=GRADIENT_NORM,
         # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
         deterministic="warn",
-        logger=False,
-        callbacks=[record, Progress(record), Checkpoint(folder)],
-        enable_progress_bar=False,
+        logger=_logger(live),
+        callbacks=callbacks,
+        enable_progress_bar=terminal,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -237,14 +185,17 @@ def _trainer(params: Params, epochs: int, folder: Path, record: Record) -> light
     return trainer
 
 
-def _training_targets(store: TileStore) -> Iterator[np.ndarray]:
-    split = store.split("train")
-    count = min(len(split), STATISTICS_TILES)
-    for index in np.linspace(0, len(split) - 1, count).astype(int):
-        yield split.target(int(index))
+def _logger(live: Path | None) -> Any:
+    if live is None:
+        return False
+    from dvclive.lightning import DVCLiveLogger
+
+    # No dvc.yaml and no experiment of DVCLive's own: the pipeline declares its outputs. Nor does it
+    # resume: DVC deletes outputs before it runs a stage, so the record tells all epochs again.
+    return DVCLiveLogger(dir=str(live), dvcyaml=None, save_dvc_exp=False)
 
 
-def _trivial_score(store: TileStore, data: TileDataModule, statistics: TargetStatistics) -> float:
+def _constant_score(store: TileStore, data: TileDataModule, statistics: TargetStatistics) -> float:
     """The headline score of the constant answer on the validation tiles."""
     kind = get_kind(store.kind)
     metrics = kind.build_metrics(store.classes, store.ignore_index)
@@ -268,7 +219,7 @@ def _specialist(
         units=tuple(store.units[store.bands.index(name)] for name in stored),
         mean=tuple(store.mean[name] for name in stored),
         std=tuple(store.std[name] for name in stored),
-        state_dict=record.best_encoder,
+        state_dict=record.best_part("encoder"),
         facts={"dataset": store.name, "task": store.kind, "metrics": metrics, **dates},
     )
 
@@ -278,17 +229,11 @@ def _channels(recipe: Recipe, store: TileStore) -> tuple[str, ...]:
     return recipe.bands * (store.shape[0] if recipe.stacked else 1)
 
 
-def _run_hash(params: Params, recipe: Recipe, store: TileStore) -> str:
-    """A name for the run: settings, tiles and code that decide its result."""
-    package = Path(__file__).parents[1]
-    code = sorted(
-        file for room in ("specialists", "tasks", "tiles") for file in (package / room).glob("*.py")
-    )
-    digest = hashlib.sha256()
-    settings = [asdict(recipe), params.trainer.model_dump(), torch.__version__]
-    digest.update(json.dumps(settings, sort_keys=True).encode())
-    for file in (store.path / "store.json", *code):
-        digest.update(file.read_bytes())
+def _run_name(recipe: Recipe, store: TileStore) -> str:
+    """A name for the run: the code, settings and tiles that decide its result."""
+    digest = hashlib.sha256(recipe.digest() + (store.path / "store.json").read_bytes())
+    digest.update(torch.__version__.encode())
+    digest.update(code_hash(ROOT / "stages" / "train.py").encode())
     return f"{recipe.name}-{digest.hexdigest()[:16]}"
 
 
@@ -302,3 +247,5 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     # A resumed run finds its own checkpoint there.
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+    # Curves have a point per epoch, however few its steps.
+    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")

@@ -8,26 +8,26 @@ from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.specialist import load_specialist
 from eosfm.kinds import gather_classes, get_kind
-from eosfm.params import Params, load_params
+from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule
-from eosfm.training.train import build_data, build_module, label_statistics, recipe_for
+from eosfm.training.recipe import Recipe
+from eosfm.training.train import build_data, build_module
 
 
-def load_module(params: Params, name: str, store: TileStore, project: Path) -> SpecialistModule:
+def load_module(recipe: Recipe, store: TileStore, project: Path) -> SpecialistModule:
     """A trained specialist with its head, ready to answer.
 
     Args:
-        params: All parameters; what decides the shapes must be as it was in training.
-        name: Key of the specialist.
+        recipe: Of the specialist; what decides the shapes must be as it was in training.
         store: Tiles of its dataset.
         project: Folder with the results of the pipeline.
 
     Raises:
         EosfmError: A file is missing or damaged, or does not fit the parameters.
     """
-    recipe = replace(recipe_for(params, name), pretrained=False)
-    module = build_module(recipe, store, label_statistics(store))
+    name = recipe.name
+    module = build_module(replace(recipe, pretrained=False), store, store.target_statistics())
     encoder = load_specialist(project / "models/specialists" / f"{name}.pt").state_dict
     head = tensors.read(project / "results/train" / name / "head.pt")
     try:
@@ -42,17 +42,15 @@ def load_module(params: Params, name: str, store: TileStore, project: Path) -> S
     return module.eval()
 
 
-def validate_specialist(
-    params: Params, name: str, store: TileStore, project: Path
-) -> dict[str, Any]:
+def validate_specialist(recipe: Recipe, store: TileStore, project: Path) -> dict[str, Any]:
     """Scores on the validation tiles, as :func:`eosfm.kinds.gather_classes` gives them."""
     import torch
     from tqdm import tqdm
 
-    module = load_module(params, name, store, project)
-    loader = build_data(params, recipe_for(params, name), store).val_dataloader()
+    module = load_module(recipe, store, project)
+    loader = build_data(recipe, store).val_dataloader()
     with torch.inference_mode():
-        for number, batch in enumerate(tqdm(loader, name, disable=None, leave=False)):
+        for number, batch in enumerate(tqdm(loader, recipe.name, disable=None, leave=False)):
             module.validation_step(batch, number)
     return gather_classes(module.metrics.compute(), store.classes)
 
@@ -61,10 +59,11 @@ def main(name: str) -> None:
     """Score the trained specialist NAME on its validation tiles, without training."""
     params = load_params()
     store = TileStore(Path("data/tiles") / params.specialist(name).dataset)
-    scores = validate_specialist(params, name, store, Path())
+    scores = validate_specialist(Recipe.resolve(params, name), store, Path())
     per_class = scores.pop("per_class")
+    headline = get_kind(store.kind).headline
     for metric, value in scores.items():
-        print(f"{metric:>24} {value:.4f}{' *' if metric == get_kind(store.kind).headline else ''}")
+        print(f"{metric:>24} {value:.4f}{' *' if metric == headline else ''}")
     for label, value in per_class.items():
         print(f"{label:>24} {'-' if value is None else f'{value:.4f}'}")
 

@@ -7,7 +7,7 @@ from torchgeo.datasets import CaFFe
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.caffe import DATASET, ZONES
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.spec import Window
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.deepglobe_lcc import CLASSES, COLORS, DATASET, split_of
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.spec import Window
 from eosfm.simulation import COVERS
 from eosfm.simulation.recipes.deepglobe_lcc import LEGEND

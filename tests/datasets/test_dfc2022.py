@@ -6,7 +6,7 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.dfc2022 import DATASET, FOLDER, HELD_OUT, TRAINING, read_height, split_of
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.readers.urbanatlas import CLASSES, parse_sheet
 from eosfm.datasets.spec import Window
 from eosfm.simulation import COVERS

@@ -4,7 +4,7 @@ from PIL import Image
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.etci2021 import DATASET
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.spec import Window
 
 

@@ -6,7 +6,7 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.eurosat import BANDS, CLASSES, DATASET, FOLDER, scenes
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 from eosfm.simulation import cover_mask
 from eosfm.simulation.recipe import Simulation

@@ -6,7 +6,7 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.inria_aerial import CITIES, DATASET, FOLDER, TILES, split_of
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.inria_aerial import simulate

@@ -6,7 +6,7 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.landcoverai import CLASSES, DATASET
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 from eosfm.simulation import COVERS, draw_landscape, legend
 from eosfm.simulation.recipe import Simulation

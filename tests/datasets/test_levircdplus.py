@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.levircdplus import DATASET, hold_out, place
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.spec import Window
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.levircdplus import simulate

@@ -7,7 +7,7 @@ import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.loveda import CLASSES, DATASET
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.spec import Window
 from eosfm.simulation import COVERS
 from eosfm.simulation.recipe import Simulation

@@ -6,7 +6,7 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.minifrance import DATASET, FOLDERS
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 
 SIZES = {"train": 4, "val": 2, "test": 2, "gsd": 8.0}

@@ -6,7 +6,7 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.opencanopy import BUILDING, CELLS, CRS, DATASET, FOLDER, UNCLASSIFIED
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 from eosfm.simulation.recipes.opencanopy import MARGIN
 

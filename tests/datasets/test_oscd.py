@@ -9,8 +9,7 @@ from torchgeo.datasets import OSCD
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.oscd import CITIES, DATASET, IMAGES, LABELS
-from eosfm.datasets.readers.geotiff import write_geotiff
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_geotiff, write_png
 from eosfm.datasets.spec import Window
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.oscd import simulate

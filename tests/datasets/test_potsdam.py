@@ -4,7 +4,7 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.potsdam import COLORS, DATASET, IMAGES, LABELS, TILES
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.spec import Window
 from eosfm.simulation.recipes.potsdam import simulate
 

@@ -3,10 +3,9 @@ import pytest
 import rasterio
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.sen1floods11 import CHIPS, DATASET, SPLIT_FILES
-from eosfm.datasets.spec import Window
+from tests.datasets.damage import check_refused
 
 
 def rewrite(path, change):
@@ -65,16 +64,9 @@ def test_unmeasured_pixels_are_nan_by_sensor(tiny, whole):
     assert not radar[..., 8:].any()
 
 
-def test_windows_and_labels(simulated, whole):
-    root = simulated(DATASET, train=4)
-    window = Window(10, 20, 30, 40)
-    found = set()
-    for scene in DATASET.scenes(root):
-        image, target = scene.image(whole(scene)), scene.target(whole(scene))
-        np.testing.assert_array_equal(scene.image(window), image[..., 10:40, 20:60])
-        np.testing.assert_array_equal(scene.target(window), target[10:40, 20:60])
-        found |= set(np.unique(target).tolist())
-    assert found == {-1, 0, 1}
+def test_labels(simulated, whole):
+    scenes = DATASET.scenes(simulated(DATASET, train=4))
+    assert set(np.unique([scene.target(whole(scene)) for scene in scenes])) == {-1, 0, 1}
 
 
 def test_radar_sees_water_where_cloud_hides_it(simulated, whole):
@@ -115,15 +107,6 @@ def damage_row(root):
     (root / SPLIT_FILES["train"]).write_text("a_S1Hand.tif,b_LabelHand.tif\n")
 
 
-def damage_missing_chip(root):
-    next((root / CHIPS / "S2Hand").glob("*.tif")).unlink()
-
-
-def damage_truncated(root):
-    path = min((root / CHIPS / "S2Hand").glob("*.tif"))
-    path.write_bytes(path.read_bytes()[:5000])
-
-
 def damage_bands(root):
     rewrite(min((root / CHIPS / "S2Hand").glob("*.tif")), lambda pixels: pixels[:12])
 
@@ -136,18 +119,12 @@ def damage_labels(root):
     ("damage", "message"),
     [
         (damage_split_file, "flood_valid_data.csv not found"),
-        (damage_row, "has the row 'a_S1Hand.tif,b_LabelHand.tif'"),
-        (damage_missing_chip, "the chip that train lists|the chip that"),
-        (damage_truncated, "damaged|cannot be read"),
+        (damage_row, "found 'a_S1Hand.tif,b_LabelHand.tif'; expected rows"),
         (damage_bands, r"12 band\(s\)"),
-        (damage_labels, "labels from 2 to 2"),
+        (damage_labels, "holds the value 2; expected -1"),
     ],
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, whole, damage, message):
+def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
     root = tiny(DATASET)
     damage(root)
-    with pytest.raises(EosfmError, match=message) as error:
-        for scene in DATASET.scenes(root):
-            scene.image(whole(scene))
-            scene.target(whole(scene))
-    assert "\n" not in str(error.value)
+    check_refused(DATASET, root, message)

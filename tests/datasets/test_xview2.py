@@ -8,7 +8,7 @@ import pytest
 from torchgeo.datasets import XView2
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.png import read_png, write_png
+from eosfm.datasets.readers.raster import read_png, write_png
 from eosfm.datasets.spec import Window
 from eosfm.datasets.xview2 import DATASET, IGNORE, split_of
 from eosfm.simulation.recipe import Simulation

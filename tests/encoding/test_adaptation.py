@@ -1,4 +1,5 @@
 import pytest
+import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -6,8 +7,8 @@ from hypothesis import strategies as st
 from eosfm.core.bands import BANDS, S2_BANDS, band, same
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.adaptation import COUNTED, plan
+from eosfm.encoding.encoder import build_encoder
 from eosfm.encoding.specialist import Specialist
-from eosfm.model import EosFM
 
 EUROSAT = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12",
            "B8A")  # fmt: skip
@@ -39,18 +40,18 @@ def named(*bands):
 
 
 @pytest.mark.filterwarnings("ignore:skipped")
-def test_exact_bands_go_by_name_not_by_place():
+def test_exact_bands_go_by_name_not_by_index():
     inputs, _ = named(*EUROSAT)
-    assert inputs["s2"].fed == S2_BANDS
-    assert inputs["s2"].picks == (0, 1, 2, 3, 4, 5, 6, 7, 12, 8, 9, 10, 11)
-    assert inputs["rgb"].fed == ("B04", "B03", "B02")
-    assert inputs["nrg"].fed == ("B08", "B04", "B03")
+    assert inputs["s2"].sources == S2_BANDS
+    assert inputs["s2"].channel_map == (0, 1, 2, 3, 4, 5, 6, 7, 12, 8, 9, 10, 11)
+    assert inputs["rgb"].sources == ("B04", "B03", "B02")
+    assert inputs["nrg"].sources == ("B08", "B04", "B03")
     assert {inputs[name].rule for name in ("s2", "rgb", "nrg")} == {"exact"}
 
 
 @pytest.mark.filterwarnings("ignore:skipped")
 @pytest.mark.parametrize(
-    ("bands", "specialist", "rule", "fed"),
+    ("bands", "specialist", "rule", "sources"),
     [
         (("red", "green", "blue"), "nrg", "rgb", ("red", "green", "blue")),
         (("nir", "red", "green"), "rgb", "false colour", ("nir", "red", "green")),
@@ -63,9 +64,9 @@ def test_exact_bands_go_by_name_not_by_place():
         (("B11", "B04"), "nrg", "nearest wavelength", ("B04", "B04", "B04")),
     ],
 )
-def test_substitution_rules(bands, specialist, rule, fed):
+def test_substitution_rules(bands, specialist, rule, sources):
     inputs, _ = named(*bands)
-    assert (inputs[specialist].rule, inputs[specialist].fed) == (rule, fed)
+    assert (inputs[specialist].rule, inputs[specialist].sources) == (rule, sources)
 
 
 @pytest.mark.filterwarnings("ignore:skipped")
@@ -74,7 +75,7 @@ def test_substitutes_are_stated():
     assert "nir from red (180 nm off)" in inputs["nrg"].note
     assert "vv vh at the mean" in inputs["ben"].note
     inputs, _ = named("vv", "vh")
-    assert inputs["ben"].fed == ("vv", "vh", *["mean"] * 12)
+    assert inputs["ben"].sources == ("vv", "vh", *["mean"] * 12)
 
 
 def test_what_makes_no_sense_is_skipped_by_name():
@@ -89,7 +90,7 @@ def test_stacked_dates_are_fed_with_the_one_date_there_is():
     ours = Specialist("ours", "smallnext", 6, {}, bands=rgb * 2, facts={"dates": 2})
     inputs, skipped = plan([ours, bare("published", 6)], ("blue", "green", "red"), 3, "named")
     assert not skipped
-    assert [spec.picks for spec in inputs] == [(2, 1, 0, 2, 1, 0)] * 2
+    assert [spec.channel_map for spec in inputs] == [(2, 1, 0, 2, 1, 0)] * 2
     assert inputs[0].note == "the one date of the input stands for its 2"
     assert inputs[1].note.startswith(inputs[0].note)
     with pytest.raises(EosfmError, match="'B04' is named twice"):
@@ -100,7 +101,7 @@ def test_stacked_dates_are_fed_with_the_one_date_there_is():
 def test_stacked_dates_under_counted_rules_are_six_channels_or_skipped_by_name():
     ensemble = [bare("published", 6), bare("rgb", ("red", "green", "blue"))]
     inputs, _ = plan(ensemble, None, 6, "counted")
-    assert [(spec.name, spec.picks) for spec in inputs] == [("published", (0, 1, 2, 3, 4, 5))]
+    assert [(spec.name, spec.channel_map) for spec in inputs] == [("published", (0, 1, 2, 3, 4, 5))]
     _, skipped = plan(ensemble, None, 13, "counted")
     assert skipped == {"published": "no counted rule (6, 13)"}
 
@@ -108,7 +109,7 @@ def test_stacked_dates_under_counted_rules_are_six_channels_or_skipped_by_name()
 def test_repetition_where_nothing_makes_sense():
     inputs, skipped = named("height")
     assert not skipped
-    assert inputs["rgb"].fed == ("height",) * 3
+    assert inputs["rgb"].sources == ("height",) * 3
     assert "needs optical" in inputs["rgb"].note
 
 
@@ -122,22 +123,22 @@ def test_named_feeds_or_reports_every_specialist(bands):
         inputs, _ = named(*bands)
     for spec in inputs.values():
         wanted = KINDS[spec.name]
-        assert len(spec.picks) == len(wanted)
-        for name, pick in zip(wanted, spec.picks, strict=True):
+        assert len(spec.channel_map) == len(wanted)
+        for name, channel in zip(wanted, spec.channel_map, strict=True):
             if spec.note.startswith("no physical match"):
                 continue
-            if pick is None:
+            if channel is None:
                 assert not any(same(name, other) for other in bands)
             else:  # light is never shown to radar weights, nor radar to optical ones
                 optical = band(name).wavelength is not None
-                assert (band(bands[pick]).wavelength is not None) == optical
+                assert (band(bands[channel]).wavelength is not None) == optical
 
 
 @pytest.mark.parametrize("in_chans", [2, 3, 4, 5, 12, 13, 14, 15])
 def test_names_by_convention_are_said(in_chans):
     with pytest.warns(UserWarning, match=f"assumed from its {in_chans} channels"):
         inputs, _ = plan([bare("x", in_chans)], None, in_chans, "named")
-    assert inputs[0].picks == tuple(range(in_chans))
+    assert inputs[0].channel_map == tuple(range(in_chans))
     assert "assumed" in inputs[0].note
 
 
@@ -179,23 +180,20 @@ def published(required, x):
 @pytest.mark.parametrize("in_chans", [2, 3, 4, 5, 12, 13, 14])
 def test_counted_equals_the_published_rules(mixed, in_chans):
     x = torch.randn(2, in_chans, 64, 64)
-    backbone = EosFM(mixed, in_chans=in_chans, fusion="concat", normalize="none").eval()
+    encoder = build_encoder(mixed, in_chans=in_chans)
     expected = []
     for specialist in mixed:
-        import timm
-
         model = timm.create_model("smallnext", features_only=True, in_chans=specialist.in_chans)
         model.load_state_dict(specialist.state_dict)
         with torch.no_grad():
             fed = published(specialist.in_chans, x)
             expected += [model.eval()(image) for image in fed]
         if not fed:
-            assert specialist.name in backbone.skipped
-    fused = backbone(x)
-    for level in range(4):
-        blocks = torch.cat([pyramid[level] for pyramid in expected], dim=1)
-        assert fused[level].shape == blocks.shape
-        assert (fused[level] - blocks).norm() <= 1e-5 * blocks.norm()
+            assert specialist.name in encoder.skipped
+    for pyramid, published_one in zip(encoder.encode(x), expected, strict=True):
+        for level, wanted in zip(pyramid, published_one, strict=True):
+            assert level.shape == wanted.shape
+            assert (level - wanted).norm() <= 1e-5 * wanted.norm()
 
 
 def test_counted_table_has_the_published_pairs_and_no_others():

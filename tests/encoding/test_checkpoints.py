@@ -109,7 +109,7 @@ def test_folder_to_artifact(encoder, tmp_path, capsys):
     assert (etci.name, etci.bands, etci.std) == ("etci", ("vv", "vh", "vh"), (1.0, 2.0, 2.0))
     assert etci.facts == {"dataset": "etci2021"}
     assert (loveda.name, loveda.bands) == ("loveda", None)
-    assert len(EosFM([etci, loveda], in_chans=3).inputs) == 2
+    assert len(EosFM.from_specialists([etci, loveda], in_chans=3).inputs) == 2
 
 
 def test_faults_are_one_line(encoder, tmp_path):

@@ -22,7 +22,9 @@ def build(mixed):
     def make(names, normalize="batch", **options):
         members = [specialist for specialist in mixed if specialist.name in names]
         torch.manual_seed(0)
-        backbone = EosFM(members, normalize=normalize, max_encoders=1, **options).train()
+        backbone = EosFM.from_specialists(
+            members, normalize=normalize, max_encoders=1, **options
+        ).train()
         backbone(torch.randn(2, backbone.input.in_chans, 64, 64))
         assert backbone.selected == [names[0]]
         return backbone.eval()
@@ -82,7 +84,7 @@ def test_onnx_of_a_fixed_odd_size(build, tmp_path):
 
 def test_untrained_batch_normalisation_is_refused(mixed, tmp_path):
     pytest.importorskip("onnxscript")
-    backbone = EosFM(mixed, in_chans=3, normalize="batch")
+    backbone = EosFM.from_specialists(mixed, in_chans=3, normalize="batch")
     with pytest.raises(EosfmError, match="seen no training"):
         export_onnx(backbone, tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())

@@ -12,10 +12,10 @@ import torch
 
 import eosfm
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.encoding.artifact import save_artifact
+from eosfm.encoding.randomize import randomize
 from eosfm.encoding.specialist import Specialist
-from eosfm.model import randomize
 
 PUBLISHED = {
     "device": "cuda", "in_chans": 3, "freeze": True, "feature_fusion": "conv1x1", "fuse_to_mult": 2,
@@ -55,16 +55,16 @@ def test_published_arguments(build, make_specialist, tmp_path):
     assert model.out_channels == [16, 24, 32, 48]
     assert [spec.name for spec in model.inputs] == ["b", "c"]
     assert len(model.selected) == 1
-    assert model.fuser.options["normalize"] == "layer"
+    assert model.fuser.options.normalize == "layer"
     assert len(model(torch.randn(2, 3, 32, 32))) == 4
 
 
 def test_published_defaults(build, make_specialist, tmp_path):
     save_artifact(tmp_path / "eosfm.pth", [make_specialist("a", ("red", "green", "blue"))])
     model = build(model_weights=str(tmp_path / "eosfm.pth"), in_chans=3)
-    assert model.fuser.options["fusion"] == "concat"
-    assert model.fuser.options["normalize"] == "batch"
-    assert all(p.requires_grad for p in model.encoders.parameters())
+    assert model.fuser.options.fusion == "concat"
+    assert model.fuser.options.normalize == "batch"
+    assert all(p.requires_grad for p in model.encoder.models.parameters())
 
 
 def test_arguments_without_the_prefix_do_not_arrive(build):

@@ -58,8 +58,25 @@ def test_cached_weights_need_no_network(tmp_path: Path, monkeypatch: pytest.Monk
     )
 
 
+@pytest.mark.parametrize("name", ["hf-hub:timm/convnextv2_atto.fcmae", "local-dir:/tmp/model"])
+def test_what_timm_would_fetch_is_no_name(name: str) -> None:
+    with pytest.raises(EosfmError, match=r"is unknown to timm; for example"):
+        build_backbone(name, 3)
+
+
+def test_shapes_cost_no_weights_and_no_random_numbers() -> None:
+    state = torch.get_rng_state()
+    with torch.device("meta"):
+        model = build_backbone(NAME, 3)
+    assert all(value.is_meta for value in model.state_dict().values())
+    assert torch.equal(state, torch.get_rng_state())
+    assert model.state_dict().keys() == build_backbone(NAME, 3).state_dict().keys()
+
+
 def test_unfit_backbones_are_refused() -> None:
-    with pytest.raises(EosfmError, match="'convnextv2_ato', unknown to timm"):
+    with pytest.raises(
+        EosfmError, match="'convnextv2_ato' is unknown to timm; for example convnextv2_"
+    ):
         build_backbone("convnextv2_ato", 3, pretrained=False)
     with pytest.raises(EosfmError, match=r"strides \[2, 4, 8, 16, 32\]"):
         build_backbone("resnet18", 3, pretrained=False)

@@ -73,6 +73,7 @@ def tiny_params() -> dict:
     data = yaml.safe_load((ROOT / "params.yaml").read_text())
     for section, names in KEPT.items():
         data[section] = {name: data[section][name] for name in names}
+    data["ensemble"] = list(KEPT["specialists"])
     data["datasets"]["eurosat"]["simulated"] |= {"train": 40, "val": 20, "test": 20}
     data["datasets"]["levircdplus"]["simulated"] |= {"train": 3, "val": 1, "test": 2, "size": 128}
     data["datasets"]["xview2"]["simulated"] |= {"train": 3, "val": 1, "test": 2}

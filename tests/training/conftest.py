@@ -11,28 +11,21 @@ import yaml
 from eosfm.core.splits import Split
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
 from eosfm.kinds import get_kind
-from eosfm.params import Params
+from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
+from eosfm.training.recipe import Recipe
 
 REPOSITORY = Path(__file__).parents[2]
 SIZE = 32
 COUNTS: dict[Split, int] = {"train": 10, "val": 4}
-KINDS = {
+CLASSES = {
     "classification": ("dark", "bright"),
     "multilabel": ("dark", "bright", "never"),
     "segmentation": ("dark", "bright"),
     "change": ("same", "changed"),
     "regression": ("height",),
     "detection": ("block", "never"),
-}
-LOSS = {
-    "classification": "ce",
-    "multilabel": "bce",
-    "segmentation": "dice",
-    "change": "ce",
-    "regression": "mse",
-    "detection": "fcos",
 }
 
 
@@ -51,7 +44,7 @@ def dataset_of(kind: str, counts: dict[Split, int] = COUNTS) -> Dataset:
         bands=("B04", "B03"),
         units=("reflectance_1e4",) * 2,
         dtype="uint16",
-        classes=KINDS[kind],
+        classes=CLASSES[kind],
         gsd=10.0,
         source=Source("https://example.org", "none", "none", 0.0),
         scenes=scenes,
@@ -60,7 +53,7 @@ def dataset_of(kind: str, counts: dict[Split, int] = COUNTS) -> Dataset:
 
 def _scene(kind: str, split: Split, number: int, root: Path) -> Scene:
     rng = np.random.default_rng((len(split), number))
-    dates = 2 if kind == "change" else 1
+    dates = 2 if get_kind(kind).bitemporal else 1
     blocks = rng.integers(0, 2, (dates, 1, SIZE // 8, SIZE // 8)) * 2000 + (number % 2) * 1500
     image = np.kron(blocks, np.ones((1, 1, 8, 8), int)) + rng.integers(
         0, 300, (dates, 2, SIZE, SIZE)
@@ -119,14 +112,15 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TileSt
 
 
 @pytest.fixture
-def make_params() -> Callable[..., Params]:
+def make_recipe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Recipe]:
     def make(
         kind: str,
         epochs: int = 2,
         workers: int = 0,
         patience: int | None = None,
+        train: dict[str, Any] | None = None,
         **backbone: Any,
-    ) -> Params:
+    ) -> Recipe:
         data = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
         data["backbone"] |= {"name": "test_convnext"} | backbone  # timm's smallest
         data["scales"]["mini"]["train"] |= {
@@ -137,12 +131,14 @@ def make_params() -> Callable[..., Params]:
         data["specialists"] = {
             "toy": {
                 "dataset": f"toy_{kind}", "bands": ["B04", "B03"], "epochs": 10, "batch_size": 8,
-                "loss": LOSS[kind], "lr": 1e-3, "crop": None, "pretrained": True,
+                "loss": get_kind(kind).losses[-1], "train": train or {},
             }
         }  # fmt: skip
         data["tasks"] = {}
-        entry = data["datasets"]["eurosat"]
-        data["datasets"] = {f"toy_{kind}": entry}
-        return Params.model_validate(data)
+        data["datasets"] = {f"toy_{kind}": data["datasets"]["eurosat"]}
+        data["ensemble"] = ["toy"]
+        file = tmp_path_factory.mktemp("params") / "params.yaml"
+        file.write_text(yaml.safe_dump(data))
+        return Recipe.resolve(load_params(file), "toy")
 
     return make

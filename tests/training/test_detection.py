@@ -1,6 +1,7 @@
 """Detection on the specialist's pyramid: it learns, from tiles with and without objects."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,26 +9,26 @@ import torch
 
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import KINDS
-from eosfm.params import Params
 from eosfm.tiles.dataset import TileDataset, collate_boxes
 from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule
-from eosfm.training.train import build_module, recipe_for, train_specialist
+from eosfm.training.recipe import Recipe
+from eosfm.training.train import build_module, train_specialist
 
 MakeStore = Callable[..., TileStore]
-MakeParams = Callable[..., Params]
+MakeRecipe = Callable[..., Recipe]
 BANDS = ("B04", "B03")
 
 
-def module_of(store: TileStore, params: Params) -> SpecialistModule:
+def module_of(store: TileStore, recipe: Recipe) -> SpecialistModule:
     torch.manual_seed(0)
     statistics = KINDS["detection"].target_statistics([store.split("train").target(0)], 2, 255)
-    return build_module(recipe_for(params, "toy"), store, statistics)
+    return build_module(recipe, store, statistics)
 
 
-def test_two_tiles_are_learnt_by_heart(make_store: MakeStore, make_params: MakeParams) -> None:
+def test_two_tiles_are_learnt_by_heart(make_store: MakeStore, make_recipe: MakeRecipe) -> None:
     store = make_store("detection")
-    module = module_of(store, make_params("detection")).train()
+    module = module_of(store, make_recipe("detection")).train()
     samples = TileDataset(store, "train", BANDS).__getitems__([0, 1])
     batch = collate_boxes(samples)
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-2)
@@ -47,10 +48,10 @@ def test_two_tiles_are_learnt_by_heart(make_store: MakeStore, make_params: MakeP
 
 
 def test_odd_sizes_and_tiles_without_objects(
-    make_store: MakeStore, make_params: MakeParams
+    make_store: MakeStore, make_recipe: MakeRecipe
 ) -> None:
     store = make_store("detection")
-    module = module_of(store, make_params("detection"))
+    module = module_of(store, make_recipe("detection"))
     image = torch.randn(1, 1, 2, 45, 37)
     cells = module(image)
     assert [len(level) for level in cells.anchors] == [16 * 16, 8 * 8, 4 * 4, 2 * 2]  # of 64 x 64
@@ -62,18 +63,9 @@ def test_odd_sizes_and_tiles_without_objects(
 
 
 def test_another_loss_is_refused_in_one_line(
-    make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    params = make_params("detection")
-    toy = params.specialists["toy"].model_copy(update={"loss": "ce"})
-    params = params.model_copy(update={"specialists": {"toy": toy}})
+    recipe = replace(make_recipe("detection"), loss="ce")
     with pytest.raises(EosfmError, match="loss 'ce' does not fit detection; valid: fcos") as error:
-        train_specialist(
-            params,
-            "toy",
-            make_store("detection"),
-            tmp_path / "toy.pt",
-            tmp_path / "s",
-            lambda *_: None,
-        )
+        train_specialist(recipe, make_store("detection"), tmp_path / "toy.pt", tmp_path / "s")
     assert "\n" not in str(error.value)

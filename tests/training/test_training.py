@@ -2,69 +2,72 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lightning
 import pytest
 import torch
-from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.specialist import load_specialist
-from eosfm.kinds import KINDS as ALL
-from eosfm.kinds import TargetStatistics
+from eosfm.kinds import KINDS, TargetStatistics
 from eosfm.nn.backbone import build_backbone
-from eosfm.params import Params
 from eosfm.tiles.store import TileStore
 from eosfm.training.callbacks import Record
 from eosfm.training.module import SpecialistModule
 from eosfm.training.pictures import draw_predictions
-from eosfm.training.train import build_module, recipe_for, train_specialist
+from eosfm.training.recipe import Recipe
+from eosfm.training.train import Outputs, build_module, train_specialist
 
-from .conftest import KINDS
+from .conftest import CLASSES
 
 MakeStore = Callable[..., TileStore]
-MakeParams = Callable[..., Params]
+MakeRecipe = Callable[..., Recipe]
 
 
-class Log(list):
-    def __call__(self, metrics: dict[str, float], step: int) -> None:
-        self.append((step, metrics))
+def train(recipe: Recipe, store: TileStore, folder: Path, name: str = "toy") -> dict[str, Any]:
+    """Train to ``<name>.pt``, with curves in ``live-<name>`` and checkpoints in ``s-<name>``."""
+    more = Outputs(live=folder / f"live-{name}")
+    return train_specialist(recipe, store, folder / f"{name}.pt", folder / f"s-{name}", more)
+
+
+def curves(folder: Path, name: str = "toy") -> dict[str, list[list[str]]]:
+    """The rows of each curve that DVCLive wrote."""
+    files = (folder / f"live-{name}" / "plots" / "metrics").glob("*.tsv")
+    return {
+        file.stem: [row.split("\t") for row in file.read_text().splitlines()[1:]] for file in files
+    }
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"segmentation"}))
 def test_every_kind_of_label_trains(
-    kind: str, make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    kind: str, make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    log = Log()
-    metrics = train_specialist(
-        make_params(kind, epochs=1),
-        "toy",
-        make_store(kind),
-        tmp_path / "toy.pt",
-        tmp_path / "s",
-        log,
-    )
-    headline = ALL[kind].headline
+    metrics = train(make_recipe(kind, epochs=1), make_store(kind), tmp_path)
+    headline = KINDS[kind].headline
     assert metrics["metric"] == headline and metrics["epoch"] == 1
-    assert log == [(1, {"loss": metrics["loss"], headline: metrics[headline]})]
+    points = {name: [(row[0], float(row[1])) for row in rows]
+              for name, rows in curves(tmp_path).items()}  # fmt: skip
+    assert points == {key: [("1", metrics[key])] for key in ("loss", headline)}
     occurring = {name for name, score in metrics["per_class"].items() if score is not None}
-    assert occurring == set({"regression": ()}.get(kind, KINDS[kind])) - {"never"}
+    assert occurring == set({"regression": ()}.get(kind, CLASSES[kind])) - {"never"}
     read = load_specialist(tmp_path / "toy.pt")
     assert read.facts == {"metrics": metrics, "task": kind, "dataset": f"toy_{kind}"}
-    assert not list(tmp_path.glob("s/*"))
+    assert not list(tmp_path.glob("s-toy/*"))
 
 
 def test_the_file_feeds_the_encoder(
-    make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    params, store = make_params("segmentation", epochs=1), make_store("segmentation")
-    train_specialist(params, "toy", store, tmp_path / "toy.pt", tmp_path / "s", Log())
+    store = make_store("segmentation")
+    train(make_recipe("segmentation", epochs=1), store, tmp_path)
     read = load_specialist(tmp_path / "toy.pt")
     assert read.bands == ("B04", "B03") and read.units == ("reflectance_1e4",) * 2
     assert read.mean == (store.mean["B04"], store.mean["B03"])
     assert read.std == (store.std["B04"], store.std["B03"])
-    model = build_backbone(read.backbone, 2, pretrained=False)
+    model = build_backbone(read.backbone, 2)
     model.load_state_dict(read.state_dict, strict=True)
 
 
@@ -75,184 +78,199 @@ def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
     kind: str,
     workers: int,
     make_store: MakeStore,
-    make_params: MakeParams,
+    make_recipe: MakeRecipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("eosfm.training.callbacks.SAVE_EVERY", 0.0)
-    params = make_params(kind, epochs=3, workers=workers)
+    recipe = make_recipe(kind, epochs=3, workers=workers)
     store = make_store(kind)
-    logs = [Log(), Log(), Log()]
-    for number in (0, 1):
-        train_specialist(
-            params, "toy", store, tmp_path / f"{number}.pt", tmp_path / f"s{number}", logs[number]
-        )
+    for name in ("first", "second"):
+        train(recipe, store, tmp_path, name)
         torch.rand(7)  # the state that one training leaves must not reach the next
-    first = (tmp_path / "0.pt").read_bytes()
-    assert first == (tmp_path / "1.pt").read_bytes()
+    first = (tmp_path / "first.pt").read_bytes()
+    assert first == (tmp_path / "second.pt").read_bytes()
 
     class Killed(Exception):
         pass
 
-    def die(self: Record, trainer: object, pl_module: object, outputs: object, *_: object) -> None:
-        self._losses.append(outputs["loss"].detach())  # type: ignore[index]
+    keep = Record.on_train_batch_end
+
+    def die(self: Record, *args: Any) -> None:
+        keep(self, *args)
         if len(self.epochs) == 2:
             raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(Record, "on_train_batch_end", die)
-        train_specialist(params, "toy", store, tmp_path / "2.pt", tmp_path / "s2", Log())
-    assert not (tmp_path / "2.pt").exists()
-    (checkpoint,) = (tmp_path / "s2").rglob("*.ckpt")
+        train(recipe, store, tmp_path, "killed")
+    assert not (tmp_path / "killed.pt").exists()
+    (checkpoint,) = (tmp_path / "s-killed").rglob("*.ckpt")
     assert torch.load(checkpoint, weights_only=True)["epoch"] == 1
 
-    train_specialist(params, "toy", store, tmp_path / "2.pt", tmp_path / "s2", logs[2])
-    assert (tmp_path / "2.pt").read_bytes() == first
-    assert [step for step, _ in logs[2]] == [1, 2, 3] and logs[0] == logs[1] == logs[2]
-    assert not list((tmp_path / "s2").iterdir())
+    shutil.rmtree(tmp_path / "live-killed")  # as DVC does with a stage's outputs
+    train(recipe, store, tmp_path, "killed")
+    assert (tmp_path / "killed.pt").read_bytes() == first
+    assert len(curves(tmp_path, "first")["loss"]) == 3
+    assert curves(tmp_path, "killed") == curves(tmp_path, "first") == curves(tmp_path, "second")
+    assert not list((tmp_path / "s-killed").iterdir())
 
 
-def test_epochs_of_a_moment_are_not_saved(
+def test_a_run_killed_while_it_resumes_still_resumes(
     make_store: MakeStore,
-    make_params: MakeParams,
+    make_recipe: MakeRecipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    saved = []
+    recipe, store = make_recipe("segmentation", epochs=3), make_store("segmentation")
+    train(recipe, store, tmp_path, "whole")
 
-    def look(self: Record, trainer: object, pl_module: object) -> None:
-        saved.append(len(list(tmp_path.rglob("last.ckpt"))))
+    def killed(self: Record, *args: Any) -> None:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(Record, "on_train_epoch_start", look, raising=False)
-    params, store = make_params("segmentation", epochs=3), make_store("segmentation")
-    for seconds in (3600.0, 0.0):
-        monkeypatch.setattr("eosfm.training.callbacks.SAVE_EVERY", seconds)
-        train_specialist(params, "toy", store, tmp_path / "toy.pt", tmp_path / "s", Log())
-    assert saved == [0, 0, 0, 0, 1, 1]  # none by the first run
+    for hook in ("on_train_epoch_end", "on_train_start"):
+        with monkeypatch.context() as patched, pytest.raises((KeyboardInterrupt, SystemExit)):
+            patched.setattr(Record, hook, killed)
+            train(recipe, store, tmp_path, "killed")
+    train(recipe, store, tmp_path, "killed")
+    assert (tmp_path / "killed.pt").read_bytes() == (tmp_path / "whole.pt").read_bytes()
 
 
 def test_another_run_s_checkpoint_is_not_taken_up(
-    make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    store = make_store("segmentation")
-    (tmp_path / "s" / "toy-0123456789abcdef").mkdir(parents=True)
-    (tmp_path / "s" / "toy-0123456789abcdef" / "last.ckpt").write_bytes(b"other")
-    train_specialist(
-        make_params("segmentation", epochs=1),
-        "toy",
-        store,
-        tmp_path / "toy.pt",
-        tmp_path / "s",
-        Log(),
-    )
-    assert (tmp_path / "toy.pt").exists()
-    shutil.rmtree(tmp_path / "s")
+    other = tmp_path / "s-toy" / "toy-0123456789abcdef" / "last.ckpt"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"other")
+    train(make_recipe("segmentation", epochs=1), make_store("segmentation"), tmp_path)
+    assert (tmp_path / "toy.pt").exists() and other.read_bytes() == b"other"
 
 
 def test_of_several_processes_the_first_alone_writes(
     make_store: MakeStore,
-    make_params: MakeParams,
+    make_recipe: MakeRecipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    params, store = make_params("classification", epochs=1), make_store("classification")
     monkeypatch.setattr(lightning.Trainer, "is_global_zero", False)
-    log, picture = Log(), tmp_path / "toy.png"
+    recipe, store = make_recipe("classification", epochs=1), make_store("classification")
+    more = Outputs(tmp_path / "head.pt", tmp_path / "toy.png")
     with pytest.raises(SystemExit) as ended:
-        train_specialist(params, "toy", store, tmp_path / "toy.pt", tmp_path / "s", log, picture)
-    assert ended.value.code == 0 and log == []
-    assert not (tmp_path / "toy.pt").exists() and not picture.exists()
+        train_specialist(recipe, store, tmp_path / "toy.pt", tmp_path / "s", more)
+    assert ended.value.code == 0
+    assert not {"toy.pt", "head.pt", "toy.png"} & {file.name for file in tmp_path.iterdir()}
 
 
 def test_training_learns_what_the_pixels_show(
-    make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    params = make_params("segmentation", epochs=6)
-    metrics = train_specialist(
-        params, "toy", make_store("segmentation"), tmp_path / "toy.pt", tmp_path / "s", Log()
-    )
+    metrics = train(make_recipe("segmentation", epochs=6), make_store("segmentation"), tmp_path)
     assert metrics["miou"] > metrics["trivial"] + 0.1
 
 
-def test_the_best_epoch_is_kept_not_the_last() -> None:
-    class Module(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.encoder = torch.nn.Linear(1, 1)
-            self.scores: dict[str, float] = {}
+def scripted(monkeypatch: pytest.MonkeyPatch, *scores: float) -> None:
+    """Let each validation give the next of some accuracies."""
+    coming = iter(scores)
 
-    class Trainer:
-        is_global_zero = True
-        should_stop = False
-        strategy = SingleDeviceStrategy("cpu")
+    def give(self: SpecialistModule) -> None:
+        self.scores = {"accuracy": next(coming)}
+        self.metrics.reset()
 
-    record, module = Record("miou", Log(), "toy"), Module()
-    for value in (0.2, 0.6, 0.6, 0.1):
-        torch.nn.init.constant_(module.encoder.weight, len(record.epochs) + 1.0)
-        module.scores = {"miou": value}
-        record.on_train_batch_end(None, module, {"loss": torch.tensor(1.0)})
-        record.on_train_epoch_end(Trainer(), module)
-    assert record.best_epoch == 2 and record.best["miou"] == 0.6
-    assert record.best_encoder["weight"].item() == 2.0
+    monkeypatch.setattr(SpecialistModule, "on_validation_epoch_end", give)
 
-    record.on_train_batch_end(None, module, {"loss": torch.tensor(float("nan"))})
-    with pytest.raises(EosfmError, match="training toy diverged: loss nan in epoch 5"):
-        record.on_train_epoch_end(Trainer(), module)
+
+def test_the_best_epoch_is_kept_not_the_last(
+    make_store: MakeStore,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe, store = make_recipe("classification", epochs=4), make_store("classification")
+    scripted(monkeypatch, 0.2, 0.6, 0.6, 0.1)
+    weights = []
+    keep = Record.on_train_epoch_end
+
+    def look(self: Record, trainer: Any, pl_module: Any) -> None:
+        keep(self, trainer, pl_module)
+        weights.append(pl_module.encoder.state_dict()["stem_0.weight"].clone())
+
+    monkeypatch.setattr(Record, "on_train_epoch_end", look)
+    metrics = train(recipe, store, tmp_path)
+    assert (metrics["epoch"], metrics["accuracy"]) == (2, 0.6)
+    kept = load_specialist(tmp_path / "toy.pt").state_dict["stem_0.weight"]
+    assert torch.equal(kept, weights[1]) and not torch.equal(kept, weights[3])
+
+
+def test_a_training_that_diverges_is_one_line(
+    make_store: MakeStore,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = SpecialistModule.training_step
+    monkeypatch.setattr(
+        SpecialistModule, "training_step", lambda *args: whole(*args) * float("nan")
+    )
+    with pytest.raises(EosfmError, match="training toy diverged: loss nan in epoch 1"):
+        train(make_recipe("segmentation"), make_store("segmentation"), tmp_path)
 
 
 def test_patience_ends_a_training_and_a_killed_one_does_not_go_on(
     make_store: MakeStore,
-    make_params: MakeParams,
+    make_recipe: MakeRecipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("eosfm.training.callbacks.SAVE_EVERY", 0.0)
-    params = make_params("classification", epochs=6, patience=2)
+    recipe = make_recipe("classification", epochs=6, patience=2)
     store = make_store("classification")
-    scores = iter((0.5, 0.7, 0.6, 0.7, 0.9, 0.9))
-
-    def scripted(self: SpecialistModule) -> None:
-        self.scores = {"accuracy": next(scores)}
+    scripted(monkeypatch, 0.5, 0.7, 0.6, 0.7, 0.9, 0.9)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SpecialistModule, "on_validation_epoch_end", scripted)
-    run = (params, "toy", store, tmp_path / "toy.pt", tmp_path / "s")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("eosfm.training.train._trivial_score", killed)
-        train_specialist(*run, Log())
-    log = Log()
-    metrics = train_specialist(*run, log)  # the checkpoint holds the epoch that was one too many
-    assert [step for step, _ in log] == [1, 2, 3, 4]
+        patched.setattr("eosfm.training.train._constant_score", killed)
+        train(recipe, store, tmp_path)
+    # The checkpoint holds the epoch that was one too many.
+    metrics = train(recipe, store, tmp_path)
+    assert [row[0] for row in curves(tmp_path)["accuracy"]] == ["1", "2", "3", "4"]
     assert (metrics["epoch"], metrics["accuracy"]) == (2, 0.7)
 
 
-def test_balanced_weights_reach_the_loss(make_store: MakeStore, make_params: MakeParams) -> None:
-    store, params = make_store("segmentation"), make_params("segmentation")
+def test_every_epoch_is_told_where_there_is_no_terminal(
+    make_store: MakeStore,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train(make_recipe("segmentation", epochs=2), make_store("segmentation"), tmp_path)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("train toy")]
+    assert [line.partition(",")[0] for line in lines] == [
+        "train toy: epoch 1/2", "train toy: epoch 2/2"
+    ]  # fmt: skip
+    assert all("loss " in line and "miou " in line and "steps/s" in line for line in lines)
+
+
+def test_balanced_weights_reach_the_loss(make_store: MakeStore, make_recipe: MakeRecipe) -> None:
+    store, recipe = make_store("segmentation"), make_recipe("segmentation")
     statistics = TargetStatistics((75, 25), 100)
-    plain = build_module(recipe_for(params, "toy"), store, statistics)
-    toy = params.specialists["toy"].model_copy(update={"class_weights": "balanced"})
-    params = params.model_copy(update={"specialists": {"toy": toy}})
-    weighted = build_module(recipe_for(params, "toy"), store, statistics)
+    plain = build_module(recipe, store, statistics)
+    weighted = build_module(replace(recipe, balanced=True), store, statistics)
     assert plain.loss.dice.class_weights is None
     expected = [(0.5 / 0.75) ** 0.5, (0.5 / 0.25) ** 0.5]
     assert weighted.loss.dice.class_weights.tolist() == pytest.approx(expected)
 
 
 def test_stacked_dates_are_one_input_of_the_encoder(
-    make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    params, store = make_params("change", epochs=1), make_store("change")
-    toy = params.specialists["toy"].model_copy(update={"dates": "stacked"})
-    params = params.model_copy(update={"specialists": {"toy": toy}})
-    train_specialist(params, "toy", store, tmp_path / "toy.pt", tmp_path / "s", Log())
+    recipe, store = replace(make_recipe("change", epochs=1), stacked=True), make_store("change")
+    train(recipe, store, tmp_path)
     read = load_specialist(tmp_path / "toy.pt")
     assert read.in_chans == 4 and read.facts["dates"] == 2
     assert read.bands == ("B04", "B03") * 2
     assert read.mean == (store.mean["B04"], store.mean["B03"]) * 2
 
-    module = build_module(recipe_for(params, "toy"), store, TargetStatistics((1, 1), 2)).eval()
+    module = build_module(recipe, store, TargetStatistics((1, 1), 2)).eval()
     image = torch.randn(1, 2, 2, 32, 32)
     levels = module.encoder(image.reshape(1, 4, 32, 32))
     torch.testing.assert_close(module(image), module.head(levels, (32, 32)))
@@ -260,14 +278,10 @@ def test_stacked_dates_are_one_input_of_the_encoder(
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_predictions_are_drawn_small_and_alike(
-    kind: str, make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    kind: str, make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
     store = make_store(kind)
-    split = store.split("train")
-    statistics = ALL[kind].target_statistics(
-        [split.target(i) for i in range(4)], len(store.classes), store.ignore_index
-    )
-    module = build_module(recipe_for(make_params(kind), "toy"), store, statistics)
+    module = build_module(make_recipe(kind), store, store.target_statistics())
     for name in ("a", "b"):
         draw_predictions(module, store, ("B04", "B03"), tmp_path / f"{name}.png")
     data = (tmp_path / "a.png").read_bytes()
@@ -278,50 +292,51 @@ def test_predictions_are_drawn_small_and_alike(
 
 @pytest.mark.parametrize("kind", ["change", "segmentation", "classification"])
 def test_batches_of_one_and_odd_sizes(
-    kind: str, make_store: MakeStore, make_params: MakeParams
+    kind: str, make_store: MakeStore, make_recipe: MakeRecipe
 ) -> None:
     store = make_store(kind)
-    statistics = ALL[kind].target_statistics([store.split("train").target(0)], 2, 255)
-    module = build_module(recipe_for(make_params(kind), "toy"), store, statistics).train()
+    module = build_module(make_recipe(kind), store, store.target_statistics()).train()
     logits = module(torch.randn(1, store.shape[0], 2, 45, 37))
     assert logits.shape == ((1, 2) if kind == "classification" else (1, 2, 45, 37))
     logits.sum().backward()
 
 
-def test_the_scale_limits_a_specialist_s_settings(make_params: MakeParams) -> None:
-    recipe = recipe_for(make_params("segmentation", epochs=3), "toy")
+def test_the_scale_limits_a_specialist_s_settings(make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe("segmentation", epochs=3)
     assert (recipe.epochs, recipe.batch_size, recipe.lr) == (3, 4, 2e-3)
     assert not recipe.pretrained
-    assert recipe_for(make_params("segmentation", epochs=30), "toy").epochs == 10
-    assert recipe_for(make_params("segmentation", pretrained=True), "toy").pretrained
+    assert make_recipe("segmentation", epochs=30).epochs == 10
+    assert make_recipe("segmentation", pretrained=True).pretrained
+    own = make_recipe("segmentation", epochs=3, train={"epochs": 30, "decoder_channels": 24})
+    assert (own.epochs, own.decoder_channels, own.batch_size) == (30, 24, 4)
+
+
+def test_workers_alone_do_not_name_a_run(make_recipe: MakeRecipe) -> None:
+    recipe = make_recipe("segmentation")
+    assert recipe.digest() == replace(recipe, workers=7).digest()
+    assert recipe.digest() != replace(recipe, lr=7.0).digest()
+    assert recipe.digest() != replace(recipe, trainer={**recipe.trainer, "devices": 2}).digest()
 
 
 def test_missing_validation_tiles_are_one_line(
-    make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
     store = make_store("segmentation", {"train": 4})
     with pytest.raises(EosfmError, match="has no validation tiles"):
-        train_specialist(
-            make_params("segmentation"), "toy", store, tmp_path / "toy.pt", tmp_path / "s", Log()
-        )
+        train(make_recipe("segmentation"), store, tmp_path)
 
 
 def test_one_validation_tile_is_enough(
-    make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
     store = make_store("segmentation", {"train": 2, "val": 1})
-    params = make_params("segmentation", epochs=1)
-    metrics = train_specialist(params, "toy", store, tmp_path / "toy.pt", tmp_path / "s", Log())
+    metrics = train(make_recipe("segmentation", epochs=1), store, tmp_path)
     assert 0 <= metrics["miou"] <= 1
 
 
 def test_a_loss_that_does_not_fit_the_labels_is_refused(
-    make_store: MakeStore, make_params: MakeParams, tmp_path: Path
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    params = make_params("segmentation")
-    toy = params.specialists["toy"].model_copy(update={"loss": "mse"})
-    params = params.model_copy(update={"specialists": {"toy": toy}})
+    recipe = replace(make_recipe("segmentation"), loss="mse")
     with pytest.raises(EosfmError, match="'mse' does not fit segmentation"):
-        train_specialist(
-            params, "toy", make_store("segmentation"), tmp_path / "t.pt", tmp_path / "s", Log()
-        )
+        train(recipe, make_store("segmentation"), tmp_path)

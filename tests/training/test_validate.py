@@ -1,53 +1,43 @@
+"""Validating again what training has made."""
+
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.params import Params
 from eosfm.tiles.store import TileStore
-from eosfm.training.train import train_specialist
+from eosfm.training.recipe import Recipe
+from eosfm.training.train import Outputs, train_specialist
 from eosfm.training.validate import validate_specialist
+
+MakeStore = Callable[..., TileStore]
+MakeRecipe = Callable[..., Recipe]
+
+
+def train(recipe: Recipe, store: TileStore, folder: Path) -> dict:
+    more = Outputs(head=folder / "results/train/toy/head.pt")
+    out = folder / "models/specialists/toy.pt"
+    return train_specialist(recipe, store, out, folder / "scratch", more)
 
 
 @pytest.mark.parametrize("kind", ["change", "regression"])
 def test_validating_again_gives_the_scores_of_the_best_epoch(
-    kind: str,
-    make_store: Callable[..., TileStore],
-    make_params: Callable[..., Params],
-    tmp_path: Path,
+    kind: str, make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    params, store = make_params(kind), make_store(kind)
-    trained = train_specialist(
-        params,
-        "toy",
-        store,
-        tmp_path / "models/specialists/toy.pt",
-        tmp_path / "scratch",
-        lambda metrics, step: None,
-        head=tmp_path / "results/train/toy/head.pt",
-    )
-    scores = validate_specialist(params, "toy", store, tmp_path)
+    recipe, store = make_recipe(kind), make_store(kind)
+    trained = train(recipe, store, tmp_path)
+    scores = validate_specialist(recipe, store, tmp_path)
     per_class = scores.pop("per_class")
     assert {key: trained[key] for key in scores} == pytest.approx(scores)
     assert trained["per_class"] == pytest.approx(per_class)
 
 
 def test_a_head_that_does_not_fit_is_one_line(
-    make_store: Callable[..., TileStore], make_params: Callable[..., Params], tmp_path: Path
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    store, params = make_store("change"), make_params("change", epochs=1)
-    train_specialist(
-        params,
-        "toy",
-        store,
-        tmp_path / "models/specialists/toy.pt",
-        tmp_path / "scratch",
-        lambda metrics, step: None,
-        head=tmp_path / "results/train/toy/head.pt",
-    )
-    wider = params.current.train.model_copy(update={"decoder_channels": 24})
-    mini = params.scales.mini.model_copy(update={"train": wider})
-    scales = params.scales.model_copy(update={"mini": mini})
+    recipe, store = make_recipe("change", epochs=1), make_store("change")
+    train(recipe, store, tmp_path)
     with pytest.raises(EosfmError, match=r"do not fit params\.yaml .*dvc repro train@toy"):
-        validate_specialist(params.model_copy(update={"scales": scales}), "toy", store, tmp_path)
+        validate_specialist(replace(recipe, decoder_channels=24), store, tmp_path)

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError
@@ -50,3 +51,19 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
                 "the file again"
             )
         yield from rows
+
+
+@contextmanager
+def expecting(path: Path, expected: str) -> Iterator[None]:
+    """Say in one line that a file does not hold what is looked for in it.
+
+    Raises:
+        EosfmError: A value is missing, or of another type or form.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = " ".join(repr(error).split())[:120]
+        raise EosfmError(
+            f"{path} is not the file expected ({reason}); expected {expected}; fetch it again"
+        ) from None

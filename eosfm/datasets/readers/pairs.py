@@ -10,7 +10,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.raster import read_facts, read_window
+from eosfm.datasets.readers.raster import read_bands, read_header
 from eosfm.datasets.spec import Scene, Window
 
 Size = tuple[int, int]
@@ -54,7 +54,7 @@ def pair(
     files = (*images, label)
     for file in files:
         require(file, dataset, f"a file of the scene {id}")
-    height, width, crs, transform = read_facts(images[0], bands, dtype)
+    height, width, crs, transform = read_header(images[0], bands, dtype)
     return Scene(
         id=id,
         split=split,
@@ -114,21 +114,6 @@ def by_number(paths: Iterable[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: (len(path.stem), path.stem))
 
 
-def found(dataset: str, folder: Path, pattern: str) -> list[Path]:
-    """The files of a folder, sorted by name.
-
-    Raises:
-        EosfmError: The folder is missing or holds none.
-    """
-    paths = sorted(require(folder, dataset, f"{pattern} files").glob(pattern))
-    if not paths:
-        raise EosfmError(
-            f"{dataset}: {folder} holds no {pattern}; unpack the dataset again, or point "
-            f"datasets.{dataset}.root at a complete copy"
-        )
-    return paths
-
-
 def read_codes(
     dataset: str,
     codes: Sequence[int],
@@ -150,7 +135,7 @@ def read_codes(
     Raises:
         EosfmError: The mask is damaged, of another size, or has another value.
     """
-    mask = read_window(path, 1, size, window)[0]
+    mask = read_bands(path, window, 1, size)[0]
     known = [*codes] if ignore is None else [*codes, ignore]
     if mask.dtype != np.uint8:
         mask = np.where((mask < 0) | (mask >= OTHER), OTHER, mask).astype(np.uint16)
@@ -169,13 +154,13 @@ def read_codes(
 
 def read_presence(path: Path, size: Size, window: Window) -> np.ndarray:
     """A mask of one band (h, w) uint8: 1 where it is not 0."""
-    return (read_window(path, 1, size, window)[0] > 0).astype(np.uint8)
+    return (read_bands(path, window, 1, size)[0] > 0).astype(np.uint8)
 
 
 def _stack(
     files: tuple[Path, ...], bands: int, size: Size, frames: int, window: Window
 ) -> np.ndarray:
-    image = np.concatenate([read_window(file, bands, size, window) for file in files])
+    image = np.concatenate([read_bands(file, window, bands, size) for file in files])
     return image.reshape(frames, -1, window.height, window.width)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eosfm.datasets.readers.layout import expect_plain_images
+from eosfm.datasets.readers.raster import expect_plain_images
 from eosfm.datasets.spec import Window
 
 Transform = tuple[float, float, float, float, float, float]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.raster import read_window
+from eosfm.datasets.readers.raster import read_bands
 from eosfm.datasets.spec import Window
 
 Color = tuple[int, int, int]
@@ -36,7 +36,7 @@ def read_colors(
     Raises:
         EosfmError: The mask is damaged or of another size, or a colour is of no class.
     """
-    mask = read_window(path, 3, size, window)
+    mask = read_bands(path, window, 3, size)
     table = np.full(8, NO_CLASS, np.uint8)
     for color, index in classes.items():
         table[_corner(np.array(color))] = index

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import Header, read_bands, read_header
 from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.png import png_size, read_png
+from eosfm.datasets.readers.raster import Header, read_bands, read_header
 from eosfm.datasets.spec import Scene, Window
 
 Prepare = Callable[[np.ndarray, Path], np.ndarray]
@@ -83,19 +81,6 @@ class Part:
         fine = pixels.repeat(step, axis=-2).repeat(step, axis=-1)
         top, left = row * step, col * step
         return fine[:, window.row - top : bottom - top, window.col - left : right - left]
-
-
-class Png(Part):
-    """An 8-bit image of one channel."""
-
-    def read(self, size: tuple[int, int], window: Window) -> np.ndarray:
-        """A window (1, h, w) of the scene."""
-        if png_size(self.file) != size:
-            raise EosfmError(
-                f"{self.path} has {png_size(self.file)} px and its image {size}; expected one "
-                "size; fetch both again"
-            )
-        return self.prepare(read_png(self.file, window, mode="L")[None], self.file)
 
 
 def read_parts(

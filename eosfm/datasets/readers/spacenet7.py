@@ -8,10 +8,10 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.geotiff import Header, read_bands, read_header
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.listing import parse
 from eosfm.datasets.readers.polygons import draw_polygons
+from eosfm.datasets.readers.raster import Header, read_bands, read_header
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
 
 BANDS = ("red", "green", "blue")

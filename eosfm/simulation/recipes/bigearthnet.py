@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.splits import Split
+from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.bigearthnet import (
     BANDS,
     CLASSES,
@@ -20,7 +20,7 @@ from eosfm.datasets.bigearthnet import (
     s1_path,
     s2_path,
 )
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import (
     CROPS,
     FOREST,
@@ -106,7 +106,6 @@ def simulate(root: Path, simulation: Simulation) -> None:
             f"so give a multiple of {COARSEST}"
         )
     rows = []
-    names = {split: name for name, split in SPLIT_NAMES.items()}
     for split, index, _ in simulation.plan(NAME):
         patch, s1_name = simulated_names(split, index)
         drawn = draw(simulation, split, index)
@@ -115,7 +114,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
             {
                 "patch_id": patch,
                 "labels": [CLASSES[i] for i in np.unique(drawn["map"]) if i < len(CLASSES)],
-                "split": names[split],
+                "split": SPLIT_NAMES[SPLITS.index(split)],
                 "country": COUNTRIES[split],
                 "s1_name": s1_name,
                 # Version 1 named the same patch without baseline, orbit and tile.

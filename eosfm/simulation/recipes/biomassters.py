@@ -17,7 +17,7 @@ from eosfm.datasets.biomassters import (
     RADAR,
     split_of,
 )  # fmt: skip
-from eosfm.datasets.readers.geotiff import write_tiff
+from eosfm.datasets.readers.raster import write_tiff
 from eosfm.simulation import FOREST, Landscape, backscatter, cover_mask, evolve, observe
 from eosfm.simulation.noise import Key, fractal, generator
 from eosfm.simulation.recipe import Simulation

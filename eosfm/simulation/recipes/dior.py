@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from eosfm.datasets.dior import COLUMNS, DATASET, NAME, TABLE
-from eosfm.datasets.readers.png import write_jpeg
-from eosfm.datasets.readers.voc import write_objects
+from eosfm.datasets.dior import COLUMNS, DATASET, NAME, SIDES, TABLE
+from eosfm.datasets.readers.raster import write_jpeg
 from eosfm.simulation import draw_landscape, observe
-from eosfm.simulation.objects import place_objects
+from eosfm.simulation.objects import Box, place_objects
 from eosfm.simulation.recipe import Simulation
 
 SCENERY: dict[str, tuple[str, float]] = {
@@ -46,6 +45,19 @@ def simulate(root: Path, simulation: Simulation) -> None:
         write_jpeg(root / image, observe(land, key, DATASET.bands, units="dn8").image)
         if split != "test":
             label = f"Annotations/{folder}/{number:05d}.xml"
-            write_objects(root / label, size, [(kind, box) for box in boxes])
+            (root / label).parent.mkdir(parents=True, exist_ok=True)
+            (root / label).write_text(_annotation(f"{number:05d}", simulation.size, kind, boxes))
         rows.append(f"{image},{label},{split}")
     (root / TABLE).write_text("\n".join(rows) + "\n")
+
+
+def _annotation(name: str, size: int, kind: str, boxes: list[Box]) -> str:
+    """A Pascal VOC annotation."""
+    objects = []
+    for box in boxes:
+        corners = "".join(f"<{s}>{value}</{s}>" for s, value in zip(SIDES, box, strict=True))
+        objects.append(f"<object><name>{kind}</name><bndbox>{corners}</bndbox></object>")
+    return (
+        f"<annotation><filename>{name}.jpg</filename><size><width>{size}</width>"
+        f"<height>{size}</height><depth>3</depth></size>{''.join(objects)}</annotation>"
+    )

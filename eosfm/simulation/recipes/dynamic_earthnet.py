@@ -6,27 +6,22 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.dynamic_earthnet import BANDS, DAYS, LAYERS, LISTED, NAME, SPLIT_FILES
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import Landscape, legend, observe
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
-COVERS = {
-    **dict.fromkeys(
-        ("asphalt", "road", "rail", "roof_red", "roof_grey", "roof_bright", "concrete", "car"), 0
-    ),
-    **dict.fromkeys(
-        ("cereal", "maize", "rapeseed", "vegetable", "rice", "bare_field", "pasture", "orchard",
-         "vineyard", "olive", "greenhouse"), 1,
-    ),
-    **dict.fromkeys(
-        ("grassland", "conifer", "broadleaf", "mixed_forest", "shrub", "heath", "burned"), 2
-    ),
-    "wetland": 3,
-    **dict.fromkeys(("sand", "rock", "bare_soil"), 4),
-    **dict.fromkeys(("ocean", "lake", "river", "flood"), 5),
-    **dict.fromkeys(("snow", "ice"), 6),
-}  # fmt: skip
+BUILT = ("asphalt", "road", "rail", "roof_red", "roof_grey", "roof_bright", "concrete", "car")
+FARMED = (
+    "cereal", "maize", "rapeseed", "vegetable", "rice", "bare_field", "pasture", "orchard",
+    "vineyard", "olive", "greenhouse",
+)  # fmt: skip
+GREEN = ("grassland", "conifer", "broadleaf", "mixed_forest", "shrub", "heath", "burned")
+LAYER = (
+    BUILT, FARMED, GREEN, ("wetland",), ("sand", "rock", "bare_soil"),
+    ("ocean", "lake", "river", "flood"), ("snow", "ice"),
+)  # fmt: skip
+COVERS = {cover: layer for layer, covers in enumerate(LAYER) for cover in covers}
 """Label layer of each simulated cover."""
 
 THEMES = (

@@ -6,7 +6,7 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.etci2021 import NAME
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import WATER, backscatter, cover_mask, evolve
 from eosfm.simulation.recipe import Simulation
 

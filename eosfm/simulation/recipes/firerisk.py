@@ -4,7 +4,7 @@ from itertools import count
 from pathlib import Path
 
 from eosfm.datasets.firerisk import CLASSES, CODES, DATASET, FOLDER, NAME, split_of
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import evolve, observe
 from eosfm.simulation.recipe import Simulation
 

@@ -15,40 +15,28 @@ from eosfm.datasets.five_billion_pixels import (
     TEST,
     split_of,
 )
-from eosfm.datasets.readers.geotiff import write_tiff
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png, write_tiff
 from eosfm.simulation import (
     CROPS,
     FOREST,
     ROOFS,
     Landscape,
     cover_mask,
-    draw_landscape,
     legend,
     observe,
 )
+from eosfm.simulation.noise import Key
 from eosfm.simulation.objects import place_objects
 from eosfm.simulation.ponds import dig_ponds
 from eosfm.simulation.recipe import Simulation
 
 THEMES = {
-    "cropland": "irrigated field",
-    "city": "urban residential",
-    "smallholder": "dry cropland",
-    "industrial": "industrial area",
-    "lake": "lake",
-    "village": "rural residential",
-    "ponds": "fish pond",
-    "forest": "arbor forest",
-    "river": "river",
-    "orchard": "garden land",
-    "stadium": "stadium",
-    "pasture": "artificial meadow",
-    "shrub": "shrub forest",
-    "mountain": "snow",
-    "highway": "road",
-    "desert": "bareland",
-}
+    "cropland": "irrigated field", "city": "urban residential", "smallholder": "dry cropland",
+    "industrial": "industrial area", "lake": "lake", "village": "rural residential",
+    "ponds": "fish pond", "forest": "arbor forest", "river": "river", "orchard": "garden land",
+    "stadium": "stadium", "pasture": "artificial meadow", "shrub": "shrub forest",
+    "mountain": "snow", "highway": "road", "desert": "bareland",
+}  # fmt: skip
 """Kinds of simulated scene and what each must show; ``ponds`` is cropland with fish ponds,
 ``stadium`` a city with sports grounds."""
 
@@ -57,18 +45,14 @@ SHOWN, DRAWS = 0.05, 5
 
 COVERS = {
     **dict.fromkeys((*CROPS, "bare_field"), "irrigated field"),
-    "rice": "paddy field",
     **dict.fromkeys(("orchard", "vineyard", "olive"), "garden land"),
     **dict.fromkeys(FOREST, "arbor forest"),
     **dict.fromkeys(("shrub", "heath"), "shrub forest"),
-    "grassland": "natural meadow",
-    "pasture": "artificial meadow",
-    "river": "river",
-    "lake": "lake",
     **dict.fromkeys(("snow", "ice"), "snow"),
     **dict.fromkeys(("sand", "rock", "bare_soil"), "bareland"),
-    "road": "road",
-}
+    "rice": "paddy field", "grassland": "natural meadow", "pasture": "artificial meadow",
+    "river": "river", "lake": "lake", "road": "road",
+}  # fmt: skip
 """Class of a cover where nothing is built; others are unlabelled."""
 
 STREET = 26.0
@@ -105,9 +89,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
             _write_scene(root, name, theme, (simulation.seed, NAME, split, index), simulation)
 
 
-def _write_scene(
-    root: Path, name: str, theme: str, key: tuple[int | str, ...], simulation: Simulation
-) -> None:
+def _write_scene(root: Path, name: str, theme: str, key: Key, simulation: Simulation) -> None:
     for draw in range(DRAWS):
         land, classes = _draw((*key, draw), theme, simulation)
         if (classes == CLASSES.index(THEMES[theme])).mean() >= SHOWN:
@@ -117,13 +99,10 @@ def _write_scene(
     write_png(root / LABELS / f"{name}_24label.png", classes)
 
 
-def _draw(
-    key: tuple[int | str, ...], theme: str, simulation: Simulation
-) -> tuple[Landscape, np.ndarray]:
+def _draw(key: Key, theme: str, simulation: Simulation) -> tuple[Landscape, np.ndarray]:
     """A landscape and its classes."""
     ground = {"ponds": "cropland", "stadium": "city"}.get(theme, theme)
-    size = (simulation.size, simulation.size)
-    land = draw_landscape(key, size, simulation.gsd, ground, doy=120 + 30 * (int(key[-2]) % 5))
+    land = simulation.draw(key, ground, doy=120 + 30 * (int(key[-2]) % 5))
     special = np.zeros(land.size, bool)
     if theme == "ponds":
         land, special = dig_ponds(land, key)
@@ -135,7 +114,7 @@ def _draw(
     return land, classes
 
 
-def _with_stadium(land: Landscape, key: tuple[int | str, ...]) -> tuple[Landscape, np.ndarray]:
+def _with_stadium(land: Landscape, key: Key) -> tuple[Landscape, np.ndarray]:
     """A stadium or sports ground among the houses, and (H, W) bool of its place."""
     from scipy import ndimage
 

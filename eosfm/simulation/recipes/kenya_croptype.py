@@ -20,8 +20,10 @@ from eosfm.datasets.kenya_croptype import (
     VALIDATE,
     blocks,
 )
+from eosfm.datasets.readers.series import cut
 from eosfm.simulation import Landscape, draw_landscape, observe
 from eosfm.simulation.covers import CODE, CROPS, cover_mask, phenology
+from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
 CLOUD = "CLD"
@@ -66,11 +68,10 @@ def simulate(root: Path, simulation: Simulation) -> None:
         key = (simulation.seed, NAME, tile)
         lands, crops, fields = _sow(key, shape, simulation.gsd, len(told) + len(withheld))
         for block in blocks(tile, *shape):
-            row, col, height, width = block.window
             if left[block.split] == 0:
-                crops[row : row + height, col : col + width] = 0
+                cut(crops, block.window)[:] = 0
             left[block.split] = max(left[block.split] - 1, 0)
-        _write_tile(root / "data" / tile, tile, key, lands, crops, fields)
+        _write_tile(root / "data" / tile, key, lands, crops, fields)
         known = np.unique(fields[crops > 0])
         told += known.tolist()
         withheld += np.setdiff1d(fields, [0, *known]).tolist()
@@ -80,8 +81,8 @@ def simulate(root: Path, simulation: Simulation) -> None:
 
 
 def _sow(
-    key: tuple[int | str, ...], shape: tuple[int, int], gsd: float, others: int
-) -> tuple[tuple[Landscape, ...], np.ndarray, np.ndarray]:
+    key: Key, shape: tuple[int, int], gsd: float, others: int
+) -> tuple[list[Landscape], np.ndarray, np.ndarray]:
     """The land under either crop of every surveyed field, its crops and field numbers (H, W)."""
     rng = np.random.default_rng(derive_seed(*key, "fields"))
     land = draw_landscape(key, shape, gsd, "smallholder", doy=_day(SIMULATED_DATES[0]))
@@ -96,7 +97,7 @@ def _sow(
         covers = np.array([0, *(CODE[name] for name in stand)], np.uint8)[crop]
         lands.append(land.change(cover=np.where(crop[index] > 0, covers[index], land.cover)))
     told = crop * (rng.random(len(numbers)) >= WITHHELD)
-    return tuple(lands), told[index].astype(np.uint8), fields
+    return lands, told[index].astype(np.uint8), fields
 
 
 def _day(date: str) -> int:
@@ -105,13 +106,9 @@ def _day(date: str) -> int:
 
 
 def _write_tile(
-    folder: Path,
-    tile: str,
-    key: tuple[int | str, ...],
-    lands: tuple[Landscape, ...],
-    crops: np.ndarray,
-    fields: np.ndarray,
+    folder: Path, key: Key, lands: list[Landscape], crops: np.ndarray, fields: np.ndarray
 ) -> None:
+    tile = folder.name
     folder.mkdir(parents=True)
     _write(folder / f"{tile}_label.tif", crops)
     _write(folder / f"{tile}_field_id.tif", fields)

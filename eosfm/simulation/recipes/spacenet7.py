@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.geotiff import write_geotiff
+from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.readers.spacenet7 import AOIS, BANDS, CRS
 from eosfm.datasets.spacenet7 import NAME
 from eosfm.simulation import ROOFS, Landscape, cover_mask, evolve, observe

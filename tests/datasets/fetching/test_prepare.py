@@ -13,7 +13,7 @@ from eosfm.datasets import get_dataset
 from eosfm.datasets.fetching import prepare as module
 from eosfm.datasets.fetching.manifest import check_manifest, read_manifest
 from eosfm.datasets.fetching.prepare import NativeCopy, native_files, prepare
-from eosfm.datasets.readers.png import write_png
+from eosfm.datasets.readers.raster import write_png
 
 
 def write_copy(root: Path, train: int = 2) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.png import png_size, read_png, write_png
+from eosfm.datasets.readers.raster import png_size, read_png, write_png
 from eosfm.datasets.spec import Window
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (3, 20, 30), np.uint8)

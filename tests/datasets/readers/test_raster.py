@@ -9,7 +9,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.layout import open_raster, read_raster
+from eosfm.datasets.readers.raster import open_raster, read_raster
 from eosfm.datasets.spec import Window
 
 

@@ -1,0 +1,91 @@
+"""What decides one specialist's training, settled once."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from eosfm.core.seeds import derive_seed
+from eosfm.params import Params
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A specialist's settings once the scale has had its say.
+
+    Attributes:
+        name: Of the specialist.
+        backbone: timm model name.
+        bands: What it looks at, in order.
+        loss: Name of its loss.
+        pretrained: Whether it starts from published weights.
+        epochs: Length of the training.
+        steps_per_epoch: Batches per epoch; None is one pass.
+        batch_size: Tiles per batch and process.
+        lr: Highest learning rate.
+        crop: Size of the training windows in pixels; None for whole tiles.
+        decoder_channels: Width of the head.
+        seed: Of initial weights, crops and the order of the batches.
+        patience: Epochs without a better score that end the training; None never does.
+        balanced: Whether rare classes have more say in the loss.
+        stacked: Whether the encoder takes all dates at once, in its channels.
+        workers: Loader processes per split.
+        trainer: Options of ``lightning.Trainer``.
+    """
+
+    name: str
+    backbone: str
+    bands: tuple[str, ...]
+    loss: str
+    pretrained: bool
+    epochs: int
+    steps_per_epoch: int | None
+    batch_size: int
+    lr: float
+    crop: int | None
+    decoder_channels: int
+    seed: int
+    patience: int | None
+    balanced: bool
+    stacked: bool
+    workers: int
+    trainer: Mapping[str, Any]
+
+    @classmethod
+    def resolve(cls, params: Params, name: str) -> "Recipe":
+        """Settle a specialist's settings.
+
+        Its own, but for what the scale sets: epochs at most the scale's, batch size and learning
+        rate where the scale has them. What stands in its ``train`` comes before both. Pretrained
+        weights where both the specialist and the scale ask for them, unless
+        ``backbone.pretrained`` decides.
+        """
+        own, scale = params.specialist(name), params.current
+        train = scale.train.model_copy(update=own.train.given)
+        limit = train.epochs or own.epochs
+        pretrained = params.backbone.pretrained
+        if pretrained is None:
+            pretrained = scale.pretrained and own.pretrained
+        return cls(
+            name=name,
+            backbone=params.backbone.name,
+            bands=own.bands,
+            loss=own.loss,
+            pretrained=pretrained,
+            epochs=limit if "epochs" in own.train.given else min(own.epochs, limit),
+            steps_per_epoch=train.steps_per_epoch,
+            batch_size=train.batch_size or own.batch_size,
+            lr=train.lr or own.lr,
+            crop=own.crop,
+            decoder_channels=train.decoder_channels,
+            seed=derive_seed(params.seed, "train", name),
+            patience=train.patience,
+            balanced=own.class_weights == "balanced",
+            stacked=own.date_mode == "stacked",
+            workers=train.workers,
+            trainer=params.trainer.model_dump(),
+        )
+
+    def digest(self) -> bytes:
+        """What names the run; the number of workers changes no result."""
+        return json.dumps(asdict(self) | {"workers": None}, sort_keys=True).encode()

@@ -1,0 +1,107 @@
+"""An ensemble artifact that a user brings, in place of the one that the pipeline builds.
+
+DVC deletes what lies where a stage writes before the stage runs, and `dvc exp run` before any stage
+does, unless it knows the file. So the file is given to DVC as the result of export, and export is
+frozen: nothing before it runs, nothing replaces it, and DVC's cache keeps its bytes.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from eosfm.core.errors import EosfmError
+from eosfm.core.files import atomic
+
+ARTIFACT = Path("models/eosfm.pth")
+SPECIALISTS = Path("models/specialists")
+PIPELINE = Path("dvc.yaml")
+STAGE = "\n  export:\n"
+FROZEN = f"{STAGE}    frozen: true\n"
+
+
+def use_file(file: Path) -> str:
+    """Put an artifact in the place of export's result, and freeze export.
+
+    The file itself stays as it is.
+
+    Returns:
+        What was done and what comes next, to be printed.
+
+    Raises:
+        EosfmError: It is no artifact; what lies in its place would be lost; or DVC fails.
+    """
+    from eosfm.core.results import ExportResult, write_result
+    from eosfm.encoding.artifact import load_artifact
+    from eosfm.params import load_params
+    from eosfm.tracking import track
+
+    country = load_params().energy.country
+    with track("export", "", country) as tracker:
+        specialists = load_artifact(file)
+        if not (ARTIFACT.exists() and ARTIFACT.samefile(file)):
+            refuse_to_lose(ARTIFACT)
+            with atomic(ARTIFACT) as beside:
+                # A link would share the permissions that DVC takes away from what it keeps.
+                shutil.copyfile(file, beside)
+        facts = ExportResult.of(specialists)
+        write_result(tracker.folder / "metrics.json", facts)
+        tracker.done(f"{len(specialists)} specialists of {file}")
+    SPECIALISTS.mkdir(parents=True, exist_ok=True)  # DVC records deps that exist alone
+    _dvc("commit", "--quiet", "--force", "export")
+    _freeze(True)
+    return (
+        f"{ARTIFACT} is now {file}: {', '.join(facts.specialists)}. Export is frozen in dvc.yaml, "
+        "so `dvc repro` and `dvc exp run` train nothing for it. `eosfm use --built` goes back to "
+        "the pipeline's own."
+    )
+
+
+def use_built() -> str:
+    """Let export run again.
+
+    Returns:
+        What comes next, to be printed.
+
+    Raises:
+        EosfmError: What lies in its place would be lost; or DVC fails.
+    """
+    refuse_to_lose(ARTIFACT)
+    _freeze(False)
+    return f"The next `dvc repro` builds {ARTIFACT} from the specialists again."
+
+
+def refuse_to_lose(artifact: Path) -> None:
+    """Stop where the only copy of an artifact lies where the pipeline writes.
+
+    Raises:
+        EosfmError: It exists, has no second name, and is not in DVC's cache.
+    """
+    if not artifact.exists() or artifact.is_symlink() or artifact.stat().st_nlink > 1:
+        return
+    with artifact.open("rb") as file:
+        digest = hashlib.file_digest(file, "md5").hexdigest()
+    cache = Path(_dvc("cache", "dir").strip())
+    if not (cache / "files" / "md5" / digest[:2] / digest[2:]).exists():
+        raise EosfmError(
+            f"{artifact} is not of this pipeline, which would delete it; run `eosfm use "
+            f"{artifact}` to keep and use it, or move it away"
+        )
+
+
+def _freeze(frozen: bool) -> None:
+    """As ``dvc freeze`` does, which would write all of dvc.yaml anew."""
+    text = PIPELINE.read_text().replace(FROZEN, STAGE)
+    if STAGE not in text:
+        raise EosfmError(f"{PIPELINE} has no stage `export`; put it back")
+    with atomic(PIPELINE) as beside:
+        beside.write_text(text.replace(STAGE, FROZEN) if frozen else text)
+
+
+def _dvc(*words: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "dvc", *words], text=True, capture_output=True)
+    if done.returncode:
+        fault = (done.stderr or done.stdout).strip().splitlines()
+        raise EosfmError(f"`dvc {' '.join(words)}` failed: {fault[0] if fault else 'no reason'}")
+    return done.stdout

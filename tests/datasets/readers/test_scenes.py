@@ -1,0 +1,86 @@
+"""Scenes of raster files: order, grids of several pixel sizes, dates without an image, faults."""
+
+import numpy as np
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.readers.raster import write_geotiff, write_tiff
+from eosfm.datasets.readers.scenes import Part, raster_scene
+from eosfm.datasets.readers.values import blank_as_nan
+from eosfm.datasets.spec import Window
+
+WHOLE = Window(0, 0, 10, 7)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A file of two bands, one of pixels three times as large, and classes, 10 x 7."""
+    rng = np.random.default_rng(0)
+    images = {
+        "fine": rng.integers(0, 999, (2, 10, 7)).astype(np.uint16),
+        "coarse": rng.normal(size=(1, 4, 3)).astype(np.float32),
+        "classes": rng.integers(0, 4, (1, 10, 7)).astype(np.uint8),
+    }
+    for name, image in images.items():
+        write_geotiff(tmp_path / f"{name}.tif", image, 10, (300, 500))
+    return tmp_path, images
+
+
+def scene(folder, *image, dates=()):
+    return raster_scene("some", "a", "val", image, Part(folder / "classes.tif"), dates=dates)
+
+
+def test_bands_are_in_the_order_of_the_files_on_the_finest_grid(files):
+    folder, images = files
+    parts = (Part(folder / "coarse.tif", step=3), Part(folder / "fine.tif", 2))
+    made = scene(folder, *parts)
+    image = made.image(WHOLE)
+    assert (made.height, made.width, made.crs, made.split) == (10, 7, "EPSG:32633", "val")
+    assert [path.stem for path in made.files] == ["coarse", "fine", "classes"]
+    assert image.shape == (1, 3, 10, 7) and image.dtype == np.float32
+    for row, col in np.ndindex(10, 7):
+        assert image[0, 0, row, col] == images["coarse"][0, row // 3, col // 3]
+    np.testing.assert_array_equal(image[0, 1:], images["fine"])
+    np.testing.assert_array_equal(made.target(WHOLE), images["classes"][0])
+
+
+@pytest.mark.parametrize("window", [(0, 0, 1, 1), (1, 2, 4, 5), (5, 4, 5, 3), (3, 3, 3, 3)])
+def test_windows_fall_anywhere_on_coarse_pixels(files, window):
+    made = scene(files[0], Part(files[0] / "coarse.tif", step=3))
+    row, col, height, width = window
+    expected = made.image(WHOLE)[..., row : row + height, col : col + width]
+    np.testing.assert_array_equal(made.image(Window(*window)), expected)
+
+
+def test_dates_come_first_and_one_without_an_image_is_nan(files):
+    folder, images = files
+    parts = (Part(None, 2), Part(folder / "fine.tif", 2, lambda x, path: blank_as_nan(x, -1)))
+    made = scene(folder, *parts, dates=("2020-01-01", "2020-02-01"))
+    image = made.image(WHOLE)
+    assert image.shape == (2, 2, 10, 7) and np.isnan(image[0]).all()
+    np.testing.assert_array_equal(image[1], images["fine"])
+    assert len(made.files) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (lambda path: path.unlink(), r"fine\.tif not found; expected a file of a \(val\)"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-90]), r"fine\.tif is damaged"),
+        (lambda path: path.write_text("<html>"), r"fine\.tif cannot be read as a raster"),
+        (lambda path: write_tiff(path, np.zeros((2, 9, 7))), "of 9x7 px; expected 2 of 10x7"),
+        (lambda path: write_tiff(path, np.zeros((3, 10, 7))), "3 band.s. .*; expected 2 of 10x7"),
+    ],
+)
+def test_faults_are_one_line(files, fault, message):
+    fault(files[0] / "fine.tif")
+    with pytest.raises(EosfmError, match=message) as error:
+        scene(files[0], Part(files[0] / "fine.tif", 2)).image(WHOLE)
+    assert "\n" not in str(error.value)
+
+
+def test_the_grid_may_be_another_file_whose_type_is_checked(files):
+    folder, _ = files
+    image, target = Part(folder / "fine.tif", 2, dtype="int16"), Part(folder / "classes.tif")
+    with pytest.raises(EosfmError, match=r"2 band\(s\) of uint16; expected 2 of int16"):
+        raster_scene("some", "a", "train", [image], target, grid=image)
