@@ -32,14 +32,12 @@ def replace_section(text: str, section: str) -> str:
 def stale_scores(text: str, metrics: Mapping[str, float]) -> list[str]:
     """The tasks whose score in the README's table is not the one in the metrics."""
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in text.splitlines()}
-    scores = {
-        key.removeprefix("score."): value for key, value in metrics.items() if "score." in key
-    }
-    return [
-        name
-        for name, value in scores.items()
-        if name != "mean" and f" {value:.3f} " not in rows.get(name, "")
-    ]
+    stale = []
+    for key, value in metrics.items():
+        name = key.removeprefix("score.")
+        if name not in (key, "mean") and f" {value:.3f} " not in rows.get(name, ""):
+            stale.append(name)
+    return stale
 
 
 def main(check: bool = False) -> None:

@@ -16,7 +16,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "watch": set(),
     "download": set(),
     "tile": set(),
-    "train": MODEL | {"lightning", "torchmetrics"},
+    "train": MODEL | {"lightning", "torchmetrics", "matplotlib", "scipy"},  # Lightning's own
     "export": MODEL,
     "features": MODEL,
     "evaluate": MODEL,
