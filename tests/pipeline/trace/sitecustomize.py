@@ -28,7 +28,8 @@ def watch(folder: Path) -> None:
                 name_all(value, key)
             elif isinstance(value, dict):
                 for name, entry in value.items():
-                    name_all(entry, f"{key}.{name}")
+                    if isinstance(entry, BaseModel):
+                        name_all(entry, f"{key}.{name}")
 
     def recording(self, attribute):
         value = plain(self, attribute)
