@@ -84,9 +84,9 @@ class Boundary(Segmentation):
     losses = ("dice",)
 
     def build_metrics(self, classes, ignore_index):
-        from eosfm.kinds.metrics import ChangeScores
+        from eosfm.kinds.metrics import ConfusionScores
 
-        return ChangeScores(classes, ignore_index)
+        return ConfusionScores(classes, ignore_index, pixels=True, only=1)
 """
 
 
