@@ -6,6 +6,8 @@ Both settings get the specialists whose training data came in the task's units, 
 can scale the input themselves, and the evaluation's head, protocol, labels and seeds.
 """
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -14,27 +16,26 @@ from rich.progress import track
 from rich.table import Table
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.splits import SPLITS
+from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.specialist import Specialist
 from eosfm.evaluation.baselines import FIXED
-from eosfm.evaluation.evaluate import run_head
-from eosfm.evaluation.fit import make_trials
-from eosfm.features.store import in_memory, reading, task_backbone
-from eosfm.params import Params, load_params
+from eosfm.evaluation.head import run_head
+from eosfm.features.encode import features_in_memory, task_encoder
+from eosfm.features.reading import read_split
+from eosfm.features.task import Task
+from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 
 SETTINGS = ("dataset", "specialist")
 
 
-def accepted(
-    params: Params, name: str, store: TileStore, members: list[Specialist]
-) -> list[Specialist]:
+def accepted(task: Task, members: list[Specialist]) -> list[Specialist]:
     """The specialists that can scale the task's input by their own statistics."""
     able = []
     for member in members:
         try:
-            task_backbone(params, params.task(name), store, [member])
+            task_encoder(task, [member])
         except EosfmError:
             continue  # other units, or bands that the task does not have
         able.append(member)
@@ -44,26 +45,21 @@ def accepted(
 def main(artifact: Path = Path("models/eosfm.pth")) -> None:
     """Compare ``standardize`` dataset and specialist on every task that a specialist can scale."""
     params, every = load_params(), load_artifact(artifact)
-    modes = {
-        mode: params.model_copy(
-            update={"encoding": params.encoding.model_copy(update={"standardize": mode})}
-        )
-        for mode in SETTINGS
-    }
     table = Table("task", "specialists", "metric", *SETTINGS)
     for name in track(list(params.tasks), "standardize"):
         store = TileStore(Path("data/tiles") / params.task(name).dataset)
-        members = accepted(modes["specialist"], name, store, every)
+        task = Task.resolve(params, name, store)
+        members = accepted(replace(task, standardize="specialist"), every)
         if not members:
             continue
-        trials = make_trials(params, name, store, params.current.protocol.seeds)
         scores = []
-        for settings in modes.values():
-            backbone = task_backbone(settings, settings.task(name), store, members)
-            splits = [in_memory(backbone, reading(settings, name, store, s)) for s in SPLITS]
-            result = run_head(FIXED, splits, trials)
-            scores.append(result["test"][result["metric"]])
-        table.add_row(name, str(len(members)), trials[0].task.metric, *(f"{s:.3f}" for s in scores))
+        for setting in SETTINGS:
+            of_setting = replace(task, standardize=setting)
+            encode = partial(features_in_memory, task_encoder(of_setting, members))
+            splits = Splits.of(partial(read_split, of_setting)).map(encode)
+            result = run_head(of_setting, FIXED, splits, task.protocol.seeds)
+            scores.append(f"{result.test[task.metric]:.3f}")
+        table.add_row(name, str(len(members)), task.metric, *scores)
     Console().print(table)
 
 

@@ -24,8 +24,8 @@ def main(name: str) -> None:
             artifact=Path("models/eosfm.pth"),
         )
         write_result(tracker.folder / "metrics.json", result)
-        parts = (result.counts, result.alone, result.without, result.labels)
-        tracker.done(f"{sum(map(len, parts))} comparisons")
+        parts = (result.counts, result.alone, result.without, result.labels, result.scratch)
+        tracker.done(f"{sum(map(len, parts))} results")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import eosfm.cli
-from eosfm.core.files import write_json
+from eosfm.core.results import write_result
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track
@@ -15,7 +15,7 @@ def main(name: str) -> None:
     """Make models/specialists/NAME.pt; its head, scores and curves in results/train/NAME."""
     params = load_params()
     with track("train", name, params.energy.country) as tracker:
-        metrics = train_specialist(
+        result = train_specialist(
             Recipe.resolve(params, name),
             TileStore(Path("data/tiles") / params.specialist(name).dataset),
             out=Path("models/specialists") / f"{name}.pt",
@@ -26,9 +26,8 @@ def main(name: str) -> None:
                 live=tracker.folder / "live",
             ),
         )
-        write_json(tracker.folder / "metrics.json", metrics)
-        headline = metrics["metric"]
-        tracker.done(f"{headline} {metrics[headline]:.3f} (trivial {metrics['trivial']:.3f})")
+        write_result(tracker.folder / "metrics.json", result)
+        tracker.done(f"{result.metric} {result.score:.3f} (constant {result.constant:.3f})")
 
 
 if __name__ == "__main__":

@@ -118,59 +118,24 @@ class BaselineResults:
 
 
 @dataclass(frozen=True)
-class TeamScore:
-    """What some of the specialists reach on a task.
-
-    Attributes:
-        score: As in :class:`TaskResult`.
-        test: Every test metric.
-        selected: The specialists in use.
-    """
-
-    score: float
-    test: Scores
-    selected: tuple[str, ...]
-
-    @classmethod
-    def of(cls, result: TaskResult) -> "TeamScore":
-        """What matters of a result."""
-        return cls(result.score, result.test, result.selected)
-
-
-@dataclass(frozen=True)
-class LabelShare:
-    """What a share of a task's labels is enough for.
-
-    Attributes:
-        tiles: Labelled tiles.
-        eosfm: The ensemble's score.
-        scratch: That of a backbone trained on these labels alone.
-    """
-
-    tiles: int
-    eosfm: TeamScore
-    scratch: TeamScore
-
-
-@dataclass(frozen=True)
 class AnalysisResult:
     """One task's score, taken apart.
 
     Attributes:
-        metric: The task's headline.
         counts: By number of specialists (``all`` of them last), those selected.
         whole: All specialists, in a shorter fit of a linear head, as the next two.
         alone: By specialist, that one only.
         without: By specialist, all but that one.
-        labels: By share of the labelled tiles.
+        labels: By share of the labelled tiles, the ensemble.
+        scratch: By share of the labelled tiles, one backbone trained on these alone.
     """
 
-    metric: str
-    counts: dict[str, TeamScore]
-    whole: TeamScore
-    alone: dict[str, TeamScore]
-    without: dict[str, TeamScore]
-    labels: dict[str, LabelShare]
+    counts: dict[str, TaskResult]
+    whole: TaskResult
+    alone: dict[str, TaskResult]
+    without: dict[str, TaskResult]
+    labels: dict[str, TaskResult]
+    scratch: dict[str, TaskResult]
 
 
 @dataclass(frozen=True)

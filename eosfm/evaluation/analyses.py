@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from eosfm.core.results import AnalysisResult, LabelShare, TaskResult, TeamScore
+from eosfm.core.results import AnalysisResult, TaskResult
 from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED, from_scratch
 from eosfm.evaluation.head import run_head
@@ -21,7 +21,7 @@ from eosfm.evaluation.trial import run_fits
 from eosfm.features.encode import open_features
 from eosfm.features.frozen import FrozenFeatures, only
 from eosfm.features.labels import strata, stratified_share
-from eosfm.features.reading import Reading, read_split
+from eosfm.features.reading import read_split
 from eosfm.features.task import Task
 
 COUNTS = (1, 2, 3, 5, 10)
@@ -48,24 +48,28 @@ def analyse_task(task: Task, backbone: str, features: Path, artifact: Path) -> A
     short = task.with_linear_head(epochs=max(1, task.protocol.epochs // SHORTER))
     alone = {member: [member] for member in members}
     without = {member: [other for other in members if other != member] for member in members}
+    ensemble, scratch = _by_labels(task, backbone, splits)
     return AnalysisResult(
-        metric=task.metric,
         counts=_by_count(task, splits, len(members)),
-        whole=TeamScore.of(run_head(short, FIXED, splits, 1)),
+        whole=run_head(short, FIXED, splits, 1),
         alone=_by_team(short, splits, alone, "alone"),
         without=_by_team(short, splits, without, "without"),
-        labels=_by_labels(task, backbone, splits),
+        labels=ensemble,
+        scratch=scratch,
     )
 
 
-def _by_count(task: Task, splits: Splits[FrozenFeatures], members: int) -> dict[str, TeamScore]:
+def _by_count(task: Task, splits: Splits[FrozenFeatures], members: int) -> dict[str, TaskResult]:
     """Selection of so many specialists, and ``all`` of them."""
     limits = {"all": None} | {str(count): count for count in COUNTS if count < members}
-    jobs = {
-        name: partial(run_head, task, FIXED.model_copy(update={"max_encoders": limit}), splits, 1)
-        for name, limit in limits.items()
-    }
-    return {name: TeamScore.of(result) for name, result in run_fits(jobs).items()}
+    return run_fits(
+        {
+            name: partial(
+                run_head, task, FIXED.model_copy(update={"max_encoders": limit}), splits, 1
+            )
+            for name, limit in limits.items()
+        }
+    )
 
 
 def _by_team(
@@ -73,38 +77,35 @@ def _by_team(
     splits: Splits[FrozenFeatures],
     teams: Mapping[str, Sequence[str]],
     progress: str,
-) -> dict[str, TeamScore]:
-    """The score of each team of specialists; a team of nobody has none."""
-    scores = {}
-    for name, team in tqdm(teams.items(), progress, unit="fit", disable=None, leave=False):
-        if team:
-            scores[name] = TeamScore.of(run_head(task, FIXED, only(splits, team), 1))
-    return scores
+) -> dict[str, TaskResult]:
+    """The result of each team of specialists; a team of nobody has none."""
+    return {
+        name: run_head(task, FIXED, only(splits, team), 1)
+        for name, team in tqdm(teams.items(), progress, unit="fit", disable=None, leave=False)
+        if team
+    }
 
 
-def _by_labels(task: Task, backbone: str, splits: Splits[FrozenFeatures]) -> dict[str, LabelShare]:
-    """The ensemble and a backbone from scratch on a stratified share of the labelled tiles."""
+def _by_labels(
+    task: Task, backbone: str, splits: Splits[FrozenFeatures]
+) -> list[dict[str, TaskResult]]:
+    """The ensemble and a backbone from scratch, by stratified share of the labelled tiles."""
     readings = Splits.of(partial(read_split, task))
     labelled = readings.train.indices
     groups, (seed,) = strata(task.store, "train")[labelled], task.fit_seeds(1)
-    shares = {fraction: stratified_share(groups, fraction, seed) for fraction in FRACTIONS}
+    shares = {f"{part:g}": stratified_share(groups, part, seed) for part in FRACTIONS}
 
-    def eosfm(tiles: np.ndarray) -> TaskResult:
+    def ensemble(tiles: np.ndarray) -> TaskResult:
         return run_head(task, FIXED, replace(splits, train=splits.train.take(tiles)), 1)
 
     def scratch(tiles: np.ndarray) -> TaskResult:
-        fewer: Reading = replace(readings.train, indices=labelled[tiles])
+        fewer = replace(readings.train, indices=labelled[tiles])
         return from_scratch(task, backbone, replace(readings, train=fewer), 1)
 
     jobs = {
-        (name, fraction): partial(rival, tiles)
-        for name, rival in (("scratch", scratch), ("eosfm", eosfm))
-        for fraction, tiles in shares.items()
+        (rival, share): partial(rival, tiles)
+        for rival in (scratch, ensemble)
+        for share, tiles in shares.items()
     }
-    scores = {key: TeamScore.of(result) for key, result in run_fits(jobs).items()}
-    return {
-        f"{fraction:g}": LabelShare(
-            len(tiles), scores["eosfm", fraction], scores["scratch", fraction]
-        )
-        for fraction, tiles in shares.items()
-    }
+    results = run_fits(jobs)
+    return [{share: results[rival, share] for share in shares} for rival in (ensemble, scratch)]

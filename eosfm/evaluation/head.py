@@ -1,5 +1,6 @@
 """Scoring a task's head on frozen features."""
 
+from dataclasses import replace
 from typing import cast
 
 from eosfm.core.results import Fit, TaskResult
@@ -55,7 +56,7 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
     """
     if fusion.selection == "forward":
         return select_forward(train, val, trial, cast(int, fusion.max_encoders))
-    trial = trial.with_linear_head()
+    trial = replace(trial, task=trial.task.with_linear_head())
     with seeded(trial):
         probe = build_probe(fusion, train.inputs, trial)
     selection = cast(Selection, probe.fusing.fuser.selection)

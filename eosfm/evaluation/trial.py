@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -36,10 +36,6 @@ class Trial:
     task: Task
     statistics: TargetStatistics
     seed: int
-
-    def with_linear_head(self) -> "Trial":
-        """The same with a linear head."""
-        return replace(self, task=self.task.with_linear_head())
 
     def build_head(self, channels: Sequence[int]) -> nn.Module:
         """A fresh head for four maps of so many channels."""

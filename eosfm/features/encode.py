@@ -17,7 +17,7 @@ from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.input import InputSpec
 from eosfm.encoding.specialist import Specialist
-from eosfm.features.frozen import FrozenFeatures, Levels, LevelSource, MemoryLevels
+from eosfm.features.frozen import ArrayLevels, FrozenFeatures, Levels, LevelSource
 from eosfm.features.reading import Reading, read_split
 from eosfm.features.store import FORMAT, FeatureStore, write_split
 from eosfm.features.task import TaskInput
@@ -113,7 +113,7 @@ def features_in_memory(encoder: EnsembleEncoder, reading: Reading) -> FrozenFeat
     """A split that is encoded now and kept in memory."""
     _, levels, targets = zip(*encode_all(encoder, reading, "encode"), strict=True)
     return FrozenFeatures(
-        MemoryLevels([torch.cat(parts) for parts in zip(*levels, strict=True)]),
+        ArrayLevels([torch.cat(parts).numpy() for parts in zip(*levels, strict=True)]),
         encoder.inputs,
         torch.cat(targets),
         reading.days(),

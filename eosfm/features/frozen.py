@@ -32,36 +32,19 @@ class LevelSource(ABC):
 
 
 @dataclass(frozen=True)
-class StoredLevels(LevelSource):
-    """Levels in memory-mapped files, one array per level."""
+class ArrayLevels(LevelSource):
+    """Levels in memory or in memory-mapped files, one array per level."""
 
     arrays: Sequence[np.ndarray]
 
     def levels(self, items: np.ndarray) -> Levels:
-        """Read some items."""
+        """Copy some items."""
         return [torch.from_numpy(array[items]) for array in self.arrays]
 
 
 @dataclass(frozen=True)
-class MemoryLevels(LevelSource):
-    """Levels in memory, one tensor per level."""
-
-    tensors: Sequence[Tensor]
-
-    def levels(self, items: np.ndarray) -> Levels:
-        """Copy some items."""
-        return [tensor[torch.from_numpy(items)] for tensor in self.tensors]
-
-
-@dataclass(frozen=True)
 class SomePyramids(LevelSource):
-    """The levels of another source, with some of its pyramids alone.
-
-    Attributes:
-        source: The other.
-        inputs: What its pyramids are.
-        chosen: Indices of those that are kept.
-    """
+    """The levels of another source without the channels of some of its pyramids."""
 
     source: LevelSource
     inputs: Sequence[InputSpec]
@@ -153,12 +136,12 @@ class FrozenFeatures:
         gigabytes = sum(level.numel() * 4 for level in first) * len(self) / 1e9
         if gigabytes > KEPT_GB:
             return replace(self, source=source)
-        kept = [torch.empty(len(self), *level.shape[1:]) for level in first]
+        kept = [np.empty((len(self), *level.shape[1:]), np.float32) for level in first]
         for start in range(0, len(self), 16):
             items = np.arange(start, min(start + 16, len(self)))
             for whole, part in zip(kept, source.levels(items), strict=True):
                 whole[start : start + len(items)] = part
-        return replace(self, source=MemoryLevels(kept))
+        return replace(self, source=ArrayLevels(kept))
 
 
 def only(splits: Splits[FrozenFeatures], names: Collection[str]) -> Splits[FrozenFeatures]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from eosfm.core.files import read_json
 from eosfm.core.splits import Split
 from eosfm.encoding.input import InputSpec
-from eosfm.features.frozen import FrozenFeatures, Levels, StoredLevels
+from eosfm.features.frozen import ArrayLevels, FrozenFeatures, Levels
 from eosfm.features.windows import Windows
 
 FORMAT = 2
@@ -56,7 +56,7 @@ class FeatureStore:
         """One split, of which the pyramids are stored."""
         folder = self.path / split
         return FrozenFeatures(
-            StoredLevels([np.load(path, mmap_mode="r") for path in _level_files(folder)]),
+            ArrayLevels([np.load(path, mmap_mode="r") for path in _level_files(folder)]),
             self.inputs,
             torch.from_numpy(np.load(folder / "targets.npy")),
             torch.from_numpy(np.load(folder / "days.npy")),

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from eosfm.core.results import AnalysisResult, EnergyRecord, TeamScore, read_result
+from eosfm.core.results import AnalysisResult, EnergyRecord, TaskResult, read_result
 from eosfm.params import Params
 from eosfm.report.figures import COLORS, NAMES, figure, label_cell, matrix, panels, save
 from eosfm.report.tables import write_csv
@@ -32,17 +33,6 @@ class CountRow:
     score: float
     train_kwh: float
     score_per_wh: float
-
-
-@dataclass(frozen=True)
-class LabelRow:
-    """Scores of one task with a share of its labels."""
-
-    task: str
-    share: float
-    tiles: int
-    eosfm: float
-    scratch: float
 
 
 def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> str:
@@ -71,7 +61,8 @@ def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> st
     specialists = list(params.specialists)
     out.mkdir(parents=True, exist_ok=True)
     counts = by_count(by_task, spent)
-    _write_rows(out / "counts.csv", counts)
+    header = [field.name for field in fields(CountRow)]
+    write_csv(out / "counts.csv", [header, *map(astuple, counts)])
     save(_count_curves(by_task, counts), out / "counts.png")
     for part, title in (
         ("alone", "score of one specialist alone, less the score of all, linear heads"),
@@ -84,16 +75,10 @@ def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> st
         )
         save(_heat_map(specialists, list(by_task), grid, title), out / f"{part}.png")
     save(_choices(specialists, by_task), out / "choices.png")
-    labels = by_labels(by_task)
-    _write_rows(out / "labels.csv", labels)
-    save(_label_curves(list(by_task), labels), out / "labels.png")
+    write_csv(out / "labels.csv", by_labels(by_task))
+    save(_label_curves(by_task), out / "labels.png")
     best = max(counts, key=lambda row: row.score)
     return f"{len(by_task)} tasks; best mean score {best.score:.3f} with {best.specialists}"
-
-
-def _write_rows(path: Path, rows: Sequence[CountRow] | Sequence[LabelRow]) -> None:
-    header = [field.name for field in fields(rows[0])]
-    write_csv(path, [header, *map(astuple, rows)])
 
 
 def by_count(analyses: Analyses, energy: Mapping[str, float]) -> list[CountRow]:
@@ -115,19 +100,24 @@ def contributions(specialists: Sequence[str], analyses: Analyses, part: str) -> 
     sign = 1 if part == "alone" else -1
     grid = np.full((len(specialists), len(analyses)), np.nan)
     for column, result in enumerate(analyses.values()):
-        teams: dict[str, TeamScore] = getattr(result, part)
+        teams: dict[str, TaskResult] = getattr(result, part)
         for row, name in enumerate(specialists):
             if name in teams:
                 grid[row, column] = sign * (teams[name].score - result.whole.score)
     return grid
 
 
-def by_labels(analyses: Analyses) -> list[LabelRow]:
+def by_labels(analyses: Analyses) -> list[Sequence[Any]]:
     """Task by task and share of labels: tiles, the ensemble's score, the score from scratch."""
     return [
-        LabelRow(task, float(share), of.tiles, round(of.eosfm.score, 4), round(of.scratch.score, 4))
-        for task, result in analyses.items()
-        for share, of in result.labels.items()
+        ("task", "share", "tiles", "eosfm", "scratch"),
+        *(
+            (task, float(share), ours.labels, round(ours.score, 4), round(rival.score, 4))
+            for task, result in analyses.items()
+            for (share, ours), rival in zip(
+                result.labels.items(), result.scratch.values(), strict=True
+            )
+        ),
     ]
 
 
@@ -211,14 +201,15 @@ def _choices(specialists: Sequence[str], analyses: Analyses) -> Figure:
     return drawn
 
 
-def _label_curves(tasks: Sequence[str], labels: Sequence[LabelRow]) -> Figure:
+def _label_curves(analyses: Analyses) -> Figure:
     """One small panel per task: score against labelled tiles, with and without the ensemble."""
-    drawn, grid = panels(tasks)
-    for task, axes in zip(tasks, grid, strict=True):
-        rows = [row for row in labels if row.task == task]
-        for model in ("eosfm", "scratch"):
-            axes.plot([row.tiles for row in rows], [getattr(row, model) for row in rows],
-                      marker=".", color=COLORS[model], label=NAMES[model])  # fmt: skip
+    drawn, grid = panels(list(analyses))
+    for result, axes in zip(analyses.values(), grid, strict=True):
+        for model, by_share in (("eosfm", result.labels), ("scratch", result.scratch)):
+            points = sorted((fits.labels, fits.score) for fits in by_share.values())
+            axes.plot(
+                *zip(*points, strict=True), marker=".", color=COLORS[model], label=NAMES[model]
+            )
     grid[0].legend(frameon=False, fontsize=6)
     drawn.supxlabel("labelled tiles", fontsize=8)
     drawn.supylabel("test score, 0 to 1", fontsize=8)

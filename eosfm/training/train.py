@@ -17,8 +17,10 @@ from eosfm.core import tensors
 from eosfm.core.bands import find
 from eosfm.core.closure import ROOT, code_hash
 from eosfm.core.errors import EosfmError
+from eosfm.core.results import TrainResult
 from eosfm.encoding.specialist import Specialist, save_specialist
-from eosfm.kinds import TargetStatistics, gather_classes, get_kind
+from eosfm.kinds import TargetStatistics, get_kind
+from eosfm.kinds.scores import gather_classes
 from eosfm.nn.backbone import build_backbone
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
@@ -48,7 +50,7 @@ class Outputs:
 
 def train_specialist(
     recipe: Recipe, store: TileStore, out: Path, scratch: Path, more: Outputs = Outputs()
-) -> dict[str, Any]:
+) -> TrainResult:
     """Train a specialist and write its file.
 
     An interrupted run leaves a checkpoint of its last whole epoch in ``scratch``, in a folder named
@@ -61,11 +63,6 @@ def train_specialist(
         out: The specialist file to write.
         scratch: Folder for checkpoints; what this run puts there is removed at its end.
         more: Further files.
-
-    Returns:
-        Validation scores of the best epoch, beside ``metric`` (name of the headline score),
-        ``trivial`` (that score for the constant answer), ``epoch`` (the best), ``loss`` and
-        ``per_class`` (see :func:`eosfm.kinds.gather_classes`).
 
     Raises:
         EosfmError: A split or a band is missing, the loss does not fit the labels, pretrained
@@ -90,15 +87,19 @@ def train_specialist(
     last = folder / "last.ckpt"
     trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
 
-    metrics = {
-        **gather_classes(record.best, store.classes),
-        "metric": record.headline,
-        "trivial": _constant_score(store, data, statistics),
-        "epoch": record.best_epoch,
-    }
+    scores = gather_classes(record.best, store.classes)
+    per_class = scores.pop("per_class")
+    result = TrainResult(
+        metric=record.headline,
+        score=scores[record.headline],
+        constant=_constant_score(store, data, statistics),
+        epoch=record.best_epoch,
+        scores=scores,
+        per_class=per_class,
+    )
     if not trainer.is_global_zero:
         raise SystemExit(0)  # of several processes, the first alone writes
-    save_specialist(out, _specialist(recipe, store, metrics, record))
+    save_specialist(out, _specialist(recipe, store, result, record))
     if more.head is not None:
         tensors.write(more.head, record.best_part("head"))
     if more.picture is not None:
@@ -107,7 +108,7 @@ def train_specialist(
         module.load_state_dict(record.best_weights)
         draw_predictions(module.cpu(), store, recipe.bands, more.picture)
     shutil.rmtree(folder, ignore_errors=True)
-    return metrics
+    return result
 
 
 def build_data(recipe: Recipe, store: TileStore) -> TileDataModule:
@@ -206,7 +207,7 @@ def _constant_score(store: TileStore, data: TileDataModule, statistics: TargetSt
 
 
 def _specialist(
-    recipe: Recipe, store: TileStore, metrics: dict[str, Any], record: Record
+    recipe: Recipe, store: TileStore, result: TrainResult, record: Record
 ) -> Specialist:
     bands = _channels(recipe, store)
     stored = [str(find(name, store.bands)) for name in bands]
@@ -220,7 +221,18 @@ def _specialist(
         mean=tuple(store.mean[name] for name in stored),
         std=tuple(store.std[name] for name in stored),
         state_dict=record.best_part("encoder"),
-        facts={"dataset": store.name, "task": store.kind, "metrics": metrics, **dates},
+        facts={
+            "dataset": store.name,
+            "task": store.kind,
+            "metrics": {
+                **result.scores,
+                "per_class": result.per_class,
+                "metric": result.metric,
+                "trivial": result.constant,  # the key in files
+                "epoch": result.epoch,
+            },
+            **dates,
+        },
     )
 
 

@@ -7,9 +7,7 @@ from eosfm.core.results import (
     AnalysisResult,
     BaselineResults,
     Fit,
-    LabelShare,
     TaskResult,
-    TeamScore,
     read_result,
     write_result,
 )
@@ -27,9 +25,8 @@ RESULT = TaskResult(
     selected=("a", "b"),
     labels=12,
 )
-TEAM = TeamScore.of(RESULT)
 ANALYSIS = AnalysisResult(
-    "rmse", {"1": TEAM, "all": TEAM}, TEAM, {"a": TEAM}, {}, {"0.1": LabelShare(3, TEAM, TEAM)}
+    {"1": RESULT, "all": RESULT}, RESULT, {"a": RESULT}, {}, {"0.1": RESULT}, {"0.1": RESULT}
 )
 
 

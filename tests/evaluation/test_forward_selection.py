@@ -9,11 +9,15 @@ import torch
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.forward_selection import explained_alone, ranked, select_forward
 from eosfm.evaluation.trial import make_trials
-from eosfm.features.frozen import FrozenFeatures, MemoryLevels
+from eosfm.features.frozen import ArrayLevels, FrozenFeatures
 from eosfm.features.windows import Windows
 
 SIZE = 32
 WHOLE = Windows.whole((SIZE, SIZE))
+
+
+def in_memory(levels: list[torch.Tensor]) -> ArrayLevels:
+    return ArrayLevels([level.numpy() for level in levels])
 
 
 def noise_and_signal(
@@ -32,7 +36,7 @@ def noise_and_signal(
             noise[informative][:, -1, 0] += 3 * signal
         levels.append(torch.cat(noise, dim=2).half())
     days = torch.zeros(len(targets), dates)
-    return FrozenFeatures(MemoryLevels(levels), specs, targets, days, WHOLE)
+    return FrozenFeatures(in_memory(levels), specs, targets, days, WHOLE)
 
 
 @pytest.mark.parametrize("name", ["segmentation", "change", "classification", "regression"])
@@ -68,7 +72,7 @@ def test_unlabelled_pixels_do_not_explained_alone(resolve):
         levels = [part.clone() for part in right.levels(np.arange(40))]
         # The fourth specialist knows the hidden half, and only that.
         levels[0][..., 4:] = wrong.levels(np.arange(40))[0][..., 4:]
-        splits.append(dataclasses.replace(right, targets=hidden, source=MemoryLevels(levels)))
+        splits.append(dataclasses.replace(right, targets=hidden, source=in_memory(levels)))
     scores = explained_alone(*splits, trial)
     assert ranked(scores)[0] == "s1"
     assert scores["s3"] < 0.1
@@ -87,7 +91,7 @@ def pair_of_signals(resolve):
         noise = torch.randn(len(target), 8, 8, generator=generator)
         for channel, signal in ((0, a), (6, a), (12, noise), (18, b)):
             levels[0][:, 0, channel] = (3 * signal).half()
-        return dataclasses.replace(encoded, source=MemoryLevels(levels))
+        return dataclasses.replace(encoded, source=in_memory(levels))
 
     train, val = split(1), split(2)
     return train, val, make_trials(resolve("regression"), train.targets, 1)[0]

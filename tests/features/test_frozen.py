@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from eosfm.encoding.input import InputSpec
-from eosfm.features.frozen import FrozenFeatures, MemoryLevels, split_levels
+from eosfm.features.frozen import ArrayLevels, FrozenFeatures, split_levels
 from eosfm.features.windows import Windows, sliding
 
 CHANNELS = (4, 6, 8, 10)
@@ -17,13 +17,12 @@ WHOLE = Windows.whole((32, 32))
 def split() -> FrozenFeatures:
     """Twenty tiles of two dates, six pyramids of three specialists."""
     generator = torch.Generator().manual_seed(0)
-    levels = [
-        torch.randn(20, 2, 6 * width, side, side, generator=generator)
+    arrays = [
+        torch.randn(20, 2, 6 * width, side, side, generator=generator).numpy()
         for width, side in zip(CHANNELS, (8, 4, 2, 1), strict=True)
     ]
-    return FrozenFeatures(
-        MemoryLevels(levels), INPUTS, torch.arange(20), torch.arange(40.0).view(20, 2), WHOLE
-    )
+    days = torch.arange(40.0).view(20, 2)
+    return FrozenFeatures(ArrayLevels(arrays), INPUTS, torch.arange(20), days, WHOLE)
 
 
 def test_some_specialists_keep_their_own_channels(split):
@@ -39,7 +38,7 @@ def test_some_specialists_keep_their_own_channels(split):
 def test_some_tiles_with_all_their_windows():
     windows = sliding((8, 4), 4, 0)
     split = FrozenFeatures(
-        MemoryLevels([torch.arange(6)]), INPUTS,
+        ArrayLevels([np.arange(6)]), INPUTS,
         torch.arange(3 * 32).view(3, 8, 4), torch.arange(3.0)[:, None], windows,
     )  # fmt: skip
     some = split.take(np.array([0, 2]))
@@ -63,9 +62,9 @@ def test_preparing_once_and_anew_give_the_same(split, monkeypatch):
         return [level.mean(dim=1) for level in levels]
 
     once = split.prepared(prepare)
-    assert isinstance(once.source, MemoryLevels)
+    assert isinstance(once.source, ArrayLevels)
     monkeypatch.setattr("eosfm.features.frozen.KEPT_GB", 0.0)
     anew = split.prepared(prepare)
-    assert not isinstance(anew.source, MemoryLevels)
+    assert not isinstance(anew.source, ArrayLevels)
     for a, b in zip(*(s.levels(np.array([17, 3])) for s in (once, anew)), strict=True):
         assert torch.equal(a, b)

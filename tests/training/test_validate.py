@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.results import TrainResult
 from eosfm.tiles.store import TileStore
 from eosfm.training.recipe import Recipe
 from eosfm.training.train import Outputs, train_specialist
@@ -16,7 +17,7 @@ MakeStore = Callable[..., TileStore]
 MakeRecipe = Callable[..., Recipe]
 
 
-def train(recipe: Recipe, store: TileStore, folder: Path) -> dict:
+def train(recipe: Recipe, store: TileStore, folder: Path) -> TrainResult:
     more = Outputs(head=folder / "results/train/toy/head.pt")
     out = folder / "models/specialists/toy.pt"
     return train_specialist(recipe, store, out, folder / "scratch", more)
@@ -30,8 +31,8 @@ def test_validating_again_gives_the_scores_of_the_best_epoch(
     trained = train(recipe, store, tmp_path)
     scores = validate_specialist(recipe, store, tmp_path)
     per_class = scores.pop("per_class")
-    assert {key: trained[key] for key in scores} == pytest.approx(scores)
-    assert trained["per_class"] == pytest.approx(per_class)
+    assert {key: trained.scores[key] for key in scores} == pytest.approx(scores)
+    assert trained.per_class == pytest.approx(per_class)
 
 
 def test_a_head_that_does_not_fit_is_one_line(
