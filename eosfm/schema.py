@@ -14,6 +14,7 @@ from pydantic import (
 
 from eosfm.core.bands import check_bands
 from eosfm.core.errors import EosfmError
+from eosfm.fusion import FUSIONS
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -230,7 +231,7 @@ class Fusion(Frozen):
     features, or learned by gates in training: ``topk`` or ``smooth``.
     """
 
-    method: Literal["concat", "conv1x1", "mlp", "addition", "multiplication"]
+    method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list
     width_multiplier: Positive
     normalize: Literal["batch", "layer", "none"]
     projection: bool

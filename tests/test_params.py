@@ -4,6 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from eosfm import schema
 from eosfm.core.errors import EosfmError
 from eosfm.params import load_params
 
@@ -42,6 +43,16 @@ def test_the_projects_own_file_is_valid_and_frozen():
         ({"scales__mini__train__step": 5}, ["scales.mini.train.step", "steps_per_epoch"]),
         ({"scale": "midi"}, ["scale is 'midi'", "'mini' or 'full'"]),
         ({"energy__country": "France"}, ["energy.country"]),
+        ({"tasks__pastis__dates": 3}, ["tasks.pastis.dates", "'max_dates'"]),
+        ({"specialists__potsdam__train": {"epoch": 5}}, ["potsdam.train.epoch", "'epochs'"]),
+        ({"defaults__tasks__metrik": "miou"}, ["unknown key defaults.tasks.metrik", "'metric'"]),
+        ({"defaults__specialists__lr": -1}, ["defaults.specialists.lr is -1", "greater than 0"]),
+        ({"band_sets__mine": "B04 B99"}, ["unknown band 'B99'"]),
+        ({"ensemble": ["postdam"]}, ["ensemble names 'postdam'", "did you mean 'potsdam'"]),
+        ({"ensemble": ["potsdam", "potsdam"]}, ["names 'potsdam' twice"]),
+        ({"tasks__Mine": 1}, ["tasks.Mine"]),
+        ({"datasets__oscd__root": ""}, ["datasets.oscd.root is ''"]),
+        ({"datasets__oscd__simulated": None}, ["oscd is simulated", "oscd.source=archive"]),
     ],
 )
 def test_a_wrong_value_is_one_line_with_the_key_and_the_remedy(tmp_path, override, words):
@@ -58,6 +69,69 @@ def test_a_missing_key_is_named(tmp_path):
     path.write_text(yaml.safe_dump(data))
     with pytest.raises(EosfmError, match=r"fusion\.method is missing"):
         load_params(path)
+
+
+@pytest.mark.parametrize("name", ["EuroSAT", "euro-sat", "euro.sat"])
+def test_entries_are_named_as_files_and_stages_can_be(tmp_path, name):
+    entry = yaml.safe_load(PARAMS.read_text())["datasets"]["eurosat"]
+    with pytest.raises(EosfmError, match="expected small letters, digits and underscores"):
+        load_params(changed(tmp_path, **{f"datasets__{name}": entry}))
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS.read_text().replace("seed: 0\n", "seed: 0\nscale: full\n"))
+    with pytest.raises(EosfmError, match="'scale' stands twice, again in line"):
+        load_params(path)
+
+
+def test_entries_share_defaults_and_may_differ(tmp_path):
+    params = load_params(PARAMS)
+    assert params.specialist("loveda").class_weights == "balanced"
+    assert params.specialist("potsdam").class_weights == "none"
+    assert params.task("biomassters").metric == "rmse" and params.task("pastis").metric == "miou"
+    dearer = load_params(changed(tmp_path, defaults__specialists__lr=0.5))
+    assert dearer.specialist("potsdam").lr == 0.5
+
+
+def test_no_default_in_code_decides_a_result():
+    """Every field stands in params.yaml, but for what a specialist may set over its scale."""
+    for model in vars(schema).values():
+        if isinstance(model, type) and issubclass(model, schema.Frozen):
+            optional = [k for k, field in model.model_fields.items() if not field.is_required()]
+            assert not optional or model is schema.TrainOverrides, model
+    assert schema.TrainOverrides().given == {}
+    assert set(schema.TrainOverrides.model_fields) == set(schema.ScaleTrain.model_fields)
+
+
+def test_bands_are_words_or_a_list(tmp_path):
+    words = load_params(changed(tmp_path, tasks__eurosat__bands="red  green"))
+    listed = load_params(changed(tmp_path, tasks__eurosat__bands=["red", "green"]))
+    assert words.task("eurosat") == listed.task("eurosat")
+    assert words.task("eurosat").bands == ("red", "green")
+
+
+def test_a_real_copy_stands_beside_a_simulated_one(tmp_path):
+    real = {"reader": "eurosat", "tile": None, "simulated": None, "source": "archive", "root": "/d"}
+    params = load_params(changed(tmp_path, datasets__eurosat_real=real))
+    assert (params.source("eurosat"), params.source("eurosat_real")) == ("simulated", "archive")
+    assert params.dataset("eurosat_real").reader == params.dataset("eurosat").reader == "eurosat"
+
+
+def test_setting_a_value_with_dvc_keeps_names_of_band_sets(tmp_path):
+    from dvc.utils.hydra import apply_overrides
+
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS.read_text())
+    before = load_params(path)
+    apply_overrides(path, ["fusion.max_encoders=5", "+specialists.potsdam.lr=0.5"])
+    after = path.read_text()
+    assert after.count("*") == PARAMS.read_text().count("*")
+    assert "# Everything that decides a result" in after
+    params = load_params(path)
+    assert params.fusion.max_encoders == 5 and params.specialist("potsdam").lr == 0.5
+    same = before.model_copy(update={"fusion": params.fusion, "specialists": params.specialists})
+    assert params == same
 
 
 def test_missing_and_broken_files(tmp_path):

@@ -1,10 +1,10 @@
 """The ensemble backbone against the published rules, reimplemented plainly.
 
-python benchmarks/ensemble encoding    # 24 specialists; 5 of them
-python benchmarks/ensemble footprint   # parameters, file, memory
-python benchmarks/ensemble selection   # recall and accuracy
-python benchmarks/ensemble heads       # stored features
-python benchmarks/ensemble imports     # start of a process
+python benchmarks/backbone encoding    # 24 specialists; 5 of them
+python benchmarks/backbone footprint   # parameters, file, memory
+python benchmarks/backbone selection   # recall and accuracy
+python benchmarks/backbone heads       # stored features
+python benchmarks/backbone imports     # start of a process
 
 Each takes --json FILE to write its figures. Rivals run in turns and the medians count.
 """

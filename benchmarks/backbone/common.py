@@ -20,18 +20,13 @@ from eosfm.model import EosFM
 
 BACKBONE = "convnextv2_atto"
 MIX = [3] * 15 + [13] * 3 + [12] * 2 + [2] * 2 + [14] + [6]  # channels of the 24 specialists
-PICKS = {3: ([3, 2, 1], [7, 3, 2]), 13: (list(range(13)),)}  # published rules, 13-band input
+CHANNEL_MAPS = {3: ([3, 2, 1], [7, 3, 2]), 13: (list(range(13)),)}  # published rules, 13-band input
 Json = Annotated[Path | None, typer.Option("--json", help="write the figures here")]
 
 
 def ensemble() -> list[Specialist]:
     """The mix of 24 specialists with random weights."""
-    states = {
-        c: timm.create_model(BACKBONE, features_only=True, in_chans=c).state_dict()
-        for c in set(MIX)
-    }
-    members = [Specialist(f"s{i:02d}", BACKBONE, c, states[c]) for i, c in enumerate(MIX)]
-    return randomize(members, seed=0)
+    return randomize([Specialist(f"s{i:02d}", BACKBONE, c, {}) for i, c in enumerate(MIX)], seed=0)
 
 
 class Published(nn.Module):
@@ -44,13 +39,15 @@ class Published(nn.Module):
             model = timm.create_model(BACKBONE, features_only=True, in_chans=member.in_chans)
             model.load_state_dict(member.state_dict)
             self.models.append(model.eval())
-        self.rules = [(i, p) for i, m in enumerate(members) for p in PICKS.get(m.in_chans, ())]
+        self.rules = [
+            (i, c) for i, m in enumerate(members) for c in CHANNEL_MAPS.get(m.in_chans, ())
+        ]
         self.register_buffer("mask", torch.ones(len(self.rules)))
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> list[list[Tensor]]:
         """One call per rule."""
-        return [self.models[i](x[:, picks]) for i, picks in self.rules]
+        return [self.models[i](x[:, channels]) for i, channels in self.rules]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Four concatenated levels."""

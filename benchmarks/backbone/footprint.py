@@ -58,9 +58,10 @@ def _run_alone(kind: str, folder: Path, size: int, batch: int) -> float:
 def imports(rounds: int = 5, json_: Json = None) -> None:
     """Seconds of a fresh Python that imports the backbone, and that builds one."""
     build = (
-        "import timm; from eosfm.encoding.specialist import Specialist; from eosfm import EosFM;"
-        f"m = timm.create_model('{BACKBONE}', features_only=True, in_chans=3);"
-        f"EosFM.from_specialists([Specialist('a', '{BACKBONE}', 3, m.state_dict())], in_chans=3)"
+        "from eosfm.encoding.specialist import Specialist; from eosfm import EosFM;"
+        "from eosfm.encoding.randomize import randomize;"
+        f"members = randomize([Specialist('a', '{BACKBONE}', 3, {{}})], 0);"
+        "EosFM.from_specialists(members, in_chans=3)"
     )
     programs = {
         "import eosfm": "import eosfm",

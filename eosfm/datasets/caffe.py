@@ -26,7 +26,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         zones = root / FOLDER / "zones" / split
         require(zones, NAME, f"the folder {FOLDER}/zones/{split} of {FOLDER}.zip")
         for mask in sorted(zones.glob("*.png")):
-            date = parse(MASK, mask.name, mask, "names of masks such as " + EXAMPLE)[1]
+            date = parse(MASK, mask.name, mask, "masks such as " + EXAMPLE)[1]
             image = root / FOLDER / "sar_images" / split / mask.name.replace("_zones_", "_")
             id = f"{split}_{image.stem}"
             yield pair(NAME, id, split, [image], mask, target, bands=1, dates=(date,))

@@ -1,7 +1,6 @@
 """Cloud Cover Detection Challenge: clouds in Sentinel-2 chips of 512 pixels, four bands at 10 m."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
@@ -9,7 +8,7 @@ from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.listing import read_rows
 from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import whole
+from eosfm.datasets.readers.values import numbers
 from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "cloud_cover"
@@ -18,7 +17,7 @@ FOLDERS = ("train", "test")
 COLUMNS = ("chip_id", "location", "datetime")
 HELD_OUT = 0.1
 """Share of the training locations that validate."""
-CLOUDS = partial(whole, low=0, high=1, expected="0 (clear) and 1 (cloud)")
+CLOUDS = numbers(0, 1, "0 (clear) and 1 (cloud)")
 
 
 def split_of(folder: str, location: str) -> Split:

@@ -10,6 +10,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.readers.archives import archive
+from eosfm.datasets.readers.boxes import boxes_in
 from eosfm.datasets.readers.layout import one_of, require
 from eosfm.datasets.readers.listing import read_rows
 from eosfm.datasets.readers.pairs import Size, pair
@@ -38,30 +39,23 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 
 def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
-    """Boxes whose middle lies in a window, cut to it: an object belongs to one window alone.
-
-    Returns:
-        (n, 5) float32 x_min, y_min, x_max, y_max in pixels of the window, class.
+    """Boxes (n, 5) and their classes in a window, from a Pascal VOC annotation.
 
     Raises:
-        EosfmError: The file is damaged or no Pascal VOC annotation, or names another class.
+        EosfmError: The file is damaged or no such annotation, or names another class.
     """
+    rows = []
     try:
-        objects = ElementTree.parse(path).getroot().findall("object")
-        rows = [[float(o.findtext(f"bndbox/{side}", "")) for side in SIDES] for o in objects]
+        for thing in ElementTree.parse(path).getroot().findall("object"):
+            # The first release writes Expressway-Service-area and the like.
+            name = re.sub("[- ]", "", thing.findtext("name", "").lower())
+            corners = [float(thing.findtext(f"bndbox/{side}", "")) for side in SIDES]
+            rows.append([*corners, one_of(name, CLASSES, "class", path)])
     except (ElementTree.ParseError, ValueError) as error:
         raise EosfmError(
             f"{path} is no Pascal VOC annotation ({error}); fetch the file again"
         ) from None
-    boxes = np.array(rows, np.float32).reshape(-1, 4)
-    boxes -= np.array([window.col, window.row] * 2, np.float32)
-    limits = np.array([window.width, window.height], np.float32)
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-    inside = ((middle >= 0) & (middle < limits)).all(axis=1)
-    # The first release writes Expressway-Service-area and the like.
-    names = [re.sub("[- ]", "", thing.findtext("name", "").lower()) for thing in objects]
-    classes = np.array([one_of(name, CLASSES, "class", path) for name in names], np.float32)
-    return np.column_stack([np.clip(boxes, 0, np.tile(limits, 2)), classes])[inside]
+    return boxes_in(np.array(rows, np.float32).reshape(-1, 5), window)
 
 
 def archives() -> tuple[Archive, ...]:

@@ -10,7 +10,6 @@ impervious surface.)
 """
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -20,7 +19,7 @@ from eosfm.core.splits import SPLITS
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.listing import parse
 from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import whole
+from eosfm.datasets.readers.values import numbers
 from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "dynamic_earthnet"
@@ -35,9 +34,7 @@ DAYS = ("01", "05", "10", "15", "20", "25")
 SPLIT_FILES = "dynnet_training_splits"
 LISTED = "/reprocess-cropped/UTM-24000/"
 """What the split files write where the published archive has ``/planet/``."""
-REFLECTANCE = partial(
-    whole, low=-32768, high=32767, expected="reflectance times 10,000", dtype=np.int16
-)
+REFLECTANCE = numbers(-32768, 32767, "reflectance times 10,000", np.int16)
 
 
 def scenes(root: Path) -> Iterator[Scene]:

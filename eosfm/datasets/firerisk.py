@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.class_folders import class_folders
 from eosfm.datasets.readers.holdout import hold_out
+from eosfm.datasets.readers.layout import one_of, require
 from eosfm.datasets.readers.listing import parse
+from eosfm.datasets.readers.pairs import classified
 from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "firerisk"
@@ -27,17 +27,21 @@ CLASSES = tuple(CODES)
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images, class by class."""
     for folder in ("train", "val"):
-        for scene in class_folders(NAME, root / FOLDER / folder, CLASSES, lambda name: "val"):
-            longitude, latitude = _point(scene.files[0])
-            split = "val" if folder == "val" else split_of(longitude, latitude)
-            yield replace(scene, id=f"{folder}_{scene.files[0].stem}", split=split)
+        top = require(root / FOLDER / folder, NAME, f"the folder {FOLDER}/{folder} of FireRisk.zip")
+        for found in sorted(path for path in top.iterdir() if path.is_dir()):
+            one_of(found.name, CLASSES, "class", found)
+        for index, label in enumerate(CLASSES):
+            for path in sorted(require(top / label, NAME, f"the {label} images").glob("*.png")):
+                longitude, latitude = _point(path)
+                split = "val" if folder == "val" else split_of(longitude, latitude)
+                yield classified(NAME, f"{folder}_{path.stem}", split, path, index)
 
 
 def _point(path: Path) -> tuple[float, float]:
     """Longitude and latitude in the name of an image."""
     code = CODES[path.parent.name]
     name = rf"\d+_{code}_(-?\d+(?:\.\d+)?)_(-?\d+(?:\.\d+)?)\.png"
-    expected = f"names <point>_{code}_<longitude>_<latitude>.png under {path.parent.name}"
+    expected = f"<point>_{code}_<longitude>_<latitude>.png under {path.parent.name}"
     match = parse(name, path.name, path, expected)
     return float(match[1]), float(match[2])
 

@@ -1,14 +1,13 @@
 """Five-Billion-Pixels: 24 kinds of land in scenes of China, 8-bit Gaofen-2 images of 4 m."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.listing import listed, parse
 from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import whole
+from eosfm.datasets.readers.values import numbers
 from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "five_billion_pixels"
@@ -51,7 +50,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             four 8-bit bands, or a label has another size than its image.
     """
     expected = "8-bit images GF2_PMS<n>__L1A<10 digits>-MSS<n>.tif"
-    indices = partial(whole, low=0, high=len(CLASSES) - 1, expected=f"classes 0 to 24 of {LABELS}")
+    indices = numbers(0, len(CLASSES) - 1, f"classes 0 to 24 of {LABELS}")
     for path in listed(root / IMAGES, "*.tif", NAME, expected):
         parse(r"GF2_PMS[12]__L1A\d{10}-MSS[12]", path.stem, path, expected)
         # The published files call their bands cyan, magenta, yellow and black.

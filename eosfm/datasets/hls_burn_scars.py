@@ -4,10 +4,8 @@ Perimeters of the Monitoring Trends in Burn Severity programme over the contiguo
 2018 to 2021.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ from eosfm.core.splits import Split
 from eosfm.datasets.readers.holdout import hold_out
 from eosfm.datasets.readers.listing import listed, parse
 from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import from_reflectance, whole
+from eosfm.datasets.readers.values import from_reflectance, numbers
 from eosfm.datasets.spec import Archive, Dataset, Scene, Source
 
 NAME = "hls_burn_scars"
@@ -27,9 +25,7 @@ VALIDATE = 0.12
 """Share of the training folder's Sentinel-2 tiles that validate."""
 FILLS = (9999.0, -9999.0, -0.9999)
 """What the scenes hold where nothing was measured; the last is -9999 scaled as reflectance is."""
-SCARS = partial(
-    whole, low=-1, high=1, expected="-1 (missing), 0 (not burned), 1 (burn scar)", dtype=np.int16
-)
+SCARS = numbers(-1, 1, "-1 (missing), 0 (not burned), 1 (burn scar)", np.int16)
 
 
 def split_of(folder: str, tile: str) -> Split:
@@ -50,8 +46,8 @@ def scenes(root: Path) -> Iterator[Scene]:
     for folder in dict.fromkeys(FOLDERS.values()):
         for path in listed(root / folder, f"*{IMAGE}", NAME, expected):
             name = path.name.removeprefix(PREFIX).removesuffix(IMAGE)
-            pattern = rf"{re.escape(PREFIX)}(T\d\d[A-Z]{{3}})\.(\d{{4}})(\d{{3}})\.v1\.4{IMAGE}"
-            tile, year, day = parse(pattern, path.name, path, expected).groups()
+            pattern = r"(T\d\d[A-Z]{3})\.(\d{4})(\d{3})\.v1\.4"
+            tile, year, day = parse(pattern, name, path, expected).groups()
             image = Part(path, len(BANDS), _reflectance)
             mask = Part(path.with_name(PREFIX + name + MASK), prepare=SCARS)
             seen = date(int(year), 1, 1) + timedelta(int(day) - 1)

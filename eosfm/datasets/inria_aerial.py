@@ -30,7 +30,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 def _place(path: Path) -> tuple[str, int]:
     """City and number of a tile, from the file's name alone."""
-    match = parse(r"(.*?)([1-9]|[12]\d|3[0-6])\.tif", path.name, path, "<city><1 to 36>.tif")
+    match = parse(r"(.*\D)([1-9]|[12]\d|3[0-6])\.tif", path.name, path, "<city><1 to 36>.tif")
     one_of(match[1], CITIES, "city", path)
     return match[1], int(match[2])
 

@@ -20,7 +20,7 @@ from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.pairs import crop
 from eosfm.datasets.readers.scenes import Part, read_parts
 from eosfm.datasets.readers.series import cut, parse_dates
-from eosfm.datasets.readers.values import whole
+from eosfm.datasets.readers.values import numbers
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 NAME = "kenya_croptype"
@@ -35,10 +35,8 @@ ROWS, COLS = 6, 4
 """Blocks that a tile is cut to; in the original they measure about 5 km."""
 VALIDATE, TEST = 4, 4
 """Blocks of every tile that validate and test; the others train."""
-REFLECTANCE = partial(
-    whole, low=0, high=65535, expected="reflectance times 10,000", dtype=np.uint16
-)
-CROPS = partial(whole, low=0, high=len(CLASSES) - 1, expected=f"classes 0 to {len(CLASSES) - 1}")
+REFLECTANCE = numbers(0, 65535, "reflectance times 10,000", np.uint16)
+CROPS = numbers(0, len(CLASSES) - 1, f"classes 0 to {len(CLASSES) - 1}")
 
 
 class Block(NamedTuple):

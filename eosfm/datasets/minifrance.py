@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import require
+from eosfm.datasets.readers.layout import one_of, require
 from eosfm.datasets.readers.listing import listed
 from eosfm.datasets.readers.pairs import pair
 from eosfm.datasets.readers.urbanatlas import (
@@ -43,11 +42,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             continue
         for image in listed(root / folder, "**/*.tif", NAME, "<conurbation>/*.tif"):
             department = parse_sheet(image, NAME).department
-            if department not in splits:
-                raise EosfmError(
-                    f"{NAME}: {image} is of the département {department}; {folder} has "
-                    f"{', '.join(splits)}; move it to its own partition, or remove it"
-                )
+            one_of(department, list(splits), "département", image)
             stem = image.name.split(".")[0]
             label = labels.get(f"{stem}_UA2012.tif", root / LABELS / f"{stem}_UA2012.tif")
             yield pair(NAME, stem, splits[department], [image], label, classes(NAME))

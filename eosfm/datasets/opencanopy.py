@@ -1,29 +1,36 @@
 """Open-Canopy: canopy height of French forests from SPOT 6-7 images, by airborne lidar."""
 
 import json
-import re
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.layout import require
+from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets.readers.layout import one_of, require
+from eosfm.datasets.readers.listing import parse
 from eosfm.datasets.readers.pairs import within
-from eosfm.datasets.readers.raster import read_bands, read_header
+from eosfm.datasets.readers.raster import Header
+from eosfm.datasets.readers.scenes import Part
 from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 NAME = "opencanopy"
 FOLDER = "canopy_height"
 CELLS = "geometries.geojson"
 CRS = "EPSG:2154"
-IMAGE_NAME = re.compile(r"compressed_pansharpened_(\d{4})(\d{2})(\d{2}).*\.tif")
+IMAGE = r"compressed_pansharpened_(\d{4})(\d{2})(\d{2}).*\.tif"
 GROUND, LOW, MEDIUM, HIGH, BUILDING, WATER, UNCLASSIFIED = 2, 3, 4, 5, 6, 9, 1
 LABELLED = (GROUND, LOW, MEDIUM, HIGH, WATER)
 """Lidar HD classes (IGN) whose height is that of the canopy, or of there being none."""
+LAYERS = (
+    ("spot", "pansharpened", 4, "uint8"),
+    ("lidar", "lidar", 1, "uint16"),
+    ("lidar_classification", "lidar_classification", 1, "uint8"),
+)
+"""The rasters of an image: folder, word in the file's name, bands, dtype."""
 
 
 class Cell(NamedTuple):
@@ -31,42 +38,11 @@ class Cell(NamedTuple):
 
     year: str
     image: str
-    split: Any
+    split: str
     west: float
     south: float
     east: float
     north: float
-
-
-class Layer(NamedTuple):
-    """One raster of an image: SPOT, lidar height or lidar classes."""
-
-    path: Path
-    bands: int
-    size: tuple[int, int]
-    transform: tuple[float, float, float, float, float, float]
-
-    def part(self, cell: Cell, height: int, width: int) -> Window:
-        """Where a cell lies.
-
-        Raises:
-            EosfmError: Elsewhere.
-        """
-        step, _, west, _, _, north = self.transform
-        # A cell on the image's edge may stick out by less than a pixel.
-        row = min(max(round((north - cell.north) / step), 0), self.size[0] - height)
-        col = min(max(round((cell.west - west) / step), 0), self.size[1] - width)
-        off = max(abs(north - row * step - cell.north), abs(west + col * step - cell.west))
-        if min(row, col) < 0 or off > 1.5 * step:
-            raise EosfmError(
-                f"{self.path} does not cover the cell at {cell.west:.0f}, {cell.south:.0f} that "
-                f"{CELLS} places in it; fetch both files again"
-            )
-        return Window(row, col, height, width)
-
-    def read(self, part: Window, window: Window) -> np.ndarray:
-        """A window (C, h, w) of a part."""
-        return read_bands(self.path, within(part, window), self.bands, self.size)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -75,85 +51,93 @@ def scenes(root: Path) -> Iterator[Scene]:
     The target is the lidar height in metres, NaN where the lidar classes say that the return is
     of a building, or of nothing known.
     """
-    folder = require(root / FOLDER, NAME, f"{CELLS} and one folder per year")
-    path = require(folder / CELLS, NAME, "the grid of cells with their splits")
+    path = require(root / FOLDER / CELLS, NAME, "the grid of cells with their splits")
     # Tens of thousands of cells share a few hundred images: each header is read once.
-    layers = cache(partial(_layers, folder))
+    layers = cache(partial(_layers, root / FOLDER))
     for cell in _cells(path):
-        if cell.split != "buffer":
-            yield _scene(layers(cell.year, cell.image), cell)
+        split = one_of(cell.split, (*SPLITS, "buffer"), "split", path)
+        date = parse(IMAGE, cell.image, path, "images compressed_pansharpened_<date><number>.tif")
+        if split < len(SPLITS):
+            yield _scene(
+                layers(cell.year, cell.image), cell, SPLITS[split], "-".join(date.groups())
+            )
 
 
 def _cells(path: Path) -> list[Cell]:
+    cells = []
     try:
-        cells = [_cell(feature) for feature in json.loads(path.read_text())["features"]]
+        for feature in json.loads(path.read_text())["features"]:
+            facts = feature["properties"]
+            year, image, split = (str(facts[k]) for k in ("lidar_year", "image_name", "split"))
+            east, north = zip(*feature["geometry"]["coordinates"][0], strict=True)
+            bounds = (min(east), min(north), max(east), max(north))
+            cells.append(Cell(year, image, split, *bounds))
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise EosfmError(
             f"{path} is not the grid of cells ({error!r}); expected polygons with lidar_year, "
             "image_name and split; fetch the file again"
         ) from None
-    for cell in cells:
-        if cell.split not in (*SPLITS, "buffer") or not IMAGE_NAME.fullmatch(cell.image):
-            raise EosfmError(
-                f"{path} has a cell of split {cell.split!r} in the image {cell.image!r}; expected "
-                "train, val, test or buffer and compressed_pansharpened_<date><number>.tif; fetch "
-                "the file again"
-            )
     return cells
 
 
-def _cell(feature: dict[str, Any]) -> Cell:
-    facts = feature["properties"]
-    east, north = zip(*feature["geometry"]["coordinates"][0], strict=True)
-    bounds = (min(east), min(north), max(east), max(north))
-    return Cell(str(facts["lidar_year"]), str(facts["image_name"]), facts["split"], *bounds)
-
-
-def _layers(folder: Path, year: str, image: str) -> tuple[Layer, ...]:
+def _layers(folder: Path, year: str, image: str) -> list[tuple[Part, Header]]:
     """The three rasters of an image, their headers checked."""
     layers = []
-    for name, part, bands, dtype in (
-        ("spot", "pansharpened", len(DATASET.bands), "uint8"),
-        ("lidar", "lidar", 1, "uint16"),
-        ("lidar_classification", "lidar_classification", 1, "uint8"),
-    ):
-        path = folder / year / name / image.replace("pansharpened", part)
-        require(path, NAME, f"a raster that {CELLS} names")
-        header = read_header(path, bands, dtype)
-        if header.transform is None:
+    for name, word, bands, dtype in LAYERS:
+        path = folder / year / name / image.replace("pansharpened", word)
+        part = Part(require(path, NAME, f"a raster that {CELLS} names"), bands, dtype=dtype)
+        layers.append((part, part.header()))
+        if layers[-1][1].transform is None:
             raise EosfmError(f"{path} has no georeference; expected {CRS}; fetch the file again")
-        layers.append(Layer(path, bands, (header.height, header.width), header.transform))
-    return tuple(layers)
+    return layers
 
 
-def _scene(layers: tuple[Layer, ...], cell: Cell) -> Scene:
-    step, _, west, _, _, north = layers[0].transform
+def _scene(layers: list[tuple[Part, Header]], cell: Cell, split: Split, date: str) -> Scene:
+    step, _, west, _, _, north = layers[0][1].transform  # type: ignore[misc]
     # Whole pixels only; the small number keeps 64 pixels of 0.7 m from becoming 63.
-    height = int((cell.north - cell.south) / step + 1e-6)
-    width = int((cell.east - cell.west) / step + 1e-6)
-    # The lidar's pixels may be shifted against the image's by a fraction of one.
-    parts = [layer.part(cell, height, width) for layer in layers]
-    spot, lidar, classes = (
-        partial(layer.read, part) for layer, part in zip(layers, parts, strict=True)
+    size = (
+        int((cell.north - cell.south) / step + 1e-6),
+        int((cell.east - cell.west) / step + 1e-6),
     )
+    # The lidar's pixels may be shifted against the image's by a fraction of one.
+    places = [_place(part.file, header, cell, size) for part, header in layers]
+
+    def read(layer: int, window: Window) -> np.ndarray:
+        part, header = layers[layer]
+        return part.read((header.height, header.width), within(places[layer], window))
 
     def target(window: Window) -> np.ndarray:
-        labelled = np.isin(classes(window)[0], LABELLED)
-        return np.where(labelled, lidar(window)[0] / np.float32(10), np.float32(np.nan))
+        labelled = np.isin(read(2, window)[0], LABELLED)
+        return np.where(labelled, read(1, window)[0] / np.float32(10), np.float32(np.nan))
 
-    west, north = west + parts[0].col * step, north - parts[0].row * step
+    west, north = west + places[0].col * step, north - places[0].row * step
     return Scene(
         id=f"{cell.year}_{cell.west:.0f}_{cell.south:.0f}",
-        split=cell.split,
-        height=height,
-        width=width,
-        files=tuple(layer.path for layer in layers),
-        image=lambda window: spot(window)[None],
+        split=split,
+        height=size[0],
+        width=size[1],
+        files=tuple(part.file for part, _ in layers),
+        image=lambda window: read(0, window)[None],
         target=target,
         crs=CRS,
         transform=(step, 0.0, west, 0.0, -step, north),
-        dates=("-".join(IMAGE_NAME.fullmatch(cell.image).groups()),),  # type: ignore[union-attr]
+        dates=(date,),
     )
+
+
+def _place(path: Path, header: Header, cell: Cell, size: tuple[int, int]) -> Window:
+    """Where in a raster a cell lies."""
+    step, _, west, _, _, north = header.transform  # type: ignore[misc]
+    # A cell on the image's edge may stick out by less than a pixel.
+    row = min(max(round((north - cell.north) / step), 0), header.height - size[0])
+    col = min(max(round((cell.west - west) / step), 0), header.width - size[1])
+    off = max(abs(north - row * step - cell.north), abs(west + col * step - cell.west))
+    if min(row, col) < 0 or off > 1.5 * step:
+        raise EosfmError(
+            f"{path} does not cover the cell at {cell.west:.0f}, {cell.south:.0f} that "
+            f"{CELLS} places in it; fetch both files again"
+        )
+    return Window(row, col, *size)
 
 
 DATASET = Dataset(

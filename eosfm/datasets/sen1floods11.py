@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from eosfm.core.splits import Split
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.listing import expecting, parse
 from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import blank_as_nan, whole
+from eosfm.datasets.readers.values import blank_as_nan, numbers
 from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "sen1floods11"
@@ -26,13 +25,7 @@ SPLIT_FILES: dict[Split, Path] = {
 METADATA = Path("v1.1/Sen1Floods11_Metadata.geojson")
 LOCATIONS = {"Mekong": "Cambodia"}
 """Events whose chips bear another name than the metadata give."""
-WATER = partial(
-    whole,
-    low=-1,
-    high=1,
-    expected="-1 (unknown), 0 (no water), 1 (water) as in v1.1",
-    dtype=np.int16,
-)
+WATER = numbers(-1, 1, "-1 (unknown), 0 (no water), 1 (water) as in v1.1", np.int16)
 
 
 def scenes(root: Path) -> Iterator[Scene]:

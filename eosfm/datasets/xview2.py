@@ -55,11 +55,8 @@ def split_of(part: str, pair: str) -> Split:
 
 def _pairs(folder: Path) -> list[str]:
     images = require(folder / "images", NAME, f"the images of {folder.name}_images_labels_targets")
-    name, expected = (
-        r"(.+_\d{8})_(?:pre|post)_disaster",
-        "<disaster>_<8 digits>_<pre|post>_disaster",
-    )
-    return sorted({parse(name, path.stem, path, expected)[1] for path in images.glob("*.png")})
+    form, words = r"(.+_\d{8})_(?:pre|post)_disaster", "<disaster>_<8 digits>_<pre|post>_disaster"
+    return sorted({parse(form, path.stem, path, words)[1] for path in images.glob("*.png")})
 
 
 def read_polygons(path: Path, size: Size, window: Window) -> np.ndarray:
@@ -74,7 +71,7 @@ def read_polygons(path: Path, size: Size, window: Window) -> np.ndarray:
     except (KeyError, ValueError, TypeError, ShapelyError) as error:
         raise EosfmError(
             f"{NAME}: {path} cannot be read as labels ({type(error).__name__}: {str(error)[:80]}); "
-            "expected polygons with the subtype of their damage after the disaster; fetch it again"
+            "expected polygons with the subtype of their damage; fetch the file again"
         ) from None
     names = list(SUBTYPES)
     damages = [SUBTYPES[names[one_of(name, names, "damage", path)]] for name in subtypes]

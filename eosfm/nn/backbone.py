@@ -8,7 +8,6 @@ from typing import Any
 from torch import nn
 
 from eosfm.core.errors import EosfmError
-from eosfm.nn.grn import use_lean_norms
 
 STRIDES = (4, 8, 16, 32)
 """Pixels per cell of the four maps that every encoder gives, finest first."""
@@ -38,6 +37,8 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
             cannot be had.
     """
     import timm
+
+    from eosfm.nn.grn import use_lean_norms
 
     if not timm.is_model(name):  # neither is "hf-hub:..." nor "local-dir:..."
         near = timm.list_models(f"{name.split('_')[0]}*")[:5] or timm.list_models("convnextv2*")

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
-from scipy import ndimage
 
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.simulation.canvas import Canvas
@@ -66,6 +65,8 @@ def _flood(land: Landscape, rng: np.random.Generator, strength: float) -> Landsc
     if not dry.size or strength == 0:
         return land
     low = (ragged <= np.quantile(dry, share)) | source
+    from scipy import ndimage
+
     labels, _ = ndimage.label(low)
     reached = np.isin(labels, np.unique(labels[source])) & ~water & low
     reached &= ~cover_mask(land.cover, *ROOFS, "greenhouse")

@@ -73,6 +73,7 @@ class TileDataModule(lightning.LightningDataModule):
         steps_per_epoch: Training batches per epoch; None is one pass.
         workers: Loader processes per split.
         standardize: As in :class:`TileDataset`.
+        single_date: As in :class:`TileDataset`; torchgeo's trainers want it.
     """
 
     def __init__(
@@ -86,22 +87,23 @@ class TileDataModule(lightning.LightningDataModule):
         steps_per_epoch: int | None = None,
         workers: int = 0,
         standardize: bool = True,
+        single_date: bool = False,
     ) -> None:
         super().__init__()
         self.store = store
         self.bands = tuple(bands)
+        self.options = {"standardize": standardize, "single_date": single_date}
         self.batch_size = batch_size
         self.crop = crop
         self.augment = augment
         self.seed = seed
         self.steps_per_epoch = steps_per_epoch
         self.workers = workers
-        self.standardize = standardize
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled batches of one size."""
         dataset = TileDataset(
-            self.store, "train", self.bands, self.crop, self.augment, self.seed, self.standardize
+            self.store, "train", self.bands, self.crop, self.augment, self.seed, **self.options
         )
         trainer = self.trainer
         # Lightning starts the first epoch's workers before it tells the sampler the epoch, so
@@ -129,8 +131,9 @@ class TileDataModule(lightning.LightningDataModule):
         return self._whole("test")
 
     def _whole(self, split: str) -> DataLoader:
-        dataset = TileDataset(self.store, split, self.bands, standardize=self.standardize)
-        return self._loader(dataset, shuffle=False)
+        return self._loader(
+            TileDataset(self.store, split, self.bands, **self.options), shuffle=False
+        )
 
     def _loader(self, dataset: TileDataset, **options: Any) -> DataLoader:
         return DataLoader(

@@ -49,9 +49,10 @@ class TileDataset(Dataset[dict[str, Any]]):
         seed: Crops and augmentation follow from (seed, epoch, index) alone.
         standardize: Whether to subtract the mean and divide by the standard deviation of each
             band; False gives physical units.
+        single_date: Give images as (C, h, w), which is what torchgeo's trainers take.
 
     Raises:
-        EosfmError: The store lacks the split or a band.
+        EosfmError: The store lacks the split or a band, or has several dates where one is wanted.
     """
 
     def __init__(
@@ -63,7 +64,12 @@ class TileDataset(Dataset[dict[str, Any]]):
         augment: bool = False,
         seed: int = 0,
         standardize: bool = True,
+        single_date: bool = False,
     ) -> None:
+        if single_date and store.shape[0] > 1:
+            raise EosfmError(
+                f"{store.path} has {store.shape[0]} dates; expected one; keep the axis of dates"
+            )
         self.store = store
         self.kind = get_kind(store.kind)
         self.tiles = store.split(split)
@@ -71,6 +77,7 @@ class TileDataset(Dataset[dict[str, Any]]):
         self.augment = augment
         self.seed = seed
         self.standardize = standardize
+        self.single_date = single_date
         self.epoch = 0
         height, width = store.shape[2:]
         self.size = (min(crop or height, height), min(crop or width, width))
@@ -106,6 +113,7 @@ class TileDataset(Dataset[dict[str, Any]]):
             missing[slot] = _turned(self._missing(index, image, view), view)
             targets.append(self._targets(index, view, missing[slot]))
         images = torch.from_numpy(self._finished(native, missing))
+        images = images[:, 0] if self.single_date else images
         return [
             {"image": images[slot], **targets[slot], "index": index}
             for slot, index in enumerate(indices)
@@ -159,8 +167,7 @@ class TileDataset(Dataset[dict[str, Any]]):
             target[self.kind.unknown(missing)] = self.kind.blank(self.store.ignore_index)
         else:
             target = np.array(target, np.int64)
-        value = torch.as_tensor(target)
-        return {key: value, "target": value}  # "target": for features, until they ask by key
+        return {key: torch.as_tensor(target)}
 
 
 def collate(kind: Kind) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:

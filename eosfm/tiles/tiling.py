@@ -12,8 +12,9 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.spec import Dataset, Scene, Window
-from eosfm.tiles.layout import PIXEL_KINDS, Tile
-from eosfm.tiles.writer import TileWriter
+from eosfm.kinds import get_kind
+from eosfm.tiles.layout import Tile
+from eosfm.tiles.writer import writing
 
 WINDOW_BYTES = 32 * 2**20
 """Scenes up to this size are read at once, so that sequential formats are decoded once."""
@@ -54,7 +55,7 @@ def cut_dataset(
 ) -> Summary:
     """Cut a dataset to a tile store in one pass over its files.
 
-    Images with one label (classification, multilabel) are stored whole. Other scenes are cut on
+    Images with one answer (such as a class) are stored whole. Other scenes are cut on
     a systematic grid without overlap; the tiles at the lower and right edges are padded. Tiles
     without a measured pixel are dropped. The store appears at ``out`` complete or not at all.
 
@@ -66,16 +67,16 @@ def cut_dataset(
         progress: Whether to show a progress bar.
 
     Raises:
-        EosfmError: Scenes contradict the dataset's description or each other, there is no
-            training tile, or a band has no statistics.
+        EosfmError: The dataset's kind is unknown, scenes contradict its description or each other,
+            there is no training tile, or a band has no statistics.
     """
     from tqdm import tqdm
 
     start = time.perf_counter()
-    if dataset.kind in ("classification", "multilabel"):
+    if get_kind(dataset.kind).answer == "image":
         tile = None
     with (
-        TileWriter(out, dataset, tile) as writer,
+        writing(out, dataset, tile) as writer,
         tqdm(desc=f"tile {dataset.name}", unit="tile", disable=None if progress else True) as bar,
     ):
         for strip in _strips(_read_ahead(_windows(dataset, root, tile), dataset), tile):
@@ -127,7 +128,7 @@ def _windows(dataset: Dataset, root: Path, tile: int | None) -> Iterator[tuple[S
 
 def _read_ahead(windows: Iterator[tuple[Scene, Window]], dataset: Dataset) -> Iterator[_Strip]:
     """Read the windows on several threads, in order, a few ahead: decoding frees the GIL."""
-    per_pixel = dataset.kind in PIXEL_KINDS
+    per_pixel = get_kind(dataset.kind).answer == "pixel"
 
     def read(scene: Scene, window: Window) -> _Strip:
         target = scene.target(window) if per_pixel else None

@@ -19,7 +19,8 @@ from eosfm.core.closure import ROOT, code_hash
 from eosfm.core.errors import EosfmError
 from eosfm.core.results import TrainResult
 from eosfm.encoding.specialist import Specialist, save_specialist
-from eosfm.kinds import TargetStatistics, gather_classes, get_kind
+from eosfm.kinds import TargetStatistics, get_kind
+from eosfm.kinds.scores import gather_classes
 from eosfm.nn.backbone import build_backbone
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore

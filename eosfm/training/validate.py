@@ -7,7 +7,8 @@ from typing import Any
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.specialist import load_specialist
-from eosfm.kinds import gather_classes, get_kind
+from eosfm.kinds import get_kind
+from eosfm.kinds.scores import gather_classes
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule
@@ -43,7 +44,7 @@ def load_module(recipe: Recipe, store: TileStore, project: Path) -> SpecialistMo
 
 
 def validate_specialist(recipe: Recipe, store: TileStore, project: Path) -> dict[str, Any]:
-    """Scores on the validation tiles, as :func:`eosfm.kinds.gather_classes` gives them."""
+    """Scores on the validation tiles, as :func:`eosfm.kinds.scores.gather_classes` gives them."""
     import torch
     from tqdm import tqdm
 

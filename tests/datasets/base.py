@@ -23,7 +23,7 @@ import pytest
 from eosfm.core.bands import check_bands
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets import DATASETS, get_dataset
+from eosfm.datasets import get_dataset
 from eosfm.datasets.spec import Dataset, Scene, Window
 
 PER_PIXEL = ("segmentation", "change", "regression")
@@ -101,7 +101,7 @@ class DatasetContract:
         return [scene for scene in first if scene]
 
     def test_facts(self, dataset: Dataset):
-        assert dataset.name in DATASETS
+        assert get_dataset(dataset.name) is dataset
         assert check_bands(dataset.bands) == dataset.bands
         assert dataset.classes and len(set(dataset.classes)) == len(dataset.classes)
         assert np.dtype(dataset.dtype).kind in "uif"

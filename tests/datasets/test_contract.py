@@ -9,8 +9,12 @@ from eosfm.datasets.spec import Dataset
 from eosfm.simulation.recipes import RECIPES
 from tests.datasets.base import DatasetContract
 
-SIZES = {"bigearthnet": {"size": 120}, "landcoverai": {"size": 512}}
-"""Where tiles of a fixed size are part of the layout."""
+SIZES = {
+    "bigearthnet": {"size": 120},
+    "firerisk": {"train": 7, "val": 7, "test": 7},
+    "landcoverai": {"size": 512},
+}
+"""Where the layout asks for tiles of a fixed size, or for an image of each class."""
 
 
 class TestSimulated(DatasetContract):

@@ -129,7 +129,7 @@ def damage_labels(root):
     [
         (damage_folder, "validation not found"),
         (damage_empty, "training holds no .*; expected scenes such as"),
-        (damage_name, "found 'scene_merged.tif'; expected scenes such as"),
+        (damage_name, "scene_merged.tif: found 'scene'; expected scenes such as"),
         (damage_bands, r"merged\.tif has 5 band\(s\) of \w+; expected 6"),
         (damage_units, r"merged\.tif holds the value .*; expected reflectance"),
         (damage_labels, r"mask\.tif holds the value 2; expected -1"),

@@ -1,5 +1,7 @@
 """Every method of fusion keeps the contract; what is special about each."""
 
+from typing import get_args
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from eosfm.encoding.input import InputSpec
 from eosfm.fusion import FUSIONS
 from eosfm.fusion.fuser import Fuser
 from eosfm.fusion.multiplication import geometric_mean
+from eosfm.params import Fusion
 from tests.fusion.base import INPUTS, FusionContract, pyramids
 
 NEW = """
@@ -107,3 +110,7 @@ def test_many_factors_neither_vanish_nor_explode(count, scale):
 def test_a_mask_does_not_zero_the_product():
     fuser = Fuser(INPUTS, fusion="multiplication", normalize="none", max_encoders=1).eval()
     assert all(level.abs().min() > 0 for level in fuser(pyramids()))
+
+
+def test_params_take_every_method():
+    assert get_args(Fusion.model_fields["method"].annotation) == tuple(FUSIONS)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torchmetrics.functional.classification import multiclass_f1_score, multiclass_jaccard_index
 
 from eosfm.core.errors import EosfmError
-from eosfm.kinds import KINDS, gather_classes, score01
-from eosfm.kinds.scores import ERRORS, better
+from eosfm.kinds import KINDS
+from eosfm.kinds.scores import ERRORS, better, gather_classes, score01
 
 CLASSES = ("ground", "water", "forest", "ice")
 

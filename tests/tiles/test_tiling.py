@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import subprocess
 import tracemalloc
 
 import numpy as np
@@ -9,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import eosfm.tiles.shards as shards
 import eosfm.tiles.tiling as cutting
-import eosfm.tiles.writer as writer
 from eosfm.core.errors import EosfmError
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
@@ -176,7 +178,7 @@ def test_negative_ignore_index(tmp_path):
 
 
 def test_shards_split_and_join(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "SHARD_BYTES", 4096 + 5 * 3 * 16 * 16 * 2)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 4096 + 5 * 3 * 16 * 16 * 2)
     cut(make_dataset(draw_scenes()), tmp_path / "toy", 16)
     folder = tmp_path / "toy" / "train"
     assert len(list(folder.glob("images-*.npy"))) == 5
@@ -258,7 +260,9 @@ def test_failure_leaves_the_old_store(tmp_path):
 
 
 def test_leftovers_of_a_killed_run_are_replaced(tmp_path):
-    (tmp_path / ".toy.partial" / "train").mkdir(parents=True)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / f".toy.{os.uname().nodename}-{dead.pid}-0.part" / "train").mkdir(parents=True)
     cut(make_dataset(draw_scenes()), tmp_path / "toy", 16)
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 

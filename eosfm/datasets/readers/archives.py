@@ -22,7 +22,8 @@ def of_torchgeo(name: str, *splits: str) -> Callable[[], tuple[Archive, ...]]:
         cls = getattr(torchgeo.datasets, name)
         if not splits:
             filename = getattr(cls, "filename", cls.url.rpartition("/")[2])
-            return (archive(cls.url, filename, cls.md5),)
+            url = cls.url + filename if cls.url.endswith("/") else cls.url
+            return (archive(url, filename, cls.md5),)
         facts = getattr(cls, "metadata", None) or cls.info_dict
         return tuple(
             archive(facts[split]["url"], facts[split]["filename"], facts[split]["md5"])

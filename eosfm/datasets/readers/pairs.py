@@ -9,8 +9,8 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.raster import read_bands, read_header
+from eosfm.datasets.readers.raster import read_bands
+from eosfm.datasets.readers.scenes import Part, raster_scene
 from eosfm.datasets.spec import Scene, Window
 
 Size = tuple[int, int]
@@ -51,22 +51,9 @@ def pair(
     Raises:
         EosfmError: A file is missing, or the first image is damaged or of another kind.
     """
-    files = (*images, label)
-    for file in files:
-        require(file, dataset, f"a file of the scene {id}")
-    height, width, crs, transform = read_header(images[0], bands, dtype)
-    return Scene(
-        id=id,
-        split=split,
-        height=height,
-        width=width,
-        files=files,
-        image=partial(_stack, files[:-1], bands, (height, width), frames),
-        target=partial(target, label, (height, width)),
-        crs=crs,
-        transform=transform,
-        dates=dates,
-    )
+    parts = [Part(path, bands, dtype=dtype) for path in images]
+    scene = raster_scene(dataset, id, split, parts, Part(label), parts[0], dates, frames)
+    return replace(scene, target=partial(target, label, (scene.height, scene.width)))
 
 
 def classified(
@@ -135,33 +122,26 @@ def read_codes(
     Raises:
         EosfmError: The mask is damaged, of another size, or has another value.
     """
-    mask = read_bands(path, window, 1, size)[0]
-    known = [*codes] if ignore is None else [*codes, ignore]
+    mask = index = read_bands(path, window, 1, size)[0]
     if mask.dtype != np.uint8:
-        mask = np.where((mask < 0) | (mask >= OTHER), OTHER, mask).astype(np.uint16)
-    strange = ~np.isin(np.arange(OTHER + 1), known)[mask]
+        index = np.where((mask < 0) | (mask >= OTHER), OTHER, mask).astype(np.uint16)
+    known = [*codes] if ignore is None else [*codes, ignore]
+    strange = ~np.isin(np.arange(OTHER + 1), known)[index]
     if strange.any():
         run = isinstance(codes, range)
         expected = f"{codes[0]} to {codes[-1]}" if run else ", ".join(map(str, codes))
         raise EosfmError(
-            f"{dataset}: {path} holds the value {mask[strange][0]}; expected {expected}; use the "
-            "dataset's own masks unchanged"
+            f"{dataset}: {path} holds the value {mask[strange][0]}; expected {expected}; fetch the "
+            "file again, as its publisher gives it"
         )
     classes = np.arange(OTHER + 1).astype(np.uint8)
     classes[list(codes)] = range(len(codes))
-    return classes[mask]
+    return classes[index]
 
 
 def read_presence(path: Path, size: Size, window: Window) -> np.ndarray:
     """A mask of one band (h, w) uint8: 1 where it is not 0."""
     return (read_bands(path, window, 1, size)[0] > 0).astype(np.uint8)
-
-
-def _stack(
-    files: tuple[Path, ...], bands: int, size: Size, frames: int, window: Window
-) -> np.ndarray:
-    image = np.concatenate([read_bands(file, window, bands, size) for file in files])
-    return image.reshape(frames, -1, window.height, window.width)
 
 
 def _constant(index: int, path: Path, size: Size, window: Window) -> np.ndarray:

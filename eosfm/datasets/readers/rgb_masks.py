@@ -46,8 +46,8 @@ def read_colors(
         row, col = np.argwhere(strange)[0]
         raise EosfmError(
             f"{dataset}: {path} has the colour {tuple(mask[:, row, col].tolist())} at row "
-            f"{window.row + row}, column {window.col + col}, which is no class; use the dataset's "
-            "own masks unchanged"
+            f"{window.row + row}, column {window.col + col}, which is no class; fetch the file "
+            "again, as its publisher gives it"
         )
     return target
 

@@ -1,6 +1,6 @@
 """Scenes made of raster files: which files, how many bands of each, what their values become."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,8 @@ import numpy as np
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.layout import require
 from eosfm.datasets.readers.raster import Header, read_bands, read_header
+from eosfm.datasets.readers.values import Prepare
 from eosfm.datasets.spec import Scene, Window
-
-Prepare = Callable[[np.ndarray, Path], np.ndarray]
-"""From pixels (bands, h, w) and their file to the pixels of the dataset."""
 
 
 def as_stored(pixels: np.ndarray, path: Path) -> np.ndarray:
@@ -104,6 +102,7 @@ def raster_scene(
     target: Part,
     grid: Part | None = None,
     dates: Sequence[str] = (),
+    frames: int = 1,
 ) -> Scene:
     """A scene whose image and target are raster files.
 
@@ -114,7 +113,8 @@ def raster_scene(
         image: Files in the order of dates, then of bands.
         target: The file of the classes or values.
         grid: The file that gives size and georeference; the target's by default.
-        dates: ISO dates; the image has one at least.
+        dates: ISO dates, where known.
+        frames: Number of dates where they are not known.
 
     Raises:
         EosfmError: A file is missing, or the one that gives the grid is not as expected.
@@ -130,7 +130,7 @@ def raster_scene(
         height=header.height,
         width=header.width,
         files=files,
-        image=partial(read_parts, tuple(image), size, dates=max(1, len(dates))),
+        image=partial(read_parts, tuple(image), size, dates=max(frames, len(dates))),
         target=partial(read_target, target, size),
         crs=header.crs,
         transform=header.transform,

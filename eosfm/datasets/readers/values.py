@@ -1,11 +1,16 @@
 """Whether stored values are what a dataset promises, and what stands for "not measured"."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+
+Prepare = Callable[[np.ndarray, Path], np.ndarray]
+"""From pixels (bands, h, w) and their file to the pixels of the dataset."""
 
 HIGHEST = 16.0
 """Above any reflectance: such a file holds other units."""
@@ -51,6 +56,11 @@ def whole(
             "file again, as its publisher gives it"
         )
     return integers
+
+
+def numbers(low: int, high: int, expected: str, dtype: Any = np.uint8) -> Prepare:
+    """What makes the pixels of a file whole numbers of a range: :func:`whole`."""
+    return partial(whole, low=low, high=high, expected=expected, dtype=dtype)
 
 
 def blank_as_nan(pixels: np.ndarray, blank: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from eosfm.datasets.opencanopy import (
     DATASET,
     FOLDER,
     GROUND,
+    LAYERS,
     NAME,
     UNCLASSIFIED,
     WATER,
@@ -24,8 +25,6 @@ from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 
 THEMES = ("forest", "mixed", "mountain", "broadleaf", "village", "conifer", "pasture")
-
-IMAGE = "pansharpened"
 
 MARGIN = 16
 """Pixels of a simulated image around the cell that the grid cuts out of it."""
@@ -49,19 +48,20 @@ def _write_cell(folder: Path, number: int, key: Key, simulation: Simulation) -> 
     land = draw_landscape(key, (size, size), step, THEMES[int(index) % len(THEMES)])
     name = f"compressed_{{}}_20220611{number:06d}.tif"
     west, north = 600_000 + number * size * step, 6_700_000
-    for layer, part, pixels in (
-        ("spot", IMAGE, observe(land, (*key, "spot"), DATASET.bands, units="dn8").image),
-        ("lidar", "lidar", np.round(land.canopy_height[None] * 10).astype(np.uint16)),
-        ("lidar_classification", "lidar_classification", _classify(land)[None]),
-    ):
-        path = folder / "2022" / layer / name.format(part)
+    layers = (
+        observe(land, (*key, "spot"), DATASET.bands, units="dn8").image,
+        np.round(land.canopy_height[None] * 10).astype(np.uint16),
+        _classify(land)[None],
+    )
+    for (layer, word, _, _), pixels in zip(LAYERS, layers, strict=True):
+        path = folder / "2022" / layer / name.format(word)
         write_geotiff(path, pixels, step, (west, north), crs=CRS)
     left, top = west + MARGIN * step, north - MARGIN * step
     right, bottom = left + simulation.side, top - simulation.side
     ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]
     return {
         "type": "Feature",
-        "properties": {"lidar_year": 2022, "image_name": name.format(IMAGE), "split": split},
+        "properties": {"lidar_year": 2022, "image_name": name.format(LAYERS[0][1]), "split": split},
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
 

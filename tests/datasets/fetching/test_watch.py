@@ -15,12 +15,6 @@ from eosfm.datasets.fetching.watch import fingerprint, list_files, watch_roots
 LONG_AGO = 1_000_000_000 * 10**9
 
 
-@pytest.fixture(autouse=True)
-def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files written a moment ago are remembered, as if they had lain there for long."""
-    monkeypatch.setattr(module, "CLOCK_TICK", -1)
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
@@ -92,11 +86,33 @@ def test_two_files_that_swap_their_names_are_noticed(root: Path, tmp_path: Path)
     assert fingerprint(root, tmp_path / "cache") != before
 
 
-def test_a_file_that_changed_just_now_is_not_remembered(root, tmp_path, read, monkeypatch):
-    monkeypatch.setattr(module, "CLOCK_TICK", 3600 * 10**9)
+def test_reading_waits_until_a_change_would_show(root: Path, tmp_path: Path, monkeypatch):
+    waits = []
+    monkeypatch.setattr(module, "CLOCK_TICK", 60.0)
+    monkeypatch.setattr(module.time, "sleep", waits.append)
+    fingerprint(root, None)
+    assert waits == [], "nothing is remembered, so nothing can be wrong later"
     fingerprint(root, tmp_path / "cache")
     fingerprint(root, tmp_path / "cache")
-    assert len(read) == 40
+    assert waits == [60.0]
+
+
+def test_what_was_read_is_kept_when_reading_stops(root, tmp_path, read, monkeypatch):
+    watched = module.hash_file
+
+    def stopped(path: Path) -> str:
+        if path.name == "17.bin":
+            raise KeyboardInterrupt
+        return watched(path)
+
+    monkeypatch.setattr(module, "THREADS", 1)
+    monkeypatch.setattr(module, "hash_file", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        fingerprint(root, tmp_path / "cache")
+    monkeypatch.setattr(module, "hash_file", watched)
+    fingerprint(root, tmp_path / "cache")
+    assert len(set(read)) == 20
+    assert len(read) <= 23, "twice at most the three that follow 17.bin, read ahead of it"
 
 
 def test_same_files_same_fingerprint_wherever_they_lie(root: Path, tmp_path: Path):

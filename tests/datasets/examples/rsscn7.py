@@ -1,0 +1,39 @@
+"""RSSCN7: scenes of seven kinds of land use in images of 400 pixels from Google Earth."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from eosfm.datasets.readers.class_folders import class_folders
+from eosfm.datasets.readers.holdout import hold_out
+from eosfm.datasets.spec import Dataset, Scene, Source
+
+FOLDERS = ("aGrass", "bField", "cIndustry", "dRiverLake", "eForest", "fResident", "gParking")
+
+
+def scenes(root: Path) -> Iterator[Scene]:
+    """Yield the images, class by class; a fifth of them test, a tenth validate."""
+    return class_folders(
+        "rsscn7", root, FOLDERS, lambda name: hold_out(f"rsscn7/{name}", validate=0.1, test=0.2)
+    )
+
+
+DATASET = Dataset(
+    name="rsscn7",
+    title="RSSCN7",
+    kind="classification",
+    bands=("red", "green", "blue"),
+    units=("dn8",) * 3,
+    dtype="uint8",
+    classes=("grass", "field", "industry", "river or lake", "forest", "resident", "parking"),
+    gsd=1.0,
+    split_rule="by the hash of the image's name: a fifth tests, a tenth validates",
+    source=Source(
+        homepage="https://github.com/palewithout/RSSCN7",
+        licence="not stated",
+        citation="Zou, Ni, Zhang, Wang: Deep Learning Based Feature Selection for Remote Sensing "
+        "Scene Classification, IEEE GRSL 2015, doi:10.1109/LGRS.2015.2475299",
+        size_gb=0.4,
+        manual="download the archive of the homepage and unpack its seven folders",
+    ),
+    scenes=scenes,
+)

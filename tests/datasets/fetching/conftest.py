@@ -1,0 +1,11 @@
+"""What the tests of fetching share."""
+
+import pytest
+
+from eosfm.datasets.fetching import watch
+
+
+@pytest.fixture(autouse=True)
+def fine_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file systems that tests run on tell changes a few milliseconds apart."""
+    monkeypatch.setattr(watch, "CLOCK_TICK", 0.02)
