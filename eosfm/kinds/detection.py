@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.kinds.kind import Examples, Kind, TargetStatistics, rarest, some
+from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import Kind, TargetStatistics, rarest, some
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

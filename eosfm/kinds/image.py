@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from eosfm.kinds.kind import Examples, Kind, TargetStatistics
+from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import Kind, TargetStatistics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.kinds.examples import EXAMPLES, Examples, spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
     from torchmetrics import Metric
-
-EXAMPLES = 4
-"""Tiles in a row of a picture of predictions."""
 
 
 @dataclass(frozen=True)
@@ -37,29 +35,6 @@ class TargetStatistics:
     mean: float = 0.0
     std: float = 1.0
     boxes: tuple[tuple[float, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Some tiles with their answers, ready to be drawn.
-
-    Attributes:
-        pictures: (N, T, h, w, 3) of 0 to 1.
-        caption: Names of the bands shown.
-        targets: N targets, each as a batch of one kind holds them.
-        predictions: N predictions, as :meth:`Kind.predict` gives them.
-        classes: Class names.
-        ignore_index: Target value that does not count.
-        size: Height and width of the tiles, pixels; pictures may be smaller.
-    """
-
-    pictures: np.ndarray
-    caption: str
-    targets: Sequence[Any]
-    predictions: Sequence[Any]
-    classes: tuple[str, ...]
-    ignore_index: int
-    size: tuple[int, int]
 
 
 class Kind(ABC):
@@ -305,11 +280,6 @@ def some(count: int) -> int:
             "check the split and the dataset's ignore index"
         )
     return count
-
-
-def spread(available: int, count: int) -> list[int]:
-    """Evenly spread positions, ``count`` of them where there are as many."""
-    return np.linspace(0, available - 1, min(available, count)).astype(int).tolist()
 
 
 def rarest(present: np.ndarray) -> np.ndarray:

@@ -87,7 +87,10 @@ class ChangeScores(PixelScores):
 
 
 class LabelScores(Metric):
-    """Average precision and F1 over labels that are not exclusive."""
+    """Average precision and F1 over labels that are not exclusive.
+
+    torchmetrics' own give a label without a positive 0 and refuse a single label.
+    """
 
     full_state_update = False
 
@@ -125,7 +128,10 @@ class LabelScores(Metric):
 
 
 class RegressionScores(Metric):
-    """Errors over labelled pixels, from sums in double precision."""
+    """Errors over labelled pixels, from sums in double precision.
+
+    torchmetrics' own sum in single precision and refuse a single target.
+    """
 
     full_state_update = False
 

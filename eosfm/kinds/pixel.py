@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.kinds.kind import EXAMPLES, Kind, TargetStatistics, spread
+from eosfm.kinds.examples import EXAMPLES, spread
+from eosfm.kinds.kind import Kind, TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

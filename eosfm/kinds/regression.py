@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.kinds.kind import Examples, TargetStatistics, some
+from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import TargetStatistics, some
 from eosfm.kinds.pixel import PixelKind
 
 if TYPE_CHECKING:

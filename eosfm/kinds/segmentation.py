@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eosfm.kinds.kind import Examples, TargetStatistics, rarest
+from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import TargetStatistics, rarest
 from eosfm.kinds.pixel import PixelKind
 
 if TYPE_CHECKING:
