@@ -22,12 +22,7 @@ class ImageKind(Kind):
     target_key = "label"
 
     def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        statistics: TargetStatistics,
+        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
         from eosfm.nn.decoders import PooledHead

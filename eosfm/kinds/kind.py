@@ -76,12 +76,7 @@ class Kind(ABC):
         return ignore_index
 
     def check_target(
-        self,
-        target: np.ndarray,
-        size: tuple[int, ...],
-        classes: int,
-        ignore_index: int,
-        where: str,
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int, where: str
     ) -> None:
         """Refuse labels that are not classes, before they become an index error in training.
 
@@ -95,15 +90,22 @@ class Kind(ABC):
         Raises:
             EosfmError: Shape or values are wrong.
         """
-        labels = np.asarray(target)
-        if not labels.size or (labels.min() >= 0 and labels.max() < classes):
-            return
-        wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
-        if wrong.any():
-            raise EosfmError(
-                f"{where}: label {np.unique(labels[wrong])[0]:g}; expected 0 to "
-                f"{classes - 1} or {ignore_index} (unlabelled); check its label file"
-            )
+        if fault := self.fault(np.asarray(target), size, classes, ignore_index):
+            raise EosfmError(f"{where}: {fault}; check its files")
+
+    def fault(
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
+    ) -> str | None:
+        """What is wrong with a stored target, and what was expected; None where nothing is."""
+        if not target.size or (target.min() >= 0 and target.max() < classes):
+            return None
+        wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
+        if not wrong.any():
+            return None
+        return (
+            f"label {np.unique(target[wrong])[0]:g}; expected 0 to {classes - 1} or "
+            f"{ignore_index} (unlabelled)"
+        )
 
     def target_statistics(
         self, targets: Iterable[np.ndarray], classes: int, ignore_index: int
@@ -179,12 +181,7 @@ class Kind(ABC):
 
     @abstractmethod
     def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        statistics: TargetStatistics,
+        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """What :meth:`build_head` gives, once its arguments are checked."""
 

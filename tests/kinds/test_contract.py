@@ -1,8 +1,10 @@
 """Every kind keeps the contract, and a new one is a file and a line in the table."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,10 +15,8 @@ from eosfm.kinds import KINDS, get_kind
 from eosfm.kinds.kind import Kind
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
-from tests.kinds.base import SIZE, KindContract, test_the_table_costs_no_torch
+from tests.kinds.base import SIZE, KindContract
 from tests.tiles.conftest import ROOT, draw, make_dataset, make_scene
-
-__all__ = ["test_the_table_costs_no_torch"]
 
 MASKS = np.zeros((2, *SIZE), np.uint8)
 MASKS[0, :20], MASKS[1, :, :9], MASKS[1, 40:] = 1, 255, 1
@@ -27,47 +27,53 @@ BOXES = [np.array([[4, 4, 20, 28, 1]], np.float32), np.empty((0, 5), np.float32)
 class TestClassification(KindContract):
     name, classes = "classification", ("a", "b", "c")
     stored = (np.array(2), np.array(0))
-    batch = {"label": torch.tensor([2, 0])}
+    batch: ClassVar = {"label": torch.tensor([2, 0])}
     wrong = np.array(3), "label 3; expected 0 to 2 or 255"
 
 
 class TestMultilabel(KindContract):
     name, classes = "multilabel", ("a", "b", "c")
     stored = (np.array([1, 0, 0], np.uint8), np.array([1, 1, 0], np.uint8))
-    batch = {"label": torch.tensor([[1, 0, 0], [1, 1, 0]])}
+    batch: ClassVar = {"label": torch.tensor([[1, 0, 0], [1, 1, 0]])}
     wrong = np.zeros(2, np.uint8), r"shape \(2,\); expected \(3,\)"
 
 
 class TestSegmentation(KindContract):
     name, classes = "segmentation", ("a", "b", "c")
     stored = tuple(MASKS)
-    batch = {"mask": torch.from_numpy(MASKS).long()}
+    batch: ClassVar = {"mask": torch.from_numpy(MASKS).long()}
     wrong = np.full(SIZE, 9, np.uint8), "label 9; expected 0 to 2 or 255"
 
 
 class TestChange(KindContract):
     name, classes = "change", ("same", "changed")
     stored = tuple(MASKS)
-    batch = {"mask": torch.from_numpy(MASKS).long()}
+    batch: ClassVar = {"mask": torch.from_numpy(MASKS).long()}
     wrong = np.zeros((3, 3), np.uint8), "expected one value per pixel"
 
 
 class TestRegression(KindContract):
     name, classes = "regression", ("height",)
     stored = tuple(HEIGHTS)
-    batch = {"mask": torch.from_numpy(HEIGHTS)}
+    batch: ClassVar = {"mask": torch.from_numpy(HEIGHTS)}
     wrong = np.zeros((3, 3), np.float32), "expected one value per pixel"
 
 
 class TestDetection(KindContract):
     name, classes = "detection", ("a", "b", "c")
     stored = tuple(BOXES)
-    batch = {
+    batch: ClassVar = {
         "bbox_xyxy": [torch.from_numpy(boxes[:, :4]) for boxes in BOXES],
         "label": [torch.from_numpy(boxes[:, 4]).long() for boxes in BOXES],
     }
     wrong = np.array([[0, 0, 1, 1, 3]], np.float32), "label 3; expected 0 to 2 or 255"
 
+
+NUMPY_ALONE = """
+import sys
+from eosfm.kinds import KINDS
+assert not {"torch", "torchmetrics", "matplotlib"} & set(sys.modules), "the table loads torch"
+"""
 
 NEW = """
 from eosfm.kinds.segmentation import Segmentation
@@ -78,9 +84,9 @@ class Boundary(Segmentation):
     losses = ("dice",)
 
     def build_metrics(self, classes, ignore_index):
-        from eosfm.kinds.metrics import ChangeScores
+        from eosfm.kinds.metrics import ConfusionScores
 
-        return ChangeScores(classes, ignore_index)
+        return ConfusionScores(classes, ignore_index, pixels=True, only=1)
 """
 
 
@@ -118,3 +124,7 @@ def test_an_unknown_kind_of_a_dataset_is_one_line(tmp_path: Path) -> None:
         cut_dataset(
             make_dataset(scenes, kind="segmentaton"), ROOT, tmp_path / "toy", 64, progress=False
         )
+
+
+def test_the_table_costs_no_torch() -> None:
+    subprocess.run([sys.executable, "-c", NUMPY_ALONE], check=True)

@@ -1,4 +1,4 @@
-"""A tiny copy of this project in a Git repository of its own, run once by DVC itself."""
+"""Tiny copies of this project in Git repositories of their own, run by DVC itself."""
 
 import os
 import shutil
@@ -52,10 +52,13 @@ class Project:
     def lock(self) -> dict:
         return yaml.safe_load((self.path / "dvc.lock").read_text())["stages"]
 
+    def params(self) -> dict:
+        return yaml.safe_load((self.path / "params.yaml").read_text())
+
     def set_params(self, **values) -> None:
         """Set parameters by dotted key, with ``__`` for the dot."""
         file = self.path / "params.yaml"
-        data = yaml.safe_load(file.read_text())
+        data = self.params()
         for key, value in values.items():
             *parents, last = key.split("__")
             entry = data
@@ -110,6 +113,32 @@ def copy_project(path: Path) -> Project:
     project = Project(path)
     project.run("git", "init", "-q")
     project.commit("the project")
+    return project
+
+
+def run_nothing(project: Project) -> None:
+    """Let every stage of a project write a word where its results go, and run no code."""
+    names = project.params()["datasets"]
+    for file in ("dvc.yaml", "analyses/dvc.yaml"):
+        pipeline = yaml.safe_load((project.path / file).read_text())
+        for stage, entry in pipeline["stages"].items():
+            entry = entry.get("do", entry)
+            outs = [out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, [])]
+            paths = [Path(out if isinstance(out, str) else next(iter(out))) for out in outs]
+            files = [path if path.suffix else path / "word" for path in paths]
+            if stage == "watch":
+                files = [Path("data/roots") / f"{name}.json" for name in names]
+            entry["cmd"] = [f"mkdir -p {path.parent} && echo '{{}}' > {path}" for path in files]
+        (project.path / file).write_text(yaml.safe_dump(pipeline, sort_keys=False))
+
+
+@pytest.fixture(scope="session")
+def quiet(tmp_path_factory) -> Project:
+    """The tiny project with commands that do nothing, run once: its DAG alone."""
+    project = copy_project(tmp_path_factory.mktemp("quiet") / "project")
+    run_nothing(project)
+    project.run("dvc", "repro", "dvc.yaml", "analyses/dvc.yaml")
+    project.commit("results")
     return project
 
 

@@ -1,0 +1,128 @@
+"""Touch a line of code, and `dvc status` names the stages that run it."""
+
+import contextlib
+import json
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from eosfm.core.closure import FREE, closure
+
+from .conftest import ROOT, Project
+
+ALWAYS = {"watch"}
+TOUCHED = [
+    "eosfm/core/seeds.py",
+    "eosfm/datasets/eurosat.py",
+    "eosfm/datasets/fetching/prepare.py",
+    "eosfm/datasets/readers/holdout.py",
+    "eosfm/datasets/spec.py",
+    "eosfm/encoding/artifact.py",
+    "eosfm/encoding/specialist.py",
+    "eosfm/evaluation/knn.py",
+    "eosfm/features/windows.py",
+    "eosfm/fusion/fuser.py",
+    "eosfm/interop/onnx.py",
+    "eosfm/kinds/change.py",
+    "eosfm/model.py",
+    "eosfm/nn/decoders.py",
+    "eosfm/report/tables.py",
+    "eosfm/simulation/landscape.py",
+    "eosfm/simulation/recipes/eurosat.py",
+    "eosfm/tiles/writer.py",
+    "eosfm/training/train.py",
+    *(f"stages/{file.name}" for file in sorted((ROOT / "stages").glob("*.py"))),
+]
+"""A file of every room."""
+
+
+def named(project: Project) -> set[str]:
+    """What `dvc status` names, but for what always runs; asked without a new process."""
+    with contextlib.chdir(project.path), Repo(".") as repo:
+        return set(repo.status()) - ALWAYS
+
+
+def stages_running(project: Project, file: str) -> set[str]:
+    """The stages of a project whose script imports a file, wherever in it."""
+    params, found = project.params(), set()
+    for pipeline, prefix in (("dvc.yaml", ""), ("analyses/dvc.yaml", "analyses/dvc.yaml:")):
+        for name, entry in yaml.safe_load((ROOT / pipeline).read_text())["stages"].items():
+            script = ROOT / entry.get("do", entry)["cmd"].split()[1]
+            items = params[entry["foreach"].strip("${}")] if "foreach" in entry else {"": {}}
+            for key, item in items.items():
+                starts = [script]
+                if "reader" in item:
+                    starts.append(ROOT / f"eosfm/datasets/{item['reader']}.py")
+                if name == "download":
+                    starts.append(ROOT / f"eosfm/simulation/recipes/{item['reader']}.py")
+                if ROOT / file in closure(*starts):
+                    found.add(f"{prefix}{name}@{key}" if key else f"{prefix}{name}")
+    return found - ALWAYS
+
+
+def test_every_room_is_touched():
+    rooms = {file.parent for file in (ROOT / "eosfm").rglob("*.py") if file in closure(file)}
+    assert rooms - {(ROOT / file).parent for file in TOUCHED} <= {ROOT / "eosfm"}
+
+
+@pytest.mark.parametrize("file", [*TOUCHED, *sorted(FREE)])
+def test_status_names_the_stages_that_run_a_file(quiet, file):
+    path = quiet.path / file
+    before = path.read_text()
+    path.write_text(before + "\n# touched\n")
+    try:
+        found = named(quiet)
+    finally:
+        path.write_text(before)
+    assert stages_running(quiet, file) <= found
+    if file in FREE and not file.startswith("eosfm/simulation/"):  # below a dep, for simplicity
+        assert found == set()
+    if file.startswith("eosfm/report/"):
+        assert found == {"report", "analyses/dvc.yaml:report"}
+    if file == "eosfm/datasets/eurosat.py":
+        assert found == {"download@eurosat", "tile@eurosat"}
+    if file.startswith(("eosfm/fusion/", "eosfm/evaluation/")):
+        assert not {name for name in found if name.startswith(("train", "tile", "export"))}
+
+
+def test_nothing_touched_names_nothing(quiet):
+    assert named(quiet) == set()
+    said = quiet.run("dvc", "status", "--json").stdout.splitlines()[-1]
+    assert json.loads(said) == {"watch": ["always changed"]}
+
+
+def test_a_result_that_is_gone_is_named(quiet):
+    path = quiet.path / "models/specialists/levircdplus.pt"
+    kept = path.read_bytes()
+    path.unlink()
+    try:
+        assert "train@levircdplus" in named(quiet)
+    finally:
+        path.write_bytes(kept)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stages"),
+    [
+        ("datasets__eurosat__tile", 32, {"tile@eurosat"}),
+        ("datasets__xview2__simulated__size", 64, {"download@xview2"}),
+        ("specialists__levircdplus__epochs", 1, {"train@levircdplus"}),
+        ("specialists__levircdplus__train", {"epochs": 40}, {"train@levircdplus"}),
+        ("defaults__specialists__lr", 0.5, {"train@levircdplus", "train@eurosat_rgb"}),
+        ("ensemble", ["eurosat_rgb"], {"export"}),
+        ("tasks__eurosat__head", "knn", {"evaluate@eurosat", "baseline@eurosat"}),
+        ("fusion__max_encoders", 5, {"evaluate@eurosat", "evaluate@xview2"}),
+        ("energy__country", "DEU", set()),
+        ("archives", "/elsewhere", set()),
+    ],
+)
+def test_status_names_the_stages_that_read_a_parameter(quiet, key, value, stages):
+    path = quiet.path / "params.yaml"
+    before = path.read_text()
+    quiet.set_params(**{key: value})
+    try:
+        found = {name for name in named(quiet) if "report" not in name and "analyse" not in name}
+    finally:
+        path.write_text(before)
+    assert found == stages
