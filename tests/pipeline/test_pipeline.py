@@ -12,6 +12,7 @@ ALL = {
     *(f"{stage}@{name}" for stage in ("download", "tile") for name in KEPT["datasets"]),
     *(f"train@{name}" for name in KEPT["specialists"]),
     *(f"{s}@{name}" for s in ("features", "evaluate", "baseline") for name in KEPT["tasks"]),
+    "watch",
     "export",
     "report",
 }
@@ -49,8 +50,11 @@ def test_git_sees_metrics_and_plots_and_no_data(project):
     tracked = project.run("git", "ls-files").stdout.split()
     assert "metrics.json" in tracked
     assert any(name.startswith("results/plots/") for name in tracked)
-    heavy = [n for n in tracked if n.startswith(("data/", "models/", "results/live"))]
-    assert heavy == []
+    ours = ("README.md", ".gitignore")
+    assert {n for n in tracked if n.startswith(("data/", "models/"))} == {
+        f"{folder}/{name}" for folder in ("data", "models") for name in ours
+    }
+    assert [n for n in tracked if n.startswith("results/") and "/plots/" not in n] == []
     assert project.run("git", "status", "--porcelain").stdout == ""
 
 
@@ -59,15 +63,30 @@ def test_every_parameter_that_a_stage_reads_is_declared(project):
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     files = [file for file in project.trace.iterdir() if file.name.partition("-")[0] in stages]
     assert len(files) == len(ALL)
-    # What decides no result: where archives lie, CodeCarbon's country.
-    free = {"scale", "archives", "energy.country"}
+    params = project.params()
+
+    def stands(key: str) -> str:
+        """Where a value stands: in its entry, or in the defaults."""
+        section, *rest = key.split(".")
+        if len(rest) < 2 or section not in params["defaults"]:
+            return key
+        return key if rest[1] in params[section][rest[0]] else f"defaults.{section}.{rest[1]}"
+
     for file in files:
         stage, _, item = file.name.partition("-")
+        if stage == "watch":  # runs in any case
+            continue
+        # What decides no result: where archives lie, CodeCarbon's country.
+        free = {"scale", "archives", "energy.country"}
+        if stage in ("download", "tile"):
+            # A dep says it: the reader's file, and what watch has found in data/roots.
+            free |= {f"datasets.{item}.{key}" for key in ("reader", "source", "root")}
+            free |= {"defaults.datasets.source", "defaults.datasets.root", "scales.mini.source"}
         entry = stages[stage].get("do", stages[stage])
         declared = [
             key.replace("${key}", item).replace("${scale}", "mini") for key in entry["params"]
         ]
-        read = set(file.read_text().split()) - free
+        read = {stands(key) for key in file.read_text().split()} - free
         missing = {
             key for key in read if not any(key == d or key.startswith(f"{d}.") for d in declared)
         }
@@ -75,12 +94,13 @@ def test_every_parameter_that_a_stage_reads_is_declared(project):
 
 
 def test_nothing_to_do_runs_nothing(project):
-    assert project.stages_run(project.run("dvc", "repro").stdout) == set()
+    assert project.stages_run(project.run("dvc", "repro").stdout) == {"watch"}
 
 
 def test_a_fusion_experiment_runs_evaluate_and_report_only(project):
     done = project.run("dvc", "exp", "run", "-S", "fusion.max_encoders=1")
     assert project.stages_run(done.stdout) == {
+        "watch",
         *(f"evaluate@{name}" for name in KEPT["tasks"]),
         "report",
     }
@@ -105,13 +125,13 @@ def test_queued_experiments_see_the_stored_features(project):
 
 def test_analyses_run_apart_and_leave_the_main_job_up_to_date(project):
     ran = project.stages_run(project.run("dvc", "repro", "analyses/dvc.yaml").stdout)
-    assert {name.partition(":")[2] for name in ran} == {
+    assert {name.partition(":")[2] for name in ran - {"watch"}} == {
         *(f"analyse@{name}" for name in KEPT["tasks"]),
         "report",
     }
     tracked = project.run("git", "status", "--porcelain").stdout.split()
     assert "analyses/plots/" in tracked and not any("results" in name for name in tracked)
-    assert project.stages_run(project.run("dvc", "repro").stdout) == set()
+    assert project.stages_run(project.run("dvc", "repro").stdout) == {"watch"}
 
 
 def test_one_specialists_epochs_retrain_that_one_alone(project):
@@ -147,6 +167,12 @@ def test_a_misspelt_key_stops_the_run_before_any_work(project):
     project.run("dvc", "checkout", "-q", "dvc.yaml")
 
 
+def test_a_key_of_the_defaults_is_set_with_a_plus(project):
+    done = project.run("dvc", "exp", "run", "-S", "specialists.eurosat_rgb.lr=1", check=False)
+    assert done.returncode != 0
+    assert "use +specialists.eurosat_rgb.lr=1" in done.stdout
+
+
 def test_real_samples_run_through_the_chain(tmp_path, samples):
     """LoveDA and LEVIR-CD+ specialists on real tiles, Sen1Floods11 scored on its real chips."""
     project = copy_project(tmp_path / "project")
@@ -158,6 +184,7 @@ def test_real_samples_run_through_the_chain(tmp_path, samples):
         for name in names
     }
     data["specialists"] = {name: full["specialists"][name] for name in names[:2]}
+    data["ensemble"] = list(names[:2])
     data["tasks"] = {"sen1floods11": full["tasks"]["sen1floods11"]}
     (project.path / "params.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
     before = {path: os.stat(path).st_mtime_ns for path in samples.rglob("*") if path.is_file()}

@@ -1,0 +1,32 @@
+"""`make mini`, then `make test`, on a machine whose numbers differ in their last digits."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+from .conftest import ROOT
+
+READ_RESULTS = ["tests/test_readme.py", "tests/report", "tests/test_params.py"]
+"""The tests that look at what a run writes into the working tree."""
+
+
+def test_a_run_of_ones_own_fails_no_test(tmp_path):
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, text=True, capture_output=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    metrics = tmp_path / "metrics.json"
+    own = {key: value * 1.01 + 0.001 for key, value in json.loads(metrics.read_text()).items()}
+    metrics.write_text(json.dumps(own))
+    (tmp_path / "results" / "report.md").write_text("# Results\n")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
+    subprocess.run([*git, "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run([*git, "add", "--all"], cwd=tmp_path, check=True)
+    subprocess.run([*git, "commit", "-qm", "results of my own"], cwd=tmp_path, check=True)
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *READ_RESULTS]
+    done = subprocess.run(words, cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout
