@@ -97,14 +97,16 @@ def noop(rounds: int = 5) -> None:
 @app.command()
 def startup(rounds: int = 3) -> None:
     """Time each stage up to the point where it knows its arguments: Python and its imports."""
-    torch_alone = "import torch, timm"
+    torch_alone = "import torch"
     commands = {torch_alone: [sys.executable, "-c", torch_alone]}
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]:
         commands[stage] = [sys.executable, f"stages/{stage}.py", "--help"]
-    table = Table("stage", "wall s", "user + sys s")
+    table = Table("stage", "wall s", "user + sys s", "against torch")
+    alone = 0.0
     for title, words in commands.items():
         wall, busy = zip(*(spent(words) for _ in range(rounds)), strict=True)
-        table.add_row(title, f"{min(wall):.2f}", f"{min(busy):.2f}")
+        alone = alone or min(busy)
+        table.add_row(title, f"{min(wall):.2f}", f"{min(busy):.2f}", f"{min(busy) / alone:.2f}")
     Console().print(table)
 
 
@@ -133,7 +135,7 @@ def clone(folder: Path | None = None) -> None:
             env={**os.environ, "GOMP_SPINCOUNT": "30000", "PYTHONPATH": str(folder)},
         )
         wall = time.perf_counter() - start
-        records = [json.loads(p.read_text()) for p in (folder / "results/energy").glob("*.json")]
+        records = [json.loads(p.read_text()) for p in (folder / "results").rglob("energy.json")]
     table = Table("stage", "items", "seconds", "share", "peak GiB")
     for stage in dict.fromkeys(record["stage"] for record in records):
         own = [record for record in records if record["stage"] == stage]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from eosfm.core.results import TaskResult
 from eosfm.core.splits import Splits
@@ -40,14 +39,13 @@ def fine_tune(
         train, val = (live_features(encoder, s.reading) for s in (splits.train, splits.val))
         chosen = choose(fusion, train, val, trials[0])
         specialists = [s for s in specialists if s.name in chosen]
-    built: list[EndToEnd] = []
+    backbones: dict[int, EosFM] = {}
 
     def build(trial: Trial) -> EndToEnd:
         encoder = task_encoder(task, specialists, freeze=False)
-        backbone = EosFM(encoder, build_fuser(fusion, encoder.inputs))
-        built.append(EndToEnd(backbone, backbone.out_channels, trial))
-        return built[-1]
+        backbone = backbones[trial.seed] = EosFM(encoder, build_fuser(fusion, encoder.inputs))
+        return EndToEnd(backbone, backbone.out_channels, trial)
 
     done = fit_all(build, splits, trials, log)
-    selected = cast(Any, built[0].backbone).selected
+    selected = backbones[trials[0].seed].selected  # each fit may choose others: the first tells
     return summarise(task, done, len(splits.train.targets), selected)

@@ -4,7 +4,8 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.kinds.change import Change
 from eosfm.kinds.classification import Classification
 from eosfm.kinds.detection import Detection
-from eosfm.kinds.kind import Examples, Kind, TargetStatistics
+from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import Kind, TargetStatistics
 from eosfm.kinds.multilabel import Multilabel
 from eosfm.kinds.regression import Regression
 from eosfm.kinds.segmentation import Segmentation

@@ -19,9 +19,9 @@ class Change(Segmentation):
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """Those of segmentation, but ``f1`` is that of class 1 alone."""
-        from eosfm.kinds.metrics import ChangeScores
+        from eosfm.kinds.metrics import ConfusionScores
 
-        return ChangeScores(classes, ignore_index)
+        return ConfusionScores(classes, ignore_index, pixels=True, only=1)
 
     def merge_dates(self, level: "Tensor") -> "Tensor":
         """The dates side by side: (B, T, C, h, w) to (B, T * C, h, w)."""

@@ -33,9 +33,9 @@ class Classification(ImageKind):
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``accuracy`` (share of images), ``f1`` (macro), ``f1/<class>``."""
-        from eosfm.kinds.metrics import ImageScores
+        from eosfm.kinds.metrics import ConfusionScores
 
-        return ImageScores(classes, ignore_index)
+        return ConfusionScores(classes, ignore_index, pixels=False)
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K): the majority class."""

@@ -1,12 +1,14 @@
 """Detection: a box and a class per object."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.kinds.kind import Examples, Kind, TargetStatistics, rarest, some
+from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import Kind, TargetStatistics, rarest, some
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,16 +37,11 @@ class Detection(Kind):
     def target_layout(self, classes: int, size: tuple[int, ...], ignore_index: int) -> None:
         """A table: the number of objects varies."""
 
-    def check_target(
-        self,
-        target: np.ndarray,
-        size: tuple[int, ...],
-        classes: int,
-        ignore_index: int,
-        where: str,
-    ) -> None:
-        """See :meth:`Kind.check_target`."""
-        super().check_target(target[:, 4], size, classes, ignore_index, where)
+    def fault(
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
+    ) -> str | None:
+        """See :meth:`Kind.fault`."""
+        return super().fault(target[:, 4], size, classes, ignore_index)
 
     def target_statistics(
         self, targets: Iterable[np.ndarray], classes: int, ignore_index: int
@@ -82,12 +79,7 @@ class Detection(Kind):
         ]
 
     def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        statistics: TargetStatistics,
+        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
         from eosfm.nn.fcos import Detector
@@ -96,8 +88,6 @@ class Detection(Kind):
 
     def trim(self, logits: "Cells", size: tuple[int, int]) -> "Cells":
         """Boxes end where the image does."""
-        from dataclasses import replace
-
         return replace(logits, size=size)
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from eosfm.kinds.kind import Examples, Kind, TargetStatistics
+from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import Kind, TargetStatistics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,12 +22,7 @@ class ImageKind(Kind):
     target_key = "label"
 
     def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        statistics: TargetStatistics,
+        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
         from eosfm.nn.decoders import PooledHead

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.kinds.examples import EXAMPLES, Examples, spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
     from torchmetrics import Metric
-
-EXAMPLES = 4
-"""Tiles in a row of a picture of predictions."""
 
 
 @dataclass(frozen=True)
@@ -37,29 +35,6 @@ class TargetStatistics:
     mean: float = 0.0
     std: float = 1.0
     boxes: tuple[tuple[float, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Some tiles with their answers, ready to be drawn.
-
-    Attributes:
-        pictures: (N, T, h, w, 3) of 0 to 1.
-        caption: Names of the bands shown.
-        targets: N targets, each as a batch of one kind holds them.
-        predictions: N predictions, as :meth:`Kind.predict` gives them.
-        classes: Class names.
-        ignore_index: Target value that does not count.
-        size: Height and width of the tiles, pixels; pictures may be smaller.
-    """
-
-    pictures: np.ndarray
-    caption: str
-    targets: Sequence[Any]
-    predictions: Sequence[Any]
-    classes: tuple[str, ...]
-    ignore_index: int
-    size: tuple[int, int]
 
 
 class Kind(ABC):
@@ -101,12 +76,7 @@ class Kind(ABC):
         return ignore_index
 
     def check_target(
-        self,
-        target: np.ndarray,
-        size: tuple[int, ...],
-        classes: int,
-        ignore_index: int,
-        where: str,
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int, where: str
     ) -> None:
         """Refuse labels that are not classes, before they become an index error in training.
 
@@ -120,15 +90,22 @@ class Kind(ABC):
         Raises:
             EosfmError: Shape or values are wrong.
         """
-        labels = np.asarray(target)
-        if not labels.size or (labels.min() >= 0 and labels.max() < classes):
-            return
-        wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
-        if wrong.any():
-            raise EosfmError(
-                f"{where}: label {np.unique(labels[wrong])[0]:g}; expected 0 to "
-                f"{classes - 1} or {ignore_index} (unlabelled); check its label file"
-            )
+        if fault := self.fault(np.asarray(target), size, classes, ignore_index):
+            raise EosfmError(f"{where}: {fault}; check its files")
+
+    def fault(
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
+    ) -> str | None:
+        """What is wrong with a stored target, and what was expected; None where nothing is."""
+        if not target.size or (target.min() >= 0 and target.max() < classes):
+            return None
+        wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
+        if not wrong.any():
+            return None
+        return (
+            f"label {np.unique(target[wrong])[0]:g}; expected 0 to {classes - 1} or "
+            f"{ignore_index} (unlabelled)"
+        )
 
     def target_statistics(
         self, targets: Iterable[np.ndarray], classes: int, ignore_index: int
@@ -204,12 +181,7 @@ class Kind(ABC):
 
     @abstractmethod
     def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        statistics: TargetStatistics,
+        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """What :meth:`build_head` gives, once its arguments are checked."""
 
@@ -305,11 +277,6 @@ def some(count: int) -> int:
             "check the split and the dataset's ignore index"
         )
     return count
-
-
-def spread(available: int, count: int) -> list[int]:
-    """Evenly spread positions, ``count`` of them where there are as many."""
-    return np.linspace(0, available - 1, min(available, count)).astype(int).tolist()
 
 
 def rarest(present: np.ndarray) -> np.ndarray:

@@ -19,12 +19,24 @@ from eosfm.nn.fcos import MAX_DETECTIONS, Cells, Objects
 
 
 class ConfusionScores(Metric):
-    """Scores that follow from the confusion matrix over labelled targets."""
+    """Scores that follow from the confusion matrix over labelled targets.
+
+    ``accuracy``, ``f1`` (macro) and ``f1/<class>``; of pixels ``miou`` and ``iou/<class>`` instead.
+
+    Args:
+        classes: Class names.
+        ignore_index: Target value that does not count.
+        pixels: Whether pixels are scored rather than images.
+        only: The one class whose F1 counts.
+    """
 
     full_state_update = False
 
-    def __init__(self, classes: Sequence[str], ignore_index: int) -> None:
+    def __init__(
+        self, classes: Sequence[str], ignore_index: int, pixels: bool, only: int | None = None
+    ) -> None:
         super().__init__()
+        self.pixels, self.only = pixels, only
         self.classes = tuple(classes)
         self.ignore_index = ignore_index
         size = len(self.classes)
@@ -46,48 +58,23 @@ class ConfusionScores(Metric):
         """Compute the scores; classes that do not occur have none of their own."""
         matrix = self.matrix.double().cpu()
         hits, truth, guesses = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
-        accuracy = float(hits.sum() / _labelled(truth.sum()))
         f1 = 2 * hits / (truth + guesses)  # NaN where the class does not occur
+        # None of the one class that counts, and none found, counts as 0.
+        whole = {
+            "accuracy": float(hits.sum() / _labelled(truth.sum())),
+            "f1": _mean(f1) if self.only is None else float(f1[self.only].nan_to_num()),
+        }
+        if not self.pixels:
+            return whole | _by_class("f1", self.classes, f1)
         iou = hits / (truth + guesses - hits)
-        return self.scores(accuracy, f1, iou, truth + guesses > 0)
-
-    def scores(self, accuracy: float, f1: Tensor, iou: Tensor, occurs: Tensor) -> dict[str, float]:
-        """The scores of a kind, from those that a confusion matrix gives: (K,) each."""
-        raise NotImplementedError
-
-
-class ImageScores(ConfusionScores):
-    """``accuracy``, ``f1`` (macro) and ``f1/<class>``."""
-
-    def scores(self, accuracy: float, f1: Tensor, iou: Tensor, occurs: Tensor) -> dict[str, float]:
-        """See the class."""
-        whole = {"accuracy": accuracy, "f1": float(f1[occurs].mean())}
-        return whole | _by_class("f1", self.classes, f1)
-
-
-class PixelScores(ConfusionScores):
-    """``miou``, ``accuracy``, ``f1`` (macro) and ``iou/<class>``."""
-
-    def scores(self, accuracy: float, f1: Tensor, iou: Tensor, occurs: Tensor) -> dict[str, float]:
-        """See the class."""
-        whole = {"miou": float(iou[occurs].mean()), "accuracy": accuracy}
-        return {**whole, "f1": self.f1(f1, occurs), **_by_class("iou", self.classes, iou)}
-
-    def f1(self, f1: Tensor, occurs: Tensor) -> float:
-        """The mean of the classes that occur."""
-        return float(f1[occurs].mean())
-
-
-class ChangeScores(PixelScores):
-    """The same with ``f1`` that of class 1 alone; no change, and none found, counts as 0."""
-
-    def f1(self, f1: Tensor, occurs: Tensor) -> float:
-        """That of the changed pixels."""
-        return float(f1[1].nan_to_num())
+        return {"miou": _mean(iou), **whole, **_by_class("iou", self.classes, iou)}
 
 
 class LabelScores(Metric):
-    """Average precision and F1 over labels that are not exclusive."""
+    """Average precision and F1 over labels that are not exclusive.
+
+    torchmetrics' own give a label without a positive 0 and refuse a single label.
+    """
 
     full_state_update = False
 
@@ -125,7 +112,10 @@ class LabelScores(Metric):
 
 
 class RegressionScores(Metric):
-    """Errors over labelled pixels, from sums in double precision."""
+    """Errors over labelled pixels, from sums in double precision.
+
+    torchmetrics' own sum in single precision and refuse a single target.
+    """
 
     full_state_update = False
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.kinds.image import ImageKind
 from eosfm.kinds.kind import TargetStatistics, rarest, some
 
@@ -28,20 +27,13 @@ class Multilabel(ImageKind):
         """A 0 or 1 per label."""
         return np.dtype(np.uint8), (classes,)
 
-    def check_target(
-        self,
-        target: np.ndarray,
-        size: tuple[int, ...],
-        classes: int,
-        ignore_index: int,
-        where: str,
-    ) -> None:
-        """See :meth:`Kind.check_target`."""
-        if target.shape != (classes,):
-            raise EosfmError(
-                f"{where}: target of shape {target.shape}; expected ({classes},); "
-                "check its label file"
-            )
+    def fault(
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
+    ) -> str | None:
+        """See :meth:`Kind.fault`."""
+        if target.shape == (classes,):
+            return None
+        return f"target of shape {target.shape}; expected ({classes},)"
 
     def target_statistics(
         self, targets: Iterable[np.ndarray], classes: int, ignore_index: int

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from eosfm.kinds.kind import EXAMPLES, Examples
+from eosfm.kinds.examples import EXAMPLES, Examples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
-from eosfm.kinds.kind import EXAMPLES, Kind, TargetStatistics, spread
+from eosfm.kinds.examples import EXAMPLES, spread
+from eosfm.kinds.kind import Kind, TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,33 +22,23 @@ class PixelKind(Kind):
     heads = ("upernet", "linear")
     target_key = "mask"
 
-    def check_target(
-        self,
-        target: np.ndarray,
-        size: tuple[int, ...],
-        classes: int,
-        ignore_index: int,
-        where: str,
-    ) -> None:
-        """See :meth:`Kind.check_target`."""
+    def fault(
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
+    ) -> str | None:
+        """See :meth:`Kind.fault`."""
         if target.shape != tuple(size):
-            raise EosfmError(
-                f"{where}: target of shape {target.shape} for an image of {tuple(size)}; "
-                "expected one value per pixel; check its files"
+            return (
+                f"target of shape {target.shape} for an image of {tuple(size)}; expected one value "
+                "per pixel"
             )
-        self.check_values(target, classes, ignore_index, where)
+        return self.wrong_value(target, classes, ignore_index)
 
-    def check_values(self, target: np.ndarray, classes: int, ignore_index: int, where: str) -> None:
-        """Refuse values that are no classes."""
-        super().check_target(target, target.shape, classes, ignore_index, where)
+    def wrong_value(self, target: np.ndarray, classes: int, ignore_index: int) -> str | None:
+        """Whether a value is no class."""
+        return super().fault(target, target.shape, classes, ignore_index)
 
     def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        statistics: TargetStatistics,
+        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
         from eosfm.nn.decoders import LinearPixelHead, UPerNetHead

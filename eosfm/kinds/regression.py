@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.kinds.kind import Examples, TargetStatistics, some
+from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import TargetStatistics, some
 from eosfm.kinds.pixel import PixelKind
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class Regression(PixelKind):
         """NaN."""
         return np.nan
 
-    def check_values(self, target: np.ndarray, classes: int, ignore_index: int, where: str) -> None:
-        """Any value may be right."""
+    def wrong_value(self, target: np.ndarray, classes: int, ignore_index: int) -> str | None:
+        """None: any may be right."""
+        return None
 
     def target_statistics(
         self, targets: Iterable[np.ndarray], classes: int, ignore_index: int
@@ -67,18 +69,13 @@ class Regression(PixelKind):
         return np.searchsorted(edges, means)
 
     def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        statistics: TargetStatistics,
+        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """A head that answers in the target's unit."""
         from eosfm.nn.decoders import PhysicalUnits
 
-        inner = super().head(head, channels, 1, width, statistics)
-        return PhysicalUnits(inner, statistics.mean, statistics.std)
+        inner = super().head(head, channels, 1, width, seen)
+        return PhysicalUnits(inner, seen.mean, seen.std)
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``rmse`` and ``mae`` in the target's unit, ``r2``."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eosfm.kinds.kind import Examples, TargetStatistics, rarest
+from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import TargetStatistics, rarest
 from eosfm.kinds.pixel import PixelKind
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ class Segmentation(PixelKind):
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``miou``, ``accuracy`` (share of pixels), ``f1`` (macro), ``iou/<class>``."""
-        from eosfm.kinds.metrics import PixelScores
+        from eosfm.kinds.metrics import ConfusionScores
 
-        return PixelScores(classes, ignore_index)
+        return ConfusionScores(classes, ignore_index, pixels=True)
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K, H, W): the majority class."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.kinds import TargetStatistics, get_kind
-from eosfm.kinds.kind import spread
+from eosfm.kinds.examples import spread
 from eosfm.tiles.layout import FORMAT
 
 if TYPE_CHECKING:

@@ -74,7 +74,9 @@ class Record(lightning.Callback):
             self.best_weights = {
                 key: value.detach().cpu().clone() for key, value in pl_module.state_dict().items()
             }
-        pl_module.log_dict(self.shown(len(self.epochs)), prog_bar=True, logger=False)
+        pl_module.log_dict(
+            self.shown(len(self.epochs)), prog_bar=True, logger=False, sync_dist=True
+        )
         self._tell(trainer, len(self.epochs))
 
     def state_dict(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 
 from eosfm.core import tensors
 from eosfm.core.bands import find
@@ -161,12 +161,11 @@ def _trainer(recipe: Recipe, folder: Path, record: Record, live: Path | None) ->
     terminal = sys.stderr.isatty()
     callbacks: list[lightning.Callback] = [
         record,
+        TQDMProgressBar() if terminal else EpochLines(record),
         ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False),
     ]
     if recipe.patience is not None:
         callbacks.append(Patience(record.headline, patience=recipe.patience, mode="max"))
-    if not terminal:
-        callbacks.append(EpochLines(record))
     trainer = lightning.Trainer(
         **options,
         max_epochs=recipe.epochs,

@@ -25,8 +25,11 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets import get_dataset
 from eosfm.datasets.spec import Dataset, Scene, Window
+from eosfm.kinds import get_kind
+from eosfm.tiles.layout import UNLABELLED
 
-PER_PIXEL = ("segmentation", "change", "regression")
+NO_VALUE = -(10**6)
+"""An ignore index that no label has."""
 
 
 def whole(scene: Scene) -> Window:
@@ -151,13 +154,14 @@ class DatasetContract:
         for scene in samples:
             target = np.asarray(scene.target(whole(scene)))
             found = [np.asarray(scene.target(window)) for window in parts(scene)]
-            if dataset.kind == "detection":
+            answer = get_kind(dataset.kind).answer
+            if answer == "object":
                 assert sum(map(len, found)) == len(target), "each object is in one window"
                 for window, boxes in zip(parts(scene), found, strict=True):
                     assert (boxes[:, :4] <= np.tile([window.width, window.height], 2)).all()
                 continue
             for window, part in zip(parts(scene), found, strict=True):
-                expected = cut(target, window) if dataset.kind in PER_PIXEL else target
+                expected = cut(target, window) if answer == "pixel" else target
                 np.testing.assert_array_equal(part, expected)
 
     @pytest.mark.parametrize("fault", ["missing", "empty"])
@@ -182,23 +186,19 @@ class DatasetContract:
 
 
 def check_target(dataset: Dataset, scene: Scene, target: np.ndarray) -> None:
-    """Shape, dtype and values of a whole scene's target."""
-    legal = [*range(len(dataset.classes))]
-    if dataset.ignore_index is not None:
-        legal.append(dataset.ignore_index)
-    if dataset.kind == "regression":
-        assert target.shape == (scene.height, scene.width) and target.dtype == np.float32
-        assert len(dataset.classes) == 1
-    elif dataset.kind in PER_PIXEL:
-        assert target.shape == (scene.height, scene.width) and target.dtype.kind in "ui"
-        assert np.isin(target, legal).all()
-    elif dataset.kind == "classification":
-        assert target.shape == () and target.dtype.kind in "ui" and int(target) in legal
-    elif dataset.kind == "multilabel":
-        assert target.shape == (len(dataset.classes),) and target.dtype == np.uint8
-        assert np.isin(target, (0, 1)).all()
-    else:
+    """Shape, dtype and values of a whole scene's target, as its kind has them."""
+    kind, size = get_kind(dataset.kind), (scene.height, scene.width)
+    ignore = NO_VALUE if dataset.ignore_index is None else dataset.ignore_index
+    kind.check_target(target, size, len(dataset.classes), ignore, scene.id)
+    stored = UNLABELLED if dataset.ignore_index is None else dataset.ignore_index
+    layout = kind.target_layout(len(dataset.classes), size, stored)
+    if layout is None:
         assert target.ndim == 2 and target.shape[1] == 5 and target.dtype == np.float32
-        assert np.isin(target[:, 4], legal).all()
         assert (target[:, :2] <= target[:, 2:4]).all() and (target[:, :4] >= 0).all()
         assert (target[:, :4] <= np.tile([scene.width, scene.height], 2)).all()
+        return
+    dtype, shape = layout
+    assert target.shape == shape
+    assert np.array_equal(target.astype(dtype), target, equal_nan=True), "it is stored as it is"
+    if target.ndim == 1:
+        assert np.isin(target, (0, 1)).all()

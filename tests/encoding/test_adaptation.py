@@ -170,7 +170,7 @@ def published(required, x):
         (3, 5): [[0, 1, 2], [3, 4, 4]],
     }
     if (required, channels) in table:
-        return [x[:, picks] for picks in table[required, channels]]
+        return [x[:, channel_map] for channel_map in table[required, channels]]
     if required in (12, 13, 14) and channels in (2, 3, 4):
         return [torch.cat([x] * 7, dim=1)[:, :required]]
     return []
@@ -186,9 +186,9 @@ def test_counted_equals_the_published_rules(mixed, in_chans):
         model = timm.create_model("smallnext", features_only=True, in_chans=specialist.in_chans)
         model.load_state_dict(specialist.state_dict)
         with torch.no_grad():
-            fed = published(specialist.in_chans, x)
-            expected += [model.eval()(image) for image in fed]
-        if not fed:
+            images = published(specialist.in_chans, x)
+            expected += [model.eval()(image) for image in images]
+        if not images:
             assert specialist.name in encoder.skipped
     for pyramid, published_one in zip(encoder.encode(x), expected, strict=True):
         for level, wanted in zip(pyramid, published_one, strict=True):

@@ -97,7 +97,7 @@ def test_pruned_has_weights_of_its_own():
 
 @pytest.mark.parametrize("fusion", ["concat", "conv1x1"])
 def test_settings_and_weights_of_an_earlier_version(fusion):
-    """As an earlier version wrote them of a pruned fuser: keys and places are still understood."""
+    """As an earlier version wrote them of a pruned fuser: its keys are still understood."""
     former = [
         {"name": name, "channels": [4, 6], "index": i, "rule": "exact", "fed": ["B04"],
          "picks": [0], "note": ""}

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from eosfm.core.errors import EosfmError
+from eosfm.report import write_report
 from eosfm.report.plots import write_plots
 from eosfm.report.readme import BEGIN, END, replace_section, stale_scores
 from eosfm.report.results import BASELINES, collect, summarise
@@ -42,6 +43,17 @@ def test_metrics_are_flat_and_add_up(params, results):
     assert metrics["ensemble.active"] == pytest.approx(sum(active) / tasks, rel=1e-4)
     assert metrics["ensemble.params_m"] == 33.9
     assert len(metrics) <= 30
+
+
+def test_the_report_is_metrics_tables_and_pictures(params, results, tmp_path):
+    line = write_report(params, results, tmp_path / "metrics.json")
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics == summarise(params, collect(params, results))
+    assert line.startswith(f"report: mean score {metrics['score.mean']:.3f} (random weights 0.1")
+    text = (results / "report.md").read_text()
+    assert text.startswith(f"# Results\n\nScale `{params.scale}`, seed {params.seed}.")
+    assert "| **all** |" in text and "## Specialists" in text
+    assert (results / "plots" / "scores.csv").is_file()
 
 
 def test_a_missing_result_names_its_stage(params, results):

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.results import TrainResult
 from eosfm.encoding.specialist import load_specialist
 from eosfm.kinds import KINDS, TargetStatistics
 from eosfm.nn.backbone import build_backbone
@@ -27,7 +28,7 @@ MakeStore = Callable[..., TileStore]
 MakeRecipe = Callable[..., Recipe]
 
 
-def train(recipe: Recipe, store: TileStore, folder: Path, name: str = "toy") -> dict[str, Any]:
+def train(recipe: Recipe, store: TileStore, folder: Path, name: str = "toy") -> TrainResult:
     """Train to ``<name>.pt``, with curves in ``live-<name>`` and checkpoints in ``s-<name>``."""
     more = Outputs(live=folder / f"live-{name}")
     return train_specialist(recipe, store, folder / f"{name}.pt", folder / f"s-{name}", more)

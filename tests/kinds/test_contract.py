@@ -1,0 +1,130 @@
+"""Every kind keeps the contract, and a new one is a file and a line in the table."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from eosfm.core.errors import EosfmError
+from eosfm.kinds import KINDS, get_kind
+from eosfm.kinds.kind import Kind
+from eosfm.tiles.store import TileStore
+from eosfm.tiles.tiling import cut_dataset
+from tests.kinds.base import SIZE, KindContract
+from tests.tiles.conftest import ROOT, draw, make_dataset, make_scene
+
+MASKS = np.zeros((2, *SIZE), np.uint8)
+MASKS[0, :20], MASKS[1, :, :9], MASKS[1, 40:] = 1, 255, 1
+HEIGHTS = np.where(MASKS == 255, np.nan, 3.0 + MASKS).astype(np.float32)
+BOXES = [np.array([[4, 4, 20, 28, 1]], np.float32), np.empty((0, 5), np.float32)]
+
+
+class TestClassification(KindContract):
+    name, classes = "classification", ("a", "b", "c")
+    stored = (np.array(2), np.array(0))
+    batch: ClassVar = {"label": torch.tensor([2, 0])}
+    wrong = np.array(3), "label 3; expected 0 to 2 or 255"
+
+
+class TestMultilabel(KindContract):
+    name, classes = "multilabel", ("a", "b", "c")
+    stored = (np.array([1, 0, 0], np.uint8), np.array([1, 1, 0], np.uint8))
+    batch: ClassVar = {"label": torch.tensor([[1, 0, 0], [1, 1, 0]])}
+    wrong = np.zeros(2, np.uint8), r"shape \(2,\); expected \(3,\)"
+
+
+class TestSegmentation(KindContract):
+    name, classes = "segmentation", ("a", "b", "c")
+    stored = tuple(MASKS)
+    batch: ClassVar = {"mask": torch.from_numpy(MASKS).long()}
+    wrong = np.full(SIZE, 9, np.uint8), "label 9; expected 0 to 2 or 255"
+
+
+class TestChange(KindContract):
+    name, classes = "change", ("same", "changed")
+    stored = tuple(MASKS)
+    batch: ClassVar = {"mask": torch.from_numpy(MASKS).long()}
+    wrong = np.zeros((3, 3), np.uint8), "expected one value per pixel"
+
+
+class TestRegression(KindContract):
+    name, classes = "regression", ("height",)
+    stored = tuple(HEIGHTS)
+    batch: ClassVar = {"mask": torch.from_numpy(HEIGHTS)}
+    wrong = np.zeros((3, 3), np.float32), "expected one value per pixel"
+
+
+class TestDetection(KindContract):
+    name, classes = "detection", ("a", "b", "c")
+    stored = tuple(BOXES)
+    batch: ClassVar = {
+        "bbox_xyxy": [torch.from_numpy(boxes[:, :4]) for boxes in BOXES],
+        "label": [torch.from_numpy(boxes[:, 4]).long() for boxes in BOXES],
+    }
+    wrong = np.array([[0, 0, 1, 1, 3]], np.float32), "label 3; expected 0 to 2 or 255"
+
+
+NUMPY_ALONE = """
+import sys
+from eosfm.kinds import KINDS
+assert not {"torch", "torchmetrics", "matplotlib"} & set(sys.modules), "the table loads torch"
+"""
+
+NEW = """
+from eosfm.kinds.segmentation import Segmentation
+
+class Boundary(Segmentation):
+    name = "boundary"
+    headline = "f1"
+    losses = ("dice",)
+
+    def build_metrics(self, classes, ignore_index):
+        from eosfm.kinds.metrics import ConfusionScores
+
+        return ConfusionScores(classes, ignore_index, pixels=True, only=1)
+"""
+
+
+@pytest.fixture
+def new_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kind:
+    """A kind as a newcomer adds it: one file, and one line in the table."""
+    file = tmp_path / "boundary.py"
+    file.write_text(NEW)
+    spec = importlib.util.spec_from_file_location("boundary", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, "boundary", module)
+    monkeypatch.setitem(KINDS, "boundary", module.Boundary())
+    return get_kind("boundary")
+
+
+def test_a_new_kind_is_a_file_and_a_line(new_kind: Kind, tmp_path: Path) -> None:
+    scenes = [make_scene(f"s{i}", "train", draw(i, *SIZE), MASKS[i]) for i in (0, 1)]
+    dataset = make_dataset(scenes, kind="boundary", classes=("inside", "edge"))
+    cut_dataset(dataset, ROOT, tmp_path / "toy", None, progress=False)
+    store = TileStore(tmp_path / "toy")
+    assert store.kind == "boundary" and store.target_statistics().labelled > 0
+
+    class TestBoundary(TestSegmentation):
+        name, classes = "boundary", ("inside", "edge")
+
+    for check in (name for name in dir(TestBoundary) if name.startswith("test_")):
+        if "wrong" not in check:
+            getattr(TestBoundary(), check)()
+
+
+def test_an_unknown_kind_of_a_dataset_is_one_line(tmp_path: Path) -> None:
+    scenes = [make_scene("s", "train", draw(0, *SIZE), MASKS[0])]
+    with pytest.raises(EosfmError, match="unknown task kind 'segmentaton'; did you mean 'segmen"):
+        cut_dataset(
+            make_dataset(scenes, kind="segmentaton"), ROOT, tmp_path / "toy", 64, progress=False
+        )
+
+
+def test_the_table_costs_no_torch() -> None:
+    subprocess.run([sys.executable, "-c", NUMPY_ALONE], check=True)
