@@ -40,15 +40,17 @@ def lone_stages(locked: dict) -> dict:
 def same_graph(locked: dict) -> dict:
     """The pipeline's own stages, dependencies, parameters and outputs, with trivial commands."""
     stages = {}
+    wanted = {dep["path"] for stage in locked.values() for dep in stage.get("deps", [])}
     for name, stage in locked.items():
         words = []
         for out in stage["outs"]:
             folder = out.get("hash") == "md5" and out["md5"].endswith(".dir")
-            file = f"{out['path']}/file" if folder else out["path"]
-            words.append(f"mkdir -p $(dirname {file}) && echo {name} > {file}")
+            inside = sorted(path for path in wanted if path.startswith(f"{out['path']}/"))
+            for file in (inside or [f"{out['path']}/file"]) if folder else [out["path"]]:
+                words.append(f"mkdir -p $(dirname {file}) && echo {name} > {file}")
         stages[name.replace("@", "-")] = {
             "cmd": " && ".join(words),
-            "deps": [dep["path"] for dep in stage["deps"]],
+            "deps": [dep["path"] for dep in stage.get("deps", [])],
             "params": [key for keys in stage.get("params", {}).values() for key in keys],
             "outs": [out["path"] for out in stage["outs"]],
         }
