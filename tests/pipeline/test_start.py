@@ -11,17 +11,17 @@ HEAVY = {
     "torch", "timm", "torchvision", "torchmetrics", "lightning", "scipy", "pandas", "geopandas",
     "matplotlib", "torchgeo", "rasterio", "codecarbon", "dvclive", "dvc",
 }  # fmt: skip
-MODEL = {"torch", "timm", "torchvision"}  # timm brings torchvision
 MAY_LOAD: dict[str, set[str]] = {
     "watch": set(),
     "download": set(),
     "tile": set(),
-    "train": MODEL | {"lightning", "torchmetrics", "matplotlib", "scipy"},  # Lightning's own
-    "export": MODEL,
-    "features": MODEL,
-    "evaluate": MODEL,
-    "baseline": MODEL,
-    "analyse": MODEL,
+    # Lightning brings the others.
+    "train": {"torch", "lightning", "torchmetrics", "torchvision", "matplotlib", "scipy"},
+    "export": {"torch"},
+    "features": {"torch"},
+    "evaluate": {"torch"},
+    "baseline": {"torch"},
+    "analyse": {"torch"},
     "report": set(),
     "report_analyses": {"matplotlib"},
 }
