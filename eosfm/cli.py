@@ -10,10 +10,13 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any
+from importlib import import_module
+from typing import Any
 
 from eosfm.core.errors import EosfmError
+
+COMMANDS = ("use",)
+"""Modules of ``eosfm/commands``, in the order of the help."""
 
 _USUAL = gc.get_threshold()
 gc.set_threshold(100_000)
@@ -33,7 +36,10 @@ def run(main: Callable[..., Any]) -> None:
 
 
 def main() -> None:
-    """The ``eosfm`` command."""
+    """The ``eosfm`` command: :data:`COMMANDS`, each a function of its name in a module of its name.
+
+    A command that is named is the only one that is imported.
+    """
     import typer
 
     app = typer.Typer(
@@ -41,19 +47,9 @@ def main() -> None:
         help="EoS-FM beside its pipeline, which is run by `dvc repro` and `dvc exp run`.",
     )  # fmt: skip
     app.callback()(lambda: None)  # or a lone command would lose its name
-
-    @app.command()
-    def use(
-        file: Annotated[Path | None, typer.Argument(help="Of this project, or published.")] = None,
-        built: Annotated[bool, typer.Option("--built", help="Go back to the pipeline's.")] = False,
-    ) -> None:
-        """Let the pipeline use an ensemble artifact that you have, and train nothing for it."""
-        from eosfm.use import use_built, use_file
-
-        if built == (file is not None):
-            raise EosfmError("give a FILE to use, or --built to go back; one of the two")
-        print(use_built() if file is None else use_file(file))
-
+    named = [name for name in COMMANDS if name in sys.argv[1:2]]
+    for name in named or COMMANDS:
+        app.command(name)(getattr(import_module(f"eosfm.commands.{name}"), name))
     _finish(app)
 
 

@@ -1,0 +1,20 @@
+"""``eosfm use``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eosfm.core.errors import EosfmError
+
+
+def use(
+    file: Annotated[Path | None, typer.Argument(help="Of this project, or published.")] = None,
+    built: Annotated[bool, typer.Option("--built", help="Go back to the pipeline's.")] = False,
+) -> None:
+    """Let the pipeline use an ensemble artifact that you have, and train nothing for it."""
+    from eosfm.use import use_built, use_file
+
+    if built == (file is not None):
+        raise EosfmError("give a FILE to use, or --built to go back; one of the two")
+    print(use_built() if file is None else use_file(file))
