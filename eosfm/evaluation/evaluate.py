@@ -6,7 +6,7 @@ from pathlib import Path
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.results import TaskResult
 from eosfm.evaluation.fine_tune import fine_tune
-from eosfm.evaluation.fit import Log
+from eosfm.evaluation.fit import Keep, Log
 from eosfm.evaluation.head import run_head
 from eosfm.features.encode import open_features
 from eosfm.features.frozen import only
@@ -16,7 +16,12 @@ from eosfm.params import Fusion
 
 
 def evaluate_task(
-    task: Task, fusion: Fusion, features: Path, artifact: Path, log: Log
+    task: Task,
+    fusion: Fusion,
+    features: Path,
+    artifact: Path,
+    log: Log,
+    keep: Keep | None = None,
 ) -> TaskResult:
     """Train fusion and head on a task's frozen features, and test the best epoch once.
 
@@ -28,15 +33,16 @@ def evaluate_task(
         features: ``data/features/<task>``.
         artifact: The ensemble, for features that are not stored.
         log: Receives each epoch's validation score in the first fit.
+        keep: Receives the best fit.
 
     Raises:
         EosfmError: ``fusion.ablate`` names no specialist, or leaves none.
     """
     members = remaining(FeatureStore.open(features), fusion.ablate)
     if task.protocol.fine_tune:
-        return fine_tune(task, fusion, artifact, members, log)
+        return fine_tune(task, fusion, artifact, members, log, keep)
     splits = only(open_features(task, features, artifact), members)
-    return run_head(task, fusion, splits, task.protocol.seeds, log)
+    return run_head(task, fusion, splits, task.protocol.seeds, log, keep)
 
 
 def remaining(store: FeatureStore, ablate: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from eosfm.core.results import TaskResult
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
-from eosfm.evaluation.fit import Log, fit_all
+from eosfm.evaluation.fit import Keep, Log, fit_all
 from eosfm.evaluation.head import choose
 from eosfm.evaluation.probe import EndToEnd, build_fuser
 from eosfm.evaluation.summary import summarise
@@ -19,7 +19,12 @@ from eosfm.params import Fusion
 
 
 def fine_tune(
-    task: Task, fusion: Fusion, artifact: Path, members: Sequence[str], log: Log
+    task: Task,
+    fusion: Fusion,
+    artifact: Path,
+    members: Sequence[str],
+    log: Log,
+    keep: Keep | None = None,
 ) -> TaskResult:
     """Train the whole ensemble on a task, and test the best epoch once.
 
@@ -29,6 +34,7 @@ def fine_tune(
         artifact: The ensemble.
         members: The specialists to start with.
         log: Receives each epoch's validation score in the first fit.
+        keep: Receives the best fit.
     """
     specialists = [s for s in load_artifact(artifact) if s.name in members]
     splits = Splits.of(lambda split: ImageSplit(read_split(task, split)))
@@ -46,6 +52,6 @@ def fine_tune(
         backbone = backbones[trial.seed] = EosFM(encoder, build_fuser(fusion, encoder.inputs))
         return EndToEnd(backbone, backbone.out_channels, trial)
 
-    done = fit_all(build, splits, trials, log)
+    done = fit_all(build, splits, trials, log, keep)
     selected = backbones[trials[0].seed].selected  # each fit may choose others: the first tells
     return summarise(task, done, len(splits.train.targets), selected)

@@ -6,7 +6,7 @@ once (PANGAEA, arXiv 2412.04204).
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ GRADIENT_NORM = 1.0
 """Gradients of a larger norm are scaled down to it."""
 
 Log = Callable[[dict[str, float], int], None]
+Keep = Callable[[nn.Module, Fit], None]
 
 
 class Source(Protocol):
@@ -54,6 +55,7 @@ def fit_all(
     splits: Splits[Any],
     trials: Sequence[Trial],
     log: Log | None = None,
+    keep: Keep | None = None,
 ) -> list[Fit]:
     """Fit and test a model once per trial.
 
@@ -62,19 +64,28 @@ def fit_all(
         splits: A :class:`Source` each.
         trials: One per seed.
         log: Receives each epoch of the first fit.
+        keep: Receives the model that does best on validation data, at its best epoch, and its fit.
 
     Returns:
         One per trial, scores of single classes included.
     """
 
-    def one(trial: Trial, follow: Log | None) -> Fit:
+    def one(trial: Trial, follow: Log | None) -> tuple[Fit, nn.Module | None]:
         with seeded(trial):
             model = build(trial)
         scores, epoch = fit(model, splits.train, splits.val, trial, log=follow)
-        return Fit(scores, score(model, splits.test, trial), epoch)
+        return Fit(scores, score(model, splits.test, trial), epoch), model if keep else None
 
     jobs = {n: partial(one, trial, None if n else log) for n, trial in enumerate(trials)}
-    return list(run_fits(jobs).values())
+    done = list(run_fits(jobs).values())
+    if keep is not None:
+        metric = trials[0].task.metric
+        best, model = done[0]
+        for other, its_model in done[1:]:
+            if better(metric, other.val[metric], best.val[metric]):
+                best, model = other, its_model
+        keep(cast(nn.Module, model), best)
+    return [fit for fit, _ in done]
 
 
 def fit(

@@ -5,7 +5,7 @@ from typing import cast
 
 from eosfm.core.results import Fit, TaskResult
 from eosfm.core.splits import Splits
-from eosfm.evaluation.fit import Log, Training, fit_all, steps_per_epoch
+from eosfm.evaluation.fit import Keep, Log, Training, fit_all, steps_per_epoch
 from eosfm.evaluation.forward_selection import select_forward
 from eosfm.evaluation.knn import score_knn
 from eosfm.evaluation.probe import build_probe
@@ -18,7 +18,12 @@ from eosfm.params import Fusion
 
 
 def run_head(
-    task: Task, fusion: Fusion, splits: Splits[FrozenFeatures], fits: int, log: Log | None = None
+    task: Task,
+    fusion: Fusion,
+    splits: Splits[FrozenFeatures],
+    fits: int,
+    log: Log | None = None,
+    keep: Keep | None = None,
 ) -> TaskResult:
     """Train fusion and head, and test the best epoch once.
 
@@ -28,6 +33,7 @@ def run_head(
         splits: The features.
         fits: How many, each of a seed of its own; their mean counts.
         log: Receives each epoch of the first fit.
+        keep: Receives the best fit, but of ``knn``, which has none.
     """
     trials, labels = make_trials(task, splits.train.targets, fits), len(splits.train.targets)
     if task.head == "knn":
@@ -43,7 +49,7 @@ def run_head(
     with seeded(trials[0]):
         prepare = build_probe(fusion, inputs, trials[0]).fusing.prepare
     prepared = splits.map(lambda split: split.prepared(prepare))
-    done = fit_all(lambda trial: build_probe(fusion, inputs, trial), prepared, trials, log)
+    done = fit_all(lambda trial: build_probe(fusion, inputs, trial), prepared, trials, log, keep)
     return summarise(task, done, labels, splits.train.specialists)
 
 
