@@ -1,1 +1,1 @@
-"""Networks: the encoders' builder, decoders, merging of dates."""
+"""Encoders: the one builder."""

@@ -13,6 +13,7 @@ from .conftest import ROOT, Project
 
 ALWAYS = {"watch"}
 TOUCHED = [
+    "eosfm/commands/use.py",
     "eosfm/core/seeds.py",
     "eosfm/datasets/eurosat.py",
     "eosfm/datasets/fetching/prepare.py",
@@ -26,7 +27,8 @@ TOUCHED = [
     "eosfm/interop/onnx.py",
     "eosfm/kinds/change.py",
     "eosfm/model.py",
-    "eosfm/nn/decoders.py",
+    "eosfm/heads/decoders.py",
+    "eosfm/nn/backbone.py",
     "eosfm/report/tables.py",
     "eosfm/simulation/landscape.py",
     "eosfm/simulation/recipes/eurosat.py",
