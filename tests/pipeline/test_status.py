@@ -13,7 +13,7 @@ from .conftest import ROOT, Project
 
 ALWAYS = {"watch"}
 TOUCHED = [
-    "eosfm/commands/use.py",
+    "eosfm/commands/score.py",
     "eosfm/core/seeds.py",
     "eosfm/datasets/eurosat.py",
     "eosfm/datasets/fetching/prepare.py",
