@@ -20,7 +20,6 @@ TOUCHED = [
     "eosfm/datasets/readers/holdout.py",
     "eosfm/datasets/spec.py",
     "eosfm/encoding/artifact.py",
-    "eosfm/encoding/specialist.py",
     "eosfm/evaluation/knn.py",
     "eosfm/features/windows.py",
     "eosfm/fusion/fuser.py",
