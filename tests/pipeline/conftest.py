@@ -21,6 +21,11 @@ DATA = "data/dvc.yaml"
 PIPELINES = ("dvc.yaml", DATA, "analyses/dvc.yaml")
 
 
+def full(name: str) -> str:
+    """The name by which DVC knows a stage."""
+    return f"{DATA}:{name}" if name.startswith(("watch", "download", "tile")) else name
+
+
 def bare(name: str) -> str:
     """A stage's name without its file, where that is the one of the data."""
     return name.removeprefix(f"{DATA}:")
@@ -58,10 +63,9 @@ class Project:
         return {bare(line.split("'")[1]) for line in lines}
 
     def lock(self) -> dict:
-        locks = (self.path / "dvc.lock", self.path / "data/dvc.lock")
-        return {
-            k: v for file in locks for k, v in yaml.safe_load(file.read_text())["stages"].items()
-        }
+        files = (self.path / "dvc.lock", self.path / "data/dvc.lock")
+        locks = [yaml.safe_load(file.read_text())["stages"] for file in files]
+        return locks[0] | locks[1]
 
     def params(self) -> dict:
         return yaml.safe_load((self.path / "params.yaml").read_text())

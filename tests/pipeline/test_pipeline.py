@@ -6,7 +6,7 @@ import os
 import pytest
 import yaml
 
-from .conftest import DATA, KEPT, ROOT, copy_project
+from .conftest import DATA, KEPT, ROOT, copy_project, full
 
 ALL = {
     *(f"{stage}@{name}" for stage in ("download", "tile") for name in KEPT["datasets"]),
@@ -151,7 +151,7 @@ def test_one_specialists_epochs_retrain_that_one_alone(project):
 def test_forced_runs_give_the_same_bytes(project):
     first = project.lock()
     targets = [name for name in ALL if not name.startswith(("evaluate", "baseline", "report"))]
-    project.run("dvc", "repro", "--force", *sorted(targets))
+    project.run("dvc", "repro", "--force", *sorted(map(full, targets)))
     second = project.lock()
     for name in targets:
         for before, after in zip(first[name]["outs"], second[name]["outs"], strict=True):
