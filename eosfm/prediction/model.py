@@ -10,11 +10,11 @@ from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.encoding.input import describe_input
-from eosfm.encoding.specialist import Specialist
 from eosfm.fusion.fuser import Fuser
 from eosfm.heads.temporal import build_merge
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.model import EosFM
+from eosfm.nn.specialist import Specialist
 from eosfm.prediction.fitted import FittedTask, file_hash
 
 
