@@ -132,7 +132,10 @@ class Scene:
         try:
             pixels = raster.read(indexes, window=window, out_dtype=np.float32)
             if any(self.channels[slot].masked for slot in slots):
-                pixels[raster.read_masks(indexes, window=window) == 0] = np.nan
+                missing = raster.read_masks(indexes, window=window) == 0
+                if raster.nodata == 0:  # also a value: of cirrus in most pixels, so all bands count
+                    missing = np.broadcast_to(missing.all(axis=0), missing.shape)
+                pixels[missing] = np.nan
         except RasterioIOError as error:
             raise EosfmError(
                 f"{raster.name} is damaged ({str(error)[:120]}); fetch the file again"
