@@ -96,13 +96,15 @@ def test_what_was_not_measured_is_nan(write_scene):
     pixels = np.full((3, 8, 8), 7, np.uint8)
     pixels[:, 0, :] = 0  # in all bands
     pixels[1, 4, :] = 0  # in one
+    everywhere = np.broadcast_to((pixels == 0).all(axis=0), pixels.shape)
     declared = open_scene(write_scene(pixels, nodata=0), RGB, None).read(0, 0, 8, 8)
-    np.testing.assert_array_equal(np.isnan(declared), pixels == 0)
+    np.testing.assert_array_equal(np.isnan(declared), everywhere)  # 0 is also a value
+    other = np.where(pixels, pixels, 99).astype(np.uint8)
+    clear = open_scene(write_scene(other, name="clear.tif", nodata=99), RGB, None).read(0, 0, 8, 8)
+    np.testing.assert_array_equal(np.isnan(clear), pixels == 0)
     path = write_scene(pixels, name="silent.tif")
     silent = open_scene(path, RGB, None, nodata=0.0).read(0, 0, 8, 8)
-    np.testing.assert_array_equal(
-        np.isnan(silent), np.broadcast_to((pixels == 0).all(0), (3, 8, 8))
-    )
+    np.testing.assert_array_equal(np.isnan(silent), everywhere)
     assert not np.isnan(open_scene(path, RGB, None).read(0, 0, 8, 8)).any()
 
 
