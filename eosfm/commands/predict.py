@@ -38,9 +38,12 @@ def predict(
     ] = False,
     window: Annotated[
         int | None,
-        typer.Option(help="Pixels that are looked at together: 512; of image labels a tile's."),
+        typer.Option(help="Pixels that are looked at together; by default as in training."),
     ] = None,
-    overlap: Annotated[int, typer.Option(help="Pixels by which windows overlap.")] = 64,
+    overlap: Annotated[
+        int | None,
+        typer.Option(help="Pixels by which windows of a map overlap; by default an eighth."),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
     ] = None,

@@ -6,6 +6,7 @@ import torch
 
 from eosfm.core.errors import EosfmError
 from eosfm.features.encode import device as first_device
+from eosfm.prediction.windows import GRID, Sweep
 
 PIXELS_CPU, PIXELS_GPU = 512**2, 8 * 512**2
 """Pixels of all dates that are computed at once."""
@@ -17,13 +18,23 @@ class Cut:
 
     Attributes:
         window: Side of the windows, pixels; None for the size that fits.
-        overlap: Pixels by which they overlap; of maps alone.
+        overlap: Pixels by which they overlap, of maps alone; None for an eighth of the window.
         device: A torch device; None for the first GPU where there is one.
     """
 
     window: int | None = None
-    overlap: int = 64
+    overlap: int | None = None
     device: str | None = None
+
+    def sweep(self, scene: tuple[int, int], usual: int) -> Sweep:
+        """Overlapping windows over a scene, of ``usual`` pixels where nothing else is asked for.
+
+        Raises:
+            EosfmError: See :meth:`eosfm.prediction.windows.Sweep.blended`.
+        """
+        window = self.window or -(-usual // GRID) * GRID
+        overlap = usual_overlap(window) if self.overlap is None else self.overlap
+        return Sweep.blended(scene, window, overlap)
 
     @property
     def where(self) -> torch.device:
@@ -46,3 +57,8 @@ class Cut:
         """How many windows of so many pixels, dates counted, are computed at once."""
         most = PIXELS_CPU if self.where.type == "cpu" else PIXELS_GPU
         return max(1, most // pixels)
+
+
+def usual_overlap(window: int) -> int:
+    """An eighth of a window, but one cell of the grid where there is room for one."""
+    return max(window // (8 * GRID), int(window > GRID)) * GRID

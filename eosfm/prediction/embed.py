@@ -22,6 +22,8 @@ from eosfm.prediction.scene import Grid, Scene, named_bands, open_scene
 from eosfm.prediction.windows import Part, Sweep, strips
 
 STRIDE = STRIDES[0]
+WINDOW = 512
+"""Side of the windows, where nothing else is asked for."""
 FITTING_WINDOWS = 16
 """Windows, spread over the scene, that the principal components are fitted on."""
 FITTING_MB = 256
@@ -101,7 +103,7 @@ def embed(
     backbone = EosFM(encoder, Fuser(encoder.inputs, fusion="concat")).to(cut.where).eval()
     if not 1 <= dims <= sum(backbone.out_channels):
         raise EosfmError(f"--dims {dims}; expected 1 to {sum(backbone.out_channels)}")
-    sweep = Sweep.blended(scene.grid.size, cut.window or 512, cut.overlap)
+    sweep = cut.sweep(scene.grid.size, WINDOW)
     with torch.inference_mode():
         components = fit_components(backbone, reader, sweep, dims, cut.where)
     _write(out, scene.grid, backbone, reader, sweep, components, dtype, cut)

@@ -59,11 +59,11 @@ def match(wanted: Sequence[str], there: Sequence[str | None], path: str) -> list
     """
     named = [name for name in there if name is not None]
     found = {name: find(name, named) for name in wanted}
-    if missing := [name for name, other in found.items() if other is None]:
+    missing = [name for name, other in found.items() if other is None]
+    if missing:
         has = ", ".join(named) if named else f"{len(there)} band(s) without names"
         raise EosfmError(
-            f"{path} has {has}; {', '.join(missing)} of {', '.join(dict.fromkeys(wanted))} "
-            'is missing; name its bands in their order with --bands "B02 B03 ...", or take another '
-            "scene"
+            f"{path} has {has}; expected {', '.join(found)} (missing: {', '.join(missing)}); name "
+            'its bands in their order with --bands "B02 B03 ...", or take another scene'
         )
     return [list(there).index(found[name]) for name in wanted]

@@ -19,7 +19,7 @@ from eosfm.prediction.geotiff import class_colours, write_categories, write_stri
 from eosfm.prediction.inputs import Reading, TaskInput
 from eosfm.prediction.model import TaskModel, load_model
 from eosfm.prediction.table import write_table
-from eosfm.prediction.windows import Answer, Strip, Sweep, strips
+from eosfm.prediction.windows import Answer, Strip, strips
 
 UNKNOWN = 255
 """What a map of classes has where nothing was measured."""
@@ -106,7 +106,9 @@ def _answering(model: TaskModel, given: TaskInput, where: torch.device) -> Answe
 
 def _write_map(out: Path, given: TaskInput, answer: Answer, cut: Cut, probabilities: bool) -> str:
     fitted, grid = given.fitted, given.grid
-    sweep = Sweep.blended(grid.size, cut.window or 512, cut.overlap)
+    # What the encoders and a head like UPerNet give a pixel depends on all of the window, so that
+    # windows of the size that was trained on do best (benchmarks/README.md).
+    sweep = cut.sweep(grid.size, max(fitted.window))
     kind = get_kind(fitted.kind)
     form = map_format(fitted, probabilities)
     seen = np.zeros(2, np.int64)

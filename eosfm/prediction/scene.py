@@ -51,8 +51,10 @@ class Grid:
 
     def __str__(self) -> str:
         """Size, reference system and pixel size."""
-        where = self.crs.to_string() if self.crs else "no CRS"
-        return f"{self.height}x{self.width} px, {where}, {abs(self.transform.a):g} per pixel"
+        size = f"{self.height}x{self.width} px"
+        if not self.crs:
+            return f"{size} without georeference"
+        return f"{size} of {abs(self.transform.a):g} in {self.crs.to_string()}"
 
 
 @dataclass(frozen=True)
