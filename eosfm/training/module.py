@@ -66,7 +66,7 @@ class SpecialistModule(lightning.LightningModule):
         return self.kind.trim(logits, (height, width))
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Tensor:
-        """One step."""
+        """One step; of several processes, the mean of their losses counts."""
         return self.loss(self(batch["image"]), self.kind.target(batch))
 
     def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> None:

@@ -85,7 +85,7 @@ def train_specialist(
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
     go_on_alone(trainer)
 
-    result = _result(record, store, statistics, data)
+    result = _result(recipe, record, store, statistics)
     save_specialist(out, _specialist(recipe, store, result, record))
     if more.head is not None:
         tensors.write(more.head, record.best_part("head"))
@@ -155,7 +155,7 @@ def _check_shares(recipe: Recipe, store: TileStore, processes: int) -> None:
 
 
 def _result(
-    record: Record, store: TileStore, statistics: TargetStatistics, data: TileDataModule
+    recipe: Recipe, record: Record, store: TileStore, statistics: TargetStatistics
 ) -> TrainResult:
     """The scores of the best epoch, beside that of the constant answer."""
     scores = gather_classes(record.best, store.classes)
@@ -163,18 +163,18 @@ def _result(
     return TrainResult(
         metric=record.headline,
         score=scores[record.headline],
-        constant=_constant_score(store, data, statistics),
+        constant=_constant_score(recipe, store, statistics),
         epoch=record.best_epoch,
         scores=scores,
         per_class=per_class,
     )
 
 
-def _constant_score(store: TileStore, data: TileDataModule, statistics: TargetStatistics) -> float:
-    """The headline score of the constant answer on the validation tiles."""
+def _constant_score(recipe: Recipe, store: TileStore, statistics: TargetStatistics) -> float:
+    """The headline score of the constant answer on all validation tiles."""
     kind = get_kind(store.kind)
     metrics = kind.build_metrics(store.classes, store.ignore_index)
-    for batch in data.val_dataloader():
+    for batch in build_data(recipe, store).val_dataloader():
         target = kind.target(batch)
         metrics.update(kind.constant_logits(statistics, target), target)
     return metrics.compute()[kind.headline]
