@@ -15,7 +15,7 @@ from torch import Tensor
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.specialist import Specialist, expected_shapes
+from eosfm.nn.specialist import Specialist, expected_shapes
 
 SUFFIXES = (".ckpt", ".pt", ".pth")
 STEM = "stem_0.weight"

@@ -6,8 +6,8 @@ from typing import Any
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.specialist import load_specialist
 from eosfm.kinds.scores import gather_classes
+from eosfm.nn.specialist import load_specialist
 from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule
 from eosfm.training.recipe import Recipe
