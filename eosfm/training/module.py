@@ -83,7 +83,7 @@ class SpecialistModule(lightning.LightningModule):
     def _gather_counts(self) -> None:
         """Bring together what all processes counted: sums of tensors, and lists of any length.
 
-        torchmetrics' own way waits for ever where lists (of boxes) differ in length.
+        torchmetrics' own way fails where lists (of boxes) differ in length.
         """
         for name, mine in self.metrics.metric_state.items():
             if isinstance(mine, Tensor):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.specialist import load_specialist
+from eosfm.nn.specialist import load_specialist
 from eosfm.tiles.store import TileStore
 from eosfm.training.recipe import Recipe
 
