@@ -86,7 +86,7 @@ def write_noise(path: Path, fitted: FittedTask, size: tuple[int, int], measured:
         for row in range(0, min(measured, size[0]), ROWS):
             rows = min(ROWS, measured - row, size[0] - row)
             for band, (mean, std) in enumerate(zip(fitted.mean, fitted.std, strict=True), 1):
-                noise = mean + std * rng.standard_normal((rows, size[1]), np.float32)
+                noise = mean + std * (2 * rng.random((rows, size[1]), np.float32) - 1)
                 raster.write(noise, band, window=Window(0, row, size[1], rows))
 
 

@@ -75,8 +75,8 @@ def embed(
     """Write a scene's features.
 
     All levels of all specialists that the scene's bands can be given to are normalised over the
-    channels and stand side by side at stride 4; of these, the first principal components. Values
-    are standardised by the scene's own statistics.
+    channels and stand side by side at stride 4, each level with as much weight; of these, the first
+    principal components. Values are standardised by the scene's own statistics.
 
     Args:
         artifact: The ensemble.
@@ -131,7 +131,9 @@ def fit_components(
         known = np.argwhere(~part.unknown[::STRIDE, ::STRIDE])
         if len(known):
             known = rng.permutation(known)[:each]
-            cells.append(_at(backbone(part.image.to(where)), torch.from_numpy(known)).cpu())
+            cells.append(
+                _at(_levels(backbone, part.image.to(where)), torch.from_numpy(known)).cpu()
+            )
     count = sum(map(len, cells))
     if count <= dims:
         raise EosfmError(f"{count} measured cells were found; expected more than --dims {dims}")
@@ -176,7 +178,7 @@ def _write(
 
     def answer(images: Tensor) -> Tensor:
         with torch.inference_mode():
-            return components.project(backbone(images.flatten(0, 1).to(cut.where)))
+            return components.project(_levels(backbone, images.flatten(0, 1).to(cut.where)))
 
     cells = Grid(
         -(-grid.height // STRIDE), -(-grid.width // STRIDE), grid.crs,
@@ -199,6 +201,11 @@ def _write(
                 values = (values / step).round().clamp(-127, 127)
             known = np.where(strip.unknown, nodata, values.numpy())
             write_strip(raster, strip.row, known.astype(kind))
+
+
+def _levels(backbone: EosFM, images: Tensor) -> list[Tensor]:
+    """Fused levels, each of as much weight: the coarse ones have most channels, and no detail."""
+    return [level / level.shape[1] ** 0.5 for level in backbone(images)]
 
 
 def _bands(path: str, names: Sequence[str] | None) -> list[str]:
