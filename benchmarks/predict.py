@@ -61,7 +61,14 @@ def rate(task: str, side: int = 2048, window: int = 512, overlap: int = 64) -> N
 
 
 @app.command()
-def memory(task: str, height: int = 10_000, width: int = 10_000, measured: int = 1_000) -> None:
+def memory(
+    task: str,
+    height: int = 10_000,
+    width: int = 10_000,
+    measured: int = 1_000,
+    window: int = 512,
+    overlap: int = 64,
+) -> None:
     """Peak memory of a large scene of which some rows were measured: all are read and written."""
     file = Path("models/tasks") / f"{task}.pt"
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +76,7 @@ def memory(task: str, height: int = 10_000, width: int = 10_000, measured: int =
         write_noise(scene, read_fitted(file), (height, width), measured)
         before = peak_gib()
         start = time.perf_counter()
-        predict(file, ARTIFACT, [str(scene)], out, Reading(), Cut())
+        predict(file, ARTIFACT, [str(scene)], out, Reading(), Cut(window, overlap))
         print(f"{height}x{width}: {time.perf_counter() - start:.0f} s, map {out.stat().st_size} B")
     print(f"peak memory {peak_gib():.2f} GiB ({before:.2f} before)")
 

@@ -16,7 +16,7 @@ from eosfm.fusion.fuser import Fuser
 from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.geotiff import write_strip, writing
+from eosfm.prediction.geotiff import bounded_cache, write_strip, writing
 from eosfm.prediction.predict import check_out
 from eosfm.prediction.scene import Grid, Scene, named_bands, open_scene
 from eosfm.prediction.windows import Part, Sweep, strips
@@ -96,17 +96,18 @@ def embed(
     if dtype not in DTYPES:
         raise EosfmError(f"--dtype {dtype}; expected {' or '.join(DTYPES)}")
     check_out(out, (".tif", ".tiff"), [path])
-    bands = _bands(path, names)
-    scene = open_scene(path, bands, None, names)
-    reader = _Reader(scene)
-    encoder = build_encoder(load_artifact(artifact), bands, copy=False)
-    backbone = EosFM(encoder, Fuser(encoder.inputs, fusion="concat")).to(cut.where).eval()
-    if not 1 <= dims <= sum(backbone.out_channels):
-        raise EosfmError(f"--dims {dims}; expected 1 to {sum(backbone.out_channels)}")
-    sweep = cut.sweep(scene.grid.size, WINDOW)
-    with torch.inference_mode():
-        components = fit_components(backbone, reader, sweep, dims, cut.where)
-    _write(out, scene.grid, backbone, reader, sweep, components, dtype, cut)
+    with bounded_cache():
+        bands = _bands(path, names)
+        scene = open_scene(path, bands, None, names)
+        reader = _Reader(scene)
+        encoder = build_encoder(load_artifact(artifact), bands, copy=False)
+        backbone = EosFM(encoder, Fuser(encoder.inputs, fusion="concat")).to(cut.where).eval()
+        if not 1 <= dims <= sum(backbone.out_channels):
+            raise EosfmError(f"--dims {dims}; expected 1 to {sum(backbone.out_channels)}")
+        sweep = cut.sweep(scene.grid.size, WINDOW)
+        with torch.inference_mode():
+            components = fit_components(backbone, reader, sweep, dims, cut.where)
+        _write(out, scene.grid, backbone, reader, sweep, components, dtype, cut)
     return (
         f"{out}: {dims} components of {sum(backbone.out_channels)} features of "
         f"{len(backbone.selected)} specialists, {components.explained:.0%} of the variance"

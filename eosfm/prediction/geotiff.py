@@ -1,7 +1,7 @@
 """Cloud Optimized GeoTIFFs, written strip by strip and whole or not at all."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -14,6 +14,14 @@ CACHE_MB = 256
 """GDAL's memory for blocks of all open files; its own choice grows with the machine's memory."""
 
 Colour = tuple[int, int, int, int]
+
+
+def bounded_cache() -> AbstractContextManager[Any]:
+    """A bound on GDAL's memory while files are read or written, from the first of them on."""
+    import rasterio
+
+    env: AbstractContextManager[Any] = rasterio.Env(GDAL_CACHEMAX=CACHE_MB)
+    return env
 
 
 @contextmanager
@@ -39,7 +47,7 @@ def writing(
 
     place = {"crs": grid.crs, "transform": grid.transform} if grid.crs else {}
     layout = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "if_safer"}
-    with atomic(path) as beside, rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+    with atomic(path) as beside:
         plain = beside.with_name(beside.name.removesuffix(".part") + "-strips.part")
         try:
             with rasterio.open(

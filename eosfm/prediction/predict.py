@@ -15,7 +15,13 @@ from eosfm.kinds import get_kind
 from eosfm.kinds.regression import Regression
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.fitted import FittedTask, read_fitted
-from eosfm.prediction.geotiff import class_colours, write_categories, write_strip, writing
+from eosfm.prediction.geotiff import (
+    bounded_cache,
+    class_colours,
+    write_categories,
+    write_strip,
+    writing,
+)
 from eosfm.prediction.inputs import Reading, TaskInput
 from eosfm.prediction.model import TaskModel, load_model
 from eosfm.prediction.table import write_table
@@ -75,11 +81,12 @@ def predict(
     if answer == "object":
         raise EosfmError(f"task {fitted.task} finds objects, which no map shows; take another task")
     check_out(out, (".csv", ".parquet") if answer == "image" else (".tif", ".tiff"), paths)
-    given = TaskInput(fitted, paths, reading)
-    model = load_model(fitted, artifact).to(cut.where)
-    if answer == "image":
-        return write_table(out, given, _answering(model, given, cut.where), cut, fitted)
-    return _write_map(out, given, _answering(model, given, cut.where), cut, probabilities)
+    with bounded_cache():
+        given = TaskInput(fitted, paths, reading)
+        run = _answering(load_model(fitted, artifact).to(cut.where), given, cut.where)
+        if answer == "image":
+            return write_table(out, given, run, cut, fitted)
+        return _write_map(out, given, run, cut, probabilities)
 
 
 def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
