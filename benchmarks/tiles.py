@@ -29,7 +29,7 @@ def make_dataset(name: str, kind: str, bands: tuple[str, ...], dtype: str, scene
     units = ("dn16",) * len(bands)
     return Dataset(
         name, name, kind, bands, units, dtype, ("a", "b"), 10.0, source,
-        scenes=lambda root: scenes, simulate=lambda root, simulation: None,
+        scenes=lambda root: scenes,
     )  # fmt: skip
 
 
