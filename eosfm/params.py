@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.splits import SPLITS
 from eosfm.core.validation import first_fault, read_yaml
 from eosfm.schema import (
     Aggregation,
@@ -111,6 +112,20 @@ class Params(Frozen):
         twice = {name for name in self.ensemble if self.ensemble.count(name) > 1}
         if twice:
             raise EosfmError(f"ensemble names {sorted(twice)[0]!r} twice; name it once")
+        return self
+
+    @model_validator(mode="after")
+    def _splits_are_cut(self) -> "Params":
+        readers = [("specialists", self.specialists, SPLITS[:2]), ("tasks", self.tasks, SPLITS)]
+        for section, entries, read in readers:
+            for name, entry in entries.items():
+                cut = self.dataset(entry.dataset).splits
+                if missing := [split for split in read if split not in cut]:
+                    raise EosfmError(
+                        f"{section}.{name} reads split {missing[0]} of {entry.dataset}, and of "
+                        f"that only {' '.join(cut)} are cut; set datasets.{entry.dataset}.splits="
+                        f"'{' '.join(read)}'"
+                    )
         return self
 
     @model_validator(mode="after")
