@@ -116,16 +116,15 @@ class Params(Frozen):
 
     @model_validator(mode="after")
     def _splits_are_cut(self) -> "Params":
-        readers = [("specialists", self.specialists, SPLITS[:2]), ("tasks", self.tasks, SPLITS)]
-        for section, entries, read in readers:
-            for name, entry in entries.items():
-                cut = self.dataset(entry.dataset).splits
-                if missing := [split for split in read if split not in cut]:
-                    raise EosfmError(
-                        f"{section}.{name} reads split {missing[0]} of {entry.dataset}, and of "
-                        f"that only {' '.join(cut)} are cut; set datasets.{entry.dataset}.splits="
-                        f"'{' '.join(read)}'"
-                    )
+        readers = [(f"specialists.{k}", v.dataset, SPLITS[:2]) for k, v in self.specialists.items()]
+        readers += [(f"tasks.{k}", v.dataset, SPLITS) for k, v in self.tasks.items()]
+        for reader, name, read in readers:
+            cut = self.dataset(name).splits
+            if missing := [split for split in read if split not in cut]:
+                raise EosfmError(
+                    f"{reader} reads split {missing[0]} of {name}, of which {' '.join(cut)} are "
+                    f"cut; set datasets.{name}.splits='{' '.join(read)}'"
+                )
         return self
 
     @model_validator(mode="after")
