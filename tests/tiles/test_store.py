@@ -14,7 +14,7 @@ from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 from tests.tiles.conftest import ROOT, draw, draw_mask, make_dataset, make_scene
 
-REMEDY = "run `dvc repro -f tile@toy`"
+REMEDY = "run `dvc repro -f data/dvc.yaml:tile@toy`"
 
 
 def test_facts(store):
@@ -60,7 +60,7 @@ def refused(store, *parts):
 
 
 def test_missing_store(tmp_path):
-    with pytest.raises(EosfmError, match=r"expected a tile store; run `dvc repro -f tile@eurosat`"):
+    with pytest.raises(EosfmError, match=r"expected a tile store; run `dvc repro -f data/dvc.yaml:tile@eurosat`"):
         TileStore(tmp_path / "eurosat")
 
 
