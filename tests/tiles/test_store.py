@@ -60,7 +60,9 @@ def refused(store, *parts):
 
 
 def test_missing_store(tmp_path):
-    with pytest.raises(EosfmError, match=r"expected a tile store; run `dvc repro -f data/dvc.yaml:tile@eurosat`"):
+    with pytest.raises(
+        EosfmError, match=r"expected a tile store; run `dvc repro -f .*:tile@eurosat`"
+    ):
         TileStore(tmp_path / "eurosat")
 
 
