@@ -118,6 +118,8 @@ def read_manifest(path: Path) -> Manifest:
     """
     from pyarrow import parquet
 
+    if not path.exists():
+        raise EosfmError(f"{path} not found; {REMEDY}")
     try:
         facts = json.loads(parquet.read_schema(path).metadata[FACTS])
         if (found := facts.pop("format")) != FORMAT:
