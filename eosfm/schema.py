@@ -14,6 +14,7 @@ from pydantic import (
 
 from eosfm.core.bands import check_bands
 from eosfm.core.errors import EosfmError
+from eosfm.core.splits import Split
 from eosfm.fusion import FUSIONS
 
 Positive = Annotated[float, Field(gt=0)]
@@ -39,6 +40,9 @@ Bands = Annotated[
     tuple[str, ...], BeforeValidator(_words), Field(min_length=1), AfterValidator(_known)
 ]
 """Names of bands in the order of the channels: a list, or words with blanks between them."""
+
+CutSplits = Annotated[tuple[Split, ...], BeforeValidator(_words), Field(min_length=1)]
+"""Names of splits: a list, or words with blanks between them."""
 
 
 class Frozen(BaseModel):
@@ -166,11 +170,12 @@ class DatasetParams(DatasetDefaults):
     """One dataset: whose native files it is a copy of, and how it is tiled.
 
     ``reader`` names the catalogue's dataset, ``eosfm/datasets/<reader>.py``; ``tile`` is the size
-    of the stored tiles in pixels, null for whole images.
+    of the stored tiles in pixels, null for whole images; ``splits`` are those that are cut.
     """
 
     reader: str
     tile: PositiveInt | None
+    splits: CutSplits
     simulated: Simulated | None
 
 
