@@ -18,7 +18,6 @@ from eosfm.core.splits import SPLITS, Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.input import InputSpec
-from eosfm.encoding.specialist import Specialist
 from eosfm.features.device import autocast
 from eosfm.features.frozen import SCRATCH, FrozenFeatures
 from eosfm.features.reading import BATCH, Reading, read_split
@@ -26,6 +25,7 @@ from eosfm.features.source import Levels, Request, Source
 from eosfm.features.store import FORMAT, FeatureStore, write_split
 from eosfm.features.task import TaskInput
 from eosfm.nn.backbone import STRIDES
+from eosfm.nn.specialist import Specialist
 
 
 def task_encoder(

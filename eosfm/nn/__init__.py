@@ -1,1 +1,1 @@
-"""Encoders: the one builder."""
+"""Encoders: the one builder, and the file that holds a trained one."""
