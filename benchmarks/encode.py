@@ -5,11 +5,11 @@ python benchmarks/encode.py sen1floods11   # the task's store once, and repeated
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -41,25 +41,6 @@ def repeat(store: Path, out: Path, times: int) -> None:
     (out / "store.json").write_text(json.dumps(facts))
 
 
-def anonymous_mb() -> float:
-    """Memory of this process that is not the cache of a file."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
-
-
-class Peak:
-    """The largest of what :func:`anonymous_mb` gives until the end."""
-
-    def __init__(self) -> None:
-        self.megabytes = 0.0
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def _watch(self) -> None:
-        while True:
-            self.megabytes = max(self.megabytes, anonymous_mb())
-            time.sleep(0.02)
-
-
 def one(name: str, folder: Path, artifact: Path) -> None:
     """Fit a task's heads for one epoch, and print what it took as JSON."""
     from eosfm.evaluation.baselines import FIXED
@@ -75,13 +56,14 @@ def one(name: str, folder: Path, artifact: Path) -> None:
     data = params.model_dump()
     data["scales"][params.scale]["protocol"] |= protocol
     task = Task.resolve(type(params).model_validate(data), name, task.store)
-    peak, start = Peak(), time.perf_counter()
+    start = time.perf_counter()
     encode_task(task, artifact, folder / "features", max_gb=0.0)
     splits = open_features(task, folder / "features", artifact)
     run_head(task, FIXED.model_copy(update={"max_encoders": 2}), splits, SEEDS)
     tiles = sum(map(len, splits))
-    seconds = time.perf_counter() - start
-    print(json.dumps({"tiles": tiles, "mb": peak.megabytes, "rate": tiles / seconds}))
+    rate = tiles / (time.perf_counter() - start)
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"tiles": tiles, "mb": megabytes, "rate": rate}))
 
 
 def main(
@@ -97,7 +79,7 @@ def main(
     from eosfm.params import load_params
 
     dataset = load_params().task(name).dataset
-    table = Table("times", "tiles", "peak MB (no file cache)", "tiles/s")
+    table = Table("times", "tiles", "peak MB", "tiles/s")
     for times in REPEATS:
         folder = Path(tempfile.mkdtemp())
         try:

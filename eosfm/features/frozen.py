@@ -12,6 +12,7 @@ from torch import Tensor
 
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import InputSpec
+from eosfm.features.mapped import release
 from eosfm.features.source import (
     Levels,
     PreparedLevels,
@@ -127,6 +128,7 @@ class FrozenFeatures(TaskSplit[Levels]):
         for items, (levels, targets) in zip(chunks(len(self)), self._all(source), strict=True):
             for whole, part in zip(kept, (*levels, targets), strict=True):
                 whole[items] = part.numpy(force=True)
+                release(whole)
         return replace(self, source=StoredLevels(kept[:-1], kept[-1], self.windows))
 
     def _all(self, source: Source[Levels]) -> Iterator[tuple[Levels, Tensor]]:

@@ -17,6 +17,7 @@ from eosfm.core.splits import Split
 from eosfm.features.dates import days_of
 from eosfm.features.device import device
 from eosfm.features.frozen import TaskSplit
+from eosfm.features.mapped import release
 from eosfm.features.source import Request, Source
 from eosfm.features.task import TaskInput
 from eosfm.features.windows import Windows
@@ -112,6 +113,8 @@ class Reading(Source[Tensor]):
             View(*self._corner(tile, window, request.draw), 0, False) for tile, window in places
         ]
         pixels = self.tiles.pixels(tiles, views, self.dates)
+        for tile in tiles:
+            release(self.tiles.tiles.image(tile))
         images, missing = torch.from_numpy(pixels.images), torch.from_numpy(pixels.missing)
         return Native(images, missing, torch.from_numpy(np.stack(pixels.targets)))
 

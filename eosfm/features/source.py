@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eosfm.encoding.input import InputSpec
 from eosfm.features.device import to_device
+from eosfm.features.mapped import release
 from eosfm.features.windows import Windows
 
 Levels = list[Tensor]
@@ -68,7 +69,11 @@ class StoredLevels(Source[Levels]):
         """Copy some items."""
         for request in requests:
             items = self._drawn(request)
-            yield [torch.from_numpy(array[items]) for array in self.arrays], self._targets(items)
+            levels = [torch.from_numpy(array[items]) for array in self.arrays]
+            targets = self._targets(items)
+            for array in (*self.arrays, self.by_tile):
+                release(array)
+            yield levels, targets
 
     def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
         """See :meth:`Source.targets`."""

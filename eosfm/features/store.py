@@ -19,6 +19,7 @@ from eosfm.core.files import read_json
 from eosfm.core.splits import Split
 from eosfm.encoding.input import InputSpec
 from eosfm.features.frozen import FrozenFeatures
+from eosfm.features.mapped import release
 from eosfm.features.source import Levels, StoredLevels
 from eosfm.features.windows import Windows
 
@@ -90,6 +91,7 @@ def write_split(
             targets = _create(folder / "targets.npy", len(days), whole)
         for level, part in zip(levels, parts, strict=True):
             level[items[0] : items[-1] + 1] = part.numpy(force=True)
+            release(level)
         first = items[0] // windows.count
         targets[first : first + len(whole)] = whole.numpy(force=True)
     np.save(folder / "days.npy", days.numpy())
