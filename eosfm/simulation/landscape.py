@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eosfm.simulation.covers import CODE
+
 
 @dataclass(frozen=True)
 class Landscape:
@@ -11,7 +13,7 @@ class Landscape:
 
     Attributes:
         gsd: Metres per pixel.
-        doy: Day of the year, 1 to 365.
+        doy: Day of the year, 1 to 366.
         cover: uint8, positions in :data:`eosfm.simulation.COVERS`.
         elevation: float32 metres.
         canopy_height: float32 metres of vegetation, 0 to 48.
@@ -49,3 +51,19 @@ class Landscape:
     def change(self, **fields: object) -> "Landscape":
         """A copy with some attributes replaced."""
         return replace(self, **fields)  # type: ignore[arg-type]
+
+    def covered(self, mask: np.ndarray, cover: str | np.ndarray, **layers: object) -> "Landscape":
+        """A copy with a new, lifeless cover on ``mask``; what stood there is gone.
+
+        Args:
+            mask: (H, W) bool.
+            cover: A cover's name, or (H, W) uint8 codes.
+            layers: Scalars or (H, W) arrays that other layers, or what is gone, have on ``mask``.
+        """
+        bare = {"canopy_height": 0, "building_height": 0, "vigour": 0, "tone": 1, "parcel": 0}
+        code = CODE[cover] if isinstance(cover, str) else cover
+        changed = {}
+        for name, value in (bare | {"cover": code} | layers).items():
+            before = getattr(self, name)
+            changed[name] = np.where(mask, np.asarray(value), before).astype(before.dtype)
+        return self.change(**changed)

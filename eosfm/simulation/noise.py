@@ -8,14 +8,13 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 
 Key = tuple[int | str, ...]
+"""Names a random draw, for example ``(seed, "eurosat", 17)``; 1 and "1" differ."""
 
 
 def generator(key: Key, *purpose: int | str) -> np.random.Generator:
     """A random generator that depends on the key and nothing else.
 
-    Args:
-        key: Integers and strings, for example ``(seed, "eurosat", 17)``; 1 and "1" differ.
-        purpose: Further parts, so that one key serves several independent draws.
+    The purpose is further parts of the key, so that one key serves several independent draws.
 
     Raises:
         EosfmError: A part is neither an integer nor a string, or the key is no tuple.
@@ -39,17 +38,8 @@ def _taps(n: int, step: float, start: float) -> tuple[np.ndarray, list[np.ndarra
     return node, [0.5 * (1 - t) ** 2, 0.5 + t * (1 - t), 0.5 * t**2]
 
 
-def smooth(rng: np.random.Generator, shape: tuple[int, int], step: float) -> np.ndarray:
-    """One octave of noise: a random lattice under a quadratic B-spline.
-
-    Args:
-        rng: Source of randomness.
-        shape: (H, W).
-        step: Lattice cells per pixel, at most 1.
-
-    Returns:
-        (H, W) float32 with mean about 0 and standard deviation about 1.
-    """
+def _octave(rng: np.random.Generator, shape: tuple[int, int], step: float) -> np.ndarray:
+    """Standardised noise: a random lattice of ``step`` cells per pixel under a B-spline."""
     start_row, start_col = rng.random(2)
     rows, row_weights = _taps(shape[0], step, start_row)
     cols, col_weights = _taps(shape[1], step, start_col)
@@ -83,7 +73,7 @@ def fractal(
         step = 2.0**octave / max(scale, 1e-6)
         if step > 1 and octave > 0:
             break
-        total += np.float32(amplitude) * smooth(rng, shape, min(step, 1.0))
+        total += np.float32(amplitude) * _octave(rng, shape, min(step, 1.0))
         power += amplitude**2
         amplitude *= roughness
     return total / np.float32(power**0.5)
@@ -91,29 +81,29 @@ def fractal(
 
 @dataclass(frozen=True)
 class Cells:
-    """A plane cut into rectangles, brick fashion.
+    """A plane cut into rectangles, brick fashion; all arrays are (H, W)."""
 
-    Attributes:
-        id: (H, W) int64 cell number, 0 to ``count`` - 1.
-        count: Number of cell numbers.
-        u: (H, W) metres from the cell's lower edge along the first axis; ``width`` is its extent.
-        v: (H, W) metres along the second axis; ``depth`` is its extent.
-        width: (H, W) metres.
-        depth: (H, W) metres.
-    """
-
-    id: np.ndarray
+    id: np.ndarray  # int64 cell number, 0 to count - 1
     count: int
-    u: np.ndarray
-    v: np.ndarray
-    width: np.ndarray
-    depth: np.ndarray
+    u: np.ndarray  # metres from the cell's lower edge along the first axis
+    v: np.ndarray  # likewise along the second
+    width: np.ndarray  # the cell's extent along the first axis, metres
+    depth: np.ndarray  # likewise along the second
 
     def edge(self) -> np.ndarray:
         """(H, W) metres to the cell's nearest edge."""
         return np.minimum(
             np.minimum(self.u, self.width - self.u), np.minimum(self.v, self.depth - self.v)
         )
+
+    def total(self, values: np.ndarray) -> np.ndarray:
+        """(count,) sum of (H, W) values over each cell."""
+        return np.bincount(self.id.ravel(), values.ravel(), minlength=self.count)
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """(count,) mean of (H, W) values over each cell, 0 for cells without a pixel."""
+        pixels = np.bincount(self.id.ravel(), minlength=self.count)
+        return self.total(values) / np.maximum(pixels, 1)
 
 
 def rotate(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +117,7 @@ def bricks(
     u: np.ndarray,
     v: np.ndarray,
     size: tuple[float, float],
-    jitter: float = 0.35,
+    jitter: float,
 ) -> Cells:
     """Cut the plane into rows of rectangles of uneven size, each row shifted.
 
@@ -169,9 +159,9 @@ def crowns(
     u: np.ndarray,
     v: np.ndarray,
     spacing: float | tuple[float, float],
-    jitter: float = 0.3,
-    presence: float = 1.0,
-    radius: tuple[float, float] = (0.35, 0.6),
+    jitter: float,
+    presence: float,
+    radius: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Round tops on a loose lattice: trees in a stand, in rows, or scattered.
 

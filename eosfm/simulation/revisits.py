@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import numpy as np
 
 from eosfm.core.seeds import derive_seed
+from eosfm.simulation.grid import resampled
 from eosfm.simulation.noise import Key
 from eosfm.simulation.optical import observe
 from eosfm.simulation.radar import backscatter
-from eosfm.simulation.resampling import resampled
 from eosfm.simulation.season import Season
 
 

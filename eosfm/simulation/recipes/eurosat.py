@@ -8,8 +8,8 @@ from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.eurosat import BANDS, CLASSES, FOLDER, LIST, NAME
 from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, cover_mask, observe
+from eosfm.simulation.grid import resampled
 from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.resampling import resampled
 
 # What a person would file under each class: landscape themes, taken in turn by simulated images,
 # and the covers of which there must be some share.
