@@ -7,6 +7,7 @@ Example::
 """
 
 from eosfm.simulation.covers import (
+    BUILDINGS,
     COVERS,
     CROPS,
     FOREST,
@@ -18,11 +19,14 @@ from eosfm.simulation.covers import (
 )
 from eosfm.simulation.events import EVENTS, evolve
 from eosfm.simulation.landscape import Landscape
+from eosfm.simulation.noise import Key
 from eosfm.simulation.optical import Observation, observe
 from eosfm.simulation.radar import backscatter
+from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.themes import THEMES, draw_landscape
 
 __all__ = [
+    "BUILDINGS",
     "COVERS",
     "CROPS",
     "EVENTS",
@@ -31,8 +35,10 @@ __all__ = [
     "THEMES",
     "VEGETATION",
     "WATER",
+    "Key",
     "Landscape",
     "Observation",
+    "Simulation",
     "backscatter",
     "cover_mask",
     "draw_landscape",

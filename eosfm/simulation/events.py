@@ -14,7 +14,6 @@ from eosfm.simulation.covers import (
     VEGETATION,
     WATER,
     codes,
-    cover_mask,
     phenology,
 )
 from eosfm.simulation.landscape import Landscape
@@ -45,7 +44,7 @@ def evolve(land: Landscape, key: Key, event: str, strength: float = 1.0) -> Land
 
 
 def _flood(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
-    water = cover_mask(land.cover, *WATER)
+    water = land.shows(*WATER)
     ragged = land.elevation + 0.7 * _noise(land, rng, 150, 5)
     source = water if water.any() else ragged <= np.quantile(ragged, 0.01)
     share = min(rng.uniform(0.12, 0.35) * strength, 0.9)
@@ -57,7 +56,7 @@ def _flood(land: Landscape, rng: np.random.Generator, strength: float) -> Landsc
 
     labels, _ = ndimage.label(low)
     reached = np.isin(labels, np.unique(labels[source])) & ~water & low
-    reached &= ~cover_mask(land.cover, *BUILDINGS) & (land.canopy_height < 6)
+    reached &= ~land.shows(*BUILDINGS) & (land.canopy_height < 6)
     # Crops and reeds stand out of shallow water in places; land that fell dry again is soaked.
     standing = np.clip(0.6 * _noise(land, rng, 90, 4, 0.7) - rng.normal(0.1, 0.3), 0, 0.85)
     margin = ndimage.gaussian_filter(reached.astype(np.float32), 120 / land.gsd)
@@ -75,7 +74,7 @@ def _burn(land: Landscape, rng: np.random.Generator, strength: float) -> Landsca
     share = min(rng.uniform(0.1, 0.4) * strength, 1.0)
     reach = np.hypot((rows - cy * h) / h, (cols - cx * w) / w) / max((share / np.pi) ** 0.5, 1e-6)
     reach = reach + 0.3 * fractal(rng, (h, w), 0.35 * min(h, w), 6, 0.6)
-    fuel = cover_mask(land.cover, *VEGETATION)
+    fuel = land.shows(*VEGETATION)
     mask = (reach < 1) & fuel & (fractal(rng, (h, w), 0.05 * min(h, w), 3) < 1.6)
     return land.covered(mask, "burned", tone=0.9 + 0.18 * _noise(land, rng, 90, 4))
 
@@ -91,9 +90,9 @@ def _construction(land: Landscape, rng: np.random.Generator, strength: float) ->
     notch = canvas.per_cell(lots)
     body = lots.edge() > margin * (0.8 + 0.6 * notch)
     body &= ~((notch > 0.6) & (lots.u > 0.55 * lots.width) & (lots.v > 0.55 * lots.depth))
-    open_land = cover_mask(
-        land.cover, *CROPS, "bare_field", "grassland", "pasture", "bare_soil", "shrub", "concrete",
-        "sand", "heath",
+    open_land = land.shows(
+        *CROPS, "bare_field", "grassland", "pasture", "bare_soil", "shrub", "concrete", "sand",
+        "heath",
     )  # fmt: skip
     blocked = lots.total(body & ~open_land) > 0
     pull = lots.mean(canvas.noise(90, 2))
@@ -123,7 +122,7 @@ def _some_buildings(
     """(H, W) bool of the chosen buildings, and (H, W) number 0 to 1 of each building."""
     numbers, index = np.unique(land.parcel, return_inverse=True)
     index = index.reshape(land.size)
-    chosen = (rng.random(len(numbers)) < share)[index] & cover_mask(land.cover, *BUILDINGS)
+    chosen = (rng.random(len(numbers)) < share)[index] & land.shows(*BUILDINGS)
     return chosen, rng.random(len(numbers), dtype=np.float32)[index]
 
 
@@ -158,14 +157,14 @@ def _season(land: Landscape, rng: np.random.Generator, strength: float) -> Lands
     return land.change(
         doy=doy,
         vigour=np.clip(vigour * drift, 0, 1).astype(np.float32),
-        moisture=np.where(cover_mask(land.cover, *WATER), 1, moisture).astype(np.float32),
+        moisture=np.where(land.shows(*WATER), 1, moisture).astype(np.float32),
     )
 
 
 def _snow(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
     relief = land.elevation - land.elevation.mean()
     depth = 0.6 * strength + 0.01 * relief + 0.5 * _noise(land, rng, 250, 4)
-    bare = cover_mask(land.cover, *WATER, "flood", "ice", "asphalt", "road", "car")
+    bare = land.shows(*WATER, "flood", "ice", "asphalt", "road", "car")
     mask = (depth > 0.2) & ~bare & (land.canopy_height < 4)
     keep = {"building_height": land.building_height, "parcel": land.parcel}
     return land.covered(mask, "snow", tone=0.95 + 0.03 * _noise(land, rng, 60, 3), **keep)

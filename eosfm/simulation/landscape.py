@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eosfm.simulation.covers import CODE
+from eosfm.simulation.covers import CODE, cover_mask
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,14 @@ class Landscape:
     def size(self) -> tuple[int, int]:
         """(H, W) in pixels."""
         return self.cover.shape[0], self.cover.shape[1]
+
+    def shows(self, *covers: str) -> np.ndarray:
+        """(H, W) bool: where the land has one of the named covers, for example ``*WATER``.
+
+        Raises:
+            EosfmError: A name is unknown.
+        """
+        return cover_mask(self.cover, *covers)
 
     def change(self, **fields: object) -> "Landscape":
         """A copy with some attributes replaced."""

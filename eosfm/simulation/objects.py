@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.simulation.covers import WATER, cover_mask
+from eosfm.simulation.covers import WATER
 from eosfm.simulation.grid import coordinates
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, generator, rotate
@@ -211,7 +211,7 @@ def place_objects(land: Landscape, key: Key, name: str) -> tuple[Landscape, list
         raise EosfmError(f"unknown object {name!r}; {suggest(name, OBJECTS)}")
     kind = _KINDS[name]
     rng = generator(key, "objects", name)
-    free = cover_mask(land.cover, *WATER) == kind.water
+    free = land.shows(*WATER) == kind.water
     angle = rng.uniform(0, np.pi)
     u, v = rotate(*coordinates(land.size, land.gsd), angle)
     pen = _Pen(rng, land, u, v, land.gsd, 0, 0, np.zeros(land.size, bool))

@@ -7,7 +7,7 @@ import numpy as np
 
 from eosfm.core.bands import BANDS, band
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.simulation.covers import SOIL, WATER, code, codes, cover_mask, spectra
+from eosfm.simulation.covers import SOIL, WATER, code, codes, spectra
 from eosfm.simulation.grid import shifted, spread
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
@@ -113,12 +113,12 @@ def _reflectance(land: Landscape, wavelengths: np.ndarray) -> np.ndarray:
     tilt = brightness * (wavelengths / 800) ** redness
     empty[:, SOIL] *= tilt[:, None].astype(np.float32)
     full[:, codes(("bare_field", "bare_soil"))] *= tilt[:, None].astype(np.float32)
-    wet = cover_mask(land.cover, *WATER, "flood")
+    wet = land.shows(*WATER, "flood")
     mix = np.where(wet, np.clip(1 - land.turbidity + 0.5 * (land.tone - 1), 0, 1), land.vigour)
     mix = mix.astype(np.float32)
     image = np.take(empty, land.cover, axis=1)
     image += (np.take(full, land.cover, axis=1) - image) * mix
-    stems = np.where(cover_mask(land.cover, "flood"), land.vigour, 0)
+    stems = np.where(land.shows("flood"), land.vigour, 0)
     image += (full[:, code("wetland")][:, None, None] - image) * stems
     image *= land.tone
     # Soaked soil is dark, darkest in the shortwave infrared (Lobell and Asner 2002).
@@ -132,7 +132,7 @@ def _glint(land: Landscape, rng: np.random.Generator) -> np.ndarray:
     """(H, W) float32 sun mirrored by rough water, alike in all bands; little in most scenes."""
     share = np.float32(0.06 * rng.beta(0.7, 2.5))
     gusts = 1 + 0.3 * fractal(rng, land.size, 0.3 * max(land.size), 4, 0.6)
-    return share * np.clip(gusts, 0, 3) * cover_mask(land.cover, *WATER, "flood")
+    return share * np.clip(gusts, 0, 3) * land.shows(*WATER, "flood")
 
 
 def _sunlight(land: Landscape, rng: np.random.Generator) -> np.ndarray:

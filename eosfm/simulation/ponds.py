@@ -3,7 +3,7 @@
 import numpy as np
 
 from eosfm.simulation.canvas import Canvas
-from eosfm.simulation.covers import ROOFS, WATER, cover_mask
+from eosfm.simulation.covers import ROOFS, WATER
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, bricks, generator, rotate
 
@@ -28,7 +28,7 @@ def dig_ponds(land: Landscape, key: Key, share: float = 0.6) -> tuple[Landscape,
     canvas = Canvas(generator(key, "ponds"), land.size, land.gsd)
     basins = bricks(canvas.rng, *rotate(canvas.x, canvas.y, land.angle), BASIN, 0.25)
     where = canvas.noise(0.5 * canvas.extent, 2)
-    kept = cover_mask(land.cover, *ROOFS, *WATER, "road", "asphalt", "concrete")
+    kept = land.shows(*ROOFS, *WATER, "road", "asphalt", "concrete")
     site = (where >= np.quantile(where, 1 - share)) & ~kept
     water = site & (basins.edge() > max(DYKE / 2, 0.5 * land.gsd))
     depth = 0.75 + 0.5 * canvas.per_cell(basins)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.simulation.covers import BUILDINGS, RADAR, SOIL, WATER, cover_mask
+from eosfm.simulation.covers import BUILDINGS, RADAR, SOIL, WATER
 from eosfm.simulation.grid import shifted
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
@@ -70,7 +70,7 @@ def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> 
     towards = (side * np.sin(heading), np.cos(heading))  # unit vector east, south to the radar
     level = RADAR[cross][land.cover]
     # Canopies scatter more as they grow; soils more as they are wetter (Ulaby and Dobson 1989).
-    flooded = cover_mask(land.cover, "flood")
+    flooded = land.shows("flood")
     grown = np.where((land.vigour > 0) & ~flooded, land.vigour - 0.6, 0)
     level = level + (2.5 if cross == 0 else 4.5) * grown
     # Stems in water: double bounce between the two.
@@ -92,8 +92,8 @@ def _waves(land: Landscape, rng: np.random.Generator, level: np.ndarray, cross: 
     """Wind roughens water, in streaks and gusts, at times up to the level of land."""
     wind = rng.beta(1.3, 3.2) * (11 if cross == 0 else 6)
     gusts = 1 + 0.5 * fractal(rng, land.size, 0.4 * max(land.size), 4, 0.6)
-    open_water = cover_mask(land.cover, *WATER)
-    sheltered = cover_mask(land.cover, "flood", "river")
+    open_water = land.shows(*WATER)
+    sheltered = land.shows("flood", "river")
     gain = wind * np.clip(gusts, 0, 2) * np.where(sheltered, 0.6, 1.0)
     return level + np.where(open_water | sheltered, gain, 0).astype(np.float32)
 
@@ -102,7 +102,7 @@ def _walls(land: Landscape, towards: tuple[float, float]) -> np.ndarray:
     """Walls that face the radar glare, more so when parallel to the track; behind lies shadow."""
     if not land.building_height.any():
         return np.zeros(land.size, dtype=np.float32)
-    roofs = cover_mask(land.cover, *BUILDINGS)
+    roofs = land.shows(*BUILDINGS)
     # Walls stand along the landscape's main direction and across it.
     turn = np.angle(np.exp(4j * (np.arctan2(towards[1], towards[0]) - land.angle))) / 4
     glare = np.float32(5.5 * np.exp(-((turn / 0.25) ** 2)) - 2.0)

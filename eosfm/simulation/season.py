@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.simulation.covers import CROPS, codes, cover_mask, phenology
+from eosfm.simulation.covers import CROPS, codes, phenology
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, generator
 
@@ -80,7 +80,7 @@ def sow(land: Landscape, key: Key, crops: Sequence[Crop], lag: float = 0.0) -> S
     rng = generator(key, "sowing")
     usual = _curves()[land.doy % YEAR, land.cover]
     growth = np.where(usual > DORMANT, land.vigour / np.maximum(usual, DORMANT), 1)
-    arable = cover_mask(land.cover, *CROPS, "bare_field") & (land.parcel > 0)
+    arable = land.shows(*CROPS, "bare_field") & (land.parcel > 0)
     numbers, index = np.unique(np.where(arable, land.parcel, 0), return_inverse=True)
     index = index.reshape(land.size)
     shares = np.array([crop.share for crop in crops])

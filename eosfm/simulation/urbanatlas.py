@@ -11,13 +11,12 @@ from eosfm.simulation import (
     FOREST,
     ROOFS,
     WATER,
+    Key,
     Landscape,
-    cover_mask,
+    Simulation,
     legend,
     observe,
 )
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
 
 LEGEND = {
     **dict.fromkeys(("roof_red", "car"), 1),
@@ -74,9 +73,7 @@ def land_use(land: Landscape, index: int) -> np.ndarray:
 
     classes = legend(land.cover, LEGEND)
     width = max(3, round(BLOCK_M / land.gsd))
-    houses, roofs = (
-        cover_mask(land.cover, *names).astype(np.float32) for names in (("roof_red",), ROOFS)
-    )
+    houses, roofs = (land.shows(*names).astype(np.float32) for names in (("roof_red",), ROOFS))
     built = (uniform_filter(roofs, width) > 0.08) & np.isin(classes, (1, 2, 3, 5, 7, 10, 11))
     # A quarter is one or the other as a whole: where few roofs are tiled, they are halls.
     homely = uniform_filter(houses, 5 * width) > 0.2 * uniform_filter(roofs, 5 * width)

@@ -6,9 +6,7 @@ import numpy as np
 
 from eosfm.datasets.ai4smallfarms import BANDS, FOLDER, FOLDERS, NAME
 from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.simulation import CROPS, Landscape, cover_mask, observe
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import CROPS, Key, Landscape, Simulation, observe
 
 COUNTRIES = ("cambodia", "vietnam")
 
@@ -44,7 +42,7 @@ def boundaries(land: Landscape) -> np.ndarray:
     """(H, W) uint8 lines, 1 where a field ends."""
     from scipy.ndimage import binary_dilation, distance_transform_edt
 
-    fields = cover_mask(land.cover, *CROPS, "bare_field")
+    fields = land.shows(*CROPS, "bare_field")
     number = np.where(fields, land.parcel, 0)
     # Balks between two fields are no land of their own: they fall to the nearer field.
     away, nearest = distance_transform_edt(number == 0, return_indices=True)

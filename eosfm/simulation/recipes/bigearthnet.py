@@ -25,13 +25,13 @@ from eosfm.simulation import (
     CROPS,
     FOREST,
     ROOFS,
+    Simulation,
     backscatter,
     cover_mask,
     legend,
     observe,
 )
 from eosfm.simulation.grid import average
-from eosfm.simulation.recipe import Simulation
 
 # CORINE code that stands for each class in a simulated map; 999 is "unlabelled" in the real ones.
 CORINE = (112, 121, 211, 222, 231, 242, 243, 244, 311, 312, 313, 321, 322, 324, 331, 411, 421, 512,

@@ -16,11 +16,10 @@ from eosfm.datasets.biomassters import (
     OPTICAL,
     RADAR,
     split_of,
-)  # fmt: skip
+)
 from eosfm.datasets.readers.raster import write_tiff
-from eosfm.simulation import FOREST, Landscape, backscatter, cover_mask, evolve, observe
-from eosfm.simulation.noise import Key, fractal, generator
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import FOREST, Key, Landscape, Simulation, backscatter, evolve, observe
+from eosfm.simulation.noise import fractal, generator
 from eosfm.simulation.season import Crop, Season, sow
 
 THEMES = ("forest", "conifer", "lake", "forest", "mixed", "conifer")
@@ -92,7 +91,7 @@ def _sentinel2(land: Landscape, key: Key, cloud: float) -> np.ndarray:
 
 def _by_height(land: Landscape, per_metre: float) -> np.ndarray:
     """(H, W) float32 brightness of trees relative to those of 15 m, 1 where there are none."""
-    trees = cover_mask(land.cover, *FOREST)
+    trees = land.shows(*FOREST)
     return np.where(trees, 1 + per_metre * (land.canopy_height - 15), 1).astype(np.float32)
 
 
@@ -103,5 +102,5 @@ def biomass(land: Landscape, key: Key) -> np.ndarray:
     """
     stand = fractal(generator(key, "density"), land.size, 40, 3)
     wood = 0.4 * land.canopy_height**1.75 * np.clip(1 + 0.15 * stand, 0.5, 1.5)
-    wood *= np.where(cover_mask(land.cover, "broadleaf"), 1.2, 1.0)
-    return np.where(cover_mask(land.cover, *FOREST), wood, 0).astype(np.float32)
+    wood *= np.where(land.shows("broadleaf"), 1.2, 1.0)
+    return np.where(land.shows(*FOREST), wood, 0).astype(np.float32)

@@ -11,9 +11,7 @@ import numpy as np
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.crop_type_south_sudan import COUNTRY, NAME, PARTITION, S2
-from eosfm.simulation import Landscape, cover_mask, draw_landscape
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import Key, Landscape, Simulation, draw_landscape
 from eosfm.simulation.revisits import calendar, see, sound
 from eosfm.simulation.season import Crop, sow
 
@@ -87,7 +85,7 @@ def _draw(key: Key, simulation: Simulation) -> World:
 def _land(key: Key, shape: tuple[int, int], gsd: float) -> Landscape:
     """The first of a key's landscapes that has no greenhouses: there are none in South Sudan."""
     lands = (draw_landscape((*key, n), shape, gsd, "smallholder", doy=170) for n in count())
-    return next(land for land in lands if not cover_mask(land.cover, "greenhouse").any())
+    return next(land for land in lands if not land.shows("greenhouse").any())
 
 
 def _write_chip(folder: Path, chip: str, world: World, quarter: int, size: int) -> None:

@@ -7,9 +7,7 @@ import numpy as np
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.dynamic_earthnet import BANDS, DAYS, LAYERS, LISTED, NAME, SPLIT_FILES
 from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.simulation import Landscape, legend, observe
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import Key, Landscape, Simulation, legend, observe
 
 BUILT = ("asphalt", "road", "rail", "roof_red", "roof_grey", "roof_bright", "concrete", "car")
 FARMED = (

@@ -7,9 +7,8 @@ import numpy as np
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.eurosat import BANDS, CLASSES, FOLDER, LIST, NAME
 from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, cover_mask, observe
+from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, Simulation, observe
 from eosfm.simulation.grid import resampled
-from eosfm.simulation.recipe import Simulation
 
 # What a person would file under each class: landscape themes, taken in turn by simulated images,
 # and the covers of which there must be some share.
@@ -57,6 +56,6 @@ def draw_land(simulation: Simulation, label: str, number: int) -> Landscape:
         key = (simulation.seed, NAME, label, number, attempt)
         # Acquisitions of the whole growing season; 61 and 180 have no common divisor.
         land = simulation.draw(key, theme, doy=100 + 61 * number % 180)
-        if cover_mask(land.cover, *covers).mean() >= share:
+        if land.shows(*covers).mean() >= share:
             break
     return land

@@ -16,19 +16,9 @@ from eosfm.datasets.five_billion_pixels import (
     split_of,
 )
 from eosfm.datasets.readers.raster import write_png, write_tiff
-from eosfm.simulation import (
-    CROPS,
-    FOREST,
-    ROOFS,
-    Landscape,
-    cover_mask,
-    legend,
-    observe,
-)
-from eosfm.simulation.noise import Key
+from eosfm.simulation import CROPS, FOREST, ROOFS, Key, Landscape, Simulation, legend, observe
 from eosfm.simulation.objects import place_objects
 from eosfm.simulation.ponds import dig_ponds
-from eosfm.simulation.recipe import Simulation
 
 THEMES = {
     "cropland": "irrigated field", "city": "urban residential", "smallholder": "dry cropland",
@@ -143,10 +133,10 @@ def classify(land: Landscape, theme: str) -> np.ndarray:
     classes = legend(land.cover, named, default=0)
     if theme == "smallholder":
         classes[classes == CLASSES.index("irrigated field")] = CLASSES.index("dry cropland")
-    lakes, number = ndimage.label(cover_mask(land.cover, "lake"))
+    lakes, number = ndimage.label(land.shows("lake"))
     area = np.bincount(lakes.ravel(), minlength=number + 1) * land.gsd**2
     classes[(lakes > 0) & (area < POND)[lakes]] = CLASSES.index("pond")
-    standing = cover_mask(land.cover, *ROOFS)
+    standing = land.shows(*ROOFS)
     if not standing.any():
         return classes
     kind = np.where(land.building_height >= TALL, CLASSES.index("urban residential"),
@@ -156,5 +146,5 @@ def classify(land: Landscape, theme: str) -> np.ndarray:
     away, nearest = ndimage.distance_transform_edt(
         ~standing, sampling=land.gsd, return_indices=True
     )
-    quarter = (away < STREET) & ~cover_mask(land.cover, "lake", "river", "road")
+    quarter = (away < STREET) & ~land.shows("lake", "river", "road")
     return np.where(quarter, kind[tuple(nearest)], classes)

@@ -21,10 +21,8 @@ from eosfm.datasets.kenya_croptype import (
     blocks,
 )
 from eosfm.datasets.readers.series import cut
-from eosfm.simulation import Landscape, draw_landscape, observe
-from eosfm.simulation.covers import CODE, CROPS, cover_mask, phenology
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import Key, Landscape, Simulation, draw_landscape, observe
+from eosfm.simulation.covers import CODE, CROPS, phenology
 
 CLOUD = "CLD"
 
@@ -86,7 +84,7 @@ def _sow(
     """The land under either crop of every surveyed field, its crops and field numbers (H, W)."""
     rng = np.random.default_rng(derive_seed(*key, "fields"))
     land = draw_landscape(key, shape, gsd, "smallholder", doy=_day(SIMULATED_DATES[0]))
-    sown = cover_mask(land.cover, *CROPS, "bare_field")
+    sown = land.shows(*CROPS, "bare_field")
     numbers, index = np.unique(np.where(sown, land.parcel, 0), return_inverse=True)
     index = index.reshape(shape)
     surveyed = (rng.random(len(numbers)) < SURVEYED) & (numbers > 0)

@@ -19,10 +19,8 @@ from eosfm.datasets.opencanopy import (
     WATER,
 )
 from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.simulation import ROOFS, Landscape, draw_landscape, legend, observe
+from eosfm.simulation import ROOFS, Key, Landscape, Simulation, draw_landscape, legend, observe
 from eosfm.simulation import WATER as PERMANENT
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
 
 THEMES = ("forest", "mixed", "mountain", "broadleaf", "village", "conifer", "pasture")
 

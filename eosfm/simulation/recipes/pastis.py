@@ -9,9 +9,7 @@ import numpy as np
 
 from eosfm.core.seeds import derive_seed
 from eosfm.datasets.pastis import CLASSES, FOLDER, FOLDS, METADATA, NAME, S2, VOID
-from eosfm.simulation import cover_mask
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import Key, Simulation
 from eosfm.simulation.revisits import calendar, see, sound
 from eosfm.simulation.season import Crop, Season, sow
 
@@ -97,7 +95,7 @@ def _classes(season: Season) -> np.ndarray:
     land = season.land
     classes = np.zeros(land.size, np.uint8)
     for name, covers in PERMANENT.items():
-        classes[cover_mask(land.cover, *covers) & (land.parcel > 0)] = CLASSES.index(name)
+        classes[land.shows(*covers) & (land.parcel > 0)] = CLASSES.index(name)
     sown = np.array([CLASSES.index(name) for name in SIMULATED_CROPS], np.uint8)
     classes = np.where(season.crop >= 0, sown[season.crop], classes)
     parcel = np.where(classes > 0, land.parcel, 0)

@@ -9,9 +9,7 @@ from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
 from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.sen1floods11 import CHIPS, LISTS, METADATA, NAME, SPLIT_FILES
-from eosfm.simulation import WATER, backscatter, cover_mask, evolve, observe
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import WATER, Key, Simulation, backscatter, evolve, observe
 
 THEMES = ("river", "cropland", "lake", "village", "wetland", "mixed", "coast")
 
@@ -43,7 +41,7 @@ def _write_chip(chips: Path, chip: str, key: Key, simulation: Simulation) -> Non
         land = evolve(land, (*key, "flood"), "flood")
     cloud = 0.3 if index % CLOUDY_EVERY == 1 else 0.0
     optical = observe(land, (*key, "s2"), S2_BANDS, cloud=cloud)
-    water = cover_mask(land.cover, *WATER, "flood").astype(np.int16)
+    water = land.shows(*WATER, "flood").astype(np.int16)
     water[optical.cloud] = -1
     west = (int(chip.split("_")[1]) % 1000) * simulation.size * DEGREES_PER_PIXEL
     for layer, pixels in (

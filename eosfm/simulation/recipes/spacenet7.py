@@ -9,9 +9,7 @@ import numpy as np
 from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.readers.spacenet7 import AOIS, BANDS, CRS
 from eosfm.datasets.spacenet7 import NAME
-from eosfm.simulation import ROOFS, Landscape, cover_mask, evolve, observe
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import ROOFS, Key, Landscape, Simulation, evolve, observe
 
 THEMES = ("city", "residential", "village", "industrial", "residential", "smallholder", "desert")
 
@@ -63,7 +61,7 @@ def _write_month(folder: Path, stem: str, land: Landscape, key: Key, cloudy: boo
         folder / "images_masked" / f"{stem}.tif",
         np.concatenate([rgb, alpha[None]]), land.gsd, origin, CRS,
     )  # fmt: skip
-    standing = cover_mask(land.cover, *ROOFS) & ~unusable
+    standing = land.shows(*ROOFS) & ~unusable
     _write_footprints(folder / "labels_match" / f"{stem}_Buildings.geojson", standing, land, origin)
 
 

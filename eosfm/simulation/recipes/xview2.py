@@ -8,9 +8,7 @@ import numpy as np
 
 from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.xview2 import DATASET, NAME, SUBTYPES, split_of
-from eosfm.simulation import ROOFS, Landscape, cover_mask, evolve, observe
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import ROOFS, Key, Landscape, Simulation, evolve, observe
 
 EVENTS: dict[str, dict[str, dict[str, float]]] = {
     "train": {
@@ -63,7 +61,7 @@ def strike(before: Landscape, key: Key, events: dict[str, float]) -> Landscape:
 
 def buildings(land: Landscape) -> np.ndarray:
     """(H, W) bool: where a building stands."""
-    return cover_mask(land.cover, *ROOFS, "greenhouse")
+    return land.shows(*ROOFS, "greenhouse")
 
 
 def _write_targets(folder: Path, pair: str, standing: np.ndarray, damage: np.ndarray) -> None:
