@@ -6,17 +6,8 @@ import numpy as np
 
 from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.readers.urbanatlas import CRS, NO_INFORMATION, Sheet
-from eosfm.simulation import (
-    CROPS,
-    FOREST,
-    ROOFS,
-    WATER,
-    Key,
-    Landscape,
-    Simulation,
-    legend,
-    observe,
-)
+from eosfm.simulation import Key, Landscape, Simulation, observe
+from eosfm.simulation.covers import CROPS, FOREST, ROOFS, WATER, legend
 
 LEGEND = {
     **dict.fromkeys(("roof_red", "car"), 1),

@@ -7,16 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.seeds import derive_seed
-from eosfm.datasets.biomassters import (
-    COLUMNS,
-    FOLDERS,
-    METADATA,
-    MONTHS,
-    NAME,
-    OPTICAL,
-    RADAR,
-    split_of,
-)
+from eosfm.datasets import biomassters as native
+from eosfm.datasets.biomassters import FOLDERS, MONTHS
 from eosfm.datasets.readers.raster import write_tiff
 from eosfm.simulation import FOREST, Key, Landscape, Simulation, backscatter, evolve, observe
 from eosfm.simulation.noise import fractal, generator
@@ -42,15 +34,15 @@ SUNNY = 0.8
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write chips of boreal forest, twelve months each, with gaps where Sentinel-2 saw nothing."""
     rows = []
-    for split, index, key in simulation.plan(NAME):
+    for split, index, key in simulation.plan(native.NAME):
         folder = FOLDERS[split]
         chips = (f"{derive_seed(*key, attempt):08x}" for attempt in count())
-        chip = next(name for name in chips if split_of(folder, name) == split)
+        chip = next(name for name in chips if native.split_of(folder, name) == split)
         for name in _write_chip(root, folder, chip, index, key, simulation):
             satellite, month = name.split("_")[1], MONTHS[int(name[-6:-4])]
             rows.append((chip, name, satellite, folder, month, f"{chip}_agbm.tif"))
-    with (root / METADATA[0]).open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
+    with (root / native.METADATA[0]).open("w", newline="") as file:
+        csv.writer(file).writerows([native.COLUMNS, *rows])
 
 
 def _write_chip(
@@ -66,7 +58,8 @@ def _write_chip(
     names = []
     for month in range(len(MONTHS)):
         now = _land_in(season, month, key)
-        images = {"S1": backscatter(now.change(tone=now.tone * bright), (*key, month), RADAR)}
+        tall = now.change(tone=now.tone * bright)
+        images = {"S1": backscatter(tall, (*key, month), native.RADAR)}
         if month not in DARK and rng.random() < SUNNY:
             cloud = float(rng.choice((0, 0, 0.15)))
             images["S2"] = _sentinel2(now.change(tone=now.tone * dark), (*key, month), cloud)
@@ -84,7 +77,7 @@ def _land_in(season: Season, month: int, key: Key) -> Landscape:
 
 def _sentinel2(land: Landscape, key: Key, cloud: float) -> np.ndarray:
     """(11, H, W) uint16: ten bands of reflectance, and the cloud probability in per cent."""
-    seen = observe(land, key, OPTICAL, cloud=cloud)
+    seen = observe(land, key, native.OPTICAL, cloud=cloud)
     probability = np.where(seen.cloud, 95, 3).astype(np.uint16)
     return np.concatenate([np.maximum(seen.image, 1), probability[None]])
 

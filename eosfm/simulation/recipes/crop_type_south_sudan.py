@@ -12,6 +12,7 @@ from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.crop_type_south_sudan import COUNTRY, NAME, PARTITION, S2
 from eosfm.simulation import Key, Landscape, Simulation, draw_landscape
+from eosfm.simulation.recipe import write_lines
 from eosfm.simulation.revisits import calendar, see, sound
 from eosfm.simulation.season import Crop, sow
 
@@ -56,7 +57,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
             series = _draw((simulation.seed, NAME, split, world), simulation)
         _write_chip(folder, f"{len(lines) - 1:06d}", series, quarter, simulation.size)
         lines.append(f"{len(lines) - 1},{SPLITS.index(split)}")
-    (folder / PARTITION).write_text("\n".join(lines) + "\n")
+    write_lines(folder / PARTITION, lines)
 
 
 class World(NamedTuple):

@@ -9,6 +9,7 @@ from eosfm.datasets.eurosat import BANDS, CLASSES, FOLDER, LIST, NAME
 from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, Simulation, observe
 from eosfm.simulation.grid import resampled
+from eosfm.simulation.recipe import write_lines
 
 # What a person would file under each class: landscape themes, taken in turn by simulated images,
 # and the covers of which there must be some share.
@@ -37,9 +38,9 @@ def simulate(root: Path, simulation: Simulation) -> None:
         east = 300_000 + 2 * count * simulation.size * simulation.gsd
         image = draw(simulation, label, count)
         write_geotiff(path, image, simulation.gsd, (east, 5_400_000))
-        names[split].append(f"{path.stem}.jpg\n")
+        names[split].append(f"{path.stem}.jpg")
     for split in SPLITS:
-        (root / LIST.format(split)).write_text("".join(names[split]))
+        write_lines(root / LIST.format(split), names[split])
 
 
 def draw(simulation: Simulation, label: str, number: int) -> np.ndarray:

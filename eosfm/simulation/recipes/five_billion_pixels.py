@@ -5,16 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
-from eosfm.datasets.five_billion_pixels import (
-    CLASSES,
-    DATASET,
-    IMAGES,
-    LABELS,
-    NAME,
-    TEST,
-    split_of,
-)
+from eosfm.datasets import five_billion_pixels as native
+from eosfm.datasets.five_billion_pixels import CLASSES, NAME, TEST
 from eosfm.datasets.readers.raster import write_png, write_tiff
 from eosfm.simulation import CROPS, FOREST, ROOFS, Key, Landscape, Simulation, legend, observe
 from eosfm.simulation.objects import place_objects
@@ -64,19 +56,15 @@ def simulate(root: Path, simulation: Simulation) -> None:
     Raises:
         EosfmError: More test scenes are asked for than the dataset has.
     """
-    if simulation.scenes["test"] > len(TEST):
-        raise EosfmError(
-            f"{NAME} has {len(TEST)} test scenes, not {simulation.scenes['test']}; lower "
-            f"datasets.{NAME}.simulated.test"
-        )
-    numbers = (f"GF2_PMS1__L1A{number:010d}-MSS1" for number in count(1))
-    for split, wanted in simulation.scenes.items():
-        test = iter(sorted(TEST))
-        for index in range(wanted):
-            names = test if split == "test" else numbers
-            name = next(name for name in names if split_of(name) == split)
-            theme = list(THEMES)[index * max(1, len(THEMES) // wanted) % len(THEMES)]
-            _write_scene(root, name, theme, (simulation.seed, NAME, split, index), simulation)
+    simulation.limit(NAME, "scenes", "test", len(TEST))
+    test = iter(sorted(TEST))
+    others = (f"GF2_PMS1__L1A{number:010d}-MSS1" for number in count(1))
+    for split, index, key in simulation.plan(NAME):
+        names = test if split == "test" else others
+        name = next(name for name in names if native.split_of(name) == split)
+        step = max(1, len(THEMES) // simulation.scenes[split])
+        theme = list(THEMES)[index * step % len(THEMES)]
+        _write_scene(root, name, theme, key, simulation)
 
 
 def _write_scene(root: Path, name: str, theme: str, key: Key, simulation: Simulation) -> None:
@@ -84,9 +72,9 @@ def _write_scene(root: Path, name: str, theme: str, key: Key, simulation: Simula
         land, classes = _draw((*key, draw), theme, simulation)
         if (classes == CLASSES.index(THEMES[theme])).mean() >= SHOWN:
             break
-    image = observe(land, key, DATASET.bands, units="dn8").image
-    write_tiff(root / IMAGES / f"{name}.tif", image, photometric="CMYK")
-    write_png(root / LABELS / f"{name}_24label.png", classes)
+    image = observe(land, key, native.DATASET.bands, units="dn8").image
+    write_tiff(root / native.IMAGES / f"{name}.tif", image, photometric="CMYK")
+    write_png(root / native.LABELS / f"{name}_24label.png", classes)
 
 
 def _draw(key: Key, theme: str, simulation: Simulation) -> tuple[Landscape, np.ndarray]:

@@ -1,6 +1,5 @@
 """A simulated PASTIS-R in its native layout."""
 
-import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from eosfm.core.seeds import derive_seed
 from eosfm.datasets.pastis import CLASSES, FOLDER, FOLDS, METADATA, NAME, S2, VOID
 from eosfm.simulation import Key, Simulation
+from eosfm.simulation.recipe import rectangle, write_geojson
 from eosfm.simulation.revisits import calendar, see, sound
 from eosfm.simulation.season import Crop, Season, sow
 
@@ -45,8 +45,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         dates = _write_patch(root / FOLDER, patch, key, simulation)
         features.append(_feature(patch, folds[index % len(folds)], dates, simulation))
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::2154"}}
-    collection = {"type": "FeatureCollection", "crs": crs, "features": features}
-    (root / FOLDER / METADATA).write_text(json.dumps(collection))
+    write_geojson(root / FOLDER / METADATA, features, crs=crs)
 
 
 def _feature(
@@ -54,17 +53,14 @@ def _feature(
 ) -> dict[str, Any]:
     side = simulation.side
     west, south = 600000 + 2 * side * (patch % 100), 6400000 + 2 * side * (patch // 100)
-    corners = ((0, 0), (side, 0), (side, side), (0, side), (0, 0))
-    ring = [[west + east, south + north] for east, north in corners]
     tables = {
         f"dates-{sensor}": {str(place): int(f"{day:%Y%m%d}") for place, day in enumerate(days)}
         for sensor, days in dates.items()
     }
     return {
-        "type": "Feature",
         "id": str(patch),
         "properties": {"ID_PATCH": patch, "Fold": fold, **tables},
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "geometry": rectangle(west, south, west + side, south + side),
     }
 
 

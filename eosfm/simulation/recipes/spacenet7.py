@@ -1,6 +1,5 @@
 """A simulated SpaceNet 7 (MUDS) in its native layout."""
 
-import json
 import re
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.readers.spacenet7 import AOIS, BANDS, CRS
 from eosfm.datasets.spacenet7 import NAME
 from eosfm.simulation import ROOFS, Key, Landscape, Simulation, evolve, observe
+from eosfm.simulation.recipe import write_geojson
 
 THEMES = ("city", "residential", "village", "industrial", "residential", "smallholder", "desert")
 
@@ -82,8 +82,7 @@ def _write_footprints(
     found = list(shapes(land.parcel, mask=standing, transform=place))
     outlines = transform_points([shape(geometry) for geometry, _ in found], to_degrees)
     features = [
-        {"type": "Feature", "properties": {"Id": int(number)}, "geometry": mapping(outline)}
+        {"properties": {"Id": int(number)}, "geometry": mapping(outline)}
         for (_, number), outline in zip(found, outlines, strict=True)
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    write_geojson(path, features)
