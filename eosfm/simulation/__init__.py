@@ -26,23 +26,7 @@ from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.themes import THEMES, draw_landscape
 
 __all__ = [
-    "BUILDINGS",
-    "COVERS",
-    "CROPS",
-    "EVENTS",
-    "FOREST",
-    "ROOFS",
-    "THEMES",
-    "VEGETATION",
-    "WATER",
-    "Key",
-    "Landscape",
-    "Observation",
-    "Simulation",
-    "backscatter",
-    "cover_mask",
-    "draw_landscape",
-    "evolve",
-    "legend",
-    "observe",
-]
+    "BUILDINGS", "COVERS", "CROPS", "EVENTS", "FOREST", "ROOFS", "THEMES", "VEGETATION", "WATER",
+    "Key", "Landscape", "Observation", "Simulation", "backscatter", "cover_mask",
+    "draw_landscape", "evolve", "legend", "observe",
+]  # fmt: skip

@@ -186,4 +186,3 @@ _EVENTS: dict[str, Callable[[Landscape, np.random.Generator, float], Landscape]]
     "snow": _snow,
 }
 EVENTS = tuple(_EVENTS)
-"""Names of the events that :func:`evolve` knows."""

@@ -191,8 +191,7 @@ _KINDS: dict[str, _Kind] = {
     "vehicle": _Kind(_vehicle, (4.2, 5.6), 0.42, (3, 12), pad="asphalt"),
 }
 
-OBJECTS: tuple[str, ...] = tuple(_KINDS)
-"""Names of what :func:`place_objects` can draw."""
+OBJECTS = tuple(_KINDS)
 
 
 def place_objects(land: Landscape, key: Key, name: str) -> tuple[Landscape, list[Box]]:

@@ -29,29 +29,19 @@ _MATERIALS = {
     "mucus": (11, 13, 16, 16, 16, 15, 14, 13, 12, 8.0, 4.0, 3.0, 2.0),
 }
 
-SPACING = 320.0
-"""Metres between things that float."""
+SPACING = 320.0  # metres between things that float
 
 
 @dataclass(frozen=True)
 class Sea:
-    """A piece of simulated sea; arrays are (H, W) unless said otherwise.
+    """A piece of simulated sea; arrays are (H, W) unless said otherwise."""
 
-    Attributes:
-        gsd: Metres per pixel.
-        kind: uint8 position in :data:`KINDS`.
-        turbidity: float32, 0 clear to 1 muddy.
-        floor: float32 share of the sea floor seen through the water.
-        glint: float32 reflectance of mirrored sun.
-        matter: (materials, H, W) float32 share of the pixel that each material covers.
-    """
-
-    gsd: float
-    kind: np.ndarray
-    turbidity: np.ndarray
-    floor: np.ndarray
-    glint: np.ndarray
-    matter: np.ndarray
+    gsd: float  # metres per pixel
+    kind: np.ndarray  # uint8 position in KINDS
+    turbidity: np.ndarray  # float32, 0 clear to 1 muddy
+    floor: np.ndarray  # float32 share of the sea floor seen through the water
+    glint: np.ndarray  # float32 reflectance of mirrored sun
+    matter: np.ndarray  # (materials, H, W) float32 share of the pixel that each one covers
 
 
 @dataclass
@@ -191,8 +181,7 @@ _PAINTERS: dict[str, Callable[[_Brush], np.ndarray]] = {
 
 WATERS = ("clear", "turbid", "sediment", "shallow")
 FLOATING = tuple(_PAINTERS)
-KINDS = (*WATERS, *FLOATING)
-"""What a pixel of the sea may be."""
+KINDS = (*WATERS, *FLOATING)  # what a pixel of the sea may be
 
 
 def draw_sea(key: Key, size: tuple[int, int], gsd: float = 10.0) -> Sea:

@@ -17,15 +17,10 @@ _PSF = 0.16  # of the light on the neighbour: a modulation transfer near 0.35 at
 
 
 class Observation(NamedTuple):
-    """An optical image.
+    """An optical image."""
 
-    Attributes:
-        image: (C, H, W) uint16 reflectance times 10,000, or uint8 for ``dn8``.
-        cloud: (H, W) bool, true under cloud; shadows of clouds are not marked.
-    """
-
-    image: np.ndarray
-    cloud: np.ndarray
+    image: np.ndarray  # (C, H, W) uint16 reflectance times 10,000, or uint8 for dn8
+    cloud: np.ndarray  # (H, W) bool, true under cloud; shadows of clouds are not marked
 
 
 def observe(

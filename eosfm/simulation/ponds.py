@@ -7,11 +7,8 @@ from eosfm.simulation.covers import ROOFS, WATER
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, bricks, generator, rotate
 
-BASIN = (75.0, 48.0)
-"""Mean sides of a basin in metres."""
-
-DYKE = 6.0
-"""Width of a dyke in metres."""
+BASIN = (75.0, 48.0)  # mean sides of a basin in metres
+DYKE = 6.0  # width of a dyke in metres
 
 
 def dig_ponds(land: Landscape, key: Key, share: float = 0.6) -> tuple[Landscape, np.ndarray]:

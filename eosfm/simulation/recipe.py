@@ -17,19 +17,12 @@ Name = TypeVar("Name")
 
 @dataclass(frozen=True)
 class Simulation:
-    """How much to simulate, and how finely.
+    """How much to simulate, and how finely."""
 
-    Attributes:
-        seed: Root seed of the run.
-        scenes: Number of scenes (images, or image pairs) per split.
-        size: Scene height and width in pixels of the finest grid.
-        gsd: Ground sampling distance in metres of the finest grid.
-    """
-
-    seed: int
-    scenes: Mapping[Split, int]
-    size: int
-    gsd: float
+    seed: int  # root seed of the run
+    scenes: Mapping[Split, int]  # number of scenes (images, or image pairs) per split
+    size: int  # scene height and width in pixels of the finest grid
+    gsd: float  # ground sampling distance in metres of the finest grid
 
     @property
     def side(self) -> float:

@@ -8,8 +8,7 @@ from eosfm.simulation.canvas import Canvas
 from eosfm.simulation.covers import ROOFS, WATER, codes, cover_mask
 from eosfm.simulation.noise import Cells, bricks, crowns, rotate
 
-FINE_GSD = 1.3
-"""Coarsest pixel, m, at which cars, garden trees and roof ridges are drawn."""
+FINE_GSD = 1.3  # coarsest pixel, m, at which cars, garden trees and roof ridges are drawn
 
 
 def _everywhere(canvas: Canvas) -> np.ndarray:

@@ -16,29 +16,17 @@ from eosfm.simulation.vegetation import ZONES, parcels
 
 @dataclass(frozen=True)
 class Theme:
-    """A kind of scene.
+    """A kind of scene."""
 
-    Attributes:
-        zones: Weights of the land painters (keys of ``vegetation.ZONES``).
-        parcel: Mean field size in metres.
-        wobble: 0 for straight field edges, towards 1 for crooked ones.
-        scale: Size of a zone in metres.
-        relief: Height of the hills in metres.
-        features: Painters and the chance that each is used, in order.
-        mood: How far the zone weights vary from scene to scene.
-        heights: Zones ordered by elevation instead of at random, lowest first.
-        snap: How closely zones follow field edges, 0 (natural) to 1 (farmed).
-    """
-
-    zones: dict[str, float]
-    parcel: tuple[float, float] = (220.0, 300.0)
-    wobble: float = 0.08
-    scale: float = 450.0
-    relief: float = 25.0
-    features: tuple[tuple[Callable[[Canvas], None], float], ...] = ()
-    mood: float = 0.8
-    heights: tuple[str, ...] = ()
-    snap: float = 0.75
+    zones: dict[str, float]  # weights of the land painters (keys of vegetation.ZONES)
+    parcel: tuple[float, float] = (220.0, 300.0)  # mean field size in metres
+    wobble: float = 0.08  # 0 for straight field edges, towards 1 for crooked ones
+    scale: float = 450.0  # size of a zone in metres
+    relief: float = 25.0  # height of the hills in metres
+    features: tuple[tuple[Callable[[Canvas], None], float], ...] = ()  # painters and their chance
+    mood: float = 0.8  # how far the zone weights vary from scene to scene
+    heights: tuple[str, ...] = ()  # zones by elevation instead of at random, lowest first
+    snap: float = 0.75  # how closely zones follow field edges, 0 (natural) to 1 (farmed)
 
 
 _COUNTRY = {
@@ -116,8 +104,7 @@ _THEMES: dict[str, Theme] = {
     ),
 }  # fmt: skip
 
-THEMES: tuple[str, ...] = tuple(_THEMES)
-"""Names of the kinds of scene."""
+THEMES = tuple(_THEMES)
 
 
 def draw_landscape(

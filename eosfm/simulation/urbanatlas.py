@@ -25,8 +25,7 @@ LEGEND = {
 """Cover of the simulated Earth to class."""
 
 THEMES = ("village", "cropland", "coast", "residential", "forest", "orchard", "industrial", "river")
-BLOCK_M = 50.0
-"""Urban Atlas draws built-up land as blocks, not as houses: about this wide."""
+BLOCK_M = 50.0  # Urban Atlas draws built-up land as blocks, not as houses: about this wide
 
 
 def write_sheet(

@@ -9,8 +9,7 @@ from eosfm.simulation.canvas import Canvas
 from eosfm.simulation.covers import codes
 from eosfm.simulation.noise import Cells, bricks, crowns, rotate
 
-ROW_GSD = 1.6
-"""Coarsest pixel, m, at which single trees and crop rows are drawn."""
+ROW_GSD = 1.6  # coarsest pixel, m, at which single trees and crop rows are drawn
 
 
 def parcels(canvas: Canvas, size: tuple[float, float], wobble: float) -> Cells:

@@ -9,15 +9,9 @@ from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import CROPS, Key, Landscape, Simulation, observe
 
 COUNTRIES = ("cambodia", "vietnam")
-
-DAYS = (20, 80, 230, 300)
-"""Days of the year of the simulated tiles."""
-
-REACH = 2.0
-"""Pixels that two simulated fields may lie apart and still share a boundary."""
-
-LINE = 10.0
-"""Width of a boundary in metres: one pixel of the original."""
+DAYS = (20, 80, 230, 300)  # days of the year of the simulated tiles
+REACH = 2.0  # pixels that two simulated fields may lie apart and still share a boundary
+LINE = 10.0  # width of a boundary in metres: one pixel of the original
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

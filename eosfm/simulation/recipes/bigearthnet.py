@@ -23,7 +23,6 @@ NO_CLASS = len(CLASSES)
 
 # Too narrow for CORINE: part of whatever lies around.
 ABSORBED = NO_CLASS + 1
-
 SMALLEST = 0.05
 
 # Position in CLASSES of each cover.

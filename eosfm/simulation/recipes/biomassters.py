@@ -15,20 +15,11 @@ from eosfm.simulation.noise import fractal, generator
 from eosfm.simulation.season import Crop, Season, sow
 
 THEMES = ("forest", "conifer", "lake", "forest", "mixed", "conifer")
-
 FIELDS = (Crop("cereal", 30, 3), Crop("pasture", 20, 1), Crop("bare_field", 0, 1))
-
-LAG = 18.0
-"""Days by which the boreal spring is late."""
-
-SNOW = (3, 4, 5, 6)
-"""Months of the simulated winter, by place."""
-
-DARK = (2, 3, 4)
-"""Months in which the sun is too low for Sentinel-2."""
-
-SUNNY = 0.8
-"""Share of the other simulated months in which Sentinel-2 sees a chip."""
+LAG = 18.0  # days by which the boreal spring is late
+SNOW = (3, 4, 5, 6)  # months of the simulated winter, by place
+DARK = (2, 3, 4)  # months in which the sun is too low for Sentinel-2
+SUNNY = 0.8  # share of the other simulated months in which Sentinel-2 sees a chip
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

@@ -10,10 +10,7 @@ from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import WATER, Key, Landscape, Simulation, backscatter
 
 GREY_OF = np.array(list(ZONES), np.uint8)
-
-BERG_SHARE = 0.01
-"""Ice that drifts covers no more than this share of a simulated scene."""
-
+BERG_SHARE = 0.01  # ice that drifts covers no more than this share of a simulated scene
 MISSIONS = (("TSX", 7), ("S1", 20), ("ENVISAT", 20), ("ERS", 20), ("PALSAR", 17), ("RSAT", 20))
 
 

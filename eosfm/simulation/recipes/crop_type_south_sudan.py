@@ -13,8 +13,7 @@ from eosfm.core.splits import SPLITS
 from eosfm.datasets.crop_type_south_sudan import COUNTRY, NAME, PARTITION, S2
 from eosfm.simulation import Key, Landscape, Simulation, draw_landscape
 from eosfm.simulation.recipe import write_lines
-from eosfm.simulation.revisits import calendar, see, sound
-from eosfm.simulation.season import Crop, sow
+from eosfm.simulation.season import Crop, calendar, see, sound, sow
 
 SIMULATED_CROPS = (
     Crop("maize", 45, 0.42), Crop("maize", -15, 0.18), Crop("rice", 20, 0.15),
@@ -22,21 +21,11 @@ SIMULATED_CROPS = (
 )  # fmt: skip
 """How the four crops look, and a fifth that is too rare to count, as the original has several."""
 
-RAINS = 40
-"""Days by which the wild vegetation greens later than in the northern mid-latitudes."""
-
+RAINS = 40  # days by which the wild vegetation greens later than in the northern mid-latitudes
 SURVEYED = 0.6
-
-START = date(2017, 2, 15)
-
-DAYS = 320
-"""First day, and number of days, of the simulated year."""
-
-COUNTS = {"s2": 7, "s1": 6}
-"""Acquisitions of either sensor."""
-
-CLOUDY = 0.3
-"""Share of the simulated acquisitions that have clouds."""
+START, DAYS = date(2017, 2, 15), 320  # first day, and number of days, of the simulated year
+COUNTS = {"s2": 7, "s1": 6}  # acquisitions of either sensor
+CLOUDY = 0.3  # share of the simulated acquisitions that have clouds
 
 QUARTERS = 4
 """Chips cut from one simulated landscape, so that fields reach over their edges."""

@@ -21,8 +21,7 @@ LEGEND = {
 }
 """Cover of the simulated Earth to class; what is left (snow, ice) is unknown."""
 
-BUILT_UP_M = 60.0
-"""Land this close around buildings counts as urban, its gardens included."""
+BUILT_UP_M = 60.0  # land this close around buildings counts as urban, its gardens included
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

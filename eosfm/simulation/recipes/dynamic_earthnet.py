@@ -29,9 +29,7 @@ THEMES = (
 )  # fmt: skip
 
 MONTHS = (4, 5, 6, 7, 8, 9)
-
-HAZE = 0.05
-"""Little: the product is corrected for the atmosphere, and free of clouds."""
+HAZE = 0.05  # little: the product is corrected for the atmosphere, and free of clouds
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

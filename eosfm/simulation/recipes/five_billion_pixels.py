@@ -37,14 +37,9 @@ COVERS = {
 }  # fmt: skip
 """Class of a cover where nothing is built; others are unlabelled."""
 
-STREET = 26.0
-"""Metres around buildings that belong to their quarter."""
-
-TALL = 11.0
-"""From how many metres of height a building is of the town, not of the village."""
-
-POND = 20_000.0
-"""Below how many square metres a lake is a pond."""
+STREET = 26.0  # metres around buildings that belong to their quarter
+TALL = 11.0  # from how many metres of height a building is of the town, not of the village
+POND = 20_000.0  # below how many square metres a lake is a pond
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

@@ -11,9 +11,7 @@ from eosfm.simulation import Key, Landscape, Simulation, evolve, observe
 from eosfm.simulation.noise import fractal, generator
 
 THEMES = ("conifer", "shrub", "mountain", "grassland", "mixed", "forest")
-
-OLD_SCAR, CLOUDY = 0.35, 0.3
-"""Shares of the simulated scenes."""
+OLD_SCAR, CLOUDY = 0.35, 0.3  # shares of the simulated scenes
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

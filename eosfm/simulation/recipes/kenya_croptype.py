@@ -33,7 +33,6 @@ SHARES = (0.4, 0.22, 0.1, 0.1, 0.08, 0.04, 0.06)
 """Frequency of the simulated crops; the original's are as uneven."""
 
 SURVEYED = 0.6
-
 WITHHELD = 0.25
 
 

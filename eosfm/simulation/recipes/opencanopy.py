@@ -13,9 +13,7 @@ from eosfm.simulation.covers import BUILDINGS, WATER, legend
 from eosfm.simulation.recipe import rectangle, write_geojson
 
 THEMES = ("forest", "mixed", "mountain", "broadleaf", "village", "conifer", "pasture")
-
-MARGIN = 16
-"""Pixels of a simulated image around the cell that the grid cuts out of it."""
+MARGIN = 16  # pixels of a simulated image around the cell that the grid cuts out of it
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

@@ -10,8 +10,7 @@ from eosfm.core.seeds import derive_seed
 from eosfm.datasets.pastis import CLASSES, FOLDER, FOLDS, METADATA, NAME, S2, VOID
 from eosfm.simulation import Key, Simulation
 from eosfm.simulation.recipe import rectangle, write_geojson
-from eosfm.simulation.revisits import calendar, see, sound
-from eosfm.simulation.season import Crop, Season, sow
+from eosfm.simulation.season import Crop, Season, calendar, see, sound, sow
 
 SIMULATED_CROPS = {
     "soft winter wheat": Crop("cereal", 0, 0.24), "corn": Crop("maize", 0, 0.24),
@@ -21,16 +20,9 @@ SIMULATED_CROPS = {
 """Frequent crops of the original that the simulated Earth can tell apart by look or season."""
 
 PERMANENT = {"meadow": ("pasture",), "grapevine": ("vineyard",), "orchard": ("orchard", "olive")}
-
 THEMES = ("cropland", "mixed", "orchard", "cropland", "village", "pasture")
-
-START = date(2018, 10, 5)
-
-DAYS = 370
-"""First day, and number of days, of the simulated year."""
-
-CLOUDY = 0.15
-"""Share of the simulated acquisitions that have clouds."""
+START, DAYS = date(2018, 10, 5), 370  # first day, and number of days, of the simulated year
+CLOUDY = 0.15  # share of the simulated acquisitions that have clouds
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

@@ -12,9 +12,7 @@ from eosfm.simulation import WATER, Key, Simulation, backscatter, evolve, observ
 from eosfm.simulation.recipe import write_geojson, write_lines
 
 THEMES = ("river", "cropland", "lake", "village", "wetland", "mixed", "coast")
-
 CLOUDY_EVERY = 3
-
 DEGREES_PER_PIXEL = 8.983152841195215e-05
 
 
