@@ -50,13 +50,10 @@ class Canvas:
         return numbers
 
     def paint(self, mask: np.ndarray, cover: str | np.ndarray, **layers: object) -> None:
-        """Cover ``mask``; what stood there is gone unless ``layers`` says otherwise.
+        """Put a cover (or (H, W) codes) on the (H, W) bool ``mask``.
 
-        Args:
-            mask: (H, W) bool.
-            cover: A cover's name, or (H, W) uint8 codes.
-            layers: New values of ``canopy``, ``building``, ``tone``, ``growth``, ``parcel``:
-                scalars or (H, W) arrays. Left out: 0 for heights and parcel, 1 for the others.
+        What stood there is gone but for ``layers``: scalars or (H, W) arrays by attribute. Left
+        out, heights and parcel are 0, tone and growth 1.
         """
         code = CODE[cover] if isinstance(cover, str) else cover
         plain = {"canopy": 0, "building": 0, "tone": 1, "growth": 1, "parcel": 0}

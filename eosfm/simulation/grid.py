@@ -17,8 +17,6 @@ def coordinates(size: tuple[int, int], gsd: float) -> tuple[np.ndarray, np.ndarr
 
 def average(image: np.ndarray, factor: int) -> np.ndarray:
     """Mean of each ``factor`` by ``factor`` block of the last two axes."""
-    if factor == 1:
-        return image
     *rest, h, w = image.shape
     blocks = image.reshape(*rest, h // factor, factor, w // factor, factor)
     return blocks.mean(axis=(-3, -1), dtype=np.float32)
@@ -42,12 +40,7 @@ def spread(image: np.ndarray, share: float) -> np.ndarray:
 def resampled(image: np.ndarray, bands: tuple[str, ...]) -> np.ndarray:
     """Blur Sentinel-2's bands of 20 m and 60 m pixels as interpolation to 10 m leaves them.
 
-    Args:
-        image: (C, H, W) simulated at 10 m.
-        bands: Names of its channels.
-
-    Returns:
-        The same shape and dtype.
+    The image (C, H, W) was simulated at 10 m; its shape and dtype stay.
     """
     from scipy.ndimage import uniform_filter
 

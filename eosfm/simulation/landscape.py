@@ -32,11 +32,7 @@ class Landscape:
         return self.cover.shape[0], self.cover.shape[1]
 
     def shows(self, *covers: str) -> np.ndarray:
-        """(H, W) bool: where the land has one of the named covers, for example ``*WATER``.
-
-        Raises:
-            EosfmError: A name is unknown.
-        """
+        """(H, W) bool: where the land has one of the named covers, for example ``*WATER``."""
         return cover_mask(self.cover, *covers)
 
     def change(self, **fields: object) -> "Landscape":
@@ -44,12 +40,9 @@ class Landscape:
         return replace(self, **fields)  # type: ignore[arg-type]
 
     def covered(self, mask: np.ndarray, cover: str | np.ndarray, **layers: object) -> "Landscape":
-        """A copy with a new, lifeless cover on ``mask``; what stood there is gone.
+        """A copy with a new, lifeless cover (or (H, W) codes) on the (H, W) bool ``mask``.
 
-        Args:
-            mask: (H, W) bool.
-            cover: A cover's name, or (H, W) uint8 codes.
-            layers: Scalars or (H, W) arrays that other layers, or what is gone, have on ``mask``.
+        What stood there is gone but for ``layers``: scalars or (H, W) arrays by attribute.
         """
         bare = {"canopy_height": 0, "building_height": 0, "vigour": 0, "tone": 1, "parcel": 0}
         code = CODE[cover] if isinstance(cover, str) else cover

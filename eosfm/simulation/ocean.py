@@ -36,7 +36,6 @@ SPACING = 320.0  # metres between things that float
 class Sea:
     """A piece of simulated sea; arrays are (H, W) unless said otherwise."""
 
-    gsd: float  # metres per pixel
     kind: np.ndarray  # uint8 position in KINDS
     turbidity: np.ndarray  # float32, 0 clear to 1 muddy
     floor: np.ndarray  # float32 share of the sea floor seen through the water
@@ -194,27 +193,26 @@ def draw_sea(key: Key, size: tuple[int, int], gsd: float = 10.0) -> Sea:
     """
     rng = generator(key, "sea")
     extent = max(size)
-    kind, turbidity, floor = _water(rng, size, extent)
+    kind, turbidity, floor = _water(rng, size)
     chop = fractal(rng, size, 6, 3, 0.8) * fractal(rng, size, 0.5 * extent, 3)
     glint = np.float32(0.03 * rng.beta(0.8, 2.5)) * (1 + 0.25 * chop) + np.float32(0.004) * chop
     matter = np.zeros((len(_MATERIALS), *size), np.float32)
+    half = round(0.62 * SPACING / gsd)
     for row, col, name in _places(rng, size, gsd):
-        half = round(0.62 * SPACING / gsd)
-        rows = slice(max(row - half, 0), max(min(row + half, size[0]), 0))
-        cols = slice(max(col - half, 0), max(min(col + half, size[1]), 0))
-        if rows.start >= rows.stop or cols.start >= cols.stop:
-            continue
+        rows = slice(max(row - half, 0), min(row + half, size[0]))
+        cols = slice(max(col - half, 0), min(col + half, size[1]))
         y, x = np.mgrid[rows, cols].astype(np.float32)
         u, v = rotate((x - col) * gsd, (y - row) * gsd, rng.uniform(0, 2 * np.pi))
         brush = _Brush(rng, gsd, u, v, matter[:, rows, cols], glint[rows, cols], kind[rows, cols])
         brush.mark(name, _PAINTERS[name](brush))
-    return Sea(gsd, kind, turbidity, floor, np.maximum(glint, 0), matter)
+    return Sea(kind, turbidity, floor, np.maximum(glint, 0), matter)
 
 
 def _water(
-    rng: np.random.Generator, size: tuple[int, int], extent: int
+    rng: np.random.Generator, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Kind, turbidity and visible floor of the water masses, (H, W) each."""
+    extent = max(size)
     plume = fractal(rng, size, 0.7 * extent, 5, 0.55) + rng.normal(0, 0.5)
     turbidity = np.clip(0.12 + 0.35 * plume, 0, 1)
     shoal = fractal(rng, size, 0.6 * extent, 4, 0.5) + rng.normal(-0.5, 0.4)

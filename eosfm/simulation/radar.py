@@ -1,16 +1,17 @@
 """What a C-band radar sees of a landscape."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError
 from eosfm.simulation.covers import BUILDINGS, RADAR, SOIL, WATER
 from eosfm.simulation.grid import shifted
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
 
-RADAR_UNITS = ("db", "dn8")
+Units = Literal["db", "dn8"]
 LOOKS = 4
 """Equivalent number of looks; speckle's variance is its inverse."""
 
@@ -18,7 +19,10 @@ _POLARISATION = {"vv": 0, "vh": 1, "sar": 0, "vv_desc": 0, "vh_desc": 1}
 
 
 def backscatter(
-    land: Landscape, key: Key, bands: Sequence[str] = ("vv", "vh"), units: str = "db"
+    land: Landscape,
+    key: Key,
+    bands: Sequence[str] = ("vv", "vh"),
+    units: Units = "db",
 ) -> np.ndarray:
     """Look at a landscape with a side-looking radar.
 
@@ -37,9 +41,12 @@ def backscatter(
         (C, H, W) array.
 
     Raises:
-        EosfmError: A band is unknown or no radar band, or the units are.
+        EosfmError: A band is no radar band, or there is none.
     """
-    _check(bands, units)
+    wrong = [name for name in bands if name not in _POLARISATION]
+    if wrong or not bands:
+        valid = ", ".join(_POLARISATION)
+        raise EosfmError(f"{', '.join(wrong) or 'no band'} is no radar band; valid: {valid}")
     powers: dict[str, np.ndarray] = {}
     for name in dict.fromkeys(bands):
         side = -1 if name.endswith("_desc") else 1
@@ -53,19 +60,8 @@ def backscatter(
     return np.rint(np.clip((image + 30) / 30, 0, 1) * 255).astype(np.uint8)
 
 
-def _check(bands: Sequence[str], units: str) -> None:
-    if not bands:
-        raise EosfmError(f"no band; valid: {', '.join(_POLARISATION)}")
-    for name in bands:
-        if name not in _POLARISATION:
-            raise EosfmError(f"{name} is no radar band; {suggest(name, tuple(_POLARISATION))}")
-    if units not in RADAR_UNITS:
-        raise EosfmError(f"unknown unit {units!r}; {suggest(units, RADAR_UNITS)}")
-
-
 def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> np.ndarray:
     """(H, W) float32 mean backscatter in dB before speckle."""
-    shape = land.size
     heading = rng.normal(np.deg2rad(80), 0.12)
     towards = (side * np.sin(heading), np.cos(heading))  # unit vector east, south to the radar
     level = RADAR[cross][land.cover]
@@ -84,7 +80,7 @@ def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> 
     level += np.clip(11 * facing, -9, 9)
     level += _walls(land, towards)
     # Near range is brighter than far range across a swath.
-    ramp = np.linspace(-1, 1, shape[1], dtype=np.float32) * np.float32(side)
+    ramp = np.linspace(-1, 1, land.size[1], dtype=np.float32) * np.float32(side)
     return level + np.float32(rng.uniform(0, 1.2)) * ramp
 
 

@@ -124,7 +124,7 @@ def draw_landscape(
         doy: Day of the year.
 
     Raises:
-        EosfmError: Unknown theme, or a size, distance or day out of range.
+        EosfmError: Unknown theme, or a size or distance out of range.
     """
     if theme not in _THEMES:
         raise EosfmError(f"unknown theme {theme!r}; {suggest(theme, THEMES)}")
@@ -132,8 +132,6 @@ def draw_landscape(
         raise EosfmError(f"landscape of {size[0]} x {size[1]} pixels; give at least 8 x 8")
     if not 0.05 <= gsd <= 1000:
         raise EosfmError(f"gsd {gsd} m; give 0.05 to 1000")
-    if not 1 <= doy <= 366:
-        raise EosfmError(f"day of year {doy}; give 1 to 366")
     kind = _THEMES[theme]
     rng = generator(key, "landscape", theme)
     canvas = Canvas(rng, size, gsd, angle=rng.uniform(0, np.pi))

@@ -20,9 +20,7 @@ CORINE = (112, 121, 211, 222, 231, 242, 243, 244, 311, 312, 313, 321, 322, 324, 
           523, 999)  # fmt: skip
 
 NO_CLASS = len(CLASSES)
-
-# Too narrow for CORINE: part of whatever lies around.
-ABSORBED = NO_CLASS + 1
+ABSORBED = NO_CLASS + 1  # too narrow for CORINE: part of whatever lies around
 SMALLEST = 0.05
 
 # Position in CLASSES of each cover.
@@ -65,9 +63,7 @@ THEMES = (
 """Simulated patches take these themes in turn, in every split."""
 
 DAYS = tuple(date(*ymd) for ymd in ((2017, 6, 13), (2017, 8, 18), (2017, 10, 2), (2018, 4, 21)))
-
 TILES: dict[Split, str] = {"train": "33UUP", "val": "34VER", "test": "29UPU"}
-
 COUNTRIES: dict[Split, str] = {"train": "Austria", "val": "Finland", "test": "Ireland"}
 
 
@@ -111,10 +107,8 @@ def simulated_names(split: Split, index: int) -> tuple[str, str]:
     """The Sentinel-2 and Sentinel-1 names of a simulated patch."""
     day = DAYS[index % len(DAYS)].strftime("%Y%m%d")
     place = f"{TILES[split]}_{index // 90:02d}_{index % 90:02d}"
-    return (
-        f"S2A_MSIL2A_{day}T101031_N9999_R022_T{place}",
-        f"S1A_IW_GRDH_1SDV_{day}T165043_{place}",
-    )
+    s1_name = f"S1A_IW_GRDH_1SDV_{day}T165043_{place}"
+    return f"S2A_MSIL2A_{day}T101031_N9999_R022_T{place}", s1_name
 
 
 def draw(simulation: Simulation, split: Split, index: int) -> dict[str, np.ndarray]:
@@ -146,12 +140,8 @@ def _classes(land: Landscape, theme: str) -> np.ndarray:
 def generalise(classes: np.ndarray) -> np.ndarray:
     """Give small areas to their surroundings, as CORINE's minimum mapping unit does.
 
-    Args:
-        classes: (H, W) positions in :data:`CLASSES`, :data:`NO_CLASS` or :data:`ABSORBED`.
-
-    Returns:
-        The same map in which every value fills at least :data:`SMALLEST` of it and none is
-        :data:`ABSORBED`; all other pixels have their nearest neighbour's value.
+    In the map (H, W) that is returned every value fills at least :data:`SMALLEST` of it and none
+    is :data:`ABSORBED`; all other pixels have their nearest neighbour's value.
     """
     # Streets and gardens join their houses before it is asked how large the village is.
     filled = _fill(classes, classes != ABSORBED)

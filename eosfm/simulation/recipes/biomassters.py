@@ -12,7 +12,7 @@ from eosfm.datasets.biomassters import FOLDERS, MONTHS
 from eosfm.datasets.readers.raster import write_tiff
 from eosfm.simulation import FOREST, Key, Landscape, Simulation, backscatter, evolve, observe
 from eosfm.simulation.noise import fractal, generator
-from eosfm.simulation.season import Crop, Season, sow
+from eosfm.simulation.season import Crop, sow
 
 THEMES = ("forest", "conifer", "lake", "forest", "mixed", "conifer")
 FIELDS = (Crop("cereal", 30, 3), Crop("pasture", 20, 1), Crop("bare_field", 0, 1))
@@ -48,7 +48,9 @@ def _write_chip(
     dark, bright = _by_height(land, -0.014), _by_height(land, 0.014)
     names = []
     for month in range(len(MONTHS)):
-        now = _land_in(season, month, key)
+        now = season.on(15 + 30 * ((month + 8) % 12))
+        if month in SNOW:
+            now = evolve(now, (*key, month), "snow")
         tall = now.change(tone=now.tone * bright)
         images = {"S1": backscatter(tall, (*key, month), native.RADAR)}
         if month not in DARK and rng.random() < SUNNY:
@@ -58,12 +60,6 @@ def _write_chip(
             names.append(f"{chip}_{satellite}_{month:02d}.tif")
             write_tiff(root / f"{folder}_features" / names[-1], pixels)
     return names
-
-
-def _land_in(season: Season, month: int, key: Key) -> Landscape:
-    """The land in the middle of a month, under snow in winter."""
-    land = season.on(15 + 30 * ((month + 8) % 12))
-    return evolve(land, (*key, month), "snow") if month in SNOW else land
 
 
 def _sentinel2(land: Landscape, key: Key, cloud: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.crop_type_south_sudan import COUNTRY, NAME, PARTITION, S2
 from eosfm.simulation import Key, Landscape, Simulation, draw_landscape
-from eosfm.simulation.recipe import write_lines
+from eosfm.simulation.recipe import write_lines, write_text
 from eosfm.simulation.season import Crop, calendar, see, sound, sow
 
 SIMULATED_CROPS = (
@@ -37,7 +37,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
     The four chips of a landscape are in one split.
     """
     folder = root / COUNTRY
-    for name in ("npy", "truth", "s1", "s2"):
+    for name in ("npy", "truth"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     lines = ["id,partition"]
     for split, index, _ in simulation.plan(NAME):
@@ -86,4 +86,4 @@ def _write_chip(folder: Path, chip: str, world: World, quarter: int, size: int) 
     np.savez(folder / "truth" / f"{COUNTRY}_{chip}.npz", truth=world.truth[rows, cols])
     for sensor, days in world.dates.items():
         text = json.dumps({"dates": [str(day) for day in days]})
-        (folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json").write_text(text)
+        write_text(folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json", text)

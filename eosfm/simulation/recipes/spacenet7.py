@@ -27,12 +27,7 @@ def write_series(
 ) -> None:
     """Write the first ``count`` of at most 24 months of a growing town.
 
-    Args:
-        root: The copy's folder.
-        aoi: Name of the area.
-        place: Its split and its position there.
-        count: Number of months.
-        simulation: Seed, size and ground sampling distance.
+    The place of an area is its split and its position there.
     """
     key = (simulation.seed, NAME, *place)
     grown = simulation.draw(key, THEMES[place[1] % len(THEMES)], doy=15)
@@ -53,14 +48,11 @@ def _write_month(folder: Path, stem: str, land: Landscape, key: Key, cloudy: boo
     seen = observe(land, key, BANDS, units="dn8").image
     alpha = np.where(unusable, 0, 255).astype(np.uint8)
     rgb = np.where(unusable, 0, np.maximum(seen, 1)).astype(np.uint8)
-    size = land.size[0] * land.gsd
     # The name gives column and row of Planet's basemap quad, 19.6 km wide, from the lower left.
     east, north = (int(part) for part in re.findall(r"\d{4}(?=[EN])", stem)[:2])
-    origin = ((east - 1024) * 19_568.0, (north - 1024) * 19_568.0 + size)
-    write_geotiff(
-        folder / "images_masked" / f"{stem}.tif",
-        np.concatenate([rgb, alpha[None]]), land.gsd, origin, CRS,
-    )  # fmt: skip
+    origin = ((east - 1024) * 19_568.0, (north - 1024) * 19_568.0 + land.size[0] * land.gsd)
+    image = np.concatenate([rgb, alpha[None]])
+    write_geotiff(folder / "images_masked" / f"{stem}.tif", image, land.gsd, origin, CRS)
     standing = land.shows(*ROOFS) & ~unusable
     _write_footprints(folder / "labels_match" / f"{stem}_Buildings.geojson", standing, land, origin)
 
