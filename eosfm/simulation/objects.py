@@ -31,17 +31,9 @@ class _Pen:
     width: float  # likewise
     body: np.ndarray  # (H, W) bool, the object's pixels so far
 
-    def paint(
-        self,
-        mask: np.ndarray,
-        cover: str,
-        tone: float = 1.0,
-        height: float = 0.0,
-        vigour: float = 0.0,
-        body: bool = True,
-    ) -> None:
+    def paint(self, mask: np.ndarray, cover: str, body: bool = True, **layers: float) -> None:
         """Cover ``mask``; ``body`` tells whether that is part of the object."""
-        self.land = self.land.covered(mask, cover, tone=tone, building_height=height, vigour=vigour)
+        self.land = self.land.covered(mask, cover, **layers)
         if body:
             self.body |= mask
 
@@ -67,7 +59,7 @@ def _airplane(pen: _Pen) -> None:
     swept = np.abs(pen.u - 0.06 * size + 0.55 * side) < 0.085 * size - 0.11 * side
     tail = np.abs(pen.u + 0.40 * size + 0.4 * side) < 0.06 * size - 0.1 * side
     plane = fuselage | (swept & (side < 0.46 * size)) | (tail & (side < 0.18 * size))
-    pen.paint(plane & pen.within(size, size), "roof_bright", tone=1.5, height=4)
+    pen.paint(plane & pen.within(size, size), "roof_bright", tone=1.5, building_height=4)
 
 
 def _airport(pen: _Pen) -> None:
@@ -80,7 +72,7 @@ def _airport(pen: _Pen) -> None:
         pen.paint(pen.within(25, 0.4 * across, end * pen.length, -0.13 * across), "concrete")
     pen.paint(pen.within(0.4 * pen.length, 0.3 * across, v=0.25 * across), "concrete")
     hall = pen.within(0.25 * pen.length, 0.12 * across, v=0.38 * across)
-    pen.paint(hall, "roof_bright", tone=1.1, height=15)
+    pen.paint(hall, "roof_bright", tone=1.1, building_height=15)
 
 
 def _baseball_field(pen: _Pen) -> None:
@@ -108,7 +100,7 @@ def _bridge(pen: _Pen) -> None:
     pen.paint(water, "river", body=False)
     road = np.abs(pen.v) < max(pen.width / 2, pen.gsd)
     pen.paint(road & ~water, "road", body=False)
-    pen.paint(road & (np.abs(pen.u) <= pen.length / 2), "concrete", tone=1.05, height=6)
+    pen.paint(road & (np.abs(pen.u) <= pen.length / 2), "concrete", tone=1.05, building_height=6)
 
 
 def _ground_track_field(pen: _Pen) -> None:
@@ -120,33 +112,35 @@ def _ground_track_field(pen: _Pen) -> None:
 
 
 def _harbor(pen: _Pen) -> None:
-    pen.paint(pen.within(pen.length, 0.12 * pen.width, v=-0.44 * pen.width), "concrete", height=2)
+    pen.paint(
+        pen.within(pen.length, 0.12 * pen.width, v=-0.44 * pen.width), "concrete", building_height=2
+    )
     for pier in np.linspace(-0.46, 0.46, int(pen.rng.integers(4, 7))):
         finger = pen.within(0.05 * pen.length, 0.9 * pen.width, pier * pen.length, 0.05 * pen.width)
-        pen.paint(finger, "concrete", tone=0.95, height=2)
+        pen.paint(finger, "concrete", tone=0.95, building_height=2)
 
 
 def _ship(pen: _Pen) -> None:
     taper = np.clip(1.06 - np.maximum(2 * pen.u / pen.length, 0) ** 3, 0, 1)
     hull = (np.abs(pen.u) < pen.length / 2) & (np.abs(pen.v) < taper * pen.width / 2)
     hull |= pen.within(0.9 * pen.length, 0)
-    pen.paint(hull, str(pen.rng.choice(("roof_grey", "roof_red"))), tone=1.1, height=6)
+    pen.paint(hull, str(pen.rng.choice(("roof_grey", "roof_red"))), tone=1.1, building_height=6)
     bridge = pen.within(0.16 * pen.length, 0.8 * pen.width, -0.36 * pen.length)
-    pen.paint(bridge & hull, "roof_bright", tone=1.4, height=15)
+    pen.paint(bridge & hull, "roof_bright", tone=1.4, building_height=15)
 
 
 def _stadium(pen: _Pen) -> None:
     reach = pen.oval(pen.length, pen.width)
-    pen.paint(reach < 1, "roof_bright", tone=1.1, height=22)
-    pen.paint(reach < 0.82, "concrete", tone=0.7, height=12)
+    pen.paint(reach < 1, "roof_bright", tone=1.1, building_height=22)
+    pen.paint(reach < 0.82, "concrete", tone=0.7, building_height=12)
     pen.paint(reach < 0.6, "grassland", tone=1.15, vigour=0.9)
 
 
 def _storage_tank(pen: _Pen) -> None:
     reach = pen.oval(pen.length, pen.length)
     tone = pen.rng.uniform(0.9, 1.6)
-    pen.paint(reach < 1, "roof_bright", tone=0.8 * tone, height=0.35 * pen.length)
-    pen.paint(reach < 0.8, "roof_bright", tone=tone, height=0.35 * pen.length)
+    pen.paint(reach < 1, "roof_bright", tone=0.8 * tone, building_height=0.35 * pen.length)
+    pen.paint(reach < 0.8, "roof_bright", tone=tone, building_height=0.35 * pen.length)
 
 
 def _tennis_court(pen: _Pen) -> None:
@@ -160,8 +154,10 @@ def _tennis_court(pen: _Pen) -> None:
 
 def _vehicle(pen: _Pen) -> None:
     shade = 0.35 + 4.5 * pen.rng.random() ** 1.5
-    pen.paint(pen.within(pen.length, pen.width), "car", tone=shade, height=1.5)
-    pen.paint(pen.within(0.5, 0.8 * pen.width, 0.2 * pen.length), "asphalt", tone=0.4, height=1.5)
+    pen.paint(pen.within(pen.length, pen.width), "car", tone=shade, building_height=1.5)
+    pen.paint(
+        pen.within(0.5, 0.8 * pen.width, 0.2 * pen.length), "asphalt", tone=0.4, building_height=1.5
+    )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Theme:
     relief: float = 25.0  # height of the hills in metres
     features: tuple[tuple[Callable[[Canvas], None], float], ...] = ()  # painters and their chance
     mood: float = 0.8  # how far the zone weights vary from scene to scene
-    heights: tuple[str, ...] = ()  # zones by elevation instead of at random, lowest first
+    by_height: bool = False  # zones by elevation, lowest first, instead of at random
     snap: float = 0.75  # how closely zones follow field edges, 0 (natural) to 1 (farmed)
 
 
@@ -90,11 +90,11 @@ _THEMES: dict[str, Theme] = {
     ),
     "mountain": Theme(
         {"conifer": 1.1, "grass": 0.9, "rock": 1.0, "snow": 0.8}, relief=700, scale=900,
-        heights=("conifer", "grass", "rock", "snow"),
+        by_height=True,
     ),
     "glacier": Theme(
-        {"ice": 1.4, "snow": 0.7, "rock": 0.6}, relief=300, scale=900,
-        heights=("ice", "rock", "snow"), features=((water.fjord, 0.9),),
+        {"ice": 1.4, "rock": 0.6, "snow": 0.7}, relief=300, scale=900, by_height=True,
+        features=((water.fjord, 0.9),),
     ),
     "desert": Theme({"sand": 1.0, "rock": 0.4, "soil": 0.6}, relief=50, scale=800, snap=0.0),
     "smallholder": Theme(
@@ -146,21 +146,20 @@ def draw_landscape(
 
 def _paint_zones(canvas: Canvas, theme: Theme, relief: np.ndarray) -> None:
     cells = parcels(canvas, theme.parcel, theme.wobble)
-    names = theme.heights or tuple(theme.zones)
-    if len(names) == 1:
+    if len(theme.zones) == 1:
         zone = np.zeros(canvas.size, dtype=int)
-    elif theme.heights:
+    elif theme.by_height:
         zone = _zones_by_height(canvas, theme, relief)
     else:
         zone = _zones_at_random(canvas, theme, cells)
-    for place, name in enumerate(names):
+    for place, name in enumerate(theme.zones):
         mask = zone == place
         if mask.any():
             ZONES[name](canvas, mask, cells)
 
 
 def _zones_by_height(canvas: Canvas, theme: Theme, relief: np.ndarray) -> np.ndarray:
-    weights = np.array([theme.zones[name] for name in theme.heights])
+    weights = np.array(list(theme.zones.values()))
     weights = weights * np.exp(theme.mood * canvas.rng.standard_normal(len(weights)))
     ragged = relief + 0.14 * canvas.noise(120, 4, 0.7)
     cuts = np.quantile(ragged, np.cumsum(weights / weights.sum())[:-1])

@@ -11,8 +11,7 @@ import numpy as np
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.crop_type_south_sudan import COUNTRY, NAME, PARTITION, S2
-from eosfm.simulation import Key, Landscape, Simulation, draw_landscape
-from eosfm.simulation.recipe import write_lines, write_text
+from eosfm.simulation import Key, Landscape, Simulation, draw_landscape, write_lines, write_text
 from eosfm.simulation.season import Crop, calendar, see, sound, sow
 
 SIMULATED_CROPS = (

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from eosfm.datasets.dior import COLUMNS, DATASET, NAME, SIDES, TABLE
 from eosfm.datasets.readers.raster import write_jpeg
-from eosfm.simulation import Simulation, draw_landscape, observe
+from eosfm.simulation import Simulation, draw_landscape, observe, write_lines, write_text
 from eosfm.simulation.objects import Box, place_objects
-from eosfm.simulation.recipe import write_lines, write_text
 
 SCENERY: dict[str, tuple[str, float]] = {
     "vehicle": ("grassland", 1),

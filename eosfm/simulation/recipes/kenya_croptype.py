@@ -12,9 +12,8 @@ from eosfm.core.splits import SPLITS
 from eosfm.datasets import kenya_croptype as native
 from eosfm.datasets.kenya_croptype import BANDS, COLS, NAME, ROWS, TEST, TILES, VALIDATE
 from eosfm.datasets.readers.series import cut
-from eosfm.simulation import CROPS, Key, Simulation, draw_landscape, observe
+from eosfm.simulation import CROPS, Key, Simulation, draw_landscape, observe, write_lines
 from eosfm.simulation.covers import codes
-from eosfm.simulation.recipe import write_lines
 from eosfm.simulation.season import Season
 
 CLOUD = "CLD"

@@ -7,8 +7,7 @@ from eosfm.core.splits import SPLITS
 from eosfm.datasets.landcoverai import DATASET, NAME, TILE
 from eosfm.datasets.readers.holdout import rank
 from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.simulation import FOREST, ROOFS, WATER, Simulation, legend, observe
-from eosfm.simulation.recipe import write_lines
+from eosfm.simulation import FOREST, ROOFS, WATER, Simulation, legend, observe, write_lines
 
 SHEETS = (
     "M-33-20-D-c-4-2", "M-33-20-D-d-3-3", "M-33-32-B-b-4-4", "M-33-48-A-c-4-4", "M-33-7-A-d-2-3",

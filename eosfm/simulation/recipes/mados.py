@@ -9,11 +9,9 @@ from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.mados import BANDS, CLASSES, FOLDER, NAME, WAVELENGTHS
 from eosfm.datasets.readers.raster import write_tiff
 from eosfm.datasets.readers.sentinel2 import STEP
-from eosfm.simulation import Key, Simulation
-from eosfm.simulation.grid import average
+from eosfm.simulation import Key, Simulation, average, write_lines
 from eosfm.simulation.noise import fractal, generator
 from eosfm.simulation.ocean import KINDS, WATERS, draw_sea, observe_sea
-from eosfm.simulation.recipe import write_lines
 
 NAMES = {
     "debris": "marine debris", "sargassum": "dense sargassum", "algae": "sparse floating algae",

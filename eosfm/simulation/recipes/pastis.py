@@ -8,8 +8,7 @@ import numpy as np
 
 from eosfm.core.seeds import derive_seed
 from eosfm.datasets.pastis import CLASSES, FOLDER, FOLDS, METADATA, NAME, S2, VOID
-from eosfm.simulation import Key, Simulation
-from eosfm.simulation.recipe import rectangle, write_geojson
+from eosfm.simulation import Key, Simulation, rectangle, write_geojson
 from eosfm.simulation.season import Crop, Season, calendar, see, sound, sow
 
 SIMULATED_CROPS = {

@@ -8,8 +8,7 @@ import numpy as np
 from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.readers.spacenet7 import AOIS, BANDS, CRS
 from eosfm.datasets.spacenet7 import NAME
-from eosfm.simulation import ROOFS, Key, Landscape, Simulation, evolve, observe
-from eosfm.simulation.recipe import write_geojson
+from eosfm.simulation import ROOFS, Key, Landscape, Simulation, evolve, observe, write_geojson
 
 THEMES = ("city", "residential", "village", "industrial", "residential", "smallholder", "desert")
 

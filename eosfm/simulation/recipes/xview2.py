@@ -8,8 +8,7 @@ import numpy as np
 
 from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.xview2 import DATASET, NAME, SUBTYPES, split_of
-from eosfm.simulation import BUILDINGS, Key, Landscape, Simulation, evolve, observe
-from eosfm.simulation.recipe import write_text
+from eosfm.simulation import BUILDINGS, Key, Landscape, Simulation, evolve, observe, write_text
 
 EVENTS: dict[str, dict[str, dict[str, float]]] = {
     "train": {
