@@ -97,11 +97,7 @@ def rotate(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.n
 
 
 def bricks(
-    rng: np.random.Generator,
-    u: np.ndarray,
-    v: np.ndarray,
-    size: tuple[float, float],
-    jitter: float,
+    rng: np.random.Generator, u: np.ndarray, v: np.ndarray, size: tuple[float, float], jitter: float
 ) -> Cells:
     """Cut the plane of u and v, (H, W) metres, into rows of rectangles, each row shifted.
 

@@ -19,10 +19,7 @@ _POLARISATION = {"vv": 0, "vh": 1, "sar": 0, "vv_desc": 0, "vh_desc": 1}
 
 
 def backscatter(
-    land: Landscape,
-    key: Key,
-    bands: Sequence[str] = ("vv", "vh"),
-    units: Units = "db",
+    land: Landscape, key: Key, bands: Sequence[str] = ("vv", "vh"), units: Units = "db"
 ) -> np.ndarray:
     """Look at a landscape with a side-looking radar.
 

@@ -108,11 +108,7 @@ THEMES = tuple(_THEMES)
 
 
 def draw_landscape(
-    key: Key,
-    size: tuple[int, int],
-    gsd: float = 10.0,
-    theme: str = "mixed",
-    doy: int = 180,
+    key: Key, size: tuple[int, int], gsd: float = 10.0, theme: str = "mixed", doy: int = 180
 ) -> Landscape:
     """Draw a landscape.
 

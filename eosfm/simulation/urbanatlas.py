@@ -29,11 +29,7 @@ BLOCK_M = 50.0  # Urban Atlas draws built-up land as blocks, not as houses: abou
 
 
 def write_sheet(
-    simulation: Simulation,
-    key: Key,
-    sheet: Sheet,
-    image: Path,
-    label: Path,
+    simulation: Simulation, key: Key, sheet: Sheet, image: Path, label: Path
 ) -> Landscape:
     """Write the orthophoto and label of a sheet, the ``key[-1]``-th of its split.
 
