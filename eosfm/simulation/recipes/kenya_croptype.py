@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS
 from eosfm.datasets import kenya_croptype as native
@@ -42,12 +41,8 @@ def simulate(root: Path, simulation: Simulation) -> None:
         EosfmError: Four tiles do not hold as many blocks.
     """
     left = dict(simulation.scenes)
-    per_tile = {"train": ROWS * COLS - VALIDATE - TEST, "val": VALIDATE, "test": TEST}
-    if any(left[split] > len(TILES) * per_tile[split] for split in SPLITS):
-        raise EosfmError(
-            f"{NAME} has {len(TILES)} tiles of {per_tile['train']} train, {VALIDATE} val and "
-            f"{TEST} test blocks, not {left}; lower datasets.{NAME}.simulated"
-        )
+    for split, most in zip(SPLITS, (ROWS * COLS - VALIDATE - TEST, VALIDATE, TEST), strict=True):
+        simulation.limit(NAME, "blocks", split, len(TILES) * most)
     told: list[int] = []
     withheld: list[int] = []
     for tile in TILES:
