@@ -9,11 +9,9 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveInt,
-    model_validator,
 )
 
 from eosfm.core.bands import check_bands
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.fusion import FUSIONS
 
@@ -86,8 +84,10 @@ class ScaleProtocol(Frozen):
 
     ``seeds`` is the number of fits of the ensemble, ``baseline_seeds`` of each baseline;
     ``max_dates`` an upper limit of every task's; tiles larger than ``window`` pixels are seen
-    through windows that overlap by ``overlap``; ``fine_tune`` trains the encoders as well;
-    ``class_weights`` balanced gives rare classes more say in the loss.
+    through windows: one drawn anew in every epoch of training, the fewest that cover a tile in
+    validation and test. Every ``validate_every`` epochs and after the last the validation split is
+    scored; ``workers`` is the number of loader processes. ``fine_tune`` trains the encoders as
+    well; ``class_weights`` balanced gives rare classes more say in the loss.
     """
 
     label_fraction: Fraction
@@ -100,18 +100,10 @@ class ScaleProtocol(Frozen):
     baseline_seeds: PositiveInt
     max_dates: PositiveInt | None
     window: PositiveInt | None
-    overlap: Annotated[int, Field(ge=0)]
+    validate_every: PositiveInt
+    workers: Annotated[int, Field(ge=0)]
     fine_tune: bool
     class_weights: Literal["none", "balanced"]
-
-    @model_validator(mode="after")
-    def _windows_advance(self) -> "ScaleProtocol":
-        if self.window is not None and self.overlap >= self.window:
-            raise EosfmError(
-                f"protocol.overlap is {self.overlap} and protocol.window {self.window}; "
-                "windows must overlap by less than their size"
-            )
-        return self
 
 
 class Scale(Frozen):
@@ -132,12 +124,16 @@ class Scales(Frozen):
 
 
 class Trainer(Frozen):
-    """For ``lightning.Trainer``, untouched; precision null is bf16-mixed on a GPU, 32-true else."""
+    """For ``lightning.Trainer``, untouched; precision null is bf16-mixed on a GPU, 32-true else.
+
+    Several devices or nodes are several processes (``ddp``, which ``auto`` then is), which share
+    each batch.
+    """
 
     accelerator: str
     devices: int | str | list[int]
     num_nodes: PositiveInt
-    strategy: str
+    strategy: Literal["auto", "ddp"]
     precision: str | None
 
 
