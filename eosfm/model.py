@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact, load_saved, save_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
+from eosfm.encoding.folder import read_folder
 from eosfm.encoding.input import InputFormat, InputSpec
 from eosfm.encoding.specialist import Specialist
 from eosfm.fusion.fuser import Fuser
@@ -120,7 +121,38 @@ class EosFM(nn.Module):
         Raises:
             EosfmError: The file cannot be used, or holds specialists alone.
         """
-        specialists, state = load_saved(path)
+        return cls._from_state(*load_saved(path), freeze)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: Path | str,
+        bands: Sequence[str] | None = None,
+        in_chans: int | None = None,
+        **options: Any,
+    ) -> "EosFM":
+        """Open a folder that ``eosfm export`` wrote, or a local copy of it from the hub.
+
+        With bands it is opened as :meth:`from_artifact` opens the artifact. Without, where the
+        artifact was a saved backbone, its fusion is opened too, as by :meth:`load`.
+
+        Raises:
+            EosfmError: A file is missing or damaged, or an option is wrong.
+        """
+        specialists, state = read_folder(folder)
+        if (
+            state is not None
+            and bands is None
+            and in_chans is None
+            and options.keys() <= {"freeze"}
+        ):
+            return cls._from_state(specialists, state, **options)
+        return cls.from_specialists(specialists, bands, in_chans, copy=False, **options)
+
+    @classmethod
+    def _from_state(
+        cls, specialists: Sequence[Specialist], state: dict[str, Any], freeze: bool = True
+    ) -> "EosFM":
         fuser = Fuser.from_settings(state["fuser"])
         fuser.load_state_dict(state["weights"])
         given = InputFormat.from_dict(state["input"])

@@ -76,6 +76,13 @@ class BandStatistics:
             self.sums[band] += distance.sum()
             self.squares[band] += np.einsum("i,i->", distance, distance)
 
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation per band; NaN for one that was never measured."""
+        with np.errstate(invalid="ignore"):
+            distance = self.sums / self.count
+            variance = self.squares / self.count - distance**2
+        return self.shift + distance, np.sqrt(np.maximum(0.0, variance))
+
     def summary(self, dataset: str) -> dict[str, dict[str, float]]:
         """``mean``, ``std`` and ``valid`` (share of pixels measured), each by band name.
 
@@ -83,16 +90,15 @@ class BandStatistics:
             EosfmError: A band was never measured, or is the same everywhere.
         """
         result: dict[str, dict[str, float]] = {"mean": {}, "std": {}, "valid": {}}
-        for position, band in enumerate(self.bands):
-            count = self.count[position]
+        means, stds = self.moments()
+        for band, count, mean, std in zip(
+            self.bands, self.count.tolist(), means.tolist(), stds.tolist(), strict=True
+        ):
             if not count:
                 raise EosfmError(
                     f"{dataset}: band {band} has no measured pixel in the training split; expected "
                     "some; check the files of this band and the dataset's nodata value"
                 )
-            distance = self.sums[position] / count
-            mean = float(self.shift[position] + distance)
-            std = float(np.sqrt(max(0.0, self.squares[position] / count - distance**2)))
             if not std > 1e-12 * abs(mean):
                 raise EosfmError(
                     f"{dataset}: band {band} is {mean:g} in every training pixel; expected it to "
@@ -100,5 +106,5 @@ class BandStatistics:
                 )
             result["mean"][band] = mean
             result["std"][band] = std
-            result["valid"][band] = float(count / self.pixels)
+            result["valid"][band] = count / self.pixels
         return result
