@@ -15,7 +15,10 @@ from typing import Any
 
 from eosfm.core.errors import EosfmError
 
-COMMANDS = ("info", "explain", "validate", "prune", "merge", "export", "use")
+COMMANDS = (
+    "info", "explain", "validate", "prune", "merge", "gather", "export", "onnx",
+    "use", "score", "readme",
+)  # fmt: skip
 """Modules of ``eosfm/commands``, in the order of the help."""
 
 _USUAL = gc.get_threshold()

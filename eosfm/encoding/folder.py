@@ -14,7 +14,7 @@ from torch import Tensor
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import read_json
 from eosfm.encoding.artifact import STATE_KEY, load_entries, read_entries
-from eosfm.encoding.specialist import Specialist
+from eosfm.nn.specialist import Specialist
 
 FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import STATE_KEY, Entry, parse_entry, read_entries
-from eosfm.encoding.specialist import Specialist, check_weights
+from eosfm.nn.specialist import Specialist, check_weights
 
 
 def find_faults(path: Path | str) -> list[str]:

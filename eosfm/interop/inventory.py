@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from eosfm.encoding.artifact import STATE_KEY, parse_entry, read_entries
-from eosfm.encoding.specialist import Specialist
 from eosfm.interop.licences import TrainingData, training_data
+from eosfm.nn.specialist import Specialist
 
 NOT_PROVENANCE = ("dataset", "task", "metrics")
 """Facts of a specialist that have attributes of their own."""
@@ -99,7 +99,7 @@ def content_hash(weights: Mapping[str, Tensor]) -> str:
     for key in sorted(weights):
         value = weights[key].detach().cpu().contiguous()
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

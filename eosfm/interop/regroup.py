@@ -7,7 +7,7 @@ from pathlib import Path
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.files import read_json
 from eosfm.encoding.artifact import STATE_KEY, load_entries, read_entries, save_artifact
-from eosfm.encoding.specialist import Specialist
+from eosfm.nn.specialist import Specialist
 
 
 def prune_artifact(artifact: Path, keep: Sequence[str], out: Path) -> str:

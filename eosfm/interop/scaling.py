@@ -87,12 +87,12 @@ def _of_raster(path: str) -> Statistics:
             raise EosfmError(
                 f"{path}: {name} has no measured pixel; check the file and its nodata value"
             )
-    mean, std = sums.moments()
-    std[std <= 1e-12 * np.abs(mean)] = 1.0  # once standardised, a constant band is 0
+    mean, std = zip(*(sums.moments(position) for position in range(len(names))), strict=True)
     return Statistics(
         tuple(described) if all(described) else None,
-        tuple(mean.tolist()),
-        tuple(std.tolist()),
+        mean,
+        # Once standardised, a constant band is 0.
+        tuple(s if s > 1e-12 * abs(m) else 1.0 for m, s in zip(mean, std, strict=True)),
         tuple((sums.count / sums.pixels).tolist()),
     )
 

@@ -76,12 +76,11 @@ class BandStatistics:
             self.sums[band] += distance.sum()
             self.squares[band] += np.einsum("i,i->", distance, distance)
 
-    def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation per band; NaN for one that was never measured."""
-        with np.errstate(invalid="ignore"):
-            distance = self.sums / self.count
-            variance = self.squares / self.count - distance**2
-        return self.shift + distance, np.sqrt(np.maximum(0.0, variance))
+    def moments(self, position: int) -> tuple[float, float]:
+        """Mean and standard deviation of the band at a position, of which something was added."""
+        distance = self.sums[position] / self.count[position]
+        std = np.sqrt(max(0.0, self.squares[position] / self.count[position] - distance**2))
+        return float(self.shift[position] + distance), float(std)
 
     def summary(self, dataset: str) -> dict[str, dict[str, float]]:
         """``mean``, ``std`` and ``valid`` (share of pixels measured), each by band name.
@@ -90,15 +89,14 @@ class BandStatistics:
             EosfmError: A band was never measured, or is the same everywhere.
         """
         result: dict[str, dict[str, float]] = {"mean": {}, "std": {}, "valid": {}}
-        means, stds = self.moments()
-        for band, count, mean, std in zip(
-            self.bands, self.count.tolist(), means.tolist(), stds.tolist(), strict=True
-        ):
+        for position, band in enumerate(self.bands):
+            count = self.count[position]
             if not count:
                 raise EosfmError(
                     f"{dataset}: band {band} has no measured pixel in the training split; expected "
                     "some; check the files of this band and the dataset's nodata value"
                 )
+            mean, std = self.moments(position)
             if not std > 1e-12 * abs(mean):
                 raise EosfmError(
                     f"{dataset}: band {band} is {mean:g} in every training pixel; expected it to "
@@ -106,5 +104,5 @@ class BandStatistics:
                 )
             result["mean"][band] = mean
             result["std"][band] = std
-            result["valid"][band] = count / self.pixels
+            result["valid"][band] = float(count / self.pixels)
         return result

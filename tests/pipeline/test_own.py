@@ -24,7 +24,7 @@ def mine(tmp_path_factory):
     import timm
 
     from eosfm.encoding.artifact import save_artifact
-    from eosfm.encoding.specialist import Specialist
+    from eosfm.nn.specialist import Specialist
 
     path = tmp_path_factory.mktemp("mine") / "mine.pth"
     weights = timm.create_model("convnextv2_atto", features_only=True, in_chans=3).state_dict()

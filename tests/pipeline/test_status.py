@@ -13,20 +13,21 @@ from .conftest import ROOT, Project
 
 ALWAYS = {"watch"}
 TOUCHED = [
+    "eosfm/commands/score.py",
     "eosfm/core/seeds.py",
     "eosfm/datasets/eurosat.py",
     "eosfm/datasets/fetching/prepare.py",
     "eosfm/datasets/readers/holdout.py",
     "eosfm/datasets/spec.py",
     "eosfm/encoding/artifact.py",
-    "eosfm/encoding/specialist.py",
     "eosfm/evaluation/knn.py",
     "eosfm/features/windows.py",
     "eosfm/fusion/fuser.py",
     "eosfm/interop/onnx.py",
     "eosfm/kinds/change.py",
     "eosfm/model.py",
-    "eosfm/nn/decoders.py",
+    "eosfm/heads/decoders.py",
+    "eosfm/nn/backbone.py",
     "eosfm/report/tables.py",
     "eosfm/simulation/landscape.py",
     "eosfm/simulation/recipes/eurosat.py",
