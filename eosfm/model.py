@@ -22,7 +22,23 @@ FORMER_PREFIX, PREFIX = "encoders.models.", "encoder.models."
 class EosFM(nn.Module):
     """An ensemble of specialists as one backbone: a frozen encoder and a trainable fusion.
 
-    :meth:`from_artifact`, :meth:`from_specialists` and :meth:`load` build both.
+    :meth:`from_artifact`, :meth:`from_pretrained`, :meth:`from_specialists` and :meth:`load` build
+    both. What goes in must be standardised. By statistics that you have, in the values' own unit::
+
+        backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
+                                       mean=[1380.0, 1120.0, 950.0], std=[640.0, 420.0, 330.0])
+
+    By those of a scene or of a tile store (`data/tiles/<dataset>`), which one pass over it gives::
+
+        scene = eosfm.statistics("scene.tif")
+        backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
+                                       mean=scene.mean, std=scene.std)
+
+    Or by each specialist's own, where the values have its physical unit (specialists of another
+    unit are refused by name, for ``ablate=``)::
+
+        backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
+                                       standardize="specialist", units="reflectance_1e4")
 
     Args:
         encoder: From an image to pyramids.

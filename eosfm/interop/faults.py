@@ -86,7 +86,7 @@ def _of_fusion(entries: Sequence[Entry], path: Path | str) -> list[str]:
         EosFM.load(path)
     except EosfmError as error:
         return [f"the saved fusion does not open: {error}"]
-    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         # What torch and Python say of settings or weights that are not a fusion's.
         reason = str(error).strip().splitlines()[0]
         return [f"the saved fusion does not open ({type(error).__name__}: {reason}); save it again"]

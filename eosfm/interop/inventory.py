@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import STATE_KEY, parse_entry, read_entries
 from eosfm.interop.licences import TrainingData, training_data
 from eosfm.nn.specialist import Specialist
@@ -86,7 +87,7 @@ def take_inventory(path: Path | str) -> Inventory:
         parameters=sum(member.parameters for member in members),
         specialists=members,
         datasets=tuple(training_data(name) for name in names),
-        fusion=_fusion(entries[0][2].get(STATE_KEY)),
+        fusion=_fusion(entries[0][2].get(STATE_KEY), path),
     )
 
 
@@ -130,17 +131,22 @@ def _member(one: Specialist) -> Member:
     )
 
 
-def _fusion(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _fusion(state: Mapping[str, Any] | None, path: Path | str) -> dict[str, Any] | None:
     if state is None:
         return None
-    fuser, given = state["fuser"], state["input"]
-    inputs = fuser["inputs"] if fuser["kept"] is None else [
-        fuser["inputs"][index] for index in fuser["kept"]
-    ]  # fmt: skip
-    return {
-        "method": fuser["fusion"],
-        "bands": given["bands"],
-        "in_chans": given["in_chans"],
-        "standardize": given["standardize"],
-        "specialists": list(dict.fromkeys(spec["name"] for spec in inputs)),
-    }
+    try:
+        fuser, given = state["fuser"], state["input"]
+        inputs, kept = fuser["inputs"], fuser["kept"]
+        used = inputs if kept is None else [inputs[index] for index in kept]
+        return {
+            "method": fuser["fusion"],
+            "bands": given["bands"],
+            "in_chans": given["in_chans"],
+            "standardize": given["standardize"],
+            "specialists": list(dict.fromkeys(spec["name"] for spec in used)),
+        }
+    except (LookupError, TypeError) as error:
+        raise EosfmError(
+            f"{path} has a saved fusion without its settings ({type(error).__name__}: {error}); "
+            "save the backbone again"
+        ) from None

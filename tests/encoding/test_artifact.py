@@ -122,6 +122,14 @@ def test_any_pickle_is_refused(tmp_path):
         load_artifact(tmp_path / "a.pth")
 
 
+@pytest.mark.parametrize("content", [b"text", b"\x80\x02U", b"\x80\x02M", b"PK\x03\x04", b"."])
+def test_any_bytes_are_refused(content, tmp_path):
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(EosfmError, match="damaged or no file of weights") as error:
+        load_artifact(tmp_path / "a.pth")
+    one_line(error)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
