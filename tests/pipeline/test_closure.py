@@ -19,7 +19,7 @@ def stages() -> list[tuple[str, dict, str]]:
     """
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     found = []
-    for pipeline in ("dvc.yaml", "analyses/dvc.yaml"):
+    for pipeline in ("dvc.yaml", "data/dvc.yaml", "analyses/dvc.yaml"):
         for name, entry in yaml.safe_load((ROOT / pipeline).read_text())["stages"].items():
             if "foreach" not in entry:
                 if not entry.get("always_changed"):

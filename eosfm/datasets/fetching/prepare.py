@@ -131,7 +131,7 @@ def native_files(copy: NativeCopy, out: Path) -> Iterator[Path]:
     scratch = out.with_name(f".{out.name}.files")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
-        remedy = f"run `dvc repro -f download@{copy.entry}`"
+        remedy = f"run `dvc repro -f data/dvc.yaml:download@{copy.entry}`"
         unpack(out / PACKED, scratch, len(manifest.files), remedy)
         yield scratch
     finally:
