@@ -1,5 +1,6 @@
 """The statistics that standardise an input: of a raster, or of a tile store."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,12 +67,15 @@ def _of_raster(path: str) -> Statistics:
         import rasterio
     except ImportError:
         raise EosfmError("rasterio is not installed; pip install rasterio") from None
-    from rasterio.errors import RasterioError
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     from eosfm.tiles.statistics import BandStatistics
 
     try:
-        with rasterio.open(path) as raster:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # no place is asked for
+            raster = rasterio.open(path)
+        with raster:
             names = tuple(f"band {index}" for index in raster.indexes)
             sums = BandStatistics(names)
             for window in _windows(raster):

@@ -1,11 +1,15 @@
+import textwrap
+
 import numpy as np
 import pytest
 import rasterio
 import torch
+from rasterio.errors import NotGeoreferencedWarning
 
 import eosfm
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.encoding.artifact import save_artifact
 from eosfm.model import EosFM
 from eosfm.tiles.statistics import BandStatistics
 from eosfm.tiles.store import TileStore
@@ -16,7 +20,7 @@ from tests.tiles.conftest import ROOT, draw_scenes, make_dataset
 def write(path, values, **options):
     profile = {"driver": "GTiff", "count": len(values), "height": values.shape[1],
                "width": values.shape[2], "dtype": values.dtype, **options}  # fmt: skip
-    with rasterio.open(path, "w", **profile) as raster:
+    with pytest.warns(NotGeoreferencedWarning), rasterio.open(path, "w", **profile) as raster:
         raster.write(values)
     return path
 
@@ -32,7 +36,6 @@ def test_of_a_raster(tmp_path):
     assert found.bands is None
 
 
-@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_nodata_and_nan_are_left_out_band_by_band(tmp_path):
     values = np.random.default_rng(0).normal(50, 5, (2, 64, 80)).astype("float32")
     values[0, :32] = -9999
@@ -45,18 +48,16 @@ def test_nodata_and_nan_are_left_out_band_by_band(tmp_path):
     assert found.valid == (0.5, 0.75)
 
 
-@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_names_of_the_bands_and_one_that_is_constant(tmp_path):
     values = np.stack([np.arange(64).reshape(8, 8), np.full((8, 8), 7)]).astype("uint8")
     path = write(tmp_path / "s.tif", values)
-    with rasterio.open(path, "r+") as raster:
+    with pytest.warns(NotGeoreferencedWarning), rasterio.open(path, "r+") as raster:
         raster.descriptions = ("B04", "B10")
     found = eosfm.statistics(str(path))
     assert found.bands == ("B04", "B10")
     assert (found.mean[1], found.std[1]) == (7.0, 1.0)
 
 
-@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_blocks_that_are_the_whole_image_are_read_in_parts(tmp_path, monkeypatch):
     monkeypatch.setattr("eosfm.interop.scaling.WINDOW", 16)
     values = np.random.default_rng(0).integers(0, 200, (1, 50, 70)).astype("uint8")
@@ -82,7 +83,6 @@ def test_of_a_tile_store(tmp_path):
     assert dict(zip(found.bands, found.std, strict=True)) == store.std
 
 
-@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_what_has_no_statistics(tmp_path):
     (tmp_path / "text.tif").write_text("no raster")
     for path in ("text.tif", "missing.tif", "."):
@@ -91,6 +91,27 @@ def test_what_has_no_statistics(tmp_path):
     write(tmp_path / "empty.tif", np.zeros((1, 8, 8), "uint8"), nodata=0)
     with pytest.raises(EosfmError, match="band 1 has no measured pixel"):
         eosfm.statistics(tmp_path / "empty.tif")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_picture_without_georeference_is_fine(tmp_path):
+    values = np.arange(192, dtype="uint8").reshape(3, 8, 8)
+    assert eosfm.statistics(write(tmp_path / "s.png", values, driver="PNG")).mean[0] == 31.5
+
+
+def test_the_examples_of_the_backbone_run(members, tmp_path, monkeypatch):
+    """Those of its docstring, each after a ``::``."""
+    monkeypatch.chdir(tmp_path)
+    save_artifact("models/eosfm.pth", members[:1])
+    values = np.random.default_rng(0).integers(1, 9000, (3, 32, 32)).astype("uint16")
+    write_geotiff(tmp_path / "scene.tif", values, 10.0, (0.0, 0.0))
+    examples = EosFM.__doc__.split("::\n")[1:]
+    assert len(examples) == 3
+    for example in examples:
+        code = textwrap.dedent(example.strip("\n").split("\n\n")[0])
+        names = {"EosFM": EosFM, "eosfm": eosfm}
+        exec(code, names)
+        assert len(names["backbone"](torch.rand(1, 3, 32, 32))) == 4
 
 
 def test_it_standardises_what_a_backbone_takes(members, tmp_path):

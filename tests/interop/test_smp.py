@@ -5,6 +5,8 @@ import segmentation_models_pytorch as smp
 import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.encoding.artifact import save_artifact
+from eosfm.interop import smp as interop
 from eosfm.interop.smp import register_encoder
 from eosfm.model import EosFM
 
@@ -54,6 +56,18 @@ def test_what_does_not_fit_is_refused(backbone):
         smp.DeepLabV3Plus("eosfm", encoder_weights=None, in_channels=4)
     with pytest.raises(EosfmError, match="has an encoder 'resnet18'"):
         register_encoder("resnet18", backbone)
+
+
+def test_the_example_runs(make_specialist, tmp_path, monkeypatch):
+    """That of the module's docstring."""
+    monkeypatch.chdir(tmp_path)
+    save_artifact("models/eosfm.pth", [make_specialist("rgb", ("red", "green", "blue"))])
+    lines = [line[4:] for line in interop.__doc__.splitlines() if line.startswith("    ")]
+    assert len(lines) == 8
+    names = {}
+    exec("\n".join(lines), names)
+    for model in (names["model"], names["task"]):
+        assert model(torch.randn(2, 4, 32, 32)).shape == (2, 3, 32, 32)
 
 
 def test_torchgeo_trainer(backbone):
