@@ -6,9 +6,7 @@ knows of a specialist (bands, units, statistics, provenance) are further keys of
 Tensors and plain values only: files are always read with ``weights_only=True``.
 """
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +86,7 @@ def to_entries(
     names = [specialist.name for specialist in specialists]
     for name in names:
         if names.count(name) > 1:
-            raise EosfmError(f"two specialists are named {name!r}; rename one, or use merge")
+            raise EosfmError(f"two specialists are named {name!r}; rename one")
     entries = []
     for index, specialist in enumerate(specialists):
         check_weights(
@@ -125,20 +123,6 @@ def export_artifact(files: Sequence[Path | str], out: Path | str) -> list[Specia
     specialists = [load_specialist(path) for path in files]
     save_artifact(out, specialists)
     return specialists
-
-
-def merge(*groups: Iterable[Specialist]) -> list[Specialist]:
-    """Join ensembles in order; a name that is taken gets a number, and a warning says so."""
-    merged: dict[str, Specialist] = {}
-    for specialist in (specialist for group in groups for specialist in group):
-        name, number = specialist.name, 2
-        while name in merged:
-            name, number = f"{specialist.name}_{number}", number + 1
-        if name != specialist.name:
-            warnings.warn(f"specialist {specialist.name!r} is there twice: the later one is now "
-                          f"named {name!r}", stacklevel=2)  # fmt: skip
-        merged[name] = replace(specialist, name=name)
-    return list(merged.values())
 
 
 def read_entries(path: Path | str) -> list[Entry]:

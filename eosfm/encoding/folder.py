@@ -82,11 +82,17 @@ def read_folder(folder: Path | str) -> tuple[list[Specialist], dict[str, Any] | 
         tensors = load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise EosfmError(f"{folder / WEIGHTS} is damaged ({error}); {REMEDY}") from None
-    entries = []
-    for index, facts in enumerate(config["specialists"]):
-        weights = _below(f"specialists.{index}.", tensors)
-        entries.append((facts.pop("in_chans"), weights, facts))
-    state = config["fusion"]
+    try:
+        entries = [
+            (facts.pop("in_chans"), _below(f"specialists.{index}.", tensors), facts)
+            for index, facts in enumerate(config["specialists"])
+        ]
+        state = config["fusion"]
+    except (LookupError, TypeError, AttributeError) as error:
+        raise EosfmError(
+            f"{folder / CONFIG} is no config of this format ({type(error).__name__}: {error}); "
+            f"{REMEDY}"
+        ) from None
     if state is not None:
         state["weights"] = _below("fusion.", tensors)
     return load_entries(entries, folder), state
