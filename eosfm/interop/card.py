@@ -36,6 +36,11 @@ maps = backbone(x)  # x: (batch, channels, height, width) float32
 ```
 """
 
+COPIES = """\
+The artifact does not tell real data from the simulated copies that the pipeline's `mini` scale
+makes of these datasets. A person who publishes it says here which they were.
+"""
+
 LIMITS = """\
 ## Limits
 
@@ -114,7 +119,7 @@ def _training_data(datasets: Sequence[TrainingData]) -> str:
         )
         for data in datasets
     ]
-    return _table(("dataset", "licence of the data", "commercial use", "cite"), rows)
+    return f"{_table(('dataset', 'licence of the data', 'commercial use', 'cite'), rows)}\n{COPIES}"
 
 
 def _commercial(inventory: Inventory) -> str:

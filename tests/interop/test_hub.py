@@ -138,6 +138,7 @@ def test_card(artifact_file, tmp_path):
     assert "under the licence's conditions: rgb\n" in text
     assert "non-commercial use alone: s1\n" in text
     assert "ask the publisher of the data: published\n" in text
+    assert "does not tell real data from the simulated copies" in text
     assert "0.0123 kWh (0.0006 kg CO2 equivalent)" in text
     assert "Not recorded" in write_card(take_inventory(artifact_file))
 
