@@ -4,6 +4,7 @@ from pathlib import Path
 
 import eosfm.cli
 from eosfm.core.results import write_result
+from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evaluate import evaluate_task
 from eosfm.features.task import Task
 from eosfm.params import load_params
@@ -15,19 +16,21 @@ from eosfm.tracking import track
 def main(name: str) -> None:
     """Make results/evaluate/NAME and models/tasks/NAME.pt."""
     params = load_params()
+    features, artifact = Path("data/features") / name, Path("models/eosfm.pth")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
+    task, best = Task.resolve(params, name, store), BestFit()
     with track("evaluate", name, params.energy.country) as tracker:
-        task, artifact, best = (
-            Task.resolve(params, name, store),
-            Path("models/eosfm.pth"),
-            BestFit(),
-        )
         result = evaluate_task(
             task,
             params.fusion,
-            features=Path("data/features") / name,
-            artifact=artifact,
+            features,
+            artifact,
             log=tracker.log,
+            checkpoints=Checkpoints(
+                Path(".cache/evaluate") / name,
+                "evaluate.py",
+                (store.path / "store.json", features / "features.json", artifact),
+            ),
             keep=best.keep,
         )
         best.write(Path("models/tasks") / f"{name}.pt", task, artifact)

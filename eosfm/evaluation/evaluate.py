@@ -5,6 +5,7 @@ from pathlib import Path
 
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.results import TaskResult
+from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Keep, Log
 from eosfm.evaluation.head import run_head
@@ -21,6 +22,7 @@ def evaluate_task(
     features: Path,
     artifact: Path,
     log: Log,
+    checkpoints: Checkpoints | None = None,
     keep: Keep | None = None,
 ) -> TaskResult:
     """Train fusion and head on a task's frozen features, and test the best epoch once.
@@ -32,7 +34,8 @@ def evaluate_task(
         fusion: How the specialists' pyramids become one.
         features: ``data/features/<task>``.
         artifact: The ensemble, for features that are not stored.
-        log: Receives each epoch's validation score in the first fit.
+        log: Receives the score of each validated epoch of the first fit.
+        checkpoints: Where killed fits resume from.
         keep: Receives the best fit.
 
     Raises:
@@ -40,9 +43,9 @@ def evaluate_task(
     """
     members = remaining(FeatureStore.open(features), fusion.ablate)
     if task.protocol.fine_tune:
-        return fine_tune(task, fusion, artifact, members, log, keep)
+        return fine_tune(task, fusion, artifact, members, log, checkpoints, keep)
     splits = only(open_features(task, features, artifact), members)
-    return run_head(task, fusion, splits, task.protocol.seeds, log, keep)
+    return run_head(task, fusion, splits, task.protocol.seeds, log, checkpoints, keep=keep)
 
 
 def remaining(store: FeatureStore, ablate: Sequence[str]) -> list[str]:

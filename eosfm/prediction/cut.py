@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.features.encode import device as first_device
+from eosfm.features.device import device as first_device
 from eosfm.prediction.windows import GRID, Sweep
 
 PIXELS_CPU, PIXELS_GPU = 512**2, 8 * 512**2
