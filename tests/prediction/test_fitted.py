@@ -10,7 +10,8 @@ from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.evaluation.evaluate import evaluate_task
 from eosfm.features.encode import open_features
-from eosfm.features.reading import read_split
+from eosfm.features.reading import image_split, read_split
+from eosfm.features.source import Request
 from eosfm.prediction.fitted import BestFit, read_fitted
 from eosfm.prediction.model import load_model
 from tests.fixtures.tasks import TASKS
@@ -36,12 +37,11 @@ def test_the_best_fit_on_validation_data_is_kept(fitted_file, stores, name):
 def test_the_model_read_back_scores_as_the_fit_did(fitted_file, resolve, artifact, name):
     path, _ = fitted_file(name)
     fitted, task = read_fitted(path), resolve(name)
-    model, reading = load_model(fitted, artifact), read_split(task, "test")
+    model, split = load_model(fitted, artifact), image_split(read_split(task, "test"))
     metrics = task.kind.build_metrics(task.classes, task.ignore_index)
-    items = np.arange(len(reading))
+    ((images, days), targets), *_ = split.batches([Request(np.arange(len(split)))])
     with torch.inference_mode():
-        images, targets = reading.images(items)
-        metrics.update(model(images, reading.days()), targets)
+        metrics.update(model(images, days), targets)
     found = float(metrics.compute()[fitted.metric])
     # Evaluation reads features of half precision.
     assert found == pytest.approx(fitted.test[fitted.metric], rel=5e-3)
