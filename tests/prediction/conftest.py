@@ -21,7 +21,7 @@ def fitted_file(params, resolve, features, artifact, tmp_path_factory):
         if name not in made:
             best, task = BestFit(), resolve(name)
             result = evaluate_task(
-                task, params.fusion, features[name], artifact, lambda *_: None, best.keep
+                task, params.fusion, features[name], artifact, lambda *_: None, keep=best.keep
             )
             path = folder / f"{name}.pt"
             best.write(path, task, artifact)

@@ -53,7 +53,7 @@ def test_the_same_fit_gives_the_same_bytes_and_scores_do_not_depend_on_keeping(
     path, result = fitted_file("segmentation")
     best, task = BestFit(), resolve("segmentation")
     args = (task, params.fusion, features["segmentation"], artifact, lambda *_: None)
-    assert evaluate_task(*args, best.keep) == result == evaluate_task(*args)
+    assert evaluate_task(*args, keep=best.keep) == result == evaluate_task(*args)
     best.write(tmp_path / "again.pt", task, artifact)
     assert (tmp_path / "again.pt").read_bytes() == path.read_bytes()
     assert isinstance(torch.load(path, weights_only=True), dict)
@@ -66,7 +66,7 @@ def test_fine_tuned_encoders_are_kept(edited, stores, features, artifact, tmp_pa
     params, best = edited(protocol=protocol), BestFit()
     task = Task.resolve(params, "segmentation", stores["segmentation"])
     evaluate_task(
-        task, params.fusion, features["segmentation"], artifact, lambda *_: None, best.keep
+        task, params.fusion, features["segmentation"], artifact, lambda *_: None, keep=best.keep
     )
     path = tmp_path / "tuned.pt"
     best.write(path, task, artifact)
