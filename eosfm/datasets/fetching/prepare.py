@@ -20,7 +20,7 @@ from eosfm.datasets.fetching.unpack import unpack
 from eosfm.datasets.fetching.watch import CACHE
 from eosfm.datasets.spec import Dataset
 
-MANIFEST = "manifest.json"
+MANIFEST = "manifest.parquet"
 PACKED = "files.tar"
 """A simulated copy's files as one: DVC would look at each of thousands in every run."""
 
@@ -71,7 +71,7 @@ class NativeCopy:
 def prepare(
     dataset: Dataset, copy: NativeCopy, simulate: Callable[[Path], None], out: Path
 ) -> Manifest:
-    """Simulate, find or download a dataset, and write ``out/manifest.json``.
+    """Simulate, find or download a dataset, and write ``out/manifest.parquet``.
 
     A simulated copy goes to ``out/files.tar``. A copy at ``root`` stays where it is; a downloaded
     one goes to ``archives/<dataset>``. ``out`` appears when all is done, or not at all.
@@ -95,7 +95,7 @@ def prepare(
             manifest = write_manifest(files, beside / MANIFEST, dataset)
             _pack(files, manifest, beside / PACKED)
             shutil.rmtree(files)
-            return manifest
+            return replace(manifest, path=out / MANIFEST)
         if copy.root is None:
             fetch(dataset, copy.folder, copy.cache)
         elif not copy.folder.is_dir():
@@ -103,7 +103,8 @@ def prepare(
                 f"datasets.{copy.entry}.root is {copy.root}, which is no folder; expected a copy "
                 f"of {dataset.title}; correct it, or set it to null to download one"
             )
-        return write_manifest(copy.folder, beside / MANIFEST, dataset, copy.cache)
+        manifest = write_manifest(copy.folder, beside / MANIFEST, dataset, copy.cache)
+        return replace(manifest, path=out / MANIFEST)
 
 
 @contextmanager
@@ -132,7 +133,7 @@ def native_files(copy: NativeCopy, out: Path) -> Iterator[Path]:
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         remedy = f"run `dvc repro -f data/dvc.yaml:download@{copy.entry}`"
-        unpack(out / PACKED, scratch, len(manifest.files), remedy)
+        unpack(out / PACKED, scratch, manifest.count, remedy)
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -145,7 +146,7 @@ def _pack(folder: Path, manifest: Manifest, archive: Path) -> None:
     records for paths above 100, and are read back three times slower.
     """
     with tarfile.open(archive, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for entry in manifest.files:
+        for entry in manifest.files():
             info = tarfile.TarInfo(entry.path)
             info.size = entry.bytes
             with (folder / entry.path).open("rb") as file:

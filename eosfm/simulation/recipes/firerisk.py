@@ -5,8 +5,7 @@ from pathlib import Path
 
 from eosfm.datasets.firerisk import CLASSES, CODES, DATASET, FOLDER, NAME, split_of
 from eosfm.datasets.readers.raster import write_png
-from eosfm.simulation import evolve, observe
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import Simulation, evolve, observe
 
 THEMES = {
     "Very_Low": ("wetland", "broadleaf"),

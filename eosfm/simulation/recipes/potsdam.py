@@ -6,8 +6,7 @@ import numpy as np
 
 from eosfm.datasets.potsdam import CLASSES, COLORS, DATASET, IMAGES, NAME, TILES
 from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.simulation import legend, observe
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import Simulation, legend, observe
 
 THEMES = ("residential", "city", "industrial", "city", "residential", "village")
 
