@@ -14,8 +14,8 @@ import rasterio
 import typer
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.datasets.readers.raster import read_raster
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.raster import read_raster
+from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.listing import listed
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import in_range
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.listing import listed
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import in_range
 
 NAME = "ai4smallfarms"
 FOLDER = "sentinel-2-asia"
@@ -30,7 +30,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         for tile in listed(folder / "images", "*.tif", NAME, "tiles <number>_<country>.tif"):
             image = Part(tile, len(BANDS), _reflectance)
             mask = Part(folder / "masks" / tile.name, prepare=_boundaries)
-            yield raster_scene(NAME, tile.stem, split, [image], mask, grid=image)
+            yield raster_scene(NAME, tile.stem, split, [image], mask)
 
 
 def _reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -9,11 +9,10 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import expecting
-from eosfm.datasets.readers.scenes import Part, read_parts
-from eosfm.datasets.readers.sentinel2 import STEP
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.native.listing import expecting, one_of, require
+from eosfm.datasets.native.scenes import Part, read_parts
+from eosfm.datasets.native.sentinel2 import STEP
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source, Window
 
 NAME = "bigearthnet"
 S1_FOLDER, S2_FOLDER, MAP_FOLDER = "BigEarthNet-S1", "BigEarthNet-S2", "Reference_Maps"

@@ -7,19 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import listed
-from eosfm.datasets.readers.pairs import Size, pair
-from eosfm.datasets.readers.raster import open_raster, read_header, read_open
-from eosfm.datasets.readers.urbanatlas import (
+from eosfm.datasets.native.listing import listed, one_of, require
+from eosfm.datasets.native.raster import Size, open_raster, read_header, read_open
+from eosfm.datasets.native.scenes import Part, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.urbanatlas import (
     CITATION,
     CLASSES,
+    LAND_USE,
     NO_INFORMATION,
     Sheet,
-    classes,
     parse_sheet,
 )
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 NAME = "dfc2022"
 FOLDER = "labeled_train"
@@ -48,9 +47,9 @@ def scenes(root: Path) -> Iterator[Scene]:
         city = image.parents[1]
         one_of(city.name, list(CITIES), "labelled city", image)
         split = split_of(city.name, parse_sheet(image, NAME).easting)
-        label = city / "UrbanAtlas" / f"{image.stem}_UA2012.tif"
+        label = Part(city / "UrbanAtlas" / f"{image.stem}_UA2012.tif", prepare=LAND_USE)
         height = city / "RGEALTI" / f"{image.stem}_RGEALTI.tif"
-        scene = pair(NAME, image.stem, split, [image], label, classes(NAME))
+        scene = raster_scene(NAME, image.stem, split, [rgb(image)], label)
         yield _with_height(scene, require(height, NAME, f"the terrain model of {image.name}"))
 
 

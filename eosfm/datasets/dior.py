@@ -9,12 +9,12 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.archives import archive
-from eosfm.datasets.readers.boxes import boxes_in
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import read_rows
-from eosfm.datasets.readers.pairs import Size, pair
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.native.archives import archive
+from eosfm.datasets.native.labels import boxes_in
+from eosfm.datasets.native.listing import one_of, read_rows, require
+from eosfm.datasets.native.raster import Size
+from eosfm.datasets.native.scenes import Label, raster_scene, rgb
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source, Window
 
 NAME = "dior"
 TABLE = "sample_df.csv"
@@ -34,8 +34,8 @@ def scenes(root: Path) -> Iterator[Scene]:
     for row in read_rows(table, COLUMNS):
         if row["label_path"]:
             split = SPLITS[one_of(row["split"], SPLITS, "split", table)]
-            image, label = root / row["image_path"], root / row["label_path"]
-            yield pair(NAME, f"{split}_{image.stem}", split, [image], label, read_boxes)
+            image, label = root / row["image_path"], Label(root / row["label_path"], read_boxes)
+            yield raster_scene(NAME, f"{split}_{image.stem}", split, [rgb(image)], label)
 
 
 def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:

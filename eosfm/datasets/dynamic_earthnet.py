@@ -16,11 +16,10 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import numbers
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.listing import parse, require
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import numbers
 
 NAME = "dynamic_earthnet"
 BANDS = ("blue", "green", "red", "nir")
@@ -53,7 +52,9 @@ def scenes(root: Path) -> Iterator[Scene]:
             dates = [f"{month}-{day}" for day in DAYS]
             image = [Part(folder / f"{date}.tif", len(BANDS), REFLECTANCE) for date in dates]
             target = Part(_label_file(root, label), LAYERS, _classes, dtype="uint8")
-            yield raster_scene(NAME, f"{area}_{month}", split, image, target, dates=dates)
+            yield raster_scene(
+                NAME, f"{area}_{month}", split, image, target, grid=target, dates=dates
+            )
 
 
 def _label_file(root: Path, listed: str) -> Path:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.archives import archive
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.pairs import classified
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.archives import archive
+from eosfm.datasets.native.listing import one_of, require
+from eosfm.datasets.native.scenes import Part, of_class, raster_scene
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
 
 NAME = "eurosat"
 # The archive keeps the folders of the machine it was made on.
@@ -42,8 +42,8 @@ def scenes(root: Path) -> Iterator[Scene]:
                     "fetch the split lists again"
                 )
             seen[stem] = split
-            path = folder / label / f"{stem}.tif"
-            yield classified(NAME, stem, split, path, index, bands=len(BANDS), dtype="uint16")
+            image = Part(folder / label / f"{stem}.tif", len(BANDS), dtype="uint16")
+            yield raster_scene(NAME, stem, split, [image], of_class(index, image.file))
 
 
 def archives() -> tuple[Archive, ...]:

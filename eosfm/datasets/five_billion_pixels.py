@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.listing import listed, parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import numbers
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import listed, parse
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import numbers
 
 NAME = "five_billion_pixels"
 IMAGES = "Image__8bit_NirRGB"
@@ -56,7 +56,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         # The published files call their bands cyan, magenta, yellow and black.
         image = Part(path, 4, dtype="uint8", raw=True)
         label = Part(root / LABELS / f"{path.stem}_24label.png", prepare=indices)
-        yield raster_scene(NAME, path.stem, split_of(path.stem), [image], label, image)
+        yield raster_scene(NAME, path.stem, split_of(path.stem), [image], label)
 
 
 DATASET = Dataset(

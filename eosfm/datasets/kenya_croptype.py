@@ -16,12 +16,11 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import crop
-from eosfm.datasets.readers.scenes import Part, read_parts
-from eosfm.datasets.readers.series import cut, parse_dates
-from eosfm.datasets.readers.values import numbers
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.scenes import Part, crop, read_parts
+from eosfm.datasets.native.series import parse_dates
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.values import numbers
 
 NAME = "kenya_croptype"
 TILES = ("0", "1", "2", "3")
@@ -80,7 +79,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         crops[np.isin(fields, split_fields)] = 0
         scene = _tile_scene(root / "data" / tile, crops, dates)
         for block in blocks(tile, *crops.shape):
-            if cut(crops, block.window).any():
+            if block.window.cut(crops).any():
                 id = f"tile{tile}_row{block.row}_col{block.col}"
                 yield crop(scene, id, block.split, block.window)
 
@@ -115,7 +114,7 @@ def _fields_in_several_splits(labels: Mapping[str, tuple[np.ndarray, np.ndarray]
     seen = []
     for tile, (_, fields) in labels.items():
         for block in blocks(tile, *fields.shape):
-            numbers = np.unique(cut(fields, block.window)).astype(np.int64)
+            numbers = np.unique(block.window.cut(fields)).astype(np.int64)
             seen.append(numbers * len(SPLITS) + SPLITS.index(block.split))
     numbers, parts = np.unique(np.unique(np.concatenate(seen)) // len(SPLITS), return_counts=True)
     return numbers[parts > 1]
@@ -132,7 +131,7 @@ def _tile_scene(folder: Path, crops: np.ndarray, dates: tuple[str, ...]) -> Scen
         width=width,
         files=(*files, folder / f"{tile}_label.tif", folder / f"{tile}_field_id.tif"),
         image=partial(read_parts, parts, (height, width), dates=len(dates)),
-        target=partial(cut, crops),
+        target=lambda window: window.cut(crops),
         dates=tuple(map(str, parse_dates(dates, folder))),
     )
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import crop, pair, read_codes
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.scenes import Part, crop, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.values import codes
 
 NAME = "landcoverai"
 TILE = 512
@@ -46,8 +47,8 @@ def scenes(root: Path) -> Iterator[Scene]:
 def _sheet(root: Path, sheet: str) -> Scene:
     """An orthophoto, whose header is read once for all its tiles."""
     image, mask = (root / folder / f"{sheet}.tif" for folder in ("images", "masks"))
-    target = partial(read_codes, NAME, range(len(CLASSES)))
-    return pair(NAME, sheet, "train", [image], mask, target)
+    target = Part(mask, prepare=codes(range(len(CLASSES))))
+    return raster_scene(NAME, sheet, "train", [rgb(image)], target)
 
 
 def _part(sheet: Scene, number: int, listing: Path) -> Window:

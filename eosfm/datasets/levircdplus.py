@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.holdout import rank
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import by_number, pair, read_presence
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.holdout import rank
+from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.scenes import Part, by_number, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import presence
 
 NAME = "levircdplus"
 FOLDER = "LEVIR-CD+"
@@ -47,9 +48,9 @@ def scenes(root: Path) -> Iterator[Scene]:
             split: Split = "val" if place(file.stem) in held_out else "train"
             if folder == "test":
                 split = "test"
-            images, label = [top / part / file.name for part in "AB"], top / "label" / file.name
-            id = f"{folder}_{file.stem}"
-            yield pair(NAME, id, split, images, label, read_presence, frames=2)
+            images = [rgb(top / part / file.name) for part in "AB"]
+            label = Part(top / "label" / file.name, prepare=presence)
+            yield raster_scene(NAME, f"{folder}_{file.stem}", split, images, label, frames=2)
 
 
 DATASET = Dataset(

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.sentinel2 import STEP
-from eosfm.datasets.readers.values import from_reflectance, whole
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.listing import parse, require
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.sentinel2 import STEP
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.values import from_reflectance, whole
 
 NAME = "mados"
 FOLDER = "MADOS"
@@ -50,7 +49,7 @@ def scenes(root: Path) -> Iterator[Scene]:
                 for name in BANDS
             ]
             label = Part(folder / "10" / f"{scene}_L2R_cl_{number}.tif", prepare=_classes)
-            yield raster_scene(NAME, line, split, image, label)
+            yield raster_scene(NAME, line, split, image, label, grid=label)
 
 
 def _band_file(folder: Path, name: str, number: str) -> Path:

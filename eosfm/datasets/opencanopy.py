@@ -10,12 +10,10 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.pairs import within
-from eosfm.datasets.readers.raster import Header
-from eosfm.datasets.readers.scenes import Part
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.listing import one_of, parse, require
+from eosfm.datasets.native.raster import Header
+from eosfm.datasets.native.scenes import Part
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
 
 NAME = "opencanopy"
 FOLDER = "canopy_height"
@@ -104,7 +102,7 @@ def _scene(layers: list[tuple[Part, Header]], cell: Cell, split: Split, date: st
 
     def read(layer: int, window: Window) -> np.ndarray:
         part, header = layers[layer]
-        return part.read((header.height, header.width), within(places[layer], window))
+        return part.read((header.height, header.width), window.moved(*places[layer][:2]))
 
     def target(window: Window) -> np.ndarray:
         labelled = np.isin(read(2, window)[0], LABELLED)

@@ -17,12 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import expecting
-from eosfm.datasets.readers.series import Stack, parse_dates, read_array, stack_scene
-from eosfm.datasets.readers.values import in_range
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.listing import expecting, require
+from eosfm.datasets.native.series import Stack, parse_dates, read_array, stack_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import in_range
 
 NAME = "pastis"
 FOLDER = "PASTIS-R"

@@ -9,12 +9,11 @@ import numpy as np
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import in_range
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import parse, require
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.values import in_range
 
 NAME = "sen12ms"
 # B8A follows B08 in the files, as it does in wavelength.
@@ -83,7 +82,8 @@ def scenes(root: Path) -> Iterator[Scene]:
             s1 = Part(patch.path(root, "s1"), 2)
             s2 = Part(patch.path(root, "s2"), len(S2_BANDS), dtype="uint16")
             cover = Part(patch.path(root, "lc"), 4, _simplify)
-            yield raster_scene(NAME, f"{patch.place}_p{patch.number}", split, [s1, s2], cover, s2)
+            id = f"{patch.place}_p{patch.number}"
+            yield raster_scene(NAME, id, split, [s1, s2], cover, grid=s2)
 
 
 def _simplify(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -8,11 +8,10 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import expecting, parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import blank_as_nan, numbers
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.listing import expecting, parse, require
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import blank_as_nan, numbers
 
 NAME = "sen1floods11"
 CHIPS = Path("v1.1/data/flood_events/HandLabeled")
@@ -51,7 +50,9 @@ def scenes(root: Path) -> Iterator[Scene]:
             event = chip.split("_")[0]
             date = dates.get(LOCATIONS.get(event, event))
             target = Part(label, prepare=WATER, dtype="int16")
-            yield raster_scene(NAME, chip, split, image, target, dates=[date] if date else [])
+            yield raster_scene(
+                NAME, chip, split, image, target, grid=target, dates=[date] if date else []
+            )
 
 
 def _optical(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.spacenet7 import Month, buildings, describe, months, pixels
-from eosfm.datasets.spec import Scene, Window
+from eosfm.datasets.native.spacenet7 import Month, buildings, describe, months, pixels
+from eosfm.datasets.native.spec import Scene, Window
 
 NAME = "spacenet7"
 

@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.pairs import Size, pair, read_codes
-from eosfm.datasets.readers.polygons import draw_polygons
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.labels import draw_polygons
+from eosfm.datasets.native.listing import one_of, parse, require
+from eosfm.datasets.native.raster import Size
+from eosfm.datasets.native.scenes import Label, Part, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.values import codes
 
 NAME = "xview2"
 HELD_OUT = 0.1
@@ -24,6 +24,7 @@ SUBTYPES = {
     "no-damage": 1, "minor-damage": 2, "major-damage": 3, "destroyed": 4, "un-classified": IGNORE,
 }  # fmt: skip
 """Damage of a polygon, as the labels name it, to class; the damage of some is not known."""
+DAMAGE = codes(range(len(CLASSES)), ignore=IGNORE)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -33,17 +34,16 @@ def scenes(root: Path) -> Iterator[Scene]:
     drawn from the polygons of ``labels`` in a part that has no ``targets`` (published so:
     ``tier3``).
     """
-    painted = partial(read_codes, NAME, range(len(CLASSES)), ignore=IGNORE)
     for folder in (root / "train", root / "tier3", root / "test"):
         if folder.name == "tier3" and not folder.is_dir():
             continue
         for name in _pairs(folder):
-            images = [folder / "images" / f"{name}_{date}_disaster.png" for date in ("pre", "post")]
-            label, target = folder / "labels" / f"{name}_post_disaster.json", read_polygons
+            pair = [f"{name}_{date}_disaster" for date in ("pre", "post")]
+            images = [rgb(folder / "images" / f"{image}.png") for image in pair]
+            target: Part | Label = Label(folder / "labels" / f"{pair[1]}.json", read_polygons)
             if (folder / "targets").is_dir():
-                label = folder / "targets" / f"{name}_post_disaster_target.png"
-                target = painted
-            yield pair(NAME, name, split_of(folder.name, name), images, label, target, frames=2)
+                target = Part(folder / "targets" / f"{pair[1]}_target.png", prepare=DAMAGE)
+            yield raster_scene(NAME, name, split_of(folder.name, name), images, target, frames=2)
 
 
 def split_of(part: str, pair: str) -> Split:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.readers.urbanatlas import CRS, NO_INFORMATION, Sheet
+from eosfm.datasets.native.urbanatlas import CRS, NO_INFORMATION, Sheet
 from eosfm.simulation import (
     CROPS,
     FOREST,
@@ -16,6 +15,7 @@ from eosfm.simulation import (
     legend,
     observe,
 )
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 

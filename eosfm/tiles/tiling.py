@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.spec import Dataset, Scene, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.kinds import get_kind
 from eosfm.tiles.layout import Tile
 from eosfm.tiles.writer import writing

@@ -5,9 +5,9 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.bigearthnet import BANDS, CLASSES, DATASET, S2_STEP, scenes
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation import COVERS
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import bigearthnet as recipe
 from eosfm.simulation.recipes.bigearthnet import (

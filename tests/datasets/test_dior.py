@@ -7,7 +7,7 @@ import pytest
 from torchgeo.datasets import DIOR
 
 from eosfm.datasets.dior import CLASSES, DATASET
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation.recipes.dior import SCENERY
 from tests.datasets.damage import check_refused
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.sen12ms import BANDS, CLASSES, DATASET, SIMPLIFIED, scenes, split_of
 from eosfm.simulation import COVERS
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import sen12ms as recipe
 from eosfm.simulation.recipes.sen12ms import IGBP, LCCS

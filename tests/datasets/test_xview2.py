@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from torchgeo.datasets import XView2
 
-from eosfm.datasets.readers.raster import read_png, write_png
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.raster import read_png
+from eosfm.datasets.native.spec import Window
 from eosfm.datasets.xview2 import DATASET, IGNORE, split_of
+from eosfm.simulation.images import write_png
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.xview2 import EVENTS, THEMES, buildings, simulate, strike
 from tests.datasets.damage import check_refused

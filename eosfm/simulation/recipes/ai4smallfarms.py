@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.ai4smallfarms import BANDS, FOLDER, FOLDERS, NAME
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import CROPS, Landscape, cover_mask, observe
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 

@@ -20,7 +20,6 @@ from eosfm.datasets.bigearthnet import (
     s1_path,
     s2_path,
 )
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import (
     CROPS,
     FOREST,
@@ -31,6 +30,7 @@ from eosfm.simulation import (
     observe,
 )
 from eosfm.simulation.grid import average
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 
 # CORINE code that stands for each class in a simulated map; 999 is "unlabelled" in the real ones.

@@ -17,8 +17,8 @@ from eosfm.datasets.biomassters import (
     RADAR,
     split_of,
 )  # fmt: skip
-from eosfm.datasets.readers.raster import write_tiff
 from eosfm.simulation import FOREST, Landscape, backscatter, cover_mask, evolve, observe
+from eosfm.simulation.images import write_tiff
 from eosfm.simulation.noise import Key, fractal, generator
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.season import Crop, Season, sow

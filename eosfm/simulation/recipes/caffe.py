@@ -6,8 +6,8 @@ import numpy as np
 
 from eosfm.core.seeds import derive_seed
 from eosfm.datasets.caffe import FOLDER, NAME, ZONES
-from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import WATER, Landscape, backscatter, cover_mask
+from eosfm.simulation.images import write_png
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.cloud_cover import BANDS, COLUMNS, FOLDERS, NAME, split_of
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import observe
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.dfc2022 import CITIES, FOLDER, HELD_OUT, NAME, TRAINING, split_of
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.readers.urbanatlas import CRS, sheet_name
+from eosfm.datasets.native.urbanatlas import CRS, sheet_name
 from eosfm.simulation.grid import average
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.urbanatlas import origin, write_sheet
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.dynamic_earthnet import BANDS, DAYS, LAYERS, LISTED, NAME, SPLIT_FILES
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import Landscape, legend, observe
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 

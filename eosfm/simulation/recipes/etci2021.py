@@ -6,8 +6,8 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.etci2021 import NAME
-from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import WATER, backscatter, cover_mask, evolve
+from eosfm.simulation.images import write_png
 from eosfm.simulation.recipe import Simulation
 
 EVENTS: dict[Split, tuple[str, ...]] = {

@@ -15,7 +15,6 @@ from eosfm.datasets.five_billion_pixels import (
     TEST,
     split_of,
 )
-from eosfm.datasets.readers.raster import write_png, write_tiff
 from eosfm.simulation import (
     CROPS,
     FOREST,
@@ -25,6 +24,7 @@ from eosfm.simulation import (
     legend,
     observe,
 )
+from eosfm.simulation.images import write_png, write_tiff
 from eosfm.simulation.noise import Key
 from eosfm.simulation.objects import place_objects
 from eosfm.simulation.ponds import dig_ponds

@@ -20,7 +20,6 @@ from eosfm.datasets.kenya_croptype import (
     VALIDATE,
     blocks,
 )
-from eosfm.datasets.readers.series import cut
 from eosfm.simulation import Landscape, draw_landscape, observe
 from eosfm.simulation.covers import CODE, CROPS, cover_mask, phenology
 from eosfm.simulation.noise import Key
@@ -69,7 +68,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         lands, crops, fields = _sow(key, shape, simulation.gsd, len(told) + len(withheld))
         for block in blocks(tile, *shape):
             if left[block.split] == 0:
-                cut(crops, block.window)[:] = 0
+                block.window.cut(crops)[:] = 0
             left[block.split] = max(left[block.split] - 1, 0)
         _write_tile(root / "data" / tile, key, lands, crops, fields)
         known = np.unique(fields[crops > 0])

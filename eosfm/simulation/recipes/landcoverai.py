@@ -5,9 +5,9 @@ from pathlib import Path
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.landcoverai import DATASET, NAME, TILE
-from eosfm.datasets.readers.holdout import rank
-from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.datasets.native.holdout import rank
 from eosfm.simulation import FOREST, ROOFS, WATER, legend, observe
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 
 SHEETS = (

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from eosfm.datasets.loveda import AREAS, DATASET, FOLDERS, NAME
-from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import evolve, legend, observe
+from eosfm.simulation.images import write_png
 from eosfm.simulation.recipe import Simulation
 
 LEGEND = {

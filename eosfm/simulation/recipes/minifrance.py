@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from eosfm.datasets.minifrance import FOLDERS, LABELS, NAME
-from eosfm.datasets.readers.urbanatlas import Sheet, sheet_name
+from eosfm.datasets.native.urbanatlas import Sheet, sheet_name
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.urbanatlas import write_sheet
 

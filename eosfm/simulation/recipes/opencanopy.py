@@ -18,9 +18,9 @@ from eosfm.datasets.opencanopy import (
     UNCLASSIFIED,
     WATER,
 )
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import ROOFS, Landscape, draw_landscape, legend, observe
 from eosfm.simulation import WATER as PERMANENT
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 

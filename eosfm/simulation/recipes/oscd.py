@@ -6,8 +6,8 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.datasets.oscd import CITIES, DATES, IMAGES, LABELS, NAME
-from eosfm.datasets.readers.raster import write_geotiff, write_png
 from eosfm.simulation import ROOFS, cover_mask, evolve, observe
+from eosfm.simulation.images import write_geotiff, write_png
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.resampling import resampled
 

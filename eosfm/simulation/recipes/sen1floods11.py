@@ -7,9 +7,9 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.sen1floods11 import CHIPS, LISTS, METADATA, NAME, SPLIT_FILES
 from eosfm.simulation import WATER, backscatter, cover_mask, evolve, observe
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 

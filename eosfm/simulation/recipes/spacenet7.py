@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.readers.spacenet7 import AOIS, BANDS, CRS
+from eosfm.datasets.native.spacenet7 import AOIS, BANDS, CRS
 from eosfm.datasets.spacenet7 import NAME
 from eosfm.simulation import ROOFS, Landscape, cover_mask, evolve, observe
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 

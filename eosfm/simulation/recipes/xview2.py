@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.xview2 import DATASET, NAME, SUBTYPES, split_of
 from eosfm.simulation import ROOFS, Landscape, cover_mask, evolve, observe
+from eosfm.simulation.images import write_png
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
 

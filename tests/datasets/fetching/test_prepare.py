@@ -11,9 +11,10 @@ import pytest
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
 from eosfm.datasets.fetching import prepare as module
-from eosfm.datasets.fetching.manifest import check_manifest, read_manifest
-from eosfm.datasets.fetching.prepare import NativeCopy, native_files, prepare
-from eosfm.datasets.readers.raster import write_png
+from eosfm.datasets.fetching.prepare import prepare
+from eosfm.datasets.native.copy import NativeCopy, native_files
+from eosfm.datasets.native.manifest import check_manifest, read_manifest
+from eosfm.simulation.images import write_png
 
 
 def write_copy(root: Path, train: int = 2) -> None:

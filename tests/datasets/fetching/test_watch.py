@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.fetching import watch as module
-from eosfm.datasets.fetching.watch import fingerprint, list_files, watch_roots
+from eosfm.datasets.fetching.watch import fingerprint, watch_roots
+from eosfm.datasets.native import contents as module
+from eosfm.datasets.native.contents import list_files
 
 LONG_AGO = 1_000_000_000 * 10**9
 

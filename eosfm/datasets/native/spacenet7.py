@@ -8,11 +8,10 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.polygons import draw_polygons
-from eosfm.datasets.readers.raster import Header, read_bands, read_header
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.native.labels import draw_polygons
+from eosfm.datasets.native.listing import parse, require
+from eosfm.datasets.native.raster import Header, read_bands, read_header
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source, Window
 
 BANDS = ("red", "green", "blue")
 IGNORE = 255

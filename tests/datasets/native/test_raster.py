@@ -9,8 +9,8 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.raster import open_raster, read_raster
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.raster import open_raster, read_raster
+from eosfm.datasets.native.spec import Window
 
 
 @pytest.fixture

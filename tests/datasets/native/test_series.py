@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.series import evenly, nearest, pad_dates, parse_dates, read_array
+from eosfm.datasets.native.series import evenly, nearest, pad_dates, parse_dates, read_array
 
 DAY = date(2018, 9, 24)
 
