@@ -20,11 +20,7 @@ HIGHEST = 20_000
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the tiles of the three published folders; any mask value but 0 is a boundary.
-
-    Raises:
-        EosfmError: A folder is missing or empty, a file is missing, damaged or of another layout.
-    """
+    """Yield the tiles of the three published folders; any mask value but 0 is a boundary."""
     for split, name in FOLDERS.items():
         folder = root / FOLDER / name
         for tile in listed(folder / "images", "*.tif", NAME, "tiles <number>_<country>.tif"):

@@ -39,11 +39,7 @@ def split_of(folder: str, chip: str) -> Split:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the chips, twelve months each; what was not measured is NaN, whole months as well.
-
-    Raises:
-        EosfmError: The table or a file is missing, damaged or of another layout.
-    """
+    """Yield the chips, twelve months each; what was not measured is NaN, whole months as well."""
     found = [root / name for name in METADATA if (root / name).exists()]
     table = found[0] if found else require(root / METADATA[0], NAME, "the table of all images")
     chips: dict[tuple[str, str, str], dict[str, Path]] = defaultdict(dict)

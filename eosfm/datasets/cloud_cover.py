@@ -25,11 +25,7 @@ def split_of(folder: str, location: str) -> Split:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the chips that the two metadata tables list.
-
-    Raises:
-        EosfmError: A table or a chip's file is missing, damaged or of another layout.
-    """
+    """Yield the chips that the two metadata tables list."""
     for name in FOLDERS:
         folder = root / name
         table = require(folder / f"{name}_metadata.csv", NAME, f"the table of the {name} chips")

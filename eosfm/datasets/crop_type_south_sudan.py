@@ -39,9 +39,7 @@ UNLABELLED = -1
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield all chips; a pixel that a sensor did not measure is NaN in its bands.
 
-    Raises:
-        EosfmError: A file is missing, damaged or of another layout. Chips whose archive broke off
-            are all named at once: the published copy is known to have some.
+    Chips whose archive broke off are all named at once: the published copy is known to have some.
     """
     folder = root / COUNTRY
     path = require(folder / PARTITION, NAME, "the columns id and partition")

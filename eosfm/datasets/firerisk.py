@@ -8,7 +8,7 @@ from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import of_torchgeo
 from eosfm.datasets.native.holdout import hold_out
 from eosfm.datasets.native.listing import class_folders, parse
-from eosfm.datasets.native.scenes import of_class, raster_scene, rgb
+from eosfm.datasets.native.scenes import constant, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 
 NAME = "firerisk"
@@ -29,7 +29,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         for path, index in class_folders(root / FOLDER / folder, CLASSES, NAME):
             split = split_of(*_point(path)) if folder == "train" else "val"
             id = f"{folder}_{path.stem}"
-            yield raster_scene(NAME, id, split, [rgb(path)], of_class(index, path))
+            yield raster_scene(NAME, id, split, [rgb(path)], constant(index, path))
 
 
 def _point(path: Path) -> tuple[float, float]:

@@ -43,12 +43,7 @@ def split_of(scene: str) -> Split:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the scenes in the order of their names.
-
-    Raises:
-        EosfmError: A folder or file is missing or damaged, a file is misnamed, an image is not of
-            four 8-bit bands, or a label has another size than its image.
-    """
+    """Yield the scenes in the order of their names."""
     expected = "8-bit images GF2_PMS<n>__L1A<10 digits>-MSS<n>.tif"
     indices = numbers(0, len(CLASSES) - 1, f"classes 0 to 24 of {LABELS}")
     for path in listed(root / IMAGES, "*.tif", NAME, expected):

@@ -38,9 +38,6 @@ def scenes(root: Path) -> Iterator[Scene]:
 
     The published validation folder is the test split, as in PANGAEA. Reflectance is multiplied by
     10,000; what was not measured is NaN.
-
-    Raises:
-        EosfmError: A folder is missing or empty, a file is missing, damaged or of another layout.
     """
     expected = f"scenes such as {PREFIX}T10SEH.2018245.v1.4{IMAGE}"
     for folder in dict.fromkeys(FOLDERS.values()):

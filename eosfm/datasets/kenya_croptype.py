@@ -65,9 +65,6 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the blocks in which at least one pixel has a crop, all dates of each.
 
     A field that reaches into a block of another split, or of another tile's, is scored nowhere.
-
-    Raises:
-        EosfmError: No tile is there, a file is missing or damaged, tiles differ in their dates.
     """
     tiles = [tile for tile in TILES if (root / "data" / tile).is_dir()]
     if not tiles:

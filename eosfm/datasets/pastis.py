@@ -44,11 +44,7 @@ UNMEASURED = -10000
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield all patches; pixels that Sentinel-2 did not measure become NaN in its bands.
-
-    Raises:
-        EosfmError: The metadata or a patch's file is missing, damaged or of another layout.
-    """
+    """Yield all patches; pixels that Sentinel-2 did not measure become NaN in its bands."""
     folder = root / FOLDER
     path = require(folder / METADATA, NAME, "the metadata of all patches")
     with expecting(path, "ID_PATCH, Fold 1 to 5, dates-S2 and dates-S1A of every patch"):

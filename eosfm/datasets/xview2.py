@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.datasets.native.holdout import hold_out
 from eosfm.datasets.native.labels import draw_polygons
-from eosfm.datasets.native.listing import one_of, parse, require
+from eosfm.datasets.native.listing import expecting, one_of, parse, require
 from eosfm.datasets.native.raster import Size
 from eosfm.datasets.native.scenes import Label, Part, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
@@ -64,15 +63,10 @@ def read_polygons(path: Path, size: Size, window: Window) -> np.ndarray:
     from shapely import from_wkt
     from shapely.errors import ShapelyError
 
-    try:
+    with expecting(path, "polygons with the subtype of their damage", ShapelyError):
         features = json.loads(path.read_text())["features"]["xy"]
         polygons = [from_wkt(item["wkt"]) for item in features]
         subtypes = [item["properties"]["subtype"] for item in features]
-    except (KeyError, ValueError, TypeError, ShapelyError) as error:
-        raise EosfmError(
-            f"{NAME}: {path} cannot be read as labels ({type(error).__name__}: {str(error)[:80]}); "
-            "expected polygons with the subtype of their damage; fetch the file again"
-        ) from None
     names = list(SUBTYPES)
     damages = [SUBTYPES[names[one_of(name, names, "damage", path)]] for name in subtypes]
     return draw_polygons(polygons, damages, window)

@@ -87,7 +87,7 @@ def test_torchgeo_reads_the_same(root, whole, split):
         ),
         (
             lambda root: (root / "eurosat-val.txt").write_text("River_9.jpg\n"),
-            "which the train list names too",
+            "which eurosat-train.txt names too",
         ),
     ],
 )

@@ -127,7 +127,7 @@ def damage_bands(root):
     ("damage", "message"),
     [
         (damage_missing_grid, "geometries.geojson not found"),
-        (damage_grid, "is not the grid of cells"),
+        (damage_grid, "is not the file expected"),
         (damage_columns, "expected polygons with lidar_year"),
         (damage_split, "split 'holdout'"),
         (damage_place, "does not cover the cell"),

@@ -116,7 +116,7 @@ def list_with(root, line):
             "holds the value 40; expected IGBP",
         ),
         (lambda root, scene: list_with(root, "p30.tif"), "found 'p30.tif'; expected patches ROIs"),
-        (lambda root, scene: list_with(root, scene.files[1].name), "a second time"),
+        (lambda root, scene: list_with(root, scene.files[1].name), "names too"),
     ],
 )
 def test_faults_are_named_in_one_line(tiny, damage, message):

@@ -163,7 +163,7 @@ def damage_before(root):
         (damage_truncated, r"_pre_disaster.png cannot be read as an image"),
         (damage_size, r"32x64 px; expected 1 of 64x64"),
         (damage_class, r"holds the value 5; expected 0 to 4"),
-        (damage_json, r".json cannot be read as labels .*fetch the file again"),
+        (damage_json, r".json is not the file expected .*fetch it again"),
         (damage_subtype, r"unknown damage 'gone'; .*destroyed"),
         (damage_before, r"expected polygons with the subtype of their damage"),
     ],

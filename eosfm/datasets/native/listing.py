@@ -2,12 +2,17 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from eosfm.core.errors import EosfmError, suggest
 
+L = TypeVar("L", bound=str)
+
+FAULTS = (ValueError, LookupError, TypeError, AttributeError)
+"""What is raised where a file does not hold what is looked for in it."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 """Of images in class folders."""
 
@@ -92,6 +97,34 @@ def parse(pattern: str, text: str, path: Path, expected: str) -> re.Match[str]:
     return match
 
 
+def read_lists(
+    lists: Mapping[L, Path], dataset: str, pattern: str, expected: str
+) -> Iterator[tuple[L, re.Match[str]]]:
+    """Yield the lines of text files, each matched by a pattern, with the key of their file.
+
+    Args:
+        lists: File of each split, official or ours.
+        dataset: Whose, for error messages.
+        pattern: That lines match completely, but for white space around them.
+        expected: What the lines are, in words.
+
+    Raises:
+        EosfmError: A file is missing, or a line is of another form or stands there twice.
+    """
+    seen: dict[str, Path] = {}
+    for split, path in lists.items():
+        for line in map(str.strip, require(path, dataset, expected).read_text().splitlines()):
+            if not line:
+                continue
+            if line in seen:
+                raise EosfmError(
+                    f"{path} names {line}, which {seen[line].name} names too; expected each once; "
+                    "fetch the lists again"
+                )
+            seen[line] = path
+            yield split, parse(pattern, line, path, expected)
+
+
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
     """Yield the rows of a CSV table with a header.
 
@@ -110,15 +143,21 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def expecting(path: Path, expected: str) -> Iterator[None]:
+def expecting(path: Path, expected: str, *faults: type[Exception]) -> Iterator[None]:
     """Say in one line that a file does not hold what is looked for in it.
+
+    Args:
+        path: The file.
+        expected: What is looked for.
+        faults: What else the file's parser raises.
 
     Raises:
         EosfmError: A value is missing, or of another type or form.
     """
+    known: tuple[type[Exception], ...] = (*FAULTS, *faults)
     try:
         yield
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except known as error:
         reason = " ".join(repr(error).split())[:120]
         raise EosfmError(
             f"{path} is not the file expected ({reason}); expected {expected}; fetch it again"

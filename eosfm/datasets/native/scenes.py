@@ -101,9 +101,9 @@ def rgb(path: Path) -> Part:
     return Part(path, 3, dtype="uint8")
 
 
-def of_class(index: int, image: Path) -> Label:
-    """The target of an image that is of one class as a whole; it takes no file of its own."""
-    return Label(image, lambda path, size, window: np.asarray(index, dtype=np.int64))
+def constant(value: object, file: Path) -> Label:
+    """The target of an image as a whole, a class or a flag for each, and the file that tells."""
+    return Label(file, lambda path, size, window: np.array(value))
 
 
 def read_parts(parts: Sequence[Part], size: Size, window: Window, dates: int = 1) -> np.ndarray:

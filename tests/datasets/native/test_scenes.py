@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.scenes import Part, by_number, crop, of_class, raster_scene, rgb
+from eosfm.datasets.native.scenes import Part, by_number, constant, crop, raster_scene, rgb
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.native.values import blank_as_nan
 from eosfm.simulation.images import write_geotiff, write_png, write_tiff
@@ -109,7 +109,7 @@ def test_a_class_is_the_whole_images_and_its_parts_keep_their_place_on_the_groun
     pixels = np.random.default_rng(0).integers(0, 256, (3, 20, 30), np.uint8)
     path = tmp_path / "a.tif"
     write_geotiff(path, pixels, 2.0, (100.0, 500.0))
-    whole = raster_scene("mine", "a", "train", [rgb(path)], of_class(7, path))
+    whole = raster_scene("mine", "a", "train", [rgb(path)], constant(7, path))
     assert whole.files == (path,) and whole.target(WHOLE) == 7
     np.testing.assert_array_equal(whole.image(Window(0, 0, 20, 30))[0], pixels)
     part = crop(whole, "b", "test", Window(5, 10, 8, 6))
