@@ -77,7 +77,8 @@ def lay_out(folder: Path, stages: dict) -> Path:
 @app.command()
 def noop(rounds: int = 5) -> None:
     """Time `dvc repro` with nothing to do: here, on as many lone stages, on the same graph."""
-    locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    locks = [yaml.safe_load((ROOT / name).read_text()) for name in ("data/dvc.lock", "dvc.lock")]
+    locked = {name: entry for lock in locks for name, entry in lock["stages"].items()}
     with tempfile.TemporaryDirectory() as name:
         folders = {"this pipeline": ROOT}
         for title, make in (("lone stages", lone_stages), ("same graph", same_graph)):

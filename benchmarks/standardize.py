@@ -18,12 +18,12 @@ from rich.table import Table
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
-from eosfm.encoding.specialist import Specialist
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.head import run_head
 from eosfm.features.encode import features_in_memory, task_encoder
 from eosfm.features.reading import read_split
 from eosfm.features.task import Task
+from eosfm.nn.specialist import Specialist
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 

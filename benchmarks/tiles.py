@@ -14,7 +14,7 @@ import rasterio
 import typer
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.datasets.native.raster import read_raster
+from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
@@ -127,11 +127,8 @@ def print_cutting(name: str, root: Path, image: np.ndarray, tile: int, options: 
     """Time cutting one scene and decoding its two files with GDAL, whole."""
     write_geotiff(root / "image.tif", image, **{"compress": "deflate", **options})
     write_geotiff(root / "mask.tif", (image[:1] > image[:1].mean()).astype(np.uint8), **options)
-    scene = Scene(
-        "scene", "train", image.shape[1], image.shape[2], (root / "image.tif", root / "mask.tif"),
-        lambda window: read_raster(root / "image.tif", window)[None],
-        lambda window: read_raster(root / "mask.tif", window)[0],
-    )  # fmt: skip
+    files = Part(root / "image.tif", len(image)), Part(root / "mask.tif")
+    scene = raster_scene("cutting", "scene", "train", files[:1], files[1])
     bands = ("red", "green", "blue", "nir")
     dataset = make_dataset("cutting", "segmentation", bands, str(image.dtype), [scene])
 

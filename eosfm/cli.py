@@ -15,7 +15,7 @@ from typing import Any
 
 from eosfm.core.errors import EosfmError
 
-COMMANDS = ("use",)
+COMMANDS = ("use", "gather", "score", "onnx", "readme")
 """Modules of ``eosfm/commands``, in the order of the help."""
 
 _USUAL = gc.get_threshold()

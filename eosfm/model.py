@@ -10,9 +10,9 @@ from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact, load_saved, save_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.input import InputFormat, InputSpec
-from eosfm.encoding.specialist import Specialist
 from eosfm.fusion.fuser import Fuser
 from eosfm.nn.backbone import STRIDES
+from eosfm.nn.specialist import Specialist
 
 FORMER_PREFIX, PREFIX = "encoders.models.", "encoder.models."
 """Where state dicts of earlier versions, and where those of this one, have the specialists."""

@@ -13,7 +13,7 @@ def test_the_backbone_example_runs_in_at_most_ten_lines(tmp_path, monkeypatch):
     import timm
 
     from eosfm.encoding.artifact import save_artifact
-    from eosfm.encoding.specialist import Specialist
+    from eosfm.nn.specialist import Specialist
 
     block = re.search(r"<!-- example.*?-->\n```python\n(.*?)```", README, re.DOTALL)
     assert block is not None

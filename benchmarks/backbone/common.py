@@ -15,8 +15,8 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from eosfm.encoding.randomize import randomize
-from eosfm.encoding.specialist import Specialist
 from eosfm.model import EosFM
+from eosfm.nn.specialist import Specialist
 
 BACKBONE = "convnextv2_atto"
 MIX = [3] * 15 + [13] * 3 + [12] * 2 + [2] * 2 + [14] + [6]  # channels of the 24 specialists

@@ -58,7 +58,7 @@ def _run_alone(kind: str, folder: Path, size: int, batch: int) -> float:
 def imports(rounds: int = 5, json_: Json = None) -> None:
     """Seconds of a fresh Python that imports the backbone, and that builds one."""
     build = (
-        "from eosfm.encoding.specialist import Specialist; from eosfm import EosFM;"
+        "from eosfm.nn.specialist import Specialist; from eosfm import EosFM;"
         "from eosfm.encoding.randomize import randomize;"
         f"members = randomize([Specialist('a', '{BACKBONE}', 3, {{}})], 0);"
         "EosFM.from_specialists(members, in_chans=3)"

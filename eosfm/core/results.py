@@ -49,7 +49,7 @@ class ExportResult:
 
     @classmethod
     def of(cls, specialists: Iterable[Any]) -> "ExportResult":
-        """Count what :class:`eosfm.encoding.specialist.Specialist` objects hold."""
+        """Count what :class:`eosfm.nn.specialist.Specialist` objects hold."""
         held = list(specialists)
         weights = [tensor for one in held for tensor in one.state_dict.values()]
         return cls(tuple(one.name for one in held), sum(tensor.numel() for tensor in weights))

@@ -16,7 +16,6 @@ from eosfm.datasets.native.urbanatlas import (
     CLASSES,
     LAND_USE,
     NO_INFORMATION,
-    Sheet,
     parse_sheet,
 )
 
@@ -24,8 +23,6 @@ NAME = "dfc2022"
 FOLDER = "labeled_train"
 TRAINING = "Nantes_Saint-Nazaire"
 HELD_OUT = "Nice"
-CITIES = {TRAINING: Sheet("44", 295, 6713), HELD_OUT: Sheet("06", 1007, 6318)}
-"""The labelled cities, and a sheet of each to begin a simulated copy from."""
 STRIP_KM = 10
 """Width of the strips from west to east that validate and test in turn."""
 
@@ -45,7 +42,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images of the two labelled cities."""
     for image in listed(root / FOLDER, "*/BDORTHO/*.tif", NAME, "images of labeled_train.zip"):
         city = image.parents[1]
-        one_of(city.name, list(CITIES), "labelled city", image)
+        one_of(city.name, (TRAINING, HELD_OUT), "labelled city", image)
         split = split_of(city.name, parse_sheet(image, NAME).easting)
         label = Part(city / "UrbanAtlas" / f"{image.stem}_UA2012.tif", prepare=LAND_USE)
         height = city / "RGEALTI" / f"{image.stem}_RGEALTI.tif"

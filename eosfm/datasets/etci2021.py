@@ -8,9 +8,8 @@ import numpy as np
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import of_torchgeo
 from eosfm.datasets.native.listing import one_of, require
-from eosfm.datasets.native.raster import png_size, read_png
 from eosfm.datasets.native.scenes import Part, raster_scene
-from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import presence
 
 NAME = "etci2021"
@@ -40,16 +39,15 @@ def _tiles(event: Path) -> Iterator[Scene]:
         image = [Part(file, dtype="uint8") for file in (vv, folder / "vh" / f"{tile}_vh.png")]
         flood = Part(folder / "flood_label" / f"{tile}.png", prepare=presence)
         scene = raster_scene(NAME, tile, REGIONS[region], image, flood, dates=[date])
-        if not any(_is_gap(part.file) for part in image):
+        if not any(map(_is_gap, image)):
             yield scene
 
 
-def _is_gap(path: Path) -> bool:
+def _is_gap(image: Part) -> bool:
     """Whether an image holds nothing but 0 and 255."""
-    if path.stat().st_size > GAP_BYTES:
+    if image.file.stat().st_size > GAP_BYTES:
         return False
-    pixels = read_png(path, Window(0, 0, *png_size(path)), mode="L")
-    return bool(np.isin(pixels, (0, 255)).all())
+    return bool(np.isin(image.read_all(), (0, 255)).all())
 
 
 DATASET = Dataset(

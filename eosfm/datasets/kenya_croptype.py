@@ -7,7 +7,7 @@ class 0 and never scored, and so are the fields whose crop the competition kept 
 """
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.native.listing import require
-from eosfm.datasets.native.scenes import Part, crop, read_parts
+from eosfm.datasets.native.scenes import Label, Part, crop, raster_scene
 from eosfm.datasets.native.series import parse_dates
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
 from eosfm.datasets.native.values import numbers
@@ -118,19 +118,16 @@ def _fields_in_several_splits(labels: Mapping[str, tuple[np.ndarray, np.ndarray]
 
 
 def _tile_scene(folder: Path, crops: np.ndarray, dates: tuple[str, ...]) -> Scene:
-    tile, (height, width) = folder.name, crops.shape
-    files = [folder / date / f"{tile}_{band}_{date}.tif" for date in dates for band in BANDS]
-    parts = [Part(require(file, NAME, "a band"), prepare=REFLECTANCE) for file in files]
-    return Scene(
-        id=tile,
-        split="train",
-        height=height,
-        width=width,
-        files=(*files, folder / f"{tile}_label.tif", folder / f"{tile}_field_id.tif"),
-        image=partial(read_parts, parts, (height, width), dates=len(dates)),
-        target=lambda window: window.cut(crops),
-        dates=tuple(map(str, parse_dates(dates, folder))),
-    )
+    tile = folder.name
+    label = Label(folder / f"{tile}_label.tif", lambda path, size, window: window.cut(crops))
+    image = [
+        Part(folder / date / f"{tile}_{band}_{date}.tif", prepare=REFLECTANCE)
+        for date in dates
+        for band in BANDS
+    ]
+    days = [str(day) for day in parse_dates(dates, folder)]
+    scene = raster_scene(NAME, tile, "train", image, label, dates=days)
+    return replace(scene, files=(*scene.files, folder / f"{tile}_field_id.tif"))
 
 
 def download(root: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from eosfm.core.bands import S2_BANDS, band, check_bands, find
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.input import ChannelMap, InputSpec
-from eosfm.encoding.specialist import Specialist
+from eosfm.nn.specialist import Specialist
 
 Bands = tuple[str, ...]
 Rule = Callable[[Bands, Bands], ChannelMap | None]

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.input import ChannelMap, InputFormat, InputSpec
-from eosfm.encoding.specialist import Specialist
+from eosfm.nn.specialist import Specialist
 
 
 class BandAdapter(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.specialist import (
+from eosfm.nn.specialist import (
     PER_CHANNEL,
     Specialist,
     build_specialist,

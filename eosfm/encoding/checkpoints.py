@@ -1,6 +1,6 @@
 """Turn a folder of trained Lightning checkpoints into an ensemble artifact.
 
-    python -m eosfm.encoding.checkpoints FOLDER OUT
+    eosfm gather FOLDER OUT
 
 The encoder is found by its stem, under whatever prefix the training code gave it
 (``model.encoder.`` for instance), and its channels and backbone by the shapes of its weights.
@@ -15,8 +15,7 @@ from torch import Tensor
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.artifact import save_artifact
-from eosfm.encoding.specialist import Specialist, expected_shapes
+from eosfm.nn.specialist import Specialist, expected_shapes
 
 SUFFIXES = (".ckpt", ".pt", ".pth")
 STEM = "stem_0.weight"
@@ -153,21 +152,3 @@ def _candidates(weights: Mapping[str, Tensor], width: int) -> list[str]:
     names = timm.list_models(f"{family}_*")
     fitting = [name for name in names if expected_shapes(name, 3)[STEM][0] == width]
     return sorted(fitting, key=lambda name: (-len(expected_shapes(name, 3)), len(name)))
-
-
-def main(folder: Path, out: Path, backbone: str | None = None) -> None:
-    """Gather the Lightning checkpoints below FOLDER into the ensemble artifact OUT.
-
-    The timm backbone is detected from the weights unless --backbone names it.
-    """
-    specialists = import_checkpoints(folder, backbone)
-    save_artifact(out, specialists)
-    for specialist in specialists:
-        print(f"{specialist.name}: {specialist.backbone}, {specialist.in_chans} channels")
-    print(f"{len(specialists)} specialists in {out}")
-
-
-if __name__ == "__main__":
-    from eosfm.cli import run
-
-    run(main)

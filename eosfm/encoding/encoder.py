@@ -11,8 +11,8 @@ from eosfm.encoding.adaptation import plan
 from eosfm.encoding.adapters import build_adapter, check_statistics
 from eosfm.encoding.input import InputFormat, InputSpec, describe_input
 from eosfm.encoding.models import SpecialistModels
-from eosfm.encoding.specialist import Specialist
 from eosfm.nn.backbone import STRIDES
+from eosfm.nn.specialist import Specialist
 
 ADAPTATIONS = ("named", "counted")
 STANDARDIZE = ("dataset", "specialist")

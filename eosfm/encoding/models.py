@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from eosfm.core.parallel import run_together
-from eosfm.encoding.specialist import Specialist, build_model
+from eosfm.nn.specialist import Specialist, build_model
 
 
 class SpecialistModels(nn.ModuleList):

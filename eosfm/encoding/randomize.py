@@ -6,8 +6,8 @@ from dataclasses import replace
 import torch
 
 from eosfm.core.seeds import derive_seed
-from eosfm.encoding.specialist import Specialist
 from eosfm.nn.backbone import build_backbone
+from eosfm.nn.specialist import Specialist
 
 
 def randomize(specialists: Sequence[Specialist], seed: int) -> list[Specialist]:

@@ -18,8 +18,8 @@ from eosfm.core.splits import Splits
 from eosfm.evaluation.trial import Trial, run_fits, seeded
 from eosfm.features.encode import device
 from eosfm.features.windows import Windows
+from eosfm.heads.optim import build_optimizer, build_schedule
 from eosfm.kinds.scores import better
-from eosfm.nn.optim import build_optimizer, build_schedule
 
 GRADIENT_NORM = 1.0
 """Gradients of a larger norm are scaled down to it."""

@@ -11,7 +11,7 @@ from eosfm.evaluation.feature_fusion import build_fusing
 from eosfm.evaluation.trial import Trial
 from eosfm.features.frozen import Levels
 from eosfm.fusion.fuser import Fuser
-from eosfm.nn.temporal import build_merge
+from eosfm.heads.temporal import build_merge
 from eosfm.params import Fusion
 
 

@@ -16,12 +16,12 @@ from eosfm.core.splits import SPLITS, Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.input import InputSpec
-from eosfm.encoding.specialist import Specialist
 from eosfm.features.frozen import ArrayLevels, FrozenFeatures, Levels, LevelSource
 from eosfm.features.reading import Reading, read_split
 from eosfm.features.store import FORMAT, FeatureStore, write_split
 from eosfm.features.task import TaskInput
 from eosfm.nn.backbone import STRIDES
+from eosfm.nn.specialist import Specialist
 
 
 def device() -> torch.device:

@@ -1,11 +1,11 @@
 """What a method of fusion is, and what several of them share."""
 
 from collections.abc import Sequence
-from importlib import import_module
 
 import torch
 from torch import Tensor, nn
 
+from eosfm.core.named import named
 from eosfm.fusion import FUSIONS
 
 Maps = Sequence[Tensor | None]
@@ -41,8 +41,7 @@ class Method(nn.Module):
 
 def get_method(name: str) -> type[Method]:
     """A method's class, by its name in :data:`eosfm.fusion.FUSIONS`."""
-    module, _, attribute = FUSIONS[name].rpartition(".")
-    method: type[Method] = getattr(import_module(module), attribute)
+    method: type[Method] = named(FUSIONS[name])
     return method
 
 

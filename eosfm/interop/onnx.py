@@ -1,6 +1,6 @@
 """Write a backbone as an ONNX file; needs the extra ``eosfm[onnx]``.
 
-python -m eosfm.interop.onnx BACKBONE OUT
+eosfm onnx BACKBONE OUT
 """
 
 import json
@@ -67,19 +67,3 @@ def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> N
     program.model.metadata_props["specialists"] = json.dumps(small.selected)
     with atomic(path) as beside:
         program.save(beside)
-
-
-def main(backbone: Path, out: Path, size: int | None = None) -> None:
-    """Write BACKBONE, a file of `EosFM.save`, as the ONNX file OUT.
-
-    Images of any size in multiples of 32 pixels are taken unless --size fixes one.
-    """
-    opened = EosFM.load(backbone)
-    export_onnx(opened, out, size)
-    print(f"{', '.join(opened.selected)} in {out}")
-
-
-if __name__ == "__main__":
-    from eosfm.cli import run
-
-    run(main)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from eosfm.core.named import named
 from eosfm.kinds.segmentation import Segmentation
 
 if TYPE_CHECKING:
@@ -19,9 +20,8 @@ class Change(Segmentation):
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """Those of segmentation, but ``f1`` is that of class 1 alone."""
-        from eosfm.kinds.metrics import ConfusionScores
-
-        return ConfusionScores(classes, ignore_index, pixels=True, only=1)
+        scores = named("eosfm.heads.metrics.ConfusionScores")
+        return scores(classes, ignore_index, pixels=True, only=1)
 
     def merge_dates(self, level: "Tensor") -> "Tensor":
         """The dates side by side: (B, T, C, h, w) to (B, T * C, h, w)."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eosfm.core.named import named
 from eosfm.kinds.image import ImageKind
 from eosfm.kinds.kind import TargetStatistics
 
@@ -33,15 +34,11 @@ class Classification(ImageKind):
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``accuracy`` (share of images), ``f1`` (macro), ``f1/<class>``."""
-        from eosfm.kinds.metrics import ConfusionScores
-
-        return ConfusionScores(classes, ignore_index, pixels=False)
+        return named("eosfm.heads.metrics.ConfusionScores")(classes, ignore_index, pixels=False)
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K): the majority class."""
-        from eosfm.kinds.constant import majority
-
-        return majority(statistics, target)
+        return named("eosfm.heads.constant.majority")(statistics, target)
 
     def names(self, answer: "Tensor", classes: Sequence[str], ignore_index: int) -> set[str]:
         """The one class, where it is known."""

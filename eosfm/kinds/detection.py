@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.kind import Kind, TargetStatistics, rarest, some
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from torch import nn
+    from torch import Tensor, nn
     from torchmetrics import Metric
-
-    from eosfm.nn.fcos import Cells, Objects
 
 
 class Detection(Kind):
@@ -23,7 +22,7 @@ class Detection(Kind):
 
     Batched targets and predictions are per image ``boxes`` (n, 4) and ``labels`` (n,), predictions
     with ``scores`` (n,), as torchvision and torchmetrics take them; logits are
-    :class:`eosfm.nn.fcos.Cells`.
+    :class:`eosfm.heads.fcos.Cells`.
     """
 
     name = "detection"
@@ -71,7 +70,7 @@ class Detection(Kind):
         """The rarest class among the objects."""
         return rarest(np.array([np.isin(np.arange(classes), boxes[:, 4]) for boxes in targets]))
 
-    def target(self, batch: Mapping[str, Any]) -> "list[Objects]":
+    def target(self, batch: Mapping[str, Any]) -> "list[dict[str, Tensor]]":
         """Boxes and labels of each image."""
         return [
             {"boxes": boxes, "labels": labels}
@@ -82,38 +81,30 @@ class Detection(Kind):
         self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
-        from eosfm.nn.fcos import Detector
+        return named("eosfm.heads.fcos.Detector")(channels, classes, width)
 
-        return Detector(channels, classes, width)
-
-    def trim(self, logits: "Cells", size: tuple[int, int]) -> "Cells":
+    def trim(self, logits: Any, size: tuple[int, int]) -> Any:
         """Boxes end where the image does."""
         return replace(logits, size=size)
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``map50`` (macro average precision at IoU 0.5), ``ap/<class>``."""
-        from eosfm.kinds.metrics import BoxScores
+        return named("eosfm.heads.metrics.BoxScores")(classes)
 
-        return BoxScores(classes)
-
-    def predict(self, logits: "Cells") -> "list[Objects]":
+    def predict(self, logits: Any) -> "list[dict[str, Tensor]]":
         """The objects found in each image, best first."""
         return logits.objects()
 
-    def constant_logits(self, statistics: TargetStatistics, target: "Sequence[Objects]") -> "Cells":
+    def constant_logits(self, statistics: TargetStatistics, target: Sequence[Any]) -> Any:
         """The mean box of each class, scored by the share of objects of that class."""
         import torch
-
-        from eosfm.kinds.constant import frequencies
-        from eosfm.nn.fcos import constant_cells
 
         boxes = torch.tensor(statistics.boxes)
         lower_right = boxes[:, 2:].amax(dim=0).ceil().int().tolist()
         size = (lower_right[1], lower_right[0])  # nothing is cut
-        return constant_cells(boxes, frequencies(statistics), size, len(target))
+        scores = named("eosfm.heads.constant.frequencies")(statistics)
+        return named("eosfm.heads.fcos.constant_cells")(boxes, scores, size, len(target))
 
     def draw(self, examples: Examples) -> "Figure":
         """Images with the boxes of labels and finds, counted by class below."""
-        from eosfm.kinds.pictures import boxed_images
-
-        return boxed_images(examples)
+        return named("eosfm.heads.pictures.boxed_images")(examples)

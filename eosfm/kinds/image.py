@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.kind import Kind, TargetStatistics
 
@@ -25,9 +26,7 @@ class ImageKind(Kind):
         self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
-        from eosfm.nn.decoders import PooledHead
-
-        return PooledHead(channels, classes)
+        return named("eosfm.heads.decoders.PooledHead")(channels, classes)
 
     def names(self, answer: "Tensor", classes: Sequence[str], ignore_index: int) -> set[str]:
         """Classes that a target or a prediction of one image holds."""
@@ -35,10 +34,9 @@ class ImageKind(Kind):
 
     def draw(self, examples: Examples) -> "Figure":
         """Images with their labels below: found, missed, or wrongly given."""
-        from eosfm.kinds.pictures import labelled_images
-
         targets, predictions = (
             [self.names(answer, examples.classes, examples.ignore_index) for answer in answers]
             for answers in (examples.targets, examples.predictions)
         )
-        return labelled_images(examples, list(zip(targets, predictions, strict=True)))
+        pairs = list(zip(targets, predictions, strict=True))
+        return named("eosfm.heads.pictures.labelled_images")(examples, pairs)

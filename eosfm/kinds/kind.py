@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.named import named
 from eosfm.kinds.examples import EXAMPLES, Examples, spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
     from torchmetrics import Metric
+
+MAPS = 4
+"""A head takes as many feature maps as an encoder gives, at strides 4, 8, 16, 32."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +128,12 @@ class Kind(ABC):
         return TargetStatistics(tuple(counts.tolist()), some(labelled))
 
     def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
-        """Weights that give rare classes more say: see :func:`eosfm.kinds.losses.balanced`.
+        """Weights that give rare classes more say: see :func:`eosfm.heads.losses.balanced`.
 
         Raises:
             EosfmError: The kind's loss takes none.
         """
-        from eosfm.kinds.losses import balanced
-
-        return balanced(statistics.counts)
+        return named("eosfm.heads.losses.balanced")(statistics.counts)
 
     @abstractmethod
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
@@ -165,18 +167,14 @@ class Kind(ABC):
 
         Returns:
             A module that returns logits: (B, K) for an answer per image, (B, K, height, width) for
-            one per pixel, :class:`eosfm.nn.fcos.Cells` for one per object.
+            one per pixel, :class:`eosfm.heads.fcos.Cells` for one per object.
 
         Raises:
             EosfmError: The head does not fit the kind, or there are not four maps.
         """
-        from eosfm.nn.backbone import STRIDES
-
         self.check("head", head, self.heads)
-        if len(channels) != len(STRIDES):
-            raise EosfmError(
-                f"a head takes {len(STRIDES)} feature maps; the encoder gives {len(channels)}"
-            )
+        if len(channels) != MAPS:
+            raise EosfmError(f"a head takes {MAPS} feature maps; the encoder gives {len(channels)}")
         return self.head(head, channels, classes, width, statistics)
 
     @abstractmethod
@@ -197,17 +195,15 @@ class Kind(ABC):
         A batch without any labelled target gives 0, with a gradient of 0.
 
         Args:
-            loss: One of :attr:`losses`; what each computes is told in :mod:`eosfm.kinds.losses`.
+            loss: One of :attr:`losses`; what each computes is told in :mod:`eosfm.heads.losses`.
             ignore_index: Target value that does not count.
             class_weights: One per class.
 
         Raises:
             EosfmError: The loss does not fit the kind.
         """
-        from eosfm.kinds.losses import LOSSES
-
         self.check("loss", loss, self.losses)
-        return LOSSES[loss](ignore_index, class_weights)
+        return named("eosfm.heads.losses.LOSSES")[loss](ignore_index, class_weights)
 
     @abstractmethod
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":

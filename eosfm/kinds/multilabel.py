@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eosfm.core.named import named
 from eosfm.kinds.image import ImageKind
 from eosfm.kinds.kind import TargetStatistics, rarest, some
 
@@ -47,10 +48,10 @@ class Multilabel(ImageKind):
         return TargetStatistics(tuple(counts.tolist()), some(labelled))
 
     def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
-        """The root of negatives per positive: see :func:`eosfm.kinds.losses.balanced_positives`."""
-        from eosfm.kinds.losses import balanced_positives
-
-        return balanced_positives(statistics.counts, statistics.labelled)
+        """The root of negatives per positive: see :func:`eosfm.heads.losses.balanced_positives`."""
+        return named("eosfm.heads.losses.balanced_positives")(
+            statistics.counts, statistics.labelled
+        )
 
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The rarest label."""
@@ -58,9 +59,7 @@ class Multilabel(ImageKind):
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``map`` (macro average precision), ``f1`` (macro, at 0.5), ``ap/<class>``."""
-        from eosfm.kinds.metrics import LabelScores
-
-        return LabelScores(classes, ignore_index)
+        return named("eosfm.heads.metrics.LabelScores")(classes, ignore_index)
 
     def predict(self, logits: "Tensor") -> "Tensor":
         """(B, K) uint8: 1 where a label is more likely than not."""
@@ -70,9 +69,7 @@ class Multilabel(ImageKind):
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K): how often each label occurs."""
-        from eosfm.kinds.constant import frequencies
-
-        return frequencies(statistics).expand(len(target), -1)
+        return named("eosfm.heads.constant.frequencies")(statistics).expand(len(target), -1)
 
     def names(self, answer: "Tensor", classes: Sequence[str], ignore_index: int) -> set[str]:
         """The labels that are given."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eosfm.core.named import named
 from eosfm.kinds.examples import EXAMPLES, spread
 from eosfm.kinds.kind import Kind, TargetStatistics
 
@@ -41,11 +42,9 @@ class PixelKind(Kind):
         self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
-        from eosfm.nn.decoders import LinearPixelHead, UPerNetHead
-
         if head == "linear":
-            return LinearPixelHead(channels, classes)
-        return UPerNetHead(channels, classes, width)
+            return named("eosfm.heads.decoders.LinearPixelHead")(channels, classes)
+        return named("eosfm.heads.decoders.UPerNetHead")(channels, classes, width)
 
     def trim(self, logits: "Tensor", size: tuple[int, int]) -> "Tensor":
         """(B, K, H, W) logits of an image's own pixels."""

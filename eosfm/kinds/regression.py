@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.kind import TargetStatistics, some
 from eosfm.kinds.pixel import PixelKind
@@ -72,16 +73,12 @@ class Regression(PixelKind):
         self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
     ) -> "nn.Module":
         """A head that answers in the target's unit."""
-        from eosfm.nn.decoders import PhysicalUnits
-
         inner = super().head(head, channels, 1, width, seen)
-        return PhysicalUnits(inner, seen.mean, seen.std)
+        return named("eosfm.heads.decoders.PhysicalUnits")(inner, seen.mean, seen.std)
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``rmse`` and ``mae`` in the target's unit, ``r2``."""
-        from eosfm.kinds.metrics import RegressionScores
-
-        return RegressionScores()
+        return named("eosfm.heads.metrics.RegressionScores")()
 
     def predict(self, logits: "Tensor") -> "Tensor":
         """(B, H, W) values."""
@@ -100,6 +97,4 @@ class Regression(PixelKind):
 
     def draw(self, examples: Examples) -> "Figure":
         """Images, maps of the target and maps of the prediction on one scale of colours."""
-        from eosfm.kinds.pictures import value_maps
-
-        return value_maps(examples)
+        return named("eosfm.heads.pictures.value_maps")(examples)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.kind import TargetStatistics, rarest
 from eosfm.kinds.pixel import PixelKind
@@ -38,21 +39,15 @@ class Segmentation(PixelKind):
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``miou``, ``accuracy`` (share of pixels), ``f1`` (macro), ``iou/<class>``."""
-        from eosfm.kinds.metrics import ConfusionScores
-
-        return ConfusionScores(classes, ignore_index, pixels=True)
+        return named("eosfm.heads.metrics.ConfusionScores")(classes, ignore_index, pixels=True)
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K, H, W): the majority class."""
-        from eosfm.kinds.constant import majority
-
-        return majority(statistics, target)
+        return named("eosfm.heads.constant.majority")(statistics, target)
 
     def draw(self, examples: Examples) -> "Figure":
         """Images, maps of the labels and maps of the predictions."""
-        from eosfm.kinds.pictures import class_maps
-
-        return class_maps(examples)
+        return named("eosfm.heads.pictures.class_maps")(examples)
 
 
 def _covering(target: np.ndarray, classes: int) -> np.ndarray:

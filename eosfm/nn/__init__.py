@@ -1,1 +1,1 @@
-"""Networks: the encoders' builder, decoders, merging of dates."""
+"""Encoders: the one builder, and the file that holds a trained one."""

@@ -1,18 +1,13 @@
-"""Puts the results' tables into the README: ``python -m eosfm.report.readme``.
+"""Puts the results' tables into the README: ``eosfm readme``.
 
 ``--check`` says before a commit whether README.md and metrics.json come from one run.
 """
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from eosfm.core.errors import EosfmError
-from eosfm.params import load_params
-from eosfm.report.results import collect
-from eosfm.report.tables import results_section
 
-BEGIN = "<!-- results: written by `python -m eosfm.report.readme` -->"
+BEGIN = "<!-- results: written by `eosfm readme` -->"
 END = "<!-- end of results -->"
 
 
@@ -38,25 +33,3 @@ def stale_scores(text: str, metrics: Mapping[str, float]) -> list[str]:
         if name not in (key, "mean") and f" {value:.3f} " not in rows.get(name, ""):
             stale.append(name)
     return stale
-
-
-def main(check: bool = False) -> None:
-    """Rewrite the results in README.md, or only check them against metrics.json."""
-    path = Path("README.md")
-    if check:
-        stale = stale_scores(path.read_text(), json.loads(Path("metrics.json").read_text()))
-        if stale:
-            raise EosfmError(
-                f"README.md shows other scores than metrics.json for {', '.join(stale)}; run "
-                "`python -m eosfm.report.readme`"
-            )
-        return
-    params = load_params()
-    section = results_section(params, collect(params, Path("results")))
-    path.write_text(replace_section(path.read_text(), section))
-
-
-if __name__ == "__main__":
-    from eosfm.cli import run
-
-    run(main)

@@ -17,6 +17,8 @@ from eosfm.core.results import (
 from eosfm.params import Params
 from eosfm.tracking import current_run
 
+DATA = ("download", "tile")
+"""The stages of data/dvc.yaml."""
 BASELINES = tuple(field.name for field in fields(BaselineResults))
 
 R = TypeVar("R")
@@ -61,13 +63,16 @@ def collect(params: Params, results: Path) -> Results:
     def read(
         stage: str, items: Iterable[str], form: type[R], file: str = "metrics.json"
     ) -> dict[str, R]:
+        pipeline = "data/dvc.yaml:" if stage in DATA else ""
         return {
-            item: read_result(results / stage / item / file, form, f"{stage}@{item}".strip("@"))
+            item: read_result(
+                results / stage / item / file, form, f"{pipeline}{stage}@{item}".strip("@")
+            )
             for item in items
         }
 
     stages: dict[str, Iterable[str]] = {
-        **dict.fromkeys(("download", "tile"), params.datasets),
+        **dict.fromkeys(DATA, params.datasets),
         "train": params.specialists,
         "export": ("",),
         **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.native.urbanatlas import CRS, NO_INFORMATION, Sheet
+from eosfm.datasets.native.urbanatlas import NO_INFORMATION, Sheet
 from eosfm.simulation import (
     CROPS,
     FOREST,
@@ -18,6 +18,9 @@ from eosfm.simulation import (
 from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import Key
 from eosfm.simulation.recipe import Simulation
+
+CRS = "EPSG:2154"
+"""Lambert 93."""
 
 LEGEND = {
     **dict.fromkeys(("roof_red", "car"), 1),
@@ -57,6 +60,11 @@ def write_sheet(
     for path, pixels in ((image, colors), (label, land_use(land, index)[None])):
         write_geotiff(path, pixels, simulation.gsd, origin(sheet), CRS)
     return land
+
+
+def sheet_name(sheet: Sheet) -> str:
+    """The stem of an orthophoto's file name."""
+    return f"{sheet.department}-2013-{sheet.easting:04d}-{sheet.northing:04d}-LA93-0M50-E080"
 
 
 def origin(sheet: Sheet) -> tuple[float, float]:

@@ -202,4 +202,4 @@ class TileSplit:
 
 def remedy(path: Path) -> str:
     """What to do about a store that cannot be read."""
-    return f"run `dvc repro -f tile@{path.name}`"
+    return f"run `dvc repro -f data/dvc.yaml:tile@{path.name}`"

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eosfm.heads.optim import build_optimizer, build_schedule
 from eosfm.kinds import Kind
 from eosfm.nn.backbone import STRIDES
-from eosfm.nn.optim import build_optimizer, build_schedule
 
 
 class SpecialistModule(lightning.LightningModule):

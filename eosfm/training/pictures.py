@@ -10,8 +10,8 @@ from torch import Tensor
 
 from eosfm.core.bands import find
 from eosfm.core.files import atomic
+from eosfm.heads.pictures import reduced
 from eosfm.kinds import Examples
-from eosfm.kinds.pictures import reduced
 from eosfm.tiles.dataset import TileDataset, collate
 from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule

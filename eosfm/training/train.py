@@ -18,10 +18,10 @@ from eosfm.core.bands import find
 from eosfm.core.closure import ROOT, code_hash
 from eosfm.core.errors import EosfmError
 from eosfm.core.results import TrainResult
-from eosfm.encoding.specialist import Specialist, save_specialist
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.scores import gather_classes
 from eosfm.nn.backbone import build_backbone
+from eosfm.nn.specialist import Specialist, save_specialist
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
 from eosfm.training.callbacks import EpochLines, Patience, Record

@@ -1,4 +1,4 @@
-"""Scores a trained specialist again, without training: ``python -m eosfm.training.validate``."""
+"""Scores a trained specialist again, without training: ``eosfm score``."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,10 +6,8 @@ from typing import Any
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.specialist import load_specialist
-from eosfm.kinds import get_kind
 from eosfm.kinds.scores import gather_classes
-from eosfm.params import load_params
+from eosfm.nn.specialist import load_specialist
 from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule
 from eosfm.training.recipe import Recipe
@@ -54,22 +52,3 @@ def validate_specialist(recipe: Recipe, store: TileStore, project: Path) -> dict
         for number, batch in enumerate(tqdm(loader, recipe.name, disable=None, leave=False)):
             module.validation_step(batch, number)
     return gather_classes(module.metrics.compute(), store.classes)
-
-
-def main(name: str) -> None:
-    """Score the trained specialist NAME on its validation tiles, without training."""
-    params = load_params()
-    store = TileStore(Path("data/tiles") / params.specialist(name).dataset)
-    scores = validate_specialist(Recipe.resolve(params, name), store, Path())
-    per_class = scores.pop("per_class")
-    headline = get_kind(store.kind).headline
-    for metric, value in scores.items():
-        print(f"{metric:>24} {value:.4f}{' *' if metric == headline else ''}")
-    for label, value in per_class.items():
-        print(f"{label:>24} {'-' if value is None else f'{value:.4f}'}")
-
-
-if __name__ == "__main__":
-    from eosfm.cli import run
-
-    run(main)

@@ -8,7 +8,7 @@ from eosfm.core.bands import BANDS, S2_BANDS, band, same
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.adaptation import COUNTED, plan
 from eosfm.encoding.encoder import build_encoder
-from eosfm.encoding.specialist import Specialist
+from eosfm.nn.specialist import Specialist
 
 EUROSAT = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12",
            "B8A")  # fmt: skip

@@ -8,8 +8,8 @@ import torch
 
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import export_artifact, load_artifact, merge, save_artifact
-from eosfm.encoding.specialist import Specialist, load_specialist
 from eosfm.model import EosFM
+from eosfm.nn.specialist import Specialist, load_specialist
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import pytest
 import timm
 import torch
 
+from eosfm.commands.gather import gather
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.checkpoints import (
     encoder_weights,
     import_checkpoints,
-    main,
     specialist_name,
 )
 from eosfm.model import EosFM
@@ -103,7 +103,7 @@ def test_folder_to_artifact(encoder, tmp_path, capsys):
     known = {"bands": ["vv", "vh", "vh"], "mean": [0.0, 1.0, 1.0], "std": [1.0, 2.0, 2.0],
              "dataset": "etci2021", "lr": 1e-4}  # fmt: skip
     torch.save(checkpoint(encoder, hyper_parameters=known), folder / "etci.ckpt")
-    main(folder, tmp_path / "out.pth")
+    gather(folder, tmp_path / "out.pth")
     assert "2 specialists" in capsys.readouterr().out
     etci, loveda = load_artifact(tmp_path / "out.pth")
     assert (etci.name, etci.bands, etci.std) == ("etci", ("vv", "vh", "vh"), (1.0, 2.0, 2.0))
@@ -127,7 +127,14 @@ def test_faults_are_one_line(encoder, tmp_path):
     torch.save({"state_dict": {"model.fc.weight": torch.zeros(2, 2)}}, tmp_path / "a" / "best.ckpt")
     with pytest.raises(EosfmError, match=r"best\.ckpt: no encoder found"):
         import_checkpoints(tmp_path)
-    command = [sys.executable, "-m", "eosfm.encoding.checkpoints", tmp_path, tmp_path / "out.pth"]
+    command = [
+        sys.executable,
+        "-c",
+        "from eosfm.cli import main; main()",
+        "gather",
+        tmp_path,
+        tmp_path / "out.pth",
+    ]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")

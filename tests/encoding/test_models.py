@@ -10,7 +10,7 @@ import torch
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.models import SpecialistModels
 from eosfm.encoding.randomize import randomize
-from eosfm.encoding.specialist import Specialist
+from eosfm.nn.specialist import Specialist
 
 ATTO = "convnextv2_atto"
 SHAPES = {"rgb": 3, "s2": 13, "sar": 2}

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch.export import Dim
 
+from eosfm.commands.onnx import onnx as main
 from eosfm.core.errors import EosfmError
-from eosfm.interop.onnx import export_onnx, main
+from eosfm.interop.onnx import export_onnx
 from eosfm.model import EosFM
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -14,7 +14,7 @@ import eosfm
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import save_artifact
 from eosfm.encoding.randomize import randomize
-from eosfm.encoding.specialist import Specialist
+from eosfm.nn.specialist import Specialist
 from eosfm.simulation.images import write_geotiff
 
 PUBLISHED = {

@@ -84,7 +84,7 @@ class Boundary(Segmentation):
     losses = ("dice",)
 
     def build_metrics(self, classes, ignore_index):
-        from eosfm.kinds.metrics import ConfusionScores
+        from eosfm.heads.metrics import ConfusionScores
 
         return ConfusionScores(classes, ignore_index, pixels=True, only=1)
 """

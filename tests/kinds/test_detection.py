@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
+from eosfm.heads.fcos import REACH, START, Cells, Detector, Objects
 from eosfm.kinds import KINDS, TargetStatistics
-from eosfm.nn.fcos import REACH, START, Cells, Detector, Objects
 
 CHANNELS = (8, 16, 24, 32)
 KIND = KINDS["detection"]

@@ -17,6 +17,20 @@ KEPT = {
 }
 
 
+DATA = "data/dvc.yaml"
+PIPELINES = ("dvc.yaml", DATA, "analyses/dvc.yaml")
+
+
+def full(name: str) -> str:
+    """The name by which DVC knows a stage."""
+    return f"{DATA}:{name}" if name.startswith(("watch", "download", "tile")) else name
+
+
+def bare(name: str) -> str:
+    """A stage's name without its file, where that is the one of the data."""
+    return name.removeprefix(f"{DATA}:")
+
+
 class Project:
     """A copy of the project, and commands run in it."""
 
@@ -45,12 +59,13 @@ class Project:
 
     def stages_run(self, output: str) -> set[str]:
         """Names of the stages that DVC says it ran."""
-        return {
-            line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage '")
-        }
+        lines = [line for line in output.splitlines() if line.startswith("Running stage '")]
+        return {bare(line.split("'")[1]) for line in lines}
 
     def lock(self) -> dict:
-        return yaml.safe_load((self.path / "dvc.lock").read_text())["stages"]
+        files = (self.path / "dvc.lock", self.path / "data/dvc.lock")
+        locks = [yaml.safe_load(file.read_text())["stages"] for file in files]
+        return locks[0] | locks[1]
 
     def params(self) -> dict:
         return yaml.safe_load((self.path / "params.yaml").read_text())
@@ -103,6 +118,7 @@ def copy_project(path: Path) -> Project:
     for name in filter(None, listed.split("\0")):
         if name.startswith(("tests/", "results/", "analyses/plots/")) or name in (
             "dvc.lock",
+            "data/dvc.lock",
             "metrics.json",
         ):
             continue
@@ -119,7 +135,7 @@ def copy_project(path: Path) -> Project:
 def run_nothing(project: Project) -> None:
     """Let every stage of a project write a word where its results go, and run no code."""
     names = project.params()["datasets"]
-    for file in ("dvc.yaml", "analyses/dvc.yaml"):
+    for file in PIPELINES:
         pipeline = yaml.safe_load((project.path / file).read_text())
         for stage, entry in pipeline["stages"].items():
             entry = entry.get("do", entry)

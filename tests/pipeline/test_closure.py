@@ -1,5 +1,7 @@
 """Whatever decides a stage's result is below one of its deps."""
 
+import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ def stages() -> list[tuple[str, dict, str]]:
     """
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     found = []
-    for pipeline in ("dvc.yaml", "analyses/dvc.yaml"):
+    for pipeline in ("dvc.yaml", "data/dvc.yaml", "analyses/dvc.yaml"):
         for name, entry in yaml.safe_load((ROOT / pipeline).read_text())["stages"].items():
             if "foreach" not in entry:
                 if not entry.get("always_changed"):
@@ -64,8 +66,33 @@ def test_no_dataset_imports_another():
         assert not (set(closure(file)) & files) - {file}, file
 
 
-@pytest.mark.parametrize("path", FUSIONS.values())
-def test_what_is_named_as_text_lies_in_the_room_that_names_it(path):
-    """Imports by name are not followed: the whole room is a dep of the stages that fuse."""
+NAMED = [
+    *FUSIONS.values(),
+    *sorted(
+        name
+        for file in (ROOT / "eosfm" / "kinds").glob("*.py")
+        for name in re.findall(r'named\("([\w.]+)"', file.read_text())
+    ),
+]
+
+
+@pytest.mark.parametrize("path", NAMED)
+def test_what_is_named_as_text_lies_in_a_room_that_stages_name(path):
+    """Imports by name are not followed: who uses them has the whole room among its deps."""
     file = ROOT.joinpath(*path.split(".")[:-1]).with_suffix(".py")
-    assert file.is_file() and file.parent == ROOT / "eosfm" / "fusion"
+    assert file.is_file() and file.parent.name in ("fusion", "heads")
+    assert hasattr(importlib.import_module(path.rpartition(".")[0]), path.rpartition(".")[2])
+
+
+@pytest.mark.parametrize("entry", [pytest.param(entry, id=name) for name, entry, _ in stages()])
+def test_who_uses_what_kinds_name_depends_on_it(entry):
+    """Tiles and frozen features hold no head, loss or metric: touching one makes none of them."""
+    files = closure(ROOT / entry["cmd"].split()[1])
+    used = any(".build_head(" in file.read_text() for file in files)
+    assert used == ("eosfm/heads" in [dep.removeprefix("../") for dep in entry["deps"]])
+
+
+def test_every_named_thing_is_seen():
+    text = "".join(file.read_text() for file in (ROOT / "eosfm").rglob("*.py"))
+    dynamic = len(re.findall(r"\bnamed\((?!path)", text))
+    assert dynamic == len(NAMED) - len(FUSIONS) + 1  # the table of fusions is one

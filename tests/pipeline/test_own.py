@@ -24,7 +24,7 @@ def mine(tmp_path_factory):
     import timm
 
     from eosfm.encoding.artifact import save_artifact
-    from eosfm.encoding.specialist import Specialist
+    from eosfm.nn.specialist import Specialist
 
     path = tmp_path_factory.mktemp("mine") / "mine.pth"
     weights = timm.create_model("convnextv2_atto", features_only=True, in_chans=3).state_dict()
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_artifact_changes_nothing(fresh, tmp_path):
 
 def test_a_change_below_a_root_is_noticed(fresh, tmp_path):
     """A real copy beside the simulated one; every file of it is rewritten under its old size."""
-    fresh.run("dvc", "repro", "download@eurosat")
+    fresh.run("dvc", "repro", "data/dvc.yaml:download@eurosat")
     with tarfile.open(fresh.path / "data/raw/eurosat/files.tar") as tar:
         tar.extractall(tmp_path / "mine", filter="data")
     real = {"reader": "eurosat", "tile": None, "simulated": None, "source": "archive"}
@@ -89,7 +89,7 @@ def test_a_change_below_a_root_is_noticed(fresh, tmp_path):
     all_of_it = {"watch", "download@eurosat_real", "tile@eurosat_real"}
 
     def repro() -> set[str]:
-        return fresh.stages_run(fresh.run("dvc", "repro", "tile@eurosat_real").stdout)
+        return fresh.stages_run(fresh.run("dvc", "repro", "data/dvc.yaml:tile@eurosat_real").stdout)
 
     assert repro() == all_of_it
     store = json.loads((fresh.path / "data/tiles/eurosat_real/store.json").read_text())

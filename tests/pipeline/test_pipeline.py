@@ -6,7 +6,7 @@ import os
 import pytest
 import yaml
 
-from .conftest import KEPT, ROOT, copy_project
+from .conftest import DATA, KEPT, ROOT, copy_project, full
 
 ALL = {
     *(f"{stage}@{name}" for stage in ("download", "tile") for name in KEPT["datasets"]),
@@ -52,7 +52,9 @@ def test_git_sees_metrics_and_plots_and_no_data(project):
     assert any(name.startswith("results/plots/") for name in tracked)
     ours = ("README.md", ".gitignore")
     assert {n for n in tracked if n.startswith(("data/", "models/"))} == {
-        f"{folder}/{name}" for folder in ("data", "models") for name in ours
+        *(f"{folder}/{name}" for folder in ("data", "models") for name in ours),
+        "data/dvc.yaml",
+        "data/dvc.lock",
     }
     assert [n for n in tracked if n.startswith("results/") and "/plots/" not in n] == []
     assert project.run("git", "status", "--porcelain").stdout == ""
@@ -60,7 +62,8 @@ def test_git_sees_metrics_and_plots_and_no_data(project):
 
 def test_every_parameter_that_a_stage_reads_is_declared(project):
     """What a stage read while it ran, against the params that dvc.yaml declares for it."""
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    pipelines = [yaml.safe_load((ROOT / file).read_text()) for file in ("dvc.yaml", DATA)]
+    stages = {name: entry for file in pipelines for name, entry in file["stages"].items()}
     files = [file for file in project.trace.iterdir() if file.name.partition("-")[0] in stages]
     assert len(files) == len(ALL)
     params = project.params()
@@ -125,7 +128,7 @@ def test_queued_experiments_see_the_stored_features(project):
 
 def test_analyses_run_apart_and_leave_the_main_job_up_to_date(project):
     ran = project.stages_run(project.run("dvc", "repro", "analyses/dvc.yaml").stdout)
-    assert {name.partition(":")[2] for name in ran - {"watch"}} == {
+    assert {name.removeprefix("analyses/dvc.yaml:") for name in ran - {"watch"}} == {
         *(f"analyse@{name}" for name in KEPT["tasks"]),
         "report",
     }
@@ -148,7 +151,7 @@ def test_one_specialists_epochs_retrain_that_one_alone(project):
 def test_forced_runs_give_the_same_bytes(project):
     first = project.lock()
     targets = [name for name in ALL if not name.startswith(("evaluate", "baseline", "report"))]
-    project.run("dvc", "repro", "--force", *sorted(targets))
+    project.run("dvc", "repro", "--force", *sorted(map(full, targets)))
     second = project.lock()
     for name in targets:
         for before, after in zip(first[name]["outs"], second[name]["outs"], strict=True):

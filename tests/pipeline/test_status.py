@@ -9,24 +9,25 @@ from dvc.repo import Repo
 
 from eosfm.core.closure import FREE, closure
 
-from .conftest import ROOT, Project
+from .conftest import PIPELINES, ROOT, Project, bare
 
 ALWAYS = {"watch"}
 TOUCHED = [
+    "eosfm/commands/score.py",
     "eosfm/core/seeds.py",
     "eosfm/datasets/eurosat.py",
     "eosfm/datasets/fetching/prepare.py",
     "eosfm/datasets/native/holdout.py",
     "eosfm/datasets/native/spec.py",
     "eosfm/encoding/artifact.py",
-    "eosfm/encoding/specialist.py",
     "eosfm/evaluation/knn.py",
     "eosfm/features/windows.py",
     "eosfm/fusion/fuser.py",
     "eosfm/interop/onnx.py",
     "eosfm/kinds/change.py",
     "eosfm/model.py",
-    "eosfm/nn/decoders.py",
+    "eosfm/heads/decoders.py",
+    "eosfm/nn/backbone.py",
     "eosfm/report/tables.py",
     "eosfm/simulation/landscape.py",
     "eosfm/simulation/recipes/eurosat.py",
@@ -40,13 +41,14 @@ TOUCHED = [
 def named(project: Project) -> set[str]:
     """What `dvc status` names, but for what always runs; asked without a new process."""
     with contextlib.chdir(project.path), Repo(".") as repo:
-        return set(repo.status()) - ALWAYS
+        return {bare(name) for name in repo.status()} - ALWAYS
 
 
 def stages_running(project: Project, file: str) -> set[str]:
     """The stages of a project whose script imports a file, wherever in it."""
     params, found = project.params(), set()
-    for pipeline, prefix in (("dvc.yaml", ""), ("analyses/dvc.yaml", "analyses/dvc.yaml:")):
+    for pipeline in PIPELINES:
+        prefix = "analyses/dvc.yaml:" if pipeline == "analyses/dvc.yaml" else ""
         for name, entry in yaml.safe_load((ROOT / pipeline).read_text())["stages"].items():
             script = ROOT / entry.get("do", entry)["cmd"].split()[1]
             items = params[entry["foreach"].strip("${}")] if "foreach" in entry else {"": {}}
@@ -89,7 +91,7 @@ def test_status_names_the_stages_that_run_a_file(quiet, file):
 def test_nothing_touched_names_nothing(quiet):
     assert named(quiet) == set()
     said = quiet.run("dvc", "status", "--json").stdout.splitlines()[-1]
-    assert json.loads(said) == {"watch": ["always changed"]}
+    assert json.loads(said) == {"data/dvc.yaml:watch": ["always changed"]}
 
 
 def test_a_result_that_is_gone_is_named(quiet):

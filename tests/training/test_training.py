@@ -12,9 +12,9 @@ import torch
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.results import TrainResult
-from eosfm.encoding.specialist import load_specialist
 from eosfm.kinds import KINDS, TargetStatistics
 from eosfm.nn.backbone import build_backbone
+from eosfm.nn.specialist import load_specialist
 from eosfm.tiles.store import TileStore
 from eosfm.training.callbacks import Record
 from eosfm.training.module import SpecialistModule

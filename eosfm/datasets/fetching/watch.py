@@ -9,15 +9,6 @@ from eosfm.core.files import atomic
 from eosfm.datasets.native.contents import CACHE, Entry, list_files
 
 
-def fingerprint(root: Path, cache: Path | None) -> str:
-    """SHA-256 over path, size and content of all files below ``root``: the same on every machine.
-
-    Raises:
-        EosfmError: A link leads nowhere, or a file cannot be read.
-    """
-    return _digest(list_files(root, cache))
-
-
 def watch_roots(
     roots: Mapping[str, Path | None],
     sources: Mapping[str, str],

@@ -92,7 +92,7 @@ def native_files(copy: NativeCopy, out: Path) -> Iterator[Path]:
 
 def _unpack(packed: Path, folder: Path, count: int, entry: str) -> None:
     """Write the files of a packed copy; their times and owners are nobody's concern."""
-    remedy = f"run `dvc repro -f download@{entry}`"
+    remedy = f"run `dvc repro -f data/dvc.yaml:download@{entry}`"
     try:
         with tarfile.open(packed, "r:") as tar:
             for member in tar:

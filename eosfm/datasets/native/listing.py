@@ -26,7 +26,8 @@ def require(path: Path, dataset: str, expected: str) -> Path:
     if not path.exists():
         raise EosfmError(
             f"{dataset}: {path} not found; expected {expected}; point datasets.{dataset}.root at "
-            f"a complete copy, or delete the folder and run `dvc repro -f download@{dataset}`"
+            "a complete copy, or delete the folder and run "
+            f"`dvc repro -f data/dvc.yaml:download@{dataset}`"
         )
     return path
 

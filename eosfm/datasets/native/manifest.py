@@ -10,7 +10,7 @@ from eosfm.core.splits import Split
 from eosfm.datasets.native.contents import Entry, list_files
 
 FORMAT = 1
-REMEDY = "run `dvc repro -f download@<dataset>`"
+REMEDY = "run `dvc repro -f data/dvc.yaml:download@<dataset>`"
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,5 @@ def check_manifest(manifest: Manifest, root: Path, cache: Path | None = None) ->
         raise EosfmError(
             f"{manifest.dataset}: {root / first} {fault} since the dataset was prepared, the first "
             f"of {len(faults)} such files; put it back, or run `dvc repro -f "
-            f"download@{manifest.dataset}` to go on with what is there"
+            f"data/dvc.yaml:download@{manifest.dataset}` to go on with what is there"
         )

@@ -1,7 +1,6 @@
 """Image files of every format, read by window: GeoTIFF, JPEG 2000, PNG, JPEG."""
 
 import warnings
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,16 +113,6 @@ def open_raster(path: Path):  # type: ignore[no-untyped-def]
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); fetch the file again"
         ) from None
-
-
-def read_raster(path: Path, window: Window, bands: Sequence[int] | None = None) -> np.ndarray:
-    """Read a window (C, h, w), in all bands or those of some numbers from 1, whatever the size.
-
-    Raises:
-        EosfmError: The file is missing, truncated or not a raster.
-    """
-    with open_raster(path) as raster:
-        return read_open(raster, window, indexes=list(bands) if bands else None)
 
 
 def read_open(raster: Any, window: Window, **options: Any) -> Any:

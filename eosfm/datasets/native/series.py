@@ -47,14 +47,6 @@ def parse_dates(values: Iterable[object], path: Path) -> list[date]:
     return dates
 
 
-def pad_dates(image: np.ndarray, dates: int) -> np.ndarray:
-    """Bring (T, C, h, w) to ``dates`` dates; those beyond the last are NaN: not measured."""
-    missing = dates - len(image)
-    if not missing:
-        return image
-    return np.pad(image, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=np.nan)
-
-
 def read_array(path: Path, shape: tuple[int | None, ...], member: str | None = None) -> np.ndarray:
     """Open an array of a ``.npy`` file, memory-mapped, or of a ``.npz`` archive.
 
@@ -164,4 +156,5 @@ def _read_stacks(
     parts: Sequence[tuple[Stack, list[int]]], size: tuple[int, int], dates: int, window: Window
 ) -> np.ndarray:
     image = np.concatenate([stack.read(taken, size, window) for stack, taken in parts], axis=1)
-    return pad_dates(image, dates)
+    missing = dates - len(image)
+    return np.pad(image, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=np.nan)

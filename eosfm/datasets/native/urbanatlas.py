@@ -7,9 +7,6 @@ from typing import NamedTuple
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.values import codes
 
-CRS = "EPSG:2154"
-"""Lambert 93."""
-
 CLASSES = (
     "no information",
     "urban fabric",
@@ -66,8 +63,3 @@ def parse_sheet(path: Path, dataset: str) -> Sheet:
             "remove it"
         )
     return Sheet(match[1], int(match[2]), int(match[3]))
-
-
-def sheet_name(sheet: Sheet) -> str:
-    """The stem of an orthophoto's file name."""
-    return f"{sheet.department}-2013-{sheet.easting:04d}-{sheet.northing:04d}-LA93-0M50-E080"

@@ -74,7 +74,7 @@ def test_check_names_the_fault_and_the_repair(root: Path, tmp_path: Path, change
     cache = tmp_path / "cache"
     manifest = write_manifest(root, tmp_path / "manifest.json", GOOD, cache)
     change(root)
-    with pytest.raises(EosfmError, match=f"toy: .*{message}.*-f download@toy") as caught:
+    with pytest.raises(EosfmError, match=f"toy: .*{message}.*-f .*download@toy") as caught:
         check_manifest(manifest, root, cache)
     assert "\n" not in str(caught.value)
 

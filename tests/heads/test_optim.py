@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from eosfm.nn.optim import WEIGHT_DECAY, build_optimizer, build_schedule
+from eosfm.heads.optim import WEIGHT_DECAY, build_optimizer, build_schedule
 
 
 def test_norms_and_biases_do_not_decay_and_frozen_weights_are_left_alone() -> None:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from eosfm.core.errors import EosfmError
-from eosfm.params import Aggregation
 
 HEADS = 8
 KEY = 8
@@ -28,9 +27,7 @@ class Merge(nn.Module):
         dates: T.
     """
 
-    def __init__(
-        self, aggregation: Aggregation | None, channels: Sequence[int], dates: int
-    ) -> None:
+    def __init__(self, aggregation: str | None, channels: Sequence[int], dates: int) -> None:
         super().__init__()
         self.aggregation = aggregation
         factor = dates if aggregation == "concat" else 1
@@ -111,7 +108,7 @@ class LTAEMerge(nn.Module):
 
 
 def build_merge(
-    aggregation: Aggregation | None, channels: Sequence[int], dates: int
+    aggregation: str | None, channels: Sequence[int], dates: int
 ) -> "Merge | LinearMerge | LTAEMerge":
     """The module that merges a task's dates."""
     if aggregation == "linear":

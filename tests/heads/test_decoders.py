@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from eosfm.core.errors import EosfmError
+from eosfm.heads.decoders import resize
 from eosfm.kinds import KINDS, TargetStatistics, get_kind
-from eosfm.nn.decoders import resize
 
 CHANNELS = [8, 16, 32, 64]
 NONE = TargetStatistics((), 1)

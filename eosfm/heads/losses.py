@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from eosfm.nn.fcos import Cells, Objects
+    from eosfm.heads.fcos import Cells, Objects
 
 MOST_WEIGHT = 10.0
 """No class weighs more than this, however rare: a few noisy labels must not rule the gradient."""
@@ -132,7 +132,7 @@ class MeanSquaredError(Weighted):
 
 
 class FCOSLoss(Weighted):
-    """That of :meth:`eosfm.nn.fcos.Cells.loss`; it takes no weights."""
+    """That of :meth:`eosfm.heads.fcos.Cells.loss`; it takes no weights."""
 
     def forward(self, logits: "Cells", target: "Sequence[Objects]") -> Tensor:
         """Compute the loss."""

@@ -14,7 +14,7 @@ from eosfm.kinds.examples import EXAMPLES, Examples
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from eosfm.nn.fcos import Objects
+    from eosfm.heads.fcos import Objects
 
 PIXELS = 128
 """Larger tiles are reduced to this size."""

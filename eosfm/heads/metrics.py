@@ -15,7 +15,7 @@ from torchmetrics.detection import MeanAveragePrecision
 from torchmetrics.functional.classification import binary_average_precision
 
 from eosfm.core.errors import EosfmError
-from eosfm.nn.fcos import MAX_DETECTIONS, Cells, Objects
+from eosfm.heads.fcos import MAX_DETECTIONS, Cells, Objects
 
 
 class ConfusionScores(Metric):

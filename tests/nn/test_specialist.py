@@ -8,7 +8,7 @@ import timm
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.specialist import Specialist, load_specialist, save_specialist
+from eosfm.nn.specialist import Specialist, load_specialist, save_specialist
 
 
 @pytest.fixture(scope="module")

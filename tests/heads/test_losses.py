@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.heads.losses import MOST_WEIGHT
 from eosfm.kinds import KINDS, TargetStatistics
-from eosfm.kinds.losses import MOST_WEIGHT
 
 
 def from_probabilities(rows: list[list[float]]) -> torch.Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.nn.temporal import LTAE, build_merge, day_encoding
+from eosfm.heads.temporal import LTAE, build_merge, day_encoding
 
 CHANNELS = [8, 16]
 DAYS = torch.tensor([[10.0, 100.0, 200.0], [30.0, 90.0, 300.0]])

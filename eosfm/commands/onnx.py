@@ -1,0 +1,16 @@
+"""``eosfm onnx``."""
+
+from pathlib import Path
+
+
+def onnx(backbone: Path, out: Path, size: int | None = None) -> None:
+    """Write BACKBONE, a file of `EosFM.save`, as the ONNX file OUT.
+
+    Images of any size in multiples of 32 pixels are taken unless --size fixes one.
+    """
+    from eosfm import EosFM
+    from eosfm.interop.onnx import export_onnx
+
+    opened = EosFM.load(backbone)
+    export_onnx(opened, out, size)
+    print(f"{', '.join(opened.selected)} in {out}")

@@ -1,0 +1,1 @@
+"""What learns on top of features: heads, losses, metrics, merging of dates, the optimiser."""
