@@ -45,9 +45,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 def split_of(folder: str, number: str) -> Split:
     """The split of a scene."""
-    if folder == "test_data":
-        return "test"
-    return hold_out(f"{NAME}/{number}", validate=HELD_OUT, test=0)
+    return "test" if folder == "test_data" else hold_out(f"{NAME}/{number}", HELD_OUT, test=0)
 
 
 DATASET = Dataset(

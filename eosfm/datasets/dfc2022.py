@@ -1,14 +1,13 @@
 """IEEE GRSS Data Fusion Contest 2022: land use and terrain of Nantes and Nice, 0.5 m."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.native.listing import listed, one_of, require
-from eosfm.datasets.native.raster import Size, open_raster, read_header, read_open
+from eosfm.datasets.native.listing import listed, one_of
+from eosfm.datasets.native.raster import Size, open_raster, read_open
 from eosfm.datasets.native.scenes import Part, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
 from eosfm.datasets.native.urbanatlas import (
@@ -45,19 +44,18 @@ def scenes(root: Path) -> Iterator[Scene]:
         one_of(city.name, (TRAINING, HELD_OUT), "labelled city", image)
         split = split_of(city.name, parse_sheet(image, NAME).easting)
         label = Part(city / "UrbanAtlas" / f"{image.stem}_UA2012.tif", prepare=LAND_USE)
-        height = city / "RGEALTI" / f"{image.stem}_RGEALTI.tif"
-        scene = raster_scene(NAME, image.stem, split, [rgb(image)], label)
-        yield _with_height(scene, require(height, NAME, f"the terrain model of {image.name}"))
+        height = Height(city / "RGEALTI" / f"{image.stem}_RGEALTI.tif", dtype="float32")
+        scene = raster_scene(NAME, image.stem, split, [rgb(image), height], label)
+        height.header()  # a file of another kind is refused before its pixels are read
+        yield scene
 
 
-def _with_height(scene: Scene, path: Path) -> Scene:
-    read_header(path, 1, "float32")
+class Height(Part):
+    """The terrain model that covers the ground of an orthophoto, on the orthophoto's grid."""
 
-    def image(window: Window) -> np.ndarray:
-        height = read_height(path, (scene.height, scene.width), window)
-        return np.concatenate([scene.image(window), height[None, None]], axis=1)
-
-    return replace(scene, image=image, files=(scene.files[0], path, scene.files[1]))
+    def read(self, size: Size, window: Window) -> np.ndarray:
+        """Height (1, h, w) in metres of a window, see :func:`read_height`."""
+        return read_height(self.file, size, window)[None]
 
 
 def read_height(path: Path, size: Size, window: Window) -> np.ndarray:

@@ -30,11 +30,11 @@ def validates(name: str) -> bool:
 def hold_out(names: Iterable[str]) -> frozenset[str]:
     """The places of pairs to validate on: about one in ten.
 
-    Only where that would hold out none of several places, the one of the lowest rank is taken.
+    Of several places at least one, that of the lowest rank, and never all.
     """
     places = sorted({place(name) for name in names}, key=lambda name: rank(f"{NAME}/{name}"))
-    chosen = [name for name in places if validates(name)]
-    return frozenset(chosen or places[: len(places) > 1])
+    count = max(1, sum(map(validates, places)))
+    return frozenset(places[: min(count, len(places) - 1)])
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -46,8 +46,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         held_out = hold_out(file.stem for file in files)
         for file in files:
             split: Split = "val" if place(file.stem) in held_out else "train"
-            if folder == "test":
-                split = "test"
+            split = "test" if folder == "test" else split
             images = [rgb(top / part / file.name) for part in "AB"]
             label = Part(top / "label" / file.name, prepare=presence)
             yield raster_scene(NAME, f"{folder}_{file.stem}", split, images, label, frames=2)

@@ -47,9 +47,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 def split_of(part: str, pair: str) -> Split:
     """The split of a pair: a tenth of what is for training validates, by the hash of its name."""
-    if part == "test":
-        return "test"
-    return hold_out(f"{NAME}/{pair}", validate=HELD_OUT, test=0)
+    return "test" if part == "test" else hold_out(f"{NAME}/{pair}", HELD_OUT, test=0)
 
 
 def _pairs(folder: Path) -> list[str]:
