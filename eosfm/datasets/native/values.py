@@ -79,7 +79,11 @@ def codes(values: Sequence[int], ignore: int | None = None) -> Prepare:
 
 
 def _index(pixels: np.ndarray, path: Path, values: Sequence[int], ignore: int | None) -> np.ndarray:
-    strange = ~np.isin(pixels, [*values] if ignore is None else [*values, ignore])
+    with np.errstate(invalid="ignore"):
+        index = pixels.astype(np.uint8)
+    known = np.zeros(256, bool)  # numpy's isin takes ten times as long
+    known[[*values] if ignore is None else [*values, ignore]] = True
+    strange = (index != pixels) | ~known[index]
     if strange.any():
         run = isinstance(values, range)
         expected = f"{values[0]} to {values[-1]}" if run else ", ".join(map(str, values))
@@ -87,9 +91,9 @@ def _index(pixels: np.ndarray, path: Path, values: Sequence[int], ignore: int | 
             f"{path} holds the value {pixels[strange][0]}; expected {expected}; fetch the file "
             "again, as its publisher gives it"
         )
-    indices = np.arange(256, dtype=np.uint8)  # what is ignored keeps its value
-    indices[list(values)] = range(len(values))
-    return indices[pixels.astype(np.uint8)]
+    classes = np.arange(256, dtype=np.uint8)  # what is ignored keeps its value
+    classes[list(values)] = range(len(values))
+    return classes[index]
 
 
 def presence(pixels: np.ndarray, path: Path) -> np.ndarray:
