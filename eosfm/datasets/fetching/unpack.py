@@ -15,8 +15,6 @@ from eosfm.core.errors import EosfmError
 
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImplementedError)
 """What zipfile and tarfile raise on a damaged archive, besides an OSError without a number."""
-
-
 REMEDY = "delete it to fetch it again"
 
 

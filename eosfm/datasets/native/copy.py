@@ -69,11 +69,11 @@ def native_files(copy: NativeCopy, out: Path) -> Iterator[Path]:
 
     Args:
         copy: Where the files are.
-        out: The folder that :func:`prepare` wrote.
+        out: The folder that the download stage wrote.
 
     Raises:
-        EosfmError: The packed copy is missing or damaged; a file elsewhere was changed, added or
-            removed since the manifest was written.
+        EosfmError: The packed copy is missing or damaged, or the disk is full; a file elsewhere
+            was changed, added or removed since the manifest was written.
     """
     manifest = read_manifest(out / MANIFEST)
     if not copy.simulated:
@@ -98,7 +98,12 @@ def _unpack(packed: Path, folder: Path, count: int, entry: str) -> None:
             for member in tar:
                 tar.extract(member, folder, set_attrs=False, filter="data")
             found = len(tar.getmembers())
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (FileNotFoundError, EOFError, tarfile.TarError) as error:
         raise EosfmError(f"{packed} is missing or damaged ({error}); {remedy}") from None
+    except OSError as error:
+        raise EosfmError(
+            f"{packed} cannot be unpacked to {folder} ({error.strerror}); make room there, and run "
+            "again"
+        ) from None
     if found != count:
         raise EosfmError(f"{packed} holds {found} files where {count} are expected; {remedy}")

@@ -1,8 +1,10 @@
 """The download stage's work, and how the tile stage gets at the files."""
 
+import errno
 import hashlib
 import json
 import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +125,21 @@ def test_damaged_copy_is_told_with_the_remedy(tmp_path: Path, keep: int):
     packed.write_bytes(data[:keep])
     with (
         pytest.raises(EosfmError, match=r"files.tar .*run `dvc repro -f .*download@entry`"),
+        simulated(tmp_path),
+    ):
+        pytest.fail("the block ran")
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run(tmp_path, "simulated")
+
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tarfile.TarFile, "extract", full)
+    with (
+        pytest.raises(EosfmError, match=r"files.tar cannot be unpacked .*No space left.*make room"),
         simulated(tmp_path),
     ):
         pytest.fail("the block ran")
