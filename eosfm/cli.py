@@ -9,7 +9,8 @@ takes to start and to end.
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -19,7 +20,8 @@ COMMANDS = ("use", "gather", "score", "onnx", "readme")
 """Modules of ``eosfm/commands``, in the order of the help."""
 
 _USUAL = gc.get_threshold()
-gc.set_threshold(100_000)
+_LOADING = 100_000
+gc.set_threshold(_LOADING)
 
 
 def run(main: Callable[..., Any]) -> None:
@@ -53,10 +55,23 @@ def main() -> None:
     _finish(app)
 
 
-def _finish(app: Callable[[], Any]) -> None:
-    """Run a command line; what is loaded by now stays."""
+@contextmanager
+def loading() -> Iterator[None]:
+    """Around imports that wait until a stage's ``main`` runs: the same for them."""
+    gc.set_threshold(_LOADING)
+    yield
+    _loaded()
+
+
+def _loaded() -> None:
+    """What is loaded by now stays."""
     gc.freeze()
     gc.set_threshold(*_USUAL)
+
+
+def _finish(app: Callable[[], Any]) -> None:
+    """Run a command line."""
+    _loaded()
     try:
         app()
     except EosfmError as error:

@@ -128,12 +128,16 @@ class Scales(Frozen):
 
 
 class Trainer(Frozen):
-    """For ``lightning.Trainer``, untouched; precision null is bf16-mixed on a GPU, 32-true else."""
+    """For ``lightning.Trainer``, untouched; precision null is bf16-mixed on a GPU, 32-true else.
+
+    Several devices or nodes are several processes (``ddp``, which ``auto`` then is), which share
+    each batch.
+    """
 
     accelerator: str
     devices: int | str | list[int]
     num_nodes: PositiveInt
-    strategy: str
+    strategy: Literal["auto", "ddp"]
     precision: str | None
 
 

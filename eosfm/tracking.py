@@ -24,25 +24,19 @@ class Tracker:
 
     Attributes:
         folder: Where its results go: ``results/<stage>/<item>``.
+        live: Below it, DVCLive's folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.live = folder / "live"
         self._live: Any = None
         self._summary = ""
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Append one point to each metric's curve in the folder's ``live``."""
         if self._live is None:
-            from dvclive import Live
-
-            # No dvc.yaml and no experiment of DVCLive's own: the pipeline declares its outputs.
-            self._live = Live(
-                dir=str(self.folder / "live"),
-                dvcyaml=None,
-                save_dvc_exp=False,
-                monitor_system=False,
-            )
+            self._live = open_live(self.live)
         self._live.step = step
         for key, value in metrics.items():
             self._live.log_metric(key, float(value))
@@ -52,6 +46,28 @@ class Tracker:
         """Set the line printed at the stage's end."""
         self._summary = summary
 
+    def close(self, energy: Mapping[str, Any]) -> None:
+        """Add the energy to the summary of what DVCLive logged here, whoever logged it."""
+        if self._live is None and self.live.exists():
+            self._live = open_live(self.live, resume=True)
+            self._live.step = self._live.read_step()  # no step follows
+        if self._live is None:
+            return
+        for key in ("kwh", "co2eq_kg"):
+            if energy[key] is not None:
+                self._live.log_metric(f"emissions/{key}", energy[key], plot=False)
+        self._live.end()
+
+
+def open_live(folder: Path, resume: bool = False) -> Any:
+    """A ``dvclive.Live`` that only writes to its folder.
+
+    It makes no dvc.yaml and no experiment of its own: the pipeline declares its outputs.
+    """
+    from dvclive import Live
+
+    return Live(dir=str(folder), resume=resume, dvcyaml=None, save_dvc_exp=False)
+
 
 @contextmanager
 def track(stage: str, item: str, country: str, results: Path = RESULTS) -> Iterator[Tracker]:
@@ -59,6 +75,8 @@ def track(stage: str, item: str, country: str, results: Path = RESULTS) -> Itera
 
     Writes ``energy.json`` beside the stage's other results: seconds, kwh, co2eq_kg, how power was
     obtained (``measured`` or ``estimated``), peak memory, and the DVC run that it was part of.
+    Where DVCLive logged the stage, the energy also stands in its ``live/metrics.json``, for ``dvc
+    metrics show`` and ``diff``. Of a training on several machines, it is that of the first.
 
     Args:
         stage: Stage name.
@@ -75,8 +93,7 @@ def track(stage: str, item: str, country: str, results: Path = RESULTS) -> Itera
         meter.stop()
         raise
     energy = meter.stop()
-    if tracker._live is not None:
-        tracker._live.end()
+    tracker.close(energy)
     record = {
         "stage": stage,
         "item": item,

@@ -8,13 +8,16 @@ from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track
 from eosfm.training.recipe import Recipe
-from eosfm.training.train import Outputs, train_specialist
 
 
 def main(name: str) -> None:
     """Make models/specialists/NAME.pt; its head, scores and curves in results/train/NAME."""
     params = load_params()
     with track("train", name, params.energy.country) as tracker:
+        # Lightning takes longer to load than torch, which counts as energy too.
+        with eosfm.cli.loading():
+            from eosfm.training.train import Outputs, train_specialist
+
         result = train_specialist(
             Recipe.resolve(params, name),
             TileStore(Path("data/tiles") / params.specialist(name).dataset),
@@ -23,7 +26,7 @@ def main(name: str) -> None:
             more=Outputs(
                 head=tracker.folder / "head.pt",
                 picture=tracker.folder / "predictions.png",
-                live=tracker.folder / "live",
+                live=tracker.live,
             ),
         )
         write_result(tracker.folder / "metrics.json", result)

@@ -26,6 +26,22 @@ def test_a_stage_leaves_an_energy_record_and_one_line(tmp_path, monkeypatch, cap
     curve = (tmp_path / "results/train/potsdam/live/plots/metrics/loss.tsv").read_text()
     assert curve.splitlines()[1:] == ["1\t2.0", "2\t1.0"]
     assert not (tmp_path / "results/train/potsdam/live/dvc.yaml").exists()
+    summary = json.loads((tmp_path / "results/train/potsdam/live/metrics.json").read_text())
+    emissions = {key: record[key] for key in ("kwh", "co2eq_kg")}
+    assert summary == {"loss": 1.0, "step": 2, "emissions": emissions}
+
+
+def test_what_another_logged_gets_the_energy_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with track("train", "x", "FRA") as tracker:
+        other = tracking.open_live(tracker.live)
+        other.step = 3
+        other.log_metric("loss", 0.5)
+        other.end()
+    summary = json.loads((tmp_path / "results/train/x/live/metrics.json").read_text())
+    assert summary["emissions"]["kwh"] > 0
+    assert (summary["loss"], summary["step"]) == (0.5, 3)
+    assert [file.name for file in tmp_path.rglob("*.tsv")] == ["loss.tsv"]
 
 
 def test_a_failed_stage_leaves_no_record(tmp_path, monkeypatch):

@@ -11,17 +11,19 @@ __all__ = ["write_report"]
 
 
 def write_report(params: Params, results: Path, metrics: Path) -> str:
-    """Write metrics.json, results/plots and results/report.md.
+    """Write metrics.json, results/plots, results/report.md and results/report.html.
 
     Returns:
         The scores as a line for the terminal.
     """
+    from eosfm.report.page import write_page
     from eosfm.report.plots import write_plots
 
     collected = collect(params, results)
     summary = summarise(params, collected)
     write_json(metrics, summary, sort_keys=False)
     write_plots(params, collected, results / "train", results / "plots")
+    write_page(params, collected, results / "train", results / "report.html")
     heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
     sections = [results_section(params, collected), specialists_section(params, collected)]
     (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")

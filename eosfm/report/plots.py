@@ -24,12 +24,12 @@ def write_plots(params: Params, results: Results, train: Path, out: Path) -> Non
     out.mkdir(parents=True, exist_ok=True)
     rows = [[task, round(result.score, 4)] for task, result in results.evaluate.items()]
     write_csv(out / "scores.csv", [["task", "score"], *rows])
-    save(_score_dots(results), out / "scores.png")
-    save(_training_curves(results, train), out / "training.png")
-    save(_selection_map(params, results), out / "selection.png")
+    save(score_dots(results), out / "scores.png")
+    save(training_curves(results, train), out / "training.png")
+    save(selection_map(params, results), out / "selection.png")
 
 
-def _score_dots(results: Results) -> Figure:
+def score_dots(results: Results) -> Figure:
     """Test score by task, beside every baseline's; the bar is the spread between fits."""
     tasks = list(results.evaluate)
     drawn, (axes,) = figure(7, 1.2 + 0.32 * len(tasks))
@@ -60,7 +60,7 @@ def _score_dots(results: Results) -> Figure:
     return drawn
 
 
-def _training_curves(results: Results, train: Path) -> Figure:
+def training_curves(results: Results, train: Path) -> Figure:
     """One small panel per specialist: training loss, and the validation score it is chosen by."""
     drawn, grid = panels([f"{name}\nloss, {r.metric}" for name, r in results.train.items()])
     for (name, result), axes in zip(results.train.items(), grid, strict=True):
@@ -83,11 +83,11 @@ def _curve(train: Path, name: str, metric: str) -> tuple[list[int], list[float]]
     return [int(point["step"]) for point in points], [float(point[metric]) for point in points]
 
 
-def _selection_map(params: Params, results: Results) -> Figure:
+def selection_map(params: Params, results: Results) -> Figure:
     """Which specialists each task uses: tasks across, specialists down."""
     names, selected = list(params.specialists), [r.selected for r in results.evaluate.values()]
     drawn, axes = matrix(names, list(results.evaluate), "specialists in use")
-    grid = np.array([[name in chosen for chosen in selected] for name in names], float)
+    grid = np.array([[1.0 if name in chosen else np.nan for chosen in selected] for name in names])
     axes.imshow(grid, cmap="Greens", vmin=0, vmax=1.4, aspect="auto")
     axes.set_xticks(np.arange(1, len(selected)) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, len(names)) - 0.5, minor=True)

@@ -26,6 +26,7 @@ class EpochSampler(DistributedSampler[int]):
         replicas: Number of processes.
         rank: Which of them this is.
         epoch: The epoch to begin with.
+        skip: Batches at its start that are left out, since a resumed run has seen them.
     """
 
     dataset: TileDataset
@@ -39,8 +40,10 @@ class EpochSampler(DistributedSampler[int]):
         replicas: int = 1,
         rank: int = 0,
         epoch: int = 0,
+        skip: int = 0,
     ) -> None:
         super().__init__(dataset, replicas, rank, seed=seed)
+        self.skipped = {epoch: skip * batch_size * replicas}
         steps = steps or max(1, len(dataset) // (batch_size * replicas))
         self.num_samples = steps * batch_size
         self.total_size = self.num_samples * replicas
@@ -55,18 +58,41 @@ class EpochSampler(DistributedSampler[int]):
         rng = np.random.default_rng((self.seed, self.epoch))
         passes = -(-self.total_size // len(self.dataset))
         order = np.concatenate([rng.permutation(len(self.dataset)) for _ in range(passes)])
-        return iter(order[self.rank : self.total_size : self.num_replicas].tolist())
+        first = self.skipped.get(self.epoch, 0) + self.rank
+        return iter(order[first : self.total_size : self.num_replicas].tolist())
+
+
+def whole_batches(tiles: int, batch_size: int, replicas: int = 1, rank: int = 0) -> list[list[int]]:
+    """One process's share of a split's batches: every tile once, in stored order.
+
+    Every process has as many batches, since it would wait for the others in one more; so tiles at
+    the end that are fewer than processes join the batch before.
+
+    Args:
+        tiles: Number of tiles; at least as many as processes.
+        batch_size: Tiles per batch, of all processes together.
+        replicas: Number of processes.
+        rank: Which of them this is.
+    """
+    starts = list(range(0, tiles, batch_size))
+    if tiles - starts[-1] < replicas:
+        starts.pop()
+    ends = [*starts[1:], tiles]
+    return [
+        list(range(start + rank, end, replicas)) for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 class TileDataModule(lightning.LightningDataModule):
     """Loaders of the three splits; only training is cropped, augmented and shuffled.
 
-    A run that resumes at an epoch's start sees the batches an uninterrupted one would.
+    A run that resumes sees the batches an uninterrupted one would. Several processes share each
+    batch, in training and in validation.
 
     Args:
         store: Where the tiles are.
         bands: Names in the order wanted.
-        batch_size: Tiles per batch and process.
+        batch_size: Tiles per batch, of all processes together; a multiple of their number.
         crop: Size of the random training windows; None for whole tiles.
         augment: Whether to turn and flip training tiles.
         seed: Root of sampling, crops and augmentation.
@@ -105,22 +131,13 @@ class TileDataModule(lightning.LightningDataModule):
         dataset = TileDataset(
             self.store, "train", self.bands, self.crop, self.augment, self.seed, **self.options
         )
-        trainer = self.trainer
-        # Lightning starts the first epoch's workers before it tells the sampler the epoch, so
-        # a resumed run must begin with the right one.
-        epoch = 0
-        if trainer:
-            epoch = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
+        replicas, rank = self._processes()
+        size = self.batch_size // replicas
+        epoch, skip = self._progress()
         sampler = EpochSampler(
-            dataset,
-            self.batch_size,
-            self.steps_per_epoch,
-            self.seed,
-            trainer.world_size if trainer else 1,
-            trainer.global_rank if trainer else 0,
-            epoch,
+            dataset, size, self.steps_per_epoch, self.seed, replicas, rank, epoch, skip
         )
-        return self._loader(dataset, sampler=sampler, drop_last=True)
+        return self._loader(dataset, batch_size=size, sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader:
         """Every validation tile once, in stored order."""
@@ -131,14 +148,31 @@ class TileDataModule(lightning.LightningDataModule):
         return self._whole("test")
 
     def _whole(self, split: str) -> DataLoader:
-        return self._loader(
-            TileDataset(self.store, split, self.bands, **self.options), shuffle=False
-        )
+        dataset = TileDataset(self.store, split, self.bands, **self.options)
+        batches = whole_batches(len(dataset), self.batch_size, *self._processes())
+        return self._loader(dataset, batch_sampler=batches)
+
+    def _processes(self) -> tuple[int, int]:
+        """The number of processes, and which of them this is."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+
+    def _progress(self) -> tuple[int, int]:
+        """The epoch that training is in, and how many of its batches are done.
+
+        Lightning starts the first epoch's workers before it tells the sampler the epoch, and goes
+        on within an epoch without a word, so a resumed run must begin with the right batch.
+        """
+        if not self.trainer:
+            return 0, 0
+        loop: Any = self.trainer.fit_loop
+        epochs = loop.epoch_progress.current
+        within = epochs.started > epochs.processed
+        done = loop.epoch_loop.batch_progress.current.processed if within else 0
+        return epochs.processed, done
 
     def _loader(self, dataset: TileDataset, **options: Any) -> DataLoader:
         return DataLoader(
             dataset,
-            self.batch_size,
             num_workers=self.workers,
             collate_fn=collate(dataset.kind),
             pin_memory=torch.cuda.is_available(),

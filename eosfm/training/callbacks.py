@@ -2,14 +2,18 @@
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
+
+SAVE_SECONDS = 60.0
+"""Least time between two checkpoints: what a crash may cost."""
 
 
 class Record(lightning.Callback):
@@ -60,7 +64,8 @@ class Record(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Keep the epoch's scores, and its weights where it is the best so far."""
-        loss = float(trainer.strategy.reduce(torch.stack(self._losses).mean()))
+        losses = torch.stack([loss.to(pl_module.device) for loss in self._losses])
+        loss = float(trainer.strategy.reduce(losses.mean()))
         self._losses.clear()
         if not math.isfinite(loss):
             raise EosfmError(
@@ -79,28 +84,62 @@ class Record(lightning.Callback):
         )
         self._tell(trainer, len(self.epochs))
 
-    def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint."""
-        keys = ("epochs", "best_epoch", "best_weights")
-        return {key: getattr(self, key) for key in keys}
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        """Keep the epochs, and each process's losses since the last of them."""
+        losses: list[Any] = [self._losses]
+        if trainer.world_size > 1:
+            losses = [None] * trainer.world_size
+            torch.distributed.all_gather_object(losses, [loss.cpu() for loss in self._losses])
+        kept = {key: getattr(self, key) for key in ("epochs", "best_epoch", "best_weights")}
+        checkpoint["record"] = kept | {"losses": losses}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint."""
-        for key, value in state_dict.items():
+    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        """Go on with them."""
+        kept = checkpoint["record"]
+        self._losses = kept.pop("losses")[trainer.global_rank]
+        for key, value in kept.items():
             setattr(self, key, value)
 
     def _tell(self, trainer: Any, epoch: int) -> None:
         """Write an epoch's point; through ``self.log`` its step would be that of the optimizer."""
-        if trainer.logger is not None:
+        if trainer.logger is not None and trainer.is_global_zero:
             trainer.logger.log_metrics(self.shown(epoch), epoch)
 
 
-class Patience(EarlyStopping):
-    """Lightning's, which also remembers that a resumed run had lost its patience already."""
+class Checkpoints(Checkpoint):
+    """The run as it is, in one file, at most once a minute: after a batch or after an epoch.
+
+    Ours, because ``ModelCheckpoint`` saves by the clock only after batches, that of an epoch's last
+    batch before its validation. Nothing is saved once training stops early, so a resumed run
+    need not know of that.
+
+    Args:
+        file: Overwritten; whole or absent at any time.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._saved = 0.0
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Do not go on."""
-        trainer.should_stop |= self.wait_count >= self.patience
+        """Start the clock."""
+        self._saved = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        """Save within the epoch."""
+        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Save between epochs."""
+        if not trainer.should_stop:
+            self._save(trainer)
+
+    def _save(self, trainer: Any) -> None:
+        """Save where the first process finds that it is time."""
+        if trainer.strategy.broadcast(time.monotonic() - self._saved >= SAVE_SECONDS):
+            trainer.save_checkpoint(self.file)
+            self._saved = time.monotonic()
 
 
 class EpochLines(lightning.Callback):
@@ -108,17 +147,26 @@ class EpochLines(lightning.Callback):
 
     def __init__(self, record: Record) -> None:
         self.record = record
+        self._steps = 0
         self._start = 0.0
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Start the clock; a run that resumes within an epoch is not told of its start."""
+        self._steps, self._start = 0, time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Start the clock of the epoch."""
-        self._start = time.perf_counter()
+        self.on_train_start(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        """Count the steps."""
+        self._steps += 1
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Print the epoch's scores."""
         epoch = len(self.record.epochs)
         scores = (f"{key} {value:.3f}" for key, value in self.record.shown(epoch).items())
-        rate = trainer.num_training_batches / (time.perf_counter() - self._start)
+        rate = self._steps / (time.perf_counter() - self._start)
         if trainer.is_global_zero:
             print(
                 f"train {self.record.name}: epoch {epoch}/{trainer.max_epochs}, "

@@ -47,6 +47,7 @@ class SpecialistModule(lightning.LightningModule):
         self.kind = kind
         self.loss = loss
         self.metrics = kind.build_metrics(classes, ignore_index)
+        self.metrics.distributed_available_fn = lambda: False  # we gather its counts ourselves
         self.lr = lr
         self.stacked = stacked
         self.scores: dict[str, float] = {}
@@ -65,7 +66,7 @@ class SpecialistModule(lightning.LightningModule):
         return self.kind.trim(logits, (height, width))
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Tensor:
-        """One step."""
+        """One step; of several processes, the mean of their losses counts."""
         return self.loss(self(batch["image"]), self.kind.target(batch))
 
     def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> None:
@@ -74,8 +75,24 @@ class SpecialistModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Gather the split's scores in :attr:`scores`."""
+        if self.trainer.world_size > 1:
+            self._gather_counts()
         self.scores = self.metrics.compute()
         self.metrics.reset()
+
+    def _gather_counts(self) -> None:
+        """Bring together what all processes counted: sums of tensors, and lists of any length.
+
+        torchmetrics' own way fails where lists (of boxes) differ in length.
+        """
+        for name, mine in self.metrics.metric_state.items():
+            if isinstance(mine, Tensor):
+                whole: Any = self.trainer.strategy.reduce(mine.clone(), reduce_op="sum")
+            else:
+                parts: list[Any] = [None] * self.trainer.world_size
+                torch.distributed.all_gather_object(parts, [part.cpu() for part in mine])
+                whole = [one for part in parts for one in part]
+            setattr(self.metrics, name, whole)
 
     def configure_optimizers(self) -> Any:
         """AdamW, and one cycle over all steps."""

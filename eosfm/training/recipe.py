@@ -21,7 +21,7 @@ class Recipe:
         pretrained: Whether it starts from published weights.
         epochs: Length of the training.
         steps_per_epoch: Batches per epoch; None is one pass.
-        batch_size: Tiles per batch and process.
+        batch_size: Tiles per batch, of all processes together.
         lr: Highest learning rate.
         crop: Size of the training windows in pixels; None for whole tiles.
         decoder_channels: Width of the head.
@@ -29,7 +29,7 @@ class Recipe:
         patience: Epochs without a better score that end the training; None never does.
         balanced: Whether rare classes have more say in the loss.
         stacked: Whether the encoder takes all dates at once, in its channels.
-        workers: Loader processes per split.
+        workers: Loader processes per split and training process.
         trainer: Options of ``lightning.Trainer``.
     """
 

@@ -1,17 +1,13 @@
 """Training one specialist: from a tile store to a specialist file."""
 
 import hashlib
-import logging
 import shutil
-import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 
 from eosfm.core import tensors
 from eosfm.core.bands import find
@@ -24,12 +20,10 @@ from eosfm.nn.backbone import build_backbone
 from eosfm.nn.specialist import Specialist, save_specialist
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
-from eosfm.training.callbacks import EpochLines, Patience, Record
+from eosfm.training.callbacks import Record
 from eosfm.training.module import SpecialistModule
 from eosfm.training.recipe import Recipe
-
-GRADIENT_NORM = 1.0
-"""Gradients of a larger norm are scaled down to it."""
+from eosfm.training.trainer import build_trainer, go_on_alone, quieten
 
 
 @dataclass(frozen=True)
@@ -53,9 +47,9 @@ def train_specialist(
 ) -> TrainResult:
     """Train a specialist and write its file.
 
-    An interrupted run leaves a checkpoint of its last whole epoch in ``scratch``, in a folder named
-    after what defines the run. The next run of the same definition resumes from it and ends with
-    the bytes that an uninterrupted one gives.
+    An interrupted run leaves a checkpoint, at most about a minute old, in ``scratch``, in a folder
+    named after what defines the run. The next run of the same definition resumes from it and ends
+    with the bytes that an uninterrupted one gives.
 
     Args:
         recipe: What to train.
@@ -64,9 +58,12 @@ def train_specialist(
         scratch: Folder for checkpoints; what this run puts there is removed at its end.
         more: Further files.
 
+    Returns:
+        The validation scores of its best epoch, beside that of the constant answer.
+
     Raises:
         EosfmError: A split or a band is missing, the loss does not fit the labels, pretrained
-            weights cannot be had, or training diverged.
+            weights cannot be had, training diverged, or the processes cannot share its batches.
         SystemExit: With status 0 in every process of a distributed training but the first, which
             goes on alone.
     """
@@ -75,30 +72,20 @@ def train_specialist(
             f"specialist {recipe.name}: {store.path} has no validation tiles, which choose the "
             f"best epoch; expected at least one; check the splits of dataset {store.name}"
         )
-    _quieten()
+    quieten()
     torch.set_float32_matmul_precision("high")
     lightning.seed_everything(recipe.seed, verbose=False)
     statistics = store.target_statistics()
     data = build_data(recipe, store)
     module = build_module(recipe, store, statistics)
     record = Record(get_kind(store.kind).headline, recipe.name)
-    folder = scratch / _run_name(recipe, store)
-    trainer = _trainer(recipe, folder, record, more.live)
-    last = folder / "last.ckpt"
-    trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
+    checkpoint = scratch / _run_name(recipe, store) / "last.ckpt"
+    trainer = build_trainer(recipe, record, checkpoint, more.live)
+    _check_shares(recipe, store, trainer.world_size)
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
+    go_on_alone(trainer)
 
-    scores = gather_classes(record.best, store.classes)
-    per_class = scores.pop("per_class")
-    result = TrainResult(
-        metric=record.headline,
-        score=scores[record.headline],
-        constant=_constant_score(store, data, statistics),
-        epoch=record.best_epoch,
-        scores=scores,
-        per_class=per_class,
-    )
-    if not trainer.is_global_zero:
-        raise SystemExit(0)  # of several processes, the first alone writes
+    result = _result(recipe, record, store, statistics)
     save_specialist(out, _specialist(recipe, store, result, record))
     if more.head is not None:
         tensors.write(more.head, record.best_part("head"))
@@ -107,7 +94,7 @@ def train_specialist(
 
         module.load_state_dict(record.best_weights)
         draw_predictions(module.cpu(), store, recipe.bands, more.picture)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(checkpoint.parent, ignore_errors=True)
     return result
 
 
@@ -153,53 +140,41 @@ def build_module(
     )
 
 
-def _trainer(recipe: Recipe, folder: Path, record: Record, live: Path | None) -> lightning.Trainer:
-    options = dict(recipe.trainer)
-    if options["precision"] is None:
-        gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-        options["precision"] = "bf16-mixed" if gpu else "32-true"
-    terminal = sys.stderr.isatty()
-    callbacks: list[lightning.Callback] = [
-        record,
-        TQDMProgressBar() if terminal else EpochLines(record),
-        ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False),
-    ]
-    if recipe.patience is not None:
-        callbacks.append(Patience(record.headline, patience=recipe.patience, mode="max"))
-    trainer = lightning.Trainer(
-        **options,
-        max_epochs=recipe.epochs,
-        # A short warm-up from random weights now and then meets a step too far.
-        gradient_clip_val=GRADIENT_NORM,
-        # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
-        deterministic="warn",
-        logger=_logger(live),
-        callbacks=callbacks,
-        enable_progress_bar=terminal,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
+def _check_shares(recipe: Recipe, store: TileStore, processes: int) -> None:
+    """Refuse batches and splits that several processes cannot share."""
+    if recipe.batch_size % processes:
+        raise EosfmError(
+            f"specialist {recipe.name}: a batch of {recipe.batch_size} cannot be shared by "
+            f"{processes} processes; expected a multiple; change its batch_size or trainer.devices"
+        )
+    if len(store.split("val")) < processes:
+        raise EosfmError(
+            f"specialist {recipe.name}: {len(store.split('val'))} validation tiles for {processes} "
+            "processes; expected one for each at least; lower trainer.devices"
+        )
+
+
+def _result(
+    recipe: Recipe, record: Record, store: TileStore, statistics: TargetStatistics
+) -> TrainResult:
+    """The scores of the best epoch, beside that of the constant answer."""
+    scores = gather_classes(record.best, store.classes)
+    per_class = scores.pop("per_class")
+    return TrainResult(
+        metric=record.headline,
+        score=scores[record.headline],
+        constant=_constant_score(recipe, store, statistics),
+        epoch=record.best_epoch,
+        scores=scores,
+        per_class=per_class,
     )
-    # On its own, deterministic mode also fills every new tensor before it is written to.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return trainer
 
 
-def _logger(live: Path | None) -> Any:
-    if live is None:
-        return False
-    from dvclive.lightning import DVCLiveLogger
-
-    # No dvc.yaml and no experiment of DVCLive's own: the pipeline declares its outputs. Nor does it
-    # resume: DVC deletes outputs before it runs a stage, so the record tells all epochs again.
-    return DVCLiveLogger(dir=str(live), dvcyaml=None, save_dvc_exp=False)
-
-
-def _constant_score(store: TileStore, data: TileDataModule, statistics: TargetStatistics) -> float:
-    """The headline score of the constant answer on the validation tiles."""
+def _constant_score(recipe: Recipe, store: TileStore, statistics: TargetStatistics) -> float:
+    """The headline score of the constant answer on all validation tiles."""
     kind = get_kind(store.kind)
     metrics = kind.build_metrics(store.classes, store.ignore_index)
-    for batch in data.val_dataloader():
+    for batch in build_data(recipe, store).val_dataloader():
         target = kind.target(batch)
         metrics.update(kind.constant_logits(statistics, target), target)
     return metrics.compute()[kind.headline]
@@ -246,17 +221,3 @@ def _run_name(recipe: Recipe, store: TileStore) -> str:
     digest.update(torch.__version__.encode())
     digest.update(code_hash(ROOT / "stages" / "train.py").encode())
     return f"{recipe.name}-{digest.hexdigest()[:16]}"
-
-
-def _quieten() -> None:
-    """Keep Lightning to what concerns the user."""
-    for logger in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
-    # Lightning's use of what torch will drop is for its authors to mend.
-    warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
-    # Tiles are read by memory map; the number of workers is the user's, in params.
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    # A resumed run finds its own checkpoint there.
-    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
-    # Curves have a point per epoch, however few its steps.
-    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")

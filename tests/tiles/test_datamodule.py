@@ -7,7 +7,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from eosfm.tiles.datamodule import EpochSampler, TileDataModule
+from eosfm.tiles.datamodule import EpochSampler, TileDataModule, whole_batches
 from eosfm.tiles.dataset import TileDataset
 
 RGB = ("red", "green", "blue")
@@ -110,3 +110,17 @@ def test_resumed_run_sees_the_same_batches(store, tmp_path, workers):
     assert first == whole[:4]
     assert rest[:2] == whole[4:]
     assert [entry[0] for entry in rest] == [2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+def test_processes_validate_every_tile_once_in_as_many_batches(replicas):
+    for tiles in range(replicas, 30):
+        for size in (1, 2, 4):
+            shares = [
+                whole_batches(tiles, size * replicas, replicas, rank) for rank in range(replicas)
+            ]
+            seen = [tile for share in shares for batch in share for tile in batch]
+            assert sorted(seen) == list(range(tiles))
+            assert len({len(share) for share in shares}) == 1
+            assert all(1 <= len(batch) <= size + 1 for share in shares for batch in share)
+    assert whole_batches(5, 2) == [[0, 1], [2, 3], [4]]

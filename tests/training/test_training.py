@@ -1,9 +1,11 @@
 """Training: same bytes twice, same bytes after an interruption, every kind of label."""
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning
@@ -16,6 +18,7 @@ from eosfm.kinds import KINDS, TargetStatistics
 from eosfm.nn.backbone import build_backbone
 from eosfm.nn.specialist import load_specialist
 from eosfm.tiles.store import TileStore
+from eosfm.training import callbacks
 from eosfm.training.callbacks import Record
 from eosfm.training.module import SpecialistModule
 from eosfm.training.pictures import draw_predictions
@@ -76,18 +79,43 @@ def test_the_file_feeds_the_encoder(
     model.load_state_dict(read.state_dict, strict=True)
 
 
+@pytest.fixture
+def saving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint wherever one may be."""
+    monkeypatch.setattr(callbacks, "SAVE_SECONDS", 0.0)
+
+
+class Killed(Exception):
+    pass
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, epochs: int, steps: int) -> None:
+    """Let a training die after some epochs and, in the next, at the end of some steps."""
+    keep = Record.on_train_batch_end
+
+    def die(self: Record, *args: Any) -> None:
+        keep(self, *args)
+        if (len(self.epochs), len(self._losses)) == (epochs, steps):
+            raise Killed
+
+    monkeypatch.setattr(Record, "on_train_batch_end", die)
+
+
+@pytest.mark.usefixtures("saving")
 @pytest.mark.parametrize(
-    ("kind", "workers"), [("segmentation", 0), ("segmentation", 1), ("detection", 0)]
+    ("kind", "workers", "step"),
+    [("segmentation", 0, 1), ("segmentation", 0, 2), ("segmentation", 1, 3), ("detection", 0, 3)],
 )
 def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
     kind: str,
     workers: int,
+    step: int,
     make_store: MakeStore,
     make_recipe: MakeRecipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    recipe = make_recipe(kind, epochs=3, workers=workers)
+    recipe = replace(make_recipe(kind, epochs=3, workers=workers), steps_per_epoch=3)
     store = make_store(kind)
     for name in ("first", "second"):
         train(recipe, store, tmp_path, name)
@@ -95,22 +123,12 @@ def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
     first = (tmp_path / "first.pt").read_bytes()
     assert first == (tmp_path / "second.pt").read_bytes()
 
-    class Killed(Exception):
-        pass
-
-    keep = Record.on_train_batch_end
-
-    def die(self: Record, *args: Any) -> None:
-        keep(self, *args)
-        if len(self.epochs) == 2:
-            raise Killed
-
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(Record, "on_train_batch_end", die)
+        dying(patched, 1, step)
         train(recipe, store, tmp_path, "killed")
     assert not (tmp_path / "killed.pt").exists()
     (checkpoint,) = (tmp_path / "s-killed").rglob("*.ckpt")
-    assert torch.load(checkpoint, weights_only=True)["epoch"] == 1
+    assert torch.load(checkpoint, weights_only=True)["global_step"] == 3 + step - 1
 
     shutil.rmtree(tmp_path / "live-killed")  # as DVC does with a stage's outputs
     train(recipe, store, tmp_path, "killed")
@@ -120,6 +138,24 @@ def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
     assert not list((tmp_path / "s-killed").iterdir())
 
 
+def test_a_checkpoint_a_minute(
+    make_store: MakeStore,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter(range(0, 10_000, 30))
+    steps: list[int] = []
+    seconds = SimpleNamespace(monotonic=lambda: next(clock), perf_counter=time.perf_counter)
+    monkeypatch.setattr(callbacks, "time", seconds)
+    monkeypatch.setattr(
+        lightning.Trainer, "save_checkpoint", lambda self, file: steps.append(self.global_step)
+    )
+    train(make_recipe("classification", epochs=3), make_store("classification"), tmp_path)
+    assert steps == [2, 4, 6]  # a look at the clock after each of six steps
+
+
+@pytest.mark.usefixtures("saving")
 def test_a_run_killed_while_it_resumes_still_resumes(
     make_store: MakeStore,
     make_recipe: MakeRecipe,
@@ -173,11 +209,10 @@ def test_training_learns_what_the_pixels_show(
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, *scores: float) -> None:
-    """Let each validation give the next of some accuracies."""
-    coming = iter(scores)
+    """Let the validation of each epoch give one of some accuracies."""
 
     def give(self: SpecialistModule) -> None:
-        self.scores = {"accuracy": next(coming)}
+        self.scores = {"accuracy": scores[self.trainer.current_epoch]}
         self.metrics.reset()
 
     monkeypatch.setattr(SpecialistModule, "on_validation_epoch_end", give)
@@ -219,6 +254,7 @@ def test_a_training_that_diverges_is_one_line(
         train(make_recipe("segmentation"), make_store("segmentation"), tmp_path)
 
 
+@pytest.mark.usefixtures("saving")
 def test_patience_ends_a_training_and_a_killed_one_does_not_go_on(
     make_store: MakeStore,
     make_recipe: MakeRecipe,
@@ -235,7 +271,6 @@ def test_patience_ends_a_training_and_a_killed_one_does_not_go_on(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr("eosfm.training.train._constant_score", killed)
         train(recipe, store, tmp_path)
-    # The checkpoint holds the epoch that was one too many.
     result = train(recipe, store, tmp_path)
     assert [row[0] for row in curves(tmp_path)["accuracy"]] == ["1", "2", "3", "4"]
     assert (result.epoch, result.score) == (2, 0.7)

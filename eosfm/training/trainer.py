@@ -1,0 +1,98 @@
+"""Lightning's trainer as a specialist's training wants it, in one process or several."""
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
+
+from eosfm.training.callbacks import Checkpoints, EpochLines, Record
+from eosfm.training.recipe import Recipe
+
+GRADIENT_NORM = 1.0
+"""Gradients of a larger norm are scaled down to it."""
+
+
+def build_trainer(
+    recipe: Recipe, record: Record, checkpoint: Path, live: Path | None
+) -> lightning.Trainer:
+    """A trainer of a recipe's length and with its options.
+
+    Args:
+        recipe: What is trained.
+        record: Told of every epoch.
+        checkpoint: File that an interrupted run leaves.
+        live: DVCLive's folder of curves; None keeps none.
+    """
+    options = dict(recipe.trainer)
+    if options["precision"] is None:
+        gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+        options["precision"] = "bf16-mixed" if gpu else "32-true"
+    terminal = sys.stderr.isatty()
+    callbacks: list[lightning.Callback] = [
+        record,
+        TQDMProgressBar() if terminal else EpochLines(record),
+        Checkpoints(checkpoint),
+    ]
+    if recipe.patience is not None:
+        callbacks.append(EarlyStopping(record.headline, patience=recipe.patience, mode="max"))
+    trainer = lightning.Trainer(
+        **options,
+        max_epochs=recipe.epochs,
+        # A short warm-up from random weights now and then meets a step too far.
+        gradient_clip_val=GRADIENT_NORM,
+        # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
+        deterministic="warn",
+        logger=_logger(live),
+        callbacks=callbacks,
+        enable_progress_bar=terminal,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    # On its own, deterministic mode also fills every new tensor before it is written to.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return trainer
+
+
+def go_on_alone(trainer: lightning.Trainer) -> None:
+    """After a fit: end every process but the first, which is then one like any other.
+
+    What it computes next is on the CPU, of which the processes' group may know nothing.
+
+    Raises:
+        SystemExit: With status 0, in every process but the first.
+    """
+    if trainer.world_size > 1:
+        trainer.strategy.barrier()
+        torch.distributed.destroy_process_group()
+    if not trainer.is_global_zero:
+        raise SystemExit(0)
+
+
+def quieten() -> None:
+    """Keep Lightning to what concerns the user."""
+    for logger in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    # Lightning's use of what torch will drop is for its authors to mend.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+    # Tiles are read by memory map; the number of workers is the user's, in params.
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    # The data module begins a resumed run with the right batch.
+    warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")
+    # Curves have a point per epoch, however few its steps.
+    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
+
+
+def _logger(live: Path | None) -> Any:
+    if live is None:
+        return False
+    from dvclive.lightning import DVCLiveLogger
+
+    # No dvc.yaml and no experiment of DVCLive's own: the pipeline declares its outputs. Nor does it
+    # resume: DVC deletes outputs before it runs a stage, so the record tells all epochs again.
+    return DVCLiveLogger(dir=str(live), dvcyaml=None, save_dvc_exp=False)

@@ -1,0 +1,94 @@
+"""The page that people look at."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eosfm.report.compare import lead
+from eosfm.report.page import write_page
+from eosfm.report.results import collect
+
+
+class Page(HTMLParser):
+    """Cells of every table by id, and every address."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.addresses: list[str] = []
+        self._rows: list[list[str]] = []
+        self._cell = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        facts = dict(attrs)
+        self.addresses += [facts[key] for key in ("src", "href", "xlink:href") if key in facts]
+        if tag == "table":
+            self._rows = self.tables.setdefault(facts["id"], [])
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._rows[-1].append("")
+            self._cell = True
+
+    def handle_endtag(self, tag):
+        self._cell = self._cell and tag not in ("td", "th")
+
+    def handle_data(self, data):
+        if self._cell:
+            self._rows[-1][-1] += data.strip()
+
+
+@pytest.fixture
+def page(params, results, tmp_path) -> Path:
+    name = next(iter(params.specialists))
+    pixels = np.random.default_rng(0).integers(0, 255, (1200, 1400, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(results / "train" / name / "predictions.png")
+    out = tmp_path / "report.html"
+    write_page(params, collect(params, results), results / "train", out)
+    return out
+
+
+def test_the_page_shows_the_scores_of_the_stages(params, page):
+    tables = Page(page.read_text()).tables
+    scores = {row[0]: row for row in tables["scores"]}
+    for i, (task, entry) in enumerate(params.tasks.items()):
+        expected = "31.000" if entry.metric == "rmse" else f"{0.5 + 0.01 * i:.3f}"
+        assert scores[task][2] == f"{expected} ± 0.010"
+    assert set(params.specialists) <= {row[0] for row in tables["specialists"]}
+    assert tables["energy"][-1][0] == "all"
+    rivals = {row[0]: row[1:] for row in tables["leads"][1:]}
+    assert rivals["from scratch"][2:4] == ["12", "0"]
+
+
+def test_the_page_needs_no_network(page):
+    text = page.read_text()
+    addresses = Page(text).addresses
+    assert addresses and all(one.startswith(("data:", "#")) for one in addresses)
+    assert "@import" not in text and "url(http" not in text
+    assert page.stat().st_size < 5_000_000
+
+
+def test_the_page_has_the_same_bytes_again(params, results, page, tmp_path):
+    again = tmp_path / "again.html"
+    write_page(params, collect(params, results), results / "train", again)
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_a_lead_is_tested_over_all_signs(params, results):
+    """Two of 2^13 patterns of signs (one task is even) are as far out as all ahead."""
+    found = lead(collect(params, results), "scratch")
+    errors = [task.metric == "rmse" for task in params.tasks.values()]
+    ours = [0.4 if error else 0.5 + 0.01 * i for i, error in enumerate(errors)]
+    theirs = [0.4 if error else 0.3 for error in errors]
+    assert found.mean == pytest.approx(np.subtract(ours, theirs).mean())
+    assert (found.wins, found.losses) == (12, 0)
+    assert found.p == pytest.approx(2 * 2 / 2**13)
+
+
+def test_a_page_without_pictures_is_a_page(params, results, tmp_path):
+    write_page(params, collect(params, results), results / "train", tmp_path / "none.html")
+    assert "<details" not in (tmp_path / "none.html").read_text()
