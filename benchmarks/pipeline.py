@@ -104,6 +104,9 @@ def startup(rounds: int = 3) -> None:
     commands = {torch_alone: [sys.executable, "-c", torch_alone]}
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]:
         commands[stage] = [sys.executable, f"stages/{stage}.py", "--help"]
+    # What train loads within its meter.
+    loads = "import eosfm.cli\nwith eosfm.cli.loading(): import eosfm.training.train"
+    commands["train, once it runs"] = [sys.executable, "-c", loads]
     table = Table("stage", "wall s", "user + sys s", "against torch")
     alone = 0.0
     for title, words in commands.items():

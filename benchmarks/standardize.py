@@ -20,7 +20,7 @@ from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.head import run_head
-from eosfm.features.encode import features_in_memory, task_encoder
+from eosfm.features.encode import scratch_features, task_encoder
 from eosfm.features.reading import read_split
 from eosfm.features.task import Task
 from eosfm.nn.specialist import Specialist
@@ -55,9 +55,10 @@ def main(artifact: Path = Path("models/eosfm.pth")) -> None:
         scores = []
         for setting in SETTINGS:
             of_setting = replace(task, standardize=setting)
-            encode = partial(features_in_memory, task_encoder(of_setting, members))
-            splits = Splits.of(partial(read_split, of_setting)).map(encode)
-            result = run_head(of_setting, FIXED, splits, task.protocol.seeds)
+            readings = Splits.of(partial(read_split, of_setting))
+            encoder = task_encoder(of_setting, members)
+            with scratch_features(encoder, readings, params.encoding.max_gb) as splits:
+                result = run_head(of_setting, FIXED, splits, task.protocol.seeds)
             scores.append(f"{result.test[task.metric]:.3f}")
         table.add_row(name, str(len(members)), task.metric, *scores)
     Console().print(table)

@@ -1,12 +1,15 @@
 """Tile store: random reads and cutting, each against its yardstick in the same run.
 
 python benchmarks/tiles.py reads     # 64x64x13 uint16: store, raw memmap, one GeoTIFF a tile
-python benchmarks/tiles.py cutting   # a 6000x6000x4 scene: cutting against GDAL decoding
+python benchmarks/tiles.py crops     # 512 px of 1,024 px tiles: store, raw memmap
+python benchmarks/tiles.py cutting   # 4000x4000x4 scenes: cutting against GDAL decoding
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 
 ROUNDS = 5
+RGBN = ("red", "green", "blue", "nir")
 app = typer.Typer(add_completion=False)
 
 
@@ -29,7 +33,7 @@ def make_dataset(name: str, kind: str, bands: tuple[str, ...], dtype: str, scene
     units = ("dn16",) * len(bands)
     return Dataset(
         name, name, kind, bands, units, dtype, ("a", "b"), 10.0, source,
-        scenes=lambda root: scenes, simulate=lambda root, simulation: None,
+        scenes=lambda root: scenes,
     )  # fmt: skip
 
 
@@ -97,8 +101,45 @@ def print_batches(store: TileStore) -> None:
 
 
 @app.command()
-def cutting(size: int = 6000, tile: int = 512) -> None:
-    """A 4-band scene with its mask, in the layouts GeoTIFFs come in."""
+def crops(tiles: int = 400, size: int = 1024, crop: int = 512) -> None:
+    """Random crops of large uint8 tiles with four bands, in several shards."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        image = np.random.default_rng(0).integers(0, 255, (1, 4, size, size), np.uint8)
+        scenes = [
+            Scene(f"{i}", "train", size, size, (root / "x",), lambda w: image, lambda w: 0)
+            for i in range(tiles)
+        ]
+        dataset = make_dataset("crops", "classification", RGBN, "uint8", scenes)
+        cut_dataset(dataset, root, root / "store", None, progress=False)
+        with (root / "raw.bin").open("wb") as file:
+            for _ in range(tiles):
+                file.write(image.data)
+
+        split = TileStore(root / "store").split("train")
+        raw = np.memmap(root / "raw.bin", np.uint8, "r", shape=(tiles, *image.shape))
+        rng = np.random.default_rng(1)
+        corners = rng.integers(0, size - crop + 1, (2000, 2)).tolist()
+        order = list(zip(rng.integers(0, tiles, 2000).tolist(), corners, strict=True))
+
+        def from_store() -> None:
+            for i, (row, col) in order:
+                split.image(i)[..., row : row + crop, col : col + crop].copy()
+
+        def from_memmap() -> None:
+            for i, (row, col) in order:
+                np.array(raw[i, ..., row : row + crop, col : col + crop])
+
+        seconds = alternate({"store": from_store, "memmap": from_memmap})
+        store, memmap = len(order) / seconds["store"], len(order) / seconds["memmap"]
+        print(
+            f"store {store:,.0f}/s, raw memmap {memmap:,.0f}/s, store / memmap {store / memmap:.2f}"
+        )
+
+
+@app.command()
+def cutting(size: int = 4000, tile: int = 512) -> None:
+    """4-band scenes with their masks, in the layouts GeoTIFFs come in, on one core and on two."""
     blocks = {"tiled": True, "blockxsize": 512, "blockysize": 512}
     layouts = {
         "uint8 deflate, 512 px blocks": ("uint8", blocks),
@@ -124,33 +165,43 @@ def draw(size: int, dtype: str) -> np.ndarray:
 
 
 def print_cutting(name: str, root: Path, image: np.ndarray, tile: int, options: dict) -> None:
-    """Time cutting one scene and decoding its two files with GDAL, whole."""
-    write_geotiff(root / "image.tif", image, **{"compress": "deflate", **options})
-    write_geotiff(root / "mask.tif", (image[:1] > image[:1].mean()).astype(np.uint8), **options)
-    files = Part(root / "image.tif", len(image)), Part(root / "mask.tif")
-    scene = raster_scene("cutting", "scene", "train", files[:1], files[1])
-    bands = ("red", "green", "blue", "nir")
-    dataset = make_dataset("cutting", "segmentation", bands, str(image.dtype), [scene])
+    """Time cutting two scenes, and decoding their files with GDAL, as many at a time as cores."""
+    scenes = []
+    for part in ("a", "b"):
+        files = (root / f"{part}.tif", root / f"{part}_mask.tif")
+        write_geotiff(files[0], image, **{"compress": "deflate", **options})
+        write_geotiff(files[1], (image[:1] > image[:1].mean()).astype(np.uint8), **options)
+        image_part, mask = Part(files[0], len(image)), Part(files[1])
+        scenes.append(raster_scene("cutting", part, "train", [image_part], mask))
+    dataset = make_dataset("cutting", "segmentation", RGBN, str(image.dtype), scenes)
 
-    def decode(threads: str) -> None:
+    def decode(scene: Scene) -> None:
         for file in scene.files:
-            with rasterio.open(file, num_threads=threads) as raster:
+            with rasterio.open(file) as raster:
                 raster.read()
 
-    seconds = alternate(
-        {
-            "cut": lambda: (
-                cut_dataset(dataset, root, root / "store", tile, progress=False) and None
+    def on(cores: int) -> dict[str, Callable[[], None]]:
+        def limited(action: Callable[[ThreadPoolExecutor], object]) -> None:
+            os.sched_setaffinity(0, every[:cores])
+            with ThreadPoolExecutor(cores) as pool:  # threads inherit the limit
+                action(pool)
+            os.sched_setaffinity(0, every)
+
+        return {
+            f"cut {cores}": lambda: limited(
+                lambda pool: cut_dataset(dataset, root, root / "store", tile, progress=False)
             ),
-            "one": lambda: decode("1"),
-            "all": lambda: decode("ALL_CPUS"),
+            f"decode {cores}": lambda: limited(lambda pool: list(pool.map(decode, scenes))),
         }
-    )
-    print(
-        f"{name}: cut in {seconds['cut']:.2f} s; GDAL decodes in {seconds['one']:.2f} s on one "
-        f"thread ({seconds['one'] / seconds['cut']:.2f}), {seconds['all']:.2f} s on all cores "
-        f"({seconds['all'] / seconds['cut']:.2f}); {image.nbytes / seconds['cut'] / 1e6:,.0f} MB/s"
-    )
+
+    every = sorted(os.sched_getaffinity(0))
+    seconds = alternate({**on(1), **on(2)})
+    for cores in (1, 2):
+        cut, decoded = seconds[f"cut {cores}"], seconds[f"decode {cores}"]
+        print(
+            f"{name}, {cores} core(s): decoding / cutting {decoded:.2f} s / {cut:.2f} s = "
+            f"{decoded / cut:.2f}; {2 * image.nbytes / cut / 1e6:,.0f} MB/s"
+        )
 
 
 def write_geotiff(path: Path, image: np.ndarray, **options) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.splits import SPLITS
 from eosfm.core.validation import first_fault, read_yaml
 from eosfm.schema import (
     Aggregation,
@@ -111,6 +112,19 @@ class Params(Frozen):
         twice = {name for name in self.ensemble if self.ensemble.count(name) > 1}
         if twice:
             raise EosfmError(f"ensemble names {sorted(twice)[0]!r} twice; name it once")
+        return self
+
+    @model_validator(mode="after")
+    def _splits_are_cut(self) -> "Params":
+        readers = [(f"specialists.{k}", v.dataset, SPLITS[:2]) for k, v in self.specialists.items()]
+        readers += [(f"tasks.{k}", v.dataset, SPLITS) for k, v in self.tasks.items()]
+        for reader, name, read in readers:
+            cut = self.dataset(name).splits
+            if missing := [split for split in read if split not in cut]:
+                raise EosfmError(
+                    f"{reader} reads split {missing[0]} of {name}, of which {' '.join(cut)} are "
+                    f"cut; set datasets.{name}.splits='{' '.join(read)}'"
+                )
         return self
 
     @model_validator(mode="after")

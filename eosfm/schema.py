@@ -9,11 +9,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveInt,
-    model_validator,
 )
 
 from eosfm.core.bands import check_bands
-from eosfm.core.errors import EosfmError
+from eosfm.core.splits import Split
 from eosfm.fusion import FUSIONS
 
 Positive = Annotated[float, Field(gt=0)]
@@ -39,6 +38,9 @@ Bands = Annotated[
     tuple[str, ...], BeforeValidator(_words), Field(min_length=1), AfterValidator(_known)
 ]
 """Names of bands in the order of the channels: a list, or words with blanks between them."""
+
+CutSplits = Annotated[tuple[Split, ...], BeforeValidator(_words), Field(min_length=1)]
+"""Names of splits: a list, or words with blanks between them."""
 
 
 class Frozen(BaseModel):
@@ -82,8 +84,10 @@ class ScaleProtocol(Frozen):
 
     ``seeds`` is the number of fits of the ensemble, ``baseline_seeds`` of each baseline;
     ``max_dates`` an upper limit of every task's; tiles larger than ``window`` pixels are seen
-    through windows that overlap by ``overlap``; ``fine_tune`` trains the encoders as well;
-    ``class_weights`` balanced gives rare classes more say in the loss.
+    through windows: one drawn anew in every epoch of training, the fewest that cover a tile in
+    validation and test. Every ``validate_every`` epochs and after the last the validation split is
+    scored; ``workers`` is the number of loader processes. ``fine_tune`` trains the encoders as
+    well; ``class_weights`` balanced gives rare classes more say in the loss.
     """
 
     label_fraction: Fraction
@@ -96,18 +100,10 @@ class ScaleProtocol(Frozen):
     baseline_seeds: PositiveInt
     max_dates: PositiveInt | None
     window: PositiveInt | None
-    overlap: Annotated[int, Field(ge=0)]
+    validate_every: PositiveInt
+    workers: Annotated[int, Field(ge=0)]
     fine_tune: bool
     class_weights: Literal["none", "balanced"]
-
-    @model_validator(mode="after")
-    def _windows_advance(self) -> "ScaleProtocol":
-        if self.window is not None and self.overlap >= self.window:
-            raise EosfmError(
-                f"protocol.overlap is {self.overlap} and protocol.window {self.window}; "
-                "windows must overlap by less than their size"
-            )
-        return self
 
 
 class Scale(Frozen):
@@ -166,11 +162,12 @@ class DatasetParams(DatasetDefaults):
     """One dataset: whose native files it is a copy of, and how it is tiled.
 
     ``reader`` names the catalogue's dataset, ``eosfm/datasets/<reader>.py``; ``tile`` is the size
-    of the stored tiles in pixels, null for whole images.
+    of the stored tiles in pixels, null for whole images; ``splits`` are those that are cut.
     """
 
     reader: str
     tile: PositiveInt | None
+    splits: CutSplits
     simulated: Simulated | None
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import eosfm.cli
 from eosfm.core.results import write_result
 from eosfm.evaluation.baselines import run_baselines
+from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.features.task import Task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
@@ -14,13 +15,20 @@ from eosfm.tracking import track
 def main(name: str) -> None:
     """Make results/baseline/NAME."""
     params = load_params()
+    features, artifact = Path("data/features") / name, Path("models/eosfm.pth")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     with track("baseline", name, params.energy.country) as tracker:
         results = run_baselines(
             Task.resolve(params, name, store),
             params.backbone.name,
-            features=Path("data/features") / name,
-            artifact=Path("models/eosfm.pth"),
+            features,
+            artifact,
+            max_gb=params.encoding.max_gb,
+            checkpoints=Checkpoints(
+                Path(".cache/baseline") / name,
+                "baseline.py",
+                (store.path / "store.json", features / "features.json", artifact),
+            ),
         )
         write_result(tracker.folder / "metrics.json", results)
         metric = results.single.metric

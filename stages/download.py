@@ -30,7 +30,7 @@ def main(name: str) -> None:
             out=Path("data/raw") / name,
         )
         scenes = ", ".join(f"{split} {count}" for split, count in manifest.scenes.items())
-        size = f"{len(manifest.files)} files, {manifest.bytes / 1e6:.1f} MB"
+        size = f"{manifest.count} files, {manifest.bytes / 1e6:.1f} MB"
         tracker.done(f"{params.source(name)}, {size}, scenes {scenes}")
 
 

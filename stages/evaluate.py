@@ -4,6 +4,7 @@ from pathlib import Path
 
 import eosfm.cli
 from eosfm.core.results import write_result
+from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evaluate import evaluate_task
 from eosfm.features.task import Task
 from eosfm.params import load_params
@@ -14,14 +15,20 @@ from eosfm.tracking import track
 def main(name: str) -> None:
     """Make results/evaluate/NAME."""
     params = load_params()
+    features, artifact = Path("data/features") / name, Path("models/eosfm.pth")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     with track("evaluate", name, params.energy.country) as tracker:
         result = evaluate_task(
             Task.resolve(params, name, store),
             params.fusion,
-            features=Path("data/features") / name,
-            artifact=Path("models/eosfm.pth"),
+            features,
+            artifact,
             log=tracker.log,
+            checkpoints=Checkpoints(
+                Path(".cache/evaluate") / name,
+                "evaluate.py",
+                (store.path / "store.json", features / "features.json", artifact),
+            ),
         )
         write_result(tracker.folder / "metrics.json", result)
         tracker.done(f"{result.metric} {result.test[result.metric]:.3f}")

@@ -28,6 +28,7 @@ def main(name: str) -> None:
             root,
             Path("data/tiles") / name,
             tile=min(sizes) if entry.tile else None,
+            splits=entry.splits,
         )
         tracker.done(str(summary))
 

@@ -52,6 +52,12 @@ def test_the_projects_own_file_is_valid_and_frozen():
         ({"ensemble": ["potsdam", "potsdam"]}, ["names 'potsdam' twice"]),
         ({"tasks__Mine": 1}, ["tasks.Mine"]),
         ({"datasets__oscd__root": ""}, ["datasets.oscd.root is ''"]),
+        ({"datasets__oscd__splits": "train vla"}, ["oscd.splits", "'vla'"]),
+        ({"datasets__oscd__splits": "train"}, ["specialists.oscd reads split val", "'train val'"]),
+        (
+            {"datasets__eurosat__splits": "train val"},
+            ["tasks.eurosat reads split test", "set datasets.eurosat.splits='train val test'"],
+        ),
         ({"datasets__oscd__simulated": None}, ["oscd is simulated", "oscd.source=archive"]),
     ],
 )
@@ -112,7 +118,8 @@ def test_bands_are_words_or_a_list(tmp_path):
 
 
 def test_a_real_copy_stands_beside_a_simulated_one(tmp_path):
-    real = {"reader": "eurosat", "tile": None, "simulated": None, "source": "archive", "root": "/d"}
+    real = {"reader": "eurosat", "tile": None, "splits": "train val", "simulated": None}
+    real |= {"source": "archive", "root": "/d"}
     params = load_params(changed(tmp_path, datasets__eurosat_real=real))
     assert (params.source("eurosat"), params.source("eurosat_real")) == ("simulated", "archive")
     assert params.dataset("eurosat_real").reader == params.dataset("eurosat").reader == "eurosat"

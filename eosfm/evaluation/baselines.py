@@ -16,6 +16,7 @@ from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.encoding.randomize import randomize
+from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import fit_all
 from eosfm.evaluation.forward_selection import explained_alone, ranked
 from eosfm.evaluation.head import run_head
@@ -23,9 +24,9 @@ from eosfm.evaluation.linear_baseline import linear_baseline
 from eosfm.evaluation.probe import EndToEnd
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials, run_fits
-from eosfm.features.encode import features_in_memory, open_features, task_encoder
+from eosfm.features.encode import open_features, scratch_features, task_encoder
 from eosfm.features.frozen import only
-from eosfm.features.reading import ImageSplit, Reading, read_split
+from eosfm.features.reading import Reading, image_split, read_split
 from eosfm.features.task import Task
 from eosfm.kinds.scores import better
 from eosfm.nn.backbone import build_backbone
@@ -47,7 +48,14 @@ CANDIDATES = 2
 the whole protocol; of these the better one on the validation split counts."""
 
 
-def run_baselines(task: Task, backbone: str, features: Path, artifact: Path) -> BaselineResults:
+def run_baselines(
+    task: Task,
+    backbone: str,
+    features: Path,
+    artifact: Path,
+    max_gb: float,
+    checkpoints: Checkpoints | None = None,
+) -> BaselineResults:
     """Score every baseline of a task.
 
     Args:
@@ -55,19 +63,23 @@ def run_baselines(task: Task, backbone: str, features: Path, artifact: Path) -> 
         backbone: What is trained from scratch, by timm's name.
         features: ``data/features/<task>``.
         artifact: The ensemble.
+        max_gb: Random features that need more room are encoded as they are read.
+        checkpoints: Where killed fits resume from.
     """
     count = task.protocol.baseline_seeds
     readings = Splits.of(partial(read_split, task))
     splits = open_features(task, features, artifact)
-    (trial,) = make_trials(task, splits.train.targets, 1)
+    (trial,) = make_trials(task, splits.train.some_targets(), 1)
     candidates = ranked(explained_alone(splits.train, splits.val, trial))[:CANDIDATES]
     # Before the jobs, of which no two may draw random numbers at a time.
     random = random_encoder(task, artifact)
     jobs: dict[str, Callable[[], TaskResult]] = {
-        "scratch": partial(from_scratch, task, backbone, readings, count),
-        "random": partial(random_weights, task, random, readings, count),
+        "scratch": partial(from_scratch, task, backbone, readings, count, checkpoints),
+        "random": partial(random_weights, task, random, readings, count, max_gb, checkpoints),
         **{
-            f"single {name}": partial(run_head, task, FIXED, only(splits, [name]), count)
+            f"single {name}": partial(
+                run_head, task, FIXED, only(splits, [name]), count, checkpoints=checkpoints
+            )
             for name in candidates
         },
         "statistics": partial(linear_baseline, task, readings),
@@ -87,20 +99,35 @@ def random_encoder(task: Task, artifact: Path) -> EnsembleEncoder:
 
 
 def random_weights(
-    task: Task, encoder: EnsembleEncoder, readings: Splits[Reading], count: int
+    task: Task,
+    encoder: EnsembleEncoder,
+    readings: Splits[Reading],
+    count: int,
+    max_gb: float,
+    checkpoints: Checkpoints | None = None,
 ) -> TaskResult:
     """The task's head on the features of an ensemble that was never trained."""
-    splits = readings.map(lambda reading: features_in_memory(encoder, reading))
-    return run_head(task, FIXED, splits, count)
+    with scratch_features(encoder, readings, max_gb) as splits:
+        return run_head(
+            task, FIXED, splits, count, checkpoints=checkpoints, features="random weights"
+        )
 
 
-def from_scratch(task: Task, backbone: str, readings: Splits[Reading], count: int) -> TaskResult:
+def from_scratch(
+    task: Task,
+    backbone: str,
+    readings: Splits[Reading],
+    count: int,
+    checkpoints: Checkpoints | None = None,
+) -> TaskResult:
     """One backbone of the specialists' kind, trained on the task's labels alone."""
 
     def build(trial: Trial) -> EndToEnd:
         fresh: Any = build_backbone(backbone, len(task.bands), pretrained=False)
         return EndToEnd(fresh, fresh.feature_info.channels(), trial)
 
-    splits = readings.map(ImageSplit)
-    trials = make_trials(task, splits.train.targets, count)
-    return summarise(task, fit_all(build, splits, trials), len(splits.train.targets))
+    splits = readings.map(image_split)
+    trials = make_trials(task, splits.train.some_targets(), count)
+    decisive = ("from scratch", backbone)
+    done = fit_all(build, splits, trials, checkpoints=checkpoints, decisive=decisive)
+    return summarise(task, done, len(splits.train))

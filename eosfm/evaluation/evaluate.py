@@ -5,6 +5,7 @@ from pathlib import Path
 
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.results import TaskResult
+from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Log
 from eosfm.evaluation.head import run_head
@@ -16,7 +17,12 @@ from eosfm.params import Fusion
 
 
 def evaluate_task(
-    task: Task, fusion: Fusion, features: Path, artifact: Path, log: Log
+    task: Task,
+    fusion: Fusion,
+    features: Path,
+    artifact: Path,
+    log: Log,
+    checkpoints: Checkpoints | None = None,
 ) -> TaskResult:
     """Train fusion and head on a task's frozen features, and test the best epoch once.
 
@@ -27,16 +33,17 @@ def evaluate_task(
         fusion: How the specialists' pyramids become one.
         features: ``data/features/<task>``.
         artifact: The ensemble, for features that are not stored.
-        log: Receives each epoch's validation score in the first fit.
+        log: Receives the score of each validated epoch of the first fit.
+        checkpoints: Where killed fits resume from.
 
     Raises:
         EosfmError: ``fusion.ablate`` names no specialist, or leaves none.
     """
     members = remaining(FeatureStore.open(features), fusion.ablate)
     if task.protocol.fine_tune:
-        return fine_tune(task, fusion, artifact, members, log)
+        return fine_tune(task, fusion, artifact, members, log, checkpoints)
     splits = only(open_features(task, features, artifact), members)
-    return run_head(task, fusion, splits, task.protocol.seeds, log)
+    return run_head(task, fusion, splits, task.protocol.seeds, log, checkpoints)
 
 
 def remaining(store: FeatureStore, ablate: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eosfm.features.frozen import Levels, split_levels
+from eosfm.features.source import Levels, split_levels
 from eosfm.fusion.fuser import Fuser
 from eosfm.params import Aggregation
 

@@ -1,25 +1,32 @@
 """Fine-tuning: the encoders are trained along with fusion and head, on images."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from eosfm.core.results import TaskResult
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
+from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import Log, fit_all
 from eosfm.evaluation.head import choose
 from eosfm.evaluation.probe import EndToEnd, build_fuser
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials
 from eosfm.features.encode import live_features, task_encoder
-from eosfm.features.reading import ImageSplit, read_split
+from eosfm.features.reading import image_split, read_split
 from eosfm.features.task import Task
 from eosfm.model import EosFM
 from eosfm.params import Fusion
 
 
 def fine_tune(
-    task: Task, fusion: Fusion, artifact: Path, members: Sequence[str], log: Log
+    task: Task,
+    fusion: Fusion,
+    artifact: Path,
+    members: Sequence[str],
+    log: Log,
+    checkpoints: Checkpoints | None = None,
 ) -> TaskResult:
     """Train the whole ensemble on a task, and test the best epoch once.
 
@@ -28,15 +35,17 @@ def fine_tune(
         fusion: How the specialists' pyramids become one.
         artifact: The ensemble.
         members: The specialists to start with.
-        log: Receives each epoch's validation score in the first fit.
+        log: Receives the score of each validated epoch of the first fit.
+        checkpoints: Where killed fits resume from.
     """
     specialists = [s for s in load_artifact(artifact) if s.name in members]
-    splits = Splits.of(lambda split: ImageSplit(read_split(task, split)))
-    trials = make_trials(task, splits.train.targets, task.protocol.seeds)
+    readings = Splits.of(partial(read_split, task))
+    splits = readings.map(image_split)
+    trials = make_trials(task, splits.train.some_targets(), task.protocol.seeds)
     limit = fusion.max_encoders
     if fusion.selection == "forward" and limit is not None and limit < len(members):
         encoder = task_encoder(task, specialists)
-        train, val = (live_features(encoder, s.reading) for s in (splits.train, splits.val))
+        train, val = (live_features(encoder, s) for s in (readings.train, readings.val))
         chosen = choose(fusion, train, val, trials[0])
         specialists = [s for s in specialists if s.name in chosen]
     backbones: dict[int, EosFM] = {}
@@ -46,6 +55,7 @@ def fine_tune(
         backbone = backbones[trial.seed] = EosFM(encoder, build_fuser(fusion, encoder.inputs))
         return EndToEnd(backbone, backbone.out_channels, trial)
 
-    done = fit_all(build, splits, trials, log)
+    members = [specialist.name for specialist in specialists]
+    done = fit_all(build, splits, trials, log, checkpoints, ("fine_tune", fusion, members))
     selected = backbones[trials[0].seed].selected  # each fit may choose others: the first tells
-    return summarise(task, done, len(splits.train.targets), selected)
+    return summarise(task, done, len(splits.train), selected)

@@ -2,11 +2,17 @@
 
 AdamW with one cycle of the learning rate, the official splits, the best validation epoch tested
 once (PANGAEA, arXiv 2412.04204).
+
+Fits differ in their seeds, which decide initial weights and the order of the batches. Where inputs
+are encoded as they are read, all fits advance together on one stream of batches, in the order of
+the first seed: a batch is encoded once, whatever the number of fits. Their spread then says nothing
+of the order.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,38 +21,14 @@ from tqdm import tqdm
 
 from eosfm.core.results import Fit, Scores
 from eosfm.core.splits import Splits
+from eosfm.evaluation.checkpoint import Checkpoint, Checkpoints
+from eosfm.evaluation.learner import Best, Learner, answer
 from eosfm.evaluation.trial import Trial, run_fits, seeded
-from eosfm.features.encode import device
-from eosfm.features.windows import Windows
-from eosfm.heads.optim import build_optimizer, build_schedule
-from eosfm.kinds.scores import better
-
-GRADIENT_NORM = 1.0
-"""Gradients of a larger norm are scaled down to it."""
+from eosfm.features.device import device, to_device
+from eosfm.features.frozen import TaskSplit, chunks
+from eosfm.features.source import Request
 
 Log = Callable[[dict[str, float], int], None]
-
-
-class Source(Protocol):
-    """A split of a task: what a model reads, and the targets."""
-
-    @property
-    def targets(self) -> Tensor:
-        """Targets by tile."""
-        ...
-
-    @property
-    def windows(self) -> Windows:
-        """How tiles are cut."""
-        ...
-
-    def __len__(self) -> int:
-        """Number of items: windows of tiles."""
-        ...
-
-    def batch(self, items: np.ndarray) -> tuple[Any, Tensor]:
-        """Inputs and targets of some items."""
-        ...
 
 
 def fit_all(
@@ -54,141 +36,172 @@ def fit_all(
     splits: Splits[Any],
     trials: Sequence[Trial],
     log: Log | None = None,
+    checkpoints: Checkpoints | None = None,
+    decisive: Any = None,
 ) -> list[Fit]:
     """Fit and test a model once per trial.
 
     Args:
         build: Makes the model, its random numbers being those of the trial.
-        splits: A :class:`Source` each.
+        splits: A :class:`eosfm.features.frozen.TaskSplit` each.
         trials: One per seed.
-        log: Receives each epoch of the first fit.
+        log: Receives each validated epoch of the first fit.
+        checkpoints: Where killed fits resume from.
+        decisive: What decides the result beside the trials, in plain values.
 
     Returns:
         One per trial, scores of single classes included.
     """
 
-    def one(trial: Trial, follow: Log | None) -> Fit:
-        with seeded(trial):
-            model = build(trial)
-        scores, epoch = fit(model, splits.train, splits.val, trial, log=follow)
-        return Fit(scores, score(model, splits.test, trial), epoch)
+    def run(group: Sequence[Trial], follow: Log | None) -> list[Fit]:
+        models = []
+        for trial in group:
+            with seeded(trial):
+                models.append(build(trial))
+        checkpoint = None
+        if checkpoints is not None:
+            checkpoint = checkpoints.of(decisive, len(splits.train), [t.settings() for t in group])
+        best = fit(models, splits.train, splits.val, group, log=follow, checkpoint=checkpoint)
+        tested = score(models, splits.test, group[0])
+        if checkpoint is not None:
+            checkpoint.remove()
+        return [Fit(b.scores, test, b.epoch) for b, test in zip(best, tested, strict=True)]
 
-    jobs = {n: partial(one, trial, None if n else log) for n, trial in enumerate(trials)}
-    return list(run_fits(jobs).values())
+    groups = [list(trials)] if splits.train.live else [[trial] for trial in trials]
+    jobs = {n: partial(run, group, None if n else log) for n, group in enumerate(groups)}
+    return list(chain.from_iterable(run_fits(jobs).values()))
 
 
 def fit(
-    model: nn.Module, train: Source, val: Source, trial: Trial, *, log: Log | None = None
-) -> tuple[Scores, int]:
-    """Train ``model``; leave it at its best validation epoch.
+    models: Sequence[nn.Module],
+    train: TaskSplit[Any],
+    val: TaskSplit[Any],
+    trials: Sequence[Trial],
+    *,
+    log: Log | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> list[Best]:
+    """Train models on one stream of batches; leave each at its best validation epoch.
 
     Args:
-        model: Called as ``model(inputs, size)``; what requires no gradient is not trained.
-        train: The labelled training items.
-        val: The validation items.
-        trial: Task, protocol and seed.
-        log: Receives the mean loss and the validation score of each epoch.
+        models: Called as ``model(inputs, size)``; what requires no gradient is not trained.
+        train: The labelled training tiles.
+        val: The validation tiles.
+        trials: One per model, of one task.
+        log: Receives mean loss and validation score of the first model's validated epochs.
+        checkpoint: Where to resume from and to leave one.
 
     Returns:
-        The best epoch's validation metrics, and its number counted from 1.
+        The best epoch of each.
     """
-    metric, name = trial.task.metric, trial.task.name
-    epochs, steps = trial.task.protocol.epochs, steps_per_epoch(trial, train)
-    best = _Best(metric)
-    model.to(device())
-    training = Training(model, trial, epochs * steps)
-    with tqdm(total=epochs * steps, desc=name, unit="batch", disable=None, leave=False) as bar:
-        for epoch in range(1, epochs + 1):
-            losses = []
-            for loss in training.steps(train, steps, epoch):
-                losses.append(loss)
+    task, protocol = trials[0].task, trials[0].task.protocol
+    metric, epochs, steps = task.metric, protocol.epochs, steps_per_epoch(trials[0], train)
+    learners = [Learner(m, t, epochs * steps) for m, t in zip(models, trials, strict=True)]
+    progress = _Progress(learners, log)
+    if checkpoint is not None and (state := checkpoint.read()) is not None:
+        progress.load(state)
+    bar = tqdm(
+        total=epochs * steps, initial=progress.steps, desc=task.name, unit="batch",
+        disable=None, leave=False,
+    )  # fmt: skip
+    with bar:
+        for epoch in range(progress.epochs + 1, epochs + 1):
+            requests = training_batches(train, trials[0], steps, epoch)
+            for inputs, target in train.batches(requests[progress.steps - (epoch - 1) * steps :]):
+                inputs, target = to_device((inputs, target))
+                losses = [one.step(inputs, target, train.windows.size) for one in learners]
+                progress.step(losses[0])
                 bar.update()
-            scores = score(model, val, trial)
-            if log is not None:
-                mean_loss = float(torch.stack(losses).mean())
-                log({"loss": mean_loss, f"val_{metric}": scores[metric]}, epoch)
-            best.offer(scores, epoch, model)
-    model.load_state_dict(best.state)
-    return best.scores, best.epoch
+                if checkpoint is not None:
+                    checkpoint.offer(progress.state)
+            scored = epoch % protocol.validate_every == 0 or epoch == epochs
+            scores = score(models, val, trials[0]) if scored else []
+            progress.finish(epoch, scores, metric)
+            if checkpoint is not None:
+                checkpoint.offer(progress.state)
+    for model, learner in zip(models, learners, strict=True):
+        model.load_state_dict(learner.best.state)
+    return [learner.best for learner in learners]
 
 
-def steps_per_epoch(trial: Trial, train: Source) -> int:
+class _Progress:
+    """How far some fits are."""
+
+    def __init__(self, learners: Sequence[Learner], log: Log | None) -> None:
+        self.learners, self.log = learners, log
+        self.steps = self.epochs = 0
+        self.losses: list[Tensor] = []
+        self.curve: list[tuple[int, dict[str, float]]] = []
+
+    def step(self, loss: Tensor) -> None:
+        """One batch more."""
+        self.steps += 1
+        self.losses.append(loss)
+
+    def finish(self, epoch: int, scores: Sequence[Scores], metric: str) -> None:
+        """One epoch more, with the scores of each model where it was validated."""
+        for learner, own in zip(self.learners, scores, strict=bool(scores)):
+            learner.best.offer(own, epoch, learner.model)
+        if scores:
+            loss = float(torch.stack(self.losses).mean())
+            self._tell(epoch, {"loss": loss, f"val_{metric}": scores[0][metric]})
+        self.epochs = epoch
+        self.losses = []
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        own = {key: getattr(self, key) for key in ("steps", "epochs", "losses", "curve")}
+        return own | {"learners": [learner.state() for learner in self.learners]}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """From a checkpoint; the log hears of all epochs again, since DVC deletes the curves."""
+        self.steps, self.epochs = state["steps"], state["epochs"]
+        self.losses = to_device(state["losses"])
+        for learner, own in zip(self.learners, state["learners"], strict=True):
+            learner.load(own)
+        for epoch, point in state["curve"]:
+            self._tell(epoch, point)
+
+    def _tell(self, epoch: int, point: dict[str, float]) -> None:
+        self.curve.append((epoch, point))
+        if self.log is not None:
+            self.log(point, epoch)
+
+
+def steps_per_epoch(trial: Trial, train: TaskSplit[Any]) -> int:
     """Batches of an epoch: the protocol's number, or one pass."""
     protocol = trial.task.protocol
     return protocol.steps_per_epoch or max(1, len(train) // protocol.batch_size)
 
 
-class Training:
-    """Steps on a task's loss; with one cycle of the learning rate where the length is known."""
-
-    def __init__(self, model: nn.Module, trial: Trial, length: int | None) -> None:
-        rate = trial.task.protocol.lr
-        self.model, self.trial = model, trial
-        self.loss = trial.build_loss().to(device())
-        self.optimizer = build_optimizer(model, rate)
-        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self.schedule = None if length is None else build_schedule(self.optimizer, rate, length)
-
-    def steps(self, train: Source, count: int, epoch: int) -> Iterator[Tensor]:
-        """Take ``count`` steps, giving the loss of each."""
-        self.model.train()
-        size, order = self.trial.task.protocol.batch_size, (self.trial.seed, epoch)
-        for items in _batches(len(train), count, size, order):
-            inputs, target = _to(train.batch(items), device())
-            loss = self.loss(self.model(inputs, train.windows.size), target)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM)
-            self.optimizer.step()
-            if self.schedule is not None:
-                self.schedule.step()
-            yield loss.detach()
+def training_batches(train: TaskSplit[Any], trial: Trial, steps: int, epoch: int) -> list[Request]:
+    """The batches of an epoch, one window of each tile."""
+    order = (trial.seed, epoch)
+    batches = _batches(len(train), steps, trial.task.protocol.batch_size, order)
+    return [Request(tiles * train.windows.count, draw=order) for tiles in batches]
 
 
-class _Best:
-    """The best validation epoch so far."""
-
-    def __init__(self, metric: str) -> None:
-        self.metric = metric
-        self.scores: Scores = {}
-        self.epoch = 0
-        self.state: dict[str, Tensor] = {}
-
-    def offer(self, scores: Scores, epoch: int, model: nn.Module) -> None:
-        """Keep this epoch if it beats the best; the earlier one of equals stays."""
-        metric = self.metric
-        if not self.scores or better(metric, scores[metric], self.scores[metric]):
-            self.scores, self.epoch = scores, epoch
-            self.state = {key: value.clone() for key, value in model.state_dict().items()}
-
-
-def score(model: nn.Module, source: Source, trial: Trial) -> Scores:
-    """Every metric of the task's kind on one split, windows blended into whole tiles."""
-    where, windows = device(), source.windows
-    model.eval()
-    metrics = trial.build_metrics().to(where)
-    count = len(source.targets)
+def score(models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial) -> list[Scores]:
+    """Every metric of the task's kind for each model, windows blended into whole tiles."""
+    windows = split.windows
+    metrics = [trial.build_metrics().to(device()) for _ in models]
+    for model in models:
+        model.eval()
     step = max(1, 2 * trial.task.protocol.batch_size // windows.count)
+    requests = [Request(windows.items(tiles)) for tiles in chunks(len(split), step)]
     with torch.inference_mode():
-        for start in range(0, count, step):
-            tiles = np.arange(start, min(start + step, count))
-            inputs, _ = _to(source.batch(windows.items(tiles)), where)
-            logits = windows.blend(model(inputs, windows.size))
-            metrics.update(logits, source.targets[tiles].to(where))
-    return {name: float(value) for name, value in metrics.compute().items()}
+        for inputs, target in split.batches(requests):
+            inputs, target = to_device((inputs, target))
+            whole = windows.join(target)
+            for model, metric in zip(models, metrics, strict=True):
+                metric.update(windows.blend(answer(model, inputs, windows.size)), whole)
+    return [{name: float(v) for name, v in metric.compute().items()} for metric in metrics]
 
 
 def _batches(count: int, batches: int, size: int, seed: tuple[int, int]) -> list[np.ndarray]:
-    """The items of each batch of an epoch: as many permutations as it takes."""
+    """The tiles of each batch of an epoch: as many permutations as it takes."""
     rng = np.random.default_rng(seed)
     size = min(size, count)
     rounds = -(-batches * size // count)
     order = np.concatenate([rng.permutation(count) for _ in range(rounds)])
     return [order[i * size : (i + 1) * size] for i in range(batches)]
-
-
-def _to(data: Any, where: torch.device) -> Any:
-    """Move tensors in nested lists to a device."""
-    if isinstance(data, Tensor):
-        return data.to(where)
-    return type(data)(_to(item, where) for item in data)

@@ -13,10 +13,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eosfm.evaluation.trial import Trial, seeded
-from eosfm.features.frozen import FrozenFeatures, Levels, split_levels
+from eosfm.features.frozen import FrozenFeatures, chunks
+from eosfm.features.source import Levels, Request, split_levels
+from eosfm.kinds.examples import spread
 
 CELLS = 2500
-"""At most so many cells of the finest level are read per split, as many of each item."""
+"""At most so many cells of the finest level are read per split, as many of each item; of image
+labels, at most so many items."""
 
 PENALTIES = (1e-2, 1e-1, 1.0)
 """Ridge penalties over the number of samples; each pyramid, or team, takes its best."""
@@ -115,14 +118,15 @@ def _samples(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Tensor]
     task = trial.task
     rng = np.random.default_rng(trial.seed)
     features, targets = [], []
-    for start in range(0, len(split), 16):
-        items = np.arange(start, min(start + 16, len(split)))
-        levels = [_one_date(x.float(), task.kind.bitemporal) for x in split.levels(items)]
-        target = split.windows.cut_items(split.targets, items)
+    items = np.array(spread(len(split) * split.windows.count, CELLS))
+    requests = [Request(items[some]) for some in chunks(len(items))]
+    for (whole, _), target in split.batches(requests):
+        levels = [_one_date(x.float(), task.kind.bitemporal).cpu() for x in whole]
+        target = target.cpu()
         if task.kind.answer == "image":
             features.append([level.mean(dim=(-2, -1)) for level in levels])
         else:
-            rows, cols = _cells(levels[0], len(split), rng)
+            rows, cols = _cells(levels[0], len(items), rng)
             features.append(_at(levels, rows, cols))
             target = _centres(target, levels[0], rows, cols)
         targets.append(target)

@@ -5,12 +5,15 @@ from typing import cast
 
 from eosfm.core.results import Fit, TaskResult
 from eosfm.core.splits import Splits
-from eosfm.evaluation.fit import Log, Training, fit_all, steps_per_epoch
+from eosfm.evaluation.checkpoint import Checkpoints
+from eosfm.evaluation.fit import Log, fit_all, steps_per_epoch, training_batches
 from eosfm.evaluation.forward_selection import select_forward
 from eosfm.evaluation.knn import score_knn
+from eosfm.evaluation.learner import Learner
 from eosfm.evaluation.probe import build_probe
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials, seeded
+from eosfm.features.device import device, to_device
 from eosfm.features.frozen import FrozenFeatures, only
 from eosfm.features.task import Task
 from eosfm.fusion.selection import Selection
@@ -18,7 +21,13 @@ from eosfm.params import Fusion
 
 
 def run_head(
-    task: Task, fusion: Fusion, splits: Splits[FrozenFeatures], fits: int, log: Log | None = None
+    task: Task,
+    fusion: Fusion,
+    splits: Splits[FrozenFeatures],
+    fits: int,
+    log: Log | None = None,
+    checkpoints: Checkpoints | None = None,
+    features: str = "ensemble",
 ) -> TaskResult:
     """Train fusion and head, and test the best epoch once.
 
@@ -27,9 +36,11 @@ def run_head(
         fusion: How the pyramids become one, and how many specialists are selected.
         splits: The features.
         fits: How many, each of a seed of its own; their mean counts.
-        log: Receives each epoch of the first fit.
+        log: Receives each validated epoch of the first fit.
+        checkpoints: Where killed fits resume from.
+        features: Tells whose features these are, where specialists have the same names.
     """
-    trials, labels = make_trials(task, splits.train.targets, fits), len(splits.train.targets)
+    trials, labels = make_trials(task, splits.train.some_targets(), fits), len(splits.train)
     if task.head == "knn":
         result = summarise(task, [_knn(splits, trials[0])], labels, splits.train.specialists)
         if log is not None:  # no curve, but a point of one
@@ -41,9 +52,12 @@ def run_head(
         splits = only(splits, chosen)
     inputs = splits.train.inputs
     with seeded(trials[0]):
-        prepare = build_probe(fusion, inputs, trials[0]).fusing.prepare
+        prepare = build_probe(fusion, inputs, trials[0]).fusing.to(device()).prepare
     prepared = splits.map(lambda split: split.prepared(prepare))
-    done = fit_all(lambda trial: build_probe(fusion, inputs, trial), prepared, trials, log)
+    done = fit_all(
+        lambda trial: build_probe(fusion, inputs, trial),
+        prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists),
+    )  # fmt: skip
     return summarise(task, done, labels, splits.train.specialists)
 
 
@@ -60,10 +74,12 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
     with seeded(trial):
         probe = build_probe(fusion, train.inputs, trial)
     selection = cast(Selection, probe.fusing.fuser.selection)
-    prepared = train.prepared(probe.fusing.prepare)
-    training = Training(probe, trial, length=None)
+    prepared = train.prepared(probe.to(device()).fusing.prepare)
+    learner = Learner(probe, trial, length=None)
     length = -(-trial.task.protocol.epochs * steps_per_epoch(trial, train) // 3)
-    for _ in training.steps(prepared, length, 0):
+    for batch in prepared.batches(training_batches(prepared, trial, length, 0)):
+        inputs, target = to_device(batch)
+        learner.step(inputs, target, prepared.windows.size)
         if selection.settled:
             break
     selection.settle()

@@ -1,13 +1,13 @@
 """k nearest neighbours on frozen features: a score without any training."""
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from eosfm.core.results import Scores
 from eosfm.evaluation.trial import Trial
-from eosfm.features.frozen import FrozenFeatures
+from eosfm.features.frozen import FrozenFeatures, chunks
+from eosfm.features.source import Request
 
 NEIGHBOURS = 20
 TEMPERATURE = 0.07
@@ -20,17 +20,18 @@ def score_knn(train: FrozenFeatures, split: FrozenFeatures, trial: Trial) -> Sco
     A tile's feature is the average over pixels and dates of all levels of all pyramids, each
     channel standardised over the training tiles.
     """
-    reference = pooled(train)
+    reference, targets = pooled(train)
     mean, std = reference.mean(0), reference.std(0).clamp_min(1e-6)
+    query, truth = pooled(split)
     logits = vote(
         (reference - mean) / std,
-        train.targets,
-        (pooled(split) - mean) / std,
+        targets,
+        (query - mean) / std,
         len(trial.task.classes),
         trial.task.ignore_index,
     )
     metrics = trial.build_metrics()
-    metrics.update(logits, split.targets)
+    metrics.update(logits, truth)
     return {name: float(value) for name, value in metrics.compute().items()}
 
 
@@ -64,10 +65,11 @@ def vote(
     return share.log() if exclusive else share.logit()
 
 
-def pooled(split: FrozenFeatures, chunk: int = 64) -> Tensor:
-    """Averages over pixels and dates, all levels side by side: (N, C) float32."""
-    parts = []
-    for start in range(0, len(split), chunk):
-        levels = split.levels(np.arange(start, min(start + chunk, len(split))))
-        parts.append(torch.cat([level.float().mean(dim=(1, 3, 4)) for level in levels], dim=1))
-    return torch.cat(parts)
+def pooled(split: FrozenFeatures, chunk: int = 64) -> tuple[Tensor, Tensor]:
+    """Averages over pixels and dates, all levels side by side: (N, C) float32; and targets."""
+    features, targets = [], []
+    for (levels, _), target in split.batches(map(Request, chunks(len(split), chunk))):
+        means = [level.float().mean(dim=(1, 3, 4)) for level in levels]
+        features.append(torch.cat(means, dim=1).cpu())
+        targets.append(target.cpu())
+    return torch.cat(features), torch.cat(targets)

@@ -1,5 +1,7 @@
 """The baseline that knows no texture: a linear model of pixel values, or of band statistics."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -33,7 +35,8 @@ def linear_baseline(task: Task, readings: Splits[Reading]) -> TaskResult:
     (seed,) = task.fit_seeds(1)
     features, targets = _training_samples(task, whole.train, seed)
     # All pixels are one target to the statistics, which count tiles for labels of whole tiles.
-    (trial,) = make_trials(task, targets if task.kind.answer == "image" else targets[None], 1)
+    seen = targets.numpy()
+    (trial,) = make_trials(task, seen if task.kind.answer == "image" else seen[None], 1)
     best: tuple[Linear, Scores] | None = None
     for penalty in PENALTIES:
         model = fit_linear(features, targets, trial, penalty)
@@ -94,8 +97,7 @@ def _training_samples(task: Task, reading: Reading, seed: int) -> tuple[Tensor, 
     rng = np.random.default_rng(seed)
     per_image = task.kind.answer == "image"
     features, targets = [], []
-    for items in reading.chunks():
-        images, target = reading.images(items)
+    for images, target in _images(reading):
         seen = describe(images, per_image)
         if not per_image:
             height, width = seen.shape[1:3]
@@ -108,12 +110,17 @@ def _training_samples(task: Task, reading: Reading, seed: int) -> tuple[Tensor, 
     return torch.cat(features), torch.cat(targets)
 
 
+def _images(reading: Reading) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images and targets of all tiles in turn; the model is too small for a GPU."""
+    for images, target in reading.stream(reading.chunks()):
+        yield images.cpu(), target.cpu() if target.is_floating_point() else target.cpu().long()
+
+
 @torch.no_grad()
 def _score(model: Linear, reading: Reading, trial: Trial) -> Scores:
     """Every metric of the task's kind on one split."""
     metrics = trial.build_metrics()
-    for items in reading.chunks():
-        images, target = reading.images(items)
+    for images, target in _images(reading):
         logits = model(describe(images, trial.task.kind.answer == "image"))
         metrics.update(logits if logits.ndim == 2 else logits.permute(0, 3, 1, 2), target)
     return {name: float(value) for name, value in metrics.compute().items()}

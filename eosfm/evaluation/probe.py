@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.feature_fusion import build_fusing
 from eosfm.evaluation.trial import Trial
-from eosfm.features.frozen import Levels
+from eosfm.features.source import Levels
 from eosfm.fusion.fuser import Fuser
 from eosfm.heads.temporal import build_merge
 from eosfm.params import Fusion

@@ -1,16 +1,17 @@
 """What decides one fit of a task, and fits run side by side."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from eosfm.core.parallel import run_together
-from eosfm.features.encode import device
+from eosfm.features.device import device
 from eosfm.features.task import Task
 from eosfm.kinds.kind import TargetStatistics
 
@@ -30,12 +31,19 @@ class Trial:
     Attributes:
         task: The task.
         statistics: Of the labelled training targets.
-        seed: Decides initial weights and the order of the batches.
+        seed: Decides initial weights, and the order of the batches unless fits share one.
     """
 
     task: Task
     statistics: TargetStatistics
     seed: int
+
+    def settings(self) -> tuple[object, ...]:
+        """What decides the fit, in plain values."""
+        apart = {"store", "kind", "workers", "protocol"}
+        task = {key: value for key, value in vars(self.task).items() if key not in apart}
+        protocol = self.task.protocol.model_copy(update={"workers": 0})
+        return task, protocol, self.statistics, self.seed
 
     def build_head(self, channels: Sequence[int]) -> nn.Module:
         """A fresh head for four maps of so many channels."""
@@ -55,18 +63,18 @@ class Trial:
         return self.task.kind.build_metrics(self.task.classes, self.task.ignore_index)
 
 
-def make_trials(task: Task, targets: Tensor, count: int) -> list[Trial]:
+def make_trials(task: Task, targets: Iterable[np.ndarray], count: int) -> list[Trial]:
     """The first ``count`` fits of a task, which the ensemble and its baselines share.
 
     Args:
         task: The task.
-        targets: (N, ...) those of the labelled training tiles.
+        targets: Those of labelled training tiles, one at a time.
         count: How many.
 
     Raises:
         EosfmError: None of them is labelled.
     """
-    statistics = task.kind.target_statistics(targets.numpy(), len(task.classes), task.ignore_index)
+    statistics = task.kind.target_statistics(targets, len(task.classes), task.ignore_index)
     return [Trial(task, statistics, seed) for seed in task.fit_seeds(count)]
 
 

@@ -1,10 +1,12 @@
 """Encoding a task's tiles: once for the store of features, or as they are needed."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -16,17 +18,14 @@ from eosfm.core.splits import SPLITS, Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.input import InputSpec
-from eosfm.features.frozen import ArrayLevels, FrozenFeatures, Levels, LevelSource
-from eosfm.features.reading import Reading, read_split
+from eosfm.features.device import autocast
+from eosfm.features.frozen import SCRATCH, FrozenFeatures
+from eosfm.features.reading import BATCH, Reading, read_split
+from eosfm.features.source import Levels, Request, Source
 from eosfm.features.store import FORMAT, FeatureStore, write_split
 from eosfm.features.task import TaskInput
 from eosfm.nn.backbone import STRIDES
 from eosfm.nn.specialist import Specialist
-
-
-def device() -> torch.device:
-    """The first GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def task_encoder(
@@ -49,49 +48,51 @@ def task_encoder(
 
 
 def encode(
-    encoder: EnsembleEncoder,
-    reading: Reading,
-    items: np.ndarray,
-    pyramids: Sequence[int] | None = None,
-) -> tuple[Levels, Tensor]:
-    """Encode some items: levels (B, T, C, h, w) in half precision on the CPU, and tile targets.
+    encoder: EnsembleEncoder, images: Tensor, pyramids: Sequence[int] | None = None
+) -> Levels:
+    """Encode images (B, T, C, h, w): levels (B, T, C', h', w') in half precision, on their device.
 
     Args:
         encoder: The ensemble.
-        reading: The split.
-        items: Which of its items.
+        images: On any device; the encoder follows.
         pyramids: Indices of the pyramids that are wanted; None wants all.
     """
-    images, targets = reading.images(items)
-    where = device()
-    with torch.inference_mode():
-        encoded = encoder.to(where).encode(images.flatten(0, 1).to(where), pyramids)
-        levels = [torch.cat(parts, dim=1) for parts in zip(*encoded, strict=True)]
-    return [level.half().cpu().unflatten(0, (-1, images.shape[1])) for level in levels], targets
+    encoder.to(images.device)
+    parts = []
+    with torch.no_grad(), autocast():
+        for some in images.flatten(0, 1).split(BATCH):
+            encoded = encoder.encode(some, pyramids)
+            parts.append([torch.cat(level, dim=1).half() for level in zip(*encoded, strict=True)])
+    return [torch.cat(p).unflatten(0, (-1, images.shape[1])) for p in zip(*parts, strict=True)]
 
 
 def encode_all(
     encoder: EnsembleEncoder, reading: Reading, progress: str
 ) -> Iterator[tuple[np.ndarray, Levels, Tensor]]:
-    """Encode a split chunk by chunk: items, levels, targets."""
-    total = len(reading)
-    with tqdm(total=total, desc=progress, unit="tile", disable=None, leave=False) as bar:
-        for items in reading.chunks():
-            yield items, *encode(encoder, reading, items)
+    """Encode a split chunk by chunk: items, levels, targets of their windows."""
+    chunks = reading.chunks()
+    with tqdm(total=len(reading), desc=progress, unit="tile", disable=None, leave=False) as bar:
+        for (items, _), (images, targets) in zip(chunks, reading.stream(chunks), strict=True):
+            yield items, encode(encoder, images), targets
             bar.update(len(items))
 
 
 @dataclass(frozen=True)
-class LiveLevels(LevelSource):
+class LiveLevels(Source[Levels]):
     """Levels that are encoded anew whenever they are read, by the specialists in use."""
 
     encoder: EnsembleEncoder
     reading: Reading
     pyramids: tuple[int, ...]
 
-    def levels(self, items: np.ndarray) -> Levels:
-        """Encode some items."""
-        return encode(self.encoder, self.reading, items, self.pyramids)[0]
+    def stream(self, requests: Iterable[Request]) -> Iterator[tuple[Levels, Tensor]]:
+        """Encode some items, while loader processes read the next ones."""
+        for images, targets in self.reading.stream(requests):
+            yield encode(self.encoder, images, self.pyramids), targets
+
+    def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
+        """See :meth:`Source.targets`."""
+        return self.reading.targets(tiles)
 
     def only(self, inputs: Sequence[InputSpec], chosen: Sequence[int]) -> "LiveLevels":
         """Encode fewer pyramids."""
@@ -99,26 +100,31 @@ class LiveLevels(LevelSource):
 
 
 def live_features(encoder: EnsembleEncoder, reading: Reading) -> FrozenFeatures:
-    """A split that is encoded as it is read: in memory are its targets alone."""
-    return FrozenFeatures(
-        LiveLevels(encoder, reading, tuple(range(len(encoder.inputs)))),
-        encoder.inputs,
-        reading.targets(),
-        reading.days(),
-        reading.windows,
-    )
+    """A split that is encoded as it is read: nothing of it stays in memory."""
+    source = LiveLevels(encoder, reading, tuple(range(len(encoder.inputs))))
+    return FrozenFeatures(source, reading.days(), reading.windows, True, encoder.inputs)
 
 
-def features_in_memory(encoder: EnsembleEncoder, reading: Reading) -> FrozenFeatures:
-    """A split that is encoded now and kept in memory."""
-    _, levels, targets = zip(*encode_all(encoder, reading, "encode"), strict=True)
-    return FrozenFeatures(
-        ArrayLevels([torch.cat(parts).numpy() for parts in zip(*levels, strict=True)]),
-        encoder.inputs,
-        torch.cat(targets),
-        reading.days(),
-        reading.windows,
-    )
+@contextmanager
+def scratch_features(
+    encoder: EnsembleEncoder, readings: Splits[Reading], max_gb: float
+) -> Iterator[Splits[FrozenFeatures]]:
+    """Features that no other stage reads: in files that go with the block, if they fit there.
+
+    Args:
+        encoder: The ensemble.
+        readings: The task's.
+        max_gb: Where the pyramids would need more, they are encoded as they are read.
+    """
+    if gigabytes(encoder, readings) > max_gb:
+        yield readings.map(partial(live_features, encoder))
+        return
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=SCRATCH) as folder:
+        for split, reading in zip(SPLITS, readings, strict=True):
+            store_split(encoder, reading, Path(folder) / split, "encode")
+        store = FeatureStore(Path(folder), True, encoder.inputs, encoder.skipped)
+        yield Splits.of(lambda split: store.split(split, readings.train.windows))
 
 
 def open_features(task: TaskInput, features: Path, artifact: Path) -> Splits[FrozenFeatures]:
@@ -151,22 +157,21 @@ def encode_task(task: TaskInput, artifact: Path, out: Path, max_gb: float) -> st
     """
     encoder = task_encoder(task, load_artifact(artifact), copy=False)
     readings = Splits.of(partial(read_split, task))
-    gigabytes = sum(len(r) * item_bytes(encoder, r) for r in readings) / 1e9
-    stored = gigabytes <= max_gb
+    needed = gigabytes(encoder, readings)
+    stored = needed <= max_gb
     with atomic(out) as beside:
         for split, reading in zip(SPLITS, readings, strict=True):
             folder = beside / split
             folder.mkdir(parents=True)
             np.save(folder / "indices.npy", reading.indices)
             if stored:
-                chunks = encode_all(encoder, reading, f"encode {split}")
-                write_split(folder, len(reading), chunks, reading.days())
+                store_split(encoder, reading, folder, f"encode {split}")
         write_json(
             beside / "features.json",
             {
                 "format": FORMAT,
                 "stored": stored,
-                "gigabytes": round(gigabytes, 3),
+                "gigabytes": round(needed, 3),
                 # What is encoded as needed depends on these as well.
                 "encoding": {"adaptation": task.adaptation, "standardize": task.standardize},
                 "inputs": [spec.as_dict() for spec in encoder.inputs],
@@ -175,10 +180,21 @@ def encode_task(task: TaskInput, artifact: Path, out: Path, max_gb: float) -> st
                 "dates": task.dates,
             },
         )
-    how = f"{gigabytes:.2f} GB" if stored else f"not stored ({gigabytes:.1f} GB, see max_gb)"
+    how = f"{needed:.2f} GB" if stored else f"not stored ({needed:.1f} GB, see max_gb)"
     skipped = f", skipped: {', '.join(encoder.skipped)}" if encoder.skipped else ""
     tiles = sum(len(reading.indices) for reading in readings)
     return f"{tiles} tiles, {len(encoder.inputs)} pyramids each, {how}{skipped}"
+
+
+def store_split(encoder: EnsembleEncoder, reading: Reading, folder: Path, progress: str) -> None:
+    """Encode a split and write its pyramids, targets and days."""
+    chunks = encode_all(encoder, reading, progress)
+    write_split(folder, chunks, reading.days(), reading.windows)
+
+
+def gigabytes(encoder: EnsembleEncoder, readings: Splits[Reading]) -> float:
+    """What the pyramids of all splits take in half precision."""
+    return sum(len(reading) * item_bytes(encoder, reading) for reading in readings) / 1e9
 
 
 def item_bytes(encoder: EnsembleEncoder, reading: Reading) -> int:

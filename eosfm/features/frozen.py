@@ -1,8 +1,10 @@
-"""A task's split as frozen features, and the items of it that a head reads."""
+"""A task's split, ready for a model: as frozen features, or as images."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -10,110 +12,94 @@ from torch import Tensor
 
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import InputSpec
+from eosfm.features.mapped import release
+from eosfm.features.source import (
+    Levels,
+    PreparedLevels,
+    Request,
+    SomeTiles,
+    Source,
+    StoredLevels,
+)
 from eosfm.features.windows import Windows
+from eosfm.kinds.examples import spread
 
-Levels = list[Tensor]
-"""Four levels (B, T, C, h, w), the channels of all pyramids side by side."""
+SCRATCH = Path(".cache/features")
+"""Where files lie that no later run needs."""
 
-KEPT_GB = 6.0
+MEMORY_GB = 1.0
+"""Prepared features of one split above this are kept in a scratch file."""
+
+KEPT_GB = 20.0
 """Prepared features of one split above this are prepared anew for every batch."""
 
+CHUNK = 16
+"""Items that are prepared at once."""
 
-class LevelSource(ABC):
-    """Whatever gives the levels of a split's items."""
+STATISTICS_TILES = 2000
+"""Tiles that the statistics of the targets are taken from, at most."""
 
-    @abstractmethod
-    def levels(self, items: np.ndarray) -> Levels:
-        """Four levels of some items."""
-
-    def only(self, inputs: Sequence[InputSpec], chosen: Sequence[int]) -> "LevelSource":
-        """The same with some of the pyramids, by index; ``inputs`` says what there are."""
-        return SomePyramids(self, inputs, chosen)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class ArrayLevels(LevelSource):
-    """Levels in memory or in memory-mapped files, one array per level."""
-
-    arrays: Sequence[np.ndarray]
-
-    def levels(self, items: np.ndarray) -> Levels:
-        """Copy some items."""
-        return [torch.from_numpy(array[items]) for array in self.arrays]
-
-
-@dataclass(frozen=True)
-class SomePyramids(LevelSource):
-    """The levels of another source without the channels of some of its pyramids."""
-
-    source: LevelSource
-    inputs: Sequence[InputSpec]
-    chosen: Sequence[int]
-
-    def levels(self, items: np.ndarray) -> Levels:
-        """Leave channels out."""
-        by_level = split_levels(self.source.levels(items), self.inputs)
-        return [torch.cat([parts[i] for i in self.chosen], dim=2) for parts in by_level]
-
-
-@dataclass(frozen=True)
-class SomeItems(LevelSource):
-    """Another source with some of its items alone, numbered anew."""
-
-    source: LevelSource
-    items: np.ndarray
-
-    def levels(self, items: np.ndarray) -> Levels:
-        """Look the items up in the other."""
-        return self.source.levels(self.items[items])
-
-
-@dataclass(frozen=True)
-class PreparedLevels(LevelSource):
-    """The levels of another source, prepared anew at every reading."""
-
-    source: LevelSource
-    prepare: Callable[[Levels], Levels]
-
-    def levels(self, items: np.ndarray) -> Levels:
-        """Read and prepare."""
-        return self.prepare(self.source.levels(items))
-
-
-@dataclass(frozen=True)
-class FrozenFeatures:
-    """One split of a task, ready for a head; an item is one window of one tile.
+class TaskSplit(Generic[T]):
+    """One split of a task; an item is one window of one tile.
 
     Attributes:
-        source: Gives four levels of float16, the pyramids in the order of ``inputs``.
-        inputs: What each pyramid is.
-        targets: (N, ...) targets by tile, as :class:`eosfm.tiles.dataset.TileDataset` gives them.
+        source: Gives the items, and their targets.
         days: (N, T) day of each date by tile, NaN where unknown.
         windows: How tiles are cut.
+        live: Whether inputs are encoded as they are read, at a price that fits should share.
     """
 
-    source: LevelSource
-    inputs: tuple[InputSpec, ...]
-    targets: Tensor
+    source: Source[T]
     days: Tensor
     windows: Windows
+    live: bool = False
 
     def __len__(self) -> int:
-        return len(self.targets) * self.windows.count
+        """Number of tiles."""
+        return len(self.days)
+
+    def batches(self, requests: Iterable[Request]) -> Iterator[tuple[tuple[T, Tensor], Tensor]]:
+        """Inputs (what the source gives, and days) and targets of each request."""
+        asked = []
+
+        def noted() -> Iterator[Request]:
+            for request in requests:
+                asked.append(self.days[torch.from_numpy(request.items // self.windows.count)])
+                yield request
+
+        for inputs, targets in self.source.stream(noted()):
+            # Stored as small as they are; losses and metrics take integers of one type.
+            targets = targets if targets.is_floating_point() else targets.long()
+            yield (inputs, asked.pop(0)), targets
+
+    def batch(self, items: np.ndarray) -> tuple[tuple[T, Tensor], Tensor]:
+        """Inputs and targets of some items."""
+        return next(self.batches([Request(items)]))
+
+    def some_targets(self) -> Iterator[np.ndarray]:
+        """The targets of tiles that are spread evenly, whole, for their statistics."""
+        return self.source.targets(spread(len(self), STATISTICS_TILES))
+
+    def take(self, tiles: np.ndarray) -> Self:
+        """Some of the tiles."""
+        source = SomeTiles(self.source, tiles, self.windows.count)
+        return replace(self, source=source, days=self.days[torch.from_numpy(tiles)])
+
+
+@dataclass(frozen=True)
+class FrozenFeatures(TaskSplit[Levels]):
+    """One split of a task as the pyramids of ``inputs``, in their order."""
+
+    inputs: tuple[InputSpec, ...] = ()
 
     @property
     def specialists(self) -> list[str]:
         """Names of the specialists, each once: one may give several pyramids."""
         return list(dict.fromkeys(spec.name for spec in self.inputs))
-
-    def levels(self, items: np.ndarray) -> Levels:
-        """Four levels of some items."""
-        return self.source.levels(items)
-
-    def batch(self, items: np.ndarray) -> tuple[tuple[Levels, Tensor], Tensor]:
-        """Inputs (levels and days) and targets of some items."""
-        days = self.days[torch.from_numpy(items // self.windows.count)]
-        return (self.levels(items), days), self.windows.cut_items(self.targets, items)
 
     def only(self, names: Collection[str]) -> "FrozenFeatures":
         """The same items with the pyramids of some specialists."""
@@ -123,25 +109,35 @@ class FrozenFeatures:
         source = self.source.only(self.inputs, chosen)
         return replace(self, source=source, inputs=tuple(self.inputs[index] for index in chosen))
 
-    def take(self, tiles: np.ndarray) -> "FrozenFeatures":
-        """Some of the tiles."""
-        indices = torch.from_numpy(tiles)
-        source = SomeItems(self.source, self.windows.items(tiles))
-        return replace(self, source=source, targets=self.targets[indices], days=self.days[indices])
-
     def prepared(self, prepare: Callable[[Levels], Levels]) -> "FrozenFeatures":
-        """The same items with ``prepare`` applied to their levels, once where memory allows."""
+        """The same items with ``prepare`` applied to their levels.
+
+        Once, where there is room and tiles are seen whole: of windows, others are drawn in every
+        epoch.
+        """
         source = PreparedLevels(self.source, prepare)
-        first = source.levels(np.arange(1))
-        gigabytes = sum(level.numel() * 4 for level in first) * len(self) / 1e9
+        if self.windows.count > 1:
+            return replace(self, source=source)
+        levels, targets = next(source.stream([Request(np.arange(1))]))
+        gigabytes = len(self) * sum(part.nbytes for part in (*levels, targets)) / 1e9
         if gigabytes > KEPT_GB:
             return replace(self, source=source)
-        kept = [np.empty((len(self), *level.shape[1:]), np.float32) for level in first]
-        for start in range(0, len(self), 16):
-            items = np.arange(start, min(start + 16, len(self)))
-            for whole, part in zip(kept, source.levels(items), strict=True):
-                whole[start : start + len(items)] = part
-        return replace(self, source=ArrayLevels(kept))
+        on_disk = gigabytes > MEMORY_GB
+        shapes = [(part.numpy(force=True).dtype, part.shape[1:]) for part in (*levels, targets)]
+        kept = [_empty((len(self), *shape), dtype, on_disk) for dtype, shape in shapes]
+        for items, (levels, targets) in zip(chunks(len(self)), self._all(source), strict=True):
+            for whole, part in zip(kept, (*levels, targets), strict=True):
+                whole[items] = part.numpy(force=True)
+                release(whole)
+        return replace(self, source=StoredLevels(kept[:-1], kept[-1], self.windows))
+
+    def _all(self, source: Source[Levels]) -> Iterator[tuple[Levels, Tensor]]:
+        return source.stream(Request(items) for items in chunks(len(self)))
+
+
+def chunks(count: int, size: int = CHUNK) -> list[np.ndarray]:
+    """All items, some at a time."""
+    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def only(splits: Splits[FrozenFeatures], names: Collection[str]) -> Splits[FrozenFeatures]:
@@ -149,9 +145,10 @@ def only(splits: Splits[FrozenFeatures], names: Collection[str]) -> Splits[Froze
     return splits.map(lambda split: split.only(names))
 
 
-def split_levels(levels: Levels, inputs: Sequence[InputSpec], dim: int = 2) -> list[list[Tensor]]:
-    """Cut each level into the pyramids' parts: ``[level][pyramid]``."""
-    return [
-        list(level.split([spec.channels[k] for spec in inputs], dim=dim))
-        for k, level in enumerate(levels)
-    ]
+def _empty(shape: Sequence[int], dtype: np.dtype, on_disk: bool) -> np.ndarray:
+    """An array in memory, or in a file that vanishes with the array."""
+    if not on_disk:
+        return np.empty(shape, dtype)
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=SCRATCH) as file:  # the mapping outlives the name
+        return np.memmap(file, dtype, "w+", shape=tuple(shape))

@@ -37,6 +37,4 @@ def stratified_share(groups: np.ndarray, fraction: float, seed: int) -> np.ndarr
 
 def strata(store: TileStore, split: Split) -> np.ndarray:
     """The stratum of each tile of a split, a whole number each."""
-    tiles = store.split(split)
-    targets = [np.asarray(tiles.target(i)) for i in range(len(tiles))]
-    return get_kind(store.kind).strata(targets, len(store.classes))
+    return get_kind(store.kind).strata(store.split(split).targets, len(store.classes))

@@ -1,114 +1,168 @@
-"""Reading the tiles of one split of a task as images."""
+"""Reading the tiles of one split of a task as images: windows alone, in the store's own dtype.
 
-from collections.abc import Iterator
+Loader processes read; scaling to float32 happens on the device.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from eosfm.core.splits import Split
 from eosfm.features.dates import days_of
+from eosfm.features.device import device
+from eosfm.features.frozen import TaskSplit
+from eosfm.features.mapped import release
+from eosfm.features.source import Request, Source
 from eosfm.features.task import TaskInput
 from eosfm.features.windows import Windows
-from eosfm.tiles.dataset import TileDataset
+from eosfm.tiles.dataset import TileDataset, View
+from eosfm.tiles.store import TileStore
 
 BATCH = 32
 """Images that are encoded at once, dates and windows counted."""
 
 
+class Native(NamedTuple):
+    """Windows as they are stored; see :class:`eosfm.tiles.dataset.Pixels`."""
+
+    images: Tensor
+    missing: Tensor
+    targets: Tensor
+
+
 @dataclass(frozen=True)
-class Reading:
-    """How one split of a task is read from its tiles.
+class Reading(Source[Tensor]):
+    """How one split of a task is read from its tiles: a source of images.
 
     Attributes:
-        tiles: The split's tiles, in the task's bands.
+        store: The tiles.
+        split: Which of them.
+        bands: The channels.
+        standardize: Whether the store's statistics scale the images.
         indices: The tiles in use, by index in the store.
         dates: The dates in use, by position in the store.
         windows: How tiles are cut.
-        target_key: Where a tile's sample has its target.
+        workers: Loader processes.
     """
 
-    tiles: TileDataset
+    store: TileStore
+    split: Split
+    bands: tuple[str, ...]
+    standardize: bool
     indices: np.ndarray
     dates: tuple[int, ...]
     windows: Windows
-    target_key: str
+    workers: int
 
     def __len__(self) -> int:
+        """Number of items."""
         return len(self.indices) * self.windows.count
 
     def whole(self) -> "Reading":
         """The same tiles, uncut."""
         return replace(self, windows=Windows.whole(self.windows.tile))
 
-    def images(self, items: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Images (B, T, C, h, w) of some items, and the targets of the tiles they are from."""
-        count = self.windows.count
-        tiles, which = np.unique(items // count, return_inverse=True)
-        samples = self.tiles.__getitems__([int(i) for i in self.indices[tiles]])
-        images = [torch.as_tensor(sample["image"])[list(self.dates)] for sample in samples]
-        cut = [
-            self.windows.cut(images[tile], int(item) % count)
-            for tile, item in zip(which, items, strict=True)
-        ]
-        targets = [torch.as_tensor(sample[self.target_key]) for sample in samples]
-        return torch.stack(cut), torch.stack(targets)
+    def stream(self, requests: Iterable[Request]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images (B, T, C, h, w) float32 on the device, and their targets."""
+        where = device()
+        loader: DataLoader[Native] = DataLoader(
+            _Windows(self),
+            batch_size=None,
+            sampler=requests,
+            num_workers=self.workers,
+            pin_memory=where.type == "cuda",
+            # Its own: fits beside this one draw from the process's.
+            generator=torch.Generator(),
+        )
+        for native in loader:
+            native = Native(*(part.to(where, non_blocking=True) for part in native))
+            yield self._finished(native), native.targets
 
-    def targets(self) -> Tensor:
-        """(N, ...) targets by tile, as :class:`eosfm.tiles.dataset.TileDataset` gives them."""
-        # One tile at a time: its images are read along, since they say what was not measured.
-        firsts = (self.windows.items(np.array([tile]))[:1] for tile in range(len(self.indices)))
-        return torch.cat([self.images(first)[1] for first in firsts])
+    def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
+        """See :meth:`Source.targets`."""
+        whole = self.whole()
+        return (whole.read(Request(np.array([tile]))).targets.numpy()[0] for tile in tiles)
 
     def days(self) -> Tensor:
         """(N, T) days of the dates in use, NaN where the store does not tell."""
         from pyarrow import parquet
 
-        table = parquet.read_table(self.tiles.tiles.path / "tiles.parquet", columns=["dates"])
-        dates = table["dates"].to_pylist()
-        stored = self.tiles.store.shape[0]
+        path = self.tiles.tiles.path / "tiles.parquet"
+        dates = parquet.read_table(path, columns=["dates"])["dates"].to_pylist()
+        stored = self.store.shape[0]
         return torch.from_numpy(days_of([dates[i] or () for i in self.indices], self.dates, stored))
 
-    def chunks(self) -> Iterator[np.ndarray]:
+    def chunks(self) -> list[Request]:
         """All items, whole tiles at a time, few enough to be encoded at once."""
         step = max(1, BATCH // (len(self.dates) * self.windows.count))
-        for start in range(0, len(self.indices), step):
-            yield self.windows.items(np.arange(start, min(start + step, len(self.indices))))
+        starts = range(0, len(self.indices), step)
+        tiles = (np.arange(start, min(start + step, len(self.indices))) for start in starts)
+        return [Request(self.windows.items(some)) for some in tiles]
+
+    def read(self, request: Request) -> Native:
+        """The windows of a request, one pass over the mapped files."""
+        tiles = self.indices[request.items // self.windows.count].tolist()
+        places = zip(tiles, request.items % self.windows.count, strict=True)
+        views = [
+            View(*self._corner(tile, window, request.draw), 0, False) for tile, window in places
+        ]
+        pixels = self.tiles.pixels(tiles, views, self.dates)
+        for tile in tiles:
+            release(self.tiles.tiles.image(tile))
+        images, missing = torch.from_numpy(pixels.images), torch.from_numpy(pixels.missing)
+        return Native(images, missing, torch.from_numpy(np.stack(pixels.targets)))
+
+    @cached_property
+    def tiles(self) -> TileDataset:
+        """The split's tiles, in the task's bands."""
+        return TileDataset(self.store, self.split, self.bands, crop=max(self.windows.size))
+
+    def _corner(self, tile: int, window: int, draw: tuple[int, ...] | None) -> tuple[int, int]:
+        if draw is None or self.windows.count == 1:
+            return self.windows.origins[window]
+        return self.tiles.corner(tile, np.random.default_rng((*draw, tile)))
+
+    def _finished(self, native: Native) -> Tensor:
+        """What was not measured takes its band's mean, as :class:`TileDataset` has it."""
+        where = native.images.device
+        mean, std = (torch.from_numpy(values).to(where) for values in self.tiles.statistics)
+        images = native.images.to(torch.float32)
+        unmeasured = native.missing[:, :, None] | images.isnan()
+        images = torch.where(unmeasured, mean, images)
+        return (images - mean) / std if self.standardize else images
+
+
+class _Windows(Dataset[Native]):
+    """A reading as torch's loader takes it: its "indices" are requests."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    def __getitem__(self, request: Any) -> Native:
+        return self.reading.read(request)
 
 
 def read_split(task: TaskInput, split: Split) -> Reading:
     """How a task reads a split."""
-    # Tiles are standardised unless the specialists do that themselves.
-    standardize = task.standardize == "dataset"
     return Reading(
-        TileDataset(task.store, split, task.bands, standardize=standardize),
+        task.store,
+        split,
+        task.bands,
+        # Tiles are standardised unless the specialists do that themselves.
+        task.standardize == "dataset",
         task.indices(split),
         task.dates,
         task.windows,
-        task.kind.target_key,
+        task.workers,
     )
 
 
-class ImageSplit:
-    """A split as images, item by item, for models that are trained from the pixels on.
-
-    Attributes:
-        targets: By tile.
-        days: (N, T) day of each date by tile, NaN where unknown.
-    """
-
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
-        self.windows = reading.windows
-        self.days = reading.days()
-        self.targets = reading.targets()
-
-    def __len__(self) -> int:
-        return len(self.reading)
-
-    def batch(self, items: np.ndarray) -> tuple[tuple[Tensor, Tensor], Tensor]:
-        """Images (B, T, C, h, w) with their days, and targets."""
-        images, _ = self.reading.images(items)
-        days = self.days[torch.from_numpy(items // self.windows.count)]
-        return (images, days), self.windows.cut_items(self.targets, items)
+def image_split(reading: Reading) -> TaskSplit[Tensor]:
+    """A split as images, for models that are trained from the pixels on."""
+    return TaskSplit(reading, reading.days(), reading.windows)

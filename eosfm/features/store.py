@@ -1,9 +1,10 @@
 """Stored features: what lies in ``data/features/<task>``, written and read back.
 
 ``features.json`` says what is there; beside it, per split, lie ``indices.npy`` (indices in the tile
-store), ``targets.npy``, ``days.npy`` and one ``level-<k>.npy`` per pyramid level: (items, T, C, h,
-w) float16, the channels of all pyramids side by side. An item is a tile, or one window of a tile
-that is larger than ``protocol.window``. Where features are not stored, there are the indices alone.
+store), ``targets.npy`` in the tile store's dtype, ``days.npy`` and one ``level-<k>.npy`` per
+pyramid level: (items, T, C, h, w) float16, the channels of all pyramids side by side. An item is a
+tile, or one window of a tile that is larger than ``protocol.window``. Where features are not
+stored, there are the indices alone.
 """
 
 from collections.abc import Iterable
@@ -17,10 +18,12 @@ from torch import Tensor
 from eosfm.core.files import read_json
 from eosfm.core.splits import Split
 from eosfm.encoding.input import InputSpec
-from eosfm.features.frozen import ArrayLevels, FrozenFeatures, Levels
+from eosfm.features.frozen import FrozenFeatures
+from eosfm.features.mapped import release
+from eosfm.features.source import Levels, StoredLevels
 from eosfm.features.windows import Windows
 
-FORMAT = 2
+FORMAT = 3
 """Version of what is stored, in ``features.json``."""
 
 
@@ -55,39 +58,48 @@ class FeatureStore:
     def split(self, split: Split, windows: Windows) -> FrozenFeatures:
         """One split, of which the pyramids are stored."""
         folder = self.path / split
+        levels = [np.load(path, mmap_mode="r") for path in _level_files(folder)]
+        targets = np.load(folder / "targets.npy", mmap_mode="r")
+        days = torch.from_numpy(np.load(folder / "days.npy"))
         return FrozenFeatures(
-            ArrayLevels([np.load(path, mmap_mode="r") for path in _level_files(folder)]),
-            self.inputs,
-            torch.from_numpy(np.load(folder / "targets.npy")),
-            torch.from_numpy(np.load(folder / "days.npy")),
-            windows,
+            StoredLevels(levels, targets, windows), days, windows, inputs=self.inputs
         )
 
 
 def write_split(
-    folder: Path, count: int, chunks: Iterable[tuple[np.ndarray, Levels, Tensor]], days: Tensor
+    folder: Path,
+    chunks: Iterable[tuple[np.ndarray, Levels, Tensor]],
+    days: Tensor,
+    windows: Windows,
 ) -> None:
     """Write the pyramids of one split as they come.
 
     Args:
-        folder: The split's, which is there.
-        count: Items in all.
-        chunks: Consecutive items, their levels, and the targets of their tiles.
+        folder: The split's.
+        chunks: Consecutive items, all of some tiles, with levels and targets of each.
         days: (N, T) by tile.
+        windows: How tiles are cut.
     """
-    arrays: list[np.memmap] = []
-    targets = []
-    for items, levels, target in chunks:
-        if not arrays:
-            arrays = [
-                np.lib.format.open_memmap(path, "w+", np.float16, (count, *level.shape[1:]))
-                for path, level in zip(_level_files(folder), levels, strict=True)
-            ]
-        for array, level in zip(arrays, levels, strict=True):
-            array[items[0] : items[-1] + 1] = level.numpy()
-        targets.append(target.numpy())
-    np.save(folder / "targets.npy", np.concatenate(targets))
+    folder.mkdir(exist_ok=True)
+    levels: list[np.memmap] = []
+    for items, parts, cut in chunks:
+        whole = windows.join(cut)
+        if not levels:
+            count = len(days) * windows.count
+            files = zip(_level_files(folder), parts, strict=True)
+            levels = [_create(path, count, part) for path, part in files]
+            targets = _create(folder / "targets.npy", len(days), whole)
+        for level, part in zip(levels, parts, strict=True):
+            level[items[0] : items[-1] + 1] = part.numpy(force=True)
+            release(level)
+        first = items[0] // windows.count
+        targets[first : first + len(whole)] = whole.numpy(force=True)
     np.save(folder / "days.npy", days.numpy())
+
+
+def _create(path: Path, count: int, like: Tensor) -> np.memmap:
+    part = like.numpy(force=True)
+    return np.lib.format.open_memmap(path, "w+", part.dtype, (count, *part.shape[1:]))
 
 
 def _level_files(folder: Path) -> list[Path]:

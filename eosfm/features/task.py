@@ -37,6 +37,7 @@ class TaskInput:
         adaptation: How the input reaches specialists of other bands, ``named`` or ``counted``.
         standardize: Whose statistics scale the input, ``dataset`` or ``specialist``.
         seed: All of the task's random numbers follow from it.
+        workers: Loader processes per split; they change no result.
     """
 
     name: str
@@ -51,6 +52,7 @@ class TaskInput:
     adaptation: str
     standardize: str
     seed: int
+    workers: int
 
     @classmethod
     def resolve(cls, params: Params, name: str, store: TileStore) -> Self:
@@ -67,11 +69,12 @@ class TaskInput:
             bands=own.bands,
             # What differs between two dates needs both.
             dates=pick_dates(dates, None if kind.bitemporal else min(limits, default=None)),
-            windows=task_windows(kind, (height, width), protocol.window, protocol.overlap),
+            windows=task_windows(kind, (height, width), protocol.window),
             label_fraction=own.label_fraction or protocol.label_fraction,
             adaptation=params.encoding.adaptation,
             standardize=params.encoding.standardize,
             seed=params.seed,
+            workers=protocol.workers,
         )
 
     def indices(self, split: Split) -> np.ndarray:

@@ -1,12 +1,19 @@
-"""Sliding windows: tiles larger than what the encoders are given at once."""
+"""Windows: tiles larger than what the encoders are given at once.
+
+Validation and test see the fewest windows that cover a tile, spread evenly, and average their
+logits where they overlap, as PANGAEA does (arXiv 2412.04204). Unlike there, windows are no larger
+than that number of them needs: 1,024 px by at most 520 are four windows of 512.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from eosfm.kinds.kind import Kind
+
+MULTIPLE = 32
+"""Windows have sides of a multiple of this, the coarsest stride, so that none is padded."""
 
 
 @dataclass(frozen=True)
@@ -44,50 +51,46 @@ class Windows:
         row, col = self.origins[window]
         return tile[..., row : row + self.size[0], col : col + self.size[1]]
 
-    def cut_items(self, targets: Tensor, items: np.ndarray) -> Tensor:
-        """Targets of some items, of (N, ...) by tile: whole, or each its window's part."""
-        if self.count == 1:
-            return targets[torch.from_numpy(items)]
-        return torch.stack([self.cut(targets[i // self.count], i % self.count) for i in items])
-
     def blend(self, logits: Tensor) -> Tensor:
         """Join the logits of all windows: (B * count, K, h, w) to (B, K, H, W).
 
-        Where windows overlap, each weighs by its distance to its own border (a pyramid), so that
-        no seam shows and the pixels that saw least of their surroundings count least.
+        Where windows overlap, their logits are averaged.
         """
         if self.count == 1:
             return logits
         by_tile = logits.unflatten(0, (-1, self.count))
-        weight = _ramp(self.size[0], logits)[:, None] * _ramp(self.size[1], logits)
         total = logits.new_zeros(*by_tile.shape[:1], *logits.shape[1:2], *self.tile)
-        mass = logits.new_zeros(self.tile)
+        seen = logits.new_zeros(self.tile)
         for window in range(self.count):
-            self.cut(total, window).add_(by_tile[:, window] * weight)
-            self.cut(mass, window).add_(weight)
-        return total / mass
+            self.cut(total, window).add_(by_tile[:, window])
+            self.cut(seen, window).add_(1)
+        return total / seen
+
+    def join(self, targets: Tensor) -> Tensor:
+        """Put the targets of all windows together again: (B * count, h, w) to (B, H, W)."""
+        if self.count == 1:
+            return targets
+        by_tile = targets.unflatten(0, (-1, self.count))
+        whole = targets.new_empty(by_tile.shape[0], *self.tile)
+        for window in range(self.count):
+            self.cut(whole, window).copy_(by_tile[:, window])
+        return whole
 
 
-def task_windows(kind: Kind, tile: tuple[int, int], window: int | None, overlap: int) -> Windows:
+def task_windows(kind: Kind, tile: tuple[int, int], window: int | None) -> Windows:
     """The windows that a protocol asks for; kinds with one answer per image see it whole."""
     if window is None or kind.answer != "pixel":
         return Windows.whole(tile)
-    return sliding(tile, window, overlap)
+    return covering(tile, window)
 
 
-def sliding(tile: tuple[int, int], window: int, overlap: int) -> Windows:
-    """Windows of at most ``window`` pixels that overlap by at least ``overlap``, evenly spread."""
-    size = (min(window, tile[0]), min(window, tile[1]))
-    rows, cols = (_starts(tile[k], size[k], overlap) for k in (0, 1))
+def covering(tile: tuple[int, int], window: int) -> Windows:
+    """The fewest windows of at most ``window`` pixels that cover a tile, evenly spread."""
+    counts = [-(-length // window) for length in tile]
+    needed = max(-(-length // count) for length, count in zip(tile, counts, strict=True))
+    side = min(window, -(-needed // MULTIPLE) * MULTIPLE)
+    size = (min(side, tile[0]), min(side, tile[1]))
+    rows, cols = (
+        np.linspace(0, tile[k] - size[k], counts[k]).round().astype(int).tolist() for k in (0, 1)
+    )
     return Windows(tile, size, tuple((row, col) for row in rows for col in cols))
-
-
-def _starts(length: int, window: int, overlap: int) -> list[int]:
-    count = 1 + -(-(length - window) // (window - overlap)) if length > window else 1
-    return np.linspace(0, length - window, count).round().astype(int).tolist()
-
-
-def _ramp(length: int, like: Tensor) -> Tensor:
-    """Distance of each pixel's centre to the nearer end."""
-    centre = torch.arange(length, dtype=like.dtype, device=like.device) + 0.5
-    return torch.minimum(centre, length - centre)

@@ -7,6 +7,7 @@ Example::
 """
 
 from eosfm.simulation.covers import (
+    BUILDINGS,
     COVERS,
     CROPS,
     FOREST,
@@ -17,26 +18,17 @@ from eosfm.simulation.covers import (
     legend,
 )
 from eosfm.simulation.events import EVENTS, evolve
+from eosfm.simulation.grid import average, resampled
 from eosfm.simulation.landscape import Landscape
+from eosfm.simulation.noise import Key
 from eosfm.simulation.optical import Observation, observe
 from eosfm.simulation.radar import backscatter
+from eosfm.simulation.recipe import Simulation, rectangle, write_geojson, write_lines, write_text
 from eosfm.simulation.themes import THEMES, draw_landscape
 
 __all__ = [
-    "COVERS",
-    "CROPS",
-    "EVENTS",
-    "FOREST",
-    "ROOFS",
-    "THEMES",
-    "VEGETATION",
-    "WATER",
-    "Landscape",
-    "Observation",
-    "backscatter",
-    "cover_mask",
-    "draw_landscape",
-    "evolve",
-    "legend",
-    "observe",
-]
+    "BUILDINGS", "COVERS", "CROPS", "EVENTS", "FOREST", "ROOFS", "THEMES", "VEGETATION", "WATER",
+    "Key", "Landscape", "Observation", "Simulation", "average", "backscatter", "cover_mask",
+    "draw_landscape", "evolve", "legend", "observe", "rectangle", "resampled", "write_geojson",
+    "write_lines", "write_text",
+]  # fmt: skip

@@ -18,9 +18,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError, suggest
 
-WAVELENGTHS = np.array(
-    [443, 490, 560, 665, 705, 740, 783, 835, 865, 945, 1375, 1610, 2200], dtype=np.float64
-)
+WAVELENGTHS = (443, 490, 560, 665, 705, 740, 783, 835, 865, 945, 1375, 1610, 2200)
 """Control wavelengths of the spectra below, nm; between them reflectance is linear."""
 
 # Per cent reflectance of a closed, vigorous canopy, of clear water, or of the material.
@@ -79,7 +77,10 @@ FOREST = ("conifer", "broadleaf", "mixed_forest")
 """Closed stands of trees."""
 
 ROOFS = ("roof_red", "roof_grey", "roof_bright")
-"""Buildings."""
+"""Houses and halls."""
+
+BUILDINGS = (*ROOFS, "greenhouse")
+"""All that has walls."""
 
 VEGETATION = (
     *CROPS, "grassland", "pasture", "orchard", "vineyard", "olive", *FOREST, "shrub", "heath",
@@ -101,6 +102,8 @@ _EMPTY = (
     | dict.fromkeys((*WATER, "flood"), _MUD)
 )
 _SOILS = ("bare_field", "bare_soil", *CROPS, "orchard", "vineyard", "olive")
+SOIL = np.array([name in _SOILS for name in COVERS])
+"""(covers,) bool: whose dormant look is the scene's soil."""
 
 # Share of the greatest vigour that never goes, day of the peak, half width in days.
 _SEASON = {
@@ -127,6 +130,8 @@ _RADAR = {
     "roof_bright": (-2.5, -11.5), "concrete": (-11.0, -19.0), "burned": (-11.5, -19.5),
     "flood": (-17.5, -25.5), "car": (-4.0, -13.0), "greenhouse": (-8.0, -16.5),
 }  # fmt: skip
+RADAR = np.array([_RADAR[name] for name in COVERS], dtype=np.float32).T
+"""(2, covers) float32 of backscatter in dB, VV then VH."""
 
 
 def code(name: str) -> int:
@@ -141,14 +146,7 @@ def code(name: str) -> int:
 
 
 def cover_mask(cover: np.ndarray, *names: str) -> np.ndarray:
-    """Where a cover map shows one of the named covers.
-
-    Args:
-        cover: (H, W) uint8, positions in :data:`COVERS`.
-        names: Cover names, for example ``*WATER``.
-
-    Returns:
-        (H, W) bool.
+    """(H, W) bool: where a map of positions in :data:`COVERS` shows one of the named covers.
 
     Raises:
         EosfmError: A name is unknown.
@@ -170,70 +168,47 @@ def legend(cover: np.ndarray, classes: Mapping[str, int], default: int | None = 
         (H, W) uint8 class indices.
 
     Raises:
-        EosfmError: A cover in the map has no class and there is no default, a name is unknown, or
-            an index is outside 0 to 255.
+        EosfmError: A cover in the map has no class and there is no default, or a name is unknown.
     """
-    table = np.full(len(COVERS), -1 if default is None else default, dtype=np.int64)
+    unnamed = -1
+    table = np.full(len(COVERS), unnamed if default is None else default)
     for name, index in classes.items():
         table[code(name)] = index
-    named = np.zeros(len(COVERS), dtype=bool)
-    named[[code(name) for name in (COVERS if default is not None else classes)]] = True
-    present = np.unique(cover)
-    missing = [COVERS[i] for i in present if not named[i]]
+    missing = [COVERS[i] for i in np.unique(cover) if table[i] == unnamed]
     if missing:
         raise EosfmError(
             f"the legend has no class for {', '.join(missing)}; name them or give a default"
         )
-    used = table[present]
-    if used.size and (used.min() < 0 or used.max() > 255):
-        raise EosfmError(f"class index {used.min()}..{used.max()} outside 0..255; mend the legend")
     return table.astype(np.uint8)[cover]
 
 
-def spectra(wavelengths: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Reflectance of every cover at some wavelengths.
+def reflectance(curves: Iterable[Sequence[float]], wavelengths: np.ndarray) -> np.ndarray:
+    """Curves of per cent at :data:`WAVELENGTHS` as (C, curves) float32 0 to 1 at C others, nm."""
+    rows = [np.interp(wavelengths, WAVELENGTHS, curve) for curve in curves]
+    return np.array(rows, dtype=np.float32).T / 100
 
-    Args:
-        wavelengths: C wavelengths in nm.
+
+def spectra(wavelengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Reflectance of every cover at C wavelengths in nm.
 
     Returns:
         Two (C, covers) float32 arrays of reflectance 0 to 1: full vigour (clear water), and
         dormant or open canopy (turbid water). Other covers are equal in both.
     """
-    full = [np.interp(wavelengths, WAVELENGTHS, _FULL[name]) for name in COVERS]
-    empty = [np.interp(wavelengths, WAVELENGTHS, _EMPTY.get(name, _FULL[name])) for name in COVERS]
-    return (
-        np.array(full, dtype=np.float32).T / 100,
-        np.array(empty, dtype=np.float32).T / 100,
-    )
+    empty = (_EMPTY.get(name, curve) for name, curve in _FULL.items())
+    return reflectance(_FULL.values(), wavelengths), reflectance(empty, wavelengths)
 
 
-def soil_covers() -> np.ndarray:
-    """(covers,) bool: whose dormant look is the scene's soil."""
-    return np.array([name in _SOILS for name in COVERS])
+def phenology(doy: float) -> np.ndarray:
+    """(covers,) float32 vigour on a day of the year in the northern mid-latitudes.
 
-
-def radar_levels() -> np.ndarray:
-    """(2, covers) float32 of backscatter in dB, VV then VH."""
-    return np.array([_RADAR[name] for name in COVERS], dtype=np.float32).T
-
-
-def phenology(doy: float | np.ndarray) -> np.ndarray:
-    """Vigour of every cover on a day of the year in the northern mid-latitudes.
-
-    Returns:
-        (covers,) float32 in 0 to 1; 0 for covers that do not grow.
+    It is 0 to 1, and 0 for covers that do not grow.
     """
     vigour = np.zeros(len(COVERS), dtype=np.float32)
     for name, (floor, peak, width) in _SEASON.items():
         away = (doy - peak + 182.5) % 365 - 182.5
         vigour[CODE[name]] = floor + (1 - floor) * np.exp(-((away / width) ** 2))
     return vigour
-
-
-def table(values: Mapping[str, float], default: float = 0.0) -> np.ndarray:
-    """(covers,) float32 with ``values`` by cover name."""
-    return np.array([values.get(name, default) for name in COVERS], dtype=np.float32)
 
 
 def codes(names: Iterable[str]) -> np.ndarray:

@@ -1,31 +1,23 @@
 """What happens to a landscape between two dates."""
 
 from collections.abc import Callable
-from typing import Literal, get_args
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.simulation.canvas import Canvas
 from eosfm.simulation.covers import (
+    BUILDINGS,
     CODE,
     CROPS,
     ROOFS,
     VEGETATION,
     WATER,
     codes,
-    cover_mask,
     phenology,
 )
 from eosfm.simulation.landscape import Landscape
-from eosfm.simulation.noise import Key, bricks, fractal, generator, rotate
-from eosfm.simulation.settlement import built
-
-Event = Literal[
-    "flood", "burn", "construction", "demolition", "damage", "harvest", "season", "snow"
-]
-EVENTS: tuple[str, ...] = get_args(Event)
-"""Names of the events that :func:`evolve` knows."""
+from eosfm.simulation.noise import Cells, Key, bricks, fractal, generator, rotate
 
 
 def evolve(land: Landscape, key: Key, event: str, strength: float = 1.0) -> Landscape:
@@ -36,15 +28,10 @@ def evolve(land: Landscape, key: Key, event: str, strength: float = 1.0) -> Land
     - ``construction``: new buildings, each with a new parcel number, on open land.
     - ``demolition``: some buildings become ``bare_soil``.
     - ``damage``: some buildings are hit; ``damage`` holds 1 minor, 2 major, 3 destroyed.
-    - ``harvest``: some crop fields become ``bare_field``.
     - ``season``: about 90 days pass per unit of strength.
     - ``snow``: snow covers all but water, walls of trees and the warm ground of towns.
 
-    Args:
-        land: The land before; it is left as it is.
-        key: Integers and strings.
-        event: One of :data:`EVENTS`.
-        strength: Extent of the event relative to a usual one, 0 to about 3.
+    The strength is the extent relative to that of a usual event, 0 to about 3.
 
     Raises:
         EosfmError: Unknown event or negative strength.
@@ -57,10 +44,10 @@ def evolve(land: Landscape, key: Key, event: str, strength: float = 1.0) -> Land
 
 
 def _flood(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
-    water = cover_mask(land.cover, *WATER)
+    water = land.shows(*WATER)
     ragged = land.elevation + 0.7 * _noise(land, rng, 150, 5)
     source = water if water.any() else ragged <= np.quantile(ragged, 0.01)
-    share = min(float(rng.uniform(0.12, 0.35)) * strength, 0.9)
+    share = min(rng.uniform(0.12, 0.35) * strength, 0.9)
     dry = ragged[~water]
     if not dry.size or strength == 0:
         return land
@@ -69,14 +56,13 @@ def _flood(land: Landscape, rng: np.random.Generator, strength: float) -> Landsc
 
     labels, _ = ndimage.label(low)
     reached = np.isin(labels, np.unique(labels[source])) & ~water & low
-    reached &= ~cover_mask(land.cover, *ROOFS, "greenhouse")
-    reached &= land.canopy_height < 6
+    reached &= ~land.shows(*BUILDINGS) & (land.canopy_height < 6)
     # Crops and reeds stand out of shallow water in places; land that fell dry again is soaked.
     standing = np.clip(0.6 * _noise(land, rng, 90, 4, 0.7) - rng.normal(0.1, 0.3), 0, 0.85)
     margin = ndimage.gaussian_filter(reached.astype(np.float32), 120 / land.gsd)
-    moisture = np.clip(land.moisture + float(rng.uniform(0.5, 2.5)) * margin, 0, 1)
-    return _cover(
-        land.change(moisture=moisture), reached, "flood", moisture=1.0,
+    moisture = np.clip(land.moisture + rng.uniform(0.5, 2.5) * margin, 0, 1)
+    return land.change(moisture=moisture).covered(
+        reached, "flood", moisture=1.0,
         tone=1 + 0.1 * _noise(land, rng, 200, 3), vigour=land.vigour * standing,
     )  # fmt: skip
 
@@ -85,55 +71,47 @@ def _burn(land: Landscape, rng: np.random.Generator, strength: float) -> Landsca
     h, w = land.size
     rows, cols = np.mgrid[:h, :w].astype(np.float32)
     cy, cx = rng.uniform(0.3, 0.7, 2)
-    share = min(float(rng.uniform(0.1, 0.4)) * strength, 1.0)
+    share = min(rng.uniform(0.1, 0.4) * strength, 1.0)
     reach = np.hypot((rows - cy * h) / h, (cols - cx * w) / w) / max((share / np.pi) ** 0.5, 1e-6)
     reach = reach + 0.3 * fractal(rng, (h, w), 0.35 * min(h, w), 6, 0.6)
-    fuel = cover_mask(land.cover, *VEGETATION)
+    fuel = land.shows(*VEGETATION)
     mask = (reach < 1) & fuel & (fractal(rng, (h, w), 0.05 * min(h, w), 3) < 1.6)
-    return _cover(land, mask, "burned", tone=0.9 + 0.18 * _noise(land, rng, 90, 4))
+    return land.covered(mask, "burned", tone=0.9 + 0.18 * _noise(land, rng, 90, 4))
 
 
 def _construction(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
     # Lots as in a suburb; only those that lie wholly on open land are built on.
     canvas = Canvas(rng, land.size, land.gsd, land.angle)
     u, v = rotate(canvas.x, canvas.y, land.angle)
-    large = rng.random() < 0.3
-    size = (64.0, 48.0) if large else (24.0, 21.0)
+    length, width = (64.0, 48.0) if rng.random() < 0.3 else (24.0, 21.0)
     floor = 3.2 * land.gsd
-    lots = bricks(rng, u, v, (max(size[0], floor), max(size[1], floor)), 0.25)
+    lots = bricks(rng, u, v, (max(length, floor), max(width, floor)), 0.25)
     margin = np.maximum(0.18 * np.minimum(lots.width, lots.depth), 0.5 * land.gsd)
-    notch = canvas.per_cell(lots.id, lots.count)
+    notch = canvas.per_cell(lots)
     body = lots.edge() > margin * (0.8 + 0.6 * notch)
     body &= ~((notch > 0.6) & (lots.u > 0.55 * lots.width) & (lots.v > 0.55 * lots.depth))
-    open_land = cover_mask(
-        land.cover, *CROPS, "bare_field", "grassland", "pasture", "bare_soil", "shrub", "concrete",
-        "sand", "heath",
+    open_land = land.shows(
+        *CROPS, "bare_field", "grassland", "pasture", "bare_soil", "shrub", "concrete", "sand",
+        "heath",
     )  # fmt: skip
-    blocked = np.bincount(lots.id[body & ~open_land], minlength=lots.count) > 0
-    inside = _interior(lots.id, lots.count)
-    pull = np.bincount(lots.id.ravel(), canvas.noise(90, 2).ravel(), minlength=lots.count)
-    site = pull / np.maximum(np.bincount(lots.id.ravel(), minlength=lots.count), 1)
-    free = np.flatnonzero(
-        ~blocked & inside & (np.bincount(lots.id[body], minlength=lots.count) > 0)
-    )
+    blocked = lots.total(body & ~open_land) > 0
+    pull = lots.mean(canvas.noise(90, 2))
+    free = np.flatnonzero(~blocked & _interior(lots) & (lots.total(body) > 0))
     count = min(len(free), int(np.ceil(min(rng.uniform(0.15, 0.6) * strength, 1.0) * len(free))))
     chosen = np.zeros(lots.count, dtype=bool)
-    chosen[free[np.argsort(-site[free], kind="stable")[:count]]] = True
+    chosen[free[np.argsort(-pull[free], kind="stable")[:count]]] = True
     mask = body & chosen[lots.id]
     roof = codes(ROOFS)[rng.choice(3, lots.count, p=(0.2, 0.5, 0.3))][lots.id]
-    height = (4 + 6 * rng.random(lots.count, dtype=np.float32))[lots.id]
-    built_ = _cover(
-        land, mask, roof, tone=0.8 + 0.4 * canvas.per_cell(lots.id, lots.count),
-        building_height=height,
-    )  # fmt: skip
-    parcel = np.where(mask, int(land.parcel.max()) + 1 + lots.id, land.parcel)
-    return built_.change(parcel=parcel.astype(np.int32))
+    height = 4 + 6 * canvas.per_cell(lots)
+    tone = 0.8 + 0.4 * canvas.per_cell(lots)
+    number = land.parcel.max() + 1 + lots.id
+    return land.covered(mask, roof, tone=tone, building_height=height, parcel=number)
 
 
-def _interior(ids: np.ndarray, count: int) -> np.ndarray:
+def _interior(cells: Cells) -> np.ndarray:
     """(count,) bool: cells that the scene's edge does not cut."""
-    inside = np.ones(count, dtype=bool)
-    for edge in (ids[0], ids[-1], ids[:, 0], ids[:, -1]):
+    inside = np.ones(cells.count, dtype=bool)
+    for edge in (cells.id[0], cells.id[-1], cells.id[:, 0], cells.id[:, -1]):
         inside[edge] = False
     return inside
 
@@ -142,16 +120,15 @@ def _some_buildings(
     land: Landscape, rng: np.random.Generator, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """(H, W) bool of the chosen buildings, and (H, W) number 0 to 1 of each building."""
-    standing = built(land.cover)
     numbers, index = np.unique(land.parcel, return_inverse=True)
     index = index.reshape(land.size)
-    chosen = (rng.random(len(numbers)) < share)[index] & standing
+    chosen = (rng.random(len(numbers)) < share)[index] & land.shows(*BUILDINGS)
     return chosen, rng.random(len(numbers), dtype=np.float32)[index]
 
 
 def _demolition(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
     chosen, _ = _some_buildings(land, rng, min(0.3 * strength, 1.0))
-    return _cover(land, chosen, "bare_soil", tone=1 + 0.1 * _noise(land, rng, 8, 2))
+    return land.covered(chosen, "bare_soil", tone=1 + 0.1 * _noise(land, rng, 8, 2))
 
 
 def _damage(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
@@ -160,19 +137,12 @@ def _damage(land: Landscape, rng: np.random.Generator, strength: float) -> Lands
     grain = _noise(land, rng, max(3.0, land.gsd), 2, 0.8)
     holes = ((level == 1) & (grain > 1.3)) | ((level == 2) & (grain > 0.2))
     rubble = np.where(grain > 0, CODE["concrete"], CODE["bare_soil"]).astype(np.uint8)
-    after = _cover(
-        land, level == 3, rubble, tone=np.clip(0.85 + 0.25 * grain, 0.3, 2), building_height=1.0
+    after = land.covered(
+        level == 3, rubble, tone=np.clip(0.85 + 0.25 * grain, 0.3, 2), building_height=1.0
     )
     keep = {"building_height": land.building_height * 0.6, "parcel": land.parcel}
-    after = _cover(after, holes, "bare_soil", tone=np.clip(0.6 + 0.2 * grain, 0.2, 2), **keep)
+    after = after.covered(holes, "bare_soil", tone=np.clip(0.6 + 0.2 * grain, 0.2, 2), **keep)
     return after.change(damage=np.maximum(land.damage, level).astype(np.uint8), parcel=land.parcel)
-
-
-def _harvest(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
-    numbers, index = np.unique(land.parcel, return_inverse=True)
-    chosen = (rng.random(len(numbers)) < min(0.6 * strength, 1.0))[index].reshape(land.size)
-    mask = chosen & cover_mask(land.cover, *CROPS)
-    return _cover(land, mask, "bare_field", tone=land.tone * 1.1, parcel=land.parcel)
 
 
 def _season(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
@@ -187,17 +157,17 @@ def _season(land: Landscape, rng: np.random.Generator, strength: float) -> Lands
     return land.change(
         doy=doy,
         vigour=np.clip(vigour * drift, 0, 1).astype(np.float32),
-        moisture=np.where(cover_mask(land.cover, *WATER), 1, moisture).astype(np.float32),
+        moisture=np.where(land.shows(*WATER), 1, moisture).astype(np.float32),
     )
 
 
 def _snow(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
     relief = land.elevation - land.elevation.mean()
     depth = 0.6 * strength + 0.01 * relief + 0.5 * _noise(land, rng, 250, 4)
-    bare = cover_mask(land.cover, *WATER, "flood", "ice", "asphalt", "road", "car")
+    bare = land.shows(*WATER, "flood", "ice", "asphalt", "road", "car")
     mask = (depth > 0.2) & ~bare & (land.canopy_height < 4)
     keep = {"building_height": land.building_height, "parcel": land.parcel}
-    return _cover(land, mask, "snow", tone=0.95 + 0.03 * _noise(land, rng, 60, 3), **keep)
+    return land.covered(mask, "snow", tone=0.95 + 0.03 * _noise(land, rng, 60, 3), **keep)
 
 
 def _noise(
@@ -206,28 +176,13 @@ def _noise(
     return fractal(rng, land.size, scale / land.gsd, octaves, roughness)
 
 
-def _cover(
-    land: Landscape, mask: np.ndarray, cover: str | np.ndarray, **layers: object
-) -> Landscape:
-    """Put a new, lifeless cover on ``mask``; what stood there is gone but for ``layers``."""
-    values: dict[str, object] = {
-        "cover": CODE[cover] if isinstance(cover, str) else cover,
-        "canopy_height": 0, "building_height": 0, "vigour": 0, "tone": 1, "parcel": 0,
-    }  # fmt: skip
-    changed = {}
-    for name, value in (values | layers).items():
-        before = getattr(land, name)
-        changed[name] = np.where(mask, np.asarray(value), before).astype(before.dtype)
-    return land.change(**changed)
-
-
 _EVENTS: dict[str, Callable[[Landscape, np.random.Generator, float], Landscape]] = {
     "flood": _flood,
     "burn": _burn,
     "construction": _construction,
     "demolition": _demolition,
     "damage": _damage,
-    "harvest": _harvest,
     "season": _season,
     "snow": _snow,
 }
+EVENTS = tuple(_EVENTS)

@@ -4,48 +4,50 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eosfm.simulation.covers import CODE, cover_mask
+
 
 @dataclass(frozen=True)
 class Landscape:
-    """A piece of simulated ground; all arrays are (H, W).
+    """A piece of simulated ground; all arrays are (H, W)."""
 
-    Attributes:
-        gsd: Metres per pixel.
-        doy: Day of the year, 1 to 365.
-        cover: uint8, positions in :data:`eosfm.simulation.COVERS`.
-        elevation: float32 metres.
-        canopy_height: float32 metres of vegetation, 0 to 48.
-        building_height: float32 metres.
-        moisture: float32 soil moisture 0 to 1.
-        vigour: float32 green vigour 0 to 1 on ``doy``; 0 where nothing grows.
-        tone: float32 brightness of an object relative to its cover's mean.
-        parcel: int32 number of the field or building, 0 elsewhere.
-        damage: uint8 state of a building after an event: 0 none, 1 minor, 2 major, 3 destroyed.
-        angle: Main direction of fields and streets in radians.
-        soil: Brightness and redness of the soil relative to the mean.
-        turbidity: Of the water, 0 clear to 1 muddy.
-    """
-
-    gsd: float
-    doy: int
-    cover: np.ndarray
-    elevation: np.ndarray
-    canopy_height: np.ndarray
-    building_height: np.ndarray
-    moisture: np.ndarray
-    vigour: np.ndarray
-    tone: np.ndarray
-    parcel: np.ndarray
-    damage: np.ndarray
-    angle: float
-    soil: tuple[float, float]
-    turbidity: float
+    gsd: float  # metres per pixel
+    doy: int  # day of the year, 1 to 366
+    cover: np.ndarray  # uint8 positions in eosfm.simulation.COVERS
+    elevation: np.ndarray  # float32 metres
+    canopy_height: np.ndarray  # float32 metres of vegetation, 0 to 48
+    building_height: np.ndarray  # float32 metres
+    moisture: np.ndarray  # float32 soil moisture 0 to 1
+    vigour: np.ndarray  # float32 green vigour 0 to 1 on that day; 0 where nothing grows
+    tone: np.ndarray  # float32 brightness of an object relative to its cover's mean
+    parcel: np.ndarray  # int32 number of the field or building, 0 elsewhere
+    damage: np.ndarray  # uint8 of a building: 0 none, 1 minor, 2 major, 3 destroyed
+    angle: float  # main direction of fields and streets in radians
+    soil: tuple[float, float]  # brightness and redness of the soil relative to the mean
+    turbidity: float  # of the water, 0 clear to 1 muddy
 
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) in pixels."""
         return self.cover.shape[0], self.cover.shape[1]
 
+    def shows(self, *covers: str) -> np.ndarray:
+        """(H, W) bool: where the land has one of the named covers, for example ``*WATER``."""
+        return cover_mask(self.cover, *covers)
+
     def change(self, **fields: object) -> "Landscape":
         """A copy with some attributes replaced."""
         return replace(self, **fields)  # type: ignore[arg-type]
+
+    def covered(self, mask: np.ndarray, cover: str | np.ndarray, **layers: object) -> "Landscape":
+        """A copy with a new, lifeless cover (or (H, W) codes) on the (H, W) bool ``mask``.
+
+        What stood there is gone but for ``layers``: scalars or (H, W) arrays by attribute.
+        """
+        bare = {"canopy_height": 0, "building_height": 0, "vigour": 0, "tone": 1, "parcel": 0}
+        code = CODE[cover] if isinstance(cover, str) else cover
+        changed = {}
+        for name, value in (bare | {"cover": code} | layers).items():
+            before = getattr(self, name)
+            changed[name] = np.where(mask, np.asarray(value), before).astype(before.dtype)
+        return self.change(**changed)

@@ -5,27 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
-
 Key = tuple[int | str, ...]
+"""Names a random draw, for example ``(seed, "eurosat", 17)``; 1 and "1" differ."""
 
 
 def generator(key: Key, *purpose: int | str) -> np.random.Generator:
     """A random generator that depends on the key and nothing else.
 
-    Args:
-        key: Integers and strings, for example ``(seed, "eurosat", 17)``; 1 and "1" differ.
-        purpose: Further parts, so that one key serves several independent draws.
-
-    Raises:
-        EosfmError: A part is neither an integer nor a string, or the key is no tuple.
+    The purpose is further parts of the key, so that one key serves several independent draws.
     """
-    if not isinstance(key, tuple):
-        raise EosfmError(f"key is {key!r}; give a tuple of integers and strings")
     digest = hashlib.blake2b(digest_size=16)
     for part in (*key, *purpose):
-        if not isinstance(part, int | str | np.integer):
-            raise EosfmError(f"key part {part!r} is {type(part).__name__}; give int or str")
         text = part if isinstance(part, str) else int(part)
         digest.update(f"{type(text).__name__}:{text!r};".encode())
     return np.random.default_rng(int.from_bytes(digest.digest(), "little"))
@@ -39,17 +29,8 @@ def _taps(n: int, step: float, start: float) -> tuple[np.ndarray, list[np.ndarra
     return node, [0.5 * (1 - t) ** 2, 0.5 + t * (1 - t), 0.5 * t**2]
 
 
-def smooth(rng: np.random.Generator, shape: tuple[int, int], step: float) -> np.ndarray:
-    """One octave of noise: a random lattice under a quadratic B-spline.
-
-    Args:
-        rng: Source of randomness.
-        shape: (H, W).
-        step: Lattice cells per pixel, at most 1.
-
-    Returns:
-        (H, W) float32 with mean about 0 and standard deviation about 1.
-    """
+def _octave(rng: np.random.Generator, shape: tuple[int, int], step: float) -> np.ndarray:
+    """Standardised noise: a random lattice of ``step`` cells per pixel under a B-spline."""
     start_row, start_col = rng.random(2)
     rows, row_weights = _taps(shape[0], step, start_row)
     cols, col_weights = _taps(shape[1], step, start_col)
@@ -62,20 +43,13 @@ def fractal(
     rng: np.random.Generator,
     shape: tuple[int, int],
     scale: float,
-    octaves: int = 4,
+    octaves: int,
     roughness: float = 0.5,
 ) -> np.ndarray:
-    """Fractal noise.
+    """Fractal noise, (H, W) float32 with mean about 0 and standard deviation about 1.
 
-    Args:
-        rng: Source of randomness.
-        shape: (H, W).
-        scale: Size of the largest bumps in pixels.
-        octaves: How many halvings of the scale are added; those finer than a pixel are left out.
-        roughness: Amplitude of an octave relative to the one before.
-
-    Returns:
-        (H, W) float32 with mean about 0 and standard deviation about 1.
+    ``scale`` is the size of the largest bumps in pixels; it is halved from octave to octave, but
+    not below a pixel. ``roughness`` is an octave's amplitude relative to the one before.
     """
     total = np.zeros(shape, dtype=np.float32)
     amplitude, power = 1.0, 0.0
@@ -83,7 +57,7 @@ def fractal(
         step = 2.0**octave / max(scale, 1e-6)
         if step > 1 and octave > 0:
             break
-        total += np.float32(amplitude) * smooth(rng, shape, min(step, 1.0))
+        total += np.float32(amplitude) * _octave(rng, shape, min(step, 1.0))
         power += amplitude**2
         amplitude *= roughness
     return total / np.float32(power**0.5)
@@ -91,29 +65,29 @@ def fractal(
 
 @dataclass(frozen=True)
 class Cells:
-    """A plane cut into rectangles, brick fashion.
+    """A plane cut into rectangles, brick fashion; all arrays are (H, W)."""
 
-    Attributes:
-        id: (H, W) int64 cell number, 0 to ``count`` - 1.
-        count: Number of cell numbers.
-        u: (H, W) metres from the cell's lower edge along the first axis; ``width`` is its extent.
-        v: (H, W) metres along the second axis; ``depth`` is its extent.
-        width: (H, W) metres.
-        depth: (H, W) metres.
-    """
-
-    id: np.ndarray
+    id: np.ndarray  # int64 cell number, 0 to count - 1
     count: int
-    u: np.ndarray
-    v: np.ndarray
-    width: np.ndarray
-    depth: np.ndarray
+    u: np.ndarray  # metres from the cell's lower edge along the first axis
+    v: np.ndarray  # likewise along the second
+    width: np.ndarray  # the cell's extent along the first axis, metres
+    depth: np.ndarray  # likewise along the second
 
     def edge(self) -> np.ndarray:
         """(H, W) metres to the cell's nearest edge."""
         return np.minimum(
             np.minimum(self.u, self.width - self.u), np.minimum(self.v, self.depth - self.v)
         )
+
+    def total(self, values: np.ndarray) -> np.ndarray:
+        """(count,) sum of (H, W) values over each cell."""
+        return np.bincount(self.id.ravel(), values.ravel(), minlength=self.count)
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """(count,) mean of (H, W) values over each cell, 0 for cells without a pixel."""
+        pixels = np.bincount(self.id.ravel(), minlength=self.count)
+        return self.total(values) / np.maximum(pixels, 1)
 
 
 def rotate(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
@@ -123,20 +97,11 @@ def rotate(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.n
 
 
 def bricks(
-    rng: np.random.Generator,
-    u: np.ndarray,
-    v: np.ndarray,
-    size: tuple[float, float],
-    jitter: float = 0.35,
+    rng: np.random.Generator, u: np.ndarray, v: np.ndarray, size: tuple[float, float], jitter: float
 ) -> Cells:
-    """Cut the plane into rows of rectangles of uneven size, each row shifted.
+    """Cut the plane of u and v, (H, W) metres, into rows of rectangles, each row shifted.
 
-    Args:
-        rng: Source of randomness.
-        u: (H, W) metres along the first axis.
-        v: (H, W) metres along the second axis.
-        size: Mean extent of a cell along u and v in metres.
-        jitter: Unevenness of the sizes, 0 to below 1.
+    ``size`` is the mean extent along u and v in metres, ``jitter`` its unevenness, 0 to below 1.
     """
     row_edges = _edges(rng, float(u.min()), float(u.max()), size[0], jitter)
     row = np.searchsorted(row_edges, u.ravel(), side="right").reshape(u.shape) - 1
@@ -169,20 +134,15 @@ def crowns(
     u: np.ndarray,
     v: np.ndarray,
     spacing: float | tuple[float, float],
-    jitter: float = 0.3,
-    presence: float = 1.0,
-    radius: tuple[float, float] = (0.35, 0.6),
+    jitter: float,
+    presence: float,
+    radius: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Round tops on a loose lattice: trees in a stand, in rows, or scattered.
+    """Round tops on a loose lattice along u and v, (H, W) metres: trees in a stand or in rows.
 
-    Args:
-        rng: Source of randomness.
-        u: (H, W) metres along the lattice's first axis.
-        v: (H, W) metres along its second axis.
-        spacing: Lattice step in metres, one or per axis.
-        jitter: How far a top strays from its lattice point, in steps.
-        presence: Share of lattice points that carry a top.
-        radius: Smallest and largest crown radius, in (smaller) steps.
+    ``spacing`` is the lattice step in metres, one or per axis. A top strays from its lattice point
+    by up to ``jitter`` steps; a share ``presence`` of the points carries one. ``radius`` is the
+    smallest and largest crown radius, in (smaller) steps.
 
     Returns:
         (H, W) float32 profile, 1 at a top's middle and 0 outside all crowns, and (H, W) float32

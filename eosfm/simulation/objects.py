@@ -9,52 +9,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.simulation.covers import CODE, WATER, cover_mask
+from eosfm.simulation.covers import WATER
+from eosfm.simulation.grid import coordinates
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, generator, rotate
 
 Box = tuple[int, int, int, int]
 ATTEMPTS = 25
-_LAYERS = ("cover", "canopy_height", "building_height", "vigour", "tone", "parcel")
 
 
 @dataclass
 class _Pen:
-    """Draws one object in its own axes; every shape that is part of the object joins ``body``.
-
-    Attributes:
-        rng: Source of randomness.
-        layers: Layers of the landscape by name, changed in place.
-        u: (H, W) metres along the object from its middle.
-        v: (H, W) metres across.
-        gsd: Metres per pixel.
-        length: Of the object in metres.
-        width: Likewise.
-        body: (H, W) bool, the object's pixels so far.
-    """
+    """Draws one object in its own axes; every shape that is part of the object joins ``body``."""
 
     rng: np.random.Generator
-    layers: dict[str, np.ndarray]
-    u: np.ndarray
-    v: np.ndarray
-    gsd: float
-    length: float
-    width: float
-    body: np.ndarray
+    land: Landscape  # with all that is drawn so far
+    u: np.ndarray  # (H, W) metres along the object from its middle
+    v: np.ndarray  # (H, W) metres across
+    gsd: float  # metres per pixel
+    length: float  # of the object in metres
+    width: float  # likewise
+    body: np.ndarray  # (H, W) bool, the object's pixels so far
 
-    def paint(
-        self,
-        mask: np.ndarray,
-        cover: str,
-        tone: float = 1.0,
-        height: float = 0.0,
-        vigour: float = 0.0,
-        body: bool = True,
-    ) -> None:
+    def paint(self, mask: np.ndarray, cover: str, body: bool = True, **layers: float) -> None:
         """Cover ``mask``; ``body`` tells whether that is part of the object."""
-        values = {"cover": CODE[cover], "tone": tone, "building_height": height, "vigour": vigour}
-        for name, layer in self.layers.items():
-            layer[mask] = values.get(name, 0)
+        self.land = self.land.covered(mask, cover, **layers)
         if body:
             self.body |= mask
 
@@ -80,7 +59,7 @@ def _airplane(pen: _Pen) -> None:
     swept = np.abs(pen.u - 0.06 * size + 0.55 * side) < 0.085 * size - 0.11 * side
     tail = np.abs(pen.u + 0.40 * size + 0.4 * side) < 0.06 * size - 0.1 * side
     plane = fuselage | (swept & (side < 0.46 * size)) | (tail & (side < 0.18 * size))
-    pen.paint(plane & pen.within(size, size), "roof_bright", tone=1.5, height=4)
+    pen.paint(plane & pen.within(size, size), "roof_bright", tone=1.5, building_height=4)
 
 
 def _airport(pen: _Pen) -> None:
@@ -93,7 +72,7 @@ def _airport(pen: _Pen) -> None:
         pen.paint(pen.within(25, 0.4 * across, end * pen.length, -0.13 * across), "concrete")
     pen.paint(pen.within(0.4 * pen.length, 0.3 * across, v=0.25 * across), "concrete")
     hall = pen.within(0.25 * pen.length, 0.12 * across, v=0.38 * across)
-    pen.paint(hall, "roof_bright", tone=1.1, height=15)
+    pen.paint(hall, "roof_bright", tone=1.1, building_height=15)
 
 
 def _baseball_field(pen: _Pen) -> None:
@@ -121,7 +100,7 @@ def _bridge(pen: _Pen) -> None:
     pen.paint(water, "river", body=False)
     road = np.abs(pen.v) < max(pen.width / 2, pen.gsd)
     pen.paint(road & ~water, "road", body=False)
-    pen.paint(road & (np.abs(pen.u) <= pen.length / 2), "concrete", tone=1.05, height=6)
+    pen.paint(road & (np.abs(pen.u) <= pen.length / 2), "concrete", tone=1.05, building_height=6)
 
 
 def _ground_track_field(pen: _Pen) -> None:
@@ -133,33 +112,35 @@ def _ground_track_field(pen: _Pen) -> None:
 
 
 def _harbor(pen: _Pen) -> None:
-    pen.paint(pen.within(pen.length, 0.12 * pen.width, v=-0.44 * pen.width), "concrete", height=2)
+    pen.paint(
+        pen.within(pen.length, 0.12 * pen.width, v=-0.44 * pen.width), "concrete", building_height=2
+    )
     for pier in np.linspace(-0.46, 0.46, int(pen.rng.integers(4, 7))):
         finger = pen.within(0.05 * pen.length, 0.9 * pen.width, pier * pen.length, 0.05 * pen.width)
-        pen.paint(finger, "concrete", tone=0.95, height=2)
+        pen.paint(finger, "concrete", tone=0.95, building_height=2)
 
 
 def _ship(pen: _Pen) -> None:
     taper = np.clip(1.06 - np.maximum(2 * pen.u / pen.length, 0) ** 3, 0, 1)
     hull = (np.abs(pen.u) < pen.length / 2) & (np.abs(pen.v) < taper * pen.width / 2)
     hull |= pen.within(0.9 * pen.length, 0)
-    pen.paint(hull, str(pen.rng.choice(("roof_grey", "roof_red"))), tone=1.1, height=6)
+    pen.paint(hull, str(pen.rng.choice(("roof_grey", "roof_red"))), tone=1.1, building_height=6)
     bridge = pen.within(0.16 * pen.length, 0.8 * pen.width, -0.36 * pen.length)
-    pen.paint(bridge & hull, "roof_bright", tone=1.4, height=15)
+    pen.paint(bridge & hull, "roof_bright", tone=1.4, building_height=15)
 
 
 def _stadium(pen: _Pen) -> None:
     reach = pen.oval(pen.length, pen.width)
-    pen.paint(reach < 1, "roof_bright", tone=1.1, height=22)
-    pen.paint(reach < 0.82, "concrete", tone=0.7, height=12)
+    pen.paint(reach < 1, "roof_bright", tone=1.1, building_height=22)
+    pen.paint(reach < 0.82, "concrete", tone=0.7, building_height=12)
     pen.paint(reach < 0.6, "grassland", tone=1.15, vigour=0.9)
 
 
 def _storage_tank(pen: _Pen) -> None:
     reach = pen.oval(pen.length, pen.length)
-    tone = float(pen.rng.uniform(0.9, 1.6))
-    pen.paint(reach < 1, "roof_bright", tone=0.8 * tone, height=0.35 * pen.length)
-    pen.paint(reach < 0.8, "roof_bright", tone=tone, height=0.35 * pen.length)
+    tone = pen.rng.uniform(0.9, 1.6)
+    pen.paint(reach < 1, "roof_bright", tone=0.8 * tone, building_height=0.35 * pen.length)
+    pen.paint(reach < 0.8, "roof_bright", tone=tone, building_height=0.35 * pen.length)
 
 
 def _tennis_court(pen: _Pen) -> None:
@@ -172,9 +153,11 @@ def _tennis_court(pen: _Pen) -> None:
 
 
 def _vehicle(pen: _Pen) -> None:
-    shade = 0.35 + 4.5 * float(pen.rng.random()) ** 1.5
-    pen.paint(pen.within(pen.length, pen.width), "car", tone=shade, height=1.5)
-    pen.paint(pen.within(0.5, 0.8 * pen.width, 0.2 * pen.length), "asphalt", tone=0.4, height=1.5)
+    shade = 0.35 + 4.5 * pen.rng.random() ** 1.5
+    pen.paint(pen.within(pen.length, pen.width), "car", tone=shade, building_height=1.5)
+    pen.paint(
+        pen.within(0.5, 0.8 * pen.width, 0.2 * pen.length), "asphalt", tone=0.4, building_height=1.5
+    )
 
 
 @dataclass(frozen=True)
@@ -204,19 +187,13 @@ _KINDS: dict[str, _Kind] = {
     "vehicle": _Kind(_vehicle, (4.2, 5.6), 0.42, (3, 12), pad="asphalt"),
 }
 
-OBJECTS: tuple[str, ...] = tuple(_KINDS)
-"""Names of what :func:`place_objects` can draw."""
+OBJECTS = tuple(_KINDS)
 
 
 def place_objects(land: Landscape, key: Key, name: str) -> tuple[Landscape, list[Box]]:
-    """Draw a group of objects where there is room for them.
+    """Draw a group of objects, one of :data:`OBJECTS`, where there is room for them.
 
     Ships and harbours lie in water, the others on land; none overlaps another or the edge.
-
-    Args:
-        land: The landscape; it is left as it is.
-        key: Integers and strings.
-        name: One of :data:`OBJECTS`.
 
     Returns:
         The landscape with the objects, and the extent of each in pixels: first column, first row,
@@ -229,11 +206,10 @@ def place_objects(land: Landscape, key: Key, name: str) -> tuple[Landscape, list
         raise EosfmError(f"unknown object {name!r}; {suggest(name, OBJECTS)}")
     kind = _KINDS[name]
     rng = generator(key, "objects", name)
-    layers = {layer: getattr(land, layer).copy() for layer in _LAYERS}
-    free = cover_mask(land.cover, *WATER) == kind.water
-    angle = float(rng.uniform(0, np.pi))
-    u, v = _axes(land, (0, 0), angle)
-    pen = _Pen(rng, layers, u, v, land.gsd, 0, 0, np.zeros(land.size, bool))
+    free = land.shows(*WATER) == kind.water
+    angle = rng.uniform(0, np.pi)
+    u, v = rotate(*coordinates(land.size, land.gsd), angle)
+    pen = _Pen(rng, land, u, v, land.gsd, 0, 0, np.zeros(land.size, bool))
     if kind.pad:
         extent = min(land.size) * land.gsd
         yard = pen.within(0.95 * extent, 0.8 * extent) & free
@@ -241,38 +217,29 @@ def place_objects(land: Landscape, key: Key, name: str) -> tuple[Landscape, list
     boxes = []
     for _ in range(int(rng.integers(kind.count[0], kind.count[1] + 1))):
         for _ in range(ATTEMPTS):
-            if _site(pen, kind, land, angle, free):
+            if _site(pen, kind, angle, free):
                 kind.paint(pen)
                 free &= ~pen.within(pen.length + 4 * land.gsd, pen.width + 4 * land.gsd)
                 boxes.append(_extent(pen.body))
                 break
-    return land.change(**layers), boxes
+    return pen.land, boxes
 
 
-def _axes(
-    land: Landscape, middle: tuple[float, float], angle: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Metres along and across an object at ``middle``, metres south and east of the scene's."""
-    rows = (np.arange(land.size[0], dtype=np.float32) - (land.size[0] - 1) / 2) * land.gsd
-    cols = (np.arange(land.size[1], dtype=np.float32) - (land.size[1] - 1) / 2) * land.gsd
-    y, x = np.meshgrid(rows - middle[0], cols - middle[1], indexing="ij")
-    return rotate(x, y, angle)
-
-
-def _site(pen: _Pen, kind: _Kind, land: Landscape, angle: float, free: np.ndarray) -> bool:
+def _site(pen: _Pen, kind: _Kind, angle: float, free: np.ndarray) -> bool:
     """Move the pen to a random place; whether an object of a random size has room there."""
-    pen.length = float(pen.rng.uniform(*kind.length))
+    pen.length = pen.rng.uniform(*kind.length)
     pen.width = kind.shape * pen.length
     turned = angle + (np.pi / 2 if pen.rng.random() < 0.5 else 0)
     along, across = abs(np.cos(turned)), abs(np.sin(turned))
-    height, width = (size * land.gsd - 2 * land.gsd for size in land.size)
+    height, width = (size * pen.gsd - 2 * pen.gsd for size in free.shape)
     room = (
         (height - pen.length * across - pen.width * along) / 2,
         (width - pen.length * along - pen.width * across) / 2,
     )
     south, east = pen.rng.uniform(-1, 1, 2) * room
-    pen.u, pen.v = _axes(land, (south, east), turned)
-    pen.body = np.zeros(land.size, bool)
+    x, y = coordinates(pen.land.size, pen.gsd)
+    pen.u, pen.v = rotate(x - east, y - south, turned)
+    pen.body = np.zeros(free.shape, bool)
     return min(room) >= 0 and bool(free[pen.within(pen.length, pen.width)].all())
 
 

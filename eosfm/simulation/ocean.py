@@ -7,11 +7,12 @@ measurements.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from eosfm.core.bands import band
-from eosfm.simulation.covers import WAVELENGTHS, code, spectra
+from eosfm.simulation.covers import code, reflectance, spectra
 from eosfm.simulation.noise import Key, fractal, generator, rotate
 from eosfm.simulation.optical import look
 
@@ -28,58 +29,35 @@ _MATERIALS = {
     "mucus": (11, 13, 16, 16, 16, 15, 14, 13, 12, 8.0, 4.0, 3.0, 2.0),
 }
 
-WATERS = ("clear", "turbid", "sediment", "shallow")
-FLOATING = (
-    "debris", "sargassum", "algae", "organic", "ship", "oil", "foam", "waves", "platform",
-    "jellyfish", "mucilage",
-)  # fmt: skip
-KINDS = (*WATERS, *FLOATING)
-"""What a pixel of the sea may be."""
-
-SPACING = 320.0
-"""Metres between things that float."""
+SPACING = 320.0  # metres between things that float
 
 
 @dataclass(frozen=True)
 class Sea:
-    """A piece of simulated sea; arrays are (H, W) unless said otherwise.
+    """A piece of simulated sea; arrays are (H, W) unless said otherwise."""
 
-    Attributes:
-        gsd: Metres per pixel.
-        kind: uint8 position in :data:`KINDS`.
-        turbidity: float32, 0 clear to 1 muddy.
-        floor: float32 share of the sea floor seen through the water.
-        glint: float32 reflectance of mirrored sun.
-        matter: (materials, H, W) float32 share of the pixel that each material covers.
-    """
-
-    gsd: float
-    kind: np.ndarray
-    turbidity: np.ndarray
-    floor: np.ndarray
-    glint: np.ndarray
-    matter: np.ndarray
+    kind: np.ndarray  # uint8 position in KINDS
+    turbidity: np.ndarray  # float32, 0 clear to 1 muddy
+    floor: np.ndarray  # float32 share of the sea floor seen through the water
+    glint: np.ndarray  # float32 reflectance of mirrored sun
+    matter: np.ndarray  # (materials, H, W) float32 share of the pixel that each one covers
 
 
 @dataclass
 class _Brush:
-    """Paints one floating thing in its own axes.
-
-    Attributes:
-        rng: Source of randomness.
-        gsd: Metres per pixel.
-        u: (h, w) metres along the thing from its middle.
-        v: (h, w) metres across.
-        matter: (materials, h, w) of :class:`Sea`, changed in place.
-        glint: (h, w) of :class:`Sea`, changed in place.
-    """
+    """Paints one floating thing in its own axes; arrays are (h, w) unless said otherwise."""
 
     rng: np.random.Generator
-    gsd: float
-    u: np.ndarray
-    v: np.ndarray
-    matter: np.ndarray
-    glint: np.ndarray
+    gsd: float  # metres per pixel
+    u: np.ndarray  # metres along the thing from its middle
+    v: np.ndarray  # metres across
+    matter: np.ndarray  # (materials, h, w) of the sea, changed in place
+    glint: np.ndarray  # of the sea, changed in place
+    kind: np.ndarray  # of the sea, changed in place
+
+    def mark(self, name: str, there: np.ndarray) -> None:
+        """Say what the sea shows in some pixels."""
+        self.kind[there] = KINDS.index(name)
 
     def noise(self, scale: float) -> np.ndarray:
         """Fractal noise whose largest bumps measure ``scale`` metres."""
@@ -112,38 +90,129 @@ class _Brush:
         return np.clip(along, 0, 1) * np.clip(across, 0, 1)
 
 
+@dataclass(frozen=True)
+class _Filament:
+    """Paints a material that drifts in a line; ranges are least and greatest."""
+
+    material: str
+    length: tuple[float, float]  # metres
+    width: tuple[float, float]  # metres
+    share: tuple[float, float]  # of a pixel that the line fills
+    below: tuple[str, float] | None = None  # another material in the line, and its share
+    windrows: bool = False  # parallel lines of the same wind
+
+    def __call__(self, brush: _Brush) -> np.ndarray:
+        if self.windrows:
+            brush.v = np.mod(brush.v + 200, 70) - 35
+        line = brush.line(brush.rng.uniform(*self.length), brush.rng.uniform(*self.width))
+        if self.below:
+            brush.put(self.below[0], self.below[1] * line)
+        return brush.put(self.material, brush.rng.uniform(*self.share) * line)
+
+
+def _ship(brush: _Brush) -> np.ndarray:
+    length, width = brush.rng.uniform(70, 220), brush.rng.uniform(18, 34)
+    if brush.rng.random() < 0.5:  # under way: two arms of a wake behind the stern
+        behind = -brush.u - length / 2
+        arms = np.abs(np.abs(brush.v) - 0.25 * behind) < 9
+        wake = np.clip(1 - behind / 220, 0, 1) * (behind > 0) * (arms + (np.abs(brush.v) < 10))
+        brush.mark("waves", brush.put("foam", 0.16 * np.minimum(wake, 1)))
+    tone = brush.rng.uniform(0.5, 1.0)
+    hull = brush.box(length, width)
+    deck = brush.box(0.18 * length, width, -0.35 * length)
+    there = brush.put(str(brush.rng.choice(("hull", "steel"))), tone * hull)
+    brush.put("hull", deck)
+    return there & (hull > 0.5)
+
+
+def _oil(brush: _Brush) -> np.ndarray:
+    slick = brush.patch(brush.rng.uniform(240, 380), brush.rng.uniform(90, 200))
+    # Oil smooths the waves: darker than its surroundings away from the sun's mirror image.
+    brush.glint *= 1 - 0.85 * slick
+    brush.glint += np.float32(brush.rng.choice((0.0, 0.012))) * slick
+    brush.put("film", brush.rng.uniform(0.05, 0.35) * slick)
+    return slick > 0.5
+
+
+def _waves(brush: _Brush) -> np.ndarray:
+    crests = np.clip(np.sin(brush.u * (2 * np.pi / brush.rng.uniform(45, 80))) - 0.3, 0, 1)
+    area = brush.patch(brush.rng.uniform(200, 320), brush.rng.uniform(140, 240))
+    brush.put("foam", 0.1 * crests * area)
+    return area > 0.5
+
+
+def _platform(brush: _Brush) -> np.ndarray:
+    side = brush.rng.uniform(45, 80)
+    deck = brush.box(side, side * brush.rng.uniform(0.7, 1.0))
+    there = brush.put("steel", deck * np.clip(0.75 + 0.4 * brush.noise(25), 0.2, 1))
+    brush.put("hull", brush.box(0.3 * side, 0.3 * side, 0.2 * side))
+    return there & (deck > 0.4)
+
+
+def _jellyfish(brush: _Brush) -> np.ndarray:
+    patch = brush.patch(brush.rng.uniform(140, 240), brush.rng.uniform(90, 160))
+    swarm = patch * np.clip(0.5 + brush.noise(max(20, 2 * brush.gsd)), 0, 1)
+    brush.put("jelly", brush.rng.uniform(0.25, 0.5) * swarm)
+    return patch > 0.5
+
+
+def _mucilage(brush: _Brush) -> np.ndarray:
+    swirl = np.sin(brush.v / 22 + 2.5 * brush.noise(120))
+    patch = brush.patch(brush.rng.uniform(220, 340), brush.rng.uniform(120, 200))
+    share = brush.rng.uniform(0.3, 0.7) * patch * np.clip(swirl, 0, 1)
+    return brush.put("mucus", share)
+
+
+_PAINTERS: dict[str, Callable[[_Brush], np.ndarray]] = {
+    "debris": _Filament("plastic", (140, 300), (7, 14), (0.3, 0.7), below=("wood", 0.12)),
+    "sargassum": _Filament("algae", (200, 360), (20, 38), (0.7, 1.0)),
+    "algae": _Filament("algae", (200, 340), (5, 10), (0.25, 0.5), windrows=True),
+    "organic": _Filament("wood", (140, 260), (9, 18), (0.35, 0.8), below=("algae", 0.15)),
+    "ship": _ship,
+    "oil": _oil,
+    "foam": _Filament("foam", (120, 240), (8, 16), (0.4, 0.9)),
+    "waves": _waves,
+    "platform": _platform,
+    "jellyfish": _jellyfish,
+    "mucilage": _mucilage,
+}
+"""Painters of what floats; each returns (h, w) bool, where there is enough of it to be told."""
+
+WATERS = ("clear", "turbid", "sediment", "shallow")
+FLOATING = tuple(_PAINTERS)
+KINDS = (*WATERS, *FLOATING)  # what a pixel of the sea may be
+
+
 def draw_sea(key: Key, size: tuple[int, int], gsd: float = 10.0) -> Sea:
     """Draw a piece of sea: drifting water masses, and one thing afloat every few hundred metres.
 
     Args:
-        key: Integers and strings; the same key, size and distance give the same sea.
+        key: The same key, size and distance give the same sea.
         size: (H, W) in pixels.
         gsd: Metres per pixel.
     """
     rng = generator(key, "sea")
     extent = max(size)
-    kind, turbidity, floor = _water(rng, size, extent)
+    kind, turbidity, floor = _water(rng, size)
     chop = fractal(rng, size, 6, 3, 0.8) * fractal(rng, size, 0.5 * extent, 3)
     glint = np.float32(0.03 * rng.beta(0.8, 2.5)) * (1 + 0.25 * chop) + np.float32(0.004) * chop
     matter = np.zeros((len(_MATERIALS), *size), np.float32)
+    half = round(0.62 * SPACING / gsd)
     for row, col, name in _places(rng, size, gsd):
-        half = round(0.62 * SPACING / gsd)
-        rows = slice(max(row - half, 0), max(min(row + half, size[0]), 0))
-        cols = slice(max(col - half, 0), max(min(col + half, size[1]), 0))
-        if rows.start >= rows.stop or cols.start >= cols.stop:
-            continue
+        rows = slice(max(row - half, 0), min(row + half, size[0]))
+        cols = slice(max(col - half, 0), min(col + half, size[1]))
         y, x = np.mgrid[rows, cols].astype(np.float32)
-        u, v = rotate((x - col) * gsd, (y - row) * gsd, float(rng.uniform(0, 2 * np.pi)))
-        brush = _Brush(rng, gsd, u, v, matter[:, rows, cols], glint[rows, cols])
-        for there, label in _PAINTERS[name](brush):
-            kind[rows, cols][there] = KINDS.index(label)
-    return Sea(gsd, kind, turbidity, floor, np.maximum(glint, 0), matter)
+        u, v = rotate((x - col) * gsd, (y - row) * gsd, rng.uniform(0, 2 * np.pi))
+        brush = _Brush(rng, gsd, u, v, matter[:, rows, cols], glint[rows, cols], kind[rows, cols])
+        brush.mark(name, _PAINTERS[name](brush))
+    return Sea(kind, turbidity, floor, np.maximum(glint, 0), matter)
 
 
 def _water(
-    rng: np.random.Generator, size: tuple[int, int], extent: int
+    rng: np.random.Generator, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Kind, turbidity and visible floor of the water masses, (H, W) each."""
+    extent = max(size)
     plume = fractal(rng, size, 0.7 * extent, 5, 0.55) + rng.normal(0, 0.5)
     turbidity = np.clip(0.12 + 0.35 * plume, 0, 1)
     shoal = fractal(rng, size, 0.6 * extent, 4, 0.5) + rng.normal(-0.5, 0.4)
@@ -158,9 +227,7 @@ def _places(
 ) -> list[tuple[int, int, str]]:
     """Row, column and name of what floats: a loose grid, every thing in its turn."""
     step = max(8, round(SPACING / gsd))
-    grid = [
-        (r, c) for r in range(step // 2, size[0], step) for c in range(step // 2, size[1], step)
-    ]
+    grid = list(product(*(range(step // 2, length, step) for length in size)))
     turns = [rng.permutation(len(FLOATING)) for _ in range(len(grid) // len(FLOATING) + 1)]
     names = np.concatenate(turns)[: len(grid)]
     off = rng.integers(-step // 5, step // 5 + 1, (len(grid), 2))
@@ -170,113 +237,12 @@ def _places(
     ]
 
 
-Painted = list[tuple[np.ndarray, str]]
-
-
-def _debris(brush: _Brush) -> Painted:
-    line = brush.line(float(brush.rng.uniform(140, 300)), float(brush.rng.uniform(7, 14)))
-    brush.put("wood", 0.12 * line)
-    return [(brush.put("plastic", brush.rng.uniform(0.3, 0.7) * line), "debris")]
-
-
-def _sargassum(brush: _Brush) -> Painted:
-    line = brush.line(float(brush.rng.uniform(200, 360)), float(brush.rng.uniform(20, 38)))
-    return [(brush.put("algae", brush.rng.uniform(0.7, 1.0) * line), "sargassum")]
-
-
-def _algae(brush: _Brush) -> Painted:
-    length = float(brush.rng.uniform(200, 340))
-    brush.v = np.mod(brush.v + 200, 70) - 35  # windrows: parallel lines of the same wind
-    line = brush.line(length, float(brush.rng.uniform(5, 10)))
-    return [(brush.put("algae", brush.rng.uniform(0.25, 0.5) * line), "algae")]
-
-
-def _organic(brush: _Brush) -> Painted:
-    line = brush.line(float(brush.rng.uniform(140, 260)), float(brush.rng.uniform(9, 18)))
-    brush.put("algae", 0.15 * line)
-    return [(brush.put("wood", brush.rng.uniform(0.35, 0.8) * line), "organic")]
-
-
-def _ship(brush: _Brush) -> Painted:
-    length, width = float(brush.rng.uniform(70, 220)), float(brush.rng.uniform(18, 34))
-    painted: Painted = []
-    if brush.rng.random() < 0.5:  # under way: two arms of a wake behind the stern
-        behind = -brush.u - length / 2
-        arms = np.abs(np.abs(brush.v) - 0.25 * behind) < 9
-        wake = np.clip(1 - behind / 220, 0, 1) * (behind > 0) * (arms + (np.abs(brush.v) < 10))
-        painted.append((brush.put("foam", 0.16 * np.minimum(wake, 1)), "waves"))
-    tone = float(brush.rng.uniform(0.5, 1.0))
-    hull = brush.box(length, width)
-    deck = brush.box(0.18 * length, width, -0.35 * length)
-    there = brush.put(str(brush.rng.choice(("hull", "steel"))), tone * hull)
-    brush.put("hull", deck)
-    return [*painted, (there & (hull > 0.5), "ship")]
-
-
-def _oil(brush: _Brush) -> Painted:
-    slick = brush.patch(float(brush.rng.uniform(240, 380)), float(brush.rng.uniform(90, 200)))
-    # Oil smooths the waves: darker than its surroundings away from the sun's mirror image.
-    brush.glint *= 1 - 0.85 * slick
-    brush.glint += np.float32(brush.rng.choice((0.0, 0.012))) * slick
-    brush.put("film", brush.rng.uniform(0.05, 0.35) * slick)
-    return [(slick > 0.5, "oil")]
-
-
-def _foam(brush: _Brush) -> Painted:
-    line = brush.line(float(brush.rng.uniform(120, 240)), float(brush.rng.uniform(8, 16)))
-    return [(brush.put("foam", brush.rng.uniform(0.4, 0.9) * line), "foam")]
-
-
-def _waves(brush: _Brush) -> Painted:
-    crests = np.clip(np.sin(brush.u * (2 * np.pi / brush.rng.uniform(45, 80))) - 0.3, 0, 1)
-    area = brush.patch(float(brush.rng.uniform(200, 320)), float(brush.rng.uniform(140, 240)))
-    brush.put("foam", 0.1 * crests * area)
-    return [(area > 0.5, "waves")]
-
-
-def _platform(brush: _Brush) -> Painted:
-    side = float(brush.rng.uniform(45, 80))
-    deck = brush.box(side, side * float(brush.rng.uniform(0.7, 1.0)))
-    there = brush.put("steel", deck * np.clip(0.75 + 0.4 * brush.noise(25), 0.2, 1))
-    brush.put("hull", brush.box(0.3 * side, 0.3 * side, 0.2 * side))
-    return [(there & (deck > 0.4), "platform")]
-
-
-def _jellyfish(brush: _Brush) -> Painted:
-    patch = brush.patch(float(brush.rng.uniform(140, 240)), float(brush.rng.uniform(90, 160)))
-    swarm = patch * np.clip(0.5 + brush.noise(max(20, 2 * brush.gsd)), 0, 1)
-    brush.put("jelly", brush.rng.uniform(0.25, 0.5) * swarm)
-    return [(patch > 0.5, "jellyfish")]
-
-
-def _mucilage(brush: _Brush) -> Painted:
-    swirl = np.sin(brush.v / 22 + 2.5 * brush.noise(120))
-    patch = brush.patch(float(brush.rng.uniform(220, 340)), float(brush.rng.uniform(120, 200)))
-    share = brush.rng.uniform(0.3, 0.7) * patch * np.clip(swirl, 0, 1)
-    return [(brush.put("mucus", share), "mucilage")]
-
-
-_PAINTERS: dict[str, Callable[[_Brush], Painted]] = {
-    "debris": _debris,
-    "sargassum": _sargassum,
-    "algae": _algae,
-    "organic": _organic,
-    "ship": _ship,
-    "oil": _oil,
-    "foam": _foam,
-    "waves": _waves,
-    "platform": _platform,
-    "jellyfish": _jellyfish,
-    "mucilage": _mucilage,
-}
-
-
 def observe_sea(sea: Sea, key: Key, bands: Sequence[str], haze: float | None = None) -> np.ndarray:
     """Look at the sea from above in sunlight.
 
     Args:
         sea: What lies there.
-        key: Integers and strings; two keys are two passes over the same water.
+        key: Two keys are two passes over the same water.
         bands: Names of optical bands in the order of the channels.
         haze: Optical depth at 550 nm, 0 for none; drawn by the key when left out.
 
@@ -287,13 +253,12 @@ def observe_sea(sea: Sea, key: Key, bands: Sequence[str], haze: float | None = N
         EosfmError: A band is unknown or not optical.
     """
     centres = np.array([band(name).wavelength or 0.0 for name in bands])
-    clear, muddy = (table[:, code("ocean")][:, None, None] for table in spectra(centres))
-    sand = spectra(centres)[0][:, code("sand")][:, None, None]
+    full, empty = (table[:, :, None, None] for table in spectra(centres))
+    clear, muddy, sand = full[:, code("ocean")], empty[:, code("ocean")], full[:, code("sand")]
     # Water swallows red and infrared light on its way to the floor and back.
     through = np.interp(centres, [450, 560, 665, 750], [1, 0.8, 0.25, 0]).astype(np.float32)
     water = clear + sea.turbidity * (muddy - clear)
     water += sea.floor * (through[:, None, None] * sand - water) + sea.glint
-    materials = np.array([np.interp(centres, WAVELENGTHS, s) for s in _MATERIALS.values()])
     image = water * (1 - sea.matter.sum(axis=0))
-    image += np.tensordot(materials.T.astype(np.float32) / 100, sea.matter, axes=1)
+    image += np.tensordot(reflectance(_MATERIALS.values(), centres), sea.matter, axes=1)
     return look(image, key, bands, haze)

@@ -1,93 +1,71 @@
 """What an optical sensor sees of a landscape."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from eosfm.core.bands import BANDS, band
-from eosfm.core.errors import EosfmError, suggest
-from eosfm.simulation.covers import WATER, code, codes, cover_mask, soil_covers, spectra
-from eosfm.simulation.grid import average, reduction, shifted, spread
+from eosfm.core.errors import EosfmError
+from eosfm.simulation.covers import SOIL, WATER, code, codes, spectra
+from eosfm.simulation.grid import shifted, spread
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
 
-OPTICAL_UNITS = ("reflectance_1e4", "dn8")
+Units = Literal["reflectance_1e4", "dn8"]
 _PSF = 0.16  # of the light on the neighbour: a modulation transfer near 0.35 at Nyquist
 
 
 class Observation(NamedTuple):
-    """An optical image.
+    """An optical image."""
 
-    Attributes:
-        image: (C, H, W) uint16 reflectance times 10,000, or uint8 for ``dn8``.
-        cloud: (H, W) bool, true under cloud; shadows of clouds are not marked.
-    """
-
-    image: np.ndarray
-    cloud: np.ndarray
+    image: np.ndarray  # (C, H, W) uint16 reflectance times 10,000, or uint8 for dn8
+    cloud: np.ndarray  # (H, W) bool, true under cloud; shadows of clouds are not marked
 
 
 def observe(
     land: Landscape,
     key: Key,
     bands: Sequence[str],
-    gsd: float | None = None,
-    units: str = "reflectance_1e4",
+    units: Units = "reflectance_1e4",
     haze: float | None = None,
     cloud: float = 0.0,
-    psf: bool = True,
 ) -> Observation:
     """Look at a landscape from above in sunlight.
 
     Surface reflectance is lit by the sun over relief, trees and houses, scaled by an illumination
     and calibration gain per scene and band, veiled by haze that grows towards the blue
-    (Angstrom's law), covered by clouds, averaged over the pixel, blurred, and given noise.
+    (Angstrom's law), covered by clouds, blurred, and given noise.
 
     Args:
         land: The landscape.
-        key: Integers and strings; two keys are two passes over the same ground.
+        key: Two keys are two passes over the same ground.
         bands: Names of optical bands in the order of the channels.
-        gsd: Metres per pixel, a whole multiple of the landscape's; its own by default.
         units: ``reflectance_1e4`` (uint16, 0 to 16000) or ``dn8`` (uint8, stretched per scene as
             aerial products are).
         haze: Optical depth at 550 nm, 0 for none; drawn by the key when left out.
         cloud: Share of the scene under cloud, 0 to 1.
-        psf: Whether the sensor blurs over neighbouring pixels.
 
     Raises:
-        EosfmError: A band is unknown or not optical, or units, gsd or cloud are out of range.
+        EosfmError: A band is unknown or not optical.
     """
     wavelengths = _wavelengths(bands)
-    if units not in OPTICAL_UNITS:
-        raise EosfmError(f"unknown unit {units!r}; {suggest(units, OPTICAL_UNITS)}")
-    if not 0 <= cloud <= 1:
-        raise EosfmError(f"cloud share {cloud}; give 0 to 1")
-    factor = reduction(land.size, land.gsd, gsd)
     rng = generator(key, "optical")
-    depth = float(rng.gamma(1.6, 0.09)) if haze is None else haze
+    depth = _depth(rng, haze)
     surface = _reflectance(land, wavelengths) * _sunlight(land, rng)
     surface += _glint(land, rng)
-    image = average(surface, factor)
-    image *= _gains(rng, wavelengths)[:, None, None]
-    image = _through_air(image, wavelengths, depth, rng)
-    image, mask = _clouds(image, rng, cloud)
-    if psf:
-        image = spread(image, _PSF)
-    image += _grain(key, bands, image)
-    return Observation(_to_units(image, units, rng), mask)
+    image, mask = _clouds(_through_air(surface, wavelengths, depth, rng), rng, cloud)
+    return Observation(_to_units(_sensed(image, key, bands), units, rng), mask)
 
 
 def look(
     surface: np.ndarray, key: Key, bands: Sequence[str], haze: float | None = None
 ) -> np.ndarray:
-    """Look at any surface of known reflectance from above, without relief, shadow or cloud.
-
-    Gains, haze, blur and noise are those of :func:`observe`.
+    """Look at any surface from above, without relief, shadow or cloud, as :func:`observe` does.
 
     Args:
         surface: (C, H, W) float32 reflectance 0 to 1 at the bands' wavelengths.
-        key: Integers and strings; two keys are two passes over the same surface.
+        key: Two keys are two passes over the same surface.
         bands: Names of optical bands in the order of the channels.
         haze: Optical depth at 550 nm, 0 for none; drawn by the key when left out.
 
@@ -99,11 +77,13 @@ def look(
     """
     wavelengths = _wavelengths(bands)
     rng = generator(key, "look")
-    depth = float(rng.gamma(1.6, 0.09)) if haze is None else haze
-    image = surface * _gains(rng, wavelengths)[:, None, None]
-    image = spread(_through_air(image, wavelengths, depth, rng), _PSF)
-    image += _grain(key, bands, image)
-    return _to_units(image, "reflectance_1e4", rng)
+    image = _through_air(surface, wavelengths, _depth(rng, haze), rng)
+    return _to_units(_sensed(image, key, bands), "reflectance_1e4", rng)
+
+
+def _depth(rng: np.random.Generator, haze: float | None) -> float:
+    """Optical depth of the haze: the given one, or one of clear to hazy days."""
+    return rng.gamma(1.6, 0.09) if haze is None else haze
 
 
 def _wavelengths(bands: Sequence[str]) -> np.ndarray:
@@ -122,21 +102,19 @@ def _reflectance(land: Landscape, wavelengths: np.ndarray) -> np.ndarray:
     full, empty = spectra(wavelengths)
     brightness, redness = land.soil
     tilt = brightness * (wavelengths / 800) ** redness
-    soil = soil_covers()
-    own = np.isin(np.arange(len(soil)), codes(("bare_field", "bare_soil")))
-    empty[:, soil] *= tilt[:, None].astype(np.float32)
-    full[:, own] *= tilt[:, None].astype(np.float32)
-    wet = cover_mask(land.cover, *WATER, "flood")
+    empty[:, SOIL] *= tilt[:, None].astype(np.float32)
+    full[:, codes(("bare_field", "bare_soil"))] *= tilt[:, None].astype(np.float32)
+    wet = land.shows(*WATER, "flood")
     mix = np.where(wet, np.clip(1 - land.turbidity + 0.5 * (land.tone - 1), 0, 1), land.vigour)
     mix = mix.astype(np.float32)
     image = np.take(empty, land.cover, axis=1)
     image += (np.take(full, land.cover, axis=1) - image) * mix
-    stems = np.where(cover_mask(land.cover, "flood"), land.vigour, 0)
+    stems = np.where(land.shows("flood"), land.vigour, 0)
     image += (full[:, code("wetland")][:, None, None] - image) * stems
     image *= land.tone
     # Soaked soil is dark, darkest in the shortwave infrared (Lobell and Asner 2002).
     depth = np.interp(wavelengths, [450, 900, 1600, 2200], [0.7, 0.9, 1.7, 2.0])
-    damp = land.moisture**2 * (1 - land.vigour) * soil[land.cover]
+    damp = land.moisture**2 * (1 - land.vigour) * SOIL[land.cover]
     image *= np.exp(-depth.astype(np.float32)[:, None, None] * damp.astype(np.float32))
     return image
 
@@ -145,7 +123,7 @@ def _glint(land: Landscape, rng: np.random.Generator) -> np.ndarray:
     """(H, W) float32 sun mirrored by rough water, alike in all bands; little in most scenes."""
     share = np.float32(0.06 * rng.beta(0.7, 2.5))
     gusts = 1 + 0.3 * fractal(rng, land.size, 0.3 * max(land.size), 4, 0.6)
-    return share * np.clip(gusts, 0, 3) * cover_mask(land.cover, *WATER, "flood")
+    return share * np.clip(gusts, 0, 3) * land.shows(*WATER, "flood")
 
 
 def _sunlight(land: Landscape, rng: np.random.Generator) -> np.ndarray:
@@ -170,10 +148,8 @@ def _cast(surface: np.ndarray, gsd: float, slope: float, away: tuple[float, floa
     The greatest height seen towards the sun, less the sun ray's rise, is gathered by doubling
     the distance, so that long shadows cost as little as short ones.
     """
-    reach = float(surface.max()) / (slope * gsd)
-    if reach < 0.3:
-        return np.zeros_like(surface)
     drop = np.float32(slope * gsd)
+    reach = surface.max() / drop
     ray = surface
     steps = 1
     while steps <= reach + 1:
@@ -199,7 +175,11 @@ def _gains(rng: np.random.Generator, wavelengths: np.ndarray) -> np.ndarray:
 def _through_air(
     image: np.ndarray, wavelengths: np.ndarray, depth: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Add path radiance and take away direct light; water vapour dims 945 and 1375 nm."""
+    """Scale by the scene's gains, add path radiance and take away direct light.
+
+    Water vapour dims 945 and 1375 nm.
+    """
+    image = image * _gains(rng, wavelengths)[:, None, None]
     optical = depth * (wavelengths / 550) ** -1.4
     path = 0.16 * (1 - np.exp(-optical)) + 0.03 * (wavelengths / 443) ** -4.0 * (depth > 0)
     through = np.exp(-0.55 * optical)
@@ -230,18 +210,18 @@ def _clouds(
     return image + (top - image) * opacity * 0.95, mask
 
 
-def _grain(key: Key, bands: Sequence[str], image: np.ndarray) -> np.ndarray:
-    """Sensor noise by band: a floor, and a part that grows with the signal."""
-    noise = np.empty_like(image)
-    for channel, name in enumerate(bands):
+def _sensed(image: np.ndarray, key: Key, bands: Sequence[str]) -> np.ndarray:
+    """Blur, and add noise by band: a floor, and a part that grows with the signal."""
+    image = spread(image, _PSF)
+    for channel, name in zip(image, bands, strict=True):
         rng = generator(key, "grain", name)
         floor = np.float32(rng.uniform(0.001, 0.004))
-        rng.standard_normal(out=noise[channel], dtype=np.float32)
-        noise[channel] *= floor + np.float32(0.012) * image[channel]
-    return noise
+        noise = rng.standard_normal(channel.shape, dtype=np.float32)
+        channel += noise * (floor + np.float32(0.012) * channel)
+    return image
 
 
-def _to_units(image: np.ndarray, units: str, rng: np.random.Generator) -> np.ndarray:
+def _to_units(image: np.ndarray, units: Units, rng: np.random.Generator) -> np.ndarray:
     if units == "reflectance_1e4":
         return np.clip(np.rint(image * 1e4), 0, 16000).astype(np.uint16)
     # Half a common stretch, half one per band: colours are balanced, but not lost.

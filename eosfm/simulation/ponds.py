@@ -3,15 +3,12 @@
 import numpy as np
 
 from eosfm.simulation.canvas import Canvas
-from eosfm.simulation.covers import CODE, ROOFS, WATER, cover_mask
+from eosfm.simulation.covers import ROOFS, WATER
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, bricks, generator, rotate
 
-BASIN = (75.0, 48.0)
-"""Mean sides of a basin in metres."""
-
-DYKE = 6.0
-"""Width of a dyke in metres."""
+BASIN = (75.0, 48.0)  # mean sides of a basin in metres
+DYKE = 6.0  # width of a dyke in metres
 
 
 def dig_ponds(land: Landscape, key: Key, share: float = 0.6) -> tuple[Landscape, np.ndarray]:
@@ -19,7 +16,7 @@ def dig_ponds(land: Landscape, key: Key, share: float = 0.6) -> tuple[Landscape,
 
     Args:
         land: The landscape; it is left as it is.
-        key: Integers and strings.
+        key: Of the random draw.
         share: Of the land that becomes ponds and dykes, 0 to 1.
 
     Returns:
@@ -28,20 +25,9 @@ def dig_ponds(land: Landscape, key: Key, share: float = 0.6) -> tuple[Landscape,
     canvas = Canvas(generator(key, "ponds"), land.size, land.gsd)
     basins = bricks(canvas.rng, *rotate(canvas.x, canvas.y, land.angle), BASIN, 0.25)
     where = canvas.noise(0.5 * canvas.extent, 2)
-    kept = cover_mask(land.cover, *ROOFS, *WATER, "road", "asphalt", "concrete")
+    kept = land.shows(*ROOFS, *WATER, "road", "asphalt", "concrete")
     site = (where >= np.quantile(where, 1 - share)) & ~kept
     water = site & (basins.edge() > max(DYKE / 2, 0.5 * land.gsd))
-    depth = (0.75 + 0.5 * canvas.per_cell(basins.id, basins.count)).astype(np.float32)
-    layers: dict[str, object] = {
-        name: np.where(site, 0, getattr(land, name)).astype(getattr(land, name).dtype)
-        for name in ("canopy_height", "building_height", "parcel")
-    }
-    cover = np.where(site, CODE["grassland"], land.cover)
-    changed = land.change(
-        **layers,
-        cover=np.where(water, CODE["lake"], cover).astype(np.uint8),
-        vigour=np.where(water, 0, land.vigour).astype(np.float32),
-        tone=np.where(water, depth, np.where(site, 1, land.tone)).astype(np.float32),
-        moisture=np.where(water, 1, land.moisture).astype(np.float32),
-    )
-    return changed, water
+    depth = 0.75 + 0.5 * canvas.per_cell(basins)
+    land = land.covered(site, "grassland", vigour=land.vigour)
+    return land.covered(water, "lake", tone=depth, moisture=1), water

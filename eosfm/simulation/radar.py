@@ -1,27 +1,25 @@
 """What a C-band radar sees of a landscape."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
-from eosfm.core.bands import band
-from eosfm.core.errors import EosfmError, suggest
-from eosfm.simulation.covers import ROOFS, WATER, cover_mask, radar_levels, soil_covers
-from eosfm.simulation.grid import average, reduction, shifted
+from eosfm.core.errors import EosfmError
+from eosfm.simulation.covers import BUILDINGS, RADAR, SOIL, WATER
+from eosfm.simulation.grid import shifted
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
 
-RADAR_UNITS = ("db", "dn8")
+Units = Literal["db", "dn8"]
+LOOKS = 4
+"""Equivalent number of looks; speckle's variance is its inverse."""
+
 _POLARISATION = {"vv": 0, "vh": 1, "sar": 0, "vv_desc": 0, "vh_desc": 1}
 
 
 def backscatter(
-    land: Landscape,
-    key: Key,
-    bands: Sequence[str] = ("vv", "vh"),
-    gsd: float | None = None,
-    looks: float = 4,
-    units: str = "db",
+    land: Landscape, key: Key, bands: Sequence[str] = ("vv", "vh"), units: Units = "db"
 ) -> np.ndarray:
     """Look at a landscape with a side-looking radar.
 
@@ -32,60 +30,45 @@ def backscatter(
 
     Args:
         land: The landscape.
-        key: Integers and strings; two keys are two passes over the same ground.
+        key: Two keys are two passes over the same ground.
         bands: Names of radar bands in the order of the channels; repetition is allowed.
-        gsd: Metres per pixel, a whole multiple of the landscape's; its own by default.
-        looks: Equivalent number of looks; speckle's variance is its inverse.
         units: ``db`` (float32, -40 to 10) or ``dn8`` (uint8 over -30 to 0 dB).
 
     Returns:
         (C, H, W) array.
 
     Raises:
-        EosfmError: A band is unknown or no radar band, or units, gsd or looks are out of range.
+        EosfmError: A band is no radar band, or there is none.
     """
-    _check(bands, units, looks)
-    factor = reduction(land.size, land.gsd, gsd)
+    wrong = [name for name in bands if name not in _POLARISATION]
+    if wrong or not bands:
+        valid = ", ".join(_POLARISATION)
+        raise EosfmError(f"{', '.join(wrong) or 'no band'} is no radar band; valid: {valid}")
     powers: dict[str, np.ndarray] = {}
     for name in dict.fromkeys(bands):
         side = -1 if name.endswith("_desc") else 1
         rng = generator(key, "radar", "desc" if side < 0 else "asc")
-        level = _level(land, rng, _POLARISATION[name], side)
-        power = average(10 ** (level / 10), factor)
-        speckle = generator(key, "speckle", name).standard_gamma(looks, power.shape)
-        powers[name] = 10 * np.log10(np.maximum(power * speckle / looks, 1e-4))
+        power = 10 ** (_level(land, rng, _POLARISATION[name], side) / 10)
+        speckle = generator(key, "speckle", name).standard_gamma(LOOKS, power.shape)
+        powers[name] = 10 * np.log10(np.maximum(power * speckle / LOOKS, 1e-4))
     image = np.clip(np.stack([powers[name] for name in bands]), -40, 10).astype(np.float32)
     if units == "db":
         return image
     return np.rint(np.clip((image + 30) / 30, 0, 1) * 255).astype(np.uint8)
 
 
-def _check(bands: Sequence[str], units: str, looks: float) -> None:
-    for name in bands:
-        band(name)
-        if name not in _POLARISATION:
-            raise EosfmError(f"{name} is no radar band; {suggest(name, tuple(_POLARISATION))}")
-    if not bands:
-        raise EosfmError(f"no band; valid: {', '.join(_POLARISATION)}")
-    if units not in RADAR_UNITS:
-        raise EosfmError(f"unknown unit {units!r}; {suggest(units, RADAR_UNITS)}")
-    if looks <= 0:
-        raise EosfmError(f"looks {looks}; give more than 0")
-
-
 def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> np.ndarray:
     """(H, W) float32 mean backscatter in dB before speckle."""
-    shape = land.size
     heading = rng.normal(np.deg2rad(80), 0.12)
     towards = (side * np.sin(heading), np.cos(heading))  # unit vector east, south to the radar
-    level = radar_levels()[cross][land.cover]
+    level = RADAR[cross][land.cover]
     # Canopies scatter more as they grow; soils more as they are wetter (Ulaby and Dobson 1989).
-    flooded = cover_mask(land.cover, "flood")
+    flooded = land.shows("flood")
     grown = np.where((land.vigour > 0) & ~flooded, land.vigour - 0.6, 0)
     level = level + (2.5 if cross == 0 else 4.5) * grown
     # Stems in water: double bounce between the two.
     level += 11 * np.where(flooded, land.vigour, 0)
-    level += 5.0 * (land.moisture - 0.4) * soil_covers()[land.cover] * (1 - land.vigour)
+    level += 5.0 * (land.moisture - 0.4) * SOIL[land.cover] * (1 - land.vigour)
     level += 4.0 * (np.clip(land.tone, 0.5, 2) - 1) + rng.normal(0, 0.9)
     level += 0.05 * np.minimum(land.canopy_height, 25) - 0.6
     level = _waves(land, rng, level, cross)
@@ -94,16 +77,16 @@ def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> 
     level += np.clip(11 * facing, -9, 9)
     level += _walls(land, towards)
     # Near range is brighter than far range across a swath.
-    ramp = np.linspace(-1, 1, shape[1], dtype=np.float32) * np.float32(side)
+    ramp = np.linspace(-1, 1, land.size[1], dtype=np.float32) * np.float32(side)
     return level + np.float32(rng.uniform(0, 1.2)) * ramp
 
 
 def _waves(land: Landscape, rng: np.random.Generator, level: np.ndarray, cross: int) -> np.ndarray:
     """Wind roughens water, in streaks and gusts, at times up to the level of land."""
-    wind = float(rng.beta(1.3, 3.2)) * (11 if cross == 0 else 6)
+    wind = rng.beta(1.3, 3.2) * (11 if cross == 0 else 6)
     gusts = 1 + 0.5 * fractal(rng, land.size, 0.4 * max(land.size), 4, 0.6)
-    open_water = cover_mask(land.cover, *WATER)
-    sheltered = cover_mask(land.cover, "flood", "river")
+    open_water = land.shows(*WATER)
+    sheltered = land.shows("flood", "river")
     gain = wind * np.clip(gusts, 0, 2) * np.where(sheltered, 0.6, 1.0)
     return level + np.where(open_water | sheltered, gain, 0).astype(np.float32)
 
@@ -112,7 +95,7 @@ def _walls(land: Landscape, towards: tuple[float, float]) -> np.ndarray:
     """Walls that face the radar glare, more so when parallel to the track; behind lies shadow."""
     if not land.building_height.any():
         return np.zeros(land.size, dtype=np.float32)
-    roofs = cover_mask(land.cover, *ROOFS, "greenhouse")
+    roofs = land.shows(*BUILDINGS)
     # Walls stand along the landscape's main direction and across it.
     turn = np.angle(np.exp(4j * (np.arctan2(towards[1], towards[0]) - land.angle))) / 4
     glare = np.float32(5.5 * np.exp(-((turn / 0.25) ** 2)) - 2.0)

@@ -1,51 +1,42 @@
-"""A growing season: which crop every field bears, and how the land looks on any of its days."""
+"""A growing season: which crop every field bears, how the land looks, and what satellites see."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import lru_cache
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.simulation.covers import CROPS, codes, cover_mask, phenology
+from eosfm.core.seeds import derive_seed
+from eosfm.simulation.covers import CROPS, codes, phenology
+from eosfm.simulation.grid import resampled
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, generator
+from eosfm.simulation.optical import observe
+from eosfm.simulation.radar import backscatter
 
 YEAR = 365
-DORMANT = 0.05
-"""Vigour below which a cover's own growth cannot be told from its season."""
+DORMANT = 0.05  # vigour below which a cover's own growth cannot be told from its season
 
 
 @dataclass(frozen=True)
 class Crop:
-    """What a field may bear.
+    """What a field may bear."""
 
-    Attributes:
-        cover: How it looks: a name in :data:`eosfm.simulation.COVERS`.
-        delay: Days by which it grows later than that cover does in :func:`phenology`.
-        share: How often it is sown, relative to the others.
-    """
-
-    cover: str
-    delay: float
-    share: float
+    cover: str  # how it looks: a name in eosfm.simulation.COVERS
+    delay: float  # days by which it grows later than that cover does in phenology()
+    share: float  # how often it is sown, relative to the others
 
 
 @dataclass(frozen=True)
 class Season:
-    """A landscape with a calendar; all arrays are (H, W).
+    """A landscape with a calendar; all arrays are (H, W)."""
 
-    Attributes:
-        land: The land with its crops, on the day it was drawn.
-        crop: int64 position in the crops that were sown, -1 where there is no field.
-        delay: float32 days by which growth lags behind that of the cover.
-        growth: float32 vigour relative to the cover's mean.
-    """
-
-    land: Landscape
-    crop: np.ndarray
-    delay: np.ndarray
-    growth: np.ndarray
+    land: Landscape  # with its crops, on the day it was drawn
+    crop: np.ndarray  # int64 position in the crops that were sown, -1 where there is no field
+    delay: np.ndarray  # float32 days by which growth lags behind that of the cover
+    growth: np.ndarray  # float32 vigour relative to the cover's mean
 
     def on(self, doy: int) -> Landscape:
         """The land on a day of the year, 1 to 366."""
@@ -68,7 +59,7 @@ def sow(land: Landscape, key: Key, crops: Sequence[Crop], lag: float = 0.0) -> S
 
     Args:
         land: A landscape on a day on which its crops are green.
-        key: Integers and strings.
+        key: Of the random draw.
         crops: What is sown.
         lag: Days by which all other vegetation lags behind the northern mid-latitudes.
 
@@ -80,7 +71,7 @@ def sow(land: Landscape, key: Key, crops: Sequence[Crop], lag: float = 0.0) -> S
     rng = generator(key, "sowing")
     usual = _curves()[land.doy % YEAR, land.cover]
     growth = np.where(usual > DORMANT, land.vigour / np.maximum(usual, DORMANT), 1)
-    arable = cover_mask(land.cover, *CROPS, "bare_field") & (land.parcel > 0)
+    arable = land.shows(*CROPS, "bare_field") & (land.parcel > 0)
     numbers, index = np.unique(np.where(arable, land.parcel, 0), return_inverse=True)
     index = index.reshape(land.size)
     shares = np.array([crop.share for crop in crops])
@@ -94,3 +85,41 @@ def sow(land: Landscape, key: Key, crops: Sequence[Crop], lag: float = 0.0) -> S
         delay=np.where(arable, late[index], lag).astype(np.float32),
         growth=np.where(arable, growth * vigorous[index], growth).astype(np.float32),
     )
+
+
+def calendar(rng: np.random.Generator, start: date, days: int, count: int) -> list[date]:
+    """Acquisitions spread over a number of days from the first, each some days early or late."""
+    step = days / count
+    return [start + timedelta(round(step * (i + rng.uniform(0, 0.4)))) for i in range(count)]
+
+
+def see(
+    season: Season, key: Key, days: Sequence[date], bands: tuple[str, ...], cloudy: float
+) -> list[np.ndarray]:
+    """What Sentinel-2 sees on some days, resampled to 10 m.
+
+    Args:
+        season: The land through the year.
+        key: Two keys are two years of the same land.
+        days: Dates of the acquisitions.
+        bands: Names of the channels.
+        cloudy: Share of the acquisitions that have clouds.
+
+    Returns:
+        An array (C, H, W) uint16 per day.
+    """
+    images = []
+    for day in days:
+        seen = (*key, "s2", str(day))
+        cloud = 0.25 if np.random.default_rng(derive_seed(*seen, "cloud")).random() < cloudy else 0
+        land = season.on(day.timetuple().tm_yday)
+        images.append(resampled(observe(land, seen, bands, cloud=cloud).image, bands))
+    return images
+
+
+def sound(season: Season, key: Key, days: Sequence[date]) -> list[np.ndarray]:
+    """What Sentinel-1 receives on some days: VV and VH (2, H, W) float32 decibels per day."""
+    return [
+        backscatter(season.on(day.timetuple().tm_yday), (*key, "s1", str(day)), ("vv", "vh"))
+        for day in days
+    ]

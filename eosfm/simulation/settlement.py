@@ -5,15 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from eosfm.simulation.canvas import Canvas
-from eosfm.simulation.covers import ROOFS, codes, cover_mask
+from eosfm.simulation.covers import ROOFS, WATER, codes, cover_mask
 from eosfm.simulation.noise import Cells, bricks, crowns, rotate
 
-FINE_GSD = 1.3
-"""Coarsest pixel, m, at which cars, garden trees and roof ridges are drawn."""
+FINE_GSD = 1.3  # coarsest pixel, m, at which cars, garden trees and roof ridges are drawn
 
 
 def _everywhere(canvas: Canvas) -> np.ndarray:
-    return ~cover_mask(canvas.cover, "ocean", "lake", "river")
+    return ~cover_mask(canvas.cover, *WATER)
 
 
 def _blob(canvas: Canvas, radius: float) -> np.ndarray:
@@ -26,14 +25,15 @@ def _blob(canvas: Canvas, radius: float) -> np.ndarray:
 def houses(canvas: Canvas, mask: np.ndarray) -> None:
     """Detached houses in lots along streets, with gardens and trees."""
     blocks = _streets(canvas, mask, (95.0, 62.0), 7.0, bend=14)
-    lots, front, along, width = _lots(canvas, blocks, 7.0, float(canvas.rng.uniform(15, 24)))
+    lots = _lots(blocks, 7.0, canvas.rng.uniform(15, 24))
+    front, along, width = lots.v, lots.u, lots.width
     inside = mask & (blocks.edge() >= 3.5)
-    lawn = 0.7 + 0.5 * canvas.per_cell(lots.id, lots.count)
+    lawn = 0.7 + 0.5 * canvas.per_cell(lots)
     canvas.paint(inside, "grassland", canopy=0.2, growth=lawn, tone=0.9 + 0.1 * lawn)
-    yard = inside & (canvas.per_cell(lots.id, lots.count) < 0.18)
+    yard = inside & (canvas.per_cell(lots) < 0.18)
     canvas.paint(yard, "concrete", tone=0.8 + 0.2 * lawn)
     _garden_trees(canvas, inside)
-    r = [canvas.per_cell(lots.id, lots.count) for _ in range(5)]
+    r = [canvas.per_cell(lots) for _ in range(5)]
     half = width * (0.27 + 0.13 * r[0])
     setback, depth = 4 + 5 * r[1], 8 + 5 * r[2]
     body = (np.abs(along - width / 2) < half) & (front > setback) & (front < setback + depth)
@@ -43,32 +43,26 @@ def houses(canvas: Canvas, mask: np.ndarray) -> None:
     walk = inside & (np.abs(along - width / 2 - half) < 1.4) & (front < setback + 3)
     canvas.paint(walk, "concrete")
     ridge = np.sign(front - setback - depth / 2) * (0.14 if canvas.gsd <= FINE_GSD else 0.0)
-    _roofs(
-        canvas,
-        inside & body & (r[4] < 0.93),
-        lots,
-        (4.5, 9),
-        list(canvas.rng.dirichlet((3, 2, 0.4))),
-        ridge,
-    )
+    materials = canvas.rng.dirichlet((3, 2, 0.4))
+    _roofs(canvas, inside & body & (r[4] < 0.93), lots, (4.5, 9), materials, ridge)
 
 
 def blocks_of_flats(canvas: Canvas, mask: np.ndarray) -> None:
     """The dense town: buildings around courtyards, squares and parks between."""
     blocks = _streets(canvas, mask, (105.0, 80.0), 12.0, bend=8)
     inside = mask & (blocks.edge() >= 6)
-    kind = canvas.per_cell(blocks.id, blocks.count)
+    kind = canvas.per_cell(blocks)
     canvas.paint(inside, "concrete", tone=0.72 + 0.25 * kind + 0.04 * canvas.noise(15, 2))
     garden = inside & ((canvas.noise(25, 2) > 0.9) | (kind < 0.1))
     canvas.paint(garden, "grassland", growth=0.8)
     _garden_trees(canvas, garden)
     houses_ = bricks(canvas.rng, blocks.u + 900, blocks.v + 900, (26, 22), 0.3)
     edge = blocks.edge()
-    ring = (edge > 8) & (edge < 21 + 6 * canvas.per_cell(houses_.id, houses_.count))
+    ring = (edge > 8) & (edge < 21 + 6 * canvas.per_cell(houses_))
     slab = (kind > 0.78) & (np.mod(blocks.u, 34) > 20) & (edge > 10)
     body = inside & np.where(kind > 0.78, slab, ring) & (kind >= 0.1)
-    body &= canvas.per_cell(houses_.id, houses_.count) < 0.95
-    _roofs(canvas, body, houses_, (12, 26), (3, 5, 1.2), 0.0)
+    body &= canvas.per_cell(houses_) < 0.95
+    _roofs(canvas, body, houses_, (12, 26), (3, 5, 1.2))
 
 
 def halls(canvas: Canvas, mask: np.ndarray) -> None:
@@ -76,19 +70,19 @@ def halls(canvas: Canvas, mask: np.ndarray) -> None:
     blocks = _streets(canvas, mask, (210.0, 150.0), 14.0, bend=4)
     inside = mask & (blocks.edge() >= 7)
     # Plots are cut anew in each block, else their edges would line up across streets.
-    shift = 400 * canvas.per_cell(blocks.id, blocks.count)
+    shift = 400 * canvas.per_cell(blocks)
     plots = bricks(canvas.rng, blocks.u + shift, blocks.v, (88, 74), 0.45)
-    r = [canvas.per_cell(plots.id, plots.count) for _ in range(4)]
+    r = [canvas.per_cell(plots) for _ in range(4)]
     canvas.paint(inside, "asphalt", tone=0.8 + 0.5 * r[0])
     canvas.paint(inside & (r[0] > 0.7), "concrete", tone=0.7 + 0.4 * r[1])
     canvas.paint(inside & (r[0] < 0.16), "grassland", growth=0.8)
     if canvas.gsd <= FINE_GSD:
         _cars(canvas, inside & (r[0] >= 0.16) & (r[0] < 0.5), plots.u, plots.v, 0.45)
     body = inside & (plots.edge() > 7 + 12 * r[2]) & (r[1] < 0.86) & (blocks.edge() > 12)
-    _roofs(canvas, body, plots, (7, 15), (0.4, 4, 2.5), 0.0)
+    _roofs(canvas, body, plots, (7, 15), (0.4, 4, 2.5))
     if canvas.gsd <= 12:
         top, _ = crowns(canvas.rng, plots.u, plots.v, 26.0, 0.0, 1.0, (0.36, 0.42))
-        _roofs(canvas, inside & (r[1] > 0.94) & (top > 0), plots, (12, 16), (0, 1, 5), 0.0)
+        _roofs(canvas, inside & (r[1] > 0.94) & (top > 0), plots, (12, 16), (0, 1, 5))
 
 
 def farm(canvas: Canvas) -> None:
@@ -105,8 +99,8 @@ def farm(canvas: Canvas) -> None:
         canvas.paint(yard, "concrete", tone=0.85)
         plots = bricks(rng, u - cu, v - cv, (26, 20), 0.2)
         body = yard & (plots.edge() > 2.5)
-        body &= canvas.per_cell(plots.id, plots.count) < 0.75
-        _roofs(canvas, body, plots, (5, 9), (4, 3, 1), 0.0)
+        body &= canvas.per_cell(plots) < 0.75
+        _roofs(canvas, body, plots, (5, 9), (4, 3, 1))
 
 
 def greenhouses(canvas: Canvas) -> None:
@@ -115,21 +109,20 @@ def greenhouses(canvas: Canvas) -> None:
     patch = _blob(canvas, 0.25 * canvas.extent)
     bays = bricks(canvas.rng, u, v, (120, max(14.0, 2.2 * canvas.gsd)), 0.1)
     body = patch & (bays.v > 3) & (bays.u > 8)
-    number = canvas.number(bays.id, bays.count)
-    tone = 0.8 + 0.3 * canvas.per_cell(bays.id, bays.count)
-    canvas.paint(body, "greenhouse", building=4, parcel=number, tone=tone)
+    tone = 0.8 + 0.3 * canvas.per_cell(bays)
+    canvas.paint(body, "greenhouse", building=4, parcel=canvas.number(bays), tone=tone)
 
 
 def village(canvas: Canvas) -> None:
     """Houses around the middle of the scene, fields beyond."""
-    radius = float(canvas.rng.uniform(150, 330)) * max(1.0, (canvas.gsd / 10) ** 0.5)
+    radius = canvas.rng.uniform(150, 330) * max(1.0, (canvas.gsd / 10) ** 0.5)
     country_road(canvas)
     houses(canvas, _blob(canvas, radius))
 
 
 def hamlet(canvas: Canvas) -> None:
     """A handful of houses."""
-    houses(canvas, _blob(canvas, float(canvas.rng.uniform(60, 120))))
+    houses(canvas, _blob(canvas, canvas.rng.uniform(60, 120)))
 
 
 def suburb(canvas: Canvas) -> None:
@@ -179,14 +172,8 @@ def _streets(
     return blocks
 
 
-def _lots(
-    canvas: Canvas, blocks: Cells, street: float, width: float
-) -> tuple[Cells, np.ndarray, np.ndarray, np.ndarray]:
-    """Two rows of lots in each block, back to back.
-
-    Returns:
-        The lots, metres from the street in front, metres along the street, the lot's width.
-    """
+def _lots(blocks: Cells, street: float, width: float) -> Cells:
+    """Two rows of lots in each block, back to back; u runs along the street, v away from it."""
     back = blocks.v > blocks.depth / 2
     front = np.where(back, blocks.depth - blocks.v, blocks.v) - street / 2
     number = np.maximum(np.floor((blocks.width - street) / width), 1)
@@ -195,8 +182,7 @@ def _lots(
     along = blocks.u - street / 2 - column * actual
     columns = int(number.max()) + 1
     ids = (blocks.id * 2 + back) * columns + column.astype(np.int64)
-    lots = Cells(ids, blocks.count * 2 * columns, along, front, actual, blocks.depth / 2)
-    return lots, front, along, actual
+    return Cells(ids, blocks.count * 2 * columns, along, front, actual, blocks.depth / 2)
 
 
 def _roofs(
@@ -204,16 +190,15 @@ def _roofs(
     mask: np.ndarray,
     cells: Cells,
     heights: tuple[float, float],
-    materials: Sequence[float],
-    ridge: float | np.ndarray,
+    materials: Sequence[float] | np.ndarray,
+    ridge: float | np.ndarray = 0.0,
 ) -> None:
     """Buildings on ``mask``, one per cell; ``materials`` weigh red, grey and bright roofs."""
     shares = np.cumsum(materials) / sum(materials)
     roof = codes(ROOFS)[np.searchsorted(shares, canvas.rng.random(cells.count))][cells.id]
-    height = heights[0] + (heights[1] - heights[0]) * canvas.per_cell(cells.id, cells.count)
-    tone = 0.72 + 0.5 * canvas.per_cell(cells.id, cells.count) + ridge
-    number = canvas.number(cells.id, cells.count)
-    canvas.paint(mask, roof, building=height, tone=tone, parcel=number)
+    height = heights[0] + (heights[1] - heights[0]) * canvas.per_cell(cells)
+    tone = 0.72 + 0.5 * canvas.per_cell(cells) + ridge
+    canvas.paint(mask, roof, building=height, tone=tone, parcel=canvas.number(cells))
 
 
 def _garden_trees(canvas: Canvas, mask: np.ndarray) -> None:
@@ -235,9 +220,9 @@ def _cars(canvas: Canvas, mask: np.ndarray, u: np.ndarray, v: np.ndarray, presen
     columns = int(slot_v.max() - low_v) + 1
     ids = ((slot_u - low_u) * columns + (slot_v - low_v)).astype(np.int64)
     count = int(ids.max()) + 1
-    here = mask & hit & (canvas.per_cell(ids, count) < presence)
-    shade = 0.3 + 3.0 * canvas.per_cell(ids, count) ** 2
-    canvas.paint(here, "car", building=0, tone=shade)
+    present, shade = (canvas.rng.random(count, dtype=np.float32)[ids] for _ in range(2))
+    here = mask & hit & (present < presence)
+    canvas.paint(here, "car", tone=0.3 + 3.0 * shade**2)
 
 
 def _line(
@@ -283,8 +268,3 @@ def railway(canvas: Canvas) -> None:
     """A railway line."""
     across, _ = _line(canvas, 12, 0.06, 0.4)
     canvas.paint(np.abs(across) < max(5.0, 0.4 * canvas.gsd), "rail")
-
-
-def built(cover: np.ndarray) -> np.ndarray:
-    """(H, W) bool: where a building stands."""
-    return cover_mask(cover, *ROOFS, "greenhouse")

@@ -9,37 +9,24 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.simulation import settlement, water
 from eosfm.simulation.canvas import Canvas
 from eosfm.simulation.covers import WATER, cover_mask, phenology
-from eosfm.simulation.events import evolve
 from eosfm.simulation.landscape import Landscape
-from eosfm.simulation.noise import Key, generator
+from eosfm.simulation.noise import Cells, Key, generator
 from eosfm.simulation.vegetation import ZONES, parcels
 
 
 @dataclass(frozen=True)
 class Theme:
-    """A kind of scene.
+    """A kind of scene."""
 
-    Attributes:
-        zones: Weights of the land painters (keys of ``vegetation.ZONES``).
-        parcel: Mean field size in metres.
-        wobble: 0 for straight field edges, towards 1 for crooked ones.
-        scale: Size of a zone in metres.
-        relief: Height of the hills in metres.
-        features: Painters and the chance that each is used, in order.
-        mood: How far the zone weights vary from scene to scene.
-        heights: Zones ordered by elevation instead of at random, lowest first.
-        snap: How closely zones follow field edges, 0 (natural) to 1 (farmed).
-    """
-
-    zones: dict[str, float]
-    parcel: tuple[float, float] = (220.0, 300.0)
-    wobble: float = 0.08
-    scale: float = 450.0
-    relief: float = 25.0
-    features: tuple[tuple[Callable[[Canvas], None], float], ...] = ()
-    mood: float = 0.8
-    heights: tuple[str, ...] = ()
-    snap: float = 0.75
+    zones: dict[str, float]  # weights of the land painters (keys of vegetation.ZONES)
+    parcel: tuple[float, float] = (220.0, 300.0)  # mean field size in metres
+    wobble: float = 0.08  # 0 for straight field edges, towards 1 for crooked ones
+    scale: float = 450.0  # size of a zone in metres
+    relief: float = 25.0  # height of the hills in metres
+    features: tuple[tuple[Callable[[Canvas], None], float], ...] = ()  # painters and their chance
+    mood: float = 0.8  # how far the zone weights vary from scene to scene
+    by_height: bool = False  # zones by elevation, lowest first, instead of at random
+    snap: float = 0.75  # how closely zones follow field edges, 0 (natural) to 1 (farmed)
 
 
 _COUNTRY = {
@@ -103,20 +90,13 @@ _THEMES: dict[str, Theme] = {
     ),
     "mountain": Theme(
         {"conifer": 1.1, "grass": 0.9, "rock": 1.0, "snow": 0.8}, relief=700, scale=900,
-        heights=("conifer", "grass", "rock", "snow"),
+        by_height=True,
     ),
     "glacier": Theme(
-        {"ice": 1.4, "snow": 0.7, "rock": 0.6}, relief=300, scale=900,
-        heights=("ice", "rock", "snow"), features=((water.fjord, 0.9),),
+        {"ice": 1.4, "rock": 0.6, "snow": 0.7}, relief=300, scale=900, by_height=True,
+        features=((water.fjord, 0.9),),
     ),
     "desert": Theme({"sand": 1.0, "rock": 0.4, "soil": 0.6}, relief=50, scale=800, snap=0.0),
-    "burn_scar": Theme(
-        {"conifer": 1, "mixed_forest": 0.7, "shrub": 1, "grass": 0.5}, relief=150, snap=0.2
-    ),
-    "floodplain": Theme(
-        {"arable": 1.0, "meadow": 0.7, "wetland": 0.2, "broadleaf": 0.2}, relief=5,
-        features=((water.river, 1.0), (water.pond, 0.4), (_road, 0.5), (settlement.hamlet, 0.4)),
-    ),
     "smallholder": Theme(
         {"garden_crops": 1.0, "paddies": 0.3, "grass": 0.25, "shrub": 0.2}, (48, 70), 0.2,
         features=((_road, 0.5), (settlement.greenhouses, 0.12), (settlement.hamlet, 0.5),
@@ -124,31 +104,23 @@ _THEMES: dict[str, Theme] = {
     ),
 }  # fmt: skip
 
-THEMES: tuple[str, ...] = tuple(_THEMES)
-"""Names of the kinds of scene."""
-
-_EVENTS = {"burn_scar": "burn", "floodplain": "flood"}
+THEMES = tuple(_THEMES)
 
 
 def draw_landscape(
-    key: Key,
-    size: tuple[int, int],
-    gsd: float = 10.0,
-    theme: str = "mixed",
-    doy: int = 180,
+    key: Key, size: tuple[int, int], gsd: float = 10.0, theme: str = "mixed", doy: int = 180
 ) -> Landscape:
     """Draw a landscape.
 
     Args:
-        key: Integers and strings, for example ``(seed, "eurosat", 17)``; the same key, size and
-            further arguments give the same landscape.
+        key: The same key, size and further arguments give the same landscape.
         size: (H, W) in pixels.
         gsd: Metres per pixel; only what is visible at that distance is drawn.
         theme: One of :data:`THEMES`.
         doy: Day of the year.
 
     Raises:
-        EosfmError: Unknown theme, or a size, distance or day out of range.
+        EosfmError: Unknown theme, or a size or distance out of range.
     """
     if theme not in _THEMES:
         raise EosfmError(f"unknown theme {theme!r}; {suggest(theme, THEMES)}")
@@ -156,23 +128,13 @@ def draw_landscape(
         raise EosfmError(f"landscape of {size[0]} x {size[1]} pixels; give at least 8 x 8")
     if not 0.05 <= gsd <= 1000:
         raise EosfmError(f"gsd {gsd} m; give 0.05 to 1000")
-    if not 1 <= doy <= 366:
-        raise EosfmError(f"day of year {doy}; give 1 to 366")
-    land = _draw(key, size, gsd, _THEMES[theme], theme, doy)
-    if theme in _EVENTS:
-        return evolve(land, (*key, "theme"), _EVENTS[theme])
-    return land
-
-
-def _draw(
-    key: Key, size: tuple[int, int], gsd: float, theme: Theme, name: str, doy: int
-) -> Landscape:
-    rng = generator(key, "landscape", name)
-    canvas = Canvas(rng, size, gsd, angle=float(rng.uniform(0, np.pi)))
-    relief = canvas.noise(max(theme.scale * 2, 150), 5, 0.45)
-    canvas.elevation += np.float32(theme.relief / 2) * relief
-    _paint_zones(canvas, theme, relief)
-    for painter, chance in theme.features:
+    kind = _THEMES[theme]
+    rng = generator(key, "landscape", theme)
+    canvas = Canvas(rng, size, gsd, angle=rng.uniform(0, np.pi))
+    relief = canvas.noise(max(kind.scale * 2, 150), 5, 0.45)
+    canvas.elevation += np.float32(kind.relief / 2) * relief
+    _paint_zones(canvas, kind, relief)
+    for painter, chance in kind.features:
         if rng.random() < chance:
             painter(canvas)
     return _finish(canvas, doy)
@@ -180,37 +142,32 @@ def _draw(
 
 def _paint_zones(canvas: Canvas, theme: Theme, relief: np.ndarray) -> None:
     cells = parcels(canvas, theme.parcel, theme.wobble)
-    names = list(theme.zones)
-    if len(names) == 1:
-        ZONES[names[0]](canvas, np.ones(canvas.size, dtype=bool), cells)
-        return
-    if theme.heights:
+    if len(theme.zones) == 1:
+        zone = np.zeros(canvas.size, dtype=int)
+    elif theme.by_height:
         zone = _zones_by_height(canvas, theme, relief)
-        names = list(theme.heights)
     else:
-        zone = _zones_at_random(canvas, theme, cells.id, cells.count)
-    for i, zone_name in enumerate(names):
-        mask = zone == i
+        zone = _zones_at_random(canvas, theme, cells)
+    for place, name in enumerate(theme.zones):
+        mask = zone == place
         if mask.any():
-            ZONES[zone_name](canvas, mask, cells)
+            ZONES[name](canvas, mask, cells)
 
 
 def _zones_by_height(canvas: Canvas, theme: Theme, relief: np.ndarray) -> np.ndarray:
-    weights = np.array([theme.zones[name] for name in theme.heights])
+    weights = np.array(list(theme.zones.values()))
     weights = weights * np.exp(theme.mood * canvas.rng.standard_normal(len(weights)))
     ragged = relief + 0.14 * canvas.noise(120, 4, 0.7)
     cuts = np.quantile(ragged, np.cumsum(weights / weights.sum())[:-1])
     return np.searchsorted(cuts, ragged.ravel()).reshape(ragged.shape)
 
 
-def _zones_at_random(canvas: Canvas, theme: Theme, ids: np.ndarray, count: int) -> np.ndarray:
+def _zones_at_random(canvas: Canvas, theme: Theme, cells: Cells) -> np.ndarray:
     """The zone with the greatest score; scores are mostly constant within a parcel."""
-    size = np.maximum(np.bincount(ids.ravel(), minlength=count), 1)
     scores = []
     for weight in theme.zones.values():
         noise = canvas.noise(theme.scale, 3)
-        mean = np.bincount(ids.ravel(), noise.ravel(), minlength=count) / size
-        snapped = theme.snap * mean.astype(np.float32)[ids]
+        snapped = theme.snap * cells.mean(noise).astype(np.float32)[cells.id]
         bias = np.log(weight) + theme.mood * canvas.rng.standard_normal()
         scores.append(snapped + (1 - theme.snap) * noise + np.float32(bias))
     return np.argmax(scores, axis=0)
@@ -222,10 +179,10 @@ def _finish(canvas: Canvas, doy: int) -> Landscape:
     low = 1 - low / max(float(low.max()), 1.0)
     moisture = rng.uniform(0.1, 0.5) + 0.2 * low + canvas.wet + 0.12 * canvas.noise(200, 4)
     moisture[cover_mask(canvas.cover, *WATER)] = 1
-    vigour = phenology(doy + float(rng.normal(0, 9)))[canvas.cover] * canvas.growth
+    vigour = phenology(doy + rng.normal(0, 9))[canvas.cover] * canvas.growth
     return Landscape(
-        gsd=float(canvas.gsd),
-        doy=int(doy),
+        gsd=canvas.gsd,
+        doy=doy,
         cover=canvas.cover,
         elevation=canvas.elevation,
         canopy_height=np.clip(canvas.canopy, 0, 48),
@@ -236,6 +193,6 @@ def _finish(canvas: Canvas, doy: int) -> Landscape:
         parcel=canvas.parcel,
         damage=np.zeros(canvas.size, dtype=np.uint8),
         angle=canvas.angle,
-        soil=(float(rng.uniform(0.55, 1.25)), float(rng.uniform(-0.2, 0.2))),
-        turbidity=float(rng.beta(1.4, 2.2)),
+        soil=(rng.uniform(0.55, 1.25), rng.uniform(-0.2, 0.2)),
+        turbidity=rng.beta(1.4, 2.2),
     )

@@ -5,19 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.native.urbanatlas import NO_INFORMATION, Sheet
-from eosfm.simulation import (
-    CROPS,
-    FOREST,
-    ROOFS,
-    WATER,
-    Landscape,
-    cover_mask,
-    legend,
-    observe,
-)
+from eosfm.simulation import Key, Landscape, Simulation, observe
+from eosfm.simulation.covers import CROPS, FOREST, ROOFS, WATER, legend
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
 
 CRS = "EPSG:2154"
 """Lambert 93."""
@@ -38,16 +28,11 @@ LEGEND = {
 """Cover of the simulated Earth to class."""
 
 THEMES = ("village", "cropland", "coast", "residential", "forest", "orchard", "industrial", "river")
-BLOCK_M = 50.0
-"""Urban Atlas draws built-up land as blocks, not as houses: about this wide."""
+BLOCK_M = 50.0  # Urban Atlas draws built-up land as blocks, not as houses: about this wide
 
 
 def write_sheet(
-    simulation: Simulation,
-    key: Key,
-    sheet: Sheet,
-    image: Path,
-    label: Path,
+    simulation: Simulation, key: Key, sheet: Sheet, image: Path, label: Path
 ) -> Landscape:
     """Write the orthophoto and label of a sheet, the ``key[-1]``-th of its split.
 
@@ -82,9 +67,7 @@ def land_use(land: Landscape, index: int) -> np.ndarray:
 
     classes = legend(land.cover, LEGEND)
     width = max(3, round(BLOCK_M / land.gsd))
-    houses, roofs = (
-        cover_mask(land.cover, *names).astype(np.float32) for names in (("roof_red",), ROOFS)
-    )
+    houses, roofs = (land.shows(*names).astype(np.float32) for names in (("roof_red",), ROOFS))
     built = (uniform_filter(roofs, width) > 0.08) & np.isin(classes, (1, 2, 3, 5, 7, 10, 11))
     # A quarter is one or the other as a whole: where few roofs are tiled, they are halls.
     homely = uniform_filter(houses, 5 * width) > 0.2 * uniform_filter(roofs, 5 * width)

@@ -1,6 +1,7 @@
 """Painters of open land: fields, orchards, pastures, forests, bare ground, ice."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -8,8 +9,7 @@ from eosfm.simulation.canvas import Canvas
 from eosfm.simulation.covers import codes
 from eosfm.simulation.noise import Cells, bricks, crowns, rotate
 
-ROW_GSD = 1.6
-"""Coarsest pixel, m, at which single trees and crop rows are drawn."""
+ROW_GSD = 1.6  # coarsest pixel, m, at which single trees and crop rows are drawn
 
 
 def parcels(canvas: Canvas, size: tuple[float, float], wobble: float) -> Cells:
@@ -19,7 +19,7 @@ def parcels(canvas: Canvas, size: tuple[float, float], wobble: float) -> Cells:
         reach = wobble * min(size)
         u = u + reach * canvas.noise(2.0 * max(size), 2)
         v = v + reach * canvas.noise(2.0 * max(size), 2)
-    return bricks(canvas.rng, u, v, size)
+    return bricks(canvas.rng, u, v, size, 0.35)
 
 
 def _ripple(canvas: Canvas, cells: Cells, period: float) -> np.ndarray:
@@ -28,46 +28,33 @@ def _ripple(canvas: Canvas, cells: Cells, period: float) -> np.ndarray:
     return np.sin(across * np.float32(2 * np.pi / period))
 
 
-def _crop(crops: Mapping[str, float]) -> Callable[[Canvas, np.ndarray, Cells], None]:
-    """A painter of arable parcels with the given mix of crops."""
-    names = codes(crops)
-    shares = np.cumsum(list(crops.values())) / sum(crops.values())
-
-    def paint(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
-        choice = names[np.searchsorted(shares, canvas.rng.random(cells.count))][cells.id]
-        tone = 0.78 + 0.44 * canvas.per_cell(cells.id, cells.count)
-        growth = 0.55 + 0.6 * canvas.per_cell(cells.id, cells.count)
-        lines = _ripple(canvas, cells, max(24.0, 3.2 * canvas.gsd))
-        growth = growth * (1 + 0.14 * canvas.noise(120, 3))
-        if canvas.gsd <= ROW_GSD:
-            rows = _ripple(canvas, cells, max(1.5, 3.0 * canvas.gsd))
-            growth = growth * (0.86 + 0.16 * rows) - 0.5 * (lines > 0.985)
-            tone = tone * (1 + 0.07 * rows)
-        else:
-            growth = growth + 0.10 * lines
-            tone = tone * (1 + 0.03 * lines)
-        height = 0.6 * growth
-        canvas.paint(
-            mask, choice, canopy=height, tone=tone, growth=growth,
-            parcel=canvas.number(cells.id, cells.count),
-        )  # fmt: skip
-        margin = mask & (cells.edge() < max(1.5, 0.3 * canvas.gsd))
-        canvas.paint(margin, "grassland", tone=0.95, growth=0.9)
-
-    return paint
+def _crops(mix: Mapping[str, float], canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
+    """Arable parcels, each with one crop of the mix."""
+    shares = np.cumsum(list(mix.values())) / sum(mix.values())
+    choice = codes(mix)[np.searchsorted(shares, canvas.rng.random(cells.count))][cells.id]
+    tone = 0.78 + 0.44 * canvas.per_cell(cells)
+    growth = 0.55 + 0.6 * canvas.per_cell(cells)
+    lines = _ripple(canvas, cells, max(24.0, 3.2 * canvas.gsd))
+    growth = growth * (1 + 0.14 * canvas.noise(120, 3))
+    if canvas.gsd <= ROW_GSD:
+        rows = _ripple(canvas, cells, max(1.5, 3.0 * canvas.gsd))
+        growth = growth * (0.86 + 0.16 * rows) - 0.5 * (lines > 0.985)
+        tone = tone * (1 + 0.07 * rows)
+    else:
+        growth = growth + 0.10 * lines
+        tone = tone * (1 + 0.03 * lines)
+    number = canvas.number(cells)
+    canvas.paint(mask, choice, canopy=0.6 * growth, tone=tone, growth=growth, parcel=number)
+    margin = mask & (cells.edge() < max(1.5, 0.3 * canvas.gsd))
+    canvas.paint(margin, "grassland", tone=0.95, growth=0.9)
 
 
-arable = _crop({"cereal": 4, "maize": 2.4, "rapeseed": 1.4, "vegetable": 1, "bare_field": 1.6})
-garden_crops = _crop({"maize": 3, "vegetable": 2, "rice": 1, "cereal": 1.2, "bare_field": 1.4})
-paddies = _crop({"rice": 5, "vegetable": 1, "bare_field": 0.5})
-
-
-def meadow(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
+def _meadow(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     """Pastures between hedges, with scattered trees."""
-    growth = 0.7 + 0.45 * canvas.per_cell(cells.id, cells.count)
-    tone = 0.85 + 0.3 * canvas.per_cell(cells.id, cells.count)
+    growth = 0.7 + 0.45 * canvas.per_cell(cells)
+    tone = 0.85 + 0.3 * canvas.per_cell(cells)
     growth = growth * (1 + 0.16 * canvas.noise(60, 4, 0.7))
-    number = canvas.number(cells.id, cells.count)
+    number = canvas.number(cells)
     canvas.paint(mask, "pasture", canopy=0.2, tone=tone, growth=growth, parcel=number)
     hedge = cells.edge() < max(3.0, 0.45 * canvas.gsd)
     hedge &= canvas.noise(70, 2) > -0.6
@@ -76,36 +63,21 @@ def meadow(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     _trees(canvas, mask & trees, "broadleaf", height=12, spacing=9)
 
 
-def orchard(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
-    """Fruit trees on a lattice; where the pixel is too coarse for trees, blocks between lanes."""
-    _plantation(canvas, mask, cells, "orchard", (6.0, 5.0), 4.0)
-
-
-def olive(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
-    """Olive groves: a wider lattice over dry soil."""
-    _plantation(canvas, mask, cells, "olive", (9.0, 9.0), 4.5)
-
-
-def vineyard(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
-    """Vines: narrow stripes along the parcel."""
-    _plantation(canvas, mask, cells, "vineyard", (2.4, 0.0), 1.6)
-
-
 def _plantation(
-    canvas: Canvas,
-    mask: np.ndarray,
-    cells: Cells,
     name: str,
     spacing: tuple[float, float],
     height: float,
+    canvas: Canvas,
+    mask: np.ndarray,
+    cells: Cells,
 ) -> None:
-    growth = 0.75 + 0.4 * canvas.per_cell(cells.id, cells.count)
-    tone = 0.85 + 0.3 * canvas.per_cell(cells.id, cells.count)
+    """Trees on a lattice of ``spacing`` metres, or vines in stripes where its second step is 0."""
+    growth = 0.75 + 0.4 * canvas.per_cell(cells)
+    tone = 0.85 + 0.3 * canvas.per_cell(cells)
     # Between the rows lies soil or grass.
-    base = 0.15 + 0.7 * canvas.per_cell(cells.id, cells.count)
+    base = 0.15 + 0.7 * canvas.per_cell(cells)
     # Trees closer than three pixels are no longer seen one by one; blocks and lanes still are.
-    pitch = max(spacing[0], 3.0 * canvas.gsd)
-    along = max(spacing[1], 3.0 * canvas.gsd)
+    pitch, along = (max(step, 3.0 * canvas.gsd) for step in spacing)
     if spacing[1]:
         top, which = crowns(canvas.rng, cells.u, cells.v, (pitch, along), 0.06, 0.96, (0.36, 0.48))
         top = top * (0.8 + 0.2 * which)
@@ -113,7 +85,7 @@ def _plantation(
         top = np.clip(_ripple(canvas, cells, pitch) * 0.9 + 0.2, 0, 1)
     canvas.paint(
         mask, name, canopy=height * top, tone=tone * (1.08 - 0.14 * top),
-        growth=growth * (base + (1.05 - base) * top), parcel=canvas.number(cells.id, cells.count),
+        growth=growth * (base + (1.05 - base) * top), parcel=canvas.number(cells),
     )  # fmt: skip
 
 
@@ -132,26 +104,16 @@ def _trees(
     canvas.paint(mask, name, canopy=np.clip(canopy, 0, 48), tone=tone)
 
 
-def _forest(name: str, spacing: float) -> Callable[[Canvas, np.ndarray, Cells], None]:
-    """A painter of closed stands of different age."""
-
-    def paint(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
-        stand = canvas.per_cell(cells.id, cells.count)
-        height = np.clip(24 * stand**0.6 + 4 + 4 * canvas.noise(300, 3), 2, 45)
-        _trees(canvas, mask, name, height, spacing)
-        canvas.growth[mask] *= (1 + 0.1 * canvas.noise(150, 3))[mask]
-        gap = mask & (canvas.noise(45, 2) > 2.1)
-        canvas.paint(gap, "shrub", canopy=1.5, tone=1.0, growth=0.9)
-
-    return paint
+def _forest(name: str, spacing: float, canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
+    """Closed stands of different age."""
+    height = 24 * canvas.per_cell(cells) ** 0.6 + 4 + 4 * canvas.noise(300, 3)
+    _trees(canvas, mask, name, np.clip(height, 2, 45), spacing)
+    canvas.growth[mask] *= (1 + 0.1 * canvas.noise(150, 3))[mask]
+    gap = mask & (canvas.noise(45, 2) > 2.1)
+    canvas.paint(gap, "shrub", canopy=1.5, growth=0.9)
 
 
-conifer = _forest("conifer", 5.0)
-broadleaf = _forest("broadleaf", 8.0)
-mixed_forest = _forest("mixed_forest", 6.5)
-
-
-def grass(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
+def _grass(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     """Natural grassland: no edges, patchy at all scales."""
     patch = canvas.noise(160, 5, 0.75)
     canvas.paint(mask, "grassland", canopy=0.3, tone=1 + 0.08 * patch, growth=0.85 + 0.2 * patch)
@@ -159,23 +121,17 @@ def grass(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     _trees(canvas, bushes, "shrub", 2.5, 4)
 
 
-def _scrub(name: str, height: float, cover: float) -> Callable[[Canvas, np.ndarray, Cells], None]:
-    """A painter of low bushes that leave gaps."""
-
-    def paint(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
-        patch = canvas.noise(110, 4, 0.7)
-        grass(canvas, mask, cells)
-        clump = canvas.noise(max(16.0, 1.3 * canvas.gsd), 3, 0.7) + 0.5 * patch > cover
-        _trees(canvas, mask & clump, name, height * (1 + 0.2 * patch), 3.0)
-
-    return paint
+def _scrub(
+    name: str, height: float, gaps: float, canvas: Canvas, mask: np.ndarray, cells: Cells
+) -> None:
+    """Low bushes that leave gaps of grass."""
+    patch = canvas.noise(110, 4, 0.7)
+    _grass(canvas, mask, cells)
+    clump = canvas.noise(max(16.0, 1.3 * canvas.gsd), 3, 0.7) + 0.5 * patch > gaps
+    _trees(canvas, mask & clump, name, height * (1 + 0.2 * patch), 3.0)
 
 
-shrub = _scrub("shrub", 2.5, -0.7)
-heath = _scrub("heath", 0.7, -1.2)
-
-
-def wetland(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
+def _wetland(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     """Reeds and sedges between pools."""
     patch = canvas.noise(140, 4, 0.7)
     canvas.paint(mask, "wetland", canopy=1.2, tone=1 + 0.1 * patch, growth=0.9 + 0.2 * patch)
@@ -183,22 +139,14 @@ def wetland(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     canvas.paint(mask & (canvas.noise(90, 3, 0.6) > 1.25), "lake", tone=1.1)
 
 
-def _ground(name: str, scale: float, contrast: float) -> Callable[..., None]:
-    """A painter of ground on which nothing grows."""
-
-    def paint(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
-        texture = canvas.noise(scale, 5, 0.7)
-        canvas.paint(mask, name, tone=1 + contrast * texture)
-
-    return paint
+def _ground(
+    name: str, scale: float, contrast: float, canvas: Canvas, mask: np.ndarray, cells: Cells
+) -> None:
+    """Ground on which nothing grows."""
+    canvas.paint(mask, name, tone=1 + contrast * canvas.noise(scale, 5, 0.7))
 
 
-rock = _ground("rock", 120, 0.14)
-soil = _ground("bare_soil", 200, 0.10)
-snow = _ground("snow", 300, 0.03)
-
-
-def sand(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
+def _sand(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     """Dunes: long crests across the wind, one side lit."""
     u, _ = rotate(canvas.x, canvas.y, canvas.angle)
     warped = u + 25 * canvas.noise(180, 3)
@@ -206,7 +154,7 @@ def sand(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     canvas.paint(mask, "sand", tone=1 + 0.08 * crest + 0.03 * canvas.noise(300, 2))
 
 
-def ice(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
+def _ice(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     """Glacier ice: flow stripes, crevasses across, snow above."""
     u, v = rotate(canvas.x, canvas.y, canvas.angle)
     lines = 2 * np.pi / max(140.0, 6 * canvas.gsd)
@@ -216,25 +164,28 @@ def ice(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     canvas.paint(mask, "ice", tone=1 + 0.06 * flow - 0.12 * (cracks > 0.8))
 
 
+_ARABLE = {"cereal": 4, "maize": 2.4, "rapeseed": 1.4, "vegetable": 1, "bare_field": 1.6}
+_GARDENS = {"maize": 3, "vegetable": 2, "rice": 1, "cereal": 1.2, "bare_field": 1.4}
+
 ZONES: dict[str, Callable[[Canvas, np.ndarray, Cells], None]] = {
-    "arable": arable,
-    "garden_crops": garden_crops,
-    "paddies": paddies,
-    "meadow": meadow,
-    "orchard": orchard,
-    "olive": olive,
-    "vineyard": vineyard,
-    "conifer": conifer,
-    "broadleaf": broadleaf,
-    "mixed_forest": mixed_forest,
-    "grass": grass,
-    "shrub": shrub,
-    "heath": heath,
-    "wetland": wetland,
-    "rock": rock,
-    "soil": soil,
-    "snow": snow,
-    "sand": sand,
-    "ice": ice,
+    "arable": partial(_crops, _ARABLE),
+    "garden_crops": partial(_crops, _GARDENS),
+    "paddies": partial(_crops, {"rice": 5, "vegetable": 1, "bare_field": 0.5}),
+    "meadow": _meadow,
+    "orchard": partial(_plantation, "orchard", (6.0, 5.0), 4.0),
+    "olive": partial(_plantation, "olive", (9.0, 9.0), 4.5),
+    "vineyard": partial(_plantation, "vineyard", (2.4, 0.0), 1.6),
+    "conifer": partial(_forest, "conifer", 5.0),
+    "broadleaf": partial(_forest, "broadleaf", 8.0),
+    "mixed_forest": partial(_forest, "mixed_forest", 6.5),
+    "grass": _grass,
+    "shrub": partial(_scrub, "shrub", 2.5, -0.7),
+    "heath": partial(_scrub, "heath", 0.7, -1.2),
+    "wetland": _wetland,
+    "rock": partial(_ground, "rock", 120, 0.14),
+    "soil": partial(_ground, "bare_soil", 200, 0.10),
+    "snow": partial(_ground, "snow", 300, 0.03),
+    "sand": _sand,
+    "ice": _ice,
 }
 """Painters of the land by the name used in themes."""

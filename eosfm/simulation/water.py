@@ -11,7 +11,7 @@ def river(canvas: Canvas) -> None:
     """A meandering band of uneven width with bars of sand and trees along the banks."""
     rng = canvas.rng
     width = float(np.clip(rng.lognormal(np.log(45), 0.6), 2.2 * canvas.gsd, 0.3 * canvas.extent))
-    bend = float(rng.uniform(6, 14)) * width
+    bend = rng.uniform(6, 14) * width
     u, v = rotate(canvas.x, canvas.y, rng.uniform(0, np.pi))
     # Warping both axes lets the band turn back on itself, as a function of u could not.
     u = u + 0.24 * bend * canvas.noise(1.1 * bend, 2, 0.4)
@@ -81,16 +81,10 @@ def fjord(canvas: Canvas) -> None:
 def _fill(canvas: Canvas, mask: np.ndarray, name: str, shore: np.ndarray) -> None:
     """Level water of drifting turbidity; the land rises gently from its shore.
 
-    Args:
-        canvas: The sheet.
-        mask: (H, W) bool, where the water is.
-        name: Cover.
-        shore: (H, W) distance from the shore; at 1 the land is as high as it was.
+    ``shore`` is the distance from the shore; at 1 the land is as high as it was.
     """
-    tone = 1 + 0.08 * canvas.noise(0.5 * canvas.extent, 3)
-    canvas.paint(mask, name, tone=tone)
+    canvas.paint(mask, name, tone=1 + 0.08 * canvas.noise(0.5 * canvas.extent, 3))
     if mask.any():
         level = np.quantile(canvas.elevation[mask], 0.1)
-        rise = np.clip(shore, 0, 1)
         height = np.maximum(canvas.elevation - level, 0) + 3
-        canvas.elevation[:] = level + np.where(mask, 0, height * rise)
+        canvas.elevation[:] = level + np.where(mask, 0, height * np.clip(shore, 0, 1))

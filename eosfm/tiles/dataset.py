@@ -27,6 +27,20 @@ class View(NamedTuple):
     flip: bool
 
 
+class Pixels(NamedTuple):
+    """Windows as they are stored.
+
+    Attributes:
+        images: (B, T, C, h, w) in the store's dtype.
+        missing: (B, T, h, w) True where nothing was measured.
+        targets: One per window, in the store's dtype; what has no target is marked.
+    """
+
+    images: np.ndarray
+    missing: np.ndarray
+    targets: list[np.ndarray]
+
+
 class TileDataset(Dataset[dict[str, Any]]):
     """Samples of one split.
 
@@ -92,6 +106,11 @@ class TileDataset(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.tiles)
 
+    @property
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation per band, each (C, 1, 1) float32."""
+        return self._mean, self._std
+
     def set_epoch(self, epoch: int) -> None:
         """Draw the crops and turns of another epoch."""
         self.epoch = epoch
@@ -101,31 +120,42 @@ class TileDataset(Dataset[dict[str, Any]]):
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         """Read a batch: native pixels gathered first, converted to float once."""
-        dates, height, width = self.store.shape[0], *self.size
-        shape = (len(indices), dates, len(self.bands), height, width)
-        native = np.empty(shape, self.store.dtype)
-        missing = np.zeros((len(indices), dates, height, width), bool)
-        targets = []
-        for slot, index in enumerate(indices):
-            view = self._view(index)
-            image = self._window(self.tiles.image(index), view)
-            native[slot] = _turned(image[:, self._channels], view)
-            missing[slot] = _turned(self._missing(index, image, view), view)
-            targets.append(self._targets(index, view, missing[slot]))
-        images = torch.from_numpy(self._finished(native, missing))
+        views = [self._view(index) for index in indices]
+        pixels = self.pixels(indices, views, range(self.store.shape[0]))
+        images = torch.from_numpy(self._finished(pixels.images, pixels.missing))
         images = images[:, 0] if self.single_date else images
         return [
-            {"image": images[slot], **targets[slot], "index": index}
+            {"image": images[slot], **self._sample(pixels.targets[slot]), "index": index}
             for slot, index in enumerate(indices)
         ]
+
+    def pixels(self, indices: Sequence[int], views: Sequence[View], dates: Sequence[int]) -> Pixels:
+        """Read windows of some dates as they are stored; what is missing is judged by all dates."""
+        shape = (len(indices), len(dates), len(self.bands), *self.size)
+        native = np.empty(shape, self.store.dtype)
+        missing = np.zeros((len(indices), len(dates), *self.size), bool)
+        targets = []
+        for slot, (index, view) in enumerate(zip(indices, views, strict=True)):
+            image = self._window(self.tiles.image(index), view)
+            for place, date in enumerate(dates):
+                native[slot, place] = _turned(image[date][self._channels], view)
+            unseen = _turned(self._missing(index, image, view), view)
+            missing[slot] = unseen[list(dates)]
+            targets.append(self._target(index, view, unseen))
+        return Pixels(native, missing, targets)
+
+    def corner(self, index: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Row and column of a random window of a tile."""
+        # Windows keep clear of the padding where the measured part is large enough.
+        extent = self.tiles.extents[index]
+        row, col = (int(rng.integers(max(0, extent[k] - self.size[k]) + 1)) for k in (0, 1))
+        return row, col
 
     def _view(self, index: int) -> View:
         if not self._moves:
             return View(0, 0, 0, False)
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        # Windows keep clear of the padding where the measured part is large enough.
-        extent = self.tiles.extents[index]
-        row, col = (int(rng.integers(max(0, extent[k] - self.size[k]) + 1)) for k in (0, 1))
+        row, col = self.corner(index, rng)
         if not self.augment:
             return View(row, col, 0, False)
         step = 1 if self.size[0] == self.size[1] else 2  # a quarter turn would swap the sides
@@ -156,18 +186,27 @@ class TileDataset(Dataset[dict[str, Any]]):
             images /= self._std
         return images
 
-    def _targets(self, index: int, view: View, missing: np.ndarray) -> dict[str, torch.Tensor]:
-        target, key = self.tiles.target(index), self.kind.target_key
+    def _target(self, index: int, view: View, missing: np.ndarray) -> np.ndarray:
+        """A window's target in the store's dtype; boxes as (n, 5), cut and turned along."""
+        target = self.tiles.target(index)
         if self.kind.answer == "object":
-            boxes = torch.from_numpy(_turned_boxes(target, view, self.size))
-            return {key: boxes[:, :4], "label": boxes[:, 4].long()}
+            return _turned_boxes(target, view, self.size)
         if isinstance(self.kind, PixelKind):
-            target = _turned(self._window(target, view), view)
-            target = target.astype(np.float32 if target.dtype.kind == "f" else np.int64)
+            target = np.array(_turned(self._window(target, view), view))
             target[self.kind.unknown(missing)] = self.kind.blank(self.store.ignore_index)
-        else:
-            target = np.array(target, np.int64)
-        return {key: torch.as_tensor(target)}
+        return np.asarray(target)
+
+    def _sample(self, target: np.ndarray) -> dict[str, torch.Tensor]:
+        """A target as torchgeo's trainers take it."""
+        key = self.kind.target_key
+        if self.kind.answer == "object":
+            boxes = torch.from_numpy(target)
+            return {key: boxes[:, :4], "label": boxes[:, 4].long()}
+        return {
+            key: torch.as_tensor(
+                target.astype(np.float32 if target.dtype.kind == "f" else np.int64)
+            )
+        }
 
 
 def collate(kind: Kind) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:

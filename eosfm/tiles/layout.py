@@ -1,5 +1,6 @@
 """What reader and writer of a store agree on."""
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,17 @@ UNLABELLED = 255
 
 BOX_COLUMNS = ("x_min", "y_min", "x_max", "y_max", "class")
 """Columns of detection targets, pixels from the tile's upper left corner."""
+
+
+def shard_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """What an ``.npy`` file of that array begins with.
+
+    Numpy pads it, so that the first axis can grow in place.
+    """
+    header = io.BytesIO()
+    description = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, description)
+    return header.getvalue()
 
 
 @dataclass(frozen=True)

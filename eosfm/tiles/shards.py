@@ -8,7 +8,7 @@ import numpy as np
 
 from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
-from eosfm.tiles.layout import Tile
+from eosfm.tiles.layout import Tile, shard_header
 
 SHARD_BYTES = 512 * 2**20
 
@@ -56,10 +56,8 @@ class Shards:
             self._file = None
 
     def _header(self) -> None:
-        # Numpy pads the header so that the first axis can grow in place.
         shape = (self.rows[-1], *self._row.shape)
-        description = {"descr": self._row.dtype.str, "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, description)
+        self._file.write(shard_header(self._row.dtype, shape))
 
 
 class SplitWriter:

@@ -1,6 +1,7 @@
-"""Opening a tile store: checked once, then memory-mapped arrays."""
+"""Opening a tile store: all files checked at once, each mapped when it is first read."""
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.examples import spread
 from eosfm.tiles.layout import FORMAT
+from eosfm.tiles.mapping import Shard, require
 
 if TYPE_CHECKING:
     import geopandas
@@ -109,21 +111,26 @@ class TileStore:
 
 
 class TileSplit:
-    """The tiles of one split; images and targets are read-only views of the mapped files."""
+    """The tiles of one split.
+
+    Images and targets are read-only views of mapped files. Whoever keeps one keeps its file open:
+    copy what is to stay.
+    """
 
     def __init__(self, store: TileStore, name: str, rows: list[int]) -> None:
         self.store = store
         self.name = name
         self.path = store.path / name
         self._starts = np.cumsum([0, *rows])
-        self._images = self._open("images", rows, store.dtype, store.shape)
+        self._remedy = remedy(store.path)
+        self._images = self._shards("images", rows, store.dtype, store.shape)
         layout = get_kind(store.kind).target_layout(
             len(store.classes), store.shape[2:], store.ignore_index
         )
-        self._targets = None if layout is None else self._open("targets", rows, *layout)
+        self._targets = None if layout is None else self._shards("targets", rows, *layout)
         if layout is None:
-            self._require("targets.parquet")
-        self._require("tiles.parquet")
+            require(self.path / "targets.parquet", self._remedy)
+        require(self.path / "tiles.parquet", self._remedy)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -131,14 +138,19 @@ class TileSplit:
     def image(self, index: int) -> np.ndarray:
         """Image ``index`` as (T, C, H, W) in the native dtype."""
         shard, row = self._locate(index)
-        return self._images[shard][row]
+        return self._images[shard].array()[row]
 
     def target(self, index: int) -> np.ndarray:
         """Target ``index`` as the kind lays it out; (n, 5) float32 where it is a table of boxes."""
         if self._targets is None:
             return self._boxes[index]
         shard, row = self._locate(index)
-        return self._targets[shard][row]
+        return self._targets[shard].array()[row]
+
+    @property
+    def targets(self) -> Sequence[np.ndarray]:
+        """All targets, each read when it is asked for."""
+        return _Targets(self)
 
     @cached_property
     def table(self) -> "geopandas.GeoDataFrame":
@@ -169,35 +181,30 @@ class TileSplit:
         shard = int(np.searchsorted(self._starts, index, side="right")) - 1
         return shard, index - int(self._starts[shard])
 
-    def _open(
+    def _shards(
         self, name: str, rows: list[int], dtype: np.dtype, shape: tuple[int, ...]
-    ) -> list[np.ndarray]:
-        arrays = []
-        for number, count in enumerate(rows):
-            path = self._require(f"{name}-{number:05d}.npy")
-            try:
-                mapped = np.load(path, mmap_mode="r")
-            except (ValueError, OSError, EOFError):
-                raise EosfmError(
-                    f"{path} is truncated or damaged; expected {count} rows; "
-                    f"{remedy(self.store.path)}"
-                ) from None
-            if mapped.dtype != dtype or mapped.shape != (count, *shape):
-                raise EosfmError(
-                    f"{path} holds {mapped.dtype} {mapped.shape}; expected {dtype} "
-                    f"{(count, *shape)}; {remedy(self.store.path)}"
-                )
-            arrays.append(mapped.view(np.ndarray))  # a plain view is cheaper to index
-        return arrays
-
-    def _require(self, name: str) -> Path:
-        path = self.path / name
-        if not path.exists():
-            raise EosfmError(f"{path} not found; expected by store.json; {remedy(self.store.path)}")
-        return path
+    ) -> list[Shard]:
+        shards = [
+            Shard(self.path / f"{name}-{number:05d}.npy", dtype, (count, *shape), self._remedy)
+            for number, count in enumerate(rows)
+        ]
+        for shard in shards:
+            shard.check()
+        return shards
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TileStore.split, (self.store, self.name)
+
+
+class _Targets(Sequence[np.ndarray]):
+    def __init__(self, split: TileSplit) -> None:
+        self._split = split
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._split.target(index)
 
 
 def remedy(path: Path) -> str:

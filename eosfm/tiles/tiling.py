@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.kinds import get_kind
 from eosfm.tiles.layout import Tile
@@ -22,6 +23,10 @@ WINDOW_BYTES = 32 * 2**20
 WINDOW_ROWS = 1024
 """Larger scenes are read in full-width windows of a multiple of this many rows: the usual block
 heights divide it, so each compressed block is decoded once, whatever the tile size."""
+
+WORKERS = 8
+"""Cores that read, at most: checking, counting and writing keep up with no more, and each has a
+window or two in memory."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,13 @@ class Summary:
 
 
 def cut_dataset(
-    dataset: Dataset, root: Path, out: Path, tile: int | None, progress: bool = True
+    dataset: Dataset,
+    root: Path,
+    out: Path,
+    tile: int | None,
+    splits: Sequence[Split] = SPLITS,
+    workers: int | None = None,
+    progress: bool = True,
 ) -> Summary:
     """Cut a dataset to a tile store in one pass over its files.
 
@@ -64,6 +75,9 @@ def cut_dataset(
         root: Folder of the native files.
         out: The store's folder.
         tile: Tile size in pixels; None stores whole images, which must share one size.
+        splits: Splits that are cut; of others, no pixel is read.
+        workers: Threads that read; the store's bytes do not depend on it. None: one for each core
+            that the process may use, up to :data:`WORKERS`.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -79,7 +93,8 @@ def cut_dataset(
         writing(out, dataset, tile) as writer,
         tqdm(desc=f"tile {dataset.name}", unit="tile", disable=None if progress else True) as bar,
     ):
-        for strip in _strips(_read_ahead(_windows(dataset, root, tile), dataset), tile):
+        windows = _windows(dataset, root, tile, splits)
+        for strip in _strips(_read_ahead(windows, dataset, workers or _cores()), tile):
             size = (tile or strip.scene.height, tile or strip.scene.width)
             for piece in _tiles(strip, dataset, root, size[1]):
                 writer.add(piece, size)
@@ -107,7 +122,14 @@ class _Strip:
         return _Strip(self.scene, self.row, image, target)
 
 
-def _windows(dataset: Dataset, root: Path, tile: int | None) -> Iterator[tuple[Scene, Window]]:
+def _cores() -> int:
+    usable = getattr(os, "sched_getaffinity", None)  # Linux knows which ones a process may use
+    return min(WORKERS, len(usable(0)) if usable else os.cpu_count() or 1)
+
+
+def _windows(
+    dataset: Dataset, root: Path, tile: int | None, splits: Sequence[Split]
+) -> Iterator[tuple[Scene, Window]]:
     """What to read at once, scene by scene from top to bottom."""
     seen: set[str] = set()
     for scene in dataset.scenes(root):
@@ -117,6 +139,8 @@ def _windows(dataset: Dataset, root: Path, tile: int | None) -> Iterator[tuple[S
                 "check the dataset's files for duplicates"
             )
         seen.add(scene.id)
+        if scene.split not in splits:
+            continue
         dates = max(1, len(scene.dates))
         row_bytes = scene.width * dates * len(dataset.bands) * np.dtype(dataset.dtype).itemsize
         rows = scene.height
@@ -126,21 +150,22 @@ def _windows(dataset: Dataset, root: Path, tile: int | None) -> Iterator[tuple[S
             yield scene, Window(row, 0, min(rows, scene.height - row), scene.width)
 
 
-def _read_ahead(windows: Iterator[tuple[Scene, Window]], dataset: Dataset) -> Iterator[_Strip]:
-    """Read the windows on several threads, in order, a few ahead: decoding frees the GIL."""
+def _read_ahead(
+    windows: Iterator[tuple[Scene, Window]], dataset: Dataset, workers: int
+) -> Iterator[_Strip]:
+    """Read windows of several scenes at a time, in order, a few ahead: decoding frees the GIL."""
     per_pixel = get_kind(dataset.kind).answer == "pixel"
 
     def read(scene: Scene, window: Window) -> _Strip:
         target = scene.target(window) if per_pixel else None
         return _Strip(scene, window.row, scene.image(window), target)
 
-    threads = min(4, os.cpu_count() or 1)
-    pool = ThreadPoolExecutor(threads)
+    pool = ThreadPoolExecutor(workers)
     pending: deque[Future[_Strip]] = deque()
     try:
         for scene, window in windows:
             pending.append(pool.submit(read, scene, window))
-            if len(pending) > threads:
+            if len(pending) > workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -61,7 +61,7 @@ def test_boundaries_part_the_fields():
     fields = (land.parcel > 0) & (lines == 0)
     beside = fields[:, :-1] & fields[:, 1:]
     same = land.parcel[:, :-1] == land.parcel[:, 1:]
-    crops = recipe.cover_mask(land.cover, *recipe.CROPS, "bare_field")
+    crops = land.shows(*recipe.CROPS, "bare_field")
     beside &= crops[:, :-1] & crops[:, 1:]
     assert beside.sum() > 1000 and same[beside].all()
 

@@ -131,7 +131,7 @@ def test_dates_bands_and_windows_keep_their_places(tiny):
 
 
 def test_more_blocks_than_there_are(tmp_path):
-    with pytest.raises(EosfmError, match="has 4 tiles of 16 train, 4 val and 4 test blocks"):
+    with pytest.raises(EosfmError, match="has 64 train blocks, not 65; lower"):
         simulate(tmp_path, Simulation(0, {"train": 65, "val": 1, "test": 1}, 32, 10))
 
 

@@ -10,9 +10,10 @@ from torchgeo.datasets import XView2
 from eosfm.datasets.native.raster import read_png
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.xview2 import DATASET, IGNORE, split_of
+from eosfm.simulation.covers import BUILDINGS
 from eosfm.simulation.images import write_png
 from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.xview2 import EVENTS, THEMES, buildings, simulate, strike
+from eosfm.simulation.recipes.xview2 import EVENTS, THEMES, simulate, strike
 from tests.datasets.damage import check_refused
 
 AMOUNT = {"train": 4, "val": 1, "test": 2}
@@ -49,7 +50,7 @@ def test_what_was_simulated_is_read(simulated, whole, part, split, index):
     after = strike(before, key, disasters[index % len(disasters)])
     scene = scenes_of(root, part)[-1]
     assert scene.split == split
-    expected = np.where(buildings(before), after.damage + 1, 0)
+    expected = np.where(before.shows(*BUILDINGS), after.damage + 1, 0)
     assert expected.any()
     np.testing.assert_array_equal(scene.target(whole(scene)), expected)
     window = Window(10, 20, 30, 17)

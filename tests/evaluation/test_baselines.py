@@ -7,12 +7,13 @@ import torch
 from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import run_baselines
 from eosfm.evaluation.linear_baseline import linear_baseline
+from eosfm.features.source import Request
 
 
 @pytest.mark.parametrize("name", ["classification", "change"])
 def test_baselines_answer_with_the_same_metrics(resolve, artifact, features, name):
     task = resolve(name, protocol={"epochs": 2, "steps_per_epoch": 6})
-    baselines = run_baselines(task, "convnextv2_atto", features[name], artifact)
+    baselines = run_baselines(task, "convnextv2_atto", features[name], artifact, max_gb=1.0)
     assert list(vars(baselines)) == ["random", "single", "scratch", "statistics"]
     assert baselines.single.selected in (("colour",), ("pair",))
     assert baselines.scratch.selected == baselines.statistics.selected == ()
@@ -27,19 +28,19 @@ class Pictures:
     """Images and targets in memory, as a Reading gives them."""
 
     def __init__(self, images: torch.Tensor, targets: torch.Tensor) -> None:
-        self._images, self.targets = images, targets
+        self.images, self.targets = images, targets
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self.images)
 
     def whole(self):
         return self
 
-    def images(self, items):
-        return self._images[items], self.targets[items]
-
     def chunks(self):
-        yield np.arange(len(self))
+        return [Request(np.arange(len(self)))]
+
+    def stream(self, requests):
+        return ((self.images[items], self.targets[items]) for items, _ in requests)
 
 
 @pytest.fixture

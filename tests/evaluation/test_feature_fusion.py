@@ -5,7 +5,7 @@ import torch
 
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.feature_fusion import Fusing, LinearFusing, build_fusing
-from eosfm.features.frozen import split_levels
+from eosfm.features.source import split_levels
 from eosfm.fusion.fuser import Fuser
 
 CHANNELS = (4, 6, 8, 10)

@@ -4,48 +4,65 @@ import pytest
 import torch
 from torch import nn
 
-from eosfm.evaluation.fit import _Best, score
+from eosfm.evaluation.fit import score
+from eosfm.evaluation.learner import Best
 from eosfm.evaluation.trial import make_trials
-from eosfm.features.windows import Windows, sliding
+from eosfm.features.frozen import TaskSplit
+from eosfm.features.source import Source
+from eosfm.features.windows import Windows, covering
 
 
 class Brightness(nn.Module):
     """Says of each pixel whether it is bright."""
 
-    def forward(self, images, size):
+    def forward(self, inputs, size):
+        images, _ = inputs
         assert images.shape[-2:] == size
         return torch.stack([0.5 - images, images - 0.5], dim=1)
 
 
-class Tiles:
+class Darkness(Brightness):
+    """Says the opposite."""
+
+    def forward(self, inputs, size):
+        return -super().forward(inputs, size)
+
+
+class Tiles(Source):
     """Five tiles whose pixels say their targets, but for one where they say the opposite."""
 
     def __init__(self, windows: Windows) -> None:
         self.windows = windows
         generator = torch.Generator().manual_seed(0)
         self.images = (torch.rand(5, *windows.tile, generator=generator) > 0.5).float()
-        self.targets = self.images.long()
-        self.targets[0] = 1 - self.targets[0]
+        self.truth = self.images.to(torch.uint8)
+        self.truth[0] = 1 - self.truth[0]
 
-    def __len__(self) -> int:
-        return 5 * self.windows.count
-
-    def batch(self, items):
+    def stream(self, requests):
         count = self.windows.count
-        cut = [self.windows.cut(self.images[i // count], i % count) for i in items]
-        return torch.stack(cut), torch.zeros(len(cut))
+        for items, _ in requests:
+            yield tuple(
+                torch.stack([self.windows.cut(x[i // count], i % count) for i in items])
+                for x in (self.images, self.truth)
+            )
+
+    def targets(self, tiles):
+        return (self.truth[tile].numpy() for tile in tiles)
 
 
-@pytest.mark.parametrize("window", [32, 12])
+@pytest.mark.parametrize("window", [40, 32, 15])
 def test_windows_are_scored_as_whole_tiles(resolve, window):
-    tiles = Tiles(sliding((32, 32), window, 4))
-    (trial,) = make_trials(resolve("segmentation"), tiles.targets, 1)
-    assert score(Brightness(), tiles, trial)["accuracy"] == pytest.approx(0.8)
+    tiles = Tiles(covering((40, 40), window))
+    split = TaskSplit(tiles, torch.zeros(5, 1), tiles.windows)
+    (trial,) = make_trials(resolve("segmentation"), split.some_targets(), 1)
+    right, wrong = score([Brightness(), Darkness()], split, trial)
+    assert right["accuracy"] == pytest.approx(0.8)
+    assert wrong["accuracy"] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(("metric", "best"), [("miou", 2), ("rmse", 1)])
 def test_the_best_epoch_is_the_first_of_equals_in_the_metrics_own_direction(metric, best):
-    model, kept = nn.Linear(1, 1), _Best(metric)
+    model, kept = nn.Linear(1, 1), Best(metric)
     for epoch, value in enumerate((0.3, 0.5, 0.5, 0.4), start=1):
         nn.init.constant_(model.weight, epoch)
         kept.offer({metric: value}, epoch, model)
@@ -64,7 +81,7 @@ def test_rare_classes_weigh_more_where_the_protocol_asks_for_it(
     task = resolve(name, protocol={"class_weights": class_weights})
     targets = torch.zeros(2, 4, 4, dtype=torch.float32 if name == "regression" else torch.int64)
     targets[0, 0] = 1
-    (trial,) = make_trials(task, targets, 1)
+    (trial,) = make_trials(task, targets.numpy(), 1)
     weights = getattr(trial.build_loss(), "weights", None)
     assert (weights is not None) == weighted
     if weighted:

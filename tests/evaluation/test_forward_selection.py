@@ -9,15 +9,16 @@ import torch
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.forward_selection import explained_alone, ranked, select_forward
 from eosfm.evaluation.trial import make_trials
-from eosfm.features.frozen import ArrayLevels, FrozenFeatures
+from eosfm.features.frozen import FrozenFeatures
+from eosfm.features.source import StoredLevels
 from eosfm.features.windows import Windows
 
 SIZE = 32
 WHOLE = Windows.whole((SIZE, SIZE))
 
 
-def in_memory(levels: list[torch.Tensor]) -> ArrayLevels:
-    return ArrayLevels([level.numpy() for level in levels])
+def in_memory(levels: list[torch.Tensor], targets: torch.Tensor) -> StoredLevels:
+    return StoredLevels([level.numpy() for level in levels], targets.numpy(), WHOLE)
 
 
 def noise_and_signal(
@@ -36,7 +37,7 @@ def noise_and_signal(
             noise[informative][:, -1, 0] += 3 * signal
         levels.append(torch.cat(noise, dim=2).half())
     days = torch.zeros(len(targets), dates)
-    return FrozenFeatures(in_memory(levels), specs, targets, days, WHOLE)
+    return FrozenFeatures(in_memory(levels, targets), days, WHOLE, inputs=specs)
 
 
 @pytest.mark.parametrize("name", ["segmentation", "change", "classification", "regression"])
@@ -51,7 +52,7 @@ def test_alone_it_finds_the_specialist_that_informs(resolve, name, informative):
             4, 1).repeat_interleave(4, 2)  # fmt: skip
         target = target.float() if name == "regression" else target
         splits.append(noise_and_signal(target, informative, 2 if name == "change" else 1, seed))
-    trial = make_trials(resolve(name), splits[0].targets, 1)[0]
+    trial = make_trials(resolve(name), splits[0].some_targets(), 1)[0]
     scores = explained_alone(*splits, trial)
     assert ranked(scores)[0] == f"s{informative}"
     assert scores[f"s{informative}"] > 0.2
@@ -65,14 +66,14 @@ def test_unlabelled_pixels_do_not_explained_alone(resolve):
     truth = small.repeat_interleave(4, 1).repeat_interleave(4, 2)
     hidden = truth.clone()
     hidden[:, :, SIZE // 2 :] = 255
-    trial = make_trials(resolve("segmentation"), hidden, 1)[0]
+    trial = make_trials(resolve("segmentation"), hidden.numpy(), 1)[0]
     splits = []
     for seed in (1, 2):
         right, wrong = (noise_and_signal(truth, i, 1, seed) for i in (1, 3))
-        levels = [part.clone() for part in right.levels(np.arange(40))]
+        levels = [part.clone() for part in right.batch(np.arange(40))[0][0]]
         # The fourth specialist knows the hidden half, and only that.
-        levels[0][..., 4:] = wrong.levels(np.arange(40))[0][..., 4:]
-        splits.append(dataclasses.replace(right, targets=hidden, source=in_memory(levels)))
+        levels[0][..., 4:] = wrong.batch(np.arange(40))[0][0][0][..., 4:]
+        splits.append(dataclasses.replace(right, source=in_memory(levels, hidden)))
     scores = explained_alone(*splits, trial)
     assert ranked(scores)[0] == "s1"
     assert scores["s3"] < 0.1
@@ -87,14 +88,14 @@ def pair_of_signals(resolve):
         a, b = torch.randn(2, 40, 8, 8, generator=generator)
         target = (a + 0.7 * b).repeat_interleave(4, 1).repeat_interleave(4, 2)
         encoded = noise_and_signal(target, 2, 1, seed)
-        levels = [level.clone() for level in encoded.levels(np.arange(40))]
+        levels = [level.clone() for level in encoded.batch(np.arange(40))[0][0]]
         noise = torch.randn(len(target), 8, 8, generator=generator)
         for channel, signal in ((0, a), (6, a), (12, noise), (18, b)):
             levels[0][:, 0, channel] = (3 * signal).half()
-        return dataclasses.replace(encoded, source=in_memory(levels))
+        return dataclasses.replace(encoded, source=in_memory(levels, target))
 
     train, val = split(1), split(2)
-    return train, val, make_trials(resolve("regression"), train.targets, 1)[0]
+    return train, val, make_trials(resolve("regression"), train.some_targets(), 1)[0]
 
 
 def test_forward_selection_takes_no_copy_of_what_it_has(pair_of_signals):
@@ -124,3 +125,21 @@ def test_a_specialist_with_two_pyramids_is_chosen_once(pair_of_signals):
     splits = [dataclasses.replace(split, inputs=specs) for split in (train, val)]
     assert select_forward(*splits, trial, 9)[:2] == ["s1", "s3"]
     assert len(select_forward(*splits, trial, 9)) == 3
+
+
+def test_a_large_split_is_looked_at_here_and_there(pair_of_signals, monkeypatch):
+    train, val, trial = pair_of_signals
+    whole = explained_alone(train, val, trial)
+    read = []
+    stream = StoredLevels.stream
+
+    def noted(self, requests):
+        for request in requests:
+            read.extend(request.items.tolist())
+            yield from stream(self, [request])
+
+    monkeypatch.setattr(StoredLevels, "stream", noted)
+    monkeypatch.setattr("eosfm.evaluation.forward_selection.CELLS", 20)
+    part = explained_alone(train, val, trial)
+    assert len(read) == 2 * 20 and read[0] == 0 and read[19] == 39
+    assert part != whole and ranked(part)[3] == "s2"

@@ -7,22 +7,23 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.features.encode import (
     encode_task,
-    features_in_memory,
     open_features,
+    scratch_features,
     task_encoder,
 )
-from eosfm.features.frozen import split_levels
-from eosfm.features.reading import ImageSplit, read_split
+from eosfm.features.reading import image_split, read_split
+from eosfm.features.source import Request, StoredLevels, split_levels
 
 
 def test_stored_pyramids_are_what_the_encoder_gives(resolve, artifact, opened):
     task, split = resolve("series"), opened("series").val
     (levels, days), targets = split.batch(np.array([3, 0, 7]))
     reading = read_split(task, "val")
-    images = reading.images(np.array([0, 3, 7]))[0][[1, 0, 2]]
+    images, _ = next(reading.stream([Request(np.array([3, 0, 7]))]))
     expected = task_encoder(task, load_artifact(artifact)).encode(images.flatten(0, 1))
     by_level = split_levels(levels, split.inputs)
     assert len(by_level[0]) == len(expected) == len(split.inputs)
@@ -32,7 +33,7 @@ def test_stored_pyramids_are_what_the_encoder_gives(resolve, artifact, opened):
             close = {"rtol": 2e-3, "atol": 2e-3}
             torch.testing.assert_close(by_level[k][i].float().flatten(0, 1), level, **close)
     assert days.tolist() == [[91, 166, 244]] * 3
-    assert torch.equal(targets[1], torch.as_tensor(reading.tiles[0][task.kind.target_key]))
+    assert torch.equal(targets[1], reading.tiles[0][task.kind.target_key])
 
 
 def test_only_the_labelled_share_of_train_is_encoded(opened):
@@ -56,14 +57,25 @@ def test_above_the_limit_features_are_encoded_as_needed(resolve, artifact, opene
     items = np.array([5, 2])
     torch.testing.assert_close(live.batch(items), stored.batch(items))
     torch.testing.assert_close(live.only(["pair"]).batch(items), stored.only(["pair"]).batch(items))
-    assert torch.equal(live.targets, stored.targets)
+    for one, other in zip(live.some_targets(), stored.some_targets(), strict=True):
+        assert one.dtype == other.dtype == np.uint8 and (one == other).all()
 
 
-def test_features_in_memory_are_the_stored_ones(resolve, artifact, opened):
+@pytest.mark.parametrize("max_gb", [1.0, 0.0])
+def test_features_that_no_stage_reads_are_bounded_too(
+    resolve, artifact, opened, tmp_path, monkeypatch, max_gb
+):
+    monkeypatch.setattr("eosfm.features.encode.SCRATCH", tmp_path / "scratch")
     task, items = resolve("series"), np.array([4, 11])
     encoder = task_encoder(task, load_artifact(artifact))
-    kept = features_in_memory(encoder, read_split(task, "test"))
-    torch.testing.assert_close(kept.batch(items), opened("series").test.batch(items))
+    readings = Splits.of(lambda split: read_split(task, split))
+    with scratch_features(encoder, readings, max_gb) as splits:
+        torch.testing.assert_close(splits.test.batch(items), opened("series").test.batch(items))
+        assert splits.train.live == (max_gb == 0)
+        if max_gb:
+            assert isinstance(splits.train.source, StoredLevels)
+            assert all(isinstance(level, np.memmap) for level in splits.train.source.arrays)
+    assert not list(tmp_path.rglob("*.npy"))
 
 
 def test_fewer_dates_are_stored(resolve, artifact, tmp_path):
@@ -75,20 +87,61 @@ def test_fewer_dates_are_stored(resolve, artifact, tmp_path):
 
 
 def test_large_tiles_are_stored_window_by_window(resolve, artifact, tmp_path):
-    task = resolve("segmentation", protocol={"window": 16, "overlap": 4})
-    out, item = tmp_path / "segmentation", np.array([9 * 2 + 1])
+    task = resolve("segmentation", protocol={"window": 24})
+    out = tmp_path / "segmentation"
     encode_task(task, artifact, out, max_gb=1.0)
     split = open_features(task, out, artifact).val
-    assert split.windows.count == 9 and len(split) == 9 * len(split.targets)
-    (levels, _), targets = split.batch(item)
-    assert levels[0].shape[-2:] == (4, 4)
-    row, col = split.windows.origins[1]
-    assert torch.equal(targets[0], split.targets[2][row : row + 16, col : col + 16])
-    images = ImageSplit(read_split(task, "val"))
-    whole = torch.as_tensor(images.reading.tiles[2]["image"])
-    (image, days), target = images.batch(item)
-    assert torch.equal(image[0], whole[..., row : row + 16, col : col + 16])
+    windows = split.windows
+    assert windows.count == 4 and len(split) == 12 and windows.size == (24, 24)
+    (levels, _), targets = split.batch(np.array([4 * 2 + 1]))
+    assert levels[0].shape[-2:] == (6, 6)
+    row, col = windows.origins[1]
+    reading = read_split(task, "val")
+    whole = next(reading.whole().stream([Request(np.array([2]))]))
+    seen = slice(row, row + 24), slice(col, col + 24)
+    assert targets[0].tolist() == whole[1][0][seen].tolist()
+    (image, days), target = image_split(reading).batch(np.array([4 * 2 + 1]))
+    assert torch.equal(image[0], whole[0][0][..., seen[0], seen[1]])
     assert torch.equal(target, targets) and days.shape == (1, 1)
+
+
+def test_in_training_a_window_is_drawn_from_each_tile(resolve, stores):
+    """Anywhere in it, another one in every epoch, and the same one of the same epoch."""
+    task = resolve("segmentation", protocol={"window": 16})
+    reading = read_split(task, "train")
+    tiles = np.array([3, 0, 5])
+    items = tiles * reading.windows.count
+    whole = next(reading.whole().stream([Request(tiles)]))
+    corners = set()
+    for epoch in range(12):
+        images, targets = next(reading.stream([Request(items, draw=(7, epoch))]))
+        again, _ = next(reading.stream([Request(items[::-1].copy(), draw=(7, epoch))]))
+        assert torch.equal(images, again.flip(0))
+        for n in range(3):
+            cuts = whole[0][n].unfold(2, 16, 1).unfold(3, 16, 1)  # every window of the tile
+            equal = (cuts == images[n][:, :, None, None]).flatten(4).all(4).all(1)[0]
+            ((row, col),) = equal.nonzero().tolist()
+            assert torch.equal(targets[n], whole[1][n][row : row + 16, col : col + 16])
+            corners.add((row, col))
+    assert len(corners) > 20
+
+
+@pytest.mark.parametrize("standardize", ["dataset", "specialist"])
+def test_loader_processes_read_what_the_tile_dataset_gives(resolve, standardize):
+    task = resolve("change", encoding={"standardize": standardize}, protocol={"workers": 2})
+    reading = read_split(task, "train")
+    requests = [Request(np.array([n, 15 - n])) for n in range(4)]
+    batches = list(reading.stream(requests))
+    for request, (images, targets) in zip(requests, batches, strict=True):
+        samples = reading.tiles.__getitems__(reading.indices[request.items].tolist())
+        expected = torch.stack([sample["image"] for sample in samples])
+        if standardize == "specialist":
+            mean, std = map(torch.from_numpy, reading.tiles.statistics)
+            torch.testing.assert_close((images - mean) / std, expected)
+        else:
+            assert torch.equal(images, expected)
+        assert targets.dtype == torch.uint8
+        assert torch.equal(targets.long(), torch.stack([sample["mask"] for sample in samples]))
 
 
 def test_missing_features_name_the_stage(resolve, artifact, tmp_path):

@@ -7,6 +7,8 @@ import tarfile
 
 import pytest
 
+from eosfm.datasets.native.manifest import read_manifest
+
 from .conftest import copy_project
 
 EOSFM = (sys.executable, "-c", "from eosfm.cli import main; main()")
@@ -83,8 +85,8 @@ def test_a_change_below_a_root_is_noticed(fresh, tmp_path):
     fresh.run("dvc", "repro", "data/dvc.yaml:download@eurosat")
     with tarfile.open(fresh.path / "data/raw/eurosat/files.tar") as tar:
         tar.extractall(tmp_path / "mine", filter="data")
-    real = {"reader": "eurosat", "tile": None, "simulated": None, "source": "archive"}
-    real["root"] = str(tmp_path / "mine")
+    real = {"reader": "eurosat", "tile": None, "splits": "train val", "simulated": None}
+    real |= {"source": "archive", "root": str(tmp_path / "mine")}
     fresh.set_params(datasets__eurosat_real=real)
     all_of_it = {"watch", "download@eurosat_real", "tile@eurosat_real"}
 
@@ -95,7 +97,7 @@ def test_a_change_below_a_root_is_noticed(fresh, tmp_path):
     store = json.loads((fresh.path / "data/tiles/eurosat_real/store.json").read_text())
     assert store["dataset"] == "eurosat_real"
     assert repro() == {"watch"}
-    manifest = fresh.path / "data/raw/eurosat_real/manifest.json"
+    manifest = fresh.path / "data/raw/eurosat_real/manifest.parquet"
     first = manifest.read_bytes()
     image = min((tmp_path / "mine").rglob("*.tif"))
     other = max((tmp_path / "mine").rglob("*.tif"))
@@ -106,7 +108,7 @@ def test_a_change_below_a_root_is_noticed(fresh, tmp_path):
     image.write_bytes(pixels)
     (tmp_path / "mine" / "more.txt").write_text("a file more")
     assert "download@eurosat_real" in repro()
-    assert b"more.txt" in manifest.read_bytes()
+    assert "more.txt" in {entry.path for entry in read_manifest(manifest).files()}
     (tmp_path / "mine" / "more.txt").unlink()
     assert repro() == {"watch"}  # the others are as they were at first, and in DVC's cache
     assert manifest.read_bytes() == first

@@ -8,10 +8,13 @@ import sys
 import numpy as np
 import pytest
 
+import eosfm.tiles.shards as shards
 from eosfm.core.errors import EosfmError
 from eosfm.tiles.store import TileStore
+from eosfm.tiles.tiling import cut_dataset
+from tests.tiles.conftest import ROOT, draw, draw_mask, make_dataset, make_scene
 
-REMEDY = "run `dvc repro -f tile@toy`"
+REMEDY = "run `dvc repro -f data/dvc.yaml:tile@toy`"
 
 
 def test_facts(store):
@@ -57,7 +60,9 @@ def refused(store, *parts):
 
 
 def test_missing_store(tmp_path):
-    with pytest.raises(EosfmError, match=r"expected a tile store; run `dvc repro -f tile@eurosat`"):
+    with pytest.raises(
+        EosfmError, match=r"expected a tile store; run `dvc repro -f .*:tile@eurosat`"
+    ):
         TileStore(tmp_path / "eurosat")
 
 
@@ -71,12 +76,71 @@ def test_missing_file(store, name):
 def test_truncated_shard(store, keep):
     path = store.path / "train" / "images-00000.npy"
     path.write_bytes(path.read_bytes()[:keep])
-    refused(store, "images-00000.npy", "truncated or damaged", "expected 24 rows")
+    refused(
+        store, "images-00000.npy", "truncated or damaged", f"{keep} bytes", "(24, 1, 3, 16, 16)"
+    )
 
 
 def test_shard_of_another_shape(store):
     np.save(store.path / "test" / "targets-00000.npy", np.zeros((12, 8, 8), np.uint8))
-    refused(store, "(12, 8, 8)", "(12, 16, 16)")
+    refused(store, "896 bytes", "expected 3200, for uint8 (12, 16, 16)")
+
+
+def test_shard_of_another_type(store):
+    path = store.path / "val" / "targets-00000.npy"
+    np.save(path, np.load(path).astype(np.int8))
+    with pytest.raises(EosfmError, match=r"damaged: another header than that of uint8 .*tile@toy"):
+        TileStore(store.path).split("val").target(0)
+
+
+def test_shard_that_went_away(store):
+    split = store.split("val")
+    (split.path / "images-00000.npy").unlink()
+    with pytest.raises(EosfmError, match=r"images-00000.npy cannot be opened \(No such file"):
+        split.image(0)
+
+
+def test_more_shards_than_descriptors(store, monkeypatch):
+    """300 shards through 64 descriptors, in this process and in loader workers."""
+    dataset = make_dataset([
+        make_scene(f"s{i}", split, draw(i, 16, 16), draw_mask(i, 16, 16))
+        for split, first in (("train", 0), ("val", 300))
+        for i in range(first, first + 300)
+    ])  # fmt: skip
+    monkeypatch.setattr(shards, "SHARD_BYTES", 1)
+    cut_dataset(dataset, ROOT, store.path, 16, progress=False)
+    assert len(list((store.path / "train").glob("images-*.npy"))) == 300
+    run = subprocess.run(
+        [sys.executable, "-c", READ_ALL, str(store.path)], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == ["300", "300", "300"]
+
+
+READ_ALL = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+from eosfm.tiles.datamodule import TileDataModule
+from eosfm.tiles.store import TileStore
+store = TileStore(sys.argv[1])
+print(sum(1 for target in store.split("train").targets if target.shape == (16, 16)))
+module = TileDataModule(store, ("red", "green", "blue"), 4, workers=2)
+for loader in (module.train_dataloader(), module.val_dataloader()):
+    print(sum(len(batch["image"]) for batch in loader))
+"""
+
+
+def test_too_few_descriptors_are_said_to_be_that(store):
+    code = (
+        "import os, resource, sys\n"
+        "from eosfm.tiles.store import TileStore\n"
+        "split = TileStore(sys.argv[1]).split('train')\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir('/proc/self/fd')) - 1,) * 2)\n"
+        "split.image(0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, store.path], capture_output=True, text=True)
+    assert "images-00000.npy cannot be opened (Too many open files)" in run.stderr
+    assert "ulimit -n" in run.stderr and "damaged" not in run.stderr
 
 
 def test_damaged_or_newer_manifest(store):

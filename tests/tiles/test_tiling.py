@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,8 +21,8 @@ from eosfm.tiles.tiling import cut_dataset
 from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
 
 
-def cut(dataset, out, tile):
-    return cut_dataset(dataset, ROOT, out, tile, progress=False)
+def cut(dataset, out, tile, **options):
+    return cut_dataset(dataset, ROOT, out, tile, progress=False, **options)
 
 
 def assemble(split, scene: str, height: int, width: int):
@@ -223,6 +225,44 @@ def test_same_bytes_twice(tmp_path):
     assert first == digests(tmp_path / "two")
     assert len(first) == 10
     assert str(tmp_path) not in json.dumps((tmp_path / "one/toy/store.json").read_text())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_same_bytes_for_any_number_of_workers(tmp_path, monkeypatch, workers):
+    """Scenes that are read late come no later into the store."""
+    scenes = draw_scenes() + [
+        make_scene(f"more{i}", "train", draw(i, 33, 21), draw_mask(i, 33, 21)) for i in range(20)
+    ]
+
+    def late(scene):
+        def image(window):
+            time.sleep(0.02 * (int(hashlib.sha256(scene.id.encode()).hexdigest(), 16) % 3))
+            return scene.image(window)
+
+        return replace(scene, image=image)
+
+    monkeypatch.setattr(cutting, "WINDOW_BYTES", 1)
+    monkeypatch.setattr(cutting, "WINDOW_ROWS", 8)
+    cut(make_dataset(scenes), tmp_path / "one" / "toy", 16)
+    late_scenes = [late(scene) for scene in scenes]
+    cut(make_dataset(late_scenes), tmp_path / "two" / "toy", 16, workers=workers)
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+def test_only_the_splits_asked_for_are_read_and_cut(tmp_path):
+    def refuse(window):
+        raise AssertionError("test pixels were read")
+
+    scenes = [
+        replace(scene, image=refuse) if scene.split == "test" else scene for scene in draw_scenes()
+    ]
+    summary = cut(make_dataset(scenes), tmp_path / "some" / "toy", 16, splits=("train", "val"))
+    assert summary.tiles == {"train": 24, "val": 12}
+    assert TileStore(tmp_path / "some" / "toy").splits == ("train", "val")
+    cut(make_dataset(draw_scenes()), tmp_path / "all" / "toy", 16)
+    some, every = digests(tmp_path / "some"), digests(tmp_path / "all")
+    common = {name for name in some if name != "toy/store.json"}
+    assert len(common) == 6 and all(some[name] == every[name] for name in common)
 
 
 def test_memory_is_flat(tmp_path):

@@ -1,6 +1,5 @@
 """The download stage's work: a dataset's files on disk and their manifest."""
 
-import json
 import shutil
 import tarfile
 from collections import Counter
@@ -16,14 +15,14 @@ from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.fetching.fetch import fetch
 from eosfm.datasets.native.contents import list_files
 from eosfm.datasets.native.copy import MANIFEST, PACKED, NativeCopy
-from eosfm.datasets.native.manifest import FORMAT, Manifest
+from eosfm.datasets.native.manifest import Manifest, save_manifest
 from eosfm.datasets.native.spec import Dataset
 
 
 def prepare(
     dataset: Dataset, copy: NativeCopy, simulate: Callable[[Path], None], out: Path
 ) -> Manifest:
-    """Simulate, find or download a dataset, and write ``out/manifest.json``.
+    """Simulate, find or download a dataset, and write ``out/manifest.parquet``.
 
     A simulated copy goes to ``out/files.tar``. A copy at ``root`` stays where it is; a downloaded
     one goes to ``archives/<dataset>``. ``out`` appears when all is done, or not at all.
@@ -47,7 +46,7 @@ def prepare(
             manifest = write_manifest(files, beside / MANIFEST, dataset)
             _pack(files, manifest, beside / PACKED)
             shutil.rmtree(files)
-            return manifest
+            return replace(manifest, path=out / MANIFEST)
         if copy.root is None:
             fetch(dataset, copy.folder, copy.cache)
         elif not copy.folder.is_dir():
@@ -55,13 +54,15 @@ def prepare(
                 f"datasets.{copy.entry}.root is {copy.root}, which is no folder; expected a copy "
                 f"of {dataset.title}; correct it, or set it to null to download one"
             )
-        return write_manifest(copy.folder, beside / MANIFEST, dataset, copy.cache)
+        manifest = write_manifest(copy.folder, beside / MANIFEST, dataset, copy.cache)
+        return replace(manifest, path=out / MANIFEST)
 
 
 def write_manifest(root: Path, out: Path, dataset: Dataset, cache: Path | None = None) -> Manifest:
-    """List, hash and count what lies below ``root``, and write that to ``out`` as JSON.
+    """List, hash and count what lies below ``root``, and write that to ``out`` as Parquet.
 
-    The same files give the same bytes wherever they lie: no absolute path, no time goes in.
+    One row per file: path, bytes, SHA-256. The same files give the same bytes wherever they lie: no
+    absolute path, no time goes in.
 
     Args:
         root: The dataset's files.
@@ -73,17 +74,10 @@ def write_manifest(root: Path, out: Path, dataset: Dataset, cache: Path | None =
     Raises:
         EosfmError: The dataset's reader finds no scene, a scene twice, or none to train on.
     """
-    manifest = Manifest(dataset.name, count_scenes(dataset, root), list_files(root, cache))
-    header = {
-        "format": FORMAT,
-        "dataset": manifest.dataset,
-        "scenes": dict(manifest.scenes),
-        "count": len(manifest.files),
-        "bytes": manifest.bytes,
-    }
-    rows = ",\n".join(f"  {json.dumps(entry)}" for entry in manifest.files)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(f'{json.dumps(header, indent=1)[:-2]},\n "files": [\n{rows}\n ]\n}}\n')
+    scenes, files = count_scenes(dataset, root), list_files(root, cache)
+    size = sum(entry.bytes for entry in files)
+    manifest = Manifest(out, dataset.name, scenes, len(files), size)
+    save_manifest(manifest, files)
     return manifest
 
 
@@ -119,7 +113,7 @@ def _pack(folder: Path, manifest: Manifest, archive: Path) -> None:
     records for paths above 100, and are read back three times slower.
     """
     with tarfile.open(archive, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for entry in manifest.files:
+        for entry in manifest.files():
             info = tarfile.TarInfo(entry.path)
             info.size = entry.bytes
             with (folder / entry.path).open("rb") as file:

@@ -11,7 +11,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.contents import CACHE
 from eosfm.datasets.native.manifest import check_manifest, read_manifest
 
-MANIFEST = "manifest.json"
+MANIFEST = "manifest.parquet"
 PACKED = "files.tar"
 """A simulated copy's files as one: DVC would look at each of thousands in every run."""
 
@@ -84,7 +84,7 @@ def native_files(copy: NativeCopy, out: Path) -> Iterator[Path]:
     scratch = out.with_name(f".{out.name}.files")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
-        _unpack(out / PACKED, scratch, len(manifest.files), copy.entry)
+        _unpack(out / PACKED, scratch, manifest.count, copy.entry)
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

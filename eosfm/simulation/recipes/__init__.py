@@ -7,6 +7,7 @@ its dataset, with ``simulate(root, simulation)``.
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from eosfm.core.errors import EosfmError
@@ -14,39 +15,7 @@ from eosfm.core.errors import EosfmError
 if TYPE_CHECKING:
     from eosfm.simulation.recipe import Simulation
 
-RECIPES = (
-    "ai4smallfarms",
-    "bigearthnet",
-    "biomassters",
-    "caffe",
-    "cloud_cover",
-    "crop_type_south_sudan",
-    "deepglobe_lcc",
-    "dfc2022",
-    "dior",
-    "dynamic_earthnet",
-    "etci2021",
-    "eurosat",
-    "firerisk",
-    "five_billion_pixels",
-    "hls_burn_scars",
-    "inria_aerial",
-    "kenya_croptype",
-    "landcoverai",
-    "levircdplus",
-    "loveda",
-    "mados",
-    "minifrance",
-    "opencanopy",
-    "oscd",
-    "pastis",
-    "potsdam",
-    "sen12ms",
-    "sen1floods11",
-    "spacenet7",
-    "spacenet7_change",
-    "xview2",
-)
+RECIPES = tuple(module.name for module in iter_modules(__path__))
 """Every dataset that can be simulated."""
 
 
@@ -61,4 +30,4 @@ def get_recipe(name: str) -> "Callable[[Path, Simulation], None]":
             f"dataset {name!r} has no recipe, so it cannot be simulated; set "
             f"datasets.{name}.source=archive, or write eosfm/simulation/recipes/{name}.py"
         )
-    return import_module(f"eosfm.simulation.recipes.{name}").simulate
+    return import_module(f"{__name__}.{name}").simulate

@@ -5,21 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.ai4smallfarms import BANDS, FOLDER, FOLDERS, NAME
-from eosfm.simulation import CROPS, Landscape, cover_mask, observe
+from eosfm.simulation import CROPS, Key, Landscape, Simulation, observe
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
 
 COUNTRIES = ("cambodia", "vietnam")
-
-DAYS = (20, 80, 230, 300)
-"""Days of the year of the simulated tiles."""
-
-REACH = 2.0
-"""Pixels that two simulated fields may lie apart and still share a boundary."""
-
-LINE = 10.0
-"""Width of a boundary in metres: one pixel of the original."""
+DAYS = (20, 80, 230, 300)  # days of the year of the simulated tiles
+REACH = 2.0  # pixels that two simulated fields may lie apart and still share a boundary
+LINE = 10.0  # width of a boundary in metres: one pixel of the original
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -44,7 +36,7 @@ def boundaries(land: Landscape) -> np.ndarray:
     """(H, W) uint8 lines, 1 where a field ends."""
     from scipy.ndimage import binary_dilation, distance_transform_edt
 
-    fields = cover_mask(land.cover, *CROPS, "bare_field")
+    fields = land.shows(*CROPS, "bare_field")
     number = np.where(fields, land.parcel, 0)
     # Balks between two fields are no land of their own: they fall to the nearer field.
     away, nearest = distance_transform_edt(number == 0, return_indices=True)

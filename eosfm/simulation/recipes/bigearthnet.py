@@ -8,40 +8,18 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.bigearthnet import (
-    BANDS,
-    CLASSES,
-    COARSEST,
-    MAP_FOLDER,
-    NAME,
-    S2_STEP,
-    SPLIT_NAMES,
-    parent,
-    s1_path,
-    s2_path,
-)
-from eosfm.simulation import (
-    CROPS,
-    FOREST,
-    ROOFS,
-    backscatter,
-    cover_mask,
-    legend,
-    observe,
-)
-from eosfm.simulation.grid import average
+from eosfm.datasets import bigearthnet as native
+from eosfm.datasets.bigearthnet import CLASSES, NAME, S2_STEP
+from eosfm.simulation import Landscape, Simulation, average, backscatter, legend, observe
+from eosfm.simulation.covers import CROPS, FOREST, ROOFS
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipe import Simulation
 
 # CORINE code that stands for each class in a simulated map; 999 is "unlabelled" in the real ones.
 CORINE = (112, 121, 211, 222, 231, 242, 243, 244, 311, 312, 313, 321, 322, 324, 331, 411, 421, 512,
           523, 999)  # fmt: skip
 
 NO_CLASS = len(CLASSES)
-
-# Too narrow for CORINE: part of whatever lies around.
-ABSORBED = NO_CLASS + 1
-
+ABSORBED = NO_CLASS + 1  # too narrow for CORINE: part of whatever lies around
 SMALLEST = 0.05
 
 # Position in CLASSES of each cover.
@@ -84,15 +62,13 @@ THEMES = (
 """Simulated patches take these themes in turn, in every split."""
 
 DAYS = tuple(date(*ymd) for ymd in ((2017, 6, 13), (2017, 8, 18), (2017, 10, 2), (2018, 4, 21)))
-
 TILES: dict[Split, str] = {"train": "33UUP", "val": "34VER", "test": "29UPU"}
-
 COUNTRIES: dict[Split, str] = {"train": "Austria", "val": "Finland", "test": "Ireland"}
 
 
 def map_path(root: Path, patch: str) -> Path:
     """A patch's CORINE land cover map."""
-    return root / MAP_FOLDER / parent(patch, 2) / patch / f"{patch}_reference_map.tif"
+    return root / native.MAP_FOLDER / native.parent(patch, 2) / patch / f"{patch}_reference_map.tif"
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -100,10 +76,10 @@ def simulate(root: Path, simulation: Simulation) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    if simulation.size % COARSEST:
+    if simulation.size % native.COARSEST:
         raise EosfmError(
             f"datasets.bigearthnet.simulated.size is {simulation.size}; 60 m pixels must fit, "
-            f"so give a multiple of {COARSEST}"
+            f"so give a multiple of {native.COARSEST}"
         )
     rows = []
     for split, index, _ in simulation.plan(NAME):
@@ -114,7 +90,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
             {
                 "patch_id": patch,
                 "labels": [CLASSES[i] for i in np.unique(drawn["map"]) if i < len(CLASSES)],
-                "split": SPLIT_NAMES[SPLITS.index(split)],
+                "split": native.SPLIT_NAMES[SPLITS.index(split)],
                 "country": COUNTRIES[split],
                 "s1_name": s1_name,
                 # Version 1 named the same patch without baseline, orbit and tile.
@@ -130,10 +106,8 @@ def simulated_names(split: Split, index: int) -> tuple[str, str]:
     """The Sentinel-2 and Sentinel-1 names of a simulated patch."""
     day = DAYS[index % len(DAYS)].strftime("%Y%m%d")
     place = f"{TILES[split]}_{index // 90:02d}_{index % 90:02d}"
-    return (
-        f"S2A_MSIL2A_{day}T101031_N9999_R022_T{place}",
-        f"S1A_IW_GRDH_1SDV_{day}T165043_{place}",
-    )
+    s1_name = f"S1A_IW_GRDH_1SDV_{day}T165043_{place}"
+    return f"S2A_MSIL2A_{day}T101031_N9999_R022_T{place}", s1_name
 
 
 def draw(simulation: Simulation, split: Split, index: int) -> dict[str, np.ndarray]:
@@ -149,28 +123,24 @@ def draw(simulation: Simulation, split: Split, index: int) -> dict[str, np.ndarr
     return {
         "s1": backscatter(land, key, ("vv", "vh")),
         "s2": observe(land, key, tuple(S2_STEP)).image,
-        "map": generalise(_classes(land.cover, theme)),
+        "map": generalise(_classes(land, theme)),
     }
 
 
-def _classes(cover: np.ndarray, theme: str) -> np.ndarray:
-    """Positions in :data:`CLASSES`, :data:`NO_CLASS` or :data:`ABSORBED` of a cover map."""
+def _classes(land: Landscape, theme: str) -> np.ndarray:
+    """(H, W) positions in :data:`CLASSES`, :data:`NO_CLASS` or :data:`ABSORBED`."""
     classes = COVER_CLASS | THEME_CLASS.get(theme, {})
-    wild = cover_mask(cover, *NATURAL).mean() > cover_mask(cover, *FIELDS).mean()
+    wild = land.shows(*NATURAL).mean() > land.shows(*FIELDS).mean()
     if wild and theme != "smallholder":
         classes |= dict.fromkeys(FIELDS, 6)
-    return legend(cover, classes)
+    return legend(land.cover, classes)
 
 
 def generalise(classes: np.ndarray) -> np.ndarray:
     """Give small areas to their surroundings, as CORINE's minimum mapping unit does.
 
-    Args:
-        classes: (H, W) positions in :data:`CLASSES`, :data:`NO_CLASS` or :data:`ABSORBED`.
-
-    Returns:
-        The same map in which every value fills at least :data:`SMALLEST` of it and none is
-        :data:`ABSORBED`; all other pixels have their nearest neighbour's value.
+    In the map (H, W) that is returned every value fills at least :data:`SMALLEST` of it and none
+    is :data:`ABSORBED`; all other pixels have their nearest neighbour's value.
     """
     # Streets and gardens join their houses before it is asked how large the village is.
     filled = _fill(classes, classes != ABSORBED)
@@ -193,11 +163,11 @@ def _write_patch(
     side = simulation.side
     origin = (300_000 + int(col) * side, 5_500_020 - int(row) * side)
     write = partial(write_geotiff, origin=origin, crs=f"EPSG:326{tile[:2]}")
-    for name, band in zip(BANDS[:2], drawn["s1"], strict=True):
-        write(s1_path(root, s1_name, name), band[None], simulation.gsd)
+    for name, band in zip(native.BANDS[:2], drawn["s1"], strict=True):
+        write(native.s1_path(root, s1_name, name), band[None], simulation.gsd)
     for (name, step), band in zip(S2_STEP.items(), drawn["s2"], strict=True):
         # A coarse pixel is the mean of the fine ones below it.
-        mean = average(band, step).round()
-        write(s2_path(root, patch, name), mean[None].astype(np.uint16), simulation.gsd * step)
+        mean = average(band, step).round().astype(np.uint16)
+        write(native.s2_path(root, patch, name), mean[None], simulation.gsd * step)
     codes = np.array(CORINE, dtype=np.uint16)[drawn["map"]]
     write(map_path(root, patch), codes[None], simulation.gsd)

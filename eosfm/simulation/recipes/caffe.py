@@ -6,16 +6,11 @@ import numpy as np
 
 from eosfm.core.seeds import derive_seed
 from eosfm.datasets.caffe import FOLDER, NAME, ZONES
-from eosfm.simulation import WATER, Landscape, backscatter, cover_mask
+from eosfm.simulation import WATER, Key, Landscape, Simulation, backscatter
 from eosfm.simulation.images import write_png
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
 
 GREY_OF = np.array(list(ZONES), np.uint8)
-
-BERG_SHARE = 0.01
-"""Ice that drifts covers no more than this share of a simulated scene."""
-
+BERG_SHARE = 0.01  # ice that drifts covers no more than this share of a simulated scene
 MISSIONS = (("TSX", 7), ("S1", 20), ("ENVISAT", 20), ("ERS", 20), ("PALSAR", 17), ("RSAT", 20))
 
 
@@ -44,11 +39,11 @@ def _zones_of(land: Landscape) -> np.ndarray:
     from scipy.ndimage import label
 
     zones = np.full(land.size, 2, np.uint8)
-    zones[cover_mask(land.cover, "rock")] = 1
-    ocean = cover_mask(land.cover, *WATER)
+    zones[land.shows("rock")] = 1
+    ocean = land.shows(*WATER)
     parts, count = label(~ocean)
     small = np.bincount(parts.ravel(), minlength=count + 1) < BERG_SHARE * ocean.size
-    zones[ocean | (small[parts] & cover_mask(land.cover, "ice"))] = 3
+    zones[ocean | (small[parts] & land.shows("ice"))] = 3
     return zones
 
 

@@ -7,10 +7,8 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.cloud_cover import BANDS, COLUMNS, FOLDERS, NAME, split_of
-from eosfm.simulation import observe
+from eosfm.simulation import Key, Simulation, observe, write_lines
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
 
 SHARES = (0.0, 0.1, 0.35, 0.6, 0.25, 0.8)
 """Cloud share of the simulated chips in turn: the challenge's are clear to overcast."""
@@ -39,8 +37,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         _write_chip(root / folder, chip, key, simulation)
         rows[folder].append(f"{chip},{location},2020-04-{1 + index % 28:02d}T08:38:46Z")
     for folder, lines in rows.items():
-        (root / folder).mkdir(parents=True, exist_ok=True)
-        (root / folder / f"{folder}_metadata.csv").write_text("\n".join(lines) + "\n")
+        write_lines(root / folder / f"{folder}_metadata.csv", lines)
 
 
 def _write_chip(folder: Path, chip: str, key: Key, simulation: Simulation) -> None:

@@ -11,11 +11,8 @@ import numpy as np
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.crop_type_south_sudan import COUNTRY, NAME, PARTITION, S2
-from eosfm.simulation import Landscape, cover_mask, draw_landscape
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.revisits import calendar, see, sound
-from eosfm.simulation.season import Crop, sow
+from eosfm.simulation import Key, Landscape, Simulation, draw_landscape, write_lines, write_text
+from eosfm.simulation.season import Crop, calendar, see, sound, sow
 
 SIMULATED_CROPS = (
     Crop("maize", 45, 0.42), Crop("maize", -15, 0.18), Crop("rice", 20, 0.15),
@@ -23,21 +20,11 @@ SIMULATED_CROPS = (
 )  # fmt: skip
 """How the four crops look, and a fifth that is too rare to count, as the original has several."""
 
-RAINS = 40
-"""Days by which the wild vegetation greens later than in the northern mid-latitudes."""
-
+RAINS = 40  # days by which the wild vegetation greens later than in the northern mid-latitudes
 SURVEYED = 0.6
-
-START = date(2017, 2, 15)
-
-DAYS = 320
-"""First day, and number of days, of the simulated year."""
-
-COUNTS = {"s2": 7, "s1": 6}
-"""Acquisitions of either sensor."""
-
-CLOUDY = 0.3
-"""Share of the simulated acquisitions that have clouds."""
+START, DAYS = date(2017, 2, 15), 320  # first day, and number of days, of the simulated year
+COUNTS = {"s2": 7, "s1": 6}  # acquisitions of either sensor
+CLOUDY = 0.3  # share of the simulated acquisitions that have clouds
 
 QUARTERS = 4
 """Chips cut from one simulated landscape, so that fields reach over their edges."""
@@ -49,7 +36,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
     The four chips of a landscape are in one split.
     """
     folder = root / COUNTRY
-    for name in ("npy", "truth", "s1", "s2"):
+    for name in ("npy", "truth"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     lines = ["id,partition"]
     for split, index, _ in simulation.plan(NAME):
@@ -58,7 +45,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
             series = _draw((simulation.seed, NAME, split, world), simulation)
         _write_chip(folder, f"{len(lines) - 1:06d}", series, quarter, simulation.size)
         lines.append(f"{len(lines) - 1},{SPLITS.index(split)}")
-    (folder / PARTITION).write_text("\n".join(lines) + "\n")
+    write_lines(folder / PARTITION, lines)
 
 
 class World(NamedTuple):
@@ -87,7 +74,7 @@ def _draw(key: Key, simulation: Simulation) -> World:
 def _land(key: Key, shape: tuple[int, int], gsd: float) -> Landscape:
     """The first of a key's landscapes that has no greenhouses: there are none in South Sudan."""
     lands = (draw_landscape((*key, n), shape, gsd, "smallholder", doy=170) for n in count())
-    return next(land for land in lands if not cover_mask(land.cover, "greenhouse").any())
+    return next(land for land in lands if not land.shows("greenhouse").any())
 
 
 def _write_chip(folder: Path, chip: str, world: World, quarter: int, size: int) -> None:
@@ -98,4 +85,4 @@ def _write_chip(folder: Path, chip: str, world: World, quarter: int, size: int) 
     np.savez(folder / "truth" / f"{COUNTRY}_{chip}.npz", truth=world.truth[rows, cols])
     for sensor, days in world.dates.items():
         text = json.dumps({"dates": [str(day) for day in days]})
-        (folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json").write_text(text)
+        write_text(folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json", text)

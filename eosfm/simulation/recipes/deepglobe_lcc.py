@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.deepglobe_lcc import COLORS, DATASET, FOLDERS, NAME, UNKNOWN, split_of
-from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, cover_mask, legend, observe
+from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, Simulation, legend, observe
 from eosfm.simulation.images import write_jpeg, write_png
-from eosfm.simulation.recipe import Simulation
 
 THEMES = ("cropland", "river", "village", "shrub", "forest", "orchard", "lake", "desert")
 
@@ -22,8 +21,7 @@ LEGEND = {
 }
 """Cover of the simulated Earth to class; what is left (snow, ice) is unknown."""
 
-BUILT_UP_M = 60.0
-"""Land this close around buildings counts as urban, its gardens included."""
+BUILT_UP_M = 60.0  # land this close around buildings counts as urban, its gardens included
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -47,7 +45,7 @@ def classify(land: Landscape) -> np.ndarray:
     from scipy.ndimage import uniform_filter
 
     classes = legend(land.cover, LEGEND, default=UNKNOWN)
-    built = cover_mask(land.cover, *ROOFS).astype(np.float32)
+    built = land.shows(*ROOFS).astype(np.float32)
     dense = uniform_filter(built, max(3, round(BUILT_UP_M / land.gsd))) > 0.06
     classes[dense & np.isin(classes, (1, 2))] = 0
     return classes

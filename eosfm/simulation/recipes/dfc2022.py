@@ -7,9 +7,8 @@ import numpy as np
 
 from eosfm.datasets.dfc2022 import FOLDER, HELD_OUT, NAME, TRAINING, split_of
 from eosfm.datasets.native.urbanatlas import Sheet
-from eosfm.simulation.grid import average
+from eosfm.simulation import Simulation, average
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.urbanatlas import CRS, origin, sheet_name, write_sheet
 
 SIMULATED = {TRAINING: Sheet("44", 295, 6713), HELD_OUT: Sheet("06", 1007, 6318)}

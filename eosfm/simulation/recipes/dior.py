@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from eosfm.datasets.dior import COLUMNS, DATASET, NAME, SIDES, TABLE
-from eosfm.simulation import draw_landscape, observe
+from eosfm.simulation import Simulation, draw_landscape, observe, write_lines, write_text
 from eosfm.simulation.images import write_jpeg
 from eosfm.simulation.objects import Box, place_objects
-from eosfm.simulation.recipe import Simulation
 
 SCENERY: dict[str, tuple[str, float]] = {
     "vehicle": ("grassland", 1),
@@ -45,10 +44,9 @@ def simulate(root: Path, simulation: Simulation) -> None:
         write_jpeg(root / image, observe(land, key, DATASET.bands, units="dn8").image)
         if split != "test":
             label = f"Annotations/{folder}/{number:05d}.xml"
-            (root / label).parent.mkdir(parents=True, exist_ok=True)
-            (root / label).write_text(_annotation(f"{number:05d}", simulation.size, kind, boxes))
+            write_text(root / label, _annotation(f"{number:05d}", simulation.size, kind, boxes))
         rows.append(f"{image},{label},{split}")
-    (root / TABLE).write_text("\n".join(rows) + "\n")
+    write_lines(root / TABLE, rows)
 
 
 def _annotation(name: str, size: int, kind: str, boxes: list[Box]) -> str:

@@ -6,21 +6,19 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.dynamic_earthnet import BANDS, DAYS, LAYERS, LISTED, NAME, SPLIT_FILES
-from eosfm.simulation import Landscape, legend, observe
+from eosfm.simulation import Key, Landscape, Simulation, legend, observe, write_lines
+from eosfm.simulation.covers import CROPS, FOREST, ROOFS, WATER
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
 
-BUILT = ("asphalt", "road", "rail", "roof_red", "roof_grey", "roof_bright", "concrete", "car")
-FARMED = (
-    "cereal", "maize", "rapeseed", "vegetable", "rice", "bare_field", "pasture", "orchard",
-    "vineyard", "olive", "greenhouse",
-)  # fmt: skip
-GREEN = ("grassland", "conifer", "broadleaf", "mixed_forest", "shrub", "heath", "burned")
 LAYER = (
-    BUILT, FARMED, GREEN, ("wetland",), ("sand", "rock", "bare_soil"),
-    ("ocean", "lake", "river", "flood"), ("snow", "ice"),
-)  # fmt: skip
+    (*ROOFS, "asphalt", "road", "rail", "concrete", "car"),
+    (*CROPS, "bare_field", "pasture", "orchard", "vineyard", "olive", "greenhouse"),
+    (*FOREST, "grassland", "shrub", "heath", "burned"),
+    ("wetland",),
+    ("sand", "rock", "bare_soil"),
+    (*WATER, "flood"),
+    ("snow", "ice"),
+)
 COVERS = {cover: layer for layer, covers in enumerate(LAYER) for cover in covers}
 """Label layer of each simulated cover."""
 
@@ -30,9 +28,7 @@ THEMES = (
 )  # fmt: skip
 
 MONTHS = (4, 5, 6, 7, 8, 9)
-
-HAZE = 0.05
-"""Little: the product is corrected for the atmosphere, and free of clouds."""
+HAZE = 0.05  # little: the product is corrected for the atmosphere, and free of clouds
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -40,9 +36,8 @@ def simulate(root: Path, simulation: Simulation) -> None:
     lines: dict[Split, list[str]] = {split: [] for split in SPLITS}
     for number, (split, _, key) in enumerate(simulation.plan(NAME), 1001):
         lines[split].append(_write_area(root, number, key, simulation))
-    (root / SPLIT_FILES).mkdir(parents=True, exist_ok=True)
     for split, rows in lines.items():
-        (root / SPLIT_FILES / f"{split}.txt").write_text("\n".join(rows) + "\n")
+        write_lines(root / SPLIT_FILES / f"{split}.txt", rows)
 
 
 def _write_area(root: Path, number: int, key: Key, simulation: Simulation) -> str:

@@ -6,9 +6,8 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.etci2021 import NAME
-from eosfm.simulation import WATER, backscatter, cover_mask, evolve
+from eosfm.simulation import WATER, Simulation, backscatter, evolve
 from eosfm.simulation.images import write_png
-from eosfm.simulation.recipe import Simulation
 
 EVENTS: dict[Split, tuple[str, ...]] = {
     "train": ("train/bangladesh_20170314t115609", "train/nebraska_20170108t002112"),
@@ -23,12 +22,12 @@ def simulate(root: Path, simulation: Simulation) -> None:
     """Write flooded and dry tiles of simulated river landscapes, and one gap tile per event."""
     for split, index, key in simulation.plan(NAME):
         land = simulation.draw(key, THEMES[index % len(THEMES)])
-        water = cover_mask(land.cover, *WATER)
+        water = land.shows(*WATER)
         if index % 4 != 3:  # passes before the flood are part of the data, too
             land = evolve(land, (*key, "flood"), "flood")
         image = backscatter(land, (*key, "sar"), units="dn8")
         number, event = divmod(index, len(EVENTS[split]))
-        flood = cover_mask(land.cover, "flood")
+        flood = land.shows("flood")
         _write_tile(root / EVENTS[split][event], number, image, flood, water)
     for name in (name for names in EVENTS.values() for name in names):
         blank = np.full((simulation.size, simulation.size), 255, np.uint8)

@@ -6,10 +6,9 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.eurosat import BANDS, CLASSES, FOLDER, LIST, NAME
-from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, cover_mask, observe
+from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, Simulation, observe, resampled
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.resampling import resampled
+from eosfm.simulation.recipe import write_lines
 
 # What a person would file under each class: landscape themes, taken in turn by simulated images,
 # and the covers of which there must be some share.
@@ -38,9 +37,9 @@ def simulate(root: Path, simulation: Simulation) -> None:
         east = 300_000 + 2 * count * simulation.size * simulation.gsd
         image = draw(simulation, label, count)
         write_geotiff(path, image, simulation.gsd, (east, 5_400_000))
-        names[split].append(f"{path.stem}.jpg\n")
+        names[split].append(f"{path.stem}.jpg")
     for split in SPLITS:
-        (root / LIST.format(split)).write_text("".join(names[split]))
+        write_lines(root / LIST.format(split), names[split])
 
 
 def draw(simulation: Simulation, label: str, number: int) -> np.ndarray:
@@ -57,6 +56,6 @@ def draw_land(simulation: Simulation, label: str, number: int) -> Landscape:
         key = (simulation.seed, NAME, label, number, attempt)
         # Acquisitions of the whole growing season; 61 and 180 have no common divisor.
         land = simulation.draw(key, theme, doy=100 + 61 * number % 180)
-        if cover_mask(land.cover, *covers).mean() >= share:
+        if land.shows(*covers).mean() >= share:
             break
     return land

@@ -5,30 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
-from eosfm.datasets.five_billion_pixels import (
-    CLASSES,
-    DATASET,
-    IMAGES,
-    LABELS,
-    NAME,
-    TEST,
-    split_of,
-)
-from eosfm.simulation import (
-    CROPS,
-    FOREST,
-    ROOFS,
-    Landscape,
-    cover_mask,
-    legend,
-    observe,
-)
+from eosfm.datasets import five_billion_pixels as native
+from eosfm.datasets.five_billion_pixels import CLASSES, NAME, TEST
+from eosfm.simulation import CROPS, FOREST, ROOFS, Key, Landscape, Simulation, legend, observe
 from eosfm.simulation.images import write_png, write_tiff
-from eosfm.simulation.noise import Key
 from eosfm.simulation.objects import place_objects
 from eosfm.simulation.ponds import dig_ponds
-from eosfm.simulation.recipe import Simulation
 
 THEMES = {
     "cropland": "irrigated field", "city": "urban residential", "smallholder": "dry cropland",
@@ -55,14 +37,9 @@ COVERS = {
 }  # fmt: skip
 """Class of a cover where nothing is built; others are unlabelled."""
 
-STREET = 26.0
-"""Metres around buildings that belong to their quarter."""
-
-TALL = 11.0
-"""From how many metres of height a building is of the town, not of the village."""
-
-POND = 20_000.0
-"""Below how many square metres a lake is a pond."""
+STREET = 26.0  # metres around buildings that belong to their quarter
+TALL = 11.0  # from how many metres of height a building is of the town, not of the village
+POND = 20_000.0  # below how many square metres a lake is a pond
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -74,19 +51,15 @@ def simulate(root: Path, simulation: Simulation) -> None:
     Raises:
         EosfmError: More test scenes are asked for than the dataset has.
     """
-    if simulation.scenes["test"] > len(TEST):
-        raise EosfmError(
-            f"{NAME} has {len(TEST)} test scenes, not {simulation.scenes['test']}; lower "
-            f"datasets.{NAME}.simulated.test"
-        )
-    numbers = (f"GF2_PMS1__L1A{number:010d}-MSS1" for number in count(1))
-    for split, wanted in simulation.scenes.items():
-        test = iter(sorted(TEST))
-        for index in range(wanted):
-            names = test if split == "test" else numbers
-            name = next(name for name in names if split_of(name) == split)
-            theme = list(THEMES)[index * max(1, len(THEMES) // wanted) % len(THEMES)]
-            _write_scene(root, name, theme, (simulation.seed, NAME, split, index), simulation)
+    simulation.limit(NAME, "scenes", "test", len(TEST))
+    test = iter(sorted(TEST))
+    others = (f"GF2_PMS1__L1A{number:010d}-MSS1" for number in count(1))
+    for split, index, key in simulation.plan(NAME):
+        names = test if split == "test" else others
+        name = next(name for name in names if native.split_of(name) == split)
+        step = max(1, len(THEMES) // simulation.scenes[split])
+        theme = list(THEMES)[index * step % len(THEMES)]
+        _write_scene(root, name, theme, key, simulation)
 
 
 def _write_scene(root: Path, name: str, theme: str, key: Key, simulation: Simulation) -> None:
@@ -94,9 +67,9 @@ def _write_scene(root: Path, name: str, theme: str, key: Key, simulation: Simula
         land, classes = _draw((*key, draw), theme, simulation)
         if (classes == CLASSES.index(THEMES[theme])).mean() >= SHOWN:
             break
-    image = observe(land, key, DATASET.bands, units="dn8").image
-    write_tiff(root / IMAGES / f"{name}.tif", image, photometric="CMYK")
-    write_png(root / LABELS / f"{name}_24label.png", classes)
+    image = observe(land, key, native.DATASET.bands, units="dn8").image
+    write_tiff(root / native.IMAGES / f"{name}.tif", image, photometric="CMYK")
+    write_png(root / native.LABELS / f"{name}_24label.png", classes)
 
 
 def _draw(key: Key, theme: str, simulation: Simulation) -> tuple[Landscape, np.ndarray]:
@@ -143,10 +116,10 @@ def classify(land: Landscape, theme: str) -> np.ndarray:
     classes = legend(land.cover, named, default=0)
     if theme == "smallholder":
         classes[classes == CLASSES.index("irrigated field")] = CLASSES.index("dry cropland")
-    lakes, number = ndimage.label(cover_mask(land.cover, "lake"))
+    lakes, number = ndimage.label(land.shows("lake"))
     area = np.bincount(lakes.ravel(), minlength=number + 1) * land.gsd**2
     classes[(lakes > 0) & (area < POND)[lakes]] = CLASSES.index("pond")
-    standing = cover_mask(land.cover, *ROOFS)
+    standing = land.shows(*ROOFS)
     if not standing.any():
         return classes
     kind = np.where(land.building_height >= TALL, CLASSES.index("urban residential"),
@@ -156,5 +129,5 @@ def classify(land: Landscape, theme: str) -> np.ndarray:
     away, nearest = ndimage.distance_transform_edt(
         ~standing, sampling=land.gsd, return_indices=True
     )
-    quarter = (away < STREET) & ~cover_mask(land.cover, "lake", "river", "road")
+    quarter = (away < STREET) & ~land.shows("lake", "river", "road")
     return np.where(quarter, kind[tuple(nearest)], classes)

@@ -6,15 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.hls_burn_scars import BANDS, FOLDERS, IMAGE, MASK, NAME, PREFIX, split_of
-from eosfm.simulation import Landscape, cover_mask, evolve, observe
+from eosfm.simulation import Key, Landscape, Simulation, evolve, observe
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.noise import Key, fractal, generator
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.noise import fractal, generator
 
 THEMES = ("conifer", "shrub", "mountain", "grassland", "mixed", "forest")
-
-OLD_SCAR, CLOUDY = 0.35, 0.3
-"""Shares of the simulated scenes."""
+OLD_SCAR, CLOUDY = 0.35, 0.3  # shares of the simulated scenes
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -69,7 +66,7 @@ def _burn(
 ) -> tuple[Landscape, np.ndarray]:
     """The land after a fire, and how much of each pixel burned, (H, W) float32 0 to 1."""
     after = evolve(land, key, "burn", strength=float(rng.uniform(0.4, 1.0)))
-    burned = (after.cover != land.cover) & cover_mask(after.cover, "burned")
+    burned = (after.cover != land.cover) & after.shows("burned")
     patches = fractal(rng, land.size, 0.12 * land.size[0], 3, 0.6)
     share = np.clip(rng.uniform(*severity) + 0.4 * patches, 0.05, 1)
     return after, (burned * share).astype(np.float32)

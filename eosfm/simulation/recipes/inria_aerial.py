@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.inria_aerial import BUILDING, CITIES, DATASET, FOLDER, NAME, TILES
-from eosfm.simulation import ROOFS, cover_mask, observe
+from eosfm.simulation import ROOFS, Simulation, observe
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipe import Simulation
 
 THEMES: dict[str, tuple[str, ...]] = {
     "austin": ("residential", "village"),
@@ -29,7 +28,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         key = (simulation.seed, NAME, city, number)
         land = simulation.draw(key, THEMES[city][number % len(THEMES[city])], doy=150)
         image = observe(land, key, DATASET.bands, units="dn8").image
-        label = (cover_mask(land.cover, *ROOFS) * BUILDING).astype(np.uint8)[None]
+        label = (land.shows(*ROOFS) * BUILDING).astype(np.uint8)[None]
         row, col = divmod(number - 1, 6)
         # The tiles of a city adjoin; the cities are far apart.
         west = 300_000 + 100_000 * CITIES.index(city)

@@ -6,9 +6,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.landcoverai import DATASET, NAME, TILE
 from eosfm.datasets.native.holdout import rank
-from eosfm.simulation import FOREST, ROOFS, WATER, legend, observe
+from eosfm.simulation import FOREST, ROOFS, WATER, Simulation, legend, observe, write_lines
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipe import Simulation
 
 SHEETS = (
     "M-33-20-D-c-4-2", "M-33-20-D-d-3-3", "M-33-32-B-b-4-4", "M-33-48-A-c-4-4", "M-33-7-A-d-2-3",
@@ -68,4 +67,4 @@ def simulate(root: Path, simulation: Simulation) -> None:
     names.sort(key=lambda name: rank(f"{simulation.seed}/{name}"))
     for split in SPLITS:
         chosen, names = names[: simulation.scenes[split]], names[simulation.scenes[split] :]
-        (root / f"{split}.txt").write_text("".join(f"{name}\n" for name in sorted(chosen)))
+        write_lines(root / f"{split}.txt", sorted(chosen))

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.levircdplus import DATASET, FOLDER, NAME, validates
-from eosfm.simulation import ROOFS, cover_mask, evolve, observe
+from eosfm.simulation import ROOFS, Simulation, evolve, observe
 from eosfm.simulation.images import write_png
-from eosfm.simulation.recipe import Simulation
 
 THEMES = ("residential", "village", "smallholder", "city", "cropland")
 
@@ -29,7 +28,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
             # Houses that will stand between others are bare lots at first; suburbs grow.
             before = evolve(before, (*key, "lots"), "demolition")
             after = evolve(after, (*key, "construction"), "construction")
-        change = cover_mask(after.cover, *ROOFS) & ~cover_mask(before.cover, *ROOFS)
+        change = after.shows(*ROOFS) & ~before.shows(*ROOFS)
         folder = root / FOLDER / ("test" if split == "test" else "train")
         for part, land in (("A", before), ("B", after)):
             image = observe(land, (*key, part), DATASET.bands, units="dn8").image

@@ -8,11 +8,10 @@ from eosfm.core.bands import band
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.mados import BANDS, CLASSES, FOLDER, NAME, WAVELENGTHS
 from eosfm.datasets.native.sentinel2 import STEP
-from eosfm.simulation.grid import average
+from eosfm.simulation import Key, Simulation, average, write_lines
 from eosfm.simulation.images import write_tiff
-from eosfm.simulation.noise import Key, fractal, generator
+from eosfm.simulation.noise import fractal, generator
 from eosfm.simulation.ocean import KINDS, WATERS, draw_sea, observe_sea
-from eosfm.simulation.recipe import Simulation
 
 NAMES = {
     "debris": "marine debris", "sargassum": "dense sargassum", "algae": "sparse floating algae",
@@ -31,10 +30,9 @@ def simulate(root: Path, simulation: Simulation) -> None:
     patches: dict[Split, list[str]] = {split: [] for split in SPLITS}
     for number, (split, index, key) in enumerate(simulation.plan(NAME)):
         _write_patch(root / FOLDER / f"Scene_{number}", str(index % 7), key, simulation)
-        patches[split].append(f"Scene_{number}_{index % 7}\n")
-    (root / FOLDER / "splits").mkdir(parents=True, exist_ok=True)
-    for split, lines in patches.items():
-        (root / FOLDER / "splits" / f"{split}_X.txt").write_text("".join(lines))
+        patches[split].append(f"Scene_{number}_{index % 7}")
+    for split, names in patches.items():
+        write_lines(root / FOLDER / "splits" / f"{split}_X.txt", names)
 
 
 def _write_patch(folder: Path, number: str, key: Key, simulation: Simulation) -> None:

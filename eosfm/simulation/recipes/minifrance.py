@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eosfm.datasets.minifrance import FOLDERS, LABELS, NAME
 from eosfm.datasets.native.urbanatlas import Sheet
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import Simulation
 from eosfm.simulation.urbanatlas import sheet_name, write_sheet
 
 SIMULATED = {

@@ -6,10 +6,8 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.datasets.oscd import CITIES, DATES, IMAGES, LABELS, NAME
-from eosfm.simulation import ROOFS, cover_mask, evolve, observe
+from eosfm.simulation import ROOFS, Simulation, evolve, observe, resampled
 from eosfm.simulation.images import write_geotiff, write_png
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.resampling import resampled
 
 THEMES = ("village", "industrial", "mixed", "highway", "village", "coast", "city", "cropland")
 
@@ -23,7 +21,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         # About a year of building passes; only new buildings count as change.
         after = evolve(before, (*key, "season"), "season", strength=0.7)
         after = evolve(after, (*key, "construction"), "construction", strength=0.7)
-        new = cover_mask(after.cover, *ROOFS) & ~cover_mask(before.cover, *ROOFS)
+        new = after.shows(*ROOFS) & ~before.shows(*ROOFS)
         labels = root / (LABELS["test"] if city in CITIES["test"] else LABELS["train"])
         write_png(labels / city / "cm" / "cm.png", new.astype(np.uint8) * 255)
         for date, land in zip(DATES, (before, after), strict=True):

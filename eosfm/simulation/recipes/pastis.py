@@ -1,6 +1,5 @@
 """A simulated PASTIS-R in its native layout."""
 
-import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,8 @@ import numpy as np
 
 from eosfm.core.seeds import derive_seed
 from eosfm.datasets.pastis import CLASSES, FOLDER, FOLDS, METADATA, NAME, S2, VOID
-from eosfm.simulation import cover_mask
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.revisits import calendar, see, sound
-from eosfm.simulation.season import Crop, Season, sow
+from eosfm.simulation import Key, Simulation, rectangle, write_geojson
+from eosfm.simulation.season import Crop, Season, calendar, see, sound, sow
 
 SIMULATED_CROPS = {
     "soft winter wheat": Crop("cereal", 0, 0.24), "corn": Crop("maize", 0, 0.24),
@@ -23,16 +19,9 @@ SIMULATED_CROPS = {
 """Frequent crops of the original that the simulated Earth can tell apart by look or season."""
 
 PERMANENT = {"meadow": ("pasture",), "grapevine": ("vineyard",), "orchard": ("orchard", "olive")}
-
 THEMES = ("cropland", "mixed", "orchard", "cropland", "village", "pasture")
-
-START = date(2018, 10, 5)
-
-DAYS = 370
-"""First day, and number of days, of the simulated year."""
-
-CLOUDY = 0.15
-"""Share of the simulated acquisitions that have clouds."""
+START, DAYS = date(2018, 10, 5), 370  # first day, and number of days, of the simulated year
+CLOUDY = 0.15  # share of the simulated acquisitions that have clouds
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -47,8 +36,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         dates = _write_patch(root / FOLDER, patch, key, simulation)
         features.append(_feature(patch, folds[index % len(folds)], dates, simulation))
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::2154"}}
-    collection = {"type": "FeatureCollection", "crs": crs, "features": features}
-    (root / FOLDER / METADATA).write_text(json.dumps(collection))
+    write_geojson(root / FOLDER / METADATA, features, crs=crs)
 
 
 def _feature(
@@ -56,17 +44,14 @@ def _feature(
 ) -> dict[str, Any]:
     side = simulation.side
     west, south = 600000 + 2 * side * (patch % 100), 6400000 + 2 * side * (patch // 100)
-    corners = ((0, 0), (side, 0), (side, side), (0, side), (0, 0))
-    ring = [[west + east, south + north] for east, north in corners]
     tables = {
         f"dates-{sensor}": {str(place): int(f"{day:%Y%m%d}") for place, day in enumerate(days)}
         for sensor, days in dates.items()
     }
     return {
-        "type": "Feature",
         "id": str(patch),
         "properties": {"ID_PATCH": patch, "Fold": fold, **tables},
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "geometry": rectangle(west, south, west + side, south + side),
     }
 
 
@@ -97,7 +82,7 @@ def _classes(season: Season) -> np.ndarray:
     land = season.land
     classes = np.zeros(land.size, np.uint8)
     for name, covers in PERMANENT.items():
-        classes[cover_mask(land.cover, *covers) & (land.parcel > 0)] = CLASSES.index(name)
+        classes[land.shows(*covers) & (land.parcel > 0)] = CLASSES.index(name)
     sown = np.array([CLASSES.index(name) for name in SIMULATED_CROPS], np.uint8)
     classes = np.where(season.crop >= 0, sown[season.crop], classes)
     parcel = np.where(classes > 0, land.parcel, 0)

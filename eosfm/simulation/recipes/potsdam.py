@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.potsdam import CLASSES, COLORS, DATASET, IMAGES, NAME, TILES
-from eosfm.simulation import legend, observe
+from eosfm.simulation import Simulation, legend, observe
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipe import Simulation
 
 THEMES = ("residential", "city", "industrial", "city", "residential", "village")
 

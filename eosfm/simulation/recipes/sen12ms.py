@@ -8,10 +8,8 @@ import numpy as np
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.sen12ms import NAME, Patch, split_of
-from eosfm.simulation import backscatter, legend, observe
+from eosfm.simulation import Simulation, backscatter, legend, observe, resampled, write_lines
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.resampling import resampled
 
 SEASONS = {
     "ROIs1158_spring": 105,
@@ -66,9 +64,9 @@ def simulate(root: Path, simulation: Simulation) -> None:
             for source, image in drawn.items():
                 write_geotiff(patch.path(root, source), image, simulation.gsd, origin)
             official = "test" if split == "test" else "train"
-            listed[official].append(f"{patch.path(root, 's2').name}\n")
+            listed[official].append(patch.path(root, "s2").name)
     for official, names in listed.items():
-        (root / f"{official}_list.txt").write_text("".join(names))
+        write_lines(root / f"{official}_list.txt", names)
 
 
 def simulated_patches(simulation: Simulation) -> dict[Split, list[Patch]]:

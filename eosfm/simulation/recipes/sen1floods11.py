@@ -1,22 +1,18 @@
 """A simulated Sen1Floods11 (hand-labelled) in its native layout."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
-from eosfm.datasets.sen1floods11 import CHIPS, LISTS, METADATA, NAME, SPLIT_FILES
-from eosfm.simulation import WATER, backscatter, cover_mask, evolve, observe
+from eosfm.datasets.sen1floods11 import CHIPS, METADATA, NAME, SPLIT_FILES
+from eosfm.simulation import WATER, Key, Simulation, backscatter, evolve, observe
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipe import write_geojson, write_lines
 
 THEMES = ("river", "cropland", "lake", "village", "wetland", "mixed", "coast")
-
 CLOUDY_EVERY = 3
-
 DEGREES_PER_PIXEL = 8.983152841195215e-05
 
 
@@ -26,13 +22,11 @@ def simulate(root: Path, simulation: Simulation) -> None:
     for number, (split, _, key) in enumerate(simulation.plan(NAME), 100000):
         chip = f"Simulia_{number}"
         _write_chip(root / CHIPS, chip, key, simulation)
-        rows[split].append(f"{chip}_S1Hand.tif,{chip}_LabelHand.tif\n")
-    (root / LISTS).mkdir(parents=True, exist_ok=True)
+        rows[split].append(f"{chip}_S1Hand.tif,{chip}_LabelHand.tif")
     for split, file in SPLIT_FILES.items():
-        (root / file).write_text("".join(rows[split]))
+        write_lines(root / file, rows[split])
     event = {"location": "Simulia", "s1_date": "2018/08/22", "s2_date": "2018/08/23"}
-    feature = {"type": "Feature", "properties": event, "geometry": None}
-    (root / METADATA).write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    write_geojson(root / METADATA, [{"properties": event, "geometry": None}])
 
 
 def _write_chip(chips: Path, chip: str, key: Key, simulation: Simulation) -> None:
@@ -43,7 +37,7 @@ def _write_chip(chips: Path, chip: str, key: Key, simulation: Simulation) -> Non
         land = evolve(land, (*key, "flood"), "flood")
     cloud = 0.3 if index % CLOUDY_EVERY == 1 else 0.0
     optical = observe(land, (*key, "s2"), S2_BANDS, cloud=cloud)
-    water = cover_mask(land.cover, *WATER, "flood").astype(np.int16)
+    water = land.shows(*WATER, "flood").astype(np.int16)
     water[optical.cloud] = -1
     west = (int(chip.split("_")[1]) % 1000) * simulation.size * DEGREES_PER_PIXEL
     for layer, pixels in (

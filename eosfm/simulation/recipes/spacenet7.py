@@ -1,6 +1,5 @@
 """A simulated SpaceNet 7 (MUDS) in its native layout."""
 
-import json
 import re
 from pathlib import Path
 
@@ -8,10 +7,8 @@ import numpy as np
 
 from eosfm.datasets.native.spacenet7 import AOIS, BANDS, CRS
 from eosfm.datasets.spacenet7 import NAME
-from eosfm.simulation import ROOFS, Landscape, cover_mask, evolve, observe
+from eosfm.simulation import ROOFS, Key, Landscape, Simulation, evolve, observe, write_geojson
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
 
 THEMES = ("city", "residential", "village", "industrial", "residential", "smallholder", "desert")
 
@@ -29,12 +26,7 @@ def write_series(
 ) -> None:
     """Write the first ``count`` of at most 24 months of a growing town.
 
-    Args:
-        root: The copy's folder.
-        aoi: Name of the area.
-        place: Its split and its position there.
-        count: Number of months.
-        simulation: Seed, size and ground sampling distance.
+    The place of an area is its split and its position there.
     """
     key = (simulation.seed, NAME, *place)
     grown = simulation.draw(key, THEMES[place[1] % len(THEMES)], doy=15)
@@ -55,15 +47,12 @@ def _write_month(folder: Path, stem: str, land: Landscape, key: Key, cloudy: boo
     seen = observe(land, key, BANDS, units="dn8").image
     alpha = np.where(unusable, 0, 255).astype(np.uint8)
     rgb = np.where(unusable, 0, np.maximum(seen, 1)).astype(np.uint8)
-    size = land.size[0] * land.gsd
     # The name gives column and row of Planet's basemap quad, 19.6 km wide, from the lower left.
     east, north = (int(part) for part in re.findall(r"\d{4}(?=[EN])", stem)[:2])
-    origin = ((east - 1024) * 19_568.0, (north - 1024) * 19_568.0 + size)
-    write_geotiff(
-        folder / "images_masked" / f"{stem}.tif",
-        np.concatenate([rgb, alpha[None]]), land.gsd, origin, CRS,
-    )  # fmt: skip
-    standing = cover_mask(land.cover, *ROOFS) & ~unusable
+    origin = ((east - 1024) * 19_568.0, (north - 1024) * 19_568.0 + land.size[0] * land.gsd)
+    image = np.concatenate([rgb, alpha[None]])
+    write_geotiff(folder / "images_masked" / f"{stem}.tif", image, land.gsd, origin, CRS)
+    standing = land.shows(*ROOFS) & ~unusable
     _write_footprints(folder / "labels_match" / f"{stem}_Buildings.geojson", standing, land, origin)
 
 
@@ -84,8 +73,7 @@ def _write_footprints(
     found = list(shapes(land.parcel, mask=standing, transform=place))
     outlines = transform_points([shape(geometry) for geometry, _ in found], to_degrees)
     features = [
-        {"type": "Feature", "properties": {"Id": int(number)}, "geometry": mapping(outline)}
+        {"properties": {"Id": int(number)}, "geometry": mapping(outline)}
         for (_, number), outline in zip(found, outlines, strict=True)
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    write_geojson(path, features)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eosfm.datasets.native.spacenet7 import AOIS
 from eosfm.datasets.spacenet7_change import NAME
-from eosfm.simulation.recipe import Simulation
+from eosfm.simulation import Simulation
 from eosfm.simulation.recipes.spacenet7 import write_series
 
 

@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.xview2 import DATASET, NAME, SUBTYPES, split_of
-from eosfm.simulation import ROOFS, Landscape, cover_mask, evolve, observe
+from eosfm.simulation import BUILDINGS, Key, Landscape, Simulation, evolve, observe, write_text
 from eosfm.simulation.images import write_png
-from eosfm.simulation.noise import Key
-from eosfm.simulation.recipe import Simulation
 
 EVENTS: dict[str, dict[str, dict[str, float]]] = {
     "train": {
@@ -50,7 +48,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
             image = observe(land, (*key, date), DATASET.bands, units="dn8").image
             write_png(root / part / "images" / f"{pair}_{date}_disaster.png", image)
         write_labels = _write_polygons if part == "tier3" else _write_targets
-        write_labels(root / part, pair, buildings(before), after.damage)
+        write_labels(root / part, pair, before.shows(*BUILDINGS), after.damage)
 
 
 def strike(before: Landscape, key: Key, events: dict[str, float]) -> Landscape:
@@ -59,11 +57,6 @@ def strike(before: Landscape, key: Key, events: dict[str, float]) -> Landscape:
     for event, strength in events.items():
         after = evolve(after, (*key, event), event, strength)
     return after
-
-
-def buildings(land: Landscape) -> np.ndarray:
-    """(H, W) bool: where a building stands."""
-    return cover_mask(land.cover, *ROOFS, "greenhouse")
 
 
 def _write_targets(folder: Path, pair: str, standing: np.ndarray, damage: np.ndarray) -> None:
@@ -85,5 +78,4 @@ def _write_polygons(folder: Path, pair: str, standing: np.ndarray, damage: np.nd
         for geometry, level in shapes(damage, mask=standing)
     ]
     path = folder / "labels" / f"{pair}_post_disaster.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"features": {"xy": features}}))
+    write_text(path, json.dumps({"features": {"xy": features}}))

@@ -2,9 +2,9 @@
 
 import errno
 import hashlib
-import json
 import os
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
 from eosfm.datasets.fetching import prepare as module
 from eosfm.datasets.fetching.prepare import prepare
+from eosfm.datasets.native.contents import Entry
 from eosfm.datasets.native.copy import NativeCopy, native_files
-from eosfm.datasets.native.manifest import check_manifest, read_manifest
+from eosfm.datasets.native.manifest import check_manifest, read_manifest, save_manifest
 from eosfm.simulation.images import write_png
 
 
@@ -43,7 +44,7 @@ def run(tmp_path: Path, source: str, root: Path | None = None, simulate=write_co
     copy = copy_of(tmp_path, source, root)
     manifest = prepare(LOVEDA, copy, simulate, tmp_path / "out")
     with native_files(copy, tmp_path / "out") as files:
-        check_manifest(read_manifest(tmp_path / "out" / "manifest.json"), files)
+        check_manifest(read_manifest(tmp_path / "out" / "manifest.parquet"), files)
     return manifest, files
 
 
@@ -58,9 +59,9 @@ def names(folder: Path) -> list[str]:
 def test_simulated_copy_is_one_file(tmp_path: Path):
     manifest, _ = run(tmp_path, "simulated")
     assert manifest.scenes == {"train": 2, "val": 1, "test": 0}
-    assert len(manifest.files) == 6
+    assert manifest.count == 6
     assert names(tmp_path) == ["out"]
-    assert names(tmp_path / "out") == ["files.tar", "manifest.json"]
+    assert names(tmp_path / "out") == ["files.tar", "manifest.parquet"]
 
 
 def test_unpacked_copy_is_the_one_that_was_simulated(tmp_path: Path):
@@ -124,7 +125,7 @@ def test_damaged_copy_is_told_with_the_remedy(tmp_path: Path, keep: int):
     data = packed.read_bytes().rstrip(b"\0")
     packed.write_bytes(data[:keep])
     with (
-        pytest.raises(EosfmError, match=r"files.tar .*run `dvc repro -f .*download@entry`"),
+        pytest.raises(EosfmError, match=r"files.tar .*run `dvc repro -f .*:download@entry`"),
         simulated(tmp_path),
     ):
         pytest.fail("the block ran")
@@ -148,10 +149,10 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_copy_that_lacks_a_file_is_told_with_the_remedy(tmp_path: Path):
     run(tmp_path, "simulated")
-    listing = tmp_path / "out" / "manifest.json"
-    data = json.loads(listing.read_text())
-    data["files"].append(["Train/more.png", 1, "0" * 64])
-    listing.write_text(json.dumps(data))
+    listing = tmp_path / "out" / "manifest.parquet"
+    manifest = read_manifest(listing)
+    more = (*manifest.files(), Entry("Train/more.png", 1, "0" * 64))
+    save_manifest(replace(manifest, count=7), more)
     with (
         pytest.raises(EosfmError, match="holds 6 files where 7 are expected; run `dvc repro -f"),
         simulated(tmp_path),
@@ -163,7 +164,7 @@ def test_copy_that_the_user_has_stays_where_it_is(tmp_path: Path):
     write_copy(tmp_path / "mine")
     _, files = run(tmp_path, "archive", tmp_path / "mine")
     assert files == tmp_path / "mine"
-    assert names(tmp_path / "out") == ["manifest.json"]
+    assert names(tmp_path / "out") == ["manifest.parquet"]
     assert (tmp_path / "mine" / "Train").is_dir(), "still there after use"
 
 
@@ -187,7 +188,7 @@ def test_files_that_changed_since_their_manifest_are_refused(kind, when, tmp_pat
     if when == "before":
         repaint(place)
     with (
-        pytest.raises(EosfmError, match=r"images_png/0.png changed since .*-f .*download@entry"),
+        pytest.raises(EosfmError, match=r"images_png/0.png changed since .*-f .*:download@entry"),
         native_files(copy, tmp_path / "out") as files,
     ):
         read.append(files)

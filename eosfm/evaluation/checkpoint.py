@@ -1,0 +1,87 @@
+"""Checkpoints of fits, so that a killed one loses a minute of work and no more."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eosfm.core import tensors
+from eosfm.core.closure import ROOT, code_hash
+
+SECONDS = 60.0
+"""Time between two checkpoints. Whatever it is, a resumed fit ends as an uninterrupted one."""
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where the fits of one stage leave theirs, and what decides them beside what they say.
+
+    Attributes:
+        folder: For checkpoints; each is removed at the end of its fits.
+        script: The stage's, of which the code counts.
+        files: What the stage reads: stores, features, the artifact.
+    """
+
+    folder: Path
+    script: str
+    files: tuple[Path, ...]
+
+    def of(self, *decisive: Any) -> "Checkpoint":
+        """The checkpoint of some fits.
+
+        Args:
+            *decisive: Plain values that decide their result, those of ``params.yaml`` included.
+        """
+        return Checkpoint(self, decisive)
+
+    def path(self, decisive: Any) -> Path:
+        """The file of fits that these values decide."""
+        digest = hashlib.sha256(self._inputs + repr(decisive).encode())
+        return self.folder / f"{digest.hexdigest()[:16]}.pt"
+
+    @cached_property
+    def _inputs(self) -> bytes:
+        digest = hashlib.sha256(torch.__version__.encode())
+        digest.update(code_hash(ROOT / "stages" / self.script).encode())
+        for path in self.files:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.digest()
+
+
+class Checkpoint:
+    """The latest state of some fits that are trained together."""
+
+    def __init__(self, all_of_stage: Checkpoints, decisive: Any) -> None:
+        self.folder = all_of_stage.folder
+        self._name = partial(all_of_stage.path, decisive)
+        self._saved = time.monotonic()
+
+    @cached_property
+    def path(self) -> Path:
+        """Its file. The name takes a second, which most fits can do without."""
+        return self._name()
+
+    def read(self) -> Any:
+        """What an interrupted run left; None if none did.
+
+        Raises:
+            EosfmError: It is damaged.
+        """
+        return tensors.read(self.path) if self.folder.exists() and self.path.exists() else None
+
+    def offer(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        """Write the state if it is time."""
+        if time.monotonic() - self._saved >= SECONDS:
+            tensors.write(self.path, state())
+            self._saved = time.monotonic()
+
+    def remove(self) -> None:
+        """The fits are done."""
+        if self.folder.exists():
+            self.path.unlink(missing_ok=True)

@@ -1,0 +1,105 @@
+"""The shards of a store, mapped when they are read, a bounded number at a time.
+
+A mapping holds a file descriptor as long as it lives (Python duplicates the one it is made of), and
+of these a process may have about a thousand, where a store can have thousands of shards.
+"""
+
+import errno
+import mmap
+import resource
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.tiles.layout import shard_header
+
+DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+MAPPED = 256 if DESCRIPTORS == resource.RLIM_INFINITY else min(256, DESCRIPTORS // 4)
+"""Shards that a process keeps mapped, of all stores together; the last ones read. The others cost
+about 60 microseconds to map again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """One file of a store: an array (N, ...), checked when the store is opened and when mapped.
+
+    Attributes:
+        path: The file.
+        dtype: Type of its values.
+        shape: Shape of its array.
+        remedy: What the user can do where it is missing or damaged.
+    """
+
+    path: Path
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    remedy: str
+
+    @cached_property
+    def header(self) -> bytes:
+        """What the file begins with."""
+        return shard_header(self.dtype, self.shape)
+
+    def check(self) -> None:
+        """Make sure that the file is there and of the right size; it is not opened.
+
+        Raises:
+            EosfmError: It is not.
+        """
+        require(self.path, self.remedy)
+        size = self.path.stat().st_size
+        expected = len(self.header) + self.dtype.itemsize * prod(self.shape)
+        if size != expected:
+            raise EosfmError(
+                f"{self.path} is truncated or damaged: {size} bytes; expected {expected}, for "
+                f"{self.dtype} {self.shape}; {self.remedy}"
+            )
+
+    def array(self) -> np.ndarray:
+        """The array, a read-only view of the mapped file.
+
+        Views of it keep the file mapped, also when others have been mapped since.
+
+        Raises:
+            EosfmError: The file cannot be opened, or holds another array.
+        """
+        return _map(self)
+
+
+def require(path: Path, remedy: str) -> None:
+    """Make sure that a file of a store is there.
+
+    Raises:
+        EosfmError: It is not.
+    """
+    if not path.exists():
+        raise EosfmError(f"{path} not found; expected by store.json; {remedy}")
+
+
+@lru_cache(MAPPED)
+def _map(shard: Shard) -> np.ndarray:
+    try:
+        with shard.path.open("rb") as file:
+            found = file.read(len(shard.header))
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise EosfmError(
+            f"{shard.path} cannot be opened ({error.strerror}); expected at most {MAPPED} shards "
+            f"open at a time; {_advice(error, shard.remedy)}"
+        ) from None
+    if found != shard.header:
+        raise EosfmError(
+            f"{shard.path} is damaged: another header than that of {shard.dtype} {shard.shape}; "
+            f"{shard.remedy}"
+        )
+    return np.frombuffer(mapped, shard.dtype, offset=len(found)).reshape(shard.shape)
+
+
+def _advice(error: OSError, remedy: str) -> str:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "allow this process more open files (`ulimit -n 1024`), or use fewer loader workers"
+    return remedy if error.errno == errno.ENOENT else "make the file readable"

@@ -1,0 +1,132 @@
+"""A killed fit goes on where it was, and ends as if nothing had happened."""
+
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.core.splits import Splits
+from eosfm.evaluation.baselines import FIXED, from_scratch
+from eosfm.evaluation.checkpoint import Checkpoint, Checkpoints
+from eosfm.evaluation.head import run_head
+from eosfm.evaluation.learner import Learner
+from eosfm.features.encode import encode_task, open_features
+from eosfm.features.reading import read_split
+
+STEPS = 8
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture
+def checkpoints(artifact, features, tmp_path, monkeypatch) -> Checkpoints:
+    monkeypatch.setattr("eosfm.evaluation.checkpoint.SECONDS", 0.0)
+    return Checkpoints(tmp_path / "fits", "evaluate.py", (artifact,))
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """The number of steps taken; ``steps.limit`` kills whoever takes one more."""
+
+    class Steps:
+        taken, limit = 0, None
+
+    count, step = Steps(), Learner.step
+
+    def counted(self, *args):
+        if count.taken == count.limit:
+            raise Killed
+        count.taken += 1
+        return step(self, *args)
+
+    monkeypatch.setattr(Learner, "step", counted)
+    return count
+
+
+def resumed(run, steps, kills):
+    """The result of a run that is killed so many steps after each start."""
+    for limit in kills:
+        steps.taken, steps.limit = 0, limit
+        with pytest.raises(Killed):
+            run()
+    steps.taken, steps.limit = 0, None
+    return run()
+
+
+def test_stored_features(resolve, opened, checkpoints, steps):
+    task, log = resolve("series", protocol={"seeds": 1}), []
+
+    def run(follow=None):
+        return run_head(task, FIXED, opened("series"), 1, follow, checkpoints)
+
+    whole = run(lambda point, epoch: log.append((epoch, point)))
+    again = []
+    result = resumed(lambda: run(lambda *point: again.append(point[::-1])), steps, (3, 5, 7))
+    assert result == whole
+    assert steps.taken == 3 * STEPS - 3 - 5 - 7
+    assert again[-3:] == log  # the curve is told again from its start
+    assert not list(checkpoints.folder.iterdir())
+
+
+def test_fits_in_lock_step(resolve, artifact, checkpoints, steps, tmp_path, monkeypatch):
+    task = resolve("segmentation", protocol={"window": 16})
+    encode_task(task, artifact, tmp_path / "features", max_gb=0.0)
+    splits = open_features(task, tmp_path / "features", artifact)
+
+    def run():
+        return run_head(task, FIXED, splits, 2, checkpoints=checkpoints)
+
+    whole = run()
+    # The second is killed when one of the two fits has taken a step that the other has not.
+    assert resumed(run, steps, (2 * 9, 7)) == whole
+    assert steps.taken == 2 * (3 * STEPS - 9 - 3)
+
+
+def test_models_that_are_trained_from_the_pixels_on(resolve, checkpoints, steps):
+    task = resolve("classification", protocol={"epochs": 2, "steps_per_epoch": 3})
+    readings = Splits.of(lambda split: read_split(task, split))
+
+    def run():
+        return from_scratch(task, "convnextv2_atto", readings, 1, checkpoints)
+
+    whole = run()
+    assert resumed(run, steps, (4,)) == whole
+    assert steps.taken == 2
+
+
+def test_whatever_decides_a_fit_names_its_checkpoint(resolve, artifact, tmp_path):
+    def named(decisive, script="evaluate.py", files=(artifact,)):
+        return Checkpoint(Checkpoints(tmp_path, script, files), decisive).path
+
+    other = tmp_path / "other"
+    other.write_text("")
+    names = [
+        named("a"), named("b"), named("a", "train.py"), named("a", files=(other,))
+    ]  # fmt: skip
+    assert len(set(names)) == 4 and named("a") == names[0]
+
+
+def test_settings_are_plain_and_complete(resolve):
+    from eosfm.evaluation.trial import make_trials
+
+    def settings(**changes):
+        task = resolve("segmentation", **changes)
+        return repr(make_trials(task, [task.store.split("train").target(0)], 1)[0].settings())
+
+    assert settings() == settings(protocol={"workers": 3})
+    assert settings() != settings(protocol={"lr": 1e-4})
+    assert settings() != settings(segmentation={"head": "linear"})
+    assert " at 0x" not in settings()
+
+
+def test_a_damaged_checkpoint_says_so(resolve, opened, checkpoints, steps):
+    def run():
+        return run_head(resolve("change"), FIXED, opened("change"), 1, checkpoints=checkpoints)
+
+    steps.limit = 2
+    with pytest.raises(Killed):
+        run()
+    (path,) = checkpoints.folder.iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(EosfmError, match="damaged"):
+        run()

@@ -1,0 +1,36 @@
+"""Mapped arrays: what is let go of is still there, and no longer in memory."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.features.mapped import release
+
+MB = 2**20
+
+
+def resident() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("RssFile"))
+
+
+def test_pages_that_were_read_or_written_are_let_go_of(tmp_path):
+    written = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.uint8, (64 * MB,))
+    before = resident()
+    written[:] = 7
+    assert resident() - before > 60 * MB
+    release(written)
+    assert resident() - before < 4 * MB
+    assert (written == 7).all()
+    read = np.load(tmp_path / "a.npy", mmap_mode="r").view(np.ndarray)[3:]
+    release(written)
+    before = resident()
+    assert read.sum(dtype=np.int64) == 7 * (64 * MB - 3)
+    release(read)
+    assert resident() - before < 4 * MB
+
+
+def test_an_array_in_memory_stays_as_it_is():
+    array = np.arange(5)
+    release(array[1:])
+    assert array.tolist() == [0, 1, 2, 3, 4]

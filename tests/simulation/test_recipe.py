@@ -1,0 +1,45 @@
+"""What nearly all recipes do."""
+
+import json
+
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.simulation.recipe import Simulation, rectangle, write_geojson, write_lines
+from eosfm.simulation.recipes import RECIPES, get_recipe
+
+SIMULATION = Simulation(seed=3, scenes={"train": 2, "val": 0, "test": 1}, size=8, gsd=10.0)
+
+
+def test_every_scene_has_a_key_of_its_own():
+    planned = list(SIMULATION.plan("eurosat"))
+    assert [(split, index) for split, index, _ in planned] == [
+        ("train", 0), ("train", 1), ("test", 0),
+    ]  # fmt: skip
+    assert [key for *_, key in planned] == [(3, "eurosat", *each[:2]) for each in planned]
+
+
+def test_scenes_take_the_names_of_their_split_in_order():
+    names = {"train": ("a", "b", "c"), "val": (), "test": ("z",)}
+    assert [name for name, _, _ in SIMULATION.name("oscd", "cities", names)] == ["a", "b", "z"]
+    with pytest.raises(EosfmError, match=r"oscd has 1 train cities, not 2; .*simulated\.train"):
+        list(SIMULATION.name("oscd", "cities", names | {"train": ("a",)}))
+
+
+def test_lists_and_geojson_make_their_folders(tmp_path):
+    write_lines(tmp_path / "lists" / "train.txt", ["one", "two"])
+    assert (tmp_path / "lists" / "train.txt").read_text() == "one\ntwo\n"
+    path = tmp_path / "places" / "cells.geojson"
+    write_geojson(path, [{"properties": {"id": 1}, "geometry": rectangle(0, 1, 2, 3)}], name="n")
+    collection = json.loads(path.read_text())
+    assert collection["type"] == "FeatureCollection" and collection["name"] == "n"
+    (feature,) = collection["features"]
+    assert feature["type"] == "Feature" and feature["properties"] == {"id": 1}
+    (ring,) = feature["geometry"]["coordinates"]
+    assert ring[0] == ring[-1] and [0, 1] in ring and [2, 3] in ring and len(ring) == 5
+
+
+def test_recipes_are_found_by_their_files():
+    assert "eurosat" in RECIPES and callable(get_recipe("eurosat"))
+    with pytest.raises(EosfmError, match="'atlantis' has no recipe"):
+        get_recipe("atlantis")
