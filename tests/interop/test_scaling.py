@@ -8,9 +8,9 @@ from rasterio.errors import NotGeoreferencedWarning
 
 import eosfm
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.encoding.artifact import save_artifact
 from eosfm.model import EosFM
+from eosfm.simulation.images import write_geotiff
 from eosfm.tiles.statistics import BandStatistics
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset

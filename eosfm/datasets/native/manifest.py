@@ -2,18 +2,14 @@
 
 import heapq
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from tqdm import tqdm
-
 from eosfm.core.errors import EosfmError
-from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.fetching.watch import Entry, list_files
-from eosfm.datasets.spec import Dataset
+from eosfm.core.splits import Split
+from eosfm.datasets.native.contents import Entry, list_files
 
 FORMAT = 2
 REMEDY = "run `dvc repro -f data/dvc.yaml:download@<dataset>`"
@@ -58,34 +54,12 @@ class Manifest:
             raise _no_manifest(self.path, error) from None
 
 
-def write_manifest(root: Path, out: Path, dataset: Dataset, cache: Path | None = None) -> Manifest:
-    """List, hash and count what lies below ``root``, and write that to ``out`` as Parquet.
-
-    One row per file: path, bytes, SHA-256. The same files give the same bytes wherever they lie: no
-    absolute path, no time goes in.
-
-    Args:
-        root: The dataset's files.
-        out: The manifest.
-        dataset: The dataset.
-        cache: Folder that remembers hashes (see :mod:`eosfm.datasets.fetching.watch`); None for
-            files that are read this once.
-
-    Raises:
-        EosfmError: The dataset's reader finds no scene, a scene twice, or none to train on.
-    """
-    scenes, files = count_scenes(dataset, root), list_files(root, cache)
-    size = sum(entry.bytes for entry in files)
-    manifest = Manifest(out, dataset.name, scenes, len(files), size)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    _write(manifest, files)
-    return manifest
-
-
-def _write(manifest: Manifest, files: tuple[Entry, ...]) -> None:
+def save_manifest(manifest: Manifest, files: tuple[Entry, ...]) -> None:
+    """Write a manifest and its files, sorted by path, to its Parquet file."""
     import pyarrow
     from pyarrow import parquet
 
+    manifest.path.parent.mkdir(parents=True, exist_ok=True)
     facts = {
         "format": FORMAT,
         "dataset": manifest.dataset,
@@ -111,7 +85,7 @@ def _write(manifest: Manifest, files: tuple[Entry, ...]) -> None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest that :func:`write_manifest` wrote; its list of files is read when asked for.
+    """Read a manifest that :func:`save_manifest` wrote; its list of files is read when asked for.
 
     Raises:
         EosfmError: The file is missing, or is no manifest of this format.
@@ -166,28 +140,3 @@ def _differences(then: Iterable[Entry], now: Iterable[Entry]) -> Iterator[tuple[
             yield path, "is new"
         elif found["then"] != found["now"]:
             yield path, "changed"
-
-
-def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
-    """Read all scenes' descriptions once and count them by split.
-
-    Raises:
-        EosfmError: There is no scene, a scene occurs twice, or there is none to train on.
-    """
-    counts: Counter[Split] = Counter()
-    seen: set[str] = set()
-    for scene in tqdm(dataset.scenes(root), desc="scenes", unit="scene", leave=False, disable=None):
-        if scene.id in seen:
-            raise EosfmError(
-                f"{dataset.name}: scene {scene.id} occurs twice below {root}; expected each once; "
-                "remove the second copy"
-            )
-        seen.add(scene.id)
-        counts[scene.split] += 1
-    if not counts["train"]:
-        raise EosfmError(
-            f"{dataset.name}: {root} loads {len(seen)} labelled scenes, none for training; "
-            f"expected {dataset.title} in its published layout; "
-            f"set datasets.{dataset.name}.root to such a copy"
-        )
-    return {split: counts[split] for split in SPLITS}

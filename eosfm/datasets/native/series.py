@@ -12,8 +12,8 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.values import blank_as_nan
-from eosfm.datasets.spec import Scene, Window
+from eosfm.datasets.native.spec import Scene, Window
+from eosfm.datasets.native.values import blank_as_nan
 
 
 def evenly(count: int, wanted: int) -> list[int]:
@@ -45,14 +45,6 @@ def parse_dates(values: Iterable[object], path: Path) -> list[date]:
     if not dates:
         raise EosfmError(f"{path} gives no date; expected at least one; fetch the file again")
     return dates
-
-
-def pad_dates(image: np.ndarray, dates: int) -> np.ndarray:
-    """Bring (T, C, h, w) to ``dates`` dates; those beyond the last are NaN: not measured."""
-    missing = dates - len(image)
-    if not missing:
-        return image
-    return np.pad(image, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=np.nan)
 
 
 def read_array(path: Path, shape: tuple[int | None, ...], member: str | None = None) -> np.ndarray:
@@ -115,17 +107,11 @@ class Stack:
         if self.member:
             shape = (*shape[1:], shape[0])
         array = read_array(self.path, shape, self.member)
-        stack = cut(np.moveaxis(array, -1, 0) if self.member else array, window)
+        stack = window.cut(np.moveaxis(array, -1, 0) if self.member else array)
         image = np.stack([stack[index] for index in taken]).astype(np.float32)
         if self.blank is not None:
             image = blank_as_nan(image, self.blank)
         return image[:, : self.bands]
-
-
-def cut(array: np.ndarray, window: Window) -> np.ndarray:
-    """A window of the last two axes."""
-    rows = slice(window.row, window.row + window.height)
-    return array[..., rows, window.col : window.col + window.width]
 
 
 def stack_scene(
@@ -161,7 +147,7 @@ def stack_scene(
         width=size[1],
         files=tuple(dict.fromkeys((optical.path, radar.path, label))),
         image=partial(_read_stacks, parts, size, dates),
-        target=lambda window: np.array(cut(classes(label, size), window)),
+        target=lambda window: np.array(window.cut(classes(label, size))),
         dates=tuple(str(day) for day in [*days, *days[-1:] * (dates - len(days))]),
     )
 
@@ -170,4 +156,5 @@ def _read_stacks(
     parts: Sequence[tuple[Stack, list[int]]], size: tuple[int, int], dates: int, window: Window
 ) -> np.ndarray:
     image = np.concatenate([stack.read(taken, size, window) for stack, taken in parts], axis=1)
-    return pad_dates(image, dates)
+    missing = dates - len(image)
+    return np.pad(image, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=np.nan)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from eosfm.datasets.spec import Archive
+from eosfm.datasets.native.spec import Archive
 
 DRIVE = "https://drive.google.com/file/d/"
 

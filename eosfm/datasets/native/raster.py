@@ -1,7 +1,6 @@
-"""Image files of every format, read by window: GeoTIFF, JPEG 2000, PNG, JPEG; and written."""
+"""Image files of every format, read by window: GeoTIFF, JPEG 2000, PNG, JPEG."""
 
 import warnings
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,10 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Transform, Window
 
 PLAIN = (".png", ".jpg", ".jpeg")
 """Formats without georeference, 8-bit grey or RGB, that are decoded as a whole."""
+
+
+Size = tuple[int, int]
+"""Rows and columns."""
 
 
 class Header(NamedTuple):
@@ -22,13 +25,13 @@ class Header(NamedTuple):
         height: Rows.
         width: Columns.
         crs: For example ``EPSG:32633``; None without georeference.
-        transform: Affine coefficients (a, b, c, d, e, f) from pixel to CRS; None likewise.
+        transform: From pixel to CRS; None likewise.
     """
 
     height: int
     width: int
     crs: str | None
-    transform: tuple[float, float, float, float, float, float] | None
+    transform: Transform | None
 
 
 def read_header(path: Path, bands: int, dtype: str | None) -> Header:
@@ -51,12 +54,11 @@ def read_header(path: Path, bands: int, dtype: str | None) -> Header:
                 f"{dtype or 'any type'}; fetch the dataset's own files again"
             )
         crs = raster.crs.to_string() if raster.crs else None
-        return Header(
-            raster.height, raster.width, crs, tuple(raster.transform)[:6] if crs else None
-        )
+        transform = tuple(raster.transform)[:6] if crs else None
+        return Header(raster.height, raster.width, crs, transform)
 
 
-def read_bands(path: Path, window: Window, bands: int, size: tuple[int, int]) -> np.ndarray:
+def read_bands(path: Path, window: Window, bands: int, size: Size) -> np.ndarray:
     """Read all bands of a window as (bands, h, w) in the file's dtype.
 
     Args:
@@ -86,6 +88,13 @@ def _check_shape(path: Path, found: tuple[int, int, int], expected: tuple[int, i
         )
 
 
+def moved(transform: Transform, window: Window) -> Transform:
+    """The transform of a window of an image whose own is given."""
+    a, b, c, d, e, f = transform
+    col, row = window.col, window.row
+    return a, b, c + a * col + b * row, d, e, f + d * col + e * row
+
+
 def open_raster(path: Path):  # type: ignore[no-untyped-def]
     """Open a raster for reading with rasterio.
 
@@ -104,16 +113,6 @@ def open_raster(path: Path):  # type: ignore[no-untyped-def]
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); fetch the file again"
         ) from None
-
-
-def read_raster(path: Path, window: Window, bands: Sequence[int] | None = None) -> np.ndarray:
-    """Read a window (C, h, w), in all bands or those of some numbers from 1, whatever the size.
-
-    Raises:
-        EosfmError: The file is missing, truncated or not a raster.
-    """
-    with open_raster(path) as raster:
-        return read_open(raster, window, indexes=list(bands) if bands else None)
 
 
 def read_open(raster: Any, window: Window, **options: Any) -> Any:
@@ -176,9 +175,7 @@ def read_png(path: Path, window: Window, mode: str = "RGB") -> np.ndarray:
     """
     stat = path.stat() if path.exists() else None
     pixels = _decode(path, mode, (stat.st_mtime_ns, stat.st_size) if stat else None)
-    rows = slice(window.row, window.row + window.height)
-    cols = slice(window.col, window.col + window.width)
-    return np.ascontiguousarray(pixels[..., rows, cols])
+    return np.ascontiguousarray(window.cut(pixels))
 
 
 @lru_cache(maxsize=6)
@@ -196,56 +193,3 @@ def _decode(path: Path, mode: str, version: tuple[int, int] | None) -> np.ndarra
 
 def _unreadable(path: Path, error: OSError) -> EosfmError:
     return EosfmError(f"{path} cannot be read as an image ({error}); fetch the file again")
-
-
-def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Write (3, h, w) or (h, w) uint8 pixels as PNG, making the folder where needed."""
-    _write_plain(path, pixels, compress_level=1)
-
-
-def write_jpeg(path: Path, pixels: np.ndarray) -> None:
-    """Write (3, h, w) uint8 pixels as JPEG, making the folder where needed."""
-    _write_plain(path, pixels, quality=95)
-
-
-def _write_plain(path: Path, pixels: np.ndarray, **options: Any) -> None:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    interleaved = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
-    Image.fromarray(interleaved).save(path, **options)
-
-
-def write_geotiff(
-    path: Path, image: np.ndarray, gsd: float, origin: tuple[float, float], crs: str = "EPSG:32633"
-) -> None:
-    """Write an image (C, H, W) in its own dtype, uncompressed, making the folder if needed.
-
-    Args:
-        path: The file to write.
-        image: Pixels of any dtype that GeoTIFF knows.
-        gsd: Pixel size in metres.
-        origin: Easting and northing of the upper left corner in ``crs``.
-        crs: A projected reference system in metres.
-    """
-    from rasterio import Affine
-
-    write_tiff(path, image, crs=crs, transform=Affine(gsd, 0, origin[0], 0, -gsd, origin[1]))
-
-
-def write_tiff(path: Path, image: np.ndarray, **options: Any) -> None:
-    """Write an image (C, H, W) uncompressed, making the folder if needed.
-
-    Args:
-        path: The file to write.
-        image: Pixels of any dtype that TIFF knows.
-        options: Of ``rasterio.open``; without crs and transform the file has no georeference.
-    """
-    import rasterio
-
-    expect_plain_images()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    count, height, width = image.shape
-    shape = {"count": count, "height": height, "width": width, "dtype": image.dtype}
-    with rasterio.open(path, "w", driver="GTiff", **shape, **options) as raster:
-        raster.write(image)

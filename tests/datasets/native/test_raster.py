@@ -9,8 +9,8 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.raster import open_raster, read_raster
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.raster import open_raster, read_bands
+from eosfm.datasets.native.spec import Window
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def plain(tmp_path: Path) -> Path:
 
 def test_a_plain_image_is_read_without_a_warning(plain: Path) -> None:
     with warnings.catch_warnings(action="error"):
-        assert read_raster(plain, Window(1, 1, 2, 2)).tolist() == [[[5, 6], [9, 10]]]
+        assert read_bands(plain, Window(1, 1, 2, 2), 1, (3, 4)).tolist() == [[[5, 6], [9, 10]]]
         with open_raster(plain) as raster:
             assert raster.crs is None
 

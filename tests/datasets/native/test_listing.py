@@ -3,7 +3,7 @@
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.listing import expecting, listed, parse, read_rows
+from eosfm.datasets.native.listing import expecting, listed, parse, read_rows
 
 
 def test_files_are_sorted_and_an_empty_folder_is_refused(tmp_path):

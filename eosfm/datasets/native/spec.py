@@ -20,6 +20,19 @@ class Window(NamedTuple):
     height: int
     width: int
 
+    def cut(self, array: np.ndarray) -> np.ndarray:
+        """The window of the last two axes of an array, not copied."""
+        rows = slice(self.row, self.row + self.height)
+        return array[..., rows, self.col : self.col + self.width]
+
+    def moved(self, rows: int, cols: int) -> "Window":
+        """A window of the same size so many rows further down and columns further right."""
+        return self._replace(row=self.row + rows, col=self.col + cols)
+
+
+Transform = tuple[float, float, float, float, float, float]
+"""Affine coefficients (a, b, c, d, e, f) from pixel to reference system."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -38,7 +51,7 @@ class Scene:
             detection (n, 5) float32 rows of x_min, y_min, x_max, y_max, class in the window's
             pixels.
         crs: For example ``EPSG:32633``; None for images without georeference.
-        transform: Affine coefficients (a, b, c, d, e, f) from pixel to CRS; None likewise.
+        transform: From pixel to CRS; None likewise.
         dates: ISO dates, one per T; empty where the dataset gives none.
     """
 
@@ -50,7 +63,7 @@ class Scene:
     image: Callable[[Window], np.ndarray]
     target: Callable[[Window], np.ndarray]
     crs: str | None = None
-    transform: tuple[float, float, float, float, float, float] | None = None
+    transform: Transform | None = None
     dates: tuple[str, ...] = ()
 
 

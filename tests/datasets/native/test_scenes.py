@@ -1,13 +1,15 @@
 """Scenes of raster files: order, grids of several pixel sizes, dates without an image, faults."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.raster import write_geotiff, write_tiff
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import blank_as_nan
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.scenes import Part, by_number, constant, crop, raster_scene, rgb
+from eosfm.datasets.native.spec import Window
+from eosfm.datasets.native.values import blank_as_nan
+from eosfm.simulation.images import write_geotiff, write_png, write_tiff
 
 WHOLE = Window(0, 0, 10, 7)
 
@@ -27,7 +29,8 @@ def files(tmp_path):
 
 
 def scene(folder, *image, dates=()):
-    return raster_scene("some", "a", "val", image, Part(folder / "classes.tif"), dates=dates)
+    target = Part(folder / "classes.tif")
+    return raster_scene("some", "a", "val", image, target, grid=target, dates=dates)
 
 
 def test_bands_are_in_the_order_of_the_files_on_the_finest_grid(files):
@@ -79,8 +82,42 @@ def test_faults_are_one_line(files, fault, message):
     assert "\n" not in str(error.value)
 
 
-def test_the_grid_may_be_another_file_whose_type_is_checked(files):
+def test_the_grid_is_the_first_files_whose_type_is_checked(files):
     folder, _ = files
     image, target = Part(folder / "fine.tif", 2, dtype="int16"), Part(folder / "classes.tif")
     with pytest.raises(EosfmError, match=r"2 band\(s\) of uint16; expected 2 of int16"):
-        raster_scene("some", "a", "train", [image], target, grid=image)
+        raster_scene("some", "a", "train", [image], target)
+
+
+def test_files_become_dates_and_bands(tmp_path: Path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 3, 20, 30), np.uint8)
+    paths = [tmp_path / f"{index}.png" for index in range(4)]
+    for path, image in zip(paths, pixels, strict=True):
+        write_png(path, image)
+    write_png(tmp_path / "mask.png", pixels[0, 0])
+    made = raster_scene(
+        "mine", "a", "val", [*map(rgb, paths)], Part(tmp_path / "mask.png"), frames=2
+    )
+    window = Window(3, 4, 10, 12)
+    expected = pixels.reshape(2, 6, 20, 30)[..., 3:13, 4:16]
+    np.testing.assert_array_equal(made.image(window), expected)
+    np.testing.assert_array_equal(made.target(window), pixels[0, 0, 3:13, 4:16])
+    assert made.files == (*paths, tmp_path / "mask.png") and made.crs is None
+
+
+def test_a_class_is_the_whole_images_and_its_parts_keep_their_place_on_the_ground(tmp_path: Path):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 20, 30), np.uint8)
+    path = tmp_path / "a.tif"
+    write_geotiff(path, pixels, 2.0, (100.0, 500.0))
+    whole = raster_scene("mine", "a", "train", [rgb(path)], constant(7, path))
+    assert whole.files == (path,) and whole.target(WHOLE) == 7
+    np.testing.assert_array_equal(whole.image(Window(0, 0, 20, 30))[0], pixels)
+    part = crop(whole, "b", "test", Window(5, 10, 8, 6))
+    assert (part.id, part.split, part.height, part.width) == ("b", "test", 8, 6)
+    assert part.transform == (2.0, 0.0, 120.0, 0.0, -2.0, 490.0) and part.crs == whole.crs
+    np.testing.assert_array_equal(part.image(Window(1, 2, 3, 4))[0], pixels[:, 6:9, 12:16])
+
+
+def test_numbers_are_in_order():
+    names = [Path(f"a/{name}.png") for name in ("10", "9", "100", "2")]
+    assert [path.stem for path in by_number(names)] == ["2", "9", "10", "100"]

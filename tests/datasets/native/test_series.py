@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.series import evenly, nearest, pad_dates, parse_dates, read_array
+from eosfm.datasets.native.series import evenly, nearest, parse_dates, read_array
 
 DAY = date(2018, 9, 24)
 
@@ -43,14 +43,6 @@ def test_dates_in_either_notation():
         parse_dates([20181324], Path("x"))
     with pytest.raises(EosfmError, match="gives no date"):
         parse_dates([], Path("x"))
-
-
-def test_missing_dates_are_not_measured():
-    image = np.ones((2, 3, 4, 5), np.float32)
-    padded = pad_dates(image, 4)
-    assert padded.shape == (4, 3, 4, 5) and padded.dtype == np.float32
-    assert (padded[:2] == 1).all() and np.isnan(padded[2:]).all()
-    np.testing.assert_array_equal(pad_dates(image, 2), image)
 
 
 def test_arrays_of_both_kinds(tmp_path):

@@ -1,18 +1,19 @@
 """SpaceNet 7's files: monthly Planet mosaics of growing towns and footprints of their buildings."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.polygons import draw_polygons
-from eosfm.datasets.readers.raster import Header, read_bands, read_header
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.native.labels import draw_polygons
+from eosfm.datasets.native.listing import parse, require
+from eosfm.datasets.native.raster import read_bands
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source, Window
 
 BANDS = ("red", "green", "blue")
 IGNORE = 255
@@ -47,33 +48,11 @@ AOIS: dict[Split, tuple[str, ...]] = {"train": TRAIN, "val": VAL, "test": TEST}
 """The labelled areas as Hafner, Ban and Nascetti (2023, doi 10.3390/rs15215135) divide them."""
 
 
-class Month(NamedTuple):
-    """One labelled mosaic of an area.
-
-    Attributes:
-        aoi: The area's name.
-        split: Its split.
-        date: ISO date of the first day of the month.
-        image: The mosaic, red, green, blue and alpha.
-        label: The footprints of the buildings.
-        header: Of the mosaic, which has a georeference.
-    """
-
-    aoi: str
-    split: Split
-    date: str
-    image: Path
-    label: Path
-    header: Header
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the mosaic in pixels."""
-        return self.header.height, self.header.width
-
-
-def months(root: Path, dataset: str) -> Iterator[list[Month]]:
+def months(root: Path, dataset: str) -> Iterator[list[Scene]]:
     """Yield the labelled months of each area, in order of time; areas of no list are left out.
+
+    Pixels that the dataset's masks call unusable (cloud, haze) are 0 in the image and ignored in
+    the target, which is 1 where a footprint covers the pixel's middle.
 
     Args:
         root: The folder that holds ``train``.
@@ -88,54 +67,52 @@ def months(root: Path, dataset: str) -> Iterator[list[Month]]:
         expected = f"the dataset's areas such as {AOIS['train'][0]}"
         parse(r"L15-\d{4}E-\d{4}N_\d+_\d+_13", folder.name, folder, expected)
         if folder.name in splits:
-            yield list(_months(folder, splits[folder.name], dataset))
+            labels = require(folder / "labels_match", dataset, f"the footprints of {folder.name}")
+            files = sorted(labels.glob("*_Buildings.geojson"))
+            yield [_month(dataset, splits[folder.name], folder, label) for label in files]
 
 
-def _months(folder: Path, split: Split, dataset: str) -> Iterator[Month]:
-    aoi = folder.name
-    labels = require(folder / "labels_match", dataset, f"the footprints of {aoi}")
-    for label in sorted(labels.glob("*_Buildings.geojson")):
-        mosaic = label.stem.removesuffix("_Buildings")
-        pattern = rf"global_monthly_(\d{{4}})_(\d\d)_mosaic_{aoi}"
-        match = parse(pattern, mosaic, label, f"global_monthly_<year>_<month>_mosaic_{aoi}")
-        image = folder / "images_masked" / f"{mosaic}.tif"
-        header = read_header(require(image, dataset, f"the mosaic of {label.name}"), 4, "uint8")
-        if header.transform is None:
-            raise EosfmError(
-                f"{dataset}: {image} has no georeference; expected {CRS}; fetch the file again"
-            )
-        yield Month(aoi, split, f"{match[1]}-{match[2]}-01", image, label, header)
+def _month(dataset: str, split: Split, folder: Path, label: Path) -> Scene:
+    aoi, mosaic = folder.name, label.stem.removesuffix("_Buildings")
+    pattern = rf"global_monthly_(\d{{4}})_(\d\d)_mosaic_{aoi}"
+    month = parse(pattern, mosaic, label, f"global_monthly_<year>_<month>_mosaic_{aoi}")
+    image = Part(folder / "images_masked" / f"{mosaic}.tif", 4, _usable, dtype="uint8")
+    date = f"{month[1]}-{month[2]}-01"
+    scene = raster_scene(dataset, mosaic, split, [image], Part(label), dates=[date])
+    if scene.transform is None:
+        raise EosfmError(
+            f"{dataset}: {image.path} has no georeference; expected {CRS}; fetch the file again"
+        )
+    return replace(scene, target=partial(_buildings, scene))
 
 
-def pixels(month: Month, window: Window) -> np.ndarray:
-    """Red, green and blue (3, h, w) of a month; 0 where it is unusable."""
-    rgba = read_bands(month.image, window, 4, month.size)
+def _usable(rgba: np.ndarray, path: Path) -> np.ndarray:
     return np.asarray(rgba[:3] * (rgba[3] > 0))
 
 
-def buildings(month: Month, window: Window) -> np.ndarray:
-    """Classes (h, w) of a month: 1 where a footprint covers the pixel's middle."""
-    outlines = _footprints(month)
-    assert month.header.transform
-    target = draw_polygons(outlines, [1] * len(outlines), window, month.header.transform)
-    target[read_bands(month.image, window, 4, month.size)[3] == 0] = IGNORE
+def _buildings(month: Scene, window: Window) -> np.ndarray:
+    image, label = month.files
+    assert month.transform
+    outlines = _footprints(label, month.crs)
+    target = draw_polygons(outlines, [1] * len(outlines), window, month.transform)
+    target[read_bands(image, window, 4, (month.height, month.width))[3] == 0] = IGNORE
     return target
 
 
-def _footprints(month: Month) -> list[object]:
+def _footprints(path: Path, crs: str | None) -> list[object]:
     """Polygons in the mosaic's reference system, whichever system the file has."""
     import geopandas as gpd
     from pyogrio.errors import DataSourceError
 
     try:
-        frame = gpd.read_file(month.label, columns=[], engine="pyogrio")
+        frame = gpd.read_file(path, columns=[], engine="pyogrio")
     except DataSourceError as error:
         raise EosfmError(
-            f"{month.label} cannot be read as GeoJSON ({str(error)[:120]}); fetch the file again"
+            f"{path} cannot be read as GeoJSON ({str(error)[:120]}); fetch the file again"
         ) from None
     outlines = gpd.GeoSeries(frame.geometry if "geometry" in frame else [], crs=frame.crs)
     outlines = outlines[~(outlines.isna() | outlines.is_empty)]
-    return list(outlines.to_crs(month.header.crs)) if len(outlines) else []
+    return list(outlines.to_crs(crs)) if len(outlines) else []
 
 
 def archives() -> tuple[Archive, ...]:

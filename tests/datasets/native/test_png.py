@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.raster import png_size, read_png, write_png
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.raster import png_size, read_png
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_png
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (3, 20, 30), np.uint8)
 

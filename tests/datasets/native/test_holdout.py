@@ -1,6 +1,6 @@
 import numpy as np
 
-from eosfm.datasets.readers.holdout import hold_out, rank
+from eosfm.datasets.native.holdout import hold_out, rank
 
 NAMES = [f"toy/{number}" for number in range(20_000)]
 

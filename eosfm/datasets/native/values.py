@@ -1,6 +1,6 @@
 """Whether stored values are what a dataset promises, and what stands for "not measured"."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,11 @@ Prepare = Callable[[np.ndarray, Path], np.ndarray]
 
 HIGHEST = 16.0
 """Above any reflectance: such a file holds other units."""
+
+
+def as_stored(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """The pixels as they are."""
+    return pixels
 
 
 def in_range(pixels: np.ndarray, path: Path, low: float, high: float, expected: str) -> np.ndarray:
@@ -61,6 +66,39 @@ def whole(
 def numbers(low: int, high: int, expected: str, dtype: Any = np.uint8) -> Prepare:
     """What makes the pixels of a file whole numbers of a range: :func:`whole`."""
     return partial(whole, low=low, high=high, expected=expected, dtype=dtype)
+
+
+def codes(values: Sequence[int], ignore: int | None = None) -> Prepare:
+    """What makes the values of a mask class indices, uint8.
+
+    Args:
+        values: Value of each class in the mask, 0 to 255. A mask with another one is refused.
+        ignore: Value of unlabelled pixels, which they keep.
+    """
+    return partial(_index, values=values, ignore=ignore)
+
+
+def _index(pixels: np.ndarray, path: Path, values: Sequence[int], ignore: int | None) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        index = pixels.astype(np.uint8)
+    known = np.zeros(256, bool)  # numpy's isin takes ten times as long
+    known[[*values] if ignore is None else [*values, ignore]] = True
+    strange = (index != pixels) | ~known[index]
+    if strange.any():
+        run = isinstance(values, range)
+        expected = f"{values[0]} to {values[-1]}" if run else ", ".join(map(str, values))
+        raise EosfmError(
+            f"{path} holds the value {pixels[strange][0]}; expected {expected}; fetch the file "
+            "again, as its publisher gives it"
+        )
+    classes = np.arange(256, dtype=np.uint8)  # what is ignored keeps its value
+    classes[list(values)] = range(len(values))
+    return classes[index]
+
+
+def presence(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """1 where a mask is above 0, uint8."""
+    return (pixels > 0).astype(np.uint8)
 
 
 def blank_as_nan(pixels: np.ndarray, blank: float) -> np.ndarray:

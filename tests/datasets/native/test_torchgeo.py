@@ -8,8 +8,8 @@ import pytest
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets import get_dataset
-from eosfm.datasets.readers.torchgeo import scenes_of_torchgeo
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
+from eosfm.datasets.native.torchgeo import scenes_of_torchgeo
 
 BY_NAME = {split: {"split": split} for split in SPLITS}
 LABELLED = {split: {"split": split} for split in ("train", "val")}

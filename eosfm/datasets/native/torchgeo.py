@@ -13,8 +13,8 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.boxes import boxes_in
-from eosfm.datasets.spec import Scene, Window
+from eosfm.datasets.native.labels import boxes_in
+from eosfm.datasets.native.spec import Scene, Window
 
 KEPT = 6
 """Items kept decoded: an image and its target are asked for apart, by several threads."""
@@ -141,12 +141,12 @@ class _Items:
 
 
 def _image(items: _Items, index: int, window: Window) -> np.ndarray:
-    return _cut(items.image(index), window)
+    return window.cut(items.image(index)).copy()
 
 
 def _mask(items: _Items, index: int, window: Window) -> np.ndarray:
     mask = np.asarray(items.sample(index)["mask"])
-    return _cut(mask.reshape(mask.shape[-2:]), window)
+    return window.cut(mask.reshape(mask.shape[-2:])).copy()
 
 
 def _label(items: _Items, index: int, window: Window) -> np.ndarray:
@@ -163,8 +163,3 @@ def _boxes(items: _Items, index: int, window: Window) -> np.ndarray:
 
 TARGETS = {"label": _label, "mask": _mask, "bbox_xyxy": _boxes}
 """How a target is read, by its key in a sample."""
-
-
-def _cut(pixels: np.ndarray, window: Window) -> np.ndarray:
-    rows = slice(window.row, window.row + window.height)
-    return pixels[..., rows, window.col : window.col + window.width].copy()

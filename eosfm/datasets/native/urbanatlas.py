@@ -1,15 +1,11 @@
 """Urban Atlas 2012 land use on French orthophotos: what MiniFrance and DFC2022 share."""
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.pairs import Target, read_codes
-
-CRS = "EPSG:2154"
-"""Lambert 93."""
+from eosfm.datasets.native.values import codes
 
 CLASSES = (
     "no information",
@@ -30,6 +26,7 @@ CLASSES = (
     "clouds and shadows",
 )
 NO_INFORMATION = 0
+LAND_USE = codes(range(len(CLASSES)))
 
 CITATION = (
     "Castillo-Navarro, Le Saux, Boulch, Audebert, Lefevre: Semi-Supervised Semantic Segmentation "
@@ -66,13 +63,3 @@ def parse_sheet(path: Path, dataset: str) -> Sheet:
             "remove it"
         )
     return Sheet(match[1], int(match[2]), int(match[3]))
-
-
-def sheet_name(sheet: Sheet) -> str:
-    """The stem of an orthophoto's file name."""
-    return f"{sheet.department}-2013-{sheet.easting:04d}-{sheet.northing:04d}-LA93-0M50-E080"
-
-
-def classes(dataset: str) -> Target:
-    """How a label is read: class indices 0 to 15."""
-    return partial(read_codes, dataset, range(len(CLASSES)))
