@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
-from eosfm.core.results import Fit, Scores
 from eosfm.evaluation.probe import EndToEnd, Probe
+from eosfm.evaluation.result import Fit, Scores
 from eosfm.features.task import Task
 from eosfm.model import EosFM
 
