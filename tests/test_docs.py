@@ -1,0 +1,336 @@
+"""What the pages say is so: commands, stages, parameters, paths, links, error lines, Python."""
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from eosfm.core.closure import ROOT
+
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+PIPELINES = ("dvc.yaml", "data/dvc.yaml", "analyses/dvc.yaml")
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+KNOWN = ("eosfm ", "dvc ", "make ", "python ", "pytest ", "CUDA_VISIBLE_DEVICES=")
+IN_GIT = ("analyses", "benchmarks", "docs", "eosfm", "stages", "tests")
+"""Commands that are checked, and folders whose files Git has: what DVC makes lies in others."""
+
+page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+
+
+def tokens(page: Path) -> list[Token]:
+    """Blocks, and what lines are made of, in the order of the page."""
+    found = MARKDOWN.parse(page.read_text())
+    return [part for token in found for part in (token, *(token.children or ()))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [t.content for t in tokens(page) if t.type == "fence" and t.info == language]
+
+
+def spans(page: Path) -> list[str]:
+    """Code within lines."""
+    return [token.content for token in tokens(page) if token.type == "code_inline"]
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """The words of every command shown, in a line of a block or within a line of text."""
+    shell = [*blocks(page, "bash"), *(t.content for t in tokens(page) if t.type == "code_block")]
+    for line in [*"\n".join(shell).splitlines(), *spans(page)]:
+        for part in re.sub(r"(^| +)#.*", "", line).split(" && "):
+            words = shlex.split(part) if part.startswith(KNOWN) else []
+            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):  # a variable of its environment
+                words = words[1:]
+            if len(words) > 1:
+                yield words
+
+
+@cache
+def params() -> dict:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+@cache
+def pipelines() -> dict[str, dict]:
+    return {path: yaml.safe_load((ROOT / path).read_text())["stages"] for path in PIPELINES}
+
+
+def test_the_pages_are_listed_in_the_first():
+    linked = set(re.findall(r"\]\(([\w-]+\.md)", (ROOT / "docs/index.md").read_text()))
+    assert {path.name for path in PAGES} == linked | {"index.md"}
+
+
+# Commands
+
+
+@page
+def test_commands_of_eosfm_exist_and_take_what_is_shown(page):
+    import typer
+
+    from eosfm.cli import COMMANDS
+    from eosfm.commands.several import Command
+
+    for words in commands(page):
+        if words[0] != "eosfm" or words[1] in ("COMMAND", "--help"):
+            continue
+        assert words[1] in COMMANDS, words
+        if len(words) > 2 and words[2] != "FILE":
+            app = typer.Typer()
+            function = getattr(import_module(f"eosfm.commands.{words[1]}"), words[1])
+            app.command(cls=Command)(function)
+            typer.main.get_command(app).make_context(words[1], words[2:])  # parses, runs nothing
+
+
+@page
+def test_commands_of_dvc_are_understood_and_their_stages_exist(page):
+    from dvc.cli.parser import get_main_parser
+
+    for words in commands(page):
+        if words[0] == "dvc":
+            given = get_main_parser().parse_args(words[1:])
+            if given.cmd in ("repro", "exp"):
+                for target in getattr(given, "targets", None) or ():
+                    assert is_stage(target), words
+                assert_settings(getattr(given, "set_param", None) or [])
+
+
+def is_stage(target: str) -> bool:
+    """Whether a target of `dvc repro` is a pipeline, a stage, or an item of one."""
+    path, _, name = target.rpartition(":")
+    if target in PIPELINES:
+        return True
+    stage, _, item = name.partition("@")
+    entry = pipelines()[path or "dvc.yaml"].get(stage)
+    items = params()[entry["foreach"].strip("${}")] if entry and "foreach" in entry else {"": None}
+    return entry is not None and item in items
+
+
+def assert_settings(settings: list[str]) -> None:
+    """DVC can set these values, and the project takes them."""
+    from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
+
+    from eosfm.params import load_params
+
+    for sweep in get_hydra_sweeps({"params.yaml": settings}) if settings else ():
+        Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+        apply_overrides("params.yaml", sweep["params.yaml"])
+        load_params("params.yaml")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test writes, it writes into a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
+@page
+def test_other_commands_exist(page):
+    makefile = (ROOT / "Makefile").read_text()
+    for words in commands(page):
+        if words[0] == "make":
+            assert f"\n{words[1]}:" in makefile, words
+        if words[0] in ("python", "pytest"):
+            file = next((word for word in words[1:] if "/" in word), None)
+            assert file is None or (ROOT / file).exists(), words
+        if words[:2] == ["python", "-m"]:
+            assert find_spec(words[2]) is not None
+
+
+# Parameters
+
+
+@page
+def test_entries_shown_are_valid(page):
+    from eosfm.params import load_params
+
+    whole = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for block in blocks(page, "yaml"):
+        for section, entries in yaml.safe_load(block).items():
+            whole[section] |= entries
+        Path("params.yaml").write_text(yaml.safe_dump(whole))
+        load_params("params.yaml")
+
+
+@page
+def test_keys_and_values_of_parameters_exist(page):
+    for span in spans(page):
+        if re.fullmatch(r"[\w.<>]+(=[^ ]+)?", span):
+            key, equals, value = span.partition("=")
+            first, *rest = key.split(".")
+            if rest and first in params() and key not in METRICS:
+                assert known(params(), key), span
+                if equals and not value.startswith("<"):
+                    assert_settings([span])
+
+
+METRICS = yaml.safe_load((ROOT / "metrics.json").read_text())
+
+
+def known(tree: object, key: str) -> bool:
+    """Whether a dotted key is there, ``<name>`` being any, and ``x.*`` what lies in x."""
+    first, _, rest = key.partition(".")
+    if not isinstance(tree, dict):
+        return False
+    if first.startswith("<"):
+        return any(known(value, rest) for value in tree.values()) or rest in ("source", "root")
+    return first in tree and (not rest or known(tree[first], rest))
+
+
+# Paths and links
+
+
+@page
+def test_links_lead_to_files_and_headings(page):
+    for token in tokens(page):
+        target = token.attrs.get("href", "") if token.type == "link_open" else ""
+        if not target or "://" in str(target):
+            continue
+        path, _, anchor = str(target).partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), target
+        if anchor:
+            lines = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+            slugs = [re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines]
+            assert anchor in slugs, target
+
+
+@page
+def test_paths_exist_or_are_made_by_a_stage(page):
+    for span in spans(page):
+        path = span.removesuffix("/")
+        if not re.fullmatch(r"[\w.<>-]+(/[\w.<>-]+)+", path):
+            continue
+        if path.split("/")[0] in IN_GIT:
+            assert list(ROOT.glob(re.sub(r"<\w+>", "*", path))), span
+        elif path.split("/")[0] in ("data", "models", "results"):
+            assert (ROOT / path).exists() or is_made(path), span
+
+
+def is_made(path: str) -> bool:
+    """Whether a path is an output of a stage, or lies above or below one."""
+    plain = re.sub(r"<\w+>", "x", path)
+    for stages in pipelines().values():
+        for entry in stages.values():
+            entry = entry.get("do", entry)
+            kinds = [entry.get(kind, []) for kind in ("outs", "metrics", "plots")]
+            outs = [out if isinstance(out, str) else next(iter(out)) for out in sum(kinds, [])]
+            for out in outs:
+                pattern = re.escape(out).replace(re.escape("${key}"), r"[\w]+")
+                if re.match(rf"{pattern}(/|$)", plain) or out.startswith(f"{plain}/"):
+                    return True
+    return False
+
+
+# Error lines
+
+
+@cache
+def messages() -> list[str]:
+    """Every text in the code, nothing for each value in it."""
+    found = []
+    for file in (ROOT / "eosfm").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                found.append("".join(getattr(part, "value", "") if isinstance(part, ast.Constant)
+                                     else "" for part in node.values))  # fmt: skip
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return found
+
+
+def test_error_lines_are_those_of_the_code():
+    trouble = ROOT / "docs/when-things-go-wrong.md"
+    ours = trouble.read_text().partition("## DVC")[0]
+    lines = re.findall(r"^\| `(.*?)` \|", ours, re.MULTILINE)
+    assert len(lines) > 25
+    for line in lines:
+        pieces = [re.escape(piece) for piece in line.split("...")]
+        pattern = re.compile(".*".join(pieces), re.DOTALL)
+        assert any(pattern.fullmatch(message) for message in messages()), line
+
+
+# Rooms
+
+
+def test_rooms_import_only_rooms_above_them():
+    table = (ROOT / "docs/layout.md").read_text().partition("## Rooms")[2].partition("\n## ")[0]
+    order = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    rooms = {path.name for path in (ROOT / "eosfm").iterdir() if (path / "__init__.py").exists()}
+    assert set(order) == rooms | {"model"}
+    for room in order:
+        for file in (ROOT / "eosfm").glob(f"{room}/**/*.py" if room in rooms else f"{room}.py"):
+            below = order[order.index(room) + 1 :]
+            named = set(re.findall(r"^ *(?:from|import) eosfm\.(\w+)", code(file), re.MULTILINE))
+            assert not named & set(below), file
+
+
+def code(file: Path) -> str:
+    """A module without docstrings and without what is imported for type checkers alone."""
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = [ast.Pass()]
+    return ast.unparse(tree)
+
+
+# Python
+
+
+@page
+def test_python_compiles(page):
+    for block in blocks(page, "python"):
+        if not block.startswith(" "):  # else it is a part of something
+            compile(block, page.name, "exec")
+
+
+def test_the_backbone_page_runs(make_specialist):
+    """Block after block, in one session, but for what another library's tests run."""
+    from eosfm.encoding.artifact import save_artifact
+    from eosfm.interop import smp
+    from eosfm.interop.hub import export_folder
+    from eosfm.model import EosFM
+    from eosfm.simulation.images import write_geotiff
+
+    known = {"units": ("reflectance_1e4",) * 3, "mean": (1000.0,) * 3, "std": (400.0,) * 3}
+    save_artifact(
+        "models/eosfm.pth",
+        [make_specialist(name, ("B04", "B03", "B02"), **known) for name in ("one", "two")],
+    )
+    export_folder("models/eosfm.pth", Path("hub"))
+    pixels = np.random.default_rng(0).integers(1, 4000, (3, 64, 64)).astype("uint16")
+    write_geotiff(Path("scene.tif"), pixels, 10.0, (0.0, 0.0))
+    names: dict = {}
+    for block in blocks(ROOT / "docs/backbone.md", "python"):
+        if "torchgeo" in block:  # tests/interop/test_smp.py runs it, from where it also stands
+            assert squeezed(block) in squeezed(str(smp.__doc__))
+        else:
+            exec(block, names)
+    assert torch.isfinite(names["loss"])
+    assert len(names["small"].selected) == len(names["again"].selected) == 1
+    x = torch.randn(1, 3, 64, 64)
+    for one, other in zip(names["again"].eval()(x), names["small"](x), strict=True):
+        torch.testing.assert_close(one, other)
+    assert isinstance(names["backbone"], EosFM)
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_example_datasets_are_those_of_the_tests():
+    examples = [path.read_text() for path in (ROOT / "tests/datasets/examples").glob("*.py")]
+    base = (ROOT / "tests/datasets/base.py").read_text()
+    shown = blocks(ROOT / "docs/your-dataset.md", "python")
+    assert len(shown) == 3
+    for block in shown:
+        assert any(squeezed(block) in squeezed(whole) for whole in [*examples, base])
