@@ -77,20 +77,35 @@ def test_the_pages_are_listed_in_the_first():
 
 @page
 def test_commands_of_eosfm_exist_and_take_what_is_shown(page):
-    import typer
-
     from eosfm.cli import COMMANDS
-    from eosfm.commands.several import Command
 
     for words in commands(page):
-        if words[0] != "eosfm" or words[1] in ("COMMAND", "--help"):
-            continue
-        assert words[1] in COMMANDS, words
-        if len(words) > 2 and words[2] != "FILE":
-            app = typer.Typer()
-            function = getattr(import_module(f"eosfm.commands.{words[1]}"), words[1])
-            app.command(cls=Command)(function)
-            typer.main.get_command(app).make_context(words[1], words[2:])  # parses, runs nothing
+        if words[0] == "eosfm" and words[1] not in ("COMMAND", "--help"):
+            assert words[1] in COMMANDS, words
+            if len(words) > 2:
+                command(words[1]).make_context(words[1], words[2:])  # parses, runs nothing
+
+
+@page
+def test_options_named_alone_are_those_of_a_command_on_the_page(page):
+    named = {words[1] for words in commands(page) if words[0] == "eosfm"}
+    options = {"--help", "--json"}  # the second of some
+    for name in named - {"COMMAND", "--help"}:
+        options |= {word for part in command(name).params for word in part.opts}
+    for span in spans(page):
+        assert not span.startswith("--") or span.split()[0] in options, span
+
+
+@cache
+def command(name: str):
+    """A command of eosfm, as its own line makes it."""
+    import typer
+
+    from eosfm.commands.several import Command
+
+    app = typer.Typer()
+    app.command(cls=Command)(getattr(import_module(f"eosfm.commands.{name}"), name))
+    return typer.main.get_command(app)
 
 
 @page
@@ -100,9 +115,8 @@ def test_commands_of_dvc_are_understood_and_their_stages_exist(page):
     for words in commands(page):
         if words[0] == "dvc":
             given = get_main_parser().parse_args(words[1:])
-            if given.cmd in ("repro", "exp"):
-                for target in getattr(given, "targets", None) or ():
-                    assert is_stage(target), words
+            if words[1] == "repro" or words[1:3] == ["exp", "run"]:
+                assert all(map(is_stage, given.targets)), words
                 assert_settings(getattr(given, "set_param", None) or [])
 
 
