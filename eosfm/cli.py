@@ -16,7 +16,7 @@ from typing import Any
 
 from eosfm.core.errors import EosfmError
 
-COMMANDS = ("use", "gather", "score", "onnx", "readme")
+COMMANDS = ("check", "plan", "use", "gather", "score", "onnx", "readme")
 """Modules of ``eosfm/commands``, in the order of the help."""
 
 _USUAL = gc.get_threshold()
