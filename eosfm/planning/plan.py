@@ -1,7 +1,8 @@
 """The plan of a run: every stage of every item, with what it takes and whether it is done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eosfm.core.errors import EosfmError, suggest
@@ -12,7 +13,13 @@ from eosfm.planning.hardware import Gpu, kwh
 from eosfm.planning.memory import READER_GB, TORCH_GB, tile_gb
 from eosfm.planning.status import stage_name
 from eosfm.planning.stores import PlannedStore, planned_stores
-from eosfm.planning.tasks import baseline_work, evaluation_work, features_work, planned_task
+from eosfm.planning.tasks import (
+    PlannedTask,
+    baseline_work,
+    evaluation_work,
+    features_work,
+    planned_task,
+)
 from eosfm.planning.training import training_work
 from eosfm.planning.work import GB, Work, total
 
@@ -152,6 +159,25 @@ def _steps(params: Params) -> Iterator[tuple[str, str, Work, str]]:
     for name, task in planned.items():
         yield "baseline", name, baseline_work(task), ""
     yield "report", "", Work().needing(READER_GB), ""
+
+
+def disk_need(
+    params: Params,
+    project: Path,
+    stores: Mapping[str, PlannedStore],
+    tasks: Iterable[PlannedTask],
+) -> Work:
+    """What a run still has to write: archives, tiles and features that are not there."""
+    fetched = {
+        entry.reader
+        for entry in params.datasets.values()
+        if (project / Path(params.archives).expanduser() / entry.reader).is_dir()
+    }
+    data = project / "data"
+    works = [_download(params, name, fetched) for name in params.datasets]
+    works += [_cutting(s) for s in stores.values() if not (data / "tiles" / s.name).is_dir()]
+    works += [features_work(t) for t in tasks if not (data / "features" / t.task.name).is_dir()]
+    return total(works)
 
 
 def _download(params: Params, name: str, fetched: set[str]) -> Work:
