@@ -8,7 +8,7 @@ PROJECT holds params.yaml and what ``dvc repro`` left in data and results, all o
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import typer
@@ -37,7 +37,7 @@ class Row(NamedTuple):
         return self.planned / self.found - 1
 
 
-def main(project: Path = Path()) -> None:
+def main(project: Annotated[Path, typer.Argument()] = Path()) -> None:
     """Compare; the exit status is 1 where a figure is off by more than a quarter."""
     params = load_params(project / "params.yaml")
     rows = [*_tiles(params, project), *_features(params, project)]
