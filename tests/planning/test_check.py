@@ -150,7 +150,7 @@ def test_copies_of_the_cache_are_counted(project):
         assert any(line.startswith(told) for line in found)
         room = next(line for line in found if "a run needs" in line)
         needed[kind] = float(room.split("needs about ")[1].split()[0])
-    assert needed["copy"] == pytest.approx(2 * needed["hardlink"], abs=0.11)
+    assert needed["copy"] > needed["hardlink"] > 0
 
 
 def test_more_loaders_than_cores_are_noted(project, monkeypatch):
