@@ -17,8 +17,8 @@ import rasterio
 import typer
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.datasets.readers.raster import read_raster
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 
@@ -171,13 +171,8 @@ def print_cutting(name: str, root: Path, image: np.ndarray, tile: int, options: 
         files = (root / f"{part}.tif", root / f"{part}_mask.tif")
         write_geotiff(files[0], image, **{"compress": "deflate", **options})
         write_geotiff(files[1], (image[:1] > image[:1].mean()).astype(np.uint8), **options)
-        scenes.append(
-            Scene(
-                part, "train", image.shape[1], image.shape[2], files,
-                lambda window, file=files[0]: read_raster(file, window)[None],
-                lambda window, file=files[1]: read_raster(file, window)[0],
-            )
-        )  # fmt: skip
+        image_part, mask = Part(files[0], len(image)), Part(files[1])
+        scenes.append(raster_scene("cutting", part, "train", [image_part], mask))
     dataset = make_dataset("cutting", "segmentation", RGBN, str(image.dtype), scenes)
 
     def decode(scene: Scene) -> None:

@@ -7,9 +7,10 @@ the pipeline's stages that touch no model start without torch.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eosfm.interop.scaling import statistics
     from eosfm.model import EosFM
 
-__all__ = ["EosFM"]
+__all__ = ["EosFM", "statistics"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from eosfm.model import EosFM
 
         return EosFM
+    if name == "statistics":
+        from eosfm.interop.scaling import statistics
+
+        return statistics
     raise AttributeError(f"module 'eosfm' has no attribute {name!r}")

@@ -16,7 +16,10 @@ from typing import Any
 
 from eosfm.core.errors import EosfmError
 
-COMMANDS = ("check", "plan", "use", "gather", "score", "onnx", "readme")
+COMMANDS = (
+    "check", "plan", "info", "explain", "validate", "prune", "merge", "gather", "export", "onnx",
+    "use", "score", "readme",
+)  # fmt: skip
 """Modules of ``eosfm/commands``, in the order of the help."""
 
 _USUAL = gc.get_threshold()
@@ -44,6 +47,8 @@ def main() -> None:
     """
     import typer
 
+    from eosfm.commands.several import Command
+
     app = typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True,
         help="EoS-FM beside its pipeline, which is run by `dvc repro` and `dvc exp run`.",
@@ -51,7 +56,7 @@ def main() -> None:
     app.callback()(lambda: None)  # or a lone command would lose its name
     named = [name for name in COMMANDS if name in sys.argv[1:2]]
     for name in named or COMMANDS:
-        app.command(name)(getattr(import_module(f"eosfm.commands.{name}"), name))
+        app.command(name, cls=Command)(getattr(import_module(f"eosfm.commands.{name}"), name))
     _finish(app)
 
 

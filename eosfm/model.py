@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact, load_saved, save_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
+from eosfm.encoding.folder import read_folder
 from eosfm.encoding.input import InputFormat, InputSpec
 from eosfm.fusion.fuser import Fuser
 from eosfm.nn.backbone import STRIDES
@@ -21,7 +22,23 @@ FORMER_PREFIX, PREFIX = "encoders.models.", "encoder.models."
 class EosFM(nn.Module):
     """An ensemble of specialists as one backbone: a frozen encoder and a trainable fusion.
 
-    :meth:`from_artifact`, :meth:`from_specialists` and :meth:`load` build both.
+    :meth:`from_artifact`, :meth:`from_pretrained`, :meth:`from_specialists` and :meth:`load` build
+    both. What goes in must be standardised. By statistics that you have, in the values' own unit::
+
+        backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
+                                       mean=[1380.0, 1120.0, 950.0], std=[640.0, 420.0, 330.0])
+
+    By those of a scene or of a tile store (`data/tiles/<dataset>`), which one pass over it gives::
+
+        scene = eosfm.statistics("scene.tif")
+        backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
+                                       mean=scene.mean, std=scene.std)
+
+    Or by each specialist's own, where the values have its physical unit (specialists of another
+    unit are refused by name, for ``ablate=``)::
+
+        backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
+                                       standardize="specialist", units="reflectance_1e4")
 
     Args:
         encoder: From an image to pyramids.
@@ -120,7 +137,38 @@ class EosFM(nn.Module):
         Raises:
             EosfmError: The file cannot be used, or holds specialists alone.
         """
-        specialists, state = load_saved(path)
+        return cls._from_state(*load_saved(path), freeze)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: Path | str,
+        bands: Sequence[str] | None = None,
+        in_chans: int | None = None,
+        **options: Any,
+    ) -> "EosFM":
+        """Open a folder that ``eosfm export`` wrote, or a local copy of it from the hub.
+
+        With bands it is opened as :meth:`from_artifact` opens the artifact. Without, where the
+        artifact was a saved backbone, its fusion is opened too, as by :meth:`load`.
+
+        Raises:
+            EosfmError: A file is missing or damaged, or an option is wrong.
+        """
+        specialists, state = read_folder(folder)
+        if (
+            state is not None
+            and bands is None
+            and in_chans is None
+            and options.keys() <= {"freeze"}
+        ):
+            return cls._from_state(specialists, state, **options)
+        return cls.from_specialists(specialists, bands, in_chans, copy=False, **options)
+
+    @classmethod
+    def _from_state(
+        cls, specialists: Sequence[Specialist], state: dict[str, Any], freeze: bool = True
+    ) -> "EosFM":
         fuser = Fuser.from_settings(state["fuser"])
         fuser.load_state_dict(state["weights"])
         given = InputFormat.from_dict(state["input"])

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import eosfm.cli
 from eosfm.datasets import get_dataset
-from eosfm.datasets.fetching.prepare import NativeCopy, prepare
+from eosfm.datasets.fetching.prepare import prepare
+from eosfm.datasets.native.copy import NativeCopy
 from eosfm.params import load_params
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import get_recipe

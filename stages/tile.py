@@ -5,7 +5,7 @@ from pathlib import Path
 
 import eosfm.cli
 from eosfm.datasets import get_dataset
-from eosfm.datasets.fetching.prepare import NativeCopy, native_files
+from eosfm.datasets.native.copy import NativeCopy, native_files
 from eosfm.params import load_params
 from eosfm.tiles.tiling import cut_dataset
 from eosfm.tracking import track

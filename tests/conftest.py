@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.ensembles", "tests.fixtures.native", "tests.fixtures.tasks"]
+pytest_plugins = [
+    "tests.fixtures.artifacts",
+    "tests.fixtures.ensembles",
+    "tests.fixtures.native",
+    "tests.fixtures.tasks",
+]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import struct
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
+
+DAMAGED = RuntimeError, EOFError, ValueError, LookupError, struct.error, zipfile.BadZipFile
+"""What torch raises of files that are not its own."""
 
 
 def read(path: Path | str) -> Any:
@@ -34,7 +38,7 @@ def read(path: Path | str) -> Any:
         code = "Unsupported global" in str(error)
         reason = "holds code" if code else "is damaged or no file of weights"
         raise EosfmError(f"{path} {reason}; expected tensors and plain values alone") from None
-    except (RuntimeError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except DAMAGED as error:
         raise EosfmError(
             f"{path} is damaged or no file of weights ({type(error).__name__}); build it again"
         ) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eosfm.core.errors import EosfmError, suggest
 
 if TYPE_CHECKING:
-    from eosfm.datasets.spec import Dataset
+    from eosfm.datasets.native.spec import Dataset
 
 DATASETS = (
     "ai4smallfarms",

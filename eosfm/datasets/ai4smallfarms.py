@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.listing import listed
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import in_range
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.listing import listed
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import in_range
 
 NAME = "ai4smallfarms"
 FOLDER = "sentinel-2-asia"
@@ -20,17 +20,13 @@ HIGHEST = 20_000
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the tiles of the three published folders; any mask value but 0 is a boundary.
-
-    Raises:
-        EosfmError: A folder is missing or empty, a file is missing, damaged or of another layout.
-    """
+    """Yield the tiles of the three published folders; any mask value but 0 is a boundary."""
     for split, name in FOLDERS.items():
         folder = root / FOLDER / name
         for tile in listed(folder / "images", "*.tif", NAME, "tiles <number>_<country>.tif"):
             image = Part(tile, len(BANDS), _reflectance)
             mask = Part(folder / "masks" / tile.name, prepare=_boundaries)
-            yield raster_scene(NAME, tile.stem, split, [image], mask, grid=image)
+            yield raster_scene(NAME, tile.stem, split, [image], mask)
 
 
 def _reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import expecting
-from eosfm.datasets.readers.scenes import Part, read_parts
-from eosfm.datasets.readers.sentinel2 import STEP
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.native.listing import expecting, one_of, require
+from eosfm.datasets.native.scenes import Part, constant, raster_scene
+from eosfm.datasets.native.sentinel2 import STEP
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
 
 NAME = "bigearthnet"
 S1_FOLDER, S2_FOLDER, MAP_FOLDER = "BigEarthNet-S1", "BigEarthNet-S2", "Reference_Maps"
@@ -53,21 +51,33 @@ def parent(patch: str, parts: int) -> str:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield every patch of ``metadata.parquet``, in its order.
-
-    Raises:
-        EosfmError: The table lacks a column, names an unknown label or split, or a patch is not
-            where the layout has it.
-    """
-    path = require(root / "metadata.parquet", NAME, "the table of patches and labels")
-    for row in _metadata(path):
+    """Yield every patch of ``metadata.parquet``, in its order."""
+    table = require(root / "metadata.parquet", NAME, "the table of patches and labels")
+    for row in _metadata(table):
         patch = row["patch_id"]
-        s1 = [Part(s1_path(root, row["s1_name"], band)) for band in BANDS[:2]]
-        s2 = [
-            Part(s2_path(root, patch, band), step=step, dtype="uint16")
+        image = {band: Part(s1_path(root, row["s1_name"], band)) for band in BANDS[:2]} | {
+            band: Part(s2_path(root, patch, band), step=step, dtype="uint16")
             for band, step in S2_STEP.items()
-        ]
-        yield _scene(path, row, [*s1, *s2])
+        }
+        labels = np.zeros(len(CLASSES), dtype=np.uint8)
+        labels[[one_of(name, CLASSES, "label", table) for name in row["labels"]]] = 1
+        split = SPLITS[one_of(row["split"], SPLIT_NAMES, "split", table)]
+        day = date.fromisoformat(patch.split("_")[2][:8])  # S2A_MSIL2A_20170613T101031_...
+        scene = raster_scene(
+            NAME,
+            patch,
+            split,
+            list(image.values()),
+            constant(labels, table),
+            grid=image["B02"],
+            dates=[str(day)],
+        )
+        if scene.height % COARSEST or scene.width % COARSEST:
+            raise EosfmError(
+                f"{image['B02'].path} has {scene.height}x{scene.width} px; expected a multiple of "
+                f"{COARSEST}, so that 60 m pixels fit; fetch the file again"
+            )
+        yield scene
 
 
 def _metadata(path: Path) -> list[dict]:
@@ -76,38 +86,6 @@ def _metadata(path: Path) -> list[dict]:
     columns = ["patch_id", "labels", "split", "s1_name"]
     with expecting(path, f"the Parquet table of version 2 with {', '.join(columns)}"):
         return parquet.read_table(path, columns=columns).select(columns).to_pylist()
-
-
-def _scene(table: Path, row: dict, image: list[Part]) -> Scene:
-    finest = image[BANDS.index("B02")]
-    require(finest.file, NAME, "a patch of metadata.parquet")
-    height, width, crs, transform = finest.header()
-    if height % COARSEST or width % COARSEST:
-        raise EosfmError(
-            f"{finest.path} has {height}x{width} px; expected a multiple of {COARSEST}, so that "
-            "60 m pixels fit; fetch the file again"
-        )
-    labels = np.zeros(len(CLASSES), dtype=np.uint8)
-    for name in row["labels"]:
-        labels[one_of(name, CLASSES, "label", table)] = 1
-    split = one_of(row["split"], SPLIT_NAMES, "split", table)
-    day = row["patch_id"].split("_")[2][:8]  # S2A_MSIL2A_20170613T101031_...
-    return Scene(
-        id=row["patch_id"],
-        split=SPLITS[split],
-        height=height,
-        width=width,
-        files=(*(part.file for part in image), table),
-        image=partial(read_parts, image, (height, width)),
-        target=partial(_target, labels),
-        crs=crs,
-        transform=transform,
-        dates=(str(date.fromisoformat(day)),),
-    )
-
-
-def _target(labels: np.ndarray, window: Window) -> np.ndarray:
-    return labels.copy()
 
 
 DATASET = Dataset(

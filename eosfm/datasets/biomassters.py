@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse, read_rows
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import blank_as_nan, in_range
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import parse, read_rows, require
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import blank_as_nan, in_range
 
 NAME = "biomassters"
 OPTICAL = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
@@ -40,11 +39,7 @@ def split_of(folder: str, chip: str) -> Split:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the chips, twelve months each; what was not measured is NaN, whole months as well.
-
-    Raises:
-        EosfmError: The table or a file is missing, damaged or of another layout.
-    """
+    """Yield the chips, twelve months each; what was not measured is NaN, whole months as well."""
     found = [root / name for name in METADATA if (root / name).exists()]
     table = found[0] if found else require(root / METADATA[0], NAME, "the table of all images")
     chips: dict[tuple[str, str, str], dict[str, Path]] = defaultdict(dict)
@@ -66,7 +61,9 @@ def scenes(root: Path) -> Iterator[Scene]:
         ]  # fmt: skip
         label = root / f"{folder}_agbm" / biomass
         target = Part(label, prepare=_biomass)
-        scene = raster_scene(NAME, chip, split_of(folder, chip), image, target, dates=DATES)
+        scene = raster_scene(
+            NAME, chip, split_of(folder, chip), image, target, grid=target, dates=DATES
+        )
         yield replace(scene, files=(*files.values(), label))
 
 

@@ -1,35 +1,34 @@
 """CaFFe: zones of calving glaciers in 8-bit radar images of seven missions at 6 to 20 m."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.pairs import pair, read_codes
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.listing import parse, require
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import codes
 
 NAME = "caffe"
 FOLDER = "caffe"
 ZONES = {0: "no information", 64: "rock", 127: "glacier", 254: "ocean and ice melange"}
 """Zone of each grey value of the masks; "no information" is a zone that is scored."""
+CODES = codes(tuple(ZONES))
 EXAMPLE = "Crane_2002-11-09_ERS_20_2_061_zones__93_102_0_0_0.png"
 MASK = r"[^_]+_(\d{4}-\d\d-\d\d)_[^_]+_[^_]+_.*_zones_.*\.png"
 
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the patches of the three official folders."""
-    target = partial(read_codes, NAME, tuple(ZONES))
     for split in SPLITS:
         zones = root / FOLDER / "zones" / split
         require(zones, NAME, f"the folder {FOLDER}/zones/{split} of {FOLDER}.zip")
         for mask in sorted(zones.glob("*.png")):
             date = parse(MASK, mask.name, mask, "masks such as " + EXAMPLE)[1]
             image = root / FOLDER / "sar_images" / split / mask.name.replace("_zones_", "_")
-            id = f"{split}_{image.stem}"
-            yield pair(NAME, id, split, [image], mask, target, bands=1, dates=(date,))
+            parts, target = [Part(image, dtype="uint8")], Part(mask, prepare=CODES)
+            yield raster_scene(NAME, f"{split}_{image.stem}", split, parts, target, dates=[date])
 
 
 DATASET = Dataset(

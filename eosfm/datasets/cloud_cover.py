@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import read_rows
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import numbers
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import read_rows, require
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import numbers
 
 NAME = "cloud_cover"
 BANDS = ("B02", "B03", "B04", "B08")
@@ -26,11 +25,7 @@ def split_of(folder: str, location: str) -> Split:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the chips that the two metadata tables list.
-
-    Raises:
-        EosfmError: A table or a chip's file is missing, damaged or of another layout.
-    """
+    """Yield the chips that the two metadata tables list."""
     for name in FOLDERS:
         folder = root / name
         table = require(folder / f"{name}_metadata.csv", NAME, f"the table of the {name} chips")
@@ -40,7 +35,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             image = [Part(features / f"{band}.tif", dtype="uint16") for band in BANDS]
             label = Part(folder / f"{name}_labels" / f"{chip}.tif", prepare=CLOUDS)
             split, day = split_of(name, row["location"]), row["datetime"][:10]
-            yield raster_scene(NAME, chip, split, image, label, image[0], [day])
+            yield raster_scene(NAME, chip, split, image, label, dates=[day])
 
 
 def download(root: Path) -> None:

@@ -19,11 +19,10 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import expecting, read_rows
-from eosfm.datasets.readers.series import Stack, parse_dates, read_array, stack_scene
-from eosfm.datasets.readers.values import whole
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.listing import expecting, read_rows, require
+from eosfm.datasets.native.series import Stack, parse_dates, read_array, stack_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import whole
 
 NAME = "crop_type_south_sudan"
 COUNTRY = "southsudan"
@@ -40,9 +39,7 @@ UNLABELLED = -1
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield all chips; a pixel that a sensor did not measure is NaN in its bands.
 
-    Raises:
-        EosfmError: A file is missing, damaged or of another layout. Chips whose archive broke off
-            are all named at once: the published copy is known to have some.
+    Chips whose archive broke off are all named at once: the published copy is known to have some.
     """
     folder = root / COUNTRY
     path = require(folder / PARTITION, NAME, "the columns id and partition")

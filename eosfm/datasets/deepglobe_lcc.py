@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.listing import listed
-from eosfm.datasets.readers.pairs import by_number, pair
-from eosfm.datasets.readers.rgb_masks import read_colors
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.labels import read_colors
+from eosfm.datasets.native.listing import listed
+from eosfm.datasets.native.scenes import Label, by_number, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source
 
 NAME = "deepglobe_lcc"
 FOLDERS = ("training_data", "test_data")
@@ -34,20 +34,18 @@ def scenes(root: Path) -> Iterator[Scene]:
     As the challenge has it, each channel of a mask counts as 0 or 255.
     """
     classes = {color: index for index, color in enumerate(COLORS)}
-    target = partial(read_colors, NAME, classes, 127)
+    decode = partial(read_colors, classes, 127)
     for folder in FOLDERS:
         top = root / "data" / folder
         for image in by_number(listed(top / "images", "*_sat.jpg", NAME, "images of data.zip")):
             number = image.stem.removesuffix("_sat")
-            mask = top / "masks" / f"{number}_mask.png"
-            yield pair(NAME, image.stem, split_of(folder, number), [image], mask, target)
+            mask = Label(top / "masks" / f"{number}_mask.png", decode)
+            yield raster_scene(NAME, image.stem, split_of(folder, number), [rgb(image)], mask)
 
 
 def split_of(folder: str, number: str) -> Split:
     """The split of a scene."""
-    if folder == "test_data":
-        return "test"
-    return hold_out(f"{NAME}/{number}", validate=HELD_OUT, test=0)
+    return "test" if folder == "test_data" else hold_out(f"{NAME}/{number}", HELD_OUT, test=0)
 
 
 DATASET = Dataset(

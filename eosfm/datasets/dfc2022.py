@@ -1,32 +1,27 @@
 """IEEE GRSS Data Fusion Contest 2022: land use and terrain of Nantes and Nice, 0.5 m."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import listed
-from eosfm.datasets.readers.pairs import Size, pair
-from eosfm.datasets.readers.raster import open_raster, read_header, read_open
-from eosfm.datasets.readers.urbanatlas import (
+from eosfm.datasets.native.listing import listed, one_of
+from eosfm.datasets.native.raster import Size, open_raster, read_open
+from eosfm.datasets.native.scenes import Part, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.urbanatlas import (
     CITATION,
     CLASSES,
+    LAND_USE,
     NO_INFORMATION,
-    Sheet,
-    classes,
     parse_sheet,
 )
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
 
 NAME = "dfc2022"
 FOLDER = "labeled_train"
 TRAINING = "Nantes_Saint-Nazaire"
 HELD_OUT = "Nice"
-CITIES = {TRAINING: Sheet("44", 295, 6713), HELD_OUT: Sheet("06", 1007, 6318)}
-"""The labelled cities, and a sheet of each to begin a simulated copy from."""
 STRIP_KM = 10
 """Width of the strips from west to east that validate and test in turn."""
 
@@ -46,22 +41,21 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images of the two labelled cities."""
     for image in listed(root / FOLDER, "*/BDORTHO/*.tif", NAME, "images of labeled_train.zip"):
         city = image.parents[1]
-        one_of(city.name, list(CITIES), "labelled city", image)
+        one_of(city.name, (TRAINING, HELD_OUT), "labelled city", image)
         split = split_of(city.name, parse_sheet(image, NAME).easting)
-        label = city / "UrbanAtlas" / f"{image.stem}_UA2012.tif"
-        height = city / "RGEALTI" / f"{image.stem}_RGEALTI.tif"
-        scene = pair(NAME, image.stem, split, [image], label, classes(NAME))
-        yield _with_height(scene, require(height, NAME, f"the terrain model of {image.name}"))
+        label = Part(city / "UrbanAtlas" / f"{image.stem}_UA2012.tif", prepare=LAND_USE)
+        height = Height(city / "RGEALTI" / f"{image.stem}_RGEALTI.tif", dtype="float32")
+        scene = raster_scene(NAME, image.stem, split, [rgb(image), height], label)
+        height.header()  # a file of another kind is refused before its pixels are read
+        yield scene
 
 
-def _with_height(scene: Scene, path: Path) -> Scene:
-    read_header(path, 1, "float32")
+class Height(Part):
+    """The terrain model that covers the ground of an orthophoto, on the orthophoto's grid."""
 
-    def image(window: Window) -> np.ndarray:
-        height = read_height(path, (scene.height, scene.width), window)
-        return np.concatenate([scene.image(window), height[None, None]], axis=1)
-
-    return replace(scene, image=image, files=(scene.files[0], path, scene.files[1]))
+    def read(self, size: Size, window: Window) -> np.ndarray:
+        """Height (1, h, w) in metres of a window, see :func:`read_height`."""
+        return read_height(self.file, size, window)[None]
 
 
 def read_height(path: Path, size: Size, window: Window) -> np.ndarray:

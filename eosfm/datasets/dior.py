@@ -7,14 +7,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.archives import archive
-from eosfm.datasets.readers.boxes import boxes_in
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import read_rows
-from eosfm.datasets.readers.pairs import Size, pair
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.native.archives import archive
+from eosfm.datasets.native.labels import boxes_in
+from eosfm.datasets.native.listing import expecting, one_of, read_rows, require
+from eosfm.datasets.native.raster import Size
+from eosfm.datasets.native.scenes import Label, raster_scene, rgb
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source, Window
 
 NAME = "dior"
 TABLE = "sample_df.csv"
@@ -34,8 +33,8 @@ def scenes(root: Path) -> Iterator[Scene]:
     for row in read_rows(table, COLUMNS):
         if row["label_path"]:
             split = SPLITS[one_of(row["split"], SPLITS, "split", table)]
-            image, label = root / row["image_path"], root / row["label_path"]
-            yield pair(NAME, f"{split}_{image.stem}", split, [image], label, read_boxes)
+            image, label = root / row["image_path"], Label(root / row["label_path"], read_boxes)
+            yield raster_scene(NAME, f"{split}_{image.stem}", split, [rgb(image)], label)
 
 
 def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
@@ -45,16 +44,12 @@ def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
         EosfmError: The file is damaged or no such annotation, or names another class.
     """
     rows = []
-    try:
+    with expecting(path, "a Pascal VOC annotation", ElementTree.ParseError):
         for thing in ElementTree.parse(path).getroot().findall("object"):
             # The first release writes Expressway-Service-area and the like.
             name = re.sub("[- ]", "", thing.findtext("name", "").lower())
             corners = [float(thing.findtext(f"bndbox/{side}", "")) for side in SIDES]
             rows.append([*corners, one_of(name, CLASSES, "class", path)])
-    except (ElementTree.ParseError, ValueError) as error:
-        raise EosfmError(
-            f"{path} is no Pascal VOC annotation ({error}); fetch the file again"
-        ) from None
     return boxes_in(np.array(rows, np.float32).reshape(-1, 5), window)
 
 

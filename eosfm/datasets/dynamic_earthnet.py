@@ -16,11 +16,10 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import numbers
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.listing import read_lists
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import numbers
 
 NAME = "dynamic_earthnet"
 BANDS = ("blue", "green", "red", "nir")
@@ -38,22 +37,18 @@ REFLECTANCE = numbers(-32768, 32767, "reflectance times 10,000", np.int16)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the months that the three split files list, in their order.
-
-    Raises:
-        EosfmError: A split file, an image or a label is missing, damaged or of another layout.
-    """
+    """Yield the months that the three split files list, in their order."""
     expected = "lines <folder>/PF-SR /labels/<area>_<zone>/.../<name>.tif <year>-<month>"
-    pattern = r"(/\S+)/(\w+)/PF-SR/? /(labels/\S+\.tif) (\d{4}-\d{2})\s*"
-    for split in SPLITS:
-        path = require(root / SPLIT_FILES / f"{split}.txt", NAME, expected)
-        for line in path.read_text().splitlines():
-            above, area, label, month = parse(pattern, line, path, expected).groups()
-            folder = root / f"{above}/{area}/PF-SR".replace(LISTED, "/planet/").lstrip("/")
-            dates = [f"{month}-{day}" for day in DAYS]
-            image = [Part(folder / f"{date}.tif", len(BANDS), REFLECTANCE) for date in dates]
-            target = Part(_label_file(root, label), LAYERS, _classes, dtype="uint8")
-            yield raster_scene(NAME, f"{area}_{month}", split, image, target, dates=dates)
+    pattern = r"(/\S+)/(\w+)/PF-SR/? /(labels/\S+\.tif) (\d{4}-\d{2})"
+    lists = {split: root / SPLIT_FILES / f"{split}.txt" for split in SPLITS}
+    for split, line in read_lists(lists, NAME, pattern, expected):
+        above, area, label, month = line.groups()
+        folder = root / f"{above}/{area}/PF-SR".replace(LISTED, "/planet/").lstrip("/")
+        dates = [f"{month}-{day}" for day in DAYS]
+        image = [Part(folder / f"{date}.tif", len(BANDS), REFLECTANCE) for date in dates]
+        target = Part(_label_file(root, label), LAYERS, _classes, dtype="uint8")
+        id = f"{area}_{month}"
+        yield raster_scene(NAME, id, split, image, target, grid=target, dates=dates)
 
 
 def _label_file(root: Path, listed: str) -> Path:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.pairs import pair, read_presence
-from eosfm.datasets.readers.raster import png_size, read_png
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.listing import one_of, require
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import presence
 
 NAME = "etci2021"
 REGIONS: dict[str, Split] = {
@@ -36,21 +36,18 @@ def _tiles(event: Path) -> Iterator[Scene]:
     date = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
     for vv in sorted(require(folder / "vv", NAME, "<tile>_vv.png files").glob("*_vv.png")):
         tile = vv.name.removesuffix("_vv.png")
-        files = [vv, folder / "vh" / f"{tile}_vh.png"]
-        flood = folder / "flood_label" / f"{tile}.png"
-        scene = pair(
-            NAME, tile, REGIONS[region], files, flood, read_presence, bands=1, dates=(date,)
-        )
-        if not any(_is_gap(file) for file in files):
+        image = [Part(file, dtype="uint8") for file in (vv, folder / "vh" / f"{tile}_vh.png")]
+        flood = Part(folder / "flood_label" / f"{tile}.png", prepare=presence)
+        scene = raster_scene(NAME, tile, REGIONS[region], image, flood, dates=[date])
+        if not any(map(_is_gap, image)):
             yield scene
 
 
-def _is_gap(path: Path) -> bool:
+def _is_gap(image: Part) -> bool:
     """Whether an image holds nothing but 0 and 255."""
-    if path.stat().st_size > GAP_BYTES:
+    if image.file.stat().st_size > GAP_BYTES:
         return False
-    pixels = read_png(path, Window(0, 0, *png_size(path)), mode="L")
-    return bool(np.isin(pixels, (0, 255)).all())
+    return bool(np.isin(image.read_all(), (0, 255)).all())
 
 
 DATASET = Dataset(

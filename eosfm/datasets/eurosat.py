@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.archives import archive
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.pairs import classified
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.archives import archive
+from eosfm.datasets.native.listing import one_of, read_lists, require
+from eosfm.datasets.native.scenes import Part, constant, raster_scene
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
 
 NAME = "eurosat"
 # The archive keeps the folders of the machine it was made on.
@@ -28,22 +27,12 @@ CLASSES = (
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield every image that the split lists name, in their order."""
     folder = require(root / FOLDER, NAME, "the class folders of EuroSATallBands.zip")
-    seen: dict[str, str] = {}
-    for split in SPLITS:
-        listing = require(root / LIST.format(split), NAME, f"the names of the {split} images")
-        for line in listing.read_text().split():
-            # The lists name the RGB edition's .jpg files; the stem is the same.
-            stem = Path(line).stem
-            label = stem.rpartition("_")[0]
-            index = one_of(label, CLASSES, "class", listing)
-            if stem in seen:
-                raise EosfmError(
-                    f"{listing} names {line}, which the {seen[stem]} list names too; "
-                    "fetch the split lists again"
-                )
-            seen[stem] = split
-            path = folder / label / f"{stem}.tif"
-            yield classified(NAME, stem, split, path, index, bands=len(BANDS), dtype="uint16")
+    lists = {split: root / LIST.format(split) for split in SPLITS}
+    # The lists name the RGB edition's .jpg files; the stem is the same.
+    for split, name in read_lists(lists, NAME, r"((\w+)_\d+)\.\w+", "names <class>_<number>.jpg"):
+        index = one_of(name[2], CLASSES, "class", lists[split])
+        image = Part(folder / name[2] / f"{name[1]}.tif", len(BANDS), dtype="uint16")
+        yield raster_scene(NAME, name[1], split, [image], constant(index, image.file))
 
 
 def archives() -> tuple[Archive, ...]:

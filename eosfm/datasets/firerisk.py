@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.pairs import classified
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import class_folders, parse
+from eosfm.datasets.native.scenes import constant, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source
 
 NAME = "firerisk"
 FOLDER = "FireRisk"
@@ -27,14 +26,10 @@ CLASSES = tuple(CODES)
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images, class by class."""
     for folder in ("train", "val"):
-        top = require(root / FOLDER / folder, NAME, f"the folder {FOLDER}/{folder} of FireRisk.zip")
-        for found in sorted(path for path in top.iterdir() if path.is_dir()):
-            one_of(found.name, CLASSES, "class", found)
-        for index, label in enumerate(CLASSES):
-            for path in sorted(require(top / label, NAME, f"the {label} images").glob("*.png")):
-                longitude, latitude = _point(path)
-                split = "val" if folder == "val" else split_of(longitude, latitude)
-                yield classified(NAME, f"{folder}_{path.stem}", split, path, index)
+        for path, index in class_folders(root / FOLDER / folder, CLASSES, NAME):
+            split = split_of(*_point(path)) if folder == "train" else "val"
+            id = f"{folder}_{path.stem}"
+            yield raster_scene(NAME, id, split, [rgb(path)], constant(index, path))
 
 
 def _point(path: Path) -> tuple[float, float]:

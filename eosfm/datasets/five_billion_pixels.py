@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.listing import listed, parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import numbers
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import listed, parse
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import numbers
 
 NAME = "five_billion_pixels"
 IMAGES = "Image__8bit_NirRGB"
@@ -43,12 +43,7 @@ def split_of(scene: str) -> Split:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the scenes in the order of their names.
-
-    Raises:
-        EosfmError: A folder or file is missing or damaged, a file is misnamed, an image is not of
-            four 8-bit bands, or a label has another size than its image.
-    """
+    """Yield the scenes in the order of their names."""
     expected = "8-bit images GF2_PMS<n>__L1A<10 digits>-MSS<n>.tif"
     indices = numbers(0, len(CLASSES) - 1, f"classes 0 to 24 of {LABELS}")
     for path in listed(root / IMAGES, "*.tif", NAME, expected):
@@ -56,7 +51,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         # The published files call their bands cyan, magenta, yellow and black.
         image = Part(path, 4, dtype="uint8", raw=True)
         label = Part(root / LABELS / f"{path.stem}_24label.png", prepare=indices)
-        yield raster_scene(NAME, path.stem, split_of(path.stem), [image], label, image)
+        yield raster_scene(NAME, path.stem, split_of(path.stem), [image], label)
 
 
 DATASET = Dataset(

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.listing import listed, parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import from_reflectance, numbers
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import listed, parse
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.values import from_reflectance, numbers
 
 NAME = "hls_burn_scars"
 BANDS = ("B02", "B03", "B04", "B8A", "B11", "B12")
@@ -38,9 +38,6 @@ def scenes(root: Path) -> Iterator[Scene]:
 
     The published validation folder is the test split, as in PANGAEA. Reflectance is multiplied by
     10,000; what was not measured is NaN.
-
-    Raises:
-        EosfmError: A folder is missing or empty, a file is missing, damaged or of another layout.
     """
     expected = f"scenes such as {PREFIX}T10SEH.2018245.v1.4{IMAGE}"
     for folder in dict.fromkeys(FOLDERS.values()):
@@ -52,7 +49,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             mask = Part(path.with_name(PREFIX + name + MASK), prepare=SCARS)
             seen = date(int(year), 1, 1) + timedelta(int(day) - 1)
             split = split_of(folder, tile)
-            yield raster_scene(NAME, f"{folder}/{name}", split, [image], mask, image, [str(seen)])
+            yield raster_scene(NAME, f"{folder}/{name}", split, [image], mask, dates=[str(seen)])
 
 
 def _reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -1,14 +1,13 @@
 """Inria Aerial Image Labeling: buildings of ten cities in orthophotos of 0.3 m."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import one_of
-from eosfm.datasets.readers.listing import listed, parse
-from eosfm.datasets.readers.pairs import pair, read_codes
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.listing import listed, one_of, parse
+from eosfm.datasets.native.scenes import Part, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import codes
 
 NAME = "inria_aerial"
 FOLDER = Path("AerialImageDataset") / "train"
@@ -21,11 +20,11 @@ BUILDING = 255
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the labelled tiles, city by city in the order of their numbers."""
-    target = partial(read_codes, NAME, (0, BUILDING))
     images = listed(root / FOLDER / "images", "*.tif", NAME, "<city><number>.tif")
     for _, number, image in sorted((*_place(path), path) for path in images):
         split = next(split for split, tiles in TILES.items() if number in tiles)
-        yield pair(NAME, image.stem, split, [image], root / FOLDER / "gt" / image.name, target)
+        mask = Part(root / FOLDER / "gt" / image.name, prepare=codes((0, BUILDING)))
+        yield raster_scene(NAME, image.stem, split, [rgb(image)], mask)
 
 
 def _place(path: Path) -> tuple[str, int]:

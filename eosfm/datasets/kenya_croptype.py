@@ -7,7 +7,7 @@ class 0 and never scored, and so are the fields whose crop the competition kept 
 """
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,12 +16,11 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import crop
-from eosfm.datasets.readers.scenes import Part, read_parts
-from eosfm.datasets.readers.series import cut, parse_dates
-from eosfm.datasets.readers.values import numbers
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.scenes import Label, Part, crop, raster_scene
+from eosfm.datasets.native.series import parse_dates
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.values import numbers
 
 NAME = "kenya_croptype"
 TILES = ("0", "1", "2", "3")
@@ -66,9 +65,6 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the blocks in which at least one pixel has a crop, all dates of each.
 
     A field that reaches into a block of another split, or of another tile's, is scored nowhere.
-
-    Raises:
-        EosfmError: No tile is there, a file is missing or damaged, tiles differ in their dates.
     """
     tiles = [tile for tile in TILES if (root / "data" / tile).is_dir()]
     if not tiles:
@@ -80,7 +76,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         crops[np.isin(fields, split_fields)] = 0
         scene = _tile_scene(root / "data" / tile, crops, dates)
         for block in blocks(tile, *crops.shape):
-            if cut(crops, block.window).any():
+            if block.window.cut(crops).any():
                 id = f"tile{tile}_row{block.row}_col{block.col}"
                 yield crop(scene, id, block.split, block.window)
 
@@ -115,26 +111,23 @@ def _fields_in_several_splits(labels: Mapping[str, tuple[np.ndarray, np.ndarray]
     seen = []
     for tile, (_, fields) in labels.items():
         for block in blocks(tile, *fields.shape):
-            numbers = np.unique(cut(fields, block.window)).astype(np.int64)
+            numbers = np.unique(block.window.cut(fields)).astype(np.int64)
             seen.append(numbers * len(SPLITS) + SPLITS.index(block.split))
     numbers, parts = np.unique(np.unique(np.concatenate(seen)) // len(SPLITS), return_counts=True)
     return numbers[parts > 1]
 
 
 def _tile_scene(folder: Path, crops: np.ndarray, dates: tuple[str, ...]) -> Scene:
-    tile, (height, width) = folder.name, crops.shape
-    files = [folder / date / f"{tile}_{band}_{date}.tif" for date in dates for band in BANDS]
-    parts = [Part(require(file, NAME, "a band"), prepare=REFLECTANCE) for file in files]
-    return Scene(
-        id=tile,
-        split="train",
-        height=height,
-        width=width,
-        files=(*files, folder / f"{tile}_label.tif", folder / f"{tile}_field_id.tif"),
-        image=partial(read_parts, parts, (height, width), dates=len(dates)),
-        target=partial(cut, crops),
-        dates=tuple(map(str, parse_dates(dates, folder))),
-    )
+    tile = folder.name
+    label = Label(folder / f"{tile}_label.tif", lambda path, size, window: window.cut(crops))
+    image = [
+        Part(folder / date / f"{tile}_{band}_{date}.tif", prepare=REFLECTANCE)
+        for date in dates
+        for band in BANDS
+    ]
+    days = [str(day) for day in parse_dates(dates, folder)]
+    scene = raster_scene(NAME, tile, "train", image, label, dates=days)
+    return replace(scene, files=(*scene.files, folder / f"{tile}_field_id.tif"))
 
 
 def download(root: Path) -> None:

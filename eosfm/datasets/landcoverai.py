@@ -6,10 +6,11 @@ from pathlib import Path
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import crop, pair, read_codes
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.listing import read_lists
+from eosfm.datasets.native.scenes import Part, crop, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.values import codes
 
 NAME = "landcoverai"
 TILE = 512
@@ -24,30 +25,17 @@ def scenes(root: Path) -> Iterator[Scene]:
     the right and lower edges cut are counted, but never listed.
     """
     whole = cache(partial(_sheet, root))
-    seen: dict[str, str] = {}
-    for split in SPLITS:
-        listing = require(root / f"{split}.txt", NAME, "a list of tiles of landcover.ai.v1.zip")
-        for name in listing.read_text().split():
-            if name in seen:
-                raise EosfmError(
-                    f"{NAME}: {listing} names {name}, which {seen[name]} names too; expected each "
-                    "tile in one split; fetch the lists again"
-                )
-            seen[name] = listing.name
-            sheet, _, number = name.rpartition("_")
-            if not sheet or not number.isdecimal():
-                raise EosfmError(
-                    f"{NAME}: {listing} has the line {name!r}; expected <sheet>_<number>; fetch it "
-                    "again"
-                )
-            yield crop(whole(sheet), name, split, _part(whole(sheet), int(number), listing))
+    lists = {split: root / f"{split}.txt" for split in SPLITS}
+    for split, tile in read_lists(lists, NAME, r"(.+)_(\d+)", "<sheet>_<number>"):
+        sheet = whole(tile[1])
+        yield crop(sheet, tile[0], split, _part(sheet, int(tile[2]), lists[split]))
 
 
 def _sheet(root: Path, sheet: str) -> Scene:
     """An orthophoto, whose header is read once for all its tiles."""
     image, mask = (root / folder / f"{sheet}.tif" for folder in ("images", "masks"))
-    target = partial(read_codes, NAME, range(len(CLASSES)))
-    return pair(NAME, sheet, "train", [image], mask, target)
+    target = Part(mask, prepare=codes(range(len(CLASSES))))
+    return raster_scene(NAME, sheet, "train", [rgb(image)], target)
 
 
 def _part(sheet: Scene, number: int, listing: Path) -> Window:

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.holdout import rank
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import by_number, pair, read_presence
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.holdout import rank
+from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.scenes import Part, by_number, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import presence
 
 NAME = "levircdplus"
 FOLDER = "LEVIR-CD+"
@@ -29,11 +30,11 @@ def validates(name: str) -> bool:
 def hold_out(names: Iterable[str]) -> frozenset[str]:
     """The places of pairs to validate on: about one in ten.
 
-    Only where that would hold out none of several places, the one of the lowest rank is taken.
+    Of several places at least one, that of the lowest rank, and never all.
     """
     places = sorted({place(name) for name in names}, key=lambda name: rank(f"{NAME}/{name}"))
-    chosen = [name for name in places if validates(name)]
-    return frozenset(chosen or places[: len(places) > 1])
+    count = max(1, sum(map(validates, places)))
+    return frozenset(places[: min(count, len(places) - 1)])
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -45,11 +46,10 @@ def scenes(root: Path) -> Iterator[Scene]:
         held_out = hold_out(file.stem for file in files)
         for file in files:
             split: Split = "val" if place(file.stem) in held_out else "train"
-            if folder == "test":
-                split = "test"
-            images, label = [top / part / file.name for part in "AB"], top / "label" / file.name
-            id = f"{folder}_{file.stem}"
-            yield pair(NAME, id, split, images, label, read_presence, frames=2)
+            split = "test" if folder == "test" else split
+            images = [rgb(top / part / file.name) for part in "AB"]
+            label = Part(top / "label" / file.name, prepare=presence)
+            yield raster_scene(NAME, f"{folder}_{file.stem}", split, images, label, frames=2)
 
 
 DATASET = Dataset(

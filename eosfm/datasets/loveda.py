@@ -1,14 +1,14 @@
 """LoveDA: land cover of rural and urban China at 0.3 m, 8-bit RGB."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import by_number, pair, read_codes
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.scenes import Part, by_number, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import codes
 
 NAME = "loveda"
 CLASSES = (
@@ -17,18 +17,18 @@ CLASSES = (
 FOLDERS: dict[Split, str] = {"train": "Train", "val": "Val"}
 """The labelled folders; the masks of the official Test are kept by the authors."""
 AREAS = ("Rural", "Urban")
+LABELS = codes(range(len(CLASSES)))
 
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the labelled images below ``root`` (Train and Val)."""
-    target = partial(read_codes, NAME, range(len(CLASSES)))
     for split, folder in FOLDERS.items():
         top = require(root / folder, NAME, f"the folder {folder} of {folder}.zip")
         for area in AREAS:
             for image in by_number((top / area / "images_png").glob("*.png")):
-                mask = top / area / "masks_png" / image.name
+                mask = Part(top / area / "masks_png" / image.name, prepare=LABELS)
                 id = f"{folder}_{area}_{image.stem}".lower()
-                yield pair(NAME, id, split, [image], mask, target)
+                yield raster_scene(NAME, id, split, [rgb(image)], mask)
 
 
 DATASET = Dataset(

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.sentinel2 import STEP
-from eosfm.datasets.readers.values import from_reflectance, whole
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.listing import read_lists
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.sentinel2 import STEP
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.values import from_reflectance, whole
 
 NAME = "mados"
 FOLDER = "MADOS"
@@ -35,22 +34,18 @@ def scenes(root: Path) -> Iterator[Scene]:
 
     Bands of 20 m and 60 m are repeated to 10 m, reflectance is multiplied by 10,000, what was not
     measured is NaN. Published classes 1 to 15 become 0 to 14, and 0, unlabelled, becomes -1.
-
-    Raises:
-        EosfmError: A list or file is missing, damaged or of another layout.
     """
+    lists = {split: root / FOLDER / "splits" / f"{split}_X.txt" for split in SPLITS}
     expected = "patches such as Scene_12_3"
-    for split in SPLITS:
-        path = require(root / FOLDER / "splits" / f"{split}_X.txt", NAME, expected)
-        for line in path.read_text().split():
-            scene, number = parse(r"(Scene_\d+)_(\d+)", line, path, expected).groups()
-            folder = root / FOLDER / scene
-            image = [
-                Part(_band_file(folder, name, number), prepare=from_reflectance, step=STEP[name])
-                for name in BANDS
-            ]
-            label = Part(folder / "10" / f"{scene}_L2R_cl_{number}.tif", prepare=_classes)
-            yield raster_scene(NAME, line, split, image, label)
+    for split, patch in read_lists(lists, NAME, r"(Scene_\d+)_(\d+)", expected):
+        scene, number = patch.groups()
+        folder = root / FOLDER / scene
+        image = [
+            Part(_band_file(folder, name, number), prepare=from_reflectance, step=STEP[name])
+            for name in BANDS
+        ]
+        label = Part(folder / "10" / f"{scene}_L2R_cl_{number}.tif", prepare=_classes)
+        yield raster_scene(NAME, patch[0], split, image, label, grid=label)
 
 
 def _band_file(folder: Path, name: str, number: str) -> Path:

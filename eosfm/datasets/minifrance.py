@@ -4,17 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import listed
-from eosfm.datasets.readers.pairs import pair
-from eosfm.datasets.readers.urbanatlas import (
+from eosfm.datasets.native.listing import listed, one_of, require
+from eosfm.datasets.native.scenes import Part, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.urbanatlas import (
     CITATION,
     CLASSES,
+    LAND_USE,
     NO_INFORMATION,
-    classes,
     parse_sheet,
 )
-from eosfm.datasets.spec import Dataset, Scene, Source
 
 NAME = "minifrance"
 FOLDERS: dict[str, dict[str, Split]] = {
@@ -45,7 +44,8 @@ def scenes(root: Path) -> Iterator[Scene]:
             one_of(department, list(splits), "département", image)
             stem = image.name.split(".")[0]
             label = labels.get(f"{stem}_UA2012.tif", root / LABELS / f"{stem}_UA2012.tif")
-            yield pair(NAME, stem, splits[department], [image], label, classes(NAME))
+            target = Part(label, prepare=LAND_USE)
+            yield raster_scene(NAME, stem, splits[department], [rgb(image)], target)
 
 
 DATASET = Dataset(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -10,12 +11,9 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.pairs import within
-from eosfm.datasets.readers.raster import Header
-from eosfm.datasets.readers.scenes import Part
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.listing import expecting, one_of, parse, require
+from eosfm.datasets.native.scenes import Part, crop, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
 
 NAME = "opencanopy"
 FOLDER = "canopy_height"
@@ -65,79 +63,60 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 def _cells(path: Path) -> list[Cell]:
     cells = []
-    try:
+    with expecting(path, "polygons with lidar_year, image_name and split"):
         for feature in json.loads(path.read_text())["features"]:
             facts = feature["properties"]
             year, image, split = (str(facts[k]) for k in ("lidar_year", "image_name", "split"))
             east, north = zip(*feature["geometry"]["coordinates"][0], strict=True)
             bounds = (min(east), min(north), max(east), max(north))
             cells.append(Cell(year, image, split, *bounds))
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise EosfmError(
-            f"{path} is not the grid of cells ({error!r}); expected polygons with lidar_year, "
-            "image_name and split; fetch the file again"
-        ) from None
     return cells
 
 
-def _layers(folder: Path, year: str, image: str) -> list[tuple[Part, Header]]:
-    """The three rasters of an image, their headers checked."""
+def _layers(folder: Path, year: str, image: str) -> list[Scene]:
+    """The three rasters of an image as a whole, their headers checked."""
     layers = []
     for name, word, bands, dtype in LAYERS:
         path = folder / year / name / image.replace("pansharpened", word)
         part = Part(require(path, NAME, f"a raster that {CELLS} names"), bands, dtype=dtype)
-        layers.append((part, part.header()))
-        if layers[-1][1].transform is None:
+        layers.append(raster_scene(NAME, image, "train", [part], part))
+        if layers[-1].transform is None:
             raise EosfmError(f"{path} has no georeference; expected {CRS}; fetch the file again")
     return layers
 
 
-def _scene(layers: list[tuple[Part, Header]], cell: Cell, split: Split, date: str) -> Scene:
-    step, _, west, _, _, north = layers[0][1].transform  # type: ignore[misc]
+def _scene(layers: list[Scene], cell: Cell, split: Split, date: str) -> Scene:
+    step = layers[0].transform[0]  # type: ignore[index]
     # Whole pixels only; the small number keeps 64 pixels of 0.7 m from becoming 63.
-    size = (
-        int((cell.north - cell.south) / step + 1e-6),
-        int((cell.east - cell.west) / step + 1e-6),
-    )
+    height = int((cell.north - cell.south) / step + 1e-6)
+    width = int((cell.east - cell.west) / step + 1e-6)
+    id = f"{cell.year}_{cell.west:.0f}_{cell.south:.0f}"
     # The lidar's pixels may be shifted against the image's by a fraction of one.
-    places = [_place(part.file, header, cell, size) for part, header in layers]
-
-    def read(layer: int, window: Window) -> np.ndarray:
-        part, header = layers[layer]
-        return part.read((header.height, header.width), within(places[layer], window))
+    image, lidar, classes = (
+        crop(layer, id, split, _place(layer, cell, height, width)) for layer in layers
+    )
 
     def target(window: Window) -> np.ndarray:
-        labelled = np.isin(read(2, window)[0], LABELLED)
-        return np.where(labelled, read(1, window)[0] / np.float32(10), np.float32(np.nan))
+        labelled = np.isin(classes.target(window), LABELLED)
+        return np.where(labelled, lidar.target(window) / np.float32(10), np.float32(np.nan))
 
-    west, north = west + places[0].col * step, north - places[0].row * step
-    return Scene(
-        id=f"{cell.year}_{cell.west:.0f}_{cell.south:.0f}",
-        split=split,
-        height=size[0],
-        width=size[1],
-        files=tuple(part.file for part, _ in layers),
-        image=lambda window: read(0, window)[None],
-        target=target,
-        crs=CRS,
-        transform=(step, 0.0, west, 0.0, -step, north),
-        dates=(date,),
-    )
+    files = tuple(layer.files[0] for layer in layers)
+    return replace(image, files=files, target=target, crs=CRS, dates=(date,))
 
 
-def _place(path: Path, header: Header, cell: Cell, size: tuple[int, int]) -> Window:
+def _place(raster: Scene, cell: Cell, height: int, width: int) -> Window:
     """Where in a raster a cell lies."""
-    step, _, west, _, _, north = header.transform  # type: ignore[misc]
+    step, _, west, _, _, north = raster.transform  # type: ignore[misc]
     # A cell on the image's edge may stick out by less than a pixel.
-    row = min(max(round((north - cell.north) / step), 0), header.height - size[0])
-    col = min(max(round((cell.west - west) / step), 0), header.width - size[1])
+    row = min(max(round((north - cell.north) / step), 0), raster.height - height)
+    col = min(max(round((cell.west - west) / step), 0), raster.width - width)
     off = max(abs(north - row * step - cell.north), abs(west + col * step - cell.west))
     if min(row, col) < 0 or off > 1.5 * step:
         raise EosfmError(
-            f"{path} does not cover the cell at {cell.west:.0f}, {cell.south:.0f} that "
+            f"{raster.files[0]} does not cover the cell at {cell.west:.0f}, {cell.south:.0f} that "
             f"{CELLS} places in it; fetch both files again"
         )
-    return Window(row, col, *size)
+    return Window(row, col, height, width)
 
 
 DATASET = Dataset(

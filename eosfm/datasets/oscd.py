@@ -7,10 +7,11 @@ from pathlib import Path
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.archives import archive
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.pairs import pair, read_presence
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.archives import archive
+from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.values import presence
 
 NAME = "oscd"
 PREFIX = "Onera Satellite Change Detection dataset -"
@@ -39,19 +40,14 @@ def scenes(root: Path) -> Iterator[Scene]:
         for city in sorted(path.name for path in labels.iterdir() if path.is_dir()):
             split = "val" if official == "train" and city in CITIES["val"] else official
             top = require(root / IMAGES / city, NAME, f"the images of {city} from {IMAGES}.zip")
-            files = [top / date / f"{band}.tif" for date in DATES for band in S2_BANDS]
-            scene = pair(
-                NAME,
-                city,
-                split,
-                files,
-                labels / city / "cm" / "cm.png",
-                read_presence,
-                bands=1,
-                dtype="uint16",
-                frames=len(DATES),
-                dates=_dates(require(top / "dates.txt", NAME, f"the dates of {city}")),
-            )
+            image = [
+                Part(top / date / f"{band}.tif", dtype="uint16")
+                for date in DATES
+                for band in S2_BANDS
+            ]
+            target = Part(labels / city / "cm" / "cm.png", prepare=presence)
+            dates = _dates(require(top / "dates.txt", NAME, f"the dates of {city}"))
+            scene = raster_scene(NAME, city, split, image, target, dates=dates)
             # The published files have no georeference; whatever a copy's say, it is not theirs.
             yield replace(scene, crs=None, transform=None)
 

@@ -17,12 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import expecting
-from eosfm.datasets.readers.series import Stack, parse_dates, read_array, stack_scene
-from eosfm.datasets.readers.values import in_range
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.listing import expecting, require
+from eosfm.datasets.native.series import Stack, parse_dates, read_array, stack_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import in_range
 
 NAME = "pastis"
 FOLDER = "PASTIS-R"
@@ -45,11 +44,7 @@ UNMEASURED = -10000
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield all patches; pixels that Sentinel-2 did not measure become NaN in its bands.
-
-    Raises:
-        EosfmError: The metadata or a patch's file is missing, damaged or of another layout.
-    """
+    """Yield all patches; pixels that Sentinel-2 did not measure become NaN in its bands."""
     folder = root / FOLDER
     path = require(folder / METADATA, NAME, "the metadata of all patches")
     with expecting(path, "ID_PATCH, Fold 1 to 5, dates-S2 and dates-S1A of every patch"):

@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.listing import listed
-from eosfm.datasets.readers.pairs import pair
-from eosfm.datasets.readers.rgb_masks import read_colors
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.labels import read_colors
+from eosfm.datasets.native.listing import listed
+from eosfm.datasets.native.scenes import Label, Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
 
 NAME = "potsdam"
 IMAGES = "4_Ortho_RGBIR"
@@ -50,14 +50,15 @@ def scenes(root: Path) -> Iterator[Scene]:
     archive was unpacked. The RGB and IRRG variants of the images lack a band.
     """
     classes = {color: index for index, color in enumerate(COLORS)} | {BOUNDARY: IGNORE}
-    target = partial(read_colors, NAME, classes, TOLERANCE)
+    decode = partial(read_colors, classes, TOLERANCE)
     images = listed(root / IMAGES, "top_potsdam_*_RGBIR.tif", NAME, f"the images of {IMAGES}.zip")
     labels = root / LABELS if (root / LABELS).is_dir() else root
     for split, tiles in TILES.items():
         for id in (f"top_potsdam_{tile}" for tile in tiles):
-            image, label = root / IMAGES / f"{id}_RGBIR.tif", labels / f"{id}_label.tif"
-            if image in images:
-                yield pair(NAME, id, split, [image], label, target, bands=4)
+            image = Part(root / IMAGES / f"{id}_RGBIR.tif", 4, dtype="uint8")
+            if image.path in images:
+                label = Label(labels / f"{id}_label.tif", decode)
+                yield raster_scene(NAME, id, split, [image], label)
 
 
 DATASET = Dataset(

@@ -7,14 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import in_range
-from eosfm.datasets.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import read_lists
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.values import in_range
 
 NAME = "sen12ms"
 # B8A follows B08 in the files, as it does in wavelength.
@@ -64,26 +62,17 @@ def split_of(official: str, place: str) -> Split:
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield every patch of the official lists, in their order.
-
-    Raises:
-        EosfmError: A list or a patch is not where the layout has it, or a patch is in both lists.
-    """
-    seen: set[Patch] = set()
+    """Yield every patch of the official lists, in their order."""
+    lists = {official: root / f"{official}_list.txt" for official in ("train", "test")}
+    pattern = r"(ROIs\d+_[a-z]+)_(?:s1|s2|lc)_(\d+)_p(\d+)\.tif"
     expected = "patches ROIs<seed>_<season>_s2_<scene>_p<patch>.tif"
-    for official in ("train", "test"):
-        path = require(root / f"{official}_list.txt", NAME, expected)
-        for line in path.read_text().split():
-            match = parse(r"(ROIs\d+_[a-z]+)_(?:s1|s2|lc)_(\d+)_p(\d+)\.tif", line, path, expected)
-            patch = Patch(match[1], int(match[2]), int(match[3]))
-            if patch in seen:
-                raise EosfmError(f"{path} names {line} a second time; fetch the lists again")
-            seen.add(patch)
-            split = split_of(official, patch.place)
-            s1 = Part(patch.path(root, "s1"), 2)
-            s2 = Part(patch.path(root, "s2"), len(S2_BANDS), dtype="uint16")
-            cover = Part(patch.path(root, "lc"), 4, _simplify)
-            yield raster_scene(NAME, f"{patch.place}_p{patch.number}", split, [s1, s2], cover, s2)
+    for official, line in read_lists(lists, NAME, pattern, expected):
+        patch = Patch(line[1], int(line[2]), int(line[3]))
+        s1 = Part(patch.path(root, "s1"), 2)
+        s2 = Part(patch.path(root, "s2"), len(S2_BANDS), dtype="uint16")
+        cover = Part(patch.path(root, "lc"), 4, _simplify)
+        id, split = f"{patch.place}_p{patch.number}", split_of(official, patch.place)
+        yield raster_scene(NAME, id, split, [s1, s2], cover, grid=s2)
 
 
 def _simplify(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -8,11 +8,10 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.layout import require
-from eosfm.datasets.readers.listing import expecting, parse
-from eosfm.datasets.readers.scenes import Part, raster_scene
-from eosfm.datasets.readers.values import blank_as_nan, numbers
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.listing import expecting, read_lists
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.datasets.native.values import blank_as_nan, numbers
 
 NAME = "sen1floods11"
 CHIPS = Path("v1.1/data/flood_events/HandLabeled")
@@ -33,25 +32,22 @@ def scenes(root: Path) -> Iterator[Scene]:
 
     The fourth file, the held-out country Bolivia, is a test of its own and is left out. Pixels that
     Sentinel-2 did not measure (0 in all its bands) become NaN, as Sentinel-1's are.
-
-    Raises:
-        EosfmError: A split file or a chip's file is missing, damaged or of another layout.
     """
     dates = _dates(root / METADATA)
+    lists = {split: root / file for split, file in SPLIT_FILES.items()}
     expected = "rows <chip>_S1Hand.tif,<chip>_LabelHand.tif"
-    for split, file in SPLIT_FILES.items():
-        path = require(root / file, NAME, expected)
-        for row in path.read_text().splitlines():
-            chip = parse(r"(.+)_S1Hand\.tif,\1_LabelHand\.tif", row, path, expected)[1]
-            s2, s1, label = (
-                root / CHIPS / layer / f"{chip}_{layer}.tif"
-                for layer in ("S2Hand", "S1Hand", "LabelHand")
-            )
-            image = [Part(s2, len(S2_BANDS), _optical), Part(s1, 2)]
-            event = chip.split("_")[0]
-            date = dates.get(LOCATIONS.get(event, event))
-            target = Part(label, prepare=WATER, dtype="int16")
-            yield raster_scene(NAME, chip, split, image, target, dates=[date] if date else [])
+    for split, row in read_lists(lists, NAME, r"(.+)_S1Hand\.tif,\1_LabelHand\.tif", expected):
+        chip = row[1]
+        s2, s1, label = (
+            root / CHIPS / layer / f"{chip}_{layer}.tif"
+            for layer in ("S2Hand", "S1Hand", "LabelHand")
+        )
+        image = [Part(s2, len(S2_BANDS), _optical), Part(s1, 2)]
+        target = Part(label, prepare=WATER, dtype="int16")
+        event = chip.split("_")[0]
+        date = dates.get(LOCATIONS.get(event, event))
+        seen = [date] if date else []
+        yield raster_scene(NAME, chip, split, image, target, grid=target, dates=seen)
 
 
 def _optical(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -1,14 +1,14 @@
 """SpaceNet 7 as change: which buildings came or went between an area's first and last month."""
 
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.spacenet7 import IGNORE, Month, buildings, describe, months, pixels
-from eosfm.datasets.spec import Scene, Window
+from eosfm.datasets.native.spacenet7 import IGNORE, describe, months
+from eosfm.datasets.native.spec import Scene, Window
 
 NAME = "spacenet7_change"
 
@@ -18,51 +18,41 @@ def scenes(root: Path) -> Iterator[Scene]:
 
     A pixel has changed where a building covers it in one of the two months only; it is ignored
     where one of them is unusable.
-
-    Raises:
-        EosfmError: A file is missing, damaged or misnamed, or an area has fewer than two months or
-            months that lie elsewhere.
     """
     for series in months(root, NAME):
         if len(series) < 2:
             raise EosfmError(
                 f"{NAME}: an area below {root / 'train'} has {len(series)} labelled months "
-                f"({', '.join(str(month.label) for month in series) or 'its labels_match is empty'}"
-                "); expected at least 2; fetch the area again"
+                f"({', '.join(str(m.files[1]) for m in series) or 'its labels_match is empty'}); "
+                "expected at least 2; fetch the area again"
             )
-        yield _scene(series[0], series[-1])
+        yield _pair(series[0], series[-1])
 
 
-def _scene(first: Month, last: Month) -> Scene:
-    before, after = first.header, last.header
-    if (before.crs, before.transform) != (after.crs, after.transform):
+def _pair(first: Scene, last: Scene) -> Scene:
+    images, labels = zip(first.files, last.files, strict=True)
+    if (first.crs, first.transform) != (last.crs, last.transform):
         raise EosfmError(
-            f"{NAME}: {last.image} lies elsewhere than {first.image.name}; expected one grid per "
+            f"{NAME}: {images[1]} lies elsewhere than {images[0].name}; expected one grid per "
             "area; fetch the area again"
         )
-    return Scene(
-        id=first.aoi,
-        split=first.split,
+
+    def change(window: Window) -> np.ndarray:
+        before, after = first.target(window), last.target(window)
+        unusable = (before == IGNORE) | (after == IGNORE)
+        return np.where(unusable, IGNORE, before != after).astype(np.uint8)
+
+    return replace(
+        first,
+        id=images[0].parents[1].name,
         # Mosaics of one area may differ by a row or column at the lower and right edges.
-        height=min(before.height, after.height),
-        width=min(before.width, after.width),
-        files=(first.image, last.image, first.label, last.label),
-        image=partial(_pair, first, last),
-        target=partial(_change, first, last),
-        crs=before.crs,
-        transform=before.transform,
-        dates=(first.date, last.date),
+        height=min(first.height, last.height),
+        width=min(first.width, last.width),
+        files=(*images, *labels),
+        image=lambda window: np.concatenate([first.image(window), last.image(window)]),
+        target=change,
+        dates=(*first.dates, *last.dates),
     )
-
-
-def _pair(first: Month, last: Month, window: Window) -> np.ndarray:
-    return np.stack([pixels(first, window), pixels(last, window)])
-
-
-def _change(first: Month, last: Month, window: Window) -> np.ndarray:
-    before, after = buildings(first, window), buildings(last, window)
-    unusable = (before == IGNORE) | (after == IGNORE)
-    return np.where(unusable, IGNORE, before != after).astype(np.uint8)
 
 
 DATASET = describe(

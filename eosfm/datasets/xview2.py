@@ -2,19 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.readers.layout import one_of, require
-from eosfm.datasets.readers.listing import parse
-from eosfm.datasets.readers.pairs import Size, pair, read_codes
-from eosfm.datasets.readers.polygons import draw_polygons
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.labels import draw_polygons
+from eosfm.datasets.native.listing import expecting, one_of, parse, require
+from eosfm.datasets.native.raster import Size
+from eosfm.datasets.native.scenes import Label, Part, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.values import codes
 
 NAME = "xview2"
 HELD_OUT = 0.1
@@ -24,6 +23,7 @@ SUBTYPES = {
     "no-damage": 1, "minor-damage": 2, "major-damage": 3, "destroyed": 4, "un-classified": IGNORE,
 }  # fmt: skip
 """Damage of a polygon, as the labels name it, to class; the damage of some is not known."""
+DAMAGE = codes(range(len(CLASSES)), ignore=IGNORE)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -33,24 +33,21 @@ def scenes(root: Path) -> Iterator[Scene]:
     drawn from the polygons of ``labels`` in a part that has no ``targets`` (published so:
     ``tier3``).
     """
-    painted = partial(read_codes, NAME, range(len(CLASSES)), ignore=IGNORE)
     for folder in (root / "train", root / "tier3", root / "test"):
         if folder.name == "tier3" and not folder.is_dir():
             continue
         for name in _pairs(folder):
-            images = [folder / "images" / f"{name}_{date}_disaster.png" for date in ("pre", "post")]
-            label, target = folder / "labels" / f"{name}_post_disaster.json", read_polygons
+            pair = [f"{name}_{date}_disaster" for date in ("pre", "post")]
+            images = [rgb(folder / "images" / f"{image}.png") for image in pair]
+            target: Part | Label = Label(folder / "labels" / f"{pair[1]}.json", read_polygons)
             if (folder / "targets").is_dir():
-                label = folder / "targets" / f"{name}_post_disaster_target.png"
-                target = painted
-            yield pair(NAME, name, split_of(folder.name, name), images, label, target, frames=2)
+                target = Part(folder / "targets" / f"{pair[1]}_target.png", prepare=DAMAGE)
+            yield raster_scene(NAME, name, split_of(folder.name, name), images, target, frames=2)
 
 
 def split_of(part: str, pair: str) -> Split:
     """The split of a pair: a tenth of what is for training validates, by the hash of its name."""
-    if part == "test":
-        return "test"
-    return hold_out(f"{NAME}/{pair}", validate=HELD_OUT, test=0)
+    return "test" if part == "test" else hold_out(f"{NAME}/{pair}", HELD_OUT, test=0)
 
 
 def _pairs(folder: Path) -> list[str]:
@@ -64,15 +61,10 @@ def read_polygons(path: Path, size: Size, window: Window) -> np.ndarray:
     from shapely import from_wkt
     from shapely.errors import ShapelyError
 
-    try:
+    with expecting(path, "polygons with the subtype of their damage", ShapelyError):
         features = json.loads(path.read_text())["features"]["xy"]
         polygons = [from_wkt(item["wkt"]) for item in features]
         subtypes = [item["properties"]["subtype"] for item in features]
-    except (KeyError, ValueError, TypeError, ShapelyError) as error:
-        raise EosfmError(
-            f"{NAME}: {path} cannot be read as labels ({type(error).__name__}: {str(error)[:80]}); "
-            "expected polygons with the subtype of their damage; fetch the file again"
-        ) from None
     names = list(SUBTYPES)
     damages = [SUBTYPES[names[one_of(name, names, "damage", path)]] for name in subtypes]
     return draw_polygons(polygons, damages, window)

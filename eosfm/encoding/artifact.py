@@ -6,9 +6,7 @@ knows of a specialist (bands, units, statistics, provenance) are further keys of
 Tensors and plain values only: files are always read with ``weights_only=True``.
 """
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +27,34 @@ STATE_KEY = "eosfm"
 """Key of the first entry's config under which a saved backbone keeps its fusion."""
 
 
+Entry = tuple[int, dict[str, Tensor], dict[str, Any]]
+"""Channels, weights and config of one specialist."""
+
+
 def load_artifact(path: Path | str) -> list[Specialist]:
     """Read an artifact, a published one or one of ours.
 
     Raises:
-        EosfmError: The file is missing, damaged, holds code or is no artifact.
+        EosfmError: The file is missing, damaged, holds code or is no artifact, or weights do not
+            fit their backbone.
     """
-    return [_from_entry(entry, path, index) for index, entry in enumerate(_entries(path))]
+    return load_entries(read_entries(path), path)
+
+
+def load_entries(entries: Sequence[Entry], path: Path | str) -> list[Specialist]:
+    """The specialists of an artifact's entries, their weights compared with their backbones.
+
+    Args:
+        entries: From :func:`read_entries`.
+        path: Where they are from; errors name it.
+
+    Raises:
+        EosfmError: An entry lacks something, or weights do not fit their backbone.
+    """
+    specialists = [parse_entry(entry, path, index) for index, entry in enumerate(entries)]
+    for one in specialists:
+        check_weights(one.name, one.backbone, one.in_chans, one.state_dict)
+    return specialists
 
 
 def save_artifact(
@@ -51,12 +70,23 @@ def save_artifact(
     Raises:
         EosfmError: There is no specialist, two have one name, or weights do not fit the backbone.
     """
+    tensors.write(path, to_entries(specialists, state))
+
+
+def to_entries(
+    specialists: Sequence[Specialist], state: Mapping[str, Any] | None = None
+) -> list[Entry]:
+    """What :func:`save_artifact` writes.
+
+    Raises:
+        EosfmError: There is no specialist, two have one name, or weights do not fit the backbone.
+    """
     if not specialists:
-        raise EosfmError(f"no specialist to write to {path}; give at least one")
+        raise EosfmError("no specialist to write; give at least one")
     names = [specialist.name for specialist in specialists]
     for name in names:
         if names.count(name) > 1:
-            raise EosfmError(f"two specialists are named {name!r}; rename one, or use merge")
+            raise EosfmError(f"two specialists are named {name!r}; rename one")
     entries = []
     for index, specialist in enumerate(specialists):
         check_weights(
@@ -64,9 +94,9 @@ def save_artifact(
         )
         config = _config(specialist)
         if state is not None and index == 0:
-            config[STATE_KEY] = state
-        entries.append((specialist.in_chans, specialist.state_dict, config))
-    tensors.write(path, entries)
+            config[STATE_KEY] = dict(state)
+        entries.append((specialist.in_chans, dict(specialist.state_dict), config))
+    return entries
 
 
 def load_saved(path: Path | str) -> tuple[list[Specialist], dict[str, Any]]:
@@ -75,14 +105,13 @@ def load_saved(path: Path | str) -> tuple[list[Specialist], dict[str, Any]]:
     Raises:
         EosfmError: The file cannot be used, or holds specialists alone.
     """
-    entries = _entries(path)
+    entries = read_entries(path)
     config = entries[0][2]
     if STATE_KEY not in config:
         raise EosfmError(
             f"{path} holds specialists but no fusion; open it with EosFM.from_artifact"
         )
-    specialists = [_from_entry(entry, path, index) for index, entry in enumerate(entries)]
-    return specialists, config[STATE_KEY]
+    return load_entries(entries, path), config[STATE_KEY]
 
 
 def export_artifact(files: Sequence[Path | str], out: Path | str) -> list[Specialist]:
@@ -96,21 +125,12 @@ def export_artifact(files: Sequence[Path | str], out: Path | str) -> list[Specia
     return specialists
 
 
-def merge(*groups: Iterable[Specialist]) -> list[Specialist]:
-    """Join ensembles in order; a name that is taken gets a number, and a warning says so."""
-    merged: dict[str, Specialist] = {}
-    for specialist in (specialist for group in groups for specialist in group):
-        name, number = specialist.name, 2
-        while name in merged:
-            name, number = f"{specialist.name}_{number}", number + 1
-        if name != specialist.name:
-            warnings.warn(f"specialist {specialist.name!r} is there twice: the later one is now "
-                          f"named {name!r}", stacklevel=2)  # fmt: skip
-        merged[name] = replace(specialist, name=name)
-    return list(merged.values())
+def read_entries(path: Path | str) -> list[Entry]:
+    """What an artifact holds, entry by entry, as it stands there.
 
-
-def _entries(path: Path | str) -> list[tuple[int, dict[str, Tensor], dict[str, Any]]]:
+    Raises:
+        EosfmError: The file is missing, damaged, holds code or is no list of entries.
+    """
     content = tensors.read(path)
     if not isinstance(content, list) or not content:
         raise EosfmError(
@@ -125,7 +145,12 @@ def _entries(path: Path | str) -> list[tuple[int, dict[str, Tensor], dict[str, A
     return content
 
 
-def _from_entry(entry: tuple[int, Any, Any], path: Path | str, index: int) -> Specialist:
+def parse_entry(entry: Entry, path: Path | str, index: int) -> Specialist:
+    """One entry as a specialist; its weights are not compared with its backbone.
+
+    Raises:
+        EosfmError: Something is missing or is of another form.
+    """
     in_chans, state_dict, config = entry
     facts = {key: value for key, value in config.items() if key != STATE_KEY}
     facts.setdefault("name", facts.get("encoder_name", f"specialist_{index}"))

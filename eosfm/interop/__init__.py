@@ -1,1 +1,1 @@
-"""The backbone in other libraries' hands."""
+"""Artifacts in other hands: described, checked, regrouped, published, run by other libraries."""

@@ -73,7 +73,9 @@ def load_specialist(path: Path | str) -> Specialist:
     if content.get("format", FORMAT) != FORMAT:
         raise EosfmError(f"{path} has format {content['format']!r}; this version reads {FORMAT}")
     facts = {key: value for key, value in content.items() if key not in ("format", "state_dict")}
-    return build_specialist(len(content["bands"]), content["state_dict"], facts, str(path))
+    one = build_specialist(len(content["bands"]), content["state_dict"], facts, str(path))
+    check_weights(one.name, one.backbone, one.in_chans, one.state_dict)
+    return one
 
 
 def save_specialist(path: Path | str, specialist: Specialist) -> None:
@@ -150,7 +152,7 @@ def build_model(specialist: Specialist) -> nn.Module:
 
 
 def build_specialist(in_chans: int, weights: Any, facts: dict[str, Any], where: str) -> Specialist:
-    """Build and check a specialist from what a file says.
+    """Build a specialist from what a file says; :func:`check_weights` is the caller's.
 
     Args:
         in_chans: Channels of its input.
@@ -159,7 +161,7 @@ def build_specialist(in_chans: int, weights: Any, facts: dict[str, Any], where: 
         where: Names the file in errors.
 
     Raises:
-        EosfmError: Something is missing, or the weights do not fit the backbone.
+        EosfmError: Something is missing, or is no value per channel.
     """
     if not all(isinstance(value, Tensor) for value in weights.values()):
         raise EosfmError(f"{where} has weights that are no tensors; build the file again")
@@ -167,17 +169,23 @@ def build_specialist(in_chans: int, weights: Any, facts: dict[str, Any], where: 
     if not backbone:
         raise EosfmError(f"{where} names no backbone; expected a key 'backbone' beside the weights")
     bands = facts.get("bands")
-    known = {key: _per_channel(facts.pop(key, None), bands) for key in PER_CHANNEL}
-    name = str(facts.pop("name"))
-    specialist = Specialist(name, backbone, in_chans, dict(weights), facts=facts, **known)
-    check_weights(name, backbone, in_chans, weights)
-    return specialist
+    known = {key: _per_channel(key, facts.pop(key, None), bands, where) for key in PER_CHANNEL}
+    return Specialist(
+        str(facts.pop("name")), backbone, in_chans, dict(weights), facts=facts, **known
+    )
 
 
-def _per_channel(values: Any, bands: Sequence[str] | None) -> tuple[Any, ...] | None:
+def _per_channel(
+    key: str, values: Any, bands: Sequence[str] | None, where: str
+) -> tuple[Any, ...] | None:
     """Values by channel, whether the file gives them in channel order or by band name."""
     if values is None:
         return None
-    if isinstance(values, Mapping):
-        return tuple(values[name] for name in bands or ())
-    return tuple(values.tolist() if isinstance(values, Tensor) else values)
+    if isinstance(values, Mapping) and isinstance(bands, Sequence):
+        values = [values.get(name) for name in bands]
+    values = values.tolist() if isinstance(values, Tensor) else values
+    form = str if key in ("bands", "units") else (int, float)
+    if not isinstance(values, (list, tuple)) or not all(isinstance(v, form) for v in values):
+        kinds = "names" if form is str else "numbers"
+        raise EosfmError(f"{where} has {key} {values!r}; expected {kinds}, one per channel")
+    return tuple(values)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eosfm.datasets.readers.sentinel2 import STEP
+from eosfm.datasets.native.sentinel2 import STEP
 
 
 def coordinates(size: tuple[int, int], gsd: float) -> tuple[np.ndarray, np.ndarray]:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.readers.urbanatlas import CRS, NO_INFORMATION, Sheet
+from eosfm.datasets.native.urbanatlas import NO_INFORMATION, Sheet
 from eosfm.simulation import Key, Landscape, Simulation, observe
 from eosfm.simulation.covers import CROPS, FOREST, ROOFS, WATER, legend
+from eosfm.simulation.images import write_geotiff
+
+CRS = "EPSG:2154"
+"""Lambert 93."""
 
 LEGEND = {
     **dict.fromkeys(("roof_red", "car"), 1),
@@ -42,6 +45,11 @@ def write_sheet(
     for path, pixels in ((image, colors), (label, land_use(land, index)[None])):
         write_geotiff(path, pixels, simulation.gsd, origin(sheet), CRS)
     return land
+
+
+def sheet_name(sheet: Sheet) -> str:
+    """The stem of an orthophoto's file name."""
+    return f"{sheet.department}-2013-{sheet.easting:04d}-{sheet.northing:04d}-LA93-0M50-E080"
 
 
 def origin(sheet: Sheet) -> tuple[float, float]:

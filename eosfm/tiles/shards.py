@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eosfm.datasets.spec import Dataset
+from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
 from eosfm.tiles.layout import Tile, shard_header
 

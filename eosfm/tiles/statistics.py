@@ -76,6 +76,12 @@ class BandStatistics:
             self.sums[band] += distance.sum()
             self.squares[band] += np.einsum("i,i->", distance, distance)
 
+    def moments(self, position: int) -> tuple[float, float]:
+        """Mean and standard deviation of the band at a position, of which something was added."""
+        distance = self.sums[position] / self.count[position]
+        std = np.sqrt(max(0.0, self.squares[position] / self.count[position] - distance**2))
+        return float(self.shift[position] + distance), float(std)
+
     def summary(self, dataset: str) -> dict[str, dict[str, float]]:
         """``mean``, ``std`` and ``valid`` (share of pixels measured), each by band name.
 
@@ -90,9 +96,7 @@ class BandStatistics:
                     f"{dataset}: band {band} has no measured pixel in the training split; expected "
                     "some; check the files of this band and the dataset's nodata value"
                 )
-            distance = self.sums[position] / count
-            mean = float(self.shift[position] + distance)
-            std = float(np.sqrt(max(0.0, self.squares[position] / count - distance**2)))
+            mean, std = self.moments(position)
             if not std > 1e-12 * abs(mean):
                 raise EosfmError(
                     f"{dataset}: band {band} is {mean:g} in every training pixel; expected it to "

@@ -12,7 +12,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.spec import Dataset, Scene, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.kinds import get_kind
 from eosfm.tiles.layout import Tile
 from eosfm.tiles.writer import writing

@@ -13,7 +13,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.spec import Dataset
+from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
 from eosfm.tiles.layout import FORMAT, UNLABELLED, Tile
 from eosfm.tiles.shards import SplitWriter

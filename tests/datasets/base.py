@@ -24,7 +24,7 @@ from eosfm.core.bands import check_bands
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets import get_dataset
-from eosfm.datasets.spec import Dataset, Scene, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.kinds import get_kind
 from eosfm.tiles.layout import UNLABELLED
 

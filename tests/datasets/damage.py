@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.spec import Dataset, Window
+from eosfm.datasets.native.spec import Dataset, Window
 
 
 def check_refused(dataset: Dataset, root: Path, message: str) -> None:

@@ -5,9 +5,9 @@ import pytest
 import rasterio
 
 from eosfm.datasets.ai4smallfarms import BANDS, DATASET, FOLDER, FOLDERS
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation import draw_landscape
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import ai4smallfarms as recipe
 from tests.datasets.damage import check_refused

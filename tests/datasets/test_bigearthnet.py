@@ -5,9 +5,9 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.bigearthnet import BANDS, CLASSES, DATASET, S2_STEP, scenes
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation import COVERS
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import bigearthnet as recipe
 from eosfm.simulation.recipes.bigearthnet import (
@@ -167,7 +167,7 @@ def replace(root, band, shape):
         ),
         (lambda root: edit(root, split="dev"), "unknown split 'dev'.*valid: train, validation"),
         (lambda root: edit(root, labels=["Pasture"]), "'Pasture'; did you mean 'Pastures'"),
-        (lambda root: edit(root, patch_id="S2A_MSIL2A_20170613T1_x_1_2"), "B02.tif not found"),
+        (lambda root: edit(root, patch_id="S2A_MSIL2A_20170613T1_x_1_2"), "B01.tif not found"),
         (lambda root: replace(root, "B02", (1, 64, 64)), "64x64 px; expected a multiple of 6"),
         (lambda root: replace(root, "B05", (1, 60, 60)), "60x60 px; expected 1 of 30x30"),
     ],

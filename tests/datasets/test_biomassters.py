@@ -7,9 +7,9 @@ import pytest
 from torchgeo.datasets import BioMassters
 
 from eosfm.datasets.biomassters import DATASET, DATES, METADATA, MONTHS, OPTICAL, RADAR, split_of
-from eosfm.datasets.readers.raster import write_tiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation import draw_landscape
+from eosfm.simulation.images import write_tiff
 from eosfm.simulation.recipes import biomassters as recipe
 from tests.datasets.damage import check_refused
 

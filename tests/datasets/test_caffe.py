@@ -6,8 +6,8 @@ from PIL import Image
 from torchgeo.datasets import CaFFe
 
 from eosfm.datasets.caffe import DATASET, ZONES
-from eosfm.datasets.readers.raster import write_png
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_png
 from tests.datasets.damage import check_refused
 
 

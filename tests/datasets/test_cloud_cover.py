@@ -5,8 +5,8 @@ import pytest
 from torchgeo.datasets import CloudCoverDetection
 
 from eosfm.datasets.cloud_cover import DATASET, split_of
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_geotiff
 from tests.datasets.damage import check_refused
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eosfm.datasets import get_dataset
-from eosfm.datasets.spec import Dataset
+from eosfm.datasets.native.spec import Dataset
 from eosfm.simulation.recipes import RECIPES
 from tests.datasets.base import DatasetContract
 

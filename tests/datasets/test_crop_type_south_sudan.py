@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eosfm.datasets.crop_type_south_sudan import DATASET, DATES, PARTITION, S2
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation.recipes.crop_type_south_sudan import QUARTERS
 from tests.datasets.damage import check_refused
 

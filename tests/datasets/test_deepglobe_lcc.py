@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from eosfm.datasets.deepglobe_lcc import CLASSES, COLORS, DATASET, split_of
-from eosfm.datasets.readers.raster import write_png
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation import COVERS
+from eosfm.simulation.images import write_png
 from eosfm.simulation.recipes.deepglobe_lcc import LEGEND
 from tests.datasets.damage import check_refused
 

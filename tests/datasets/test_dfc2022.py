@@ -5,10 +5,10 @@ import pytest
 import rasterio
 
 from eosfm.datasets.dfc2022 import DATASET, FOLDER, HELD_OUT, TRAINING, read_height, split_of
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.readers.urbanatlas import CLASSES, parse_sheet
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
+from eosfm.datasets.native.urbanatlas import CLASSES, parse_sheet
 from eosfm.simulation import COVERS
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.urbanatlas import LEGEND
 from tests.datasets.damage import check_refused
 

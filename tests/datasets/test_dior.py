@@ -7,7 +7,7 @@ import pytest
 from torchgeo.datasets import DIOR
 
 from eosfm.datasets.dior import CLASSES, DATASET
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation.recipes.dior import SCENERY
 from tests.datasets.damage import check_refused
 
@@ -115,9 +115,9 @@ def damage_split(root):
         (damage_missing_image, "00001.jpg not found"),
         (damage_layout, "sample_df.csv not found"),
         (damage_truncated, "00001.jpg cannot be read"),
-        (damage_truncated_label, "00001.xml is no Pascal VOC annotation"),
+        (damage_truncated_label, "00001.xml is not the file expected .* Pascal VOC"),
         (damage_mislabelled, "unknown class 'spaceship'; did you mean 'ship'"),
-        (damage_box, "is no Pascal VOC annotation"),
+        (damage_box, "expected a Pascal VOC annotation"),
         (damage_columns, "has the columns image, label, split"),
         (damage_split, "unknown split 'training'; did you mean 'train'"),
     ],

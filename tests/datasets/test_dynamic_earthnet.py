@@ -5,8 +5,8 @@ import pytest
 import rasterio
 
 from eosfm.datasets.dynamic_earthnet import BANDS, DATASET, DAYS
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_geotiff
 from tests.datasets.damage import check_refused
 
 

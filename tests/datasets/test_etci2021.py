@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from eosfm.datasets.etci2021 import DATASET
-from eosfm.datasets.readers.raster import write_png
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_png
 from tests.datasets.damage import check_refused
 
 

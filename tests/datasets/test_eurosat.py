@@ -5,8 +5,8 @@ import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.eurosat import BANDS, CLASSES, DATASET, FOLDER, scenes
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import cover_mask
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import eurosat as recipe
 from tests.datasets.damage import check_refused
@@ -87,7 +87,7 @@ def test_torchgeo_reads_the_same(root, whole, split):
         ),
         (
             lambda root: (root / "eurosat-val.txt").write_text("River_9.jpg\n"),
-            "which the train list names too",
+            "which eurosat-train.txt names too",
         ),
     ],
 )

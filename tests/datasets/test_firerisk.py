@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eosfm.datasets.firerisk import CLASSES, CODES, DATASET, FOLDER, split_of
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.firerisk import THEMES, simulate
 from tests.datasets.damage import check_refused

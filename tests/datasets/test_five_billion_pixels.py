@@ -6,10 +6,10 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.five_billion_pixels import CLASSES, DATASET, IMAGES, LABELS, TEST, split_of
-from eosfm.datasets.readers.raster import write_png, write_tiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation import cover_mask, draw_landscape, observe
 from eosfm.simulation.covers import code
+from eosfm.simulation.images import write_png, write_tiff
 from eosfm.simulation.ponds import dig_ponds
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.five_billion_pixels import DRAWS, THEMES, _draw, classify, simulate

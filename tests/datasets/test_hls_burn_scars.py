@@ -5,8 +5,8 @@ import pytest
 import rasterio
 
 from eosfm.datasets.hls_burn_scars import BANDS, DATASET, IMAGE, MASK, PREFIX, split_of
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import hls_burn_scars as recipe
 from tests.datasets.damage import check_refused

@@ -6,8 +6,8 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.inria_aerial import CITIES, DATASET, FOLDER, TILES
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.inria_aerial import simulate
 from tests.datasets.damage import check_refused

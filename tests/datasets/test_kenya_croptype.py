@@ -11,7 +11,7 @@ from torchgeo.datasets import CV4AKenyaCropType
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.kenya_croptype import BANDS, COLS, DATASET, ROWS, TILES, blocks
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.kenya_croptype import SIMULATED_DATES, simulate
 from tests.datasets.damage import check_refused

@@ -6,9 +6,9 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.landcoverai import CLASSES, DATASET
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation import COVERS, draw_landscape, legend
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.landcoverai import LEGEND, SHEETS, simulate
 from tests.datasets.damage import check_refused

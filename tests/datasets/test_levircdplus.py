@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.levircdplus import DATASET, hold_out, place
-from eosfm.datasets.readers.raster import write_png
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_png
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.levircdplus import simulate
 

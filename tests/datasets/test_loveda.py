@@ -7,9 +7,9 @@ import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.loveda import CLASSES, DATASET
-from eosfm.datasets.readers.raster import write_png
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.spec import Window
 from eosfm.simulation import COVERS
+from eosfm.simulation.images import write_png
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.loveda import LEGEND, simulate
 

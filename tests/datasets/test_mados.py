@@ -5,8 +5,8 @@ import pytest
 import rasterio
 
 from eosfm.datasets.mados import BANDS, CLASSES, DATASET, FOLDER, WAVELENGTHS
-from eosfm.datasets.readers.raster import write_tiff
-from eosfm.datasets.readers.sentinel2 import STEP
+from eosfm.datasets.native.sentinel2 import STEP
+from eosfm.simulation.images import write_tiff
 from eosfm.simulation.ocean import KINDS, draw_sea, observe_sea
 from eosfm.simulation.recipes.mados import NAMES
 from tests.datasets.damage import check_refused

@@ -12,9 +12,10 @@ import eosfm.datasets
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets import get_dataset
-from eosfm.datasets.fetching.prepare import NativeCopy, native_files, prepare
-from eosfm.datasets.readers.archives import of_torchgeo
-from eosfm.datasets.spec import Dataset
+from eosfm.datasets.fetching.prepare import prepare
+from eosfm.datasets.native.archives import of_torchgeo
+from eosfm.datasets.native.copy import NativeCopy, native_files
+from eosfm.datasets.native.spec import Dataset
 from eosfm.simulation.recipes import get_recipe
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset

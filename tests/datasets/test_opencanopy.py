@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import rasterio
 
+from eosfm.datasets.native.spec import Window
 from eosfm.datasets.opencanopy import BUILDING, CELLS, CRS, DATASET, FOLDER, UNCLASSIFIED
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipes.opencanopy import MARGIN
 from tests.datasets.damage import check_refused
 
@@ -127,7 +127,7 @@ def damage_bands(root):
     ("damage", "message"),
     [
         (damage_missing_grid, "geometries.geojson not found"),
-        (damage_grid, "is not the grid of cells"),
+        (damage_grid, "is not the file expected"),
         (damage_columns, "expected polygons with lidar_year"),
         (damage_split, "split 'holdout'"),
         (damage_place, "does not cover the cell"),

@@ -8,9 +8,9 @@ from torchgeo.datasets import OSCD
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
+from eosfm.datasets.native.spec import Window
 from eosfm.datasets.oscd import CITIES, DATASET, IMAGES, LABELS
-from eosfm.datasets.readers.raster import write_geotiff, write_png
-from eosfm.datasets.spec import Window
+from eosfm.simulation.images import write_geotiff, write_png
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.oscd import simulate
 from tests.datasets.damage import check_refused

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from torchgeo.datasets import PASTIS
 
+from eosfm.datasets.native.spec import Window
 from eosfm.datasets.pastis import CLASSES, DATASET, DATES, S2, VOID
-from eosfm.datasets.spec import Window
 from tests.datasets.damage import check_refused
 
 COUNTS = {"train": 4, "val": 1, "test": 2, "size": 64}

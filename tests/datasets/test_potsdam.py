@@ -3,9 +3,9 @@ import pytest
 import rasterio
 
 from eosfm.core.errors import EosfmError
+from eosfm.datasets.native.spec import Window
 from eosfm.datasets.potsdam import COLORS, DATASET, IMAGES, LABELS, TILES
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.spec import Window
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipes.potsdam import simulate
 from tests.datasets.damage import check_refused
 

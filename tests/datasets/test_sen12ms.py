@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.sen12ms import BANDS, CLASSES, DATASET, SIMPLIFIED, scenes, split_of
 from eosfm.simulation import COVERS
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import sen12ms as recipe
 from eosfm.simulation.recipes.sen12ms import IGBP, LCCS
@@ -116,7 +116,7 @@ def list_with(root, line):
             "holds the value 40; expected IGBP",
         ),
         (lambda root, scene: list_with(root, "p30.tif"), "found 'p30.tif'; expected patches ROIs"),
-        (lambda root, scene: list_with(root, scene.files[1].name), "a second time"),
+        (lambda root, scene: list_with(root, scene.files[1].name), "names too"),
     ],
 )
 def test_faults_are_named_in_one_line(tiny, damage, message):

@@ -3,8 +3,8 @@ import pytest
 import rasterio
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.sen1floods11 import CHIPS, DATASET, SPLIT_FILES
+from eosfm.simulation.images import write_geotiff
 from tests.datasets.damage import check_refused
 
 

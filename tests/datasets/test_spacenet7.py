@@ -8,10 +8,11 @@ from torchgeo.datasets import SpaceNet7
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import spacenet7_change
-from eosfm.datasets.readers.raster import read_header, write_geotiff
-from eosfm.datasets.readers.spacenet7 import AOIS, CRS, IGNORE
+from eosfm.datasets.native.raster import read_header
+from eosfm.datasets.native.spacenet7 import AOIS, CRS, IGNORE
+from eosfm.datasets.native.spec import Window
 from eosfm.datasets.spacenet7 import DATASET
-from eosfm.datasets.spec import Window
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import get_recipe
 from eosfm.simulation.recipes.spacenet7 import simulate, write_series

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from torchgeo.datasets import XView2
 
-from eosfm.datasets.readers.raster import read_png, write_png
-from eosfm.datasets.spec import Window
+from eosfm.datasets.native.raster import read_png
+from eosfm.datasets.native.spec import Window
 from eosfm.datasets.xview2 import DATASET, IGNORE, split_of
 from eosfm.simulation.covers import BUILDINGS
+from eosfm.simulation.images import write_png
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.xview2 import EVENTS, THEMES, simulate, strike
 from tests.datasets.damage import check_refused
@@ -163,7 +164,7 @@ def damage_before(root):
         (damage_truncated, r"_pre_disaster.png cannot be read as an image"),
         (damage_size, r"32x64 px; expected 1 of 64x64"),
         (damage_class, r"holds the value 5; expected 0 to 4"),
-        (damage_json, r".json cannot be read as labels .*fetch the file again"),
+        (damage_json, r".json is not the file expected .*fetch it again"),
         (damage_subtype, r"unknown damage 'gone'; .*destroyed"),
         (damage_before, r"expected polygons with the subtype of their damage"),
     ],

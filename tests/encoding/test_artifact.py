@@ -1,5 +1,4 @@
 import pickle
-import warnings
 from dataclasses import replace
 
 import pytest
@@ -7,7 +6,7 @@ import timm
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.artifact import export_artifact, load_artifact, merge, save_artifact
+from eosfm.encoding.artifact import export_artifact, load_artifact, save_artifact
 from eosfm.model import EosFM
 from eosfm.nn.specialist import Specialist, load_specialist
 
@@ -122,6 +121,14 @@ def test_any_pickle_is_refused(tmp_path):
         load_artifact(tmp_path / "a.pth")
 
 
+@pytest.mark.parametrize("content", [b"text", b"\x80\x02U", b"\x80\x02M", b"PK\x03\x04", b"."])
+def test_any_bytes_are_refused(content, tmp_path):
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(EosfmError, match="damaged or no file of weights") as error:
+        load_artifact(tmp_path / "a.pth")
+    one_line(error)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -169,15 +176,9 @@ def test_per_channel_facts_must_fit():
         Specialist("a", "smallnext", 1, {}, bands=("rd",))
 
 
-def test_merge_keeps_names_unique(pair, tmp_path):
-    with pytest.warns(UserWarning, match="'rgb_2'"):
-        joined = merge(pair, pair[:1])
-    assert [specialist.name for specialist in joined] == ["rgb", "s1", "rgb_2"]
+def test_two_of_one_name_are_refused(pair, tmp_path):
     with pytest.raises(EosfmError, match="two specialists are named 'rgb'"):
         save_artifact(tmp_path / "a.pth", [*pair, pair[0]])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert merge(pair[:1], pair[1:]) == pair
 
 
 def test_export_gathers_specialist_files(pair, tmp_path):

@@ -12,10 +12,10 @@ import torch
 
 import eosfm
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.encoding.artifact import save_artifact
 from eosfm.encoding.randomize import randomize
 from eosfm.nn.specialist import Specialist
+from eosfm.simulation.images import write_geotiff
 
 PUBLISHED = {
     "device": "cuda", "in_chans": 3, "freeze": True, "feature_fusion": "conv1x1", "fuse_to_mult": 2,

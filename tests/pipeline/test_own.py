@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from eosfm.datasets.fetching.manifest import read_manifest
+from eosfm.datasets.native.manifest import read_manifest
 
 from .conftest import copy_project
 

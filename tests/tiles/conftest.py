@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
 
 ROOT = Path("/archive")
 

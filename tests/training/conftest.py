@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from eosfm.core.splits import Split
-from eosfm.datasets.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
 from eosfm.kinds import get_kind
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore

@@ -5,6 +5,7 @@ import pickle
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 from eosfm.tiles.store import TileStore
 from eosfm.training import callbacks
@@ -14,9 +15,9 @@ from eosfm.training.train import Outputs, train_specialist
 
 def train(recipe: Recipe, store: Path, folder: Path) -> None:
     """Train to ``folder``, with a checkpoint wherever one may be."""
-    callbacks.SAVE_SECONDS = 0.0
     more = Outputs(folder / "head.pt", folder / "predictions.png", folder / "live")
-    train_specialist(recipe, TileStore(store), folder / "toy.pt", folder / "scratch", more)
+    with patch.object(callbacks, "SAVE_SECONDS", 0.0):
+        train_specialist(recipe, TileStore(store), folder / "toy.pt", folder / "scratch", more)
 
 
 def train_as(

@@ -1,1 +1,1 @@
-"""A dataset's files on disk: downloaded, unpacked, listed and checked."""
+"""The download stage: archives fetched and unpacked, copies prepared, roots watched."""

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching.unpack import need_space
-from eosfm.datasets.fetching.watch import hash_file
-from eosfm.datasets.spec import Archive
+from eosfm.datasets.native.contents import hash_file
+from eosfm.datasets.native.spec import Archive
 
 if TYPE_CHECKING:
     import requests

@@ -15,8 +15,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.datasets.fetching.download import download
 from eosfm.datasets.fetching.unpack import unpack
-from eosfm.datasets.fetching.watch import Entry, hash_files, list_names
-from eosfm.datasets.spec import Archive, Dataset
+from eosfm.datasets.native.contents import Entry, hash_files, list_names
+from eosfm.datasets.native.spec import Archive, Dataset
 
 
 def fetch(dataset: Dataset, root: Path, cache: Path | None = None) -> None:
@@ -25,7 +25,7 @@ def fetch(dataset: Dataset, root: Path, cache: Path | None = None) -> None:
     Args:
         dataset: The dataset.
         root: Folder of its files.
-        cache: Folder that remembers hashes (see :mod:`eosfm.datasets.fetching.watch`).
+        cache: Folder that remembers hashes (see :mod:`eosfm.datasets.native.contents`).
 
     Raises:
         EosfmError: A person must fetch it, the disk is too small, or no server gave the file

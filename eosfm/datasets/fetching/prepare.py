@@ -2,70 +2,21 @@
 
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
+from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.fetching.fetch import fetch
-from eosfm.datasets.fetching.manifest import (
-    Manifest,
-    check_manifest,
-    read_manifest,
-    write_manifest,
-)
-from eosfm.datasets.fetching.unpack import unpack
-from eosfm.datasets.fetching.watch import CACHE
-from eosfm.datasets.spec import Dataset
-
-MANIFEST = "manifest.parquet"
-PACKED = "files.tar"
-"""A simulated copy's files as one: DVC would look at each of thousands in every run."""
-
-
-@dataclass(frozen=True)
-class NativeCopy:
-    """Where an entry's native files are, or come from.
-
-    Attributes:
-        entry: Name of the entry in params.
-        dataset: Name of the dataset that the files are a copy of.
-        source: ``simulated`` or ``archive``.
-        root: A copy that the user already has; None to download one.
-        archives: Folder of downloaded datasets.
-        cache: Folder that remembers the hashes of files (see
-            :mod:`eosfm.datasets.fetching.watch`).
-
-    Raises:
-        EosfmError: ``root`` names a copy, yet the dataset is simulated.
-    """
-
-    entry: str
-    dataset: str
-    source: str
-    root: str | None
-    archives: str
-    cache: Path = CACHE
-
-    def __post_init__(self) -> None:
-        if self.simulated and self.root is not None:
-            raise EosfmError(
-                f"datasets.{self.entry}.root is set, but its source is simulated, so the copy "
-                f"would not be read; set datasets.{self.entry}.source=archive as well, or leave "
-                "root null"
-            )
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the files are painted, and packed with the manifest."""
-        return self.source == "simulated"
-
-    @property
-    def folder(self) -> Path:
-        """Where the files are, unless they are simulated."""
-        return Path(self.root or Path(self.archives, self.dataset)).expanduser()
+from eosfm.datasets.native.contents import list_files
+from eosfm.datasets.native.copy import MANIFEST, PACKED, NativeCopy
+from eosfm.datasets.native.manifest import Manifest, save_manifest
+from eosfm.datasets.native.spec import Dataset
 
 
 def prepare(
@@ -107,36 +58,52 @@ def prepare(
         return replace(manifest, path=out / MANIFEST)
 
 
-@contextmanager
-def native_files(copy: NativeCopy, out: Path) -> Iterator[Path]:
-    """Give the folder of a dataset's native files, as long as the ``with`` block lasts.
+def write_manifest(root: Path, out: Path, dataset: Dataset, cache: Path | None = None) -> Manifest:
+    """List, hash and count what lies below ``root``, and write that to ``out`` as Parquet.
 
-    A simulated copy is unpacked beside ``out`` and removed afterwards. Others are where they are,
-    open to anybody: they must be those of the manifest when the block starts and when it ends
-    well, so that nothing was read that the manifest does not vouch for.
+    One row per file: path, bytes, SHA-256. The same files give the same bytes wherever they lie: no
+    absolute path, no time goes in.
 
     Args:
-        copy: Where the files are.
-        out: The folder that :func:`prepare` wrote.
+        root: The dataset's files.
+        out: The manifest.
+        dataset: The dataset.
+        cache: Folder that remembers hashes (see :mod:`eosfm.datasets.native.contents`); None for
+            files that are read this once.
 
     Raises:
-        EosfmError: The packed copy is missing or damaged; a file elsewhere was changed, added or
-            removed since the manifest was written.
+        EosfmError: The dataset's reader finds no scene, a scene twice, or none to train on.
     """
-    manifest = read_manifest(out / MANIFEST)
-    if not copy.simulated:
-        check_manifest(manifest, copy.folder, copy.cache)
-        yield copy.folder
-        check_manifest(manifest, copy.folder, copy.cache)
-        return
-    scratch = out.with_name(f".{out.name}.files")
-    shutil.rmtree(scratch, ignore_errors=True)
-    try:
-        remedy = f"run `dvc repro -f data/dvc.yaml:download@{copy.entry}`"
-        unpack(out / PACKED, scratch, manifest.count, remedy)
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    scenes, files = count_scenes(dataset, root), list_files(root, cache)
+    size = sum(entry.bytes for entry in files)
+    manifest = Manifest(out, dataset.name, scenes, len(files), size)
+    save_manifest(manifest, files)
+    return manifest
+
+
+def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
+    """Read all scenes' descriptions once and count them by split.
+
+    Raises:
+        EosfmError: There is no scene, a scene occurs twice, or there is none to train on.
+    """
+    counts: Counter[Split] = Counter()
+    seen: set[str] = set()
+    for scene in tqdm(dataset.scenes(root), desc="scenes", unit="scene", leave=False, disable=None):
+        if scene.id in seen:
+            raise EosfmError(
+                f"{dataset.name}: scene {scene.id} occurs twice below {root}; expected each once; "
+                "remove the second copy"
+            )
+        seen.add(scene.id)
+        counts[scene.split] += 1
+    if not counts["train"]:
+        raise EosfmError(
+            f"{dataset.name}: {root} loads {len(seen)} labelled scenes, none for training; "
+            f"expected {dataset.title} in its published layout; "
+            f"set datasets.{dataset.name}.root to such a copy"
+        )
+    return {split: counts[split] for split in SPLITS}
 
 
 def _pack(folder: Path, manifest: Manifest, archive: Path) -> None:

@@ -15,14 +15,10 @@ from eosfm.core.errors import EosfmError
 
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImplementedError)
 """What zipfile and tarfile raise on a damaged archive, besides an OSError without a number."""
+REMEDY = "delete it to fetch it again"
 
 
-def unpack(
-    archive: Path,
-    folder: Path,
-    members: int | None = None,
-    remedy: str = "delete it to fetch it again",
-) -> list[Path]:
+def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path]:
     """Unpack a zip or tar (plain, gz, bz2, xz, zst) into ``folder``.
 
     The files are unpacked beside and then moved, so that ``folder`` never holds half a file. They
@@ -32,7 +28,6 @@ def unpack(
         archive: The archive.
         folder: Where its files go, among those that are there already.
         members: Number of files that the archive must hold; None where it is not known.
-        remedy: What to do about a damaged archive.
 
     Returns:
         The files, below ``folder``.
@@ -46,10 +41,10 @@ def unpack(
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
-        names = _unpack_into(beside, archive, members, remedy)
+        names = _unpack_into(beside, archive, members)
         if members is not None and len(names) != members:
             raise EosfmError(
-                f"{archive} holds {len(names)} files where {members} are expected; {remedy}"
+                f"{archive} holds {len(names)} files where {members} are expected; {REMEDY}"
             )
         shutil.copytree(beside, folder, copy_function=os.replace, dirs_exist_ok=True)
     finally:
@@ -71,7 +66,7 @@ def need_space(folder: Path, size: int, name: str) -> None:
         )
 
 
-def _unpack_into(folder: Path, archive: Path, members: int | None, remedy: str) -> list[Path]:
+def _unpack_into(folder: Path, archive: Path, members: int | None) -> list[Path]:
     with archive.open("rb") as file:  # by its first bytes: a tar of zip files may end like one
         unpacking = _unzip if file.read(4) in (b"PK\x03\x04", b"PK\x05\x06") else _untar
     bar = tqdm(
@@ -87,7 +82,7 @@ def _unpack_into(folder: Path, archive: Path, members: int | None, remedy: str) 
     except (*DAMAGE, OSError) as error:
         if getattr(error, "errno", None) is not None:  # the disk's fault, not the archive's
             raise EosfmError(f"{archive} cannot be unpacked: {error}") from None
-        raise EosfmError(f"{archive} is damaged ({error}); {remedy}") from None
+        raise EosfmError(f"{archive} is damaged ({error}); {REMEDY}") from None
 
 
 def _unzip(archive: Path, folder: Path) -> Iterator[Path]:

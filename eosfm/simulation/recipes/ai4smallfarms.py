@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.ai4smallfarms import BANDS, FOLDER, FOLDERS, NAME
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import CROPS, Key, Landscape, Simulation, observe
+from eosfm.simulation.images import write_geotiff
 
 COUNTRIES = ("cambodia", "vietnam")
 DAYS = (20, 80, 230, 300)  # days of the year of the simulated tiles

@@ -10,9 +10,9 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets import bigearthnet as native
 from eosfm.datasets.bigearthnet import CLASSES, NAME, S2_STEP
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import Landscape, Simulation, average, backscatter, legend, observe
 from eosfm.simulation.covers import CROPS, FOREST, ROOFS
+from eosfm.simulation.images import write_geotiff
 
 # CORINE code that stands for each class in a simulated map; 999 is "unlabelled" in the real ones.
 CORINE = (112, 121, 211, 222, 231, 242, 243, 244, 311, 312, 313, 321, 322, 324, 331, 411, 421, 512,

@@ -9,8 +9,8 @@ import numpy as np
 from eosfm.core.seeds import derive_seed
 from eosfm.datasets import biomassters as native
 from eosfm.datasets.biomassters import FOLDERS, MONTHS
-from eosfm.datasets.readers.raster import write_tiff
 from eosfm.simulation import FOREST, Key, Landscape, Simulation, backscatter, evolve, observe
+from eosfm.simulation.images import write_tiff
 from eosfm.simulation.noise import fractal, generator
 from eosfm.simulation.season import Crop, sow
 

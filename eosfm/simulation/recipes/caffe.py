@@ -6,8 +6,8 @@ import numpy as np
 
 from eosfm.core.seeds import derive_seed
 from eosfm.datasets.caffe import FOLDER, NAME, ZONES
-from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import WATER, Key, Landscape, Simulation, backscatter
+from eosfm.simulation.images import write_png
 
 GREY_OF = np.array(list(ZONES), np.uint8)
 BERG_SHARE = 0.01  # ice that drifts covers no more than this share of a simulated scene

@@ -7,8 +7,8 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.cloud_cover import BANDS, COLUMNS, FOLDERS, NAME, split_of
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import Key, Simulation, observe, write_lines
+from eosfm.simulation.images import write_geotiff
 
 SHARES = (0.0, 0.1, 0.35, 0.6, 0.25, 0.8)
 """Cloud share of the simulated chips in turn: the challenge's are clear to overcast."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.deepglobe_lcc import COLORS, DATASET, FOLDERS, NAME, UNKNOWN, split_of
-from eosfm.datasets.readers.raster import write_jpeg, write_png
 from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, Simulation, legend, observe
+from eosfm.simulation.images import write_jpeg, write_png
 
 THEMES = ("cropland", "river", "village", "shrub", "forest", "orchard", "lake", "desert")
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.dfc2022 import CITIES, FOLDER, HELD_OUT, NAME, TRAINING, split_of
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.readers.urbanatlas import CRS, sheet_name
+from eosfm.datasets.dfc2022 import FOLDER, HELD_OUT, NAME, TRAINING, split_of
+from eosfm.datasets.native.urbanatlas import Sheet
 from eosfm.simulation import Simulation, average
-from eosfm.simulation.urbanatlas import origin, write_sheet
+from eosfm.simulation.images import write_geotiff
+from eosfm.simulation.urbanatlas import CRS, origin, sheet_name, write_sheet
+
+SIMULATED = {TRAINING: Sheet("44", 295, 6713), HELD_OUT: Sheet("06", 1007, 6318)}
+"""The sheet from which a simulated copy goes east, by city."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -18,8 +21,9 @@ def simulate(root: Path, simulation: Simulation) -> None:
     half = simulation.size // 2
     for split, index, key in simulation.plan(NAME):
         city = TRAINING if split == "train" else HELD_OUT
-        eastings = (x for x in count(CITIES[city].easting, step_km) if split_of(city, x) == split)
-        sheet = CITIES[city]._replace(easting=next(islice(eastings, index, None)))
+        start = SIMULATED[city]
+        eastings = (x for x in count(start.easting, step_km) if split_of(city, x) == split)
+        sheet = start._replace(easting=next(islice(eastings, index, None)))
         folder, stem = root / FOLDER / city, sheet_name(sheet)
         image = folder / "BDORTHO" / f"{stem}.tif"
         label = folder / "UrbanAtlas" / f"{stem}_UA2012.tif"

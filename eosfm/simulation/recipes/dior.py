@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from eosfm.datasets.dior import COLUMNS, DATASET, NAME, SIDES, TABLE
-from eosfm.datasets.readers.raster import write_jpeg
 from eosfm.simulation import Simulation, draw_landscape, observe, write_lines, write_text
+from eosfm.simulation.images import write_jpeg
 from eosfm.simulation.objects import Box, place_objects
 
 SCENERY: dict[str, tuple[str, float]] = {

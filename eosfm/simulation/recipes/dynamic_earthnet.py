@@ -6,9 +6,9 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.dynamic_earthnet import BANDS, DAYS, LAYERS, LISTED, NAME, SPLIT_FILES
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import Key, Landscape, Simulation, legend, observe, write_lines
 from eosfm.simulation.covers import CROPS, FOREST, ROOFS, WATER
+from eosfm.simulation.images import write_geotiff
 
 LAYER = (
     (*ROOFS, "asphalt", "road", "rail", "concrete", "car"),

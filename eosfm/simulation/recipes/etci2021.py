@@ -6,8 +6,8 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.etci2021 import NAME
-from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import WATER, Simulation, backscatter, evolve
+from eosfm.simulation.images import write_png
 
 EVENTS: dict[Split, tuple[str, ...]] = {
     "train": ("train/bangladesh_20170314t115609", "train/nebraska_20170108t002112"),

@@ -6,8 +6,8 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.eurosat import BANDS, CLASSES, FOLDER, LIST, NAME
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, Simulation, observe, resampled
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import write_lines
 
 # What a person would file under each class: landscape themes, taken in turn by simulated images,

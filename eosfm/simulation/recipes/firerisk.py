@@ -4,8 +4,8 @@ from itertools import count
 from pathlib import Path
 
 from eosfm.datasets.firerisk import CLASSES, CODES, DATASET, FOLDER, NAME, split_of
-from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import Simulation, evolve, observe
+from eosfm.simulation.images import write_png
 
 THEMES = {
     "Very_Low": ("wetland", "broadleaf"),

@@ -7,8 +7,8 @@ import numpy as np
 
 from eosfm.datasets import five_billion_pixels as native
 from eosfm.datasets.five_billion_pixels import CLASSES, NAME, TEST
-from eosfm.datasets.readers.raster import write_png, write_tiff
 from eosfm.simulation import CROPS, FOREST, ROOFS, Key, Landscape, Simulation, legend, observe
+from eosfm.simulation.images import write_png, write_tiff
 from eosfm.simulation.objects import place_objects
 from eosfm.simulation.ponds import dig_ponds
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.hls_burn_scars import BANDS, FOLDERS, IMAGE, MASK, NAME, PREFIX, split_of
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import Key, Landscape, Simulation, evolve, observe
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import fractal, generator
 
 THEMES = ("conifer", "shrub", "mountain", "grassland", "mixed", "forest")

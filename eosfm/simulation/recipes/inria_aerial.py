@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.inria_aerial import BUILDING, CITIES, DATASET, FOLDER, NAME, TILES
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import ROOFS, Simulation, observe
+from eosfm.simulation.images import write_geotiff
 
 THEMES: dict[str, tuple[str, ...]] = {
     "austin": ("residential", "village"),

@@ -10,7 +10,6 @@ from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS
 from eosfm.datasets import kenya_croptype as native
 from eosfm.datasets.kenya_croptype import BANDS, COLS, NAME, ROWS, TEST, TILES, VALIDATE
-from eosfm.datasets.readers.series import cut
 from eosfm.simulation import CROPS, Key, Simulation, draw_landscape, observe, write_lines
 from eosfm.simulation.covers import codes
 from eosfm.simulation.season import Season
@@ -53,7 +52,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         seasons, crops, fields = _sow(key, shape, simulation.gsd, len(told) + len(withheld))
         for block in native.blocks(tile, *shape):
             if left[block.split] == 0:
-                cut(crops, block.window)[:] = 0
+                block.window.cut(crops)[:] = 0
             left[block.split] = max(left[block.split] - 1, 0)
         _write_tile(root / "data" / tile, key, seasons, crops, fields)
         known = np.unique(fields[crops > 0])

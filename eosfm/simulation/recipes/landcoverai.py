@@ -5,9 +5,9 @@ from pathlib import Path
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.landcoverai import DATASET, NAME, TILE
-from eosfm.datasets.readers.holdout import rank
-from eosfm.datasets.readers.raster import write_geotiff
+from eosfm.datasets.native.holdout import rank
 from eosfm.simulation import FOREST, ROOFS, WATER, Simulation, legend, observe, write_lines
+from eosfm.simulation.images import write_geotiff
 
 SHEETS = (
     "M-33-20-D-c-4-2", "M-33-20-D-d-3-3", "M-33-32-B-b-4-4", "M-33-48-A-c-4-4", "M-33-7-A-d-2-3",

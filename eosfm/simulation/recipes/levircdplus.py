@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.levircdplus import DATASET, FOLDER, NAME, validates
-from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import ROOFS, Simulation, evolve, observe
+from eosfm.simulation.images import write_png
 
 THEMES = ("residential", "village", "smallholder", "city", "cropland")
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from eosfm.datasets.loveda import AREAS, DATASET, FOLDERS, NAME
-from eosfm.datasets.readers.raster import write_png
 from eosfm.simulation import Simulation, evolve, legend, observe
+from eosfm.simulation.images import write_png
 
 LEGEND = {
     "roof_red": 2, "roof_grey": 2, "roof_bright": 2, "greenhouse": 2,

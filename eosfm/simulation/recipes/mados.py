@@ -7,9 +7,9 @@ import numpy as np
 from eosfm.core.bands import band
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.mados import BANDS, CLASSES, FOLDER, NAME, WAVELENGTHS
-from eosfm.datasets.readers.raster import write_tiff
-from eosfm.datasets.readers.sentinel2 import STEP
+from eosfm.datasets.native.sentinel2 import STEP
 from eosfm.simulation import Key, Simulation, average, write_lines
+from eosfm.simulation.images import write_tiff
 from eosfm.simulation.noise import fractal, generator
 from eosfm.simulation.ocean import KINDS, WATERS, draw_sea, observe_sea
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from eosfm.datasets.minifrance import FOLDERS, LABELS, NAME
-from eosfm.datasets.readers.urbanatlas import Sheet, sheet_name
+from eosfm.datasets.native.urbanatlas import Sheet
 from eosfm.simulation import Simulation
-from eosfm.simulation.urbanatlas import write_sheet
+from eosfm.simulation.urbanatlas import sheet_name, write_sheet
 
 SIMULATED = {
     "train": Sheet("44", 295, 6715),

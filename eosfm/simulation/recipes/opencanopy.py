@@ -7,9 +7,9 @@ import numpy as np
 
 from eosfm.datasets import opencanopy as native
 from eosfm.datasets.opencanopy import FOLDER, LAYERS
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import Key, Landscape, Simulation, draw_landscape, observe
 from eosfm.simulation.covers import BUILDINGS, WATER, legend
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import rectangle, write_geojson
 
 THEMES = ("forest", "mixed", "mountain", "broadleaf", "village", "conifer", "pasture")

@@ -6,8 +6,8 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.datasets.oscd import CITIES, DATES, IMAGES, LABELS, NAME
-from eosfm.datasets.readers.raster import write_geotiff, write_png
 from eosfm.simulation import ROOFS, Simulation, evolve, observe, resampled
+from eosfm.simulation.images import write_geotiff, write_png
 
 THEMES = ("village", "industrial", "mixed", "highway", "village", "coast", "city", "cropland")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.datasets.potsdam import CLASSES, COLORS, DATASET, IMAGES, NAME, TILES
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.simulation import Simulation, legend, observe
+from eosfm.simulation.images import write_geotiff
 
 THEMES = ("residential", "city", "industrial", "city", "residential", "village")
 

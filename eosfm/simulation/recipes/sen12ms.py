@@ -7,9 +7,9 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.sen12ms import NAME, Patch, split_of
 from eosfm.simulation import Simulation, backscatter, legend, observe, resampled, write_lines
+from eosfm.simulation.images import write_geotiff
 
 SEASONS = {
     "ROIs1158_spring": 105,

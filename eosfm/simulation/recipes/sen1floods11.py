@@ -6,9 +6,9 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
-from eosfm.datasets.readers.raster import write_geotiff
 from eosfm.datasets.sen1floods11 import CHIPS, METADATA, NAME, SPLIT_FILES
 from eosfm.simulation import WATER, Key, Simulation, backscatter, evolve, observe
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import write_geojson, write_lines
 
 THEMES = ("river", "cropland", "lake", "village", "wetland", "mixed", "coast")

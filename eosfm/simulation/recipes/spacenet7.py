@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.raster import write_geotiff
-from eosfm.datasets.readers.spacenet7 import AOIS, BANDS, CRS
+from eosfm.datasets.native.spacenet7 import AOIS, BANDS, CRS
 from eosfm.datasets.spacenet7 import NAME
 from eosfm.simulation import ROOFS, Key, Landscape, Simulation, evolve, observe, write_geojson
+from eosfm.simulation.images import write_geotiff
 
 THEMES = ("city", "residential", "village", "industrial", "residential", "smallholder", "desert")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eosfm.datasets.readers.spacenet7 import AOIS
+from eosfm.datasets.native.spacenet7 import AOIS
 from eosfm.datasets.spacenet7_change import NAME
 from eosfm.simulation import Simulation
 from eosfm.simulation.recipes.spacenet7 import write_series

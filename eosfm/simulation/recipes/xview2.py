@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.datasets.readers.raster import write_png
 from eosfm.datasets.xview2 import DATASET, NAME, SUBTYPES, split_of
 from eosfm.simulation import BUILDINGS, Key, Landscape, Simulation, evolve, observe, write_text
+from eosfm.simulation.images import write_png
 
 EVENTS: dict[str, dict[str, dict[str, float]]] = {
     "train": {

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from eosfm.datasets.readers.class_folders import class_folders
-from eosfm.datasets.readers.holdout import hold_out
-from eosfm.datasets.spec import Dataset, Scene, Source
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import class_folders
+from eosfm.datasets.native.scenes import constant, raster_scene, rgb
+from eosfm.datasets.native.spec import Dataset, Scene, Source
 
 FOLDERS = ("aGrass", "bField", "cIndustry", "dRiverLake", "eForest", "fResident", "gParking")
 
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images, class by class; a fifth of them test, a tenth validate."""
-    return class_folders(
-        "rsscn7", root, FOLDERS, lambda name: hold_out(f"rsscn7/{name}", validate=0.1, test=0.2)
-    )
+    for path, index in class_folders(root, FOLDERS, "rsscn7"):
+        split = hold_out(f"rsscn7/{path.stem}", validate=0.1, test=0.2)
+        yield raster_scene("rsscn7", path.stem, split, [rgb(path)], constant(index, path))
 
 
 DATASET = Dataset(

@@ -1,8 +1,8 @@
 """UC Merced: land use of American cities in 21 classes, squares of 256 pixels of one foot."""
 
 from eosfm.core.splits import SPLITS
-from eosfm.datasets.readers.torchgeo import scenes_of_torchgeo
-from eosfm.datasets.spec import Archive, Dataset, Source
+from eosfm.datasets.native.spec import Archive, Dataset, Source
+from eosfm.datasets.native.torchgeo import scenes_of_torchgeo
 
 
 def archives() -> tuple[Archive, ...]:

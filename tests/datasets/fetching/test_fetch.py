@@ -19,7 +19,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching import download as module
 from eosfm.datasets.fetching.download import download
 from eosfm.datasets.fetching.fetch import fetch
-from eosfm.datasets.spec import Archive, Source
+from eosfm.datasets.native.spec import Archive, Source
 
 
 @dataclass

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pyarrow.parquet
 import pytest
 
-import eosfm.datasets.fetching.manifest as module
+import eosfm.datasets.native.manifest as module
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
-from eosfm.datasets.fetching.manifest import check_manifest, read_manifest, write_manifest
+from eosfm.datasets.fetching.prepare import write_manifest
+from eosfm.datasets.native.manifest import check_manifest, read_manifest
 
 CONTENT = {"b.txt": b"two", "a/z.txt": b"", "a/é.txt": b"three"}
 

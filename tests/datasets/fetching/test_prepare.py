@@ -1,7 +1,9 @@
 """The download stage's work, and how the tile stage gets at the files."""
 
+import errno
 import hashlib
 import os
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +13,11 @@ import pytest
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
 from eosfm.datasets.fetching import prepare as module
-from eosfm.datasets.fetching.manifest import _write, check_manifest, read_manifest
-from eosfm.datasets.fetching.prepare import NativeCopy, native_files, prepare
-from eosfm.datasets.fetching.watch import Entry
-from eosfm.datasets.readers.raster import write_png
+from eosfm.datasets.fetching.prepare import prepare
+from eosfm.datasets.native.contents import Entry
+from eosfm.datasets.native.copy import NativeCopy, native_files
+from eosfm.datasets.native.manifest import check_manifest, read_manifest, save_manifest
+from eosfm.simulation.images import write_png
 
 
 def write_copy(root: Path, train: int = 2) -> None:
@@ -129,12 +132,27 @@ def test_damaged_copy_is_told_with_the_remedy(tmp_path: Path, keep: int):
     assert names(tmp_path) == ["out"]
 
 
+def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run(tmp_path, "simulated")
+
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tarfile.TarFile, "extract", full)
+    with (
+        pytest.raises(EosfmError, match=r"files.tar cannot be unpacked .*No space left.*make room"),
+        simulated(tmp_path),
+    ):
+        pytest.fail("the block ran")
+    assert names(tmp_path) == ["out"]
+
+
 def test_copy_that_lacks_a_file_is_told_with_the_remedy(tmp_path: Path):
     run(tmp_path, "simulated")
     listing = tmp_path / "out" / "manifest.parquet"
     manifest = read_manifest(listing)
     more = (*manifest.files(), Entry("Train/more.png", 1, "0" * 64))
-    _write(replace(manifest, count=7), more)
+    save_manifest(replace(manifest, count=7), more)
     with (
         pytest.raises(EosfmError, match="holds 6 files where 7 are expected; run `dvc repro -f"),
         simulated(tmp_path),

@@ -1,5 +1,6 @@
 """Whether anything below a folder changed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.fetching import watch as module
-from eosfm.datasets.fetching.watch import fingerprint, list_files, watch_roots
+from eosfm.datasets.fetching.watch import watch_roots
+from eosfm.datasets.native import contents as module
+from eosfm.datasets.native.contents import list_files
 
 LONG_AGO = 1_000_000_000 * 10**9
 
@@ -48,12 +50,12 @@ def rewrite(root: Path) -> None:
 
 
 def test_files_are_read_once(root: Path, tmp_path: Path, read: list[str]):
-    first = fingerprint(root, tmp_path / "cache")
+    first = list_files(root, tmp_path / "cache")
     assert len(read) == 20
-    assert fingerprint(root, tmp_path / "cache") == first
+    assert list_files(root, tmp_path / "cache") == first
     assert len(read) == 20
     (root / "folder0" / "0.bin").write_bytes(b"other")
-    assert fingerprint(root, tmp_path / "cache") != first
+    assert list_files(root, tmp_path / "cache") != first
     assert read[20:] == ["0.bin"]
 
 
@@ -69,31 +71,31 @@ def test_files_are_read_once(root: Path, tmp_path: Path, read: list[str]):
     ids=["rewritten", "added", "removed", "renamed", "replaced"],
 )
 def test_every_change_is_noticed(root: Path, tmp_path: Path, change: Callable[[Path], object]):
-    before = fingerprint(root, tmp_path / "cache")
+    before = list_files(root, tmp_path / "cache")
     change(root)
-    after = fingerprint(root, tmp_path / "cache")
+    after = list_files(root, tmp_path / "cache")
     assert after != before
-    assert after == fingerprint(root, None), "the cache agrees with reading everything"
+    assert after == list_files(root, None), "the cache agrees with reading everything"
 
 
 def test_two_files_that_swap_their_names_are_noticed(root: Path, tmp_path: Path):
-    before = fingerprint(root, tmp_path / "cache")
+    before = list_files(root, tmp_path / "cache")
     (root / "a").mkdir()
     one, two = root / "folder0" / "0.bin", root / "folder0" / "3.bin"
     beside = one.rename(root / "folder0" / "beside")
     two.rename(one)
     beside.rename(two)
-    assert fingerprint(root, tmp_path / "cache") != before
+    assert list_files(root, tmp_path / "cache") != before
 
 
 def test_reading_waits_until_a_change_would_show(root: Path, tmp_path: Path, monkeypatch):
     waits = []
     monkeypatch.setattr(module, "CLOCK_TICK", 60.0)
     monkeypatch.setattr(module.time, "sleep", waits.append)
-    fingerprint(root, None)
+    list_files(root, None)
     assert waits == [], "nothing is remembered, so nothing can be wrong later"
-    fingerprint(root, tmp_path / "cache")
-    fingerprint(root, tmp_path / "cache")
+    list_files(root, tmp_path / "cache")
+    list_files(root, tmp_path / "cache")
     assert waits == [60.0]
 
 
@@ -108,28 +110,28 @@ def test_what_was_read_is_kept_when_reading_stops(root, tmp_path, read, monkeypa
     monkeypatch.setattr(module, "THREADS", 1)
     monkeypatch.setattr(module, "hash_file", stopped)
     with pytest.raises(KeyboardInterrupt):
-        fingerprint(root, tmp_path / "cache")
+        list_files(root, tmp_path / "cache")
     monkeypatch.setattr(module, "hash_file", watched)
-    fingerprint(root, tmp_path / "cache")
+    list_files(root, tmp_path / "cache")
     assert len(set(read)) == 20
     assert len(read) <= 23, "twice at most the three that follow 17.bin, read ahead of it"
 
 
-def test_same_files_same_fingerprint_wherever_they_lie(root: Path, tmp_path: Path):
+def test_same_files_same_entries_wherever_they_lie(root: Path, tmp_path: Path):
     elsewhere = Path(shutil.copytree(root, tmp_path / "elsewhere"))
     for path in elsewhere.rglob("*"):
         os.utime(path, ns=(LONG_AGO, LONG_AGO))
     cache = tmp_path / "cache"
-    assert fingerprint(root, cache) == fingerprint(elsewhere, cache) == fingerprint(root, None)
+    assert list_files(root, cache) == list_files(elsewhere, cache) == list_files(root, None)
     assert len(list(cache.iterdir())) == 2, "one memory for each root"
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[1]\n", '["folder0/0.bin", 3, "aa"]\n'])
 def test_damaged_cache_costs_time_alone(root, tmp_path, read, text: str):
-    first = fingerprint(root, tmp_path / "cache")
+    first = list_files(root, tmp_path / "cache")
     (memory,) = (tmp_path / "cache").iterdir()
     memory.write_text(text)
-    assert fingerprint(root, tmp_path / "cache") == first
+    assert list_files(root, tmp_path / "cache") == first
     assert len(read) == 40
 
 
@@ -167,7 +169,10 @@ def test_roots_are_written_down(root: Path, tmp_path: Path):
     assert json.loads(texts["none.json"]) == {"source": "simulated", "root": None}
     assert json.loads(texts["gone.json"]) == {"source": "archive", "root": "no folder"}
     mine = json.loads(texts["mine.json"])["root"]
-    assert mine == {"files": 20, "bytes": 2000, "sha256": fingerprint(root, None)}
+    digest = hashlib.sha256()
+    for entry in list_files(root, None):
+        digest.update(json.dumps(entry).encode())
+    assert mine == {"files": 20, "bytes": 2000, "sha256": digest.hexdigest()}
     watch_roots(roots, sources, tmp_path / "again", tmp_path / "cache")
     assert texts == {path.name: path.read_text() for path in (tmp_path / "again").iterdir()}
     rewrite(root)

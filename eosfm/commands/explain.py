@@ -1,0 +1,35 @@
+"""``eosfm explain``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def explain(
+    artifact: Annotated[Path, typer.Argument(help="An ensemble artifact.")],
+    bands: Annotated[
+        list[str], typer.Option(metavar="NAME...", help="The input's bands, in their order.")
+    ],
+    adaptation: Annotated[
+        str, typer.Option(help="named: by band names; counted: the published rules.")
+    ] = "named",
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: every channel.")] = False,
+) -> None:
+    """Tell which specialists an input of some bands feeds, and how its bands are mapped.
+
+    Example: eosfm explain models/eosfm.pth --bands B04 B03 B02
+    """
+    import json
+    import warnings
+
+    from eosfm.model import EosFM
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of what is skipped or assumed: it is told
+        backbone = EosFM.from_artifact(artifact, bands=bands, adaptation=adaptation)
+    if as_json:
+        inputs = [spec.as_dict() for spec in backbone.inputs]
+        print(json.dumps({"inputs": inputs, "skipped": backbone.skipped}, indent=1))
+    else:
+        print(backbone.explain())

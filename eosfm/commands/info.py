@@ -1,0 +1,24 @@
+"""``eosfm info``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def info(
+    artifact: Annotated[Path, typer.Argument(help="An ensemble artifact or a saved backbone.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: all facts.")] = False,
+) -> None:
+    """Tell what is in an ensemble artifact: specialists, bands, scores, licences, hashes.
+
+    Example: eosfm info models/eosfm.pth
+    """
+    from eosfm.interop.inventory import take_inventory
+    from eosfm.interop.tables import show_inventory, show_json
+
+    inventory = take_inventory(artifact)
+    if as_json:
+        show_json(inventory)
+    else:
+        show_inventory(inventory)

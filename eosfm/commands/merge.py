@@ -1,0 +1,28 @@
+"""``eosfm merge``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def merge(
+    artifacts: Annotated[list[Path], typer.Argument(help="Ensemble artifacts, in their order.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The artifact to write.")],
+    prefix: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT...",
+            help='Put before the names of each artifact: one per artifact, "" for none.',
+        ),
+    ] = None,
+) -> None:
+    """Join ensemble artifacts; a name that stands in two is refused, unless --prefix parts them.
+
+    Example: eosfm merge ours.pth theirs.pth -o all.pth
+
+    Example: eosfm merge ours.pth theirs.pth -o all.pth --prefix "" lab2_
+    """
+    from eosfm.interop.regroup import merge_artifacts
+
+    print(merge_artifacts(artifacts, out, prefix))

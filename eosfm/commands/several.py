@@ -1,0 +1,33 @@
+"""Options that take several values, one after the other, as people type them."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from typer.core import TyperCommand
+
+
+class Command(TyperCommand):
+    """A command in which ``--bands B04 B03`` means ``--bands B04 --bands B03``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of the command line."""
+        several = {word for p in self.params if getattr(p, "multiple", False) for word in p.opts}
+        return super().parse_args(ctx, repeat_options(args, several))
+
+
+def repeat_options(words: Sequence[str], several: Collection[str]) -> list[str]:
+    """Write an option again before each of its values but the first.
+
+    Values end at the next word with a dash; so arguments stand before such options.
+    """
+    written: list[str] = []
+    option, values = "", 0
+    for word in words:
+        if word.startswith("-"):
+            option, values = word if word in several else "", 0
+        elif option:
+            values += 1
+            if values > 1:
+                written.append(option)
+        written.append(word)
+    return written

@@ -1,0 +1,108 @@
+"""Targets that are published as colours, boxes or polygons, by window."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.native.raster import Size, expect_plain_images, moved, read_bands
+from eosfm.datasets.native.spec import Transform, Window
+
+NO_CLASS = 254
+"""Stands for a corner of the RGB cube that is no class until it is reported."""
+PIXELS: Transform = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+"""For polygons in pixels."""
+
+
+def read_colors(
+    classes: Mapping[tuple[int, int, int], int],
+    tolerance: int,
+    path: Path,
+    size: Size,
+    window: Window,
+) -> np.ndarray:
+    """Class indices (h, w) uint8 of a mask whose colours, corners of the RGB cube, are classes.
+
+    Args:
+        classes: Class of each colour, whose channels are 0 or 255.
+        tolerance: How far a channel may be from 0 or 255, up to 127, which allows all: a mask
+            that was saved with loss is slightly off its colours.
+        path: The mask.
+        size: Rows and columns of its image.
+        window: What to read.
+
+    Raises:
+        EosfmError: The mask is damaged or of another size, or a colour is of no class.
+    """
+    mask = read_bands(path, window, 3, size)
+    table = np.full(8, NO_CLASS, np.uint8)
+    for color, index in classes.items():
+        table[_corner(np.array(color))] = index
+    target = table[_corner(mask)]
+    strange = (np.minimum(mask, 255 - mask) > tolerance).any(axis=0) | (target == NO_CLASS)
+    if strange.any():
+        row, col = np.argwhere(strange)[0]
+        raise EosfmError(
+            f"{path} has the colour {tuple(mask[:, row, col].tolist())} at row {window.row + row}, "
+            f"column {window.col + col}, which is no class; fetch the file again, as its publisher "
+            "gives it"
+        )
+    return target
+
+
+def _corner(color: np.ndarray) -> np.ndarray:
+    """The corner of the RGB cube, 0 to 7, that colours (3, ...) are nearest to."""
+    bright = (color > 127).astype(np.uint8)
+    return bright[0] * 4 + bright[1] * 2 + bright[2]
+
+
+def boxes_in(boxes: np.ndarray, window: Window) -> np.ndarray:
+    """Boxes whose middle lies in a window, cut to it: an object belongs to one window alone.
+
+    Args:
+        boxes: (n, 5) rows of x_min, y_min, x_max, y_max, class in the scene's pixels.
+        window: Rectangle in pixels.
+
+    Returns:
+        (m, 5) float32 rows in the window's pixels.
+    """
+    boxes = boxes.astype(np.float32)
+    limits = np.array([window.width, window.height], np.float32)
+    boxes[:, :4] -= np.array([window.col, window.row] * 2, np.float32)
+    middle = (boxes[:, :2] + boxes[:, 2:4]) / 2
+    inside = ((middle >= 0) & (middle < limits)).all(axis=1)
+    boxes[:, :4] = np.clip(boxes[:, :4], 0, np.tile(limits, 2))
+    return boxes[inside]
+
+
+def draw_polygons(
+    polygons: Sequence[object],
+    values: Sequence[int],
+    window: Window,
+    transform: Transform = PIXELS,
+) -> np.ndarray:
+    """Draw polygons, later ones over earlier ones.
+
+    Args:
+        polygons: Shapely geometries in the reference system of the image.
+        values: What to draw each with, 1 to 255.
+        window: The part of the image to draw.
+        transform: Affine coefficients of the whole image.
+
+    Returns:
+        (h, w) uint8: the value of the polygon that covers the pixel's middle, 0 where none does.
+    """
+    from affine import Affine
+    from rasterio.features import rasterize
+
+    expect_plain_images()
+    shape = (window.height, window.width)
+    if not polygons:
+        return np.zeros(shape, np.uint8)
+    return rasterize(
+        list(zip(polygons, values, strict=True)),
+        out_shape=shape,
+        transform=Affine(*moved(transform, window)),
+        dtype="uint8",
+    )

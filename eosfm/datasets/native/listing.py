@@ -1,0 +1,165 @@
+"""Which scenes a copy holds: its files, folders, lists and tables, found or missed in one line."""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from eosfm.core.errors import EosfmError, suggest
+
+L = TypeVar("L", bound=str)
+
+FAULTS = (ValueError, LookupError, TypeError, AttributeError)
+"""What is raised where a file does not hold what is looked for in it."""
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+"""Of images in class folders."""
+
+
+def require(path: Path, dataset: str, expected: str) -> Path:
+    """Return ``path`` if it exists.
+
+    Raises:
+        EosfmError: It does not; the line names the path, what was expected there, the remedy.
+    """
+    if not path.exists():
+        raise EosfmError(
+            f"{dataset}: {path} not found; expected {expected}; point datasets.{dataset}.root at "
+            "a complete copy, or delete the folder and run "
+            f"`dvc repro -f data/dvc.yaml:download@{dataset}`"
+        )
+    return path
+
+
+def one_of(name: str, names: list[str] | tuple[str, ...], what: str, where: Path) -> int:
+    """Position of a name among those that a dataset has.
+
+    Raises:
+        EosfmError: It has no such name; the line names the nearest and where it was found.
+    """
+    if name not in names:
+        raise EosfmError(
+            f"{where}: unknown {what} {name!r}; {suggest(name, names)}; fetch the dataset's own "
+            "files again"
+        )
+    return names.index(name)
+
+
+def listed(folder: Path, pattern: str, dataset: str, expected: str) -> list[Path]:
+    """The files of a folder that match a pattern, sorted.
+
+    Raises:
+        EosfmError: The folder is missing or holds none.
+    """
+    found = sorted(require(folder, dataset, expected).glob(pattern))
+    if not found:
+        raise EosfmError(f"{folder} holds no {pattern}; expected {expected}; fetch the files again")
+    return found
+
+
+def class_folders(
+    folder: Path, classes: tuple[str, ...], dataset: str
+) -> Iterator[tuple[Path, int]]:
+    """Yield every image of ``folder/<class>/`` with the index of its class, class by class, sorted.
+
+    Raises:
+        EosfmError: A class has no folder or no image, or a folder is of no class.
+    """
+    require(folder, dataset, f"the class folders, {classes[0]} and so on")
+    for found in sorted(path.name for path in folder.iterdir() if path.is_dir()):
+        if found not in classes and not found.startswith("."):
+            raise EosfmError(
+                f"{dataset}: {folder / found} is no class; {suggest(found, classes)}; unpack the "
+                "archive again"
+            )
+    for index, label in enumerate(classes):
+        images = require(folder / label, dataset, f"the images of class {label}").iterdir()
+        paths = sorted(path for path in images if path.suffix.lower() in SUFFIXES)
+        if not paths:
+            raise EosfmError(
+                f"{dataset}: {folder / label} holds no image ({', '.join(SUFFIXES)}); unpack the "
+                "archive again"
+            )
+        yield from ((path, index) for path in paths)
+
+
+def parse(pattern: str, text: str, path: Path, expected: str) -> re.Match[str]:
+    """Match a name, or a line of a list, completely.
+
+    Raises:
+        EosfmError: It is of another form.
+    """
+    match = re.fullmatch(pattern, text)
+    if not match:
+        raise EosfmError(
+            f"{path}: found {text[:120]!r}; expected {expected}; fetch it again, or remove it"
+        )
+    return match
+
+
+def read_lists(
+    lists: Mapping[L, Path], dataset: str, pattern: str, expected: str
+) -> Iterator[tuple[L, re.Match[str]]]:
+    """Yield the lines of text files, each matched by a pattern, with the key of their file.
+
+    Args:
+        lists: File of each split, official or ours.
+        dataset: Whose, for error messages.
+        pattern: That lines match completely, but for white space around them.
+        expected: What the lines are, in words.
+
+    Raises:
+        EosfmError: A file is missing, or a line is of another form or stands there twice.
+    """
+    seen: dict[str, Path] = {}
+    for split, path in lists.items():
+        for line in map(str.strip, require(path, dataset, expected).read_text().splitlines()):
+            if not line:
+                continue
+            if line in seen:
+                raise EosfmError(
+                    f"{path} names {line}, which {seen[line].name} names too; expected each once; "
+                    "fetch the lists again"
+                )
+            seen[line] = path
+            yield split, parse(pattern, line, path, expected)
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV table with a header.
+
+    Raises:
+        EosfmError: The table has no such columns.
+    """
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        found = rows.fieldnames or ()
+        if not set(columns) <= set(found):
+            raise EosfmError(
+                f"{path} has the columns {', '.join(found)}; expected {', '.join(columns)}; fetch "
+                "the file again"
+            )
+        yield from rows
+
+
+@contextmanager
+def expecting(path: Path, expected: str, *faults: type[Exception]) -> Iterator[None]:
+    """Say in one line that a file does not hold what is looked for in it.
+
+    Args:
+        path: The file.
+        expected: What is looked for.
+        faults: What else the file's parser raises.
+
+    Raises:
+        EosfmError: A value is missing, or of another type or form.
+    """
+    known: tuple[type[Exception], ...] = (*FAULTS, *faults)
+    try:
+        yield
+    except known as error:
+        reason = " ".join(repr(error).split())[:120]
+        raise EosfmError(
+            f"{path} is not the file expected ({reason}); expected {expected}; fetch it again"
+        ) from None

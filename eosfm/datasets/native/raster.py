@@ -1,0 +1,195 @@
+"""Image files of every format, read by window: GeoTIFF, JPEG 2000, PNG, JPEG."""
+
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.native.spec import Transform, Window
+
+PLAIN = (".png", ".jpg", ".jpeg")
+"""Formats without georeference, 8-bit grey or RGB, that are decoded as a whole."""
+
+
+Size = tuple[int, int]
+"""Rows and columns."""
+
+
+class Header(NamedTuple):
+    """Facts of a raster that need no pixels.
+
+    Attributes:
+        height: Rows.
+        width: Columns.
+        crs: For example ``EPSG:32633``; None without georeference.
+        transform: From pixel to CRS; None likewise.
+    """
+
+    height: int
+    width: int
+    crs: str | None
+    transform: Transform | None
+
+
+def read_header(path: Path, bands: int, dtype: str | None) -> Header:
+    """Read an image's header and check that it is the kind of file expected.
+
+    Args:
+        path: An image. PNG and JPEG are turned into the bands wanted when read.
+        bands: Number of bands that the dataset's files have.
+        dtype: Numpy dtype that they have; None where it is not fixed.
+
+    Raises:
+        EosfmError: The file is missing, truncated, or has other bands or another dtype.
+    """
+    if path.suffix.lower() in PLAIN:
+        return Header(*png_size(path), None, None)
+    with open_raster(path) as raster:
+        if raster.count != bands or (dtype and set(raster.dtypes) != {dtype}):
+            raise EosfmError(
+                f"{path} has {raster.count} band(s) of {raster.dtypes[0]}; expected {bands} of "
+                f"{dtype or 'any type'}; fetch the dataset's own files again"
+            )
+        crs = raster.crs.to_string() if raster.crs else None
+        transform = tuple(raster.transform)[:6] if crs else None
+        return Header(raster.height, raster.width, crs, transform)
+
+
+def read_bands(path: Path, window: Window, bands: int, size: Size) -> np.ndarray:
+    """Read all bands of a window as (bands, h, w) in the file's dtype.
+
+    Args:
+        path: An image.
+        window: Rectangle in pixels, inside the image.
+        bands: Number of bands that the file must have; 1 or 3 for PNG and JPEG.
+        size: Rows and columns that it must have.
+
+    Raises:
+        EosfmError: The file is missing or damaged, or has another shape.
+    """
+    if path.suffix.lower() in PLAIN:
+        _check_shape(path, (bands, *png_size(path)), (bands, *size))
+        pixels = read_png(path, window, mode="RGB" if bands == 3 else "L")
+        return pixels.reshape(bands, window.height, window.width)
+    with open_raster(path) as raster:
+        _check_shape(path, (raster.count, *raster.shape), (bands, *size))
+        return read_open(raster, window)
+
+
+def _check_shape(path: Path, found: tuple[int, int, int], expected: tuple[int, int, int]) -> None:
+    if found != expected:
+        raise EosfmError(
+            "{} has {} band(s) of {}x{} px; expected {} of {}x{}; fetch the file again".format(
+                path, *found, *expected
+            )
+        )
+
+
+def moved(transform: Transform, window: Window) -> Transform:
+    """The transform of a window of an image whose own is given."""
+    a, b, c, d, e, f = transform
+    col, row = window.col, window.row
+    return a, b, c + a * col + b * row, d, e, f + d * col + e * row
+
+
+def open_raster(path: Path):  # type: ignore[no-untyped-def]
+    """Open a raster for reading with rasterio.
+
+    Datasets of plain images have no georeference; rasterio's warning about that is left out.
+
+    Raises:
+        EosfmError: The file is missing, truncated or not a raster.
+    """
+    import rasterio
+    from rasterio.errors import RasterioIOError
+
+    expect_plain_images()
+    try:
+        return rasterio.open(path)
+    except RasterioIOError as error:
+        raise EosfmError(
+            f"{path} cannot be read as a raster ({str(error)[:120]}); fetch the file again"
+        ) from None
+
+
+def read_open(raster: Any, window: Window, **options: Any) -> Any:
+    """Read a window (C, h, w) of an open raster.
+
+    Args:
+        raster: From :func:`open_raster`.
+        window: Rectangle in pixels, inside the raster.
+        options: Of rasterio's ``read``.
+
+    Raises:
+        EosfmError: The file is damaged.
+    """
+    from rasterio.errors import RasterioIOError
+    from rasterio.windows import Window as RasterWindow
+
+    part = RasterWindow(window.col, window.row, window.width, window.height)
+    try:
+        return raster.read(window=part, **options)
+    except RasterioIOError as error:
+        raise EosfmError(
+            f"{raster.name} is damaged ({str(error)[:120]}); fetch the file again"
+        ) from None
+
+
+def expect_plain_images() -> None:
+    """Leave out rasterio's warning that an image has no georeference.
+
+    For the whole process: rasters are opened in threads, and warnings' own contexts are not safe
+    there.
+    """
+    from rasterio.errors import NotGeoreferencedWarning
+
+    warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    """Height and width of a PNG or JPEG in pixels, from its header alone.
+
+    Raises:
+        EosfmError: The file is missing or no image.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def read_png(path: Path, window: Window, mode: str = "RGB") -> np.ndarray:
+    """Read a window of a PNG or JPEG: (3, h, w) uint8 for mode RGB, (h, w) uint8 for mode L.
+
+    A PNG can only be decoded from its first row on, so the last few decoded images are kept:
+    reading one image window by window decodes it once.
+
+    Raises:
+        EosfmError: The file is missing, truncated or no image.
+    """
+    stat = path.stat() if path.exists() else None
+    pixels = _decode(path, mode, (stat.st_mtime_ns, stat.st_size) if stat else None)
+    return np.ascontiguousarray(window.cut(pixels))
+
+
+@lru_cache(maxsize=6)
+def _decode(path: Path, mode: str, version: tuple[int, int] | None) -> np.ndarray:
+    """Channels-first pixels; ``version`` makes a rewritten file a new cache entry."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert(mode))
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _unreadable(path: Path, error: OSError) -> EosfmError:
+    return EosfmError(f"{path} cannot be read as an image ({error}); fetch the file again")

@@ -1,0 +1,166 @@
+"""What a dataset is: a frozen description, a reader of its native files."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from eosfm.core.bands import UNITS, check_bands
+from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.splits import Split
+
+
+class Window(NamedTuple):
+    """A rectangle of a scene in pixels, from its upper left corner."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+    def cut(self, array: np.ndarray) -> np.ndarray:
+        """The window of the last two axes of an array, not copied."""
+        rows = slice(self.row, self.row + self.height)
+        return array[..., rows, self.col : self.col + self.width]
+
+    def moved(self, rows: int, cols: int) -> "Window":
+        """A window of the same size so many rows further down and columns further right."""
+        return self._replace(row=self.row + rows, col=self.col + cols)
+
+
+Transform = tuple[float, float, float, float, float, float]
+"""Affine coefficients (a, b, c, d, e, f) from pixel to reference system."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One image of a dataset in its native files, read lazily by window.
+
+    Attributes:
+        id: Unique within the dataset; stable from machine to machine.
+        split: The official split, or the one that the dataset's split rule gives.
+        height: Height in pixels of the dataset's finest grid.
+        width: Width in pixels.
+        files: The files the scene is read from (image and target).
+        image: ``image(window)`` is (T, C, h, w) in the native dtype, bands in the spec's order,
+            T = 1 for single dates.
+        target: ``target(window)`` is, by kind: segmentation and change (h, w) integer;
+            regression (h, w) float32; classification a scalar integer; multilabel (K,) uint8;
+            detection (n, 5) float32 rows of x_min, y_min, x_max, y_max, class in the window's
+            pixels.
+        crs: For example ``EPSG:32633``; None for images without georeference.
+        transform: From pixel to CRS; None likewise.
+        dates: ISO dates, one per T; empty where the dataset gives none.
+    """
+
+    id: str
+    split: Split
+    height: int
+    width: int
+    files: tuple[Path, ...]
+    image: Callable[[Window], np.ndarray]
+    target: Callable[[Window], np.ndarray]
+    crs: str | None = None
+    transform: Transform | None = None
+    dates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One file to fetch.
+
+    Attributes:
+        url: Where it is; further mirrors in ``mirrors``.
+        filename: Name on disk, below the dataset's root.
+        checksum: ``"md5:<hex>"`` or ``"sha256:<hex>"`` where published; None where it is not.
+        size: Bytes, where published.
+        extract: Folder below the root to unpack into; None leaves the file as it is.
+        members: Number of files in the archive, where known.
+    """
+
+    url: str
+    filename: str
+    checksum: str | None = None
+    size: int | None = None
+    extract: str | None = "."
+    members: int | None = None
+    mirrors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a dataset comes from.
+
+    Attributes:
+        homepage: The page a person reads.
+        licence: As its publisher states it.
+        citation: Authors, title, year, DOI or arXiv number in one line.
+        size_gb: Download size, so that a user knows before starting.
+        archives: What to fetch. A function where torchgeo knows it: it imports torchgeo, which
+            takes seconds and a gigabyte, so it is called by the stage that fetches alone.
+        download: ``download(root)`` fetches all, where only torchgeo's own code can.
+        manual: What to tell a person who must click, register or request; None otherwise.
+    """
+
+    homepage: str
+    licence: str
+    citation: str
+    size_gb: float
+    archives: tuple[Archive, ...] | Callable[[], tuple[Archive, ...]] = ()
+    download: Callable[[Path], None] | None = None
+    manual: str | None = None
+
+    def files(self) -> tuple[Archive, ...]:
+        """What to fetch, archive by archive; empty where there is no list of it."""
+        return self.archives() if callable(self.archives) else self.archives
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A published collection in its own native file layout.
+
+    Attributes:
+        name: Key in params, file name below ``eosfm/datasets``, folder below ``data``.
+        title: Name that its authors use.
+        kind: Task kind of its labels, a name of the table of kinds.
+        bands: Band names in file order, after any fixed re-arrangement the reader makes.
+        units: Unit of each band's stored values (see :data:`eosfm.core.bands.UNITS`).
+        dtype: Numpy dtype of the images.
+        classes: Class names by index; one entry, the quantity, for regression.
+        gsd: Ground sampling distance in metres.
+        source: Where it comes from.
+        scenes: Reader: ``scenes(root)`` yields every labelled scene below ``root``. It raises
+            EosfmError where a file is missing, damaged, misnamed or of another kind.
+        split_rule: In words: whose split this is, or by what unit scenes are held out.
+        ignore_index: Target value that is never scored; None where every pixel is labelled.
+        nodata: Image value that means "not measured" when all bands have it; None otherwise.
+        target_unit: Unit of a regression target.
+    """
+
+    name: str
+    title: str
+    kind: str
+    bands: tuple[str, ...]
+    units: tuple[str, ...]
+    dtype: str
+    classes: tuple[str, ...]
+    gsd: float
+    source: Source
+    scenes: Callable[[Path], Iterable[Scene]] = field(repr=False)
+    split_rule: str = "official"
+    ignore_index: int | None = None
+    nodata: float | None = None
+    target_unit: str | None = None
+
+    def __post_init__(self) -> None:
+        check_bands(self.bands)
+        if len(self.units) != len(self.bands):
+            raise EosfmError(
+                f"{self.name}: {len(self.units)} units for {len(self.bands)} bands; give one each"
+            )
+        for unit in self.units:
+            if unit not in UNITS:
+                hint = suggest(unit, list(UNITS))
+                raise EosfmError(f"{self.name}: unknown unit {unit!r}; {hint}")

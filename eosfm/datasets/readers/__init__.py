@@ -1,1 +1,0 @@
-"""What several native readers share: file formats, sensors, held-out scenes."""

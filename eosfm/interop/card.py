@@ -1,0 +1,163 @@
+"""The model card of an artifact: Markdown with the Hugging Face hub's YAML front matter."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from eosfm.interop.inventory import Inventory, Member, shorten_bands
+from eosfm.interop.licences import WORDS, TrainingData
+
+FRONT = """\
+---
+library_name: eosfm
+pipeline_tag: image-feature-extraction
+license: other
+license_name: terms-of-the-training-data
+license_link: README.md#what-may-be-used-commercially
+tags:
+- earth-observation
+- remote-sensing
+- satellite-imagery
+- foundation-model
+- eosfm
+---
+"""
+
+USE = """\
+## Use
+
+A frozen backbone for maps and scores of satellite and aerial images: an image of any of these
+sensors in, four feature maps at strides 4, 8, 16 and 32 out. A light head is trained on them for
+the task at hand. It needs `eosfm`, which needs torch and timm alone.
+
+```python
+from eosfm import EosFM
+
+{example}
+maps = backbone(x)  # x: (batch, channels, height, width) float32
+```
+"""
+
+COPIES = """\
+The artifact does not tell real data from the simulated copies that the pipeline's `mini` scale
+makes of these datasets. A person who publishes it says here which they were.
+"""
+
+LIMITS = """\
+## Limits
+
+- Features alone: without a head that was trained for the task it answers no question.
+- Each specialist knows the places, seasons, sensors and classes of its own dataset; elsewhere its
+  features may say little. Check on labels of your own area before a map is used.
+- The scores above are of validation tiles of each specialist's own dataset. They do not compare
+  specialists, nor tell how well the ensemble does on another task.
+- Values must be standardised: by the input's own statistics (`mean=`, `std=`), or by those of each
+  specialist (`standardize="specialist"` with `units=`).
+- It is no source for decisions about persons, nor for emergencies without a human's look.
+"""
+
+
+def write_card(inventory: Inventory, metrics: Mapping[str, float] | None = None) -> str:
+    """The card's text.
+
+    Args:
+        inventory: The artifact.
+        metrics: The pipeline's flat metrics.json, where it is known: it has the energy.
+
+    Returns:
+        Markdown; the same artifact and metrics give the same text.
+    """
+    count = len(inventory.specialists)
+    parts = [
+        f"{FRONT}\n# EoS-FM: {count} specialist{'s' * (count != 1)} as one backbone\n",
+        f"An ensemble of small specialist encoders ({inventory.parameters / 1e6:.1f} M parameters "
+        "together) that runs as one Earth-observation feature extractor, after *Can an Ensemble of "
+        "Specialist Models act as a Generalist Feature Extractor?* (arXiv 2511.21523).\n",
+        USE.format(example=_example(inventory)),
+        f"## Specialists\n\n{_specialists(inventory.specialists)}",
+        f"## Training data\n\n{_training_data(inventory.datasets)}",
+        f"## What may be used commercially\n\n{_commercial(inventory)}",
+        LIMITS,
+        f"## Energy\n\n{_energy(metrics or {})}",
+    ]
+    return "\n".join(parts)
+
+
+def _example(inventory: Inventory) -> str:
+    if inventory.fusion is None:
+        bands = next((one.bands for one in inventory.specialists if one.bands), None)
+        given = f"bands={list(bands)}" if bands else f"in_chans={inventory.specialists[0].in_chans}"
+        return f'backbone = EosFM.from_pretrained("FOLDER", {given})'
+    taken = inventory.fusion["bands"] or [f"{inventory.fusion['in_chans']} channels"]
+    return f'backbone = EosFM.from_pretrained("FOLDER")  # takes {" ".join(taken)}'
+
+
+def _specialists(members: Sequence[Member]) -> str:
+    rows = [
+        (
+            one.name,
+            one.dataset or "not stated",
+            one.kind or "not stated",
+            shorten_bands(one.bands, one.in_chans),
+            one.backbone,
+            "not stated" if one.score is None else f"{one.score:.3f} {one.metric}",
+            f"`{one.sha256[:16]}`",
+        )
+        for one in members
+    ]
+    heads = ("name", "dataset", "kind", "bands", "backbone", "validation score", "SHA-256")
+    return _table(heads, rows)
+
+
+def _training_data(datasets: Sequence[TrainingData]) -> str:
+    if not datasets:
+        return "The artifact does not say what its specialists were trained on.\n"
+    rows = [
+        (
+            f"[{data.title}]({data.homepage})" if data.homepage else data.name,
+            data.licence or "not known",
+            WORDS[data.commercial],
+            data.citation or "",
+        )
+        for data in datasets
+    ]
+    return f"{_table(('dataset', 'licence of the data', 'commercial use', 'cite'), rows)}\n{COPIES}"
+
+
+def _commercial(inventory: Inventory) -> str:
+    allows = {data.name: data.commercial for data in inventory.datasets}
+    groups: dict[bool | None, list[str]] = {True: [], False: [], None: []}
+    for one in inventory.specialists:
+        groups[allows.get(one.dataset) if one.dataset else None].append(one.name)
+    lines = [
+        "Whether weights inherit the terms of the data that they were trained on is not settled "
+        "everywhere. By the wording of these terms:\n"
+    ]
+    for answer, words in (
+        (True, "trained on data that may be used commercially, under the licence's conditions"),
+        (False, "trained on data for research or non-commercial use alone"),
+        (None, "terms not stated; ask the publisher of the data"),
+    ):
+        if groups[answer]:
+            lines.append(f"- {words}: {', '.join(groups[answer])}")
+    if groups[True] and (groups[False] or groups[None]):
+        names = " ".join(groups[True])
+        lines.append(
+            f"\nAn artifact of the first group alone: `eosfm prune ARTIFACT -o FILE --keep {names}`"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _energy(metrics: Mapping[str, float]) -> str:
+    if "energy.kwh" not in metrics:
+        return "Not recorded with this artifact.\n"
+    co2 = metrics.get("energy.co2eq_kg")
+    told = f" ({co2:.3g} kg CO2 equivalent)" if co2 is not None else ""
+    return (
+        f"{metrics['energy.kwh']:.3g} kWh{told} for the whole pipeline that built it, data, "
+        "training and evaluation together, measured with CodeCarbon.\n"
+    )
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"

@@ -1,0 +1,152 @@
+"""What is in an ensemble artifact: read from the file alone, no model is built."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eosfm.core.errors import EosfmError
+from eosfm.encoding.artifact import STATE_KEY, parse_entry, read_entries
+from eosfm.interop.licences import TrainingData, training_data
+from eosfm.nn.specialist import Specialist
+
+NOT_PROVENANCE = ("dataset", "task", "metrics")
+"""Facts of a specialist that have attributes of their own."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One specialist.
+
+    Attributes:
+        name: Unique within the artifact.
+        dataset: What it was trained on; None, as kind, metric and score, where the file does not
+            say.
+        kind: Task kind that it was trained for.
+        backbone: timm model name.
+        in_chans: Channels of its input.
+        bands: One band name per channel, or None.
+        parameters: Numbers in its weights, buffers included.
+        metric: The headline metric of its kind.
+        score: Its value on validation tiles.
+        sha256: Of its tensors alone (see :func:`content_hash`).
+        provenance: Further facts of the file, as they stand there.
+    """
+
+    name: str
+    dataset: str | None
+    kind: str | None
+    backbone: str
+    in_chans: int
+    bands: tuple[str, ...] | None
+    parameters: int
+    metric: str | None
+    score: float | None
+    sha256: str
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """An artifact.
+
+    Attributes:
+        path: The file.
+        bytes: Its size.
+        parameters: Of all specialists together.
+        specialists: In artifact order.
+        datasets: What they were trained on, each once.
+        fusion: Method, input bands and specialists in use of a saved backbone; None of an artifact
+            that holds specialists alone.
+    """
+
+    path: str
+    bytes: int
+    parameters: int
+    specialists: tuple[Member, ...]
+    datasets: tuple[TrainingData, ...]
+    fusion: Mapping[str, Any] | None
+
+
+def take_inventory(path: Path | str) -> Inventory:
+    """Read an artifact and tell what is in it; whether weights fit is not asked.
+
+    Raises:
+        EosfmError: The file is missing, damaged or no artifact.
+    """
+    entries = read_entries(path)
+    members = tuple(_member(parse_entry(entry, path, index)) for index, entry in enumerate(entries))
+    names = dict.fromkeys(member.dataset for member in members if member.dataset)
+    return Inventory(
+        path=str(path),
+        bytes=Path(path).stat().st_size,
+        parameters=sum(member.parameters for member in members),
+        specialists=members,
+        datasets=tuple(training_data(name) for name in names),
+        fusion=_fusion(entries[0][2].get(STATE_KEY), path),
+    )
+
+
+def content_hash(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors: keys in order, each with its type, shape and values.
+
+    It depends on no name and no file: merging, pruning and renaming keep it.
+    """
+    digest = hashlib.sha256()
+    for key in sorted(weights):
+        value = weights[key].detach().cpu().contiguous()
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def shorten_bands(bands: Sequence[str] | None, in_chans: int) -> str:
+    """Bands in a few words: a long list by its ends, an unknown one by its channels."""
+    if bands is None:
+        return f"{in_chans} channels"
+    return " ".join(bands) if len(bands) <= 4 else f"{bands[0]} ... {bands[-1]} ({in_chans})"
+
+
+def _member(one: Specialist) -> Member:
+    metrics = one.facts.get("metrics")
+    metrics = metrics if isinstance(metrics, Mapping) else {}
+    metric = metrics.get("metric")
+    return Member(
+        name=one.name,
+        dataset=one.facts.get("dataset"),
+        kind=one.facts.get("task"),
+        backbone=one.backbone,
+        in_chans=one.in_chans,
+        bands=one.bands,
+        parameters=sum(tensor.numel() for tensor in one.state_dict.values()),
+        metric=metric,
+        score=metrics.get(metric),
+        sha256=content_hash(one.state_dict),
+        provenance={k: v for k, v in one.facts.items() if k not in NOT_PROVENANCE}
+        | {"validation": dict(metrics)},
+    )
+
+
+def _fusion(state: Mapping[str, Any] | None, path: Path | str) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    try:
+        fuser, given = state["fuser"], state["input"]
+        inputs, kept = fuser["inputs"], fuser["kept"]
+        used = inputs if kept is None else [inputs[index] for index in kept]
+        return {
+            "method": fuser["fusion"],
+            "bands": given["bands"],
+            "in_chans": given["in_chans"],
+            "standardize": given["standardize"],
+            "specialists": list(dict.fromkeys(spec["name"] for spec in used)),
+        }
+    except (LookupError, TypeError) as error:
+        raise EosfmError(
+            f"{path} has a saved fusion without its settings ({type(error).__name__}: {error}); "
+            "save the backbone again"
+        ) from None

@@ -1,0 +1,117 @@
+"""The statistics that standardise an input: of a raster, or of a tile store."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+
+WINDOW = 1024
+"""Side of the windows, in pixels, where a raster's own blocks are larger than such a window."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation per band, in the values' own unit.
+
+    Attributes:
+        bands: The bands' names; a raster's where it describes each of its bands, else None.
+        mean: One per band.
+        std: One per band, 1 for a band that is the same everywhere.
+        valid: Share of the pixels that were measured, per band.
+    """
+
+    bands: tuple[str, ...] | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    valid: tuple[float, ...]
+
+
+def statistics(path: Path | str) -> Statistics:
+    """Mean and standard deviation per band of a raster's pixels, or of a tile store's training.
+
+    Pixels that the raster marks as nodata, and NaN, are left out, band by band. The raster is read
+    window by window: memory does not grow with it. Needs rasterio for a raster.
+
+        scaling = eosfm.statistics("scene.tif")
+        backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
+                                       mean=scaling.mean, std=scaling.std)
+
+    Args:
+        path: What rasterio opens (a URL too), or the folder of a tile store.
+
+    Raises:
+        EosfmError: It is neither, is damaged, or a band has no measured pixel.
+    """
+    folder = Path(path)
+    return _of_store(folder) if (folder / "store.json").exists() else _of_raster(str(path))
+
+
+def _of_store(path: Path) -> Statistics:
+    from eosfm.tiles.store import TileStore
+
+    store = TileStore(path)
+    mean, std, valid = (
+        tuple(values[band] for band in store.bands)
+        for values in (store.mean, store.std, store.valid)
+    )
+    return Statistics(store.bands, mean, std, valid)
+
+
+def _of_raster(path: str) -> Statistics:
+    try:
+        import rasterio
+    except ImportError:
+        raise EosfmError("rasterio is not installed; pip install rasterio") from None
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    from eosfm.tiles.statistics import BandStatistics
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # no place is asked for
+            raster = rasterio.open(path)
+        with raster:
+            names = tuple(f"band {index}" for index in raster.indexes)
+            sums = BandStatistics(names)
+            for window in _windows(raster):
+                values = raster.read(window=window, masked=True).astype(np.float64).filled(np.nan)
+                sums.update(values[None], np.zeros((1, *values.shape[1:]), bool))
+            described = raster.descriptions
+    except RasterioError as error:
+        raise EosfmError(
+            f"{path} cannot be read ({error}); expected a raster or the folder of a tile store"
+        ) from None
+    for name, count in zip(names, sums.count, strict=True):
+        if not count:
+            raise EosfmError(
+                f"{path}: {name} has no measured pixel; check the file and its nodata value"
+            )
+    mean, std = zip(*(sums.moments(position) for position in range(len(names))), strict=True)
+    return Statistics(
+        tuple(described) if all(described) else None,
+        mean,
+        # Once standardised, a constant band is 0.
+        tuple(s if s > 1e-12 * abs(m) else 1.0 for m, s in zip(mean, std, strict=True)),
+        tuple((sums.count / sums.pixels).tolist()),
+    )
+
+
+def _windows(raster: Any) -> Iterator[Any]:
+    """The raster's own blocks, or parts of them where they are large."""
+    from rasterio.windows import Window
+
+    height, width = raster.block_shapes[0]
+    if height * width <= WINDOW**2:
+        for _, window in raster.block_windows(1):
+            yield window
+        return
+    for row in range(0, raster.height, WINDOW):
+        for column in range(0, raster.width, WINDOW):
+            yield Window(
+                column, row, min(WINDOW, raster.width - column), min(WINDOW, raster.height - row)
+            )

@@ -1,0 +1,80 @@
+"""What commands print of an artifact: tables that fit a terminal, or JSON."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eosfm.interop.inventory import Inventory, shorten_bands
+from eosfm.interop.licences import WORDS
+
+WIDTH = 100
+HASH = 8
+"""Digits of a hash that a table shows."""
+
+
+def show_json(inventory: Inventory) -> None:
+    """Print all facts as JSON."""
+    print(json.dumps(asdict(inventory), indent=1, default=str))
+
+
+def show_inventory(inventory: Inventory) -> None:
+    """Print the tables of an artifact."""
+    console = Console(highlight=False)
+    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    count = len(inventory.specialists)
+    console.print(
+        Text(
+            f"{inventory.path}: {count} specialist{'s' * (count != 1)}, "
+            f"{inventory.parameters / 1e6:.2f} M parameters, {inventory.bytes / 2**20:.1f} MiB"
+        )
+    )
+    if (fusion := inventory.fusion) is not None:
+        taken = " ".join(fusion["bands"] or [f"{fusion['in_chans']} channels"])
+        console.print(
+            Text(f"a saved backbone: fusion {fusion['method']} of {len(fusion['specialists'])} "
+                 f"specialists, takes {taken}, standardised by {fusion['standardize']}")
+        )  # fmt: skip
+    console.print()
+    console.print(_specialists(inventory))
+    if inventory.datasets:
+        console.print()
+        console.print(_licences(inventory))
+
+
+def _specialists(inventory: Inventory) -> Table:
+    rows = [
+        (
+            one.name,
+            one.dataset or "-",
+            one.kind or "-",
+            shorten_bands(one.bands, one.in_chans),
+            f"{one.parameters / 1e6:.2f}",
+            "-" if one.score is None else f"{one.score:.3f} {one.metric}",
+            one.sha256[:HASH],
+        )
+        for one in inventory.specialists
+    ]
+    heads = ("specialist", "dataset", "kind", "bands", "M params", "score", "sha256")
+    return _table(heads, rows)
+
+
+def _licences(inventory: Inventory) -> Table:
+    rows = [
+        (data.name, WORDS[data.commercial], data.licence or "not known: not of the catalogue")
+        for data in inventory.datasets
+    ]
+    return _table(("training data", "commercial use", "licence"), rows)
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table

@@ -1,0 +1,18 @@
+import numpy as np
+
+from eosfm.datasets.native.holdout import hold_out, rank
+
+NAMES = [f"toy/{number}" for number in range(20_000)]
+
+
+def test_ranks_are_spread_evenly_and_never_change():
+    ranks = np.array([rank(name) for name in NAMES])
+    assert np.abs(np.histogram(ranks, 10, (0, 1))[0] / len(NAMES) - 0.1).max() < 0.01
+    assert rank("toy/1") == 0.7404846004248696
+
+
+def test_shares_are_those_asked_for():
+    splits = [hold_out(name, validate=0.1, test=0.2) for name in NAMES]
+    shares = {split: splits.count(split) / len(splits) for split in set(splits)}
+    assert abs(shares["val"] - 0.1) < 0.01 and abs(shares["test"] - 0.2) < 0.01
+    assert {hold_out(name, 0, 0) for name in NAMES} == {"train"}

@@ -1,0 +1,35 @@
+"""Masks of colours, and boxes by window."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.native.labels import boxes_in, read_colors
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_png
+
+BOXES = np.array([[0, 0, 4, 4, 1], [8, 8, 14, 12, 2], [9, 0, 11, 2, 0]], np.float32)
+
+
+def test_colours_near_a_corner_are_its_class(tmp_path: Path):
+    colors = np.array([(255, 0, 0), (240, 10, 9), (0, 0, 0)], np.uint8)
+    write_png(tmp_path / "mask.png", np.broadcast_to(colors.T[:, None], (3, 2, 3)))
+    read = partial(read_colors, {(255, 0, 0): 3, (0, 0, 0): 255})
+    size, window = (2, 3), Window(0, 0, 2, 3)
+    assert read(20, tmp_path / "mask.png", size, window).tolist() == [[3, 3, 255]] * 2
+    with pytest.raises(EosfmError, match=r"colour \(240, 10, 9\) at row 0, column 1"):
+        read(14, tmp_path / "mask.png", size, window)
+
+
+def test_a_box_is_cut_to_the_window_that_holds_its_middle():
+    np.testing.assert_array_equal(boxes_in(BOXES, Window(0, 0, 10, 10)), [[0, 0, 4, 4, 1]])
+    np.testing.assert_array_equal(boxes_in(BOXES, Window(10, 10, 10, 10)), [[0, 0, 4, 2, 2]])
+    np.testing.assert_array_equal(boxes_in(BOXES, Window(0, 10, 10, 10)), [[0, 0, 1, 2, 0]])
+
+
+def test_no_box_is_an_empty_table():
+    found = boxes_in(np.empty((0, 5)), Window(0, 0, 10, 10))
+    assert found.shape == (0, 5) and found.dtype == np.float32

@@ -1,0 +1,41 @@
+"""Folders, lists and tables of scenes."""
+
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.native.listing import expecting, listed, parse, read_rows
+
+
+def test_files_are_sorted_and_an_empty_folder_is_refused(tmp_path):
+    for name in ("b.tif", "a.tif", "c.png"):
+        (tmp_path / name).touch()
+    assert [path.name for path in listed(tmp_path, "*.tif", "some", "x")] == ["a.tif", "b.tif"]
+    with pytest.raises(EosfmError, match=r"holds no \*\.jpg; expected images; fetch"):
+        listed(tmp_path, "*.jpg", "some", "images")
+    with pytest.raises(EosfmError, match="none not found; expected images"):
+        listed(tmp_path / "none", "*.jpg", "some", "images")
+
+
+def test_names_match_completely(tmp_path):
+    assert parse(r"(\d+)_(\w)", "12_b", tmp_path, "names").groups() == ("12", "b")
+    with pytest.raises(EosfmError, match="found '12_bc'; expected names such as 12_b"):
+        parse(r"(\d+)_(\w)", "12_bc", tmp_path, "names such as 12_b")
+
+
+def test_rows_of_a_table_and_a_missing_column(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("id,part,more\n1,train,x\n2,,y\n")
+    assert [row["part"] for row in read_rows(path, ("part", "id"))] == ["train", ""]
+    with pytest.raises(EosfmError, match="has the columns id, part, more; expected id, split"):
+        list(read_rows(path, ("id", "split")))
+    path.write_text("")
+    with pytest.raises(EosfmError, match="has the columns ; expected id"):
+        list(read_rows(path, ("id",)))
+
+
+@pytest.mark.parametrize("fault", [lambda: {}["a"], lambda: int("x\ny"), lambda: None + 1])
+def test_what_a_file_lacks_is_one_line(tmp_path, fault):
+    refused = pytest.raises(EosfmError, match=r"is not the file expected .* expected dates")
+    with refused as error, expecting(tmp_path / "a.json", "dates"):
+        fault()
+    assert "\n" not in str(error.value)

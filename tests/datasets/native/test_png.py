@@ -1,0 +1,50 @@
+"""8-bit PNG images."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets.native.raster import png_size, read_png
+from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_png
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (3, 20, 30), np.uint8)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 19), st.integers(0, 29), st.integers(1, 20), st.integers(1, 30))
+def test_window_is_a_slice(tmp_path_factory, row: int, col: int, height: int, width: int):
+    path = tmp_path_factory.mktemp("png") / "a.png"
+    write_png(path, IMAGE)
+    found = read_png(path, Window(row, col, height, width))
+    np.testing.assert_array_equal(found, IMAGE[:, row : row + height, col : col + width])
+
+
+def test_single_band_and_size(tmp_path: Path):
+    write_png(tmp_path / "a.png", IMAGE[0])
+    assert png_size(tmp_path / "a.png") == (20, 30)
+    found = read_png(tmp_path / "a.png", Window(0, 0, 20, 30), mode="L")
+    np.testing.assert_array_equal(found, IMAGE[0])
+
+
+def test_rewritten_file_is_read_again(tmp_path: Path):
+    whole = Window(0, 0, 20, 30)
+    write_png(tmp_path / "a.png", IMAGE)
+    read_png(tmp_path / "a.png", whole)
+    write_png(tmp_path / "a.png", np.zeros_like(IMAGE))
+    assert not read_png(tmp_path / "a.png", whole).any()
+
+
+def test_bad_files_are_one_line(tmp_path: Path):
+    write_png(tmp_path / "cut.png", IMAGE)
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:900])
+    (tmp_path / "page.png").write_text("<html>")
+    for name in ("cut.png", "page.png", "absent.png"):
+        with pytest.raises(EosfmError, match=rf"{name} cannot be read as an image"):
+            read_png(tmp_path / name, Window(0, 0, 2, 2))
+    with pytest.raises(EosfmError, match="absent"):
+        png_size(tmp_path / "absent.png")

@@ -1,0 +1,115 @@
+"""torchgeo's classes as scenes, held against our readers of the same files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.core.splits import SPLITS
+from eosfm.datasets import get_dataset
+from eosfm.datasets.native.spec import Window
+from eosfm.datasets.native.torchgeo import scenes_of_torchgeo
+
+BY_NAME = {split: {"split": split} for split in SPLITS}
+LABELLED = {split: {"split": split} for split in ("train", "val")}
+
+CASES = {
+    "eurosat": ("EuroSAT", BY_NAME, "label", {"train": 20, "val": 10, "test": 10}),
+    "loveda": ("LoveDA", LABELLED, "mask", {"val": 2, "test": 0}),
+    "levircdplus": ("LEVIRCDPlus", {"train": {"split": "train"}}, "mask", {}),
+    "dior": ("DIOR", LABELLED, "bbox_xyxy", {"test": 0}),
+}
+"""For each dataset: torchgeo's class, its splits, its target, and the size of the copy."""
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest, simulated):
+    """Our dataset, a copy of it, and torchgeo's scenes of that copy."""
+    dataset = get_dataset(request.param)
+    name, splits, target, amount = CASES[request.param]
+    root = simulated(dataset, **amount)
+    reader = scenes_of_torchgeo(name, splits, target, dataset.dtype, (64, 64))
+    return dataset, root, list(reader(root))
+
+
+def test_scenes_are_those_of_our_reader(case):
+    dataset, root, theirs = case
+    whole = Window(0, 0, 64, 64)
+    ours = {scene.image(whole).tobytes(): scene for scene in dataset.scenes(root)}
+    assert len({scene.id for scene in theirs}) == len(theirs) > 1
+    for scene in theirs:
+        same = ours[scene.image(whole).tobytes()]
+        assert scene.files in (same.files, same.files[:1], (root,))
+        for window in (whole, Window(10, 20, 30, 40)):
+            assert scene.image(window).dtype == dataset.dtype
+            np.testing.assert_array_equal(scene.image(window), same.image(window))
+            np.testing.assert_array_equal(scene.target(window), same.target(window))
+
+
+@pytest.fixture
+def eurosat(simulated) -> Path:
+    return simulated(get_dataset("eurosat"), **CASES["eurosat"][3])
+
+
+def test_size_may_be_left_out(eurosat: Path):
+    scene = next(scenes_of_torchgeo("EuroSAT", BY_NAME, "label", "uint16")(eurosat))
+    assert (scene.height, scene.width) == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "message"),
+    [
+        ("uint8", (64, 64), "expected those of uint8; correct the dataset's dtype"),
+        ("uint16", (60, 64), r"expected 60x64 px; correct the dataset's size"),
+    ],
+)
+def test_facts_that_do_not_fit_the_files_are_told(eurosat: Path, dtype, size, message: str):
+    scene = next(scenes_of_torchgeo("EuroSAT", BY_NAME, "label", dtype, size)(eurosat))
+    with pytest.raises(EosfmError, match=message) as caught:
+        scene.image(Window(0, 0, 10, 10))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_image_is_decoded_once_for_itself_and_its_target(eurosat: Path, monkeypatch):
+    from torchgeo.datasets import EuroSAT
+
+    read = []
+    get = EuroSAT.__getitem__
+    monkeypatch.setattr(EuroSAT, "__getitem__", lambda s, i: read.append(i) or get(s, i))
+    scenes = list(scenes_of_torchgeo("EuroSAT", BY_NAME, "label", "uint16", (64, 64))(eurosat))
+    assert read == []
+    for scene in scenes[:3]:
+        for row in (0, 32):
+            scene.image(Window(row, 0, 32, 64))
+            scene.target(Window(row, 0, 32, 64))
+    assert len(read) == 3
+
+
+def test_items_without_files_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import torch
+    import torchgeo.datasets
+
+    class Cubes(torchgeo.datasets.NonGeoDataset):
+        def __init__(self, root: str, count: int) -> None:
+            self.count = count
+
+        def __len__(self) -> int:
+            return self.count
+
+        def __getitem__(self, index: int):
+            return {
+                "image": torch.full((4, 3, 8, 8), float(index)),
+                "mask": torch.full((1, 8, 8), float("nan")),
+                "label": torch.tensor([1, 0, 1]),
+            }
+
+    monkeypatch.setattr(torchgeo.datasets, "Cubes", Cubes, raising=False)
+    splits = {"train": {"count": 2}, "test": {"count": 1}}
+    scenes = list(scenes_of_torchgeo("Cubes", splits, "mask", "int16")(tmp_path))
+    assert [scene.id for scene in scenes] == ["train/0000000", "train/0000001", "test/0000000"]
+    assert all(scene.files == (tmp_path,) for scene in scenes)
+    assert scenes[1].image(Window(2, 2, 3, 4)).tolist() == np.ones((4, 3, 3, 4)).tolist()
+    assert scenes[1].target(Window(2, 2, 3, 4)).dtype == np.float32
+    (scene,) = scenes_of_torchgeo("Cubes", {"test": {"count": 1}}, "label", "int16")(tmp_path)
+    assert scene.target(Window(0, 0, 8, 8)).tolist() == [1, 0, 1]

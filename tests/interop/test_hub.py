@@ -1,0 +1,179 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from huggingface_hub import ModelCard
+
+from eosfm.core.errors import EosfmError
+from eosfm.encoding.artifact import load_artifact, save_artifact
+from eosfm.encoding.folder import read_folder
+from eosfm.encoding.randomize import randomize
+from eosfm.interop.card import write_card
+from eosfm.interop.hub import export_folder
+from eosfm.interop.inventory import take_inventory
+from eosfm.model import EosFM
+from eosfm.nn.specialist import Specialist
+
+pytestmark = pytest.mark.filterwarnings("ignore:skipped", "ignore:bands of")
+FILES = ["README.md", "config.json", "model.safetensors"]
+BANDS = ("B02", "B03", "B04", "B08")
+
+
+def same_maps(one, two, channels):
+    x = torch.randn(2, channels, 40, 32)
+    maps = zip(one.eval()(x), two.eval()(x), strict=True)
+    return all(torch.equal(first, second) for first, second in maps)
+
+
+def test_from_pretrained_equals_from_artifact(artifact_file, tmp_path):
+    export_folder(artifact_file, tmp_path / "hub")
+    assert sorted(file.name for file in (tmp_path / "hub").iterdir()) == FILES
+    options = {"fusion": "concat", "mean": (1.0,) * 4, "std": (2.0,) * 4}
+    ours = EosFM.from_pretrained(tmp_path / "hub", BANDS, **options)
+    theirs = EosFM.from_artifact(artifact_file, BANDS, **options)
+    assert ours.explain() == theirs.explain()
+    assert same_maps(ours, theirs, 4)
+    counted = EosFM.from_pretrained(tmp_path / "hub", in_chans=3, fusion="concat")
+    assert same_maps(counted, EosFM.from_artifact(artifact_file, in_chans=3, fusion="concat"), 3)
+
+
+def test_every_fact_is_kept(artifact_file, tmp_path):
+    export_folder(artifact_file, tmp_path / "hub")
+    specialists, state = read_folder(tmp_path / "hub")
+    expected = load_artifact(artifact_file)
+    assert state is None
+    assert specialists == expected
+    assert [dict(one.facts) for one in specialists] == [dict(one.facts) for one in expected]
+
+
+def test_a_saved_backbone_keeps_its_fusion(backbone_file, tmp_path):
+    export_folder(backbone_file, tmp_path / "hub")
+    again, before = EosFM.from_pretrained(tmp_path / "hub"), EosFM.load(backbone_file)
+    assert again.selected == before.selected
+    assert again.input == before.input
+    assert same_maps(again, before, 3)
+    thawed = EosFM.from_pretrained(tmp_path / "hub", freeze=False)
+    assert all(p.requires_grad for p in thawed.encoder.models.parameters())
+    fresh = EosFM.from_pretrained(tmp_path / "hub", BANDS, fusion="concat")
+    assert same_maps(fresh, EosFM.from_artifact(backbone_file, BANDS, fusion="concat"), 4)
+
+
+def test_specialists_alone_need_the_bands(artifact_file, tmp_path):
+    export_folder(artifact_file, tmp_path / "hub")
+    with pytest.raises(EosfmError, match="name the input's bands"):
+        EosFM.from_pretrained(tmp_path / "hub")
+
+
+def test_same_bytes_in_the_place_of_a_former_export(artifact_file, backbone_file, tmp_path):
+    folder = tmp_path / "hub"
+    export_folder(artifact_file, folder)
+    before = [(folder / name).read_bytes() for name in FILES]
+    export_folder(backbone_file, folder)
+    assert [(folder / name).read_bytes() for name in FILES] != before
+    export_folder(artifact_file, folder)
+    assert [(folder / name).read_bytes() for name in FILES] == before
+
+
+def test_what_is_no_export_is_not_replaced(artifact_file, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "README.md").write_text("mine")
+    for place in (tmp_path / "notes", tmp_path / "notes" / "README.md"):
+        with pytest.raises(EosfmError, match="is no former export"):
+            export_folder(artifact_file, place)
+    assert (tmp_path / "notes" / "README.md").read_text() == "mine"
+
+
+def test_a_fact_that_json_cannot_hold_leaves_no_folder(members, tmp_path):
+    members[0].facts["score"] = float("nan")
+    save_artifact(tmp_path / "b.pth", members)
+    with pytest.raises(EosfmError, match=r"a fact that config\.json cannot hold"):
+        export_folder(tmp_path / "b.pth", tmp_path / "hub")
+    assert not (tmp_path / "hub").exists()
+
+
+def test_published_tensors_that_share_memory_and_statistics_as_tensors(members, tmp_path):
+    pool = torch.randn(100_000)
+    weights = {k: pool[: v.numel()].view(v.shape) for k, v in members[0].state_dict.items()}
+    config = {"backbone": "timm_smallnext", "mean": torch.ones(3), "std": torch.ones(3)}
+    torch.save([(3, weights, config)], tmp_path / "p.pth")
+    export_folder(tmp_path / "p.pth", tmp_path / "hub")
+    (one,), _ = read_folder(tmp_path / "hub")
+    assert one.mean == (1.0, 1.0, 1.0)
+    assert all(torch.equal(one.state_dict[key], value) for key, value in weights.items())
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda f: (f / "config.json").unlink(), "config.json not found"),
+        (lambda f: (f / "config.json").write_text("{"), "damaged or no JSON"),
+        (lambda f: (f / "config.json").write_text('{"model_type": "bert"}'), "is of format None"),
+        (lambda f: (f / "config.json").write_text("[]"), "is of format None"),
+        (
+            lambda f: (f / "config.json").write_text('{"model_type": "eosfm", "format": 1}'),
+            r"is no config of this format \(KeyError",
+        ),
+        (lambda f: (f / "model.safetensors").unlink(), "model.safetensors not found"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"1234567890"), "safetensors is damaged"),
+    ],
+)
+def test_a_damaged_folder(artifact_file, tmp_path, damage, words):
+    export_folder(artifact_file, tmp_path / "hub")
+    damage(tmp_path / "hub")
+    with pytest.raises(EosfmError, match=words):
+        EosFM.from_pretrained(tmp_path / "hub", in_chans=3)
+
+
+def test_card(artifact_file, tmp_path):
+    metrics = {"energy.kwh": 0.012345, "energy.co2eq_kg": 0.0006}
+    export_folder(artifact_file, tmp_path / "hub", metrics)
+    card = ModelCard.load(tmp_path / "hub" / "README.md")
+    assert card.data.library_name == "eosfm"
+    assert card.data.license == "other"
+    text = card.text
+    assert "| rgb | eurosat | classification | B04 B03 B02 | smallnext | 0.750 accuracy |" in text
+    assert "[LoveDA](https://github.com/Junjue-Wang/LoveDA) | CC BY-NC-SA 4.0" in text
+    assert "under the licence's conditions: rgb\n" in text
+    assert "non-commercial use alone: s1\n" in text
+    assert "ask the publisher of the data: published\n" in text
+    assert "does not tell real data from the simulated copies" in text
+    assert "0.0123 kWh (0.0006 kg CO2 equivalent)" in text
+    assert "Not recorded" in write_card(take_inventory(artifact_file))
+
+
+def test_the_cards_example_runs(artifact_file, backbone_file, tmp_path):
+    for path, channels in ((artifact_file, 3), (backbone_file, 3)):
+        export_folder(path, tmp_path / "hub")
+        card = (tmp_path / "hub" / "README.md").read_text()
+        code = card.split("```python\n")[1].split("```")[0]
+        names = {"x": torch.randn(1, channels, 32, 32)}
+        exec(code.replace("FOLDER", str(tmp_path / "hub")), names)
+        assert len(names["maps"]) == 4
+
+
+def test_opening_needs_torch_and_timm_alone(tmp_path):
+    ensemble = randomize([Specialist("a", "convnextv2_atto", 3, {})], 0)
+    save_artifact(tmp_path / "a.pth", ensemble)
+    export_folder(tmp_path / "a.pth", tmp_path / "hub")
+    code = f"""
+import sys
+for name in ("lightning", "torchgeo", "rasterio", "dvc", "pandas", "pydantic", "geopandas",
+             "typer", "rich", "segmentation_models_pytorch", "scipy"):
+    sys.modules[name] = None  # importing it fails
+import torch
+from eosfm import EosFM
+print(len(EosFM.from_pretrained({str(tmp_path / "hub")!r}, in_chans=3)(torch.zeros(1, 3, 32, 32))))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "4", result.stderr
+
+
+def test_config_is_strict_json(artifact_file, tmp_path):
+    export_folder(artifact_file, tmp_path / "hub")
+    config = json.loads(
+        (tmp_path / "hub" / "config.json").read_text(),
+        parse_constant=lambda word: pytest.fail(word),
+    )
+    assert [one["name"] for one in config["specialists"]] == ["rgb", "s1", "published"]

@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets import DATASETS
+from eosfm.encoding.artifact import load_artifact, save_artifact
+from eosfm.interop.inventory import content_hash, take_inventory
+from eosfm.interop.licences import COMMERCIAL, training_data
+
+
+def test_what_the_file_says_of_each(artifact_file, members):
+    inventory = take_inventory(artifact_file)
+    assert inventory.bytes == artifact_file.stat().st_size
+    rgb, s1, published = inventory.specialists
+    assert (rgb.dataset, rgb.kind, rgb.metric, rgb.score) == (
+        "eurosat", "classification", "accuracy", 0.75,
+    )  # fmt: skip
+    assert rgb.bands == ("B04", "B03", "B02")
+    assert rgb.parameters == sum(t.numel() for t in members[0].state_dict.values())
+    assert rgb.provenance["validation"]["epoch"] == 3
+    assert (s1.kind, s1.score, s1.provenance["dates"]) == (None, None, 1)
+    assert (published.dataset, published.bands, published.in_chans) == (None, None, 3)
+    assert inventory.parameters == sum(one.parameters for one in inventory.specialists)
+    assert [(data.name, data.commercial) for data in inventory.datasets] == [
+        ("eurosat", True), ("loveda", False),
+    ]  # fmt: skip
+    assert inventory.fusion is None
+
+
+def test_fusion_of_a_saved_backbone(backbone_file):
+    inventory = take_inventory(backbone_file)
+    assert inventory.fusion["bands"] == ["B02", "B03", "B04"]
+    assert inventory.fusion["specialists"] == [inventory.specialists[0].name] == ["rgb"]
+
+
+@pytest.mark.parametrize("change", [{"kept": [7]}, {"inputs": None}])
+def test_a_damaged_fusion_is_one_line(backbone_file, change):
+    content = torch.load(backbone_file, weights_only=True)
+    content[0][2]["eosfm"]["fuser"].update(change)
+    torch.save(content, backbone_file)
+    with pytest.raises(EosfmError, match="a saved fusion without its settings"):
+        take_inventory(backbone_file)
+
+
+def test_hash_is_of_the_tensors_alone(members, tmp_path):
+    before = content_hash(members[0].state_dict)
+    save_artifact(tmp_path / "x.pth", [members[1], replace(members[0], name="other", facts={})])
+    after = load_artifact(tmp_path / "x.pth")[1].state_dict
+    assert content_hash(after) == before
+    assert content_hash(dict(reversed(after.items()))) == before
+    key = next(iter(after))
+    bit = after[key].clone()
+    bit.view(torch.int32)[(0,) * bit.ndim] ^= 1
+    for altered in ({key: bit}, {key: after[key].double()}, {key: after[key].flatten()}):
+        assert content_hash({**after, **altered}) != before
+    assert content_hash({"k": torch.tensor(1)}) != content_hash({"k": torch.tensor([1])})
+
+
+def test_every_dataset_of_the_catalogue_has_an_answer():
+    assert set(COMMERCIAL) == set(DATASETS)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_answers_agree_with_the_words_of_the_licence(name):
+    licence, allowed = training_data(name).licence, COMMERCIAL[name]
+    if "NC" in licence or "research use" in licence or "academic use" in licence:
+        assert allowed is False
+    elif "not stated" in licence or "as their publisher states" in licence:
+        assert allowed is None
+    else:
+        assert allowed is True
+
+
+def test_a_dataset_of_the_users_own():
+    data = training_data("mine")
+    assert (data.name, data.licence, data.commercial) == ("mine", None, None)
