@@ -10,8 +10,8 @@ import numpy as np
 from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
-from eosfm.datasets.fetching.prepare import NativeCopy
-from eosfm.datasets.spec import Dataset, Window
+from eosfm.datasets.native.copy import NativeCopy
+from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params, SpecialistParams, TaskParams
 from eosfm.planning.findings import Finding, fault, note, refusals

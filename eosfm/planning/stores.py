@@ -8,7 +8,7 @@ import numpy as np
 
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets import get_dataset
-from eosfm.datasets.spec import Dataset
+from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
 from eosfm.kinds.kind import Kind
 from eosfm.params import Params
