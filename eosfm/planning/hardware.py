@@ -19,6 +19,11 @@ REFERENCE_SIZE = 224
 """Height and width of its images in pixels."""
 
 
+HOST_WATTS = 100.0
+"""Processor and memory beside one GPU: loaders on eight cores of a server (70 W) and 64 GB (25 W,
+at CodeCarbon's 3 W for 8 GB)."""
+
+
 @dataclass(frozen=True)
 class Gpu:
     """What computes.
@@ -29,6 +34,7 @@ class Gpu:
         head_tmacs: Tera multiply-accumulates a second in heads, which are dense convolutions.
         watts: Power limit of the board, by its maker's data sheet.
         source: Where the speeds are from.
+        host_watts: What the machine around it draws.
     """
 
     name: str
@@ -36,6 +42,7 @@ class Gpu:
     head_tmacs: float
     watts: float
     source: str
+    host_watts: float = HOST_WATTS
 
 
 GPUS = {
@@ -54,22 +61,19 @@ GPUS = {
     ),
     "rtx4090": Gpu("GeForce RTX 4090", 6_700, 30, 450, "measured, see eosfm/planning/hardware.py"),
     "cpu": Gpu(
-        "two cores of a CPU", 70, 0.1, 60,
-        "measured on two cores of an Intel Xeon, see benchmarks/README.md",
+        "two cores of a CPU", 50, 0.045, 27,
+        "in single precision, from times and energy of the mini run in benchmarks/README.md", 0,
     ),
 }  # fmt: skip
 """By the name that ``--gpu`` takes. Power limits: NVIDIA's data sheets of these boards."""
 
 OPERATION_S = 6e-6
-"""Seconds that Python and torch take to call one operator, whatever its size: 4 to 10 microseconds
-on servers, more in training than in inference. Batches of few small images wait for it."""
-
-HOST_WATTS = 100.0
-"""Processor and memory beside one GPU: loaders on eight cores of a server (70 W) and 64 GB (25 W,
-at CodeCarbon's 3 W for 8 GB)."""
+"""Seconds that Python and torch take to call one operator, whatever its size: an assumption, in the
+middle of what servers take. Batches of few small images wait for it."""
 
 DRAW = 0.75
-"""Share of its power limit that a GPU draws on average: it waits for memory and for loaders."""
+"""Share of its power limit that a GPU draws on average, an assumption: it waits for memory and for
+loaders."""
 
 
 def find_gpu(name: str, images_per_second: float | None = None) -> Gpu:
@@ -99,4 +103,4 @@ def find_gpu(name: str, images_per_second: float | None = None) -> Gpu:
 
 def kwh(gpu: Gpu, hours: float) -> float:
     """Energy of so many hours of one GPU and the host beside it."""
-    return hours * (DRAW * gpu.watts + HOST_WATTS) / 1000
+    return hours * (DRAW * gpu.watts + gpu.host_watts) / 1000

@@ -6,10 +6,14 @@ from rich.table import Table
 from eosfm.planning.plan import Plan
 from eosfm.planning.tables import Rows, assumptions, item_rows, stage_rows
 
+WIDTH = 120
+"""Columns that the table needs; a narrower terminal breaks its lines."""
+
 
 def show_plan(plan: Plan, items: bool) -> None:
     """Print a plan: item by item if asked for, stage by stage, and what it rests on."""
     console = Console()
+    console.width = max(console.width, WIDTH)
     if items:
         console.print(_table(item_rows(plan), ends=2))
     console.print(_table(stage_rows(plan), ends=1, title=f"scale {plan.scale}"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eosfm.planning.hardware import DRAW, HOST_WATTS, REFERENCE, REFERENCE_SIZE
+from eosfm.planning.hardware import DRAW, REFERENCE, REFERENCE_SIZE
 from eosfm.planning.plan import STAGES, Plan, Step
 from eosfm.planning.stores import PlannedStore
 from eosfm.planning.work import GB, Work
@@ -54,7 +54,7 @@ def assumptions(plan: Plan) -> list[str]:
         f"GPU: {gpu.name}; {gpu.images_per_second:,.0f} images of {REFERENCE_SIZE} px a second "
         f"through one {REFERENCE}, {gpu.head_tmacs:g} tera-MAC a second in heads ({gpu.source}); a "
         "training step takes three times a forward pass.",
-        f"Power: {DRAW:.0%} of {gpu.watts:g} W, and {HOST_WATTS:g} W for the machine around it.",
+        f"Power: {DRAW:.0%} of {gpu.watts:g} W, and {gpu.host_watts:g} W for what is around it.",
         "Trainings and fits last all their epochs; loaders keep up; downloads and cutting take no "
         "GPU. Sizes of archives: eosfm/planning/facts.py.",
     ]

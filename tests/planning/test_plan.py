@@ -127,7 +127,8 @@ def test_a_document_without_marks_is_refused(full, tmp_path):
 
 DVC_YAML = """
 stages:
-  first: {cmd: cp a b, deps: [a], outs: [b]}
+  look: {cmd: cp s t, always_changed: true, outs: [t]}
+  first: {cmd: cp a b, deps: [a, t], outs: [b]}
   second: {cmd: cp b c, deps: [b], outs: [c]}
   other: {cmd: cp d e, deps: [d], outs: [e]}
 """
@@ -137,7 +138,7 @@ def test_what_follows_a_changed_stage_would_run_too(tmp_path):
     assert stages_to_run(tmp_path) is None
     dvc = [sys.executable, "-m", "dvc"]
     (tmp_path / "dvc.yaml").write_text(DVC_YAML)
-    for name in "ad":
+    for name in "ads":
         (tmp_path / name).write_text(name)
     for words in (["init", "-q", "--no-scm"], ["repro", "-q"]):
         subprocess.run([*dvc, *words], cwd=tmp_path, check=True)
