@@ -32,8 +32,9 @@ def use_file(file: Path) -> str:
     Raises:
         EosfmError: It is no artifact; what lies in its place would be lost; or DVC fails.
     """
-    from eosfm.core.results import ExportResult, write_result
+    from eosfm.core.results import write_result
     from eosfm.encoding.artifact import load_artifact
+    from eosfm.encoding.result import ExportResult
     from eosfm.params import load_params
     from eosfm.tracking import track
 

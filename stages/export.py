@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import eosfm.cli
-from eosfm.core.results import ExportResult, write_result
+from eosfm.core.results import write_result
 from eosfm.encoding.artifact import export_artifact
+from eosfm.encoding.result import ExportResult
 from eosfm.params import load_params
 from eosfm.tracking import track
 

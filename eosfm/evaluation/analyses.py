@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from eosfm.core.results import AnalysisResult, TaskResult
 from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED, from_scratch
 from eosfm.evaluation.head import run_head
+from eosfm.evaluation.result import AnalysisResult, TaskResult
 from eosfm.evaluation.trial import run_fits
 from eosfm.features.encode import open_features
 from eosfm.features.frozen import FrozenFeatures, only

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eosfm.core.results import BaselineResults, TaskResult
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
@@ -22,6 +21,7 @@ from eosfm.evaluation.forward_selection import explained_alone, ranked
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.linear_baseline import linear_baseline
 from eosfm.evaluation.probe import EndToEnd
+from eosfm.evaluation.result import BaselineResults, TaskResult
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials, run_fits
 from eosfm.features.encode import open_features, scratch_features, task_encoder

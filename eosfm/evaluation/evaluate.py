@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.core.results import TaskResult
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Log
 from eosfm.evaluation.head import run_head
+from eosfm.evaluation.result import TaskResult
 from eosfm.features.encode import open_features
 from eosfm.features.frozen import only
 from eosfm.features.store import FeatureStore

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from eosfm.core.results import TaskResult
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import Log, fit_all
 from eosfm.evaluation.head import choose
 from eosfm.evaluation.probe import EndToEnd, build_fuser
+from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials
 from eosfm.features.encode import live_features, task_encoder

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from eosfm.core.results import Fit, Scores
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoint, Checkpoints
 from eosfm.evaluation.learner import Best, Learner, answer
+from eosfm.evaluation.result import Fit, Scores
 from eosfm.evaluation.trial import Trial, run_fits, seeded
 from eosfm.features.device import device, to_device
 from eosfm.features.frozen import TaskSplit, chunks

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import cast
 
-from eosfm.core.results import Fit, TaskResult
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import Log, fit_all, steps_per_epoch, training_batches
@@ -11,6 +10,7 @@ from eosfm.evaluation.forward_selection import select_forward
 from eosfm.evaluation.knn import score_knn
 from eosfm.evaluation.learner import Learner
 from eosfm.evaluation.probe import build_probe
+from eosfm.evaluation.result import Fit, TaskResult
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials, seeded
 from eosfm.features.device import device, to_device

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from eosfm.core.results import Scores
+from eosfm.evaluation.result import Scores
 from eosfm.evaluation.trial import Trial
 from eosfm.features.frozen import FrozenFeatures, chunks
 from eosfm.features.source import Request

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from eosfm.core.results import Scores
+from eosfm.evaluation.result import Scores
 from eosfm.evaluation.trial import Trial
 from eosfm.features.device import autocast, device
 from eosfm.heads.optim import build_optimizer, build_schedule

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eosfm.core.results import Fit, Scores, TaskResult
 from eosfm.core.splits import Splits
+from eosfm.evaluation.result import Fit, Scores, TaskResult
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials
 from eosfm.features.reading import Reading

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 
-from eosfm.core.results import Fit, Scores, TaskResult
+from eosfm.evaluation.result import Fit, Scores, TaskResult
 from eosfm.features.task import Task
 from eosfm.kinds.scores import SCORES, gather_classes, score01
 

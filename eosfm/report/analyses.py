@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from eosfm.core.results import AnalysisResult, EnergyRecord, TaskResult, read_result
+from eosfm.core.results import EnergyRecord, read_result
+from eosfm.evaluation.result import AnalysisResult, TaskResult
 from eosfm.params import Params
 from eosfm.report.figures import COLORS, NAMES, figure, label_cell, matrix, panels, save
 from eosfm.report.tables import write_csv

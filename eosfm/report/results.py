@@ -6,16 +6,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
 
-from eosfm.core.results import (
-    BaselineResults,
-    EnergyRecord,
-    ExportResult,
-    TaskResult,
-    TrainResult,
-    read_result,
-)
+from eosfm.core.results import EnergyRecord, read_result
+from eosfm.encoding.result import ExportResult
+from eosfm.evaluation.result import BaselineResults, TaskResult
 from eosfm.params import Params
 from eosfm.tracking import current_run
+from eosfm.training.result import TrainResult
 
 DATA = ("download", "tile")
 """The stages of data/dvc.yaml."""

@@ -13,7 +13,6 @@ from eosfm.core import tensors
 from eosfm.core.bands import find
 from eosfm.core.closure import ROOT, code_hash
 from eosfm.core.errors import EosfmError
-from eosfm.core.results import TrainResult
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.scores import gather_classes
 from eosfm.nn.backbone import build_backbone
@@ -23,6 +22,7 @@ from eosfm.tiles.store import TileStore
 from eosfm.training.callbacks import Record
 from eosfm.training.module import SpecialistModule
 from eosfm.training.recipe import Recipe
+from eosfm.training.result import TrainResult
 from eosfm.training.trainer import build_trainer, go_on_alone, quieten
 
 

@@ -3,14 +3,8 @@
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.results import (
-    AnalysisResult,
-    BaselineResults,
-    Fit,
-    TaskResult,
-    read_result,
-    write_result,
-)
+from eosfm.core.results import read_result, write_result
+from eosfm.evaluation.result import AnalysisResult, BaselineResults, Fit, TaskResult
 
 FIT = Fit({"rmse": 2.0, "r2": 0.5}, {"rmse": 1 / 3, "r2": -0.25}, 4)
 RESULT = TaskResult(

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.results import TaskResult
 from eosfm.evaluation.evaluate import evaluate_task
+from eosfm.evaluation.result import TaskResult
 from eosfm.features.task import Task
 from tests.fixtures.tasks import TASKS
 

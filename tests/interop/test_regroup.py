@@ -4,8 +4,8 @@ from dataclasses import fields
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.results import TaskResult
 from eosfm.encoding.artifact import load_artifact
+from eosfm.evaluation.result import TaskResult
 from eosfm.interop.inventory import take_inventory
 from eosfm.interop.regroup import merge_artifacts, prune_artifact, selected_by
 

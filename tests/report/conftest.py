@@ -4,15 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from eosfm.core.results import (
-    BaselineResults,
-    EnergyRecord,
-    ExportResult,
-    TaskResult,
-    TrainResult,
-    write_result,
-)
+from eosfm.core.results import EnergyRecord, write_result
+from eosfm.encoding.result import ExportResult
+from eosfm.evaluation.result import BaselineResults, TaskResult
 from eosfm.params import Params, load_params
+from eosfm.training.result import TrainResult
 
 ROOT = Path(__file__).parents[2]
 SCORES = {"random": 0.1, "single": 0.2, "scratch": 0.3, "statistics": 0.15}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.results import AnalysisResult, write_result
+from eosfm.core.results import write_result
+from eosfm.evaluation.result import AnalysisResult
 from eosfm.report.analyses import by_count, by_labels, contributions, spread, write_analyses
 
 from .conftest import task_result

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.results import TrainResult
 from eosfm.kinds import KINDS, TargetStatistics
 from eosfm.nn.backbone import build_backbone
 from eosfm.nn.specialist import load_specialist
@@ -23,6 +22,7 @@ from eosfm.training.callbacks import Record
 from eosfm.training.module import SpecialistModule
 from eosfm.training.pictures import draw_predictions
 from eosfm.training.recipe import Recipe
+from eosfm.training.result import TrainResult
 from eosfm.training.train import Outputs, build_module, train_specialist
 
 from .conftest import CLASSES

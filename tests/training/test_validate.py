@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.results import TrainResult
 from eosfm.tiles.store import TileStore
 from eosfm.training.recipe import Recipe
+from eosfm.training.result import TrainResult
 from eosfm.training.train import Outputs, train_specialist
 from eosfm.training.validate import validate_specialist
 
