@@ -18,7 +18,7 @@ from eosfm.core.errors import EosfmError
 
 COMMANDS = (
     "check", "plan", "info", "explain", "validate", "prune", "merge", "gather", "export", "onnx",
-    "use", "score", "readme",
+    "use", "score", "predict", "embed", "readme",
 )  # fmt: skip
 """Modules of ``eosfm/commands``, in the order of the help."""
 

@@ -8,18 +8,20 @@ from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evaluate import evaluate_task
 from eosfm.features.task import Task
 from eosfm.params import load_params
+from eosfm.prediction.fitted import BestFit
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track
 
 
 def main(name: str) -> None:
-    """Make results/evaluate/NAME."""
+    """Make results/evaluate/NAME and models/tasks/NAME.pt."""
     params = load_params()
     features, artifact = Path("data/features") / name, Path("models/eosfm.pth")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
+    task, best = Task.resolve(params, name, store), BestFit()
     with track("evaluate", name, params.energy.country) as tracker:
         result = evaluate_task(
-            Task.resolve(params, name, store),
+            task,
             params.fusion,
             features,
             artifact,
@@ -29,7 +31,9 @@ def main(name: str) -> None:
                 "evaluate.py",
                 (store.path / "store.json", features / "features.json", artifact),
             ),
+            keep=best.keep,
         )
+        best.write(Path("models/tasks") / f"{name}.pt", task, artifact)
         write_result(tracker.folder / "metrics.json", result)
         tracker.done(f"{result.metric} {result.test[result.metric]:.3f}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fine_tune import fine_tune
-from eosfm.evaluation.fit import Log
+from eosfm.evaluation.fit import Keep, Log
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.result import TaskResult
 from eosfm.features.encode import open_features
@@ -23,6 +23,7 @@ def evaluate_task(
     artifact: Path,
     log: Log,
     checkpoints: Checkpoints | None = None,
+    keep: Keep | None = None,
 ) -> TaskResult:
     """Train fusion and head on a task's frozen features, and test the best epoch once.
 
@@ -35,15 +36,16 @@ def evaluate_task(
         artifact: The ensemble, for features that are not stored.
         log: Receives the score of each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
+        keep: Receives the best fit.
 
     Raises:
         EosfmError: ``fusion.ablate`` names no specialist, or leaves none.
     """
     members = remaining(FeatureStore.open(features), fusion.ablate)
     if task.protocol.fine_tune:
-        return fine_tune(task, fusion, artifact, members, log, checkpoints)
+        return fine_tune(task, fusion, artifact, members, log, checkpoints, keep)
     splits = only(open_features(task, features, artifact), members)
-    return run_head(task, fusion, splits, task.protocol.seeds, log, checkpoints)
+    return run_head(task, fusion, splits, task.protocol.seeds, log, checkpoints, keep=keep)
 
 
 def remaining(store: FeatureStore, ablate: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.checkpoint import Checkpoints
-from eosfm.evaluation.fit import Log, fit_all
+from eosfm.evaluation.fit import Keep, Log, fit_all
 from eosfm.evaluation.head import choose
 from eosfm.evaluation.probe import EndToEnd, build_fuser
 from eosfm.evaluation.result import TaskResult
@@ -27,6 +27,7 @@ def fine_tune(
     members: Sequence[str],
     log: Log,
     checkpoints: Checkpoints | None = None,
+    keep: Keep | None = None,
 ) -> TaskResult:
     """Train the whole ensemble on a task, and test the best epoch once.
 
@@ -37,6 +38,7 @@ def fine_tune(
         members: The specialists to start with.
         log: Receives the score of each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
+        keep: Receives the best fit.
     """
     specialists = [s for s in load_artifact(artifact) if s.name in members]
     readings = Splits.of(partial(read_split, task))
@@ -56,6 +58,7 @@ def fine_tune(
         return EndToEnd(backbone, backbone.out_channels, trial)
 
     members = [specialist.name for specialist in specialists]
-    done = fit_all(build, splits, trials, log, checkpoints, ("fine_tune", fusion, members))
+    decisive = ("fine_tune", fusion, members)
+    done = fit_all(build, splits, trials, log, checkpoints, decisive, keep)
     selected = backbones[trials[0].seed].selected  # each fit may choose others: the first tells
     return summarise(task, done, len(splits.train), selected)

@@ -27,8 +27,10 @@ from eosfm.evaluation.trial import Trial, run_fits, seeded
 from eosfm.features.device import device, to_device
 from eosfm.features.frozen import TaskSplit, chunks
 from eosfm.features.source import Request
+from eosfm.kinds.scores import better
 
 Log = Callable[[dict[str, float], int], None]
+Keep = Callable[[nn.Module, Fit], None]
 
 
 def fit_all(
@@ -38,6 +40,7 @@ def fit_all(
     log: Log | None = None,
     checkpoints: Checkpoints | None = None,
     decisive: Any = None,
+    keep: Keep | None = None,
 ) -> list[Fit]:
     """Fit and test a model once per trial.
 
@@ -48,12 +51,13 @@ def fit_all(
         log: Receives each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
         decisive: What decides the result beside the trials, in plain values.
+        keep: Receives the model that does best on validation data, at its best epoch, and its fit.
 
     Returns:
         One per trial, scores of single classes included.
     """
 
-    def run(group: Sequence[Trial], follow: Log | None) -> list[Fit]:
+    def run(group: Sequence[Trial], follow: Log | None) -> list[tuple[Fit, nn.Module | None]]:
         models = []
         for trial in group:
             with seeded(trial):
@@ -65,11 +69,26 @@ def fit_all(
         tested = score(models, splits.test, group[0])
         if checkpoint is not None:
             checkpoint.remove()
-        return [Fit(b.scores, test, b.epoch) for b, test in zip(best, tested, strict=True)]
+        fits = [Fit(b.scores, test, b.epoch) for b, test in zip(best, tested, strict=True)]
+        kept = models if keep is not None else [None] * len(models)
+        return list(zip(fits, kept, strict=True))
 
     groups = [list(trials)] if splits.train.live else [[trial] for trial in trials]
     jobs = {n: partial(run, group, None if n else log) for n, group in enumerate(groups)}
-    return list(chain.from_iterable(run_fits(jobs).values()))
+    done = list(chain.from_iterable(run_fits(jobs).values()))
+    if keep is not None:
+        best, model = _best(done, trials[0].task.metric)
+        keep(model, best)
+    return [fit for fit, _ in done]
+
+
+def _best(done: Sequence[tuple[Fit, Any]], metric: str) -> tuple[Fit, Any]:
+    """The fit that does best on validation data; the earlier of equals."""
+    best = done[0]
+    for other in done[1:]:
+        if better(metric, other[0].val[metric], best[0].val[metric]):
+            best = other
+    return best
 
 
 def fit(

@@ -5,7 +5,7 @@ from typing import cast
 
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoints
-from eosfm.evaluation.fit import Log, fit_all, steps_per_epoch, training_batches
+from eosfm.evaluation.fit import Keep, Log, fit_all, steps_per_epoch, training_batches
 from eosfm.evaluation.forward_selection import select_forward
 from eosfm.evaluation.knn import score_knn
 from eosfm.evaluation.learner import Learner
@@ -28,6 +28,7 @@ def run_head(
     log: Log | None = None,
     checkpoints: Checkpoints | None = None,
     features: str = "ensemble",
+    keep: Keep | None = None,
 ) -> TaskResult:
     """Train fusion and head, and test the best epoch once.
 
@@ -39,6 +40,7 @@ def run_head(
         log: Receives each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
         features: Tells whose features these are, where specialists have the same names.
+        keep: Receives the best fit, but of ``knn``, which has none.
     """
     trials, labels = make_trials(task, splits.train.some_targets(), fits), len(splits.train)
     if task.head == "knn":
@@ -56,7 +58,7 @@ def run_head(
     prepared = splits.map(lambda split: split.prepared(prepare))
     done = fit_all(
         lambda trial: build_probe(fusion, inputs, trial),
-        prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists),
+        prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
     )  # fmt: skip
     return summarise(task, done, labels, splits.train.specialists)
 

@@ -1,0 +1,33 @@
+"""``eosfm embed``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def embed(
+    scene: Annotated[str, typer.Argument(help="A raster that GDAL opens.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="A .tif.")],
+    artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
+    bands: Annotated[
+        str | None,
+        typer.Option(help='Names of the scene\'s bands in their order, such as "B02 B03 B04".'),
+    ] = None,
+    dims: Annotated[int, typer.Option(help="Principal components that are kept.")] = 16,
+    dtype: Annotated[str, typer.Option(help="int8 or float16.")] = "int8",
+    window: Annotated[int, typer.Option(help="Pixels that are looked at together.")] = 512,
+    overlap: Annotated[int, typer.Option(help="Pixels by which windows overlap.")] = 64,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
+    ] = None,
+) -> None:
+    """Write a scene's features, at a quarter of its resolution, for models of your own.
+
+    Say, `eosfm embed scene.tif -o features.tif`.
+    """
+    from eosfm.prediction.cut import Cut
+    from eosfm.prediction.embed import embed as run
+    from eosfm.prediction.names import parse_bands
+
+    print(run(artifact, scene, out, parse_bands(bands), dims, dtype, Cut(window, overlap, device)))

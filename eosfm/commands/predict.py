@@ -1,0 +1,63 @@
+"""``eosfm predict``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    scenes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SCENE [SCENE2 ...]",
+            help="A raster that GDAL opens, or a folder of rasters on one grid; of change two, of "
+            "a time series one per date, in their order.",
+        ),
+    ],
+    task: Annotated[
+        str, typer.Option(help="A task of params.yaml, or its file from models/tasks.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", help="A .tif; of image labels a .csv, or a .parquet."),
+    ],
+    artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
+    bands: Annotated[
+        str | None,
+        typer.Option(help='Names of each scene\'s bands in their order, such as "B02 B03 B04".'),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(help="What the scenes' values are multiplied with.")
+    ] = 1.0,
+    dates: Annotated[
+        str, typer.Option(help='Of a time series, such as "2020-05-01 2020-06-15".')
+    ] = "",
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="A band per class, not the likeliest class.")
+    ] = False,
+    window: Annotated[
+        int | None,
+        typer.Option(help="Pixels that are looked at together; by default as in training."),
+    ] = None,
+    overlap: Annotated[
+        int | None,
+        typer.Option(help="Pixels by which windows of a map overlap; by default an eighth."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
+    ] = None,
+) -> None:
+    """Map a scene with a task's best fit.
+
+    Say, `eosfm predict scene.tif --task sen1floods11 -o water.tif`.
+    """
+    from eosfm.prediction.inputs import Reading
+    from eosfm.prediction.names import parse_bands
+    from eosfm.prediction.predict import Cut
+    from eosfm.prediction.predict import predict as run
+
+    file = Path(task) if task.endswith(".pt") else Path("models/tasks") / f"{task}.pt"
+    reading = Reading(parse_bands(bands), scale, tuple(dates.replace(",", " ").split()))
+    cut = Cut(window, overlap, device)
+    print(run(file, artifact, scenes, out, reading, cut, probabilities))

@@ -1,0 +1,1 @@
+"""Maps, tables and feature cubes of whole scenes, from what the pipeline has fitted."""

@@ -1,0 +1,228 @@
+"""A scene's fused features as a cube of few bands: what the ensemble sees, without any task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from eosfm.core.errors import EosfmError
+from eosfm.encoding.artifact import load_artifact
+from eosfm.encoding.encoder import build_encoder
+from eosfm.fusion.fuser import Fuser
+from eosfm.model import EosFM
+from eosfm.nn.backbone import STRIDES
+from eosfm.prediction.cut import Cut
+from eosfm.prediction.geotiff import bounded_cache, write_strip, writing
+from eosfm.prediction.predict import check_out
+from eosfm.prediction.scene import Grid, Scene, named_bands, open_scene
+from eosfm.prediction.windows import Part, Sweep, strips
+
+STRIDE = STRIDES[0]
+WINDOW = 512
+"""Side of the windows, where nothing else is asked for."""
+FITTING_WINDOWS = 16
+"""Windows, spread over the scene, that the principal components are fitted on."""
+FITTING_MB = 256
+"""Memory for the features of the cells that they are fitted on."""
+TAIL = 0.999
+"""Share of the sample's values that int8 holds unclipped."""
+DTYPES = ("int8", "float16")
+
+
+@dataclass(frozen=True)
+class Components:
+    """Principal components of features, levels side by side.
+
+    Attributes:
+        directions: (C, dims) orthonormal.
+        centre: (dims,) what the mean feature gives.
+        reach: A value that few cells exceed.
+        explained: Share of the sample's variance.
+    """
+
+    directions: Tensor
+    centre: Tensor
+    reach: float
+    explained: float
+
+    def project(self, levels: Sequence[Tensor]) -> Tensor:
+        """(B, C_k, h_k, w_k) levels to (B, dims, h_0, w_0).
+
+        A level is projected before it is enlarged: both are linear, and so the order is free.
+        """
+        finest = levels[0].shape[-2:]
+        parts = self.directions.split([level.shape[1] for level in levels])
+        sums = -self.centre[:, None, None]
+        for level, part in zip(levels, parts, strict=True):
+            small = F.conv2d(level, part.T[:, :, None, None])
+            sums = sums + F.interpolate(small, size=finest, mode="bilinear", align_corners=False)
+        return sums
+
+
+def embed(
+    artifact: Path,
+    path: str,
+    out: Path,
+    names: Sequence[str] | None,
+    dims: int,
+    dtype: str,
+    cut: Cut,
+) -> str:
+    """Write a scene's features.
+
+    All levels of all specialists that the scene's bands can be given to are normalised over the
+    channels and stand side by side at stride 4, each level with as much weight; of these, the first
+    principal components. Values are standardised by the scene's own statistics.
+
+    Args:
+        artifact: The ensemble.
+        path: The scene.
+        out: A GeoTIFF.
+        names: Its bands in their order, instead of what it says itself.
+        dims: How many components.
+        dtype: ``int8`` (with a scale in the file) or ``float16``.
+        cut: How the scene is cut.
+
+    Returns:
+        One line for the user.
+
+    Raises:
+        EosfmError: Files or options do not fit each other.
+    """
+    if dtype not in DTYPES:
+        raise EosfmError(f"--dtype {dtype}; expected {' or '.join(DTYPES)}")
+    check_out(out, (".tif", ".tiff"), [path])
+    with bounded_cache():
+        bands = _bands(path, names)
+        scene = open_scene(path, bands, None, names)
+        reader = _Reader(scene)
+        encoder = build_encoder(load_artifact(artifact), bands, copy=False)
+        backbone = EosFM(encoder, Fuser(encoder.inputs, fusion="concat")).to(cut.where).eval()
+        if not 1 <= dims <= sum(backbone.out_channels):
+            raise EosfmError(f"--dims {dims}; expected 1 to {sum(backbone.out_channels)}")
+        sweep = cut.sweep(scene.grid.size, WINDOW)
+        with torch.inference_mode():
+            components = fit_components(backbone, reader, sweep, dims, cut.where)
+        _write(out, scene.grid, backbone, reader, sweep, components, dtype, cut)
+    return (
+        f"{out}: {dims} components of {sum(backbone.out_channels)} features of "
+        f"{len(backbone.selected)} specialists, {components.explained:.0%} of the variance"
+    )
+
+
+def fit_components(
+    backbone: EosFM, reader: "_Reader", sweep: Sweep, dims: int, where: torch.device
+) -> Components:
+    """Fit principal components on cells of some windows.
+
+    Raises:
+        EosfmError: Nothing was measured in them, or too little for so many components.
+    """
+    places = [(row, col) for row in sweep.rows for col in sweep.cols]
+    chosen = np.linspace(0, len(places) - 1, min(FITTING_WINDOWS, len(places))).round().astype(int)
+    channels = sum(backbone.out_channels)
+    each = FITTING_MB * 2**20 // (4 * channels * len(chosen))
+    rng, cells = np.random.default_rng(0), []
+    for row, col in (places[place] for place in chosen):
+        part = reader.read(row, col, sweep.window)
+        known = np.argwhere(~part.unknown[::STRIDE, ::STRIDE])
+        if len(known):
+            known = rng.permutation(known)[:each]
+            cells.append(
+                _at(_levels(backbone, part.image.to(where)), torch.from_numpy(known)).cpu()
+            )
+    count = sum(map(len, cells))
+    if count <= dims:
+        raise EosfmError(f"{count} measured cells were found; expected more than --dims {dims}")
+    sample = torch.cat(cells)
+    mean = sample.mean(0)
+    sample -= mean
+    with torch.random.fork_rng(devices=[]):  # the decomposition starts from a random guess
+        torch.manual_seed(0)
+        directions = torch.svd_lowrank(sample, min(dims + 8, *sample.shape), niter=4)[2][:, :dims]
+    peaks = directions.gather(0, directions.abs().argmax(0, keepdim=True))
+    directions = directions * peaks.sign()  # which end is up is nobody's choice, but a fixed one
+    scores = sample @ directions
+    reach = float(np.quantile(scores.abs().numpy(), TAIL))
+    explained = float(scores.square().sum() / sample.square().sum())
+    return Components(directions.to(where), (mean @ directions).to(where), reach, explained)
+
+
+class _Reader:
+    """Windows of one date, standardised by its own statistics."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        sample = scene.sample()
+        if np.isnan(sample).all(axis=1).any():
+            raise EosfmError(f"{scene.path} has a band without any measured pixel; leave it out")
+        mean, std = (f(sample, axis=1, dtype=np.float64) for f in (np.nanmean, np.nanstd))
+        self.mean = np.asarray(mean, np.float32)[:, None, None]
+        self.std = np.where(std > 0, std, 1.0).astype(np.float32)[:, None, None]
+
+    def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
+        """A window; what was not measured is at its band's mean."""
+        values = (self.scene.read(row, col, *size) - self.mean) / self.std
+        unknown = np.asarray(np.isnan(values).all(axis=0))
+        return Part(torch.from_numpy(np.nan_to_num(values, nan=0.0))[None], unknown)
+
+
+def _write(
+    out: Path, grid: Grid, backbone: EosFM, reader: _Reader, sweep: Sweep, components: Components,
+    dtype: str, cut: Cut,
+) -> None:  # fmt: skip
+    dims = len(components.centre)
+
+    def answer(images: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return components.project(_levels(backbone, images.flatten(0, 1).to(cut.where)))
+
+    cells = Grid(
+        -(-grid.height // STRIDE), -(-grid.width // STRIDE), grid.crs,
+        grid.transform @ grid.transform.scale(STRIDE),
+    )  # fmt: skip
+    step = components.reach / 127
+    whole = dtype == "int8"
+    # GDAL keeps half floats as floats of 16 bits.
+    kind, nodata, more = ("int8", -128.0, {}) if whole else ("float32", np.nan, {"nbits": 16})
+    names = [f"component {number}" for number in range(1, dims + 1)]
+    with writing(out, cells, kind, nodata, names, "average", **more) as raster:
+        if whole:
+            raster.scales = (step,) * dims
+        for strip in strips(
+            sweep, lambda row, col: reader.read(row, col, sweep.window), answer, dims,
+            cut.batch(sweep.window[0] * sweep.window[1]), STRIDE, "embed",
+        ):  # fmt: skip
+            values = strip.values
+            if whole:
+                values = (values / step).round().clamp(-127, 127)
+            known = np.where(strip.unknown, nodata, values.numpy())
+            write_strip(raster, strip.row, known.astype(kind))
+
+
+def _levels(backbone: EosFM, images: Tensor) -> list[Tensor]:
+    """Fused levels, each of as much weight: the coarse ones have most channels, and no detail."""
+    return [level / level.shape[1] ** 0.5 for level in backbone(images)]
+
+
+def _bands(path: str, names: Sequence[str] | None) -> list[str]:
+    """Every named band of a scene, once."""
+    named = [name for name in names or named_bands(path) if name is not None]
+    if not named:
+        raise EosfmError(f'{path} names no band; name them in their order: --bands "B02 B03 ..."')
+    return list(dict.fromkeys(named))
+
+
+def _at(levels: Sequence[Tensor], cells: Tensor) -> Tensor:
+    """Features (N, C) of some cells of the finest level, coarser levels enlarged bilinearly."""
+    size = torch.tensor(levels[0].shape[-2:])
+    place = ((cells + 0.5) / size * 2 - 1).flip(1)[None, None].to(levels[0].device).float()
+    parts = [
+        F.grid_sample(level, place, padding_mode="border", align_corners=False)[0, :, 0]
+        for level in levels
+    ]
+    return torch.cat(parts).T

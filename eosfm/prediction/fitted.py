@@ -1,0 +1,185 @@
+"""A task's best fit as a file: what stage evaluate keeps, and what a prediction needs.
+
+``models/tasks/<task>.pt`` holds tensors and plain values alone. The encoders stay in the ensemble
+artifact, which the file names by its SHA-256; but where they were trained along, they are here.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from torch import Tensor, nn
+
+from eosfm.core import tensors
+from eosfm.core.errors import EosfmError
+from eosfm.evaluation.probe import EndToEnd, Probe
+from eosfm.evaluation.result import Fit, Scores
+from eosfm.features.task import Task
+from eosfm.model import EosFM
+
+FORMAT = 1
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class FittedTask:
+    """A task and the fit of it that did best on validation data.
+
+    Attributes:
+        task: Its name.
+        dataset: That of its labels.
+        kind: Task kind.
+        classes: Class names by index; of a regression, the name of the quantity.
+        ignore_index: Target value that is never scored.
+        bands: The input's channels, by band name.
+        units: Physical unit of each.
+        mean: Of each band over the training tiles, in its unit.
+        std: Likewise.
+        nodata: Value that means "not measured" when all bands have it; None where there is none.
+        adaptation: How the input reaches specialists of other bands.
+        standardize: Whose statistics scale the input, ``dataset`` or ``specialist``.
+        gsd: Ground sampling distance of the tiles, metres.
+        tile: Height and width of the tiles, pixels.
+        window: Height and width of what the encoders were given at once.
+        dates: How many dates were used.
+        aggregation: How their features become one.
+        head: Which head.
+        width: Channels of its decoder.
+        metric: The task's headline.
+        val: Its best epoch's scores on validation data.
+        test: The same epoch's on test data.
+        specialists: Those in use.
+        artifact: SHA-256 of the ensemble artifact, hexadecimal.
+        fuser: See :meth:`eosfm.fusion.fuser.Fuser.settings`.
+        weights: Of ``fuser``, ``merge`` and ``head``, and of ``encoder`` where it was trained
+            along; empty for a head that is not trained.
+    """
+
+    task: str
+    dataset: str
+    kind: str
+    classes: tuple[str, ...]
+    ignore_index: int
+    bands: tuple[str, ...]
+    units: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    nodata: float | None
+    adaptation: str
+    standardize: str
+    gsd: float
+    tile: tuple[int, int]
+    window: tuple[int, int]
+    dates: int
+    aggregation: str | None
+    head: str
+    width: int
+    metric: str
+    val: Scores
+    test: Scores
+    specialists: tuple[str, ...]
+    artifact: str
+    fuser: Mapping[str, Any]
+    weights: Mapping[str, Weights]
+
+
+class BestFit:
+    """What :func:`eosfm.evaluation.evaluate.evaluate_task` hands its best fit to."""
+
+    def __init__(self) -> None:
+        self.model: nn.Module | None = None
+        self.fit: Fit | None = None
+
+    def keep(self, model: nn.Module, fit: Fit) -> None:
+        """Remember a model at its best epoch."""
+        self.model, self.fit = model, fit
+
+    def write(self, path: Path, task: Task, artifact: Path) -> None:
+        """Write it; the same fit gives the same bytes.
+
+        Args:
+            path: The file, written whole or not at all.
+            task: What was fitted.
+            artifact: The ensemble that it was fitted on.
+        """
+        fuser, weights = _parts(self.model)
+        fitted = FittedTask(
+            task=task.name,
+            dataset=task.store.name,
+            kind=task.kind.name,
+            classes=task.classes,
+            ignore_index=task.ignore_index,
+            bands=task.bands,
+            units=task.units,
+            mean=tuple(task.store.mean[name] for name in task.bands),
+            std=tuple(task.store.std[name] for name in task.bands),
+            nodata=task.store.nodata,
+            adaptation=task.adaptation,
+            standardize=task.standardize,
+            gsd=task.store.gsd,
+            tile=task.windows.tile,
+            window=task.windows.size,
+            dates=len(task.dates),
+            aggregation=task.aggregation,
+            head=task.head,
+            width=task.protocol.decoder_channels,
+            metric=task.metric,
+            val=self.fit.val if self.fit else {},
+            test=self.fit.test if self.fit else {},
+            specialists=tuple(dict.fromkeys(spec["name"] for spec in fuser.get("inputs", ()))),
+            artifact=file_hash(artifact),
+            fuser=fuser,
+            weights=weights,
+        )
+        tensors.write(path, {"format": FORMAT, **vars(fitted)})
+
+
+def read_fitted(path: Path) -> FittedTask:
+    """Read a task's best fit.
+
+    Raises:
+        EosfmError: The file is missing, damaged, of another format, or holds nothing fitted.
+    """
+    if not path.is_file():
+        known = sorted(file.stem for file in path.parent.glob("*.pt"))
+        there = f"{path.parent} has {', '.join(known)}" if known else f"{path.parent} has none"
+        raise EosfmError(
+            f"{path} not found; {there}; `dvc repro evaluate@{path.stem}` makes that of a task"
+        )
+    content = tensors.read(path)
+    found = content.pop("format", None) if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise EosfmError(
+            f"{path} is of format {found}; expected {FORMAT}; run `dvc repro -f "
+            f"evaluate@{path.stem}`"
+        )
+    fitted = FittedTask(**content)
+    if not fitted.weights:
+        raise EosfmError(
+            f"task {fitted.task} has head {fitted.head}, which is not trained; set "
+            f"tasks.{fitted.task}.head to another and run `dvc repro evaluate@{fitted.task}`"
+        )
+    return fitted
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parts(model: nn.Module | None) -> tuple[dict[str, Any], dict[str, Weights]]:
+    """A fitted model's fusion settings, and the weights of its parts."""
+    if model is None:
+        return {}, {}
+    parts: dict[str, Any] = {"merge": model.merge, "head": model.head}
+    if isinstance(model, EndToEnd):
+        backbone = cast(EosFM, model.backbone)
+        parts |= {"fuser": backbone.fuser, "encoder": backbone.encoder.models}
+    else:
+        parts["fuser"] = cast(Probe, model).fusing.fuser
+    weights = {name: dict(part.state_dict()) for name, part in sorted(parts.items())}
+    return parts["fuser"].settings(), weights

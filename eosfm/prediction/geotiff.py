@@ -1,0 +1,93 @@
+"""Cloud Optimized GeoTIFFs, written strip by strip and whole or not at all."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from eosfm.core.files import atomic
+from eosfm.prediction.scene import Grid
+
+BLOCK = 512
+CACHE_MB = 256
+"""GDAL's memory for blocks of all open files; its own choice grows with the machine's memory."""
+
+Colour = tuple[int, int, int, int]
+
+
+def bounded_cache() -> AbstractContextManager[Any]:
+    """A bound on GDAL's memory while files are read or written, from the first of them on."""
+    import rasterio
+
+    env: AbstractContextManager[Any] = rasterio.Env(GDAL_CACHEMAX=CACHE_MB)
+    return env
+
+
+@contextmanager
+def writing(
+    path: Path, grid: Grid, dtype: str, nodata: float | None, names: Sequence[str],
+    resampling: str, **options: Any,
+) -> Iterator[Any]:  # fmt: skip
+    """Give an open raster to write strips and metadata to; at the end it becomes a COG.
+
+    GDAL makes a COG of a finished raster alone, so the strips go to a plain file first.
+
+    Args:
+        path: The file to be.
+        grid: Where its pixels lie.
+        dtype: Of its values.
+        nodata: The value without an answer.
+        names: Of its bands.
+        resampling: How overviews are made, as GDAL names it.
+        options: Of GDAL's GeoTIFF driver.
+    """
+    import rasterio
+    from rasterio import shutil
+
+    place = {"crs": grid.crs, "transform": grid.transform} if grid.crs else {}
+    layout = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "if_safer"}
+    with atomic(path) as beside:
+        plain = beside.with_name(beside.name.removesuffix(".part") + "-strips.part")
+        try:
+            with rasterio.open(
+                plain, "w", driver="GTiff", height=grid.height, width=grid.width, count=len(names),
+                dtype=dtype, nodata=nodata, compress="deflate", zlevel=1, interleave="band",
+                **place, **layout, **options,
+            ) as raster:  # fmt: skip
+                raster.descriptions = names
+                yield raster
+            shutil.copy(
+                plain, beside, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", BLOCKSIZE=BLOCK,
+                OVERVIEW_RESAMPLING=resampling, BIGTIFF="IF_SAFER", **options,
+            )  # fmt: skip
+        finally:
+            plain.unlink(missing_ok=True)
+
+
+def write_strip(raster: Any, row: int, values: Any) -> None:
+    """Write (K, n, W) values at a row of an open raster."""
+    from rasterio.windows import Window
+
+    raster.write(values, window=Window(0, row, values.shape[2], values.shape[1]))
+
+
+def write_categories(path: Path, classes: Sequence[str]) -> None:
+    """Name the values of a map's only band, in the file beside it that GDAL keeps them in."""
+    lines = [f"   <Category>{escape(name)}</Category>" for name in classes]
+    text = "\n".join(
+        ["<PAMDataset>", ' <PAMRasterBand band="1">', "  <CategoryNames>", *lines,
+         "  </CategoryNames>", " </PAMRasterBand>", "</PAMDataset>", ""]
+    )  # fmt: skip
+    with atomic(path.with_name(f"{path.name}.aux.xml")) as beside:
+        beside.write_text(text)
+
+
+def class_colours(classes: int) -> dict[int, Colour]:
+    """A colour per class, those of the report's pictures, in the form that rasterio writes."""
+    from matplotlib import colormaps
+
+    base: Callable[[int], tuple[float, ...]] = colormaps["tab10" if classes <= 10 else "tab20"]
+    distinct = 10 if classes <= 10 else 20
+    rgb = [[round(255 * part) for part in base(k % distinct)[:3]] for k in range(classes)]
+    return {k: (r, g, b, 255) for k, (r, g, b) in enumerate(rgb)}

@@ -1,0 +1,117 @@
+"""What a fitted task reads of a scene: its bands of all dates, scaled as its tiles were."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eosfm.core.errors import EosfmError
+from eosfm.features.dates import days_of
+from eosfm.kinds import get_kind
+from eosfm.kinds.pixel import PixelKind
+from eosfm.prediction.fitted import FittedTask
+from eosfm.prediction.plausible import check_values
+from eosfm.prediction.scene import Grid, Scene, open_scene
+from eosfm.prediction.windows import Part
+
+ANY_NUMBER = ("mean", "ltae")
+"""Ways to merge dates that take any number of them."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the user says of how scenes are read.
+
+    Attributes:
+        bands: Names of each file's bands in their order; None where the files say.
+        scale: What all values are multiplied with.
+        dates: ISO dates of the scenes; empty where they do not matter.
+    """
+
+    bands: tuple[str, ...] | None = None
+    scale: float = 1.0
+    dates: tuple[str, ...] = ()
+
+
+class TaskInput:
+    """The dates of one scene, as a fitted task takes them.
+
+    Attributes:
+        grid: Where the pixels of all of them lie.
+        days: (1, T) day of each, NaN where unknown.
+
+    Raises:
+        EosfmError: The number of scenes does not fit the task, a date is missing, they lie on
+            different grids, lack bands, or have values of other units.
+    """
+
+    def __init__(self, fitted: FittedTask, paths: Sequence[str], reading: Reading) -> None:
+        _check_dates(fitted, len(paths), reading.dates)
+        self.fitted = fitted
+        self.scenes = [
+            open_scene(
+                path, fitted.bands, fitted.units, reading.bands, reading.scale, fitted.nodata
+            )
+            for path in paths
+        ]
+        self.grid = common_grid(self.scenes)
+        for scene in self.scenes:
+            check_values(scene, fitted.units)
+        count = len(paths)
+        self.days = torch.from_numpy(days_of([reading.dates], range(count), count))
+        self._mean, self._std = (
+            np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
+        )
+
+    def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
+        """A window of all dates: images, and the pixels that get no answer."""
+        values = np.stack([scene.read(row, col, *size) for scene in self.scenes])
+        missing = np.isnan(values).all(axis=1)
+        kind = get_kind(self.fitted.kind)
+        unknown = kind.unknown(missing) if isinstance(kind, PixelKind) else missing.all(axis=0)
+        return Part(self._finished(values), unknown)
+
+    def _finished(self, values: np.ndarray) -> Tensor:
+        """As :class:`eosfm.tiles.dataset.TileDataset` does: what is missing takes its mean."""
+        np.copyto(values, self._mean, where=np.isnan(values))
+        if self.fitted.standardize == "dataset":
+            values -= self._mean
+            values /= self._std
+        return torch.from_numpy(values)
+
+
+def common_grid(scenes: Sequence[Scene]) -> Grid:
+    """The one grid of all scenes.
+
+    Raises:
+        EosfmError: There are several.
+    """
+    first, *others = scenes
+    for other in others:
+        if not first.grid.same(other.grid):
+            raise EosfmError(
+                f"{other.path} is on another grid ({other.grid}) than {first.path} ({first.grid}); "
+                "resample one of them"
+            )
+    return first.grid
+
+
+def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> None:
+    wanted = fitted.dates
+    if scenes != wanted and (wanted == 1 or fitted.aggregation not in ANY_NUMBER):
+        order = " of one grid, in the order of their dates" if wanted > 1 else ""
+        raise EosfmError(f"{scenes} scene(s) given; task {fitted.task} takes {wanted}{order}")
+    if fitted.aggregation == "ltae" and not dates:
+        raise EosfmError(
+            f'task {fitted.task} looks at the days of its scenes; give --dates "2020-05-01 ...", '
+            "one per scene"
+        )
+    if dates and len(dates) != scenes:
+        raise EosfmError(f"{len(dates)} date(s) for {scenes} scene(s); give one each")
+    for date in dates:
+        try:
+            np.datetime64(date, "D")
+        except ValueError:
+            raise EosfmError(f"{date!r} is no date; give dates such as 2020-05-01") from None

@@ -1,0 +1,77 @@
+"""A task's best fit as one module: images in, logits out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from eosfm.core.errors import EosfmError
+from eosfm.encoding.artifact import load_artifact
+from eosfm.encoding.encoder import EnsembleEncoder
+from eosfm.encoding.input import describe_input
+from eosfm.fusion.fuser import Fuser
+from eosfm.heads.temporal import build_merge
+from eosfm.kinds import TargetStatistics, get_kind
+from eosfm.model import EosFM
+from eosfm.nn.specialist import Specialist
+from eosfm.prediction.fitted import FittedTask, file_hash
+
+
+class TaskModel(nn.Module):
+    """Encoders, fusion, merging of dates and head.
+
+    Args:
+        fitted: The fit.
+        specialists: Those in use.
+
+    Raises:
+        EosfmError: Weights and settings do not fit each other.
+    """
+
+    def __init__(self, fitted: FittedTask, specialists: Sequence[Specialist]) -> None:
+        super().__init__()
+        kind = get_kind(fitted.kind)
+        fuser = Fuser.from_settings(dict(fitted.fuser))
+        given = describe_input(fitted.bands, None, fitted.standardize, None, None, fitted.units)
+        encoder = EnsembleEncoder(specialists, fuser.inputs, given, copy=False)
+        self.backbone = EosFM(encoder, fuser)
+        self.merge = build_merge(fitted.aggregation, fuser.out_channels, fitted.dates)
+        # The statistics only start a head's weights, which are replaced.
+        self.head = kind.build_head(
+            fitted.head, self.merge.out_channels, len(fitted.classes), fitted.width,
+            TargetStatistics((), 0),
+        )  # fmt: skip
+        parts: dict[str, nn.Module] = {
+            "fuser": fuser, "merge": self.merge, "head": self.head, "encoder": encoder.models,
+        }  # fmt: skip
+        for name, weights in fitted.weights.items():
+            parts[name].load_state_dict(weights)
+        self.requires_grad_(False).eval()
+
+    def forward(self, images: Tensor, days: Tensor) -> Any:
+        """Logits of (B, T, C, h, w) images, as the task's tiles are, and (B, T) days."""
+        maps = self.backbone(images.flatten(0, 1))
+        series = [level.unflatten(0, (-1, images.shape[1])) for level in maps]
+        return self.head(self.merge(series, days), (images.shape[-2], images.shape[-1]))
+
+
+def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
+    """Build a fitted task's model.
+
+    Args:
+        fitted: The fit.
+        artifact: The ensemble that it was fitted on.
+
+    Raises:
+        EosfmError: It is another one, or cannot be read.
+    """
+    specialists = load_artifact(artifact)
+    found = file_hash(artifact)
+    if found != fitted.artifact:
+        raise EosfmError(
+            f"{artifact} (SHA-256 {found[:12]}...) is not the ensemble that {fitted.task} was "
+            f"fitted on ({fitted.artifact[:12]}...); give that one with --artifact, or run "
+            f"`dvc repro evaluate@{fitted.task}`"
+        )
+    return TaskModel(fitted, [s for s in specialists if s.name in fitted.specialists])

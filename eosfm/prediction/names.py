@@ -1,0 +1,69 @@
+"""Which band each channel of a file is."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eosfm.core.bands import BANDS, check_bands, find
+from eosfm.core.errors import EosfmError
+
+COLOURS = ("red", "green", "blue", "nir")
+"""What a file may say of a channel's colour, beside or instead of a name."""
+
+LOWER = {name.lower(): name for name in BANDS}
+COMMON = {band.common: band.name for band in reversed(BANDS.values())}
+
+
+def band_name(text: str | None) -> str | None:
+    """The band that a description means; None where it means none.
+
+    Understood are names of the vocabulary and STAC's common names in any case, alone or first
+    (``B4, central wavelength 665 nm``), and Sentinel-2's with one digit.
+    """
+    first = re.split(r"[\s,;:(]", (text or "").strip(), maxsplit=1)[0].lower()
+    padded = re.sub(r"^b(\d)$", r"b0\1", first)
+    return LOWER.get(padded) or COMMON.get(first)
+
+
+def file_bands(raster: Any, path: str) -> list[str | None]:
+    """The band of each channel of an open raster, by its descriptions or colours.
+
+    The only channel of a file may be named by the file's name: ``B02.tif``, ``T33UUP_B02.jp2``.
+    """
+    names = [band_name(description) for description in raster.descriptions]
+    if raster.count == 1 and names == [None]:
+        words = re.split(r"[_\s]", Path(path).stem)
+        names = [next(filter(None, map(band_name, reversed(words))), None)]
+    colours = [interpretation.name for interpretation in raster.colorinterp]
+    return [
+        name or (colour if colour in COLOURS else None)
+        for name, colour in zip(names, colours, strict=True)
+    ]
+
+
+def parse_bands(text: str | None) -> tuple[str, ...] | None:
+    """Names that a user gives, parted by spaces or commas.
+
+    Raises:
+        EosfmError: One is unknown, or named twice.
+    """
+    return None if text is None else check_bands(text.replace(",", " ").split())
+
+
+def match(wanted: Sequence[str], there: Sequence[str | None], path: str) -> list[int]:
+    """Where each wanted band is, by name or meaning.
+
+    Raises:
+        EosfmError: Some are not there.
+    """
+    named = [name for name in there if name is not None]
+    found = {name: find(name, named) for name in wanted}
+    missing = [name for name, other in found.items() if other is None]
+    if missing:
+        has = ", ".join(named) if named else f"{len(there)} band(s) without names"
+        raise EosfmError(
+            f"{path} has {has}; expected {', '.join(found)} (missing: {', '.join(missing)}); name "
+            'its bands in their order with --bands "B02 B03 ...", or take another scene'
+        )
+    return [list(there).index(found[name]) for name in wanted]

@@ -1,0 +1,67 @@
+"""Whether a scene's values can be of the units that a task was trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eosfm.core.bands import UNITS
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.scene import Scene
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where values of a unit lie.
+
+    Attributes:
+        low: No more than 2 in 100 of any band's values are lower.
+        high: No more than 2 in 100 are higher.
+        reach: In the brightest band, 2 in 100 are higher than this.
+        advice: What else it may be, and what to do.
+    """
+
+    low: float
+    high: float
+    reach: float
+    advice: str
+
+
+RANGES = {
+    "reflectance_1e4": Range(
+        -2_000, 40_000, 100, "if it is reflectance from 0 to 1, add --scale 10000"
+    ),
+    "dn8": Range(0, 255, 2, "if it runs from 0 to 1, add --scale 255; if to 10,000, stretch it"),
+    "dn16": Range(0, 65_535, 2, "if it runs from 0 to 1, add --scale 65535"),
+    "db": Range(-100, 40, -100, "if it is linear power, take 10 log10 of it"),
+    "m": Range(-500, 9_000, -500, "if it is in other units, add --scale"),
+}
+
+
+def check_values(scene: Scene, units: Sequence[str]) -> None:
+    """Refuse a scene whose values are out of its units' range.
+
+    Args:
+        scene: Some windows of it are read.
+        units: Of its channels.
+
+    Raises:
+        EosfmError: They are; the line says what to do.
+    """
+    values = scene.sample()
+    for unit in dict.fromkeys(units):
+        slots = [slot for slot, one in enumerate(units) if one == unit]
+        chosen = values[slots][:, ~np.isnan(values[slots]).all(axis=0)]
+        if not chosen.size or np.isnan(chosen).all(axis=1).any():
+            continue
+        low, high = np.nanpercentile(chosen, (2, 98), axis=1)
+        expected = RANGES[unit]
+        fits = low.min() >= expected.low and high.max() <= expected.high
+        stretched = unit == "reflectance_1e4" and {one.dtype for one in scene.channels} == {"uint8"}
+        linear = unit == "db" and low.min() >= 0  # no backscatter is above 0 dB everywhere
+        reach = 255 if stretched else expected.reach
+        if not fits or high.max() <= reach or linear:
+            raise EosfmError(
+                f"{scene.path} has values of {low.min():.4g} to {high.max():.4g}; expected "
+                f"{UNITS[unit]}; {expected.advice}"
+            )

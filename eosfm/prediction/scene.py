@@ -1,0 +1,246 @@
+"""One date of a scene: a raster, or a folder of rasters on one grid, read by window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.names import file_bands, match
+
+SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".png", ".jpg", ".jpeg", ".img")
+"""What is read of a folder."""
+
+PROBE = 256
+"""Side of the windows of a sample, pixels; there are nine, spread over the scene."""
+
+SAME = 1e-3
+"""Pixels by which two grids may differ."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where pixels lie.
+
+    Attributes:
+        height: Rows.
+        width: Columns.
+        crs: rasterio's; None without georeference.
+        transform: rasterio's, from pixels to the CRS.
+    """
+
+    height: int
+    width: int
+    crs: Any
+    transform: Any
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+    def same(self, other: "Grid") -> bool:
+        """Whether pixels lie on each other."""
+        if self.size != other.size or self.crs != other.crs:
+            return False
+        moved = ~self.transform @ other.transform
+        corners = [(0, 0), (self.width, 0), (self.width, self.height)]
+        return all(np.abs(np.subtract(moved @ xy, xy)).max() <= SAME for xy in corners)
+
+    def __str__(self) -> str:
+        """Size, reference system and pixel size."""
+        size = f"{self.height}x{self.width} px"
+        if not self.crs:
+            return f"{size} without georeference"
+        return f"{size} of {abs(self.transform.a):g} in {self.crs.to_string()}"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of a scene.
+
+    Attributes:
+        raster: An open rasterio dataset.
+        index: Its number there, from 1.
+        factor: What its values are multiplied with.
+        offset: And what is added then.
+        masked: Whether the file tells where it was not measured.
+        dtype: Of what is stored.
+    """
+
+    raster: Any
+    index: int
+    factor: float
+    offset: float
+    masked: bool
+    dtype: str
+
+
+class Scene:
+    """Chosen channels of one date, in given units.
+
+    Attributes:
+        path: As the user gave it.
+        grid: Where its pixels lie.
+        channels: In the order of the bands that are wanted.
+    """
+
+    def __init__(self, path: str, channels: Sequence[Channel], nodata: float | None) -> None:
+        self.path = path
+        self.channels = tuple(channels)
+        self.grid = grid_of(channels[0].raster)
+        # A value for "not measured" that the file does not tell, as the task's tiles have it.
+        self._nodata = nodata
+        self._declared = any(one.masked for one in self.channels)
+
+    def read(self, row: int, col: int, height: int, width: int) -> np.ndarray:
+        """A window as (C, height, width) float32, NaN where a channel was not measured.
+
+        Beyond the scene its last rows and columns are repeated.
+        """
+        inside = (min(height, self.grid.height - row), min(width, self.grid.width - col))
+        values = np.empty((len(self.channels), *inside), np.float32)
+        for raster in dict.fromkeys(one.raster for one in self.channels):
+            slots = [slot for slot, one in enumerate(self.channels) if one.raster is raster]
+            self._read(raster, slots, (row, col), values)
+        if self._nodata is not None and not self._declared:
+            values[:, (values == self._nodata).all(axis=0)] = np.nan
+        for slot, one in enumerate(self.channels):
+            if (one.factor, one.offset) != (1.0, 0.0):
+                values[slot] = values[slot] * np.float32(one.factor) + np.float32(one.offset)
+        beyond = ((0, 0), (0, height - inside[0]), (0, width - inside[1]))
+        return np.pad(values, beyond, mode="edge") if inside != (height, width) else values
+
+    def sample(self) -> np.ndarray:
+        """(C, N) values of some windows."""
+        height, width = (min(PROBE, side) for side in self.grid.size)
+        rows, cols = (
+            sorted({int(k * (side - size) / 2) for k in range(3)})
+            for side, size in zip(self.grid.size, (height, width), strict=True)
+        )
+        parts = [self.read(row, col, height, width) for row in rows for col in cols]
+        return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+    def _read(
+        self, raster: Any, slots: list[int], origin: tuple[int, int], values: np.ndarray
+    ) -> None:
+        from rasterio.errors import RasterioIOError
+        from rasterio.windows import Window
+
+        window = Window(origin[1], origin[0], values.shape[2], values.shape[1])
+        indexes = [self.channels[slot].index for slot in slots]
+        try:
+            pixels = raster.read(indexes, window=window, out_dtype=np.float32)
+            if any(self.channels[slot].masked for slot in slots):
+                missing = raster.read_masks(indexes, window=window) == 0
+                if raster.nodata == 0:  # also a value: of cirrus in most pixels, so all bands count
+                    missing = np.broadcast_to(missing.all(axis=0), missing.shape)
+                pixels[missing] = np.nan
+        except RasterioIOError as error:
+            raise EosfmError(
+                f"{raster.name} is damaged ({str(error)[:120]}); fetch the file again"
+            ) from None
+        values[slots] = pixels
+
+
+def open_scene(
+    path: str,
+    bands: Sequence[str],
+    units: Sequence[str] | None,
+    names: Sequence[str] | None = None,
+    scale: float = 1.0,
+    nodata: float | None = None,
+) -> Scene:
+    """Open one date.
+
+    Args:
+        path: A raster, or whatever rasterio opens; or a folder of rasters on one grid.
+        bands: The channels wanted, by name.
+        units: The unit that each is wanted in; None for the file's.
+        names: The file's bands in their order, instead of what it says itself.
+        scale: What values are multiplied with, beside what the file says.
+        nodata: The value of pixels that were not measured, where the file declares none.
+
+    Raises:
+        EosfmError: It cannot be read, lacks bands, or its files differ in their grids.
+    """
+    rasters = [open_raster(file) for file in _files(path)]
+    first = grid_of(rasters[0])
+    for raster in rasters[1:]:
+        if not first.same(grid_of(raster)):
+            raise EosfmError(
+                f"{raster.name} is on another grid ({grid_of(raster)}) than {rasters[0].name} "
+                f"({first}); resample one of them"
+            )
+    there = [(raster, index) for raster in rasters for index in raster.indexes]
+    if names is not None and len(names) != len(there):
+        raise EosfmError(
+            f"{path} has {len(there)} band(s), and --bands names {len(names)}; name each, in order"
+        )
+    chosen = [there[k] for k in match(bands, names or _said(rasters), path)]
+    units = units or [""] * len(bands)
+    return Scene(
+        path,
+        [_channel(*one, unit, scale) for one, unit in zip(chosen, units, strict=True)],
+        nodata,
+    )
+
+
+def named_bands(path: str) -> list[str | None]:
+    """What a scene's files say of their bands; None for those that they say nothing of."""
+    return _said([open_raster(file) for file in _files(path)])
+
+
+def open_raster(path: str) -> Any:
+    """Open what rasterio can open, a URL or a part of an archive included.
+
+    Raises:
+        EosfmError: It cannot.
+    """
+    import rasterio
+    from rasterio.errors import RasterioIOError
+
+    from eosfm.datasets.readers.raster import expect_plain_images
+
+    expect_plain_images()
+    try:
+        return rasterio.open(path)
+    except RasterioIOError as error:
+        raise EosfmError(
+            f"{path} cannot be read as a raster ({str(error)[:120]}); give a file that GDAL opens"
+        ) from None
+
+
+def grid_of(raster: Any) -> Grid:
+    """Where an open raster's pixels lie."""
+    return Grid(raster.height, raster.width, raster.crs, raster.transform)
+
+
+def _files(path: str) -> list[str]:
+    folder = Path(path)
+    if not folder.is_dir():
+        return [path]
+    files = sorted(str(f) for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
+    if not files:
+        raise EosfmError(f"{path} has no raster; expected files of {', '.join(SUFFIXES)}")
+    return files
+
+
+def _said(rasters: Sequence[Any]) -> list[str | None]:
+    return [name for raster in rasters for name in file_bands(raster, raster.name)]
+
+
+def _channel(raster: Any, index: int, unit: str, scale: float) -> Channel:
+    """A channel with what makes its values those of a unit."""
+    factor, offset = raster.scales[index - 1], raster.offsets[index - 1]
+    if unit.startswith("dn"):  # digital numbers are what is stored, whatever they stand for
+        factor, offset = 1.0, 0.0
+    elif unit == "reflectance_1e4" and (factor, offset) != (1.0, 0.0):
+        factor, offset = 1e4 * factor, 1e4 * offset  # files declare what makes 0 to 1 of them
+    flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
+    return Channel(
+        raster, index, scale * factor, scale * offset, flags != ["all_valid"],
+        raster.dtypes[index - 1],
+    )  # fmt: skip

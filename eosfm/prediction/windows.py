@@ -1,0 +1,236 @@
+"""Windows over a scene of any size, and their answers blended into strips of the whole.
+
+Windows overlap, and each answer weighs by its distance to its own window's border, so that no seam
+shows and the pixels that saw least of their surroundings count least; the outermost, next to
+nothing. One row of windows is in memory at a time: a strip is given away as soon as no later window
+reaches it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from eosfm.core.errors import EosfmError
+from eosfm.nn.backbone import STRIDES
+
+T = TypeVar("T")
+
+GRID = STRIDES[-1]
+"""Windows start at multiples of the coarsest stride, so that cells of all windows coincide."""
+
+MARGIN = 0.25
+"""Share of the overlap, at a window's border, where its answers count only if alone."""
+FAINT = 1e-6
+"""Their weight, where a cell further inside has its distance to the margin in cells."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Windows that cover a scene, row by row.
+
+    Attributes:
+        scene: Height and width of the scene, pixels.
+        window: Height and width of each window; the last ones may reach beyond the scene.
+        overlap: Pixels by which they overlap at least.
+        rows: First row of each row of windows.
+        cols: First column of each column.
+    """
+
+    scene: tuple[int, int]
+    window: tuple[int, int]
+    overlap: int
+    rows: tuple[int, ...]
+    cols: tuple[int, ...]
+
+    @classmethod
+    def blended(cls, scene: tuple[int, int], window: int, overlap: int) -> "Sweep":
+        """Windows that overlap by at least ``overlap``; a side that is shorter is seen whole.
+
+        Raises:
+            EosfmError: The sizes do not fit the encoders' grid, or each other.
+        """
+        if window % GRID or overlap % GRID or not 0 <= overlap < window:
+            raise EosfmError(
+                f"windows of {window} px that overlap by {overlap}; expected multiples of {GRID}, "
+                "the overlap smaller than the window"
+            )
+        (height, rows), (width, cols) = (_starts(side, window, overlap) for side in scene)
+        return cls(scene, (height, width), overlap, rows, cols)
+
+    @classmethod
+    def side_by_side(cls, scene: tuple[int, int], window: tuple[int, int]) -> "Sweep":
+        """Windows edge to edge; the last ones move back to end where the scene does."""
+        rows, cols = (
+            tuple(min(start, max(0, length - size)) for start in range(0, length, size))
+            for length, size in zip(scene, window, strict=True)
+        )
+        return cls(scene, window, 0, rows, cols)
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.cols)
+
+    def batches(self, size: int) -> list[tuple[int, tuple[int, ...]]]:
+        """Up to ``size`` windows of one row at a time: the row's number, and first columns."""
+        return [
+            (number, self.cols[start : start + size])
+            for number in range(len(self.rows))
+            for start in range(0, len(self.cols), size)
+        ]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is read of a scene in one window.
+
+    Attributes:
+        image: (T, C, h, w), as the encoders take it.
+        unknown: (h, w) True where there is to be no answer.
+    """
+
+    image: Tensor
+    unknown: np.ndarray
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Finished rows of the whole.
+
+    Attributes:
+        row: The first one.
+        values: (K, n, W) blended answers.
+        unknown: (n, W) True where there is none.
+    """
+
+    row: int
+    values: Tensor
+    unknown: np.ndarray
+
+
+Read = Callable[[int, int], Part]
+"""From a window's first row and column to what is there."""
+Answer = Callable[[Tensor], Tensor]
+"""From (B, T, C, h, w) to (B, K, h / stride, w / stride)."""
+
+
+def strips(
+    sweep: Sweep, read: Read, answer: Answer, channels: int, batch: int, stride: int, name: str
+) -> Iterator[Strip]:
+    """Answer window by window and blend; windows where nothing was measured are not computed.
+
+    Args:
+        sweep: The windows.
+        read: Reads one, in a thread of its own while the one before is computed.
+        answer: Answers some at once.
+        channels: K.
+        batch: How many at once.
+        stride: Pixels per cell of the answers, a divisor of 32.
+        name: Said before the progress bar.
+    """
+    blend = _Blend(sweep, channels, stride)
+    for number, cols, parts in parts_ahead(sweep, read, batch, name):
+        seen = [not part.unknown.all() for part in parts]
+        images = [part.image for part, any_seen in zip(parts, seen, strict=True) if any_seen]
+        answers = iter(answer(torch.stack(images)).float().cpu() if images else ())
+        for col, part, any_seen in zip(cols, parts, seen, strict=True):
+            blend.add(col // stride, part.unknown, next(answers) if any_seen else None)
+        if cols[-1] == sweep.cols[-1]:
+            yield blend.finish_row(number)
+
+
+def parts_ahead(
+    sweep: Sweep, read: Read, batch: int, name: str
+) -> Iterator[tuple[int, tuple[int, ...], list[Part]]]:
+    """Windows in batches: the row's number, first columns, and what was read."""
+
+    def job(number: int, cols: tuple[int, ...]) -> Callable[[], list[Part]]:
+        return lambda: [read(sweep.rows[number], col) for col in cols]
+
+    batches = sweep.batches(batch)
+    with tqdm(total=len(sweep), desc=name, unit="window", disable=None, leave=False) as bar:
+        done = ahead(job(*one) for one in batches)
+        for (number, cols), parts in zip(batches, done, strict=True):
+            yield number, cols, parts
+            bar.update(len(cols))
+
+
+def ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """Results of jobs in order; the next is computed while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = None
+        for job in jobs:
+            following = pool.submit(job)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()
+
+
+class _Blend:
+    """Weighted sums of answers, as high as one row of windows, as wide as the scene."""
+
+    def __init__(self, sweep: Sweep, channels: int, stride: int) -> None:
+        self.stride = stride
+        self.height, self.width = (-(-side // stride) for side in sweep.scene)
+        self.rows = [row // stride for row in sweep.rows]
+        high, wide = (-(-side // stride) for side in sweep.window)
+        margin = MARGIN * sweep.overlap / stride
+        self.weight = _ramp(high, margin)[:, None] * _ramp(wide, margin)
+        self.total = torch.zeros(channels, high, self.width)
+        self.mass = torch.zeros(high, self.width)
+        self.unknown = np.ones((high, self.width), bool)
+
+    def add(self, col: int, unknown: np.ndarray, answer: Tensor | None) -> None:
+        """Add a window's answer (K, h, w); None where nothing was measured."""
+        cells = _cells(unknown, self.stride)
+        wide = min(self.weight.shape[1], self.width - col)
+        self.unknown[:, col : col + wide] = cells[:, :wide]
+        if answer is not None:
+            self.total[..., col : col + wide] += (answer * self.weight)[..., :wide]
+            self.mass[:, col : col + wide] += self.weight[:, :wide]
+
+    def finish_row(self, number: int) -> Strip:
+        """Give away what no later row of windows reaches, and make room for the next."""
+        row = self.rows[number]
+        end = self.rows[number + 1] if number + 1 < len(self.rows) else self.height
+        done = end - row
+        # Where all windows were without a measurement, 0 by a tiny number: unknown in any case.
+        values = self.total[:, :done] / self.mass[:done].clamp_min(torch.finfo(torch.float32).tiny)
+        strip = Strip(row, values, self.unknown[:done].copy())
+        self.total = torch.roll(self.total, -done, dims=1)
+        self.mass = torch.roll(self.mass, -done, dims=0)
+        self.total[:, -done:] = 0
+        self.mass[-done:] = 0
+        return strip
+
+
+def _starts(length: int, window: int, overlap: int) -> tuple[int, tuple[int, ...]]:
+    """Size of the windows along one side, and where each starts."""
+    if length <= window:
+        return length, (0,)
+    last, step = -(-(length - window) // GRID), (window - overlap) // GRID
+    count = -(-last // step)
+    return window, tuple(GRID * (i * last // count) for i in range(count + 1))
+
+
+def _ramp(length: int, margin: float) -> Tensor:
+    """Distance of each cell's centre to the nearer end, without the margin."""
+    centre = torch.arange(length) + 0.5
+    return (torch.minimum(centre, length - centre) - margin).clamp_min(FAINT)
+
+
+def _cells(unknown: np.ndarray, stride: int) -> np.ndarray:
+    """Which cells have no known pixel."""
+    if stride == 1:
+        return unknown
+    height, width = unknown.shape
+    padding = ((0, -height % stride), (0, -width % stride))
+    padded = np.pad(unknown, padding, constant_values=True)
+    blocks = padded.reshape(-(-height // stride), stride, -1, stride)
+    return np.asarray(blocks.all(axis=(1, 3)))

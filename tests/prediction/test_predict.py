@@ -1,0 +1,219 @@
+"""From a scene to a map or a table, as a user does it."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+import torch
+from rasterio import shutil
+
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.cut import Cut
+from eosfm.prediction.fitted import read_fitted
+from eosfm.prediction.inputs import Reading
+from eosfm.prediction.model import load_model
+from eosfm.prediction.predict import predict
+from tests.prediction.conftest import PLACE
+
+SMALL = Cut(window=32, overlap=0, device="cpu")
+"""The windows that these tasks are trained on, and that the mosaic is made of."""
+
+
+@pytest.fixture
+def run(fitted_file, artifact, tmp_path):
+    """``run(task, scenes, out, ...)``: the output's path and the line for the user."""
+
+    def call(task, scenes, out="map.tif", reading=None, cut=SMALL, **more):
+        path = tmp_path / out
+        line = predict(
+            fitted_file(task)[0], artifact, scenes, path, reading or Reading(), cut, **more
+        )
+        assert not list(tmp_path.glob(".*"))
+        return path, line
+
+    return call
+
+
+def test_a_map_is_a_cog_on_the_scene_s_grid_with_names_and_colours(
+    run, write_scene, mosaic, tmp_path
+):
+    image, bright = mosaic
+    image = image.copy()
+    image[:, :20, 100:] = 0
+    path, line = run("segmentation", [write_scene(image, nodata=0)])
+    with rasterio.open(path) as raster:
+        assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert (raster.crs, raster.transform) == (PLACE["crs"], PLACE["transform"])
+        assert (raster.dtypes, raster.nodata, raster.count) == (("uint8",), 255, 1)
+        tags = raster.tags(1)
+        assert (tags["class_0"], tags["class_1"]) == ("dark", "bright")
+        assert raster.colormap(1)[0] != raster.colormap(1)[1]
+        found = raster.read(1)
+    missing = np.zeros_like(bright, bool)
+    missing[:20, 100:] = True
+    np.testing.assert_array_equal(found == 255, missing)
+    assert (found == bright)[~missing].mean() > 0.85
+    assert "dark, bright" in line and "EPSG:32633" in line and "without a measurement" in line
+    shutil.copy(path, tmp_path / "x.vrt", driver="VRT")  # which spells out what GDAL reads
+    text = (tmp_path / "x.vrt").read_text()
+    assert "<Category>dark</Category>" in text and "<Category>bright</Category>" in text
+
+
+def test_a_scene_of_one_window_is_what_the_model_says(
+    run, write_scene, mosaic, fitted_file, artifact
+):
+    image = mosaic[0][:, :50, :70]
+    path, _ = run("segmentation", [write_scene(image)], cut=Cut(window=96), probabilities=True)
+    fitted = read_fitted(fitted_file("segmentation")[0])
+    mean, std = (torch.tensor(v)[:, None, None] for v in (fitted.mean, fitted.std))
+    with torch.inference_mode():
+        given = (torch.from_numpy(image).float() - mean) / std
+        expected = load_model(fitted, artifact)(given[None, None], torch.zeros(1, 1)).softmax(1)[0]
+    with rasterio.open(path) as raster:
+        assert raster.descriptions == ("dark", "bright")
+        np.testing.assert_allclose(raster.read(), expected.numpy(), atol=1e-4)
+
+
+def test_probabilities_of_the_classes_sum_to_one(run, write_scene, mosaic):
+    path, _ = run("segmentation", [write_scene(mosaic[0])], probabilities=True)
+    classes, _ = run("segmentation", [write_scene(mosaic[0])], out="classes.tif")
+    with rasterio.open(path) as raster, rasterio.open(classes) as other:
+        values = raster.read()
+        assert np.isnan(raster.nodata) and raster.dtypes == ("float32", "float32")
+        np.testing.assert_allclose(values.sum(0), 1, atol=1e-5)
+        np.testing.assert_array_equal(values.argmax(0), other.read(1))
+
+
+def test_strips_and_batches_do_not_show(run, write_scene, mosaic, monkeypatch):
+    scene = write_scene(np.tile(mosaic[0], (1, 2, 2)))
+    cut = Cut(window=64, overlap=32, device="cpu")
+    first, _ = run("segmentation", [scene], cut=cut, probabilities=True)
+    with rasterio.open(first) as raster:
+        one_by_one = raster.read()
+    monkeypatch.setattr("eosfm.prediction.cut.PIXELS_CPU", 3 * 64**2)
+    second, _ = run("segmentation", [scene], cut=cut, probabilities=True)
+    with rasterio.open(second) as raster:
+        np.testing.assert_allclose(raster.read(), one_by_one, atol=1e-5)
+
+
+def test_a_regression_is_in_its_unit(run, write_scene, mosaic):
+    image, bright = mosaic
+    path, _ = run("regression", [write_scene(image)])
+    with rasterio.open(path) as raster:
+        assert raster.dtypes == ("float32",) and np.isnan(raster.nodata)
+        assert raster.descriptions == ("height",)
+        found = raster.read(1)
+    assert found[bright == 1].mean() - found[bright == 0].mean() > 3  # 12 and 4 in training
+    with pytest.raises(EosfmError, match="has no classes; leave --probabilities out"):
+        run("regression", [write_scene(image)], probabilities=True)
+
+
+def test_change_takes_two_scenes_of_one_grid(run, write_scene, mosaic):
+    image, bright = mosaic
+    before = np.full_like(image, 100)
+    before[:, 5, 5] = 0
+    paths = [write_scene(before, name="before.tif", nodata=0), write_scene(image)]
+    path, _ = run("change", paths)
+    with rasterio.open(path) as raster:
+        found = raster.read(1)
+    assert found[5, 5] == 255 and (found == 255).sum() == 1  # a change needs both dates
+    assert (found == bright).mean() > 0.8
+    with pytest.raises(EosfmError, match=r"1 scene.*; task change takes 2 of one grid"):
+        run("change", paths[:1])
+    with pytest.raises(EosfmError, match="is on another grid"):
+        run("change", [paths[0], write_scene(image[:, :90], name="small.tif")])
+
+
+def test_a_series_needs_its_dates(run, write_scene, mosaic):
+    image, bright = mosaic
+    plain = write_scene(np.full_like(image, 100), name="plain.tif")
+    paths = [plain, write_scene(image), plain]
+    dates = ("2020-04-01", "2020-06-15", "2020-09-01")
+    path, _ = run("series", paths, reading=Reading(dates=dates))
+    with rasterio.open(path) as raster:
+        assert (raster.read(1) == bright).mean() > 0.8
+    for wrong, message in (((), "give --dates"), (dates[:2], r"2 date\(s\) for 3"),
+                           (("May", *dates[1:]), "'May' is no date")):  # fmt: skip
+        with pytest.raises(EosfmError, match=message):
+            run("series", paths, reading=Reading(dates=wrong))
+
+
+@pytest.mark.parametrize("task", ["classification", "multilabel"])
+def test_image_labels_are_a_table_of_windows(run, write_scene, mosaic, task):
+    image = mosaic[0].copy()
+    image[:, :32, :32] = 0
+    scene = write_scene(image, nodata=0)
+    path, line = run(task, [scene], out="labels.csv", cut=Cut(device="cpu"))
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 14 and "14 windows of 32x32 px" in line  # one was not measured
+    first = rows[0]
+    assert (first["row"], first["col"], first["height"], first["width"]) == ("0", "32", "32", "32")
+    assert float(first["x_min"]) == 400_320 and float(first["y_max"]) == 5_000_000
+    names = read_names(task)
+    right = sum(names[(int(r["row"]) + int(r["col"])) // 32 % 2] in r["class"] for r in rows)
+    assert right >= 12
+    parquet, _ = run(task, [scene], out="labels.parquet", cut=Cut(device="cpu"))
+    table = geopandas.read_parquet(parquet)
+    assert table.crs == "EPSG:32633" and len(table) == 14
+    assert table.geometry.area.tolist() == [320.0**2] * 14
+    if task == "classification":
+        assert np.allclose(
+            table[[f"score/{n}" for n in ("dark", "bright")]].sum(axis=1), 1, atol=1e-5
+        )
+
+
+def read_names(task):
+    """Class of squares with an upright half (the even ones), and of the others."""
+    return ("dark", "bright") if task == "classification" else ("upright", "lying")
+
+
+@pytest.mark.parametrize(
+    ("task", "out", "message"),
+    [("segmentation", "map.csv", "expected a .tif"), ("classification", "x.tif", "expected a .csv"),
+     ("segmentation", "scene.tif", "is a scene; give another name")],
+)  # fmt: skip
+def test_a_wrong_output_is_refused_before_any_work(run, write_scene, mosaic, task, out, message):
+    with pytest.raises(EosfmError, match=message):
+        run(task, [write_scene(mosaic[0])], out=out)
+
+
+def test_what_does_not_fit_is_refused(run, write_scene, mosaic):
+    image = mosaic[0]
+    with pytest.raises(EosfmError, match=r"--scale 255"):
+        run("segmentation", [write_scene((image / 255).astype(np.float32))])
+    with pytest.raises(EosfmError, match="missing: blue"):
+        run("segmentation", [write_scene(image[:2], descriptions=("red", "green"))])
+    with pytest.raises(EosfmError, match="--device tpu cannot be used"):
+        run("segmentation", [write_scene(image)], cut=Cut(device="tpu"))
+
+
+def test_a_fault_leaves_the_former_map(run, write_scene, mosaic, monkeypatch):
+    scene = write_scene(mosaic[0])
+    path, _ = run("segmentation", [scene])
+    before = path.read_bytes()
+    monkeypatch.setattr(
+        "eosfm.prediction.predict.finished", lambda *_: (_ for _ in ()).throw(OSError("full"))
+    )
+    with pytest.raises(OSError, match="full"):
+        run("segmentation", [scene])
+    assert path.read_bytes() == before
+    assert not list(Path(path).parent.glob(".*"))
+
+
+def test_the_command(fitted_file, artifact, write_scene, mosaic, tmp_path):
+    path, _ = fitted_file("segmentation")
+    scene = write_scene(mosaic[0].astype(np.float32), descriptions=None)
+    words = [sys.executable, "-c", "from eosfm.cli import main; main()", "predict", scene,
+             "--task", str(path), "-o", str(tmp_path / "m.tif"), "--artifact", str(artifact),
+             "--window", "32", "--overlap", "0"]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and "--bands" in done.stderr
+    done = subprocess.run([*words, "--bands", "red green blue"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path / "m.tif"))

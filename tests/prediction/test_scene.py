@@ -1,0 +1,156 @@
+"""A scene's files: bands by name, units, what was not measured, grids."""
+
+import numpy as np
+import pytest
+from rasterio.enums import ColorInterp
+from rasterio.transform import from_origin
+
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.names import band_name, parse_bands
+from eosfm.prediction.plausible import check_values
+from eosfm.prediction.scene import open_scene
+
+RGB = ("red", "green", "blue")
+
+
+@pytest.mark.parametrize(
+    ("text", "band"),
+    [("B02", "B02"), ("b8a", "B8A"), ("B4, central wavelength 665 nm", "B04"), ("Red", "red"),
+     ("VV", "vv"), ("nir08 (865 nm)", "B8A"), ("swir16", "B11"), ("Blue", "blue"), ("B10", "B10"),
+     ("gray", None), ("", None), (None, None), ("B99", None), ("quality", None)],
+)  # fmt: skip
+def test_descriptions_are_understood(text, band):
+    assert band_name(text) == band
+
+
+def test_bands_that_a_user_names():
+    assert parse_bands("B02,B03 B8A") == ("B02", "B03", "B8A")
+    assert parse_bands(None) is None
+    with pytest.raises(EosfmError, match="unknown band 'B2'"):
+        parse_bands("B2")
+
+
+def test_bands_are_taken_by_meaning_in_the_order_wanted(write_scene):
+    pixels = np.arange(3)[:, None, None] * np.ones((3, 8, 8), np.uint8)
+    path = write_scene(pixels, descriptions=("B02", "B03", "B04"))
+    scene = open_scene(path, RGB, ("dn8",) * 3)
+    assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [2, 1, 0]
+    renamed = open_scene(path, RGB, ("dn8",) * 3, names=RGB)
+    assert renamed.read(0, 0, 8, 8)[:, 0, 0].tolist() == [0, 1, 2]
+
+
+def test_colours_name_bands_where_descriptions_do_not(write_scene):
+    path = write_scene(np.zeros((3, 8, 8), np.uint8), descriptions=None, photometric="RGB")
+    assert open_scene(path, RGB, None).channels[0].index == 1
+    import rasterio
+
+    with rasterio.open(path) as raster:
+        assert raster.colorinterp[0] is ColorInterp.red
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "bands", "message"),
+    [(RGB, ("red", "nir"), r"has red, green, blue; expected red, nir \(missing: nir\)"),
+     (None, ("B02",), r"has 3 band\(s\) without names; expected B02 .*; name its bands")],
+)  # fmt: skip
+def test_missing_bands_are_refused_in_one_line(write_scene, descriptions, bands, message):
+    path = write_scene(np.zeros((3, 8, 8), np.uint16), descriptions=descriptions)
+    with pytest.raises(EosfmError, match=message):
+        open_scene(path, bands, None)
+
+
+def test_too_few_names_are_refused(write_scene):
+    path = write_scene(np.zeros((3, 8, 8), np.uint8))
+    with pytest.raises(EosfmError, match=r"has 3 band\(s\), and --bands names 2"):
+        open_scene(path, ("red",), None, names=("red", "green"))
+
+
+def test_a_folder_of_single_bands_is_a_scene(write_scene, tmp_path):
+    for value, band in enumerate(("B02", "B03", "B8A")):
+        pixels = np.full((1, 8, 8), value, np.uint16)
+        write_scene(pixels, name=f"x/T33UUP_{band}.tif", descriptions=None)
+    scene = open_scene(str(tmp_path / "x"), ("B8A", "blue"), None)
+    assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [2, 0]
+
+
+def test_files_on_different_grids_are_refused(write_scene, tmp_path):
+    write_scene(np.zeros((1, 8, 8), np.uint16), name="x/B02.tif", descriptions=None)
+    other = from_origin(400_005, 5_000_000, 10, 10)
+    write_scene(np.zeros((1, 8, 8), np.uint16), name="x/B03.tif", descriptions=None,
+                transform=other)  # fmt: skip
+    with pytest.raises(EosfmError, match=r"B03.tif is on another grid"):
+        open_scene(str(tmp_path / "x"), ("B02", "B03"), None)
+
+
+def test_declared_scales_lead_to_the_unit(write_scene):
+    pixels = np.full((3, 8, 8), 2000, np.uint16)
+    path = write_scene(pixels, scales=(1e-4,) * 3)
+    read = {unit: open_scene(path, RGB, (unit,) * 3).read(0, 0, 8, 8)[0, 0, 0]
+            for unit in ("reflectance_1e4", "dn16", "m")}  # fmt: skip
+    assert read == pytest.approx({"reflectance_1e4": 2000, "dn16": 2000, "m": 0.2})
+    doubled = open_scene(path, RGB, ("dn16",) * 3, scale=2.0)
+    assert doubled.read(0, 0, 8, 8)[0, 0, 0] == 4000
+
+
+def test_what_was_not_measured_is_nan(write_scene):
+    pixels = np.full((3, 8, 8), 7, np.uint8)
+    pixels[:, 0, :] = 0  # in all bands
+    pixels[1, 4, :] = 0  # in one
+    everywhere = np.broadcast_to((pixels == 0).all(axis=0), pixels.shape)
+    declared = open_scene(write_scene(pixels, nodata=0), RGB, None).read(0, 0, 8, 8)
+    np.testing.assert_array_equal(np.isnan(declared), everywhere)  # 0 is also a value
+    other = np.where(pixels, pixels, 99).astype(np.uint8)
+    clear = open_scene(write_scene(other, name="clear.tif", nodata=99), RGB, None).read(0, 0, 8, 8)
+    np.testing.assert_array_equal(np.isnan(clear), pixels == 0)
+    path = write_scene(pixels, name="silent.tif")
+    silent = open_scene(path, RGB, None, nodata=0.0).read(0, 0, 8, 8)
+    np.testing.assert_array_equal(np.isnan(silent), everywhere)
+    assert not np.isnan(open_scene(path, RGB, None).read(0, 0, 8, 8)).any()
+
+
+def test_beyond_the_scene_its_ends_are_repeated(write_scene):
+    pixels = np.arange(192, dtype=np.uint8).reshape(3, 8, 8)
+    scene = open_scene(write_scene(pixels), RGB, None)
+    np.testing.assert_array_equal(
+        scene.read(4, 6, 6, 5), np.pad(pixels[:, 4:, 6:], ((0, 0), (0, 2), (0, 3)), mode="edge")
+    )
+
+
+def test_no_raster_is_refused(tmp_path):
+    (tmp_path / "x.tif").write_text("no")
+    for path in ("x.tif", "y.tif"):
+        with pytest.raises(EosfmError, match="cannot be read as a raster"):
+            open_scene(str(tmp_path / path), RGB, None)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EosfmError, match="has no raster"):
+        open_scene(str(tmp_path / "empty"), RGB, None)
+
+
+def values(unit, low, high, dtype="float32"):
+    rng = np.random.default_rng(0)
+    return unit, rng.uniform(low, high, (3, 32, 32)).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("unit", "pixels", "advice"),
+    [(*values("reflectance_1e4", 0, 0.6), "--scale 10000"),
+     (*values("reflectance_1e4", 0, 255, "uint8"), "--scale 10000"),
+     (*values("reflectance_1e4", 0, 65535), "expected surface"),
+     (*values("dn8", 0, 1), "--scale 255"), (*values("dn8", 0, 3000), "0 to 255"),
+     (*values("dn16", 0, 1), "--scale 65535"),
+     (*values("db", 0, 0.4), "10 log10"), (*values("m", 0, 20_000), "metres")],
+)  # fmt: skip
+def test_values_of_other_units_are_refused(write_scene, unit, pixels, advice):
+    scene = open_scene(write_scene(pixels), RGB, (unit,) * 3)
+    with pytest.raises(EosfmError, match=advice):
+        check_values(scene, (unit,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("unit", "pixels"),
+    [values("reflectance_1e4", 100, 3000, "uint16"), values("dn8", 0, 255, "uint8"),
+     values("dn16", 100, 2000, "uint16"), values("db", -30, 2), values("m", 0, 30),
+     ("reflectance_1e4", np.full((3, 32, 32), np.nan, np.float32))],
+)  # fmt: skip
+def test_values_of_the_unit_pass(write_scene, unit, pixels):
+    check_values(open_scene(write_scene(pixels), RGB, (unit,) * 3), (unit,) * 3)
