@@ -241,11 +241,6 @@ class Fusion(Frozen):
     scale_features: bool
     ablate: tuple[str, ...]
 
-    @property
-    def gates(self) -> Literal["topk", "smooth"]:
-        """How EosFM's own gates select; after forward selection none is left to."""
-        return "topk" if self.selection == "forward" else self.selection
-
 
 class TaskDefaults(Frozen):
     """What downstream tasks share.

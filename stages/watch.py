@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.artifacts.use import ARTIFACT, refuse_to_lose
 from eosfm.datasets.fetching.watch import watch_roots
 from eosfm.params import load_params
-from eosfm.use import ARTIFACT, refuse_to_lose
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ def info(
 
     Example: eosfm info models/eosfm.pth
     """
-    from eosfm.interop.inventory import take_inventory
-    from eosfm.interop.tables import show_inventory, show_json
+    from eosfm.artifacts.inventory import take_inventory
+    from eosfm.artifacts.tables import show_inventory, show_json
 
     inventory = take_inventory(artifact)
     if as_json:

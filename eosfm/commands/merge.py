@@ -23,6 +23,6 @@ def merge(
 
     Example: eosfm merge ours.pth theirs.pth -o all.pth --prefix "" lab2_
     """
-    from eosfm.interop.regroup import merge_artifacts
+    from eosfm.artifacts.regroup import merge_artifacts
 
     print(merge_artifacts(artifacts, out, prefix))

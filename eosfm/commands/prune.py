@@ -25,7 +25,7 @@ def prune(
     Example: eosfm prune models/eosfm.pth -o flood.pth --from-task
     results/evaluate/sen1floods11/metrics.json
     """
-    from eosfm.interop.regroup import prune_artifact, selected_by
+    from eosfm.artifacts.regroup import prune_artifact, selected_by
 
     if (keep is None) == (from_task is None):
         raise EosfmError("give --keep NAME... or --from-task FILE; one of the two")

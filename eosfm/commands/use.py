@@ -13,7 +13,7 @@ def use(
     built: Annotated[bool, typer.Option("--built", help="Go back to the pipeline's.")] = False,
 ) -> None:
     """Let the pipeline use an ensemble artifact that you have, and train nothing for it."""
-    from eosfm.use import use_built, use_file
+    from eosfm.artifacts.use import use_built, use_file
 
     if built == (file is not None):
         raise EosfmError("give a FILE to use, or --built to go back; one of the two")

@@ -17,7 +17,7 @@ def validate(
     import json
     import sys
 
-    from eosfm.interop.faults import find_faults
+    from eosfm.artifacts.faults import find_faults
 
     faults = find_faults(artifact)
     if as_json:

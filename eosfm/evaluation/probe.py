@@ -76,6 +76,7 @@ def build_fuser(fusion: Fusion, inputs: Sequence[InputSpec]) -> Fuser:
         projection=fusion.projection,
         # A task may have fewer than are asked for.
         max_encoders=None if limit is None else min(limit, len(specialists)),
-        selection=fusion.gates,
+        # After forward selection none is left to EosFM's own gates.
+        selection="topk" if fusion.selection == "forward" else fusion.selection,
         scale_features=fusion.scale_features,
     )

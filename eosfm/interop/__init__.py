@@ -1,1 +1,1 @@
-"""Artifacts in other hands: described, checked, regrouped, published, run by other libraries."""
+"""The backbone in other hands: other libraries, formats and hubs."""

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from eosfm.artifacts.card import write_card
+from eosfm.artifacts.inventory import take_inventory
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.encoding.folder import CONFIG, WEIGHTS, write_folder
-from eosfm.interop.card import write_card
-from eosfm.interop.inventory import take_inventory
 
 CARD = "README.md"
 

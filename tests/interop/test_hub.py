@@ -6,13 +6,13 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 
+from eosfm.artifacts.card import write_card
+from eosfm.artifacts.inventory import take_inventory
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact, save_artifact
 from eosfm.encoding.folder import read_folder
 from eosfm.encoding.randomize import randomize
-from eosfm.interop.card import write_card
 from eosfm.interop.hub import export_folder
-from eosfm.interop.inventory import take_inventory
 from eosfm.model import EosFM
 from eosfm.nn.specialist import Specialist
 

@@ -13,6 +13,7 @@ from .conftest import PIPELINES, ROOT, Project, bare
 
 ALWAYS = {"watch"}
 TOUCHED = [
+    "eosfm/artifacts/card.py",
     "eosfm/commands/score.py",
     "eosfm/core/seeds.py",
     "eosfm/datasets/eurosat.py",
@@ -26,6 +27,7 @@ TOUCHED = [
     "eosfm/interop/onnx.py",
     "eosfm/kinds/change.py",
     "eosfm/model.py",
+    "eosfm/prediction/fitted.py",
     "eosfm/heads/decoders.py",
     "eosfm/nn/backbone.py",
     "eosfm/report/tables.py",

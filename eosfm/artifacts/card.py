@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from eosfm.interop.inventory import Inventory, Member, shorten_bands
-from eosfm.interop.licences import WORDS, TrainingData
+from eosfm.artifacts.inventory import Inventory, Member, shorten_bands
+from eosfm.artifacts.licences import WORDS, TrainingData
 
 FRONT = """\
 ---

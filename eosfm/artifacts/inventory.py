@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eosfm.artifacts.licences import TrainingData, training_data
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import STATE_KEY, parse_entry, read_entries
-from eosfm.interop.licences import TrainingData, training_data
 from eosfm.nn.specialist import Specialist
 
 NOT_PROVENANCE = ("dataset", "task", "metrics")

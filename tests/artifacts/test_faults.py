@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from eosfm.artifacts.faults import find_faults
 from eosfm.encoding.artifact import save_artifact
-from eosfm.interop.faults import find_faults
 
 
 def altered(path, change):

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from eosfm.interop.inventory import Inventory, shorten_bands
-from eosfm.interop.licences import WORDS
+from eosfm.artifacts.inventory import Inventory, shorten_bands
+from eosfm.artifacts.licences import WORDS
 
 WIDTH = 100
 HASH = 8

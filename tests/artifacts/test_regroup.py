@@ -3,11 +3,11 @@ from dataclasses import fields
 
 import pytest
 
+from eosfm.artifacts.inventory import take_inventory
+from eosfm.artifacts.regroup import merge_artifacts, prune_artifact, selected_by
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.result import TaskResult
-from eosfm.interop.inventory import take_inventory
-from eosfm.interop.regroup import merge_artifacts, prune_artifact, selected_by
 
 
 def hashes(path):

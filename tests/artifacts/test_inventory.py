@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from eosfm.artifacts.inventory import content_hash, take_inventory
+from eosfm.artifacts.licences import COMMERCIAL, training_data
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import DATASETS
 from eosfm.encoding.artifact import load_artifact, save_artifact
-from eosfm.interop.inventory import content_hash, take_inventory
-from eosfm.interop.licences import COMMERCIAL, training_data
 
 
 def test_what_the_file_says_of_each(artifact_file, members):
