@@ -17,7 +17,7 @@ from typing import Any
 from eosfm.core.errors import EosfmError
 
 COMMANDS = (
-    "info", "explain", "validate", "prune", "merge", "gather", "export", "onnx",
+    "check", "plan", "info", "explain", "validate", "prune", "merge", "gather", "export", "onnx",
     "use", "score", "predict", "embed", "readme",
 )  # fmt: skip
 """Modules of ``eosfm/commands``, in the order of the help."""

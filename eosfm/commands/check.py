@@ -1,0 +1,31 @@
+"""``eosfm check``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def check(
+    scale: Annotated[
+        str | None, typer.Option(help="Another scale than that of params.yaml.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find all that would stop a run: parameters, data, weights, disks, GPU. Runs nothing."""
+    import json
+
+    from eosfm.planning.check import run_checks
+
+    found = run_checks(Path(), scale)
+    faults, notes = ([one.text for one in found if one.fault is wrong] for wrong in (True, False))
+    if as_json:
+        print(json.dumps({"faults": faults, "notes": notes}, indent=1))
+    else:
+        for text in notes:
+            print(f"note: {text}")
+        for text in faults:
+            print(f"fault: {text}")
+        print(f"{len(faults)} faults, {len(notes)} notes")
+    if faults:
+        raise typer.Exit(1)

@@ -1,0 +1,46 @@
+"""``eosfm plan``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plan(
+    gpu: Annotated[str, typer.Option(help="What the hours are reckoned for.")] = "h100",
+    images_per_second: Annotated[
+        float | None, typer.Option(help="Of 224 px, through one encoder, if you measured it.")
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="Another scale than that of params.yaml.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Count what is done as well.")] = False,
+    items: Annotated[bool, typer.Option("--items", help="Show every item.")] = False,
+    write: Annotated[
+        Path | None, typer.Option(help="Put the plan into this document, between its marks.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a run takes before it is run: images, gigabytes, memory, GPU-hours, energy."""
+    import json
+
+    from eosfm.params import load_params
+    from eosfm.planning.document import write_plan
+    from eosfm.planning.hardware import find_gpu
+    from eosfm.planning.plan import at_scale, make_plan
+    from eosfm.planning.show import show_plan
+    from eosfm.planning.status import stages_to_run
+    from eosfm.planning.stores import planned_stores
+
+    params = load_params()
+    other = scale is not None and scale != params.scale
+    if scale is not None:
+        params = at_scale(params, scale)
+    to_run = None if everything or other else stages_to_run(Path())
+    planned = make_plan(params, find_gpu(gpu, images_per_second), to_run)
+    if write is not None:
+        write_plan(write, planned, list(planned_stores(params).values()))
+    elif as_json:
+        print(json.dumps(planned.as_dict(), indent=1))
+    else:
+        show_plan(planned, items)

@@ -1,0 +1,34 @@
+"""The dry run: all that would stop a run, found before any work."""
+
+from pathlib import Path
+
+from eosfm.core.errors import EosfmError
+from eosfm.params import load_params
+from eosfm.planning.check_data import check_datasets
+from eosfm.planning.check_machine import check_cores, check_gpu, check_plan, check_weights
+from eosfm.planning.findings import Finding, fault
+
+
+def run_checks(project: Path, scale: str | None = None) -> list[Finding]:
+    """Check parameters, data and machine; nothing is run or downloaded.
+
+    Where the parameters themselves are wrong, nothing else can be asked.
+
+    Args:
+        project: The folder of params.yaml.
+        scale: Another scale than that of the file.
+    """
+    from eosfm.planning.plan import at_scale
+
+    try:
+        params = load_params(project / "params.yaml")
+        params = params if scale is None else at_scale(params, scale)
+    except EosfmError as error:
+        return [fault(str(error))]
+    return [
+        *check_datasets(params),
+        *check_plan(params, project),
+        *check_weights(params),
+        *check_gpu(params),
+        *check_cores(params),
+    ]

@@ -1,0 +1,132 @@
+"""Whether each dataset can be had and read, and fits those that read it."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.bands import find
+from eosfm.core.errors import EosfmError
+from eosfm.datasets import get_dataset
+from eosfm.datasets.native.copy import NativeCopy
+from eosfm.datasets.native.spec import Dataset, Window
+from eosfm.kinds import get_kind
+from eosfm.params import Params, SpecialistParams, TaskParams
+from eosfm.planning.findings import Finding, fault, note, refusals
+from eosfm.simulation.recipes import get_recipe
+
+Reader = SpecialistParams | TaskParams
+
+LOOK = 64
+"""Pixels of the first scene that are read, in height and width."""
+
+COPIER = "azcopy"
+"""The program that torchgeo calls where a dataset has no plain addresses."""
+
+
+def check_datasets(params: Params) -> Iterator[Finding]:
+    """Look at every dataset in turn; nothing is downloaded, and of a copy one window is read."""
+    readers: list[Reader] = [*params.specialists.values(), *params.tasks.values()]
+    read = {reader.dataset for reader in readers}
+    known: dict[str, Dataset] = {}
+    for name, entry in params.datasets.items():
+        if name not in read:
+            yield note(
+                f"datasets.{name}: no specialist and no task reads it, yet `dvc repro` fetches and "
+                "cuts it; take its entry out, or leave it"
+            )
+        try:
+            known[name] = get_dataset(entry.reader)
+        except EosfmError as error:
+            yield fault(f"datasets.{name}.reader: {error}")
+            continue
+        yield from _check_dataset(params, name, known[name])
+    yield from _check_readers(params, known)
+
+
+def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Finding]:
+    entry = params.dataset(name)
+    source = params.source(name)
+    if source == "simulated":
+        yield from refusals(
+            partial(get_recipe, entry.reader),
+            partial(NativeCopy, name, entry.reader, source, entry.root, params.archives),
+        )
+        return
+    copy = NativeCopy(name, entry.reader, source, entry.root, params.archives)
+    if entry.root is None:
+        yield from _check_download(name, dataset, copy.folder)
+    elif not copy.folder.is_dir():
+        yield fault(
+            f"datasets.{name}.root is {entry.root}, which is no folder; expected a copy of "
+            f"{dataset.title}; correct it, or set it to null to download one"
+        )
+    else:
+        yield from _check_copy(name, dataset, copy.folder)
+
+
+def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
+    source = dataset.source
+    if source.manual:
+        yield fault(
+            f"datasets.{name} cannot be fetched by a program: {source.manual}; then set "
+            f"datasets.{name}.root to the folder that holds it"
+        )
+        return
+    there = " (some of it is there)" if folder.is_dir() else ""
+    yield note(f"datasets.{name}: {source.size_gb:g} GB are downloaded to {folder}{there}")
+    if source.download is not None and shutil.which(COPIER) is None:
+        yield fault(
+            f"datasets.{name} is fetched with {COPIER}, which is not on the PATH; install it from "
+            f"its maker, or set datasets.{name}.root to a copy"
+        )
+
+
+def _check_copy(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
+    """Read a window of the first scene: readers are lazy, so that nothing else is read."""
+    try:
+        scene = next(iter(dataset.scenes(folder)), None)
+        if scene is None:
+            yield fault(
+                f"datasets.{name}: {folder} holds no labelled scene; expected a copy of "
+                f"{dataset.title}; correct datasets.{name}.root"
+            )
+            return
+        window = Window(0, 0, min(LOOK, scene.height), min(LOOK, scene.width))
+        image = np.asarray(scene.image(window))
+        scene.target(window)
+    except (EosfmError, OSError) as error:
+        yield fault(f"datasets.{name}: {' '.join(str(error).split())}")
+        return
+    if image.shape[1] != len(dataset.bands) or image.dtype != dataset.dtype:
+        yield fault(
+            f"datasets.{name}: scene {scene.id} of {folder} gives {image.dtype} of shape "
+            f"{image.shape}; expected {dataset.dtype}, {len(dataset.bands)} bands; check its files"
+        )
+        return
+    yield note(
+        f"datasets.{name}: {folder} can be read, first scene {scene.id} of {scene.height} x "
+        f"{scene.width} px"
+    )
+
+
+def _check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
+    """Bands and losses against the datasets that they are asked of."""
+    readers: list[tuple[str, Reader]] = [
+        *((f"specialists.{name}", entry) for name, entry in params.specialists.items()),
+        *((f"tasks.{name}", entry) for name, entry in params.tasks.items()),
+    ]
+    for key, reader in readers:
+        if (dataset := known.get(reader.dataset)) is None:
+            continue  # told already
+        missing = [band for band in reader.bands if find(band, dataset.bands) is None]
+        if missing:
+            yield fault(
+                f"{key}.bands has {' '.join(dict.fromkeys(missing))}, which dataset "
+                f"{reader.dataset} lacks; it has {' '.join(dataset.bands)}"
+            )
+        if isinstance(reader, SpecialistParams):
+            kind = get_kind(dataset.kind)
+            yield from refusals(partial(kind.check, f"{key}.loss", reader.loss, kind.losses))

@@ -1,0 +1,157 @@
+"""Whether the machine has what a run asks for: weights, disk, GPU, DVC's cache, cores."""
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets import DATASETS
+from eosfm.nn.backbone import WEIGHT_FILES
+from eosfm.params import Params
+from eosfm.planning.findings import Finding, fault, note
+from eosfm.planning.plan import disk_need
+from eosfm.planning.stores import PlannedStore, planned_store
+from eosfm.planning.tasks import PlannedTask, planned_task
+from eosfm.training.recipe import Recipe
+
+LINKS = ("reflink", "hardlink", "symlink")
+"""Ways in which DVC puts a file into the project without a second copy."""
+
+
+def check_weights(params: Params) -> Iterator[Finding]:
+    """Published start weights, where a specialist wants them."""
+    wanting = [name for name in params.specialists if Recipe.resolve(params, name).pretrained]
+    if not wanting:
+        return
+    from huggingface_hub import constants, try_to_load_from_cache
+    from timm import is_model
+    from timm.models import get_pretrained_cfg
+
+    name = params.backbone.name
+    config = get_pretrained_cfg(name) if is_model(name) else None
+    if config is None or not config.hf_hub_id:
+        yield fault(
+            f"no pretrained weights are published for backbone {name!r}, and {len(wanting)} "
+            f"specialists want them ({wanting[0]}, ...); set backbone.pretrained=false"
+        )
+        return
+    hub = config.hf_hub_id
+    if any(isinstance(try_to_load_from_cache(hub, file), str) for file in WEIGHT_FILES):
+        yield note(f"pretrained weights of {name} are in the Hugging Face cache")
+    elif constants.HF_HUB_OFFLINE:
+        yield fault(
+            f"pretrained weights of {name} are not in the Hugging Face cache, and HF_HUB_OFFLINE "
+            f"forbids the download; run `hf download {hub}` where there is a network and copy the "
+            "cache (HF_HOME) here, or set backbone.pretrained=false"
+        )
+    else:
+        yield note(f"pretrained weights of {name} are downloaded from {hub}")
+
+
+def check_plan(params: Params, project: Path) -> Iterator[Finding]:
+    """Heads, metrics, adaptation and the sizes of all stores; then the room on the disks."""
+    stores: dict[str, PlannedStore] = {}
+    tasks: list[PlannedTask] = []
+    for name, entry in params.datasets.items():
+        if entry.reader in DATASETS:
+            try:
+                stores[name] = planned_store(params, name)
+            except EosfmError as error:
+                yield fault(str(error))
+    for name, own in params.tasks.items():
+        if own.dataset in stores:
+            try:
+                tasks.append(planned_task(params, name, stores[own.dataset]))
+            except EosfmError as error:
+                yield fault(str(error))
+    yield from _check_disks(params, project, stores, tasks)
+
+
+def _check_disks(
+    params: Params, project: Path, stores: dict[str, PlannedStore], tasks: list[PlannedTask]
+) -> Iterator[Finding]:
+    """Add up what goes to each disk; DVC's cache takes a second copy where it cannot link."""
+    need = disk_need(params, project, stores, tasks)
+    cache, link = project / ".dvc" / "cache", None
+    if (project / ".dvc").is_dir():
+        cache, link = _cache(project)
+        if link is None:
+            yield note(
+                f"DVC copies files between its cache ({cache}) and the project, so that tiles and "
+                "features count twice; let cache.type name a link that this disk can make "
+                f"({', '.join(LINKS)}), or move the cache with `dvc cache dir`"
+            )
+        else:
+            yield note(f"DVC links files from its cache ({cache}) by {link}")
+    else:
+        yield fault(f"{project.resolve()} is no DVC project; run in the folder with dvc.yaml")
+    outs = need.tiles_gb + need.features_gb
+    places = [(Path(params.archives).expanduser(), need.archives_gb), (cache, outs)]
+    if link is None:
+        places.append((project / "data", outs))
+    by_disk: dict[int, list[tuple[Path, float]]] = defaultdict(list)
+    for place, gigabytes in places:
+        there = _existing(project / place)
+        by_disk[there.stat().st_dev].append((there, gigabytes))
+    for shares in by_disk.values():
+        folder, needed = shares[0][0], sum(gigabytes for _, gigabytes in shares)
+        free = shutil.disk_usage(folder).free / 1e9
+        text = f"the disk of {folder} has {free:,.1f} GB free; a run needs about {needed:,.1f} more"
+        if needed > free:
+            yield fault(f"{text}; free some, or set archives, a root or DVC's cache elsewhere")
+        else:
+            yield note(text)
+
+
+def _cache(project: Path) -> tuple[Path, str | None]:
+    """DVC's cache, and the first configured link that its disk can make; None where it copies."""
+    from dvc.fs import localfs
+    from dvc.repo import Repo
+    from dvc_objects.fs.generic import test_links
+
+    with Repo(str(project)) as repo:
+        path = _existing(Path(repo.cache.local.path))
+        able = test_links(list(LINKS), localfs, str(path), localfs, str(project.resolve()))
+        wanted = repo.cache.local.cache_types
+    best = next(iter([kind for kind in wanted if kind in able or kind == "copy"]), "copy")
+    return path, None if best == "copy" else best
+
+
+def _existing(path: Path) -> Path:
+    """A folder, or the nearest above it that is there."""
+    return next(folder for folder in (path, *path.resolve().parents) if folder.is_dir())
+
+
+def check_gpu(params: Params) -> Iterator[Finding]:
+    """The accelerator that is asked for, and the one that ``full`` needs."""
+    import torch
+
+    asked, count = params.trainer.accelerator, torch.cuda.device_count()
+    devices = params.trainer.devices
+    if asked in ("gpu", "cuda") and not count:
+        yield fault(
+            f"trainer.accelerator is {asked}, and torch sees no GPU here; install its driver, or "
+            "set trainer.accelerator=auto"
+        )
+    elif isinstance(devices, int) and asked != "cpu" and devices > max(count, 1):
+        yield fault(f"trainer.devices is {devices}, and torch sees {count} GPUs; set it to less")
+    elif not count and params.scale == "full":
+        yield note(
+            "torch sees no GPU; at scale full, `eosfm plan --gpu cpu` says how long it takes"
+        )
+    elif count:
+        yield note(f"{count} GPU: {torch.cuda.get_device_name(0)}")
+
+
+def check_cores(params: Params) -> Iterator[Finding]:
+    """Loaders against cores."""
+    cores = len(os.sched_getaffinity(0))
+    train, protocol = params.current.train.workers, params.current.protocol.workers
+    for key, workers in (("train", train), ("protocol", protocol)):
+        if workers > cores:
+            yield note(
+                f"scales.{params.scale}.{key}.workers is {workers}, and there are {cores} cores; "
+                f"set it to at most {cores}"
+            )

@@ -1,0 +1,166 @@
+"""What one forward pass costs: multiply-accumulates and calls of operators, counted uncomputed.
+
+Modules are built as the stages build them, and run on torch's ``meta`` device, where tensors have
+shapes and no values. Normalisations and activations have no multiply-accumulates; speeds are
+measured with them (see :mod:`eosfm.planning.hardware`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from eosfm.encoding.input import InputSpec
+from eosfm.evaluation.feature_fusion import build_fusing
+from eosfm.evaluation.probe import build_fuser
+from eosfm.evaluation.trial import Trial
+from eosfm.features.task import Task
+from eosfm.heads.temporal import LTAEMerge, build_merge
+from eosfm.kinds.kind import Kind, TargetStatistics
+from eosfm.nn.backbone import STRIDES, build_backbone
+from eosfm.params import Fusion
+from eosfm.planning.hardware import REFERENCE, REFERENCE_SIZE
+
+COMPUTED = 3
+"""A training step computes as much as so many forward passes: backward takes twice as much."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one forward pass.
+
+    Attributes:
+        macs: Multiply-accumulates of one item; a batch has as many times more.
+        operations: Calls of operators; a batch has no more.
+    """
+
+    macs: int
+    operations: int
+
+
+def padded(length: int) -> int:
+    """A side of an image as an encoder sees it."""
+    return length + -length % STRIDES[-1]
+
+
+@lru_cache(maxsize=512)
+def encoder_cost(backbone: str, channels: int, height: int, width: int) -> Cost:
+    """One image through one encoder, forward."""
+    model = _encoder(backbone, channels)
+    image = _empty(1, channels, padded(height), padded(width))
+    return _count(lambda: model(image))
+
+
+def reference_macs() -> int:
+    """One image of the size that speeds are told of, through the encoder that they are told of."""
+    return encoder_cost(REFERENCE, 3, REFERENCE_SIZE, REFERENCE_SIZE).macs
+
+
+@lru_cache(maxsize=64)
+def encoder_channels(backbone: str) -> tuple[int, ...]:
+    """Channels of an encoder's four maps."""
+    return tuple(_encoder(backbone, 3).feature_info.channels())
+
+
+def specialist_head_cost(
+    kind: Kind, channels: Sequence[int], dates: int, classes: int, width: int, size: tuple[int, int]
+) -> Cost:
+    """The head of a specialist on one tile, forward.
+
+    Args:
+        kind: Task kind.
+        channels: Of the encoder's maps.
+        dates: That the encoder sees one by one.
+        classes: Number of classes.
+        width: Channels of the decoder.
+        size: Height and width of the tile.
+    """
+    merged = kind.merged(channels, dates)
+    with torch.device("meta"):
+        head = kind.build_head(kind.heads[0], merged, classes, width, _statistics(classes)).eval()
+    whole = (padded(size[0]), padded(size[1]))
+    maps = [_empty(1, c, *cells) for c, cells in zip(merged, _cells(whole), strict=True)]
+    return _count(lambda: head(maps, whole))
+
+
+def probe_cost(task: Task, fusion: Fusion, inputs: Sequence[InputSpec]) -> tuple[Cost, int]:
+    """Fusion, merging of dates and head on one item of a task, forward.
+
+    Returns:
+        Their cost, and the bytes of the item once it is prepared (see
+        :class:`eosfm.evaluation.feature_fusion.LinearFusing`).
+    """
+    whole = fusion.model_copy(update={"max_encoders": None})  # its gates compute nothing to count
+    per_image = task.kind.answer == "image"
+    fuser = build_fuser(whole, inputs)
+    fusing = build_fusing(fuser, per_image, task.aggregation).to("meta")
+    widths = [sum(spec.channels[k] for spec in inputs) for k in range(len(STRIDES))]
+    prepared = fusing.prepare([level.half() for level in _series(task, widths)])
+    size = sum(level.numel() * level.element_size() for level in prepared)
+    merge, head = _merge_and_head(task, fuser.out_channels)
+    fused = [level.float() for level in prepared]
+    return _count(lambda: head(merge(fusing(fused)), task.windows.size)), size
+
+
+def scratch_head_cost(task: Task, channels: Sequence[int]) -> Cost:
+    """Merging of dates and head on the maps of one backbone, forward."""
+    merge, head = _merge_and_head(task, channels)
+    series = _series(task, channels)
+    return _count(lambda: head(merge(series), task.windows.size))
+
+
+def _series(task: Task, channels: Sequence[int]) -> list[Tensor]:
+    """The maps of one item's dates."""
+    cells = _cells(task.windows.size)
+    return [_empty(1, len(task.dates), c, *hw) for c, hw in zip(channels, cells, strict=True)]
+
+
+def _merge_and_head(task: Task, channels: Sequence[int]) -> tuple[Callable[[Any], Any], nn.Module]:
+    """What follows the fusion; attention without its look at the days, which have no values."""
+    merge: Any = build_merge(task.aggregation, channels, len(task.dates)).to("meta")
+    with torch.device("meta"):
+        head = Trial(task, _statistics(len(task.classes)), 0).build_head(merge.out_channels).eval()
+    days = _empty(1, len(task.dates))
+    if not isinstance(merge, LTAEMerge):
+        return lambda series: merge(series, days), head
+    return lambda series: [m(x, days) for m, x in zip(merge.levels, series, strict=True)], head
+
+
+@lru_cache(maxsize=64)
+def _encoder(backbone: str, channels: int) -> Any:
+    with torch.device("meta"):
+        return build_backbone(backbone, channels).eval()
+
+
+def _statistics(classes: int) -> TargetStatistics:
+    """Of targets that nobody has read; no size depends on them."""
+    return TargetStatistics((1,) * classes, classes)
+
+
+def _cells(size: tuple[int, int]) -> list[tuple[int, int]]:
+    return [(-(-size[0] // stride), -(-size[1] // stride)) for stride in STRIDES]
+
+
+def _empty(*shape: int) -> Tensor:
+    return torch.empty(shape, device="meta")
+
+
+def _count(forward: Callable[[], Any]) -> Cost:
+    with torch.no_grad(), FlopCounterMode(display=False) as flops, _Operations() as operations:
+        forward()
+    return Cost(flops.get_total_flops() // 2, operations.count)
+
+
+class _Operations(TorchDispatchMode):
+    """Counts the operators that torch calls."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += 1
+        return func(*args, **(kwargs or {}))

@@ -1,0 +1,38 @@
+"""What a check finds: faults, which stop a run, and notes, which a user should know."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from eosfm.core.errors import EosfmError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a check.
+
+    Attributes:
+        fault: Whether it stops a run.
+        text: What was found, what was expected, what to do.
+    """
+
+    fault: bool
+    text: str
+
+
+def fault(text: str) -> Finding:
+    """What stops a run."""
+    return Finding(True, text)
+
+
+def note(text: str) -> Finding:
+    """What a user should know."""
+    return Finding(False, text)
+
+
+def refusals(*steps: Callable[[], object]) -> Iterator[Finding]:
+    """The faults that steps of the pipeline itself name, each when it is tried."""
+    for step in steps:
+        try:
+            step()
+        except EosfmError as error:
+            yield fault(" ".join(str(error).split()))

@@ -1,0 +1,47 @@
+"""What DVC would run, and what is done already."""
+
+from pathlib import Path
+from typing import Any
+
+from eosfm.core.errors import EosfmError
+
+
+def stages_to_run(project: Path) -> frozenset[str] | None:
+    """Stages that ``dvc repro`` would run at most: those that changed, and all that follow.
+
+    DVC skips a stage that follows where the one before it gave the same bytes again.
+
+    Args:
+        project: The folder of dvc.yaml.
+
+    Returns:
+        Names such as ``train@oscd``; None where the folder is no DVC project.
+
+    Raises:
+        EosfmError: Another DVC is at work there.
+    """
+    if not (project / ".dvc").is_dir():
+        return None
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+    from networkx import ancestors
+
+    try:
+        with Repo(str(project)) as repo:
+            graph: Any = repo.index.graph  # from each stage to those that it depends on
+            changed = repo.status()
+            # What runs in every repro, such as `watch`, mostly gives the same bytes again.
+            told = {name for name, why in changed.items() if why != ["always changed"]}
+            first = {stage for stage in graph.nodes if stage.addressing in told}
+            following = {after for stage in first for after in ancestors(graph, stage)}
+            return frozenset(str(stage.name) for stage in first | following)
+    except LockError:
+        raise EosfmError(
+            "DVC is at work in this project, so what is done cannot be read; wait for it, or plan "
+            "everything with --all"
+        ) from None
+
+
+def stage_name(stage: str, item: str) -> str:
+    """What DVC calls the stage of an item; a stage that runs once has none."""
+    return f"{stage}@{item}" if item else stage

@@ -1,0 +1,145 @@
+"""The tile store that a dataset's entry of params.yaml becomes, before it is cut."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets import get_dataset
+from eosfm.datasets.native.spec import Dataset
+from eosfm.kinds import get_kind
+from eosfm.kinds.kind import Kind
+from eosfm.params import Params
+from eosfm.planning.facts import archive_facts
+
+ROW_BYTES = 150
+"""Of a tile in the store's tables: id, source file, window, footprint, date."""
+
+OBJECTS = 6
+"""Of an image of a detection dataset, and bytes of each: five float32 and its tile."""
+OBJECT_BYTES = 24
+
+
+@dataclass(frozen=True)
+class PlannedStore:
+    """What :class:`eosfm.tiles.store.TileStore` would say of a store that is not there yet.
+
+    No tile is taken to be dropped for want of data, no label to be missing.
+
+    Attributes:
+        name: The dataset's entry.
+        dataset: Its facts.
+        simulated: Whether its files are painted.
+        about: Whether the counts are rounded.
+        scenes: Scenes by split; what is not cut has none.
+        scene_size: Height and width of a scene.
+        dates: Images of a scene.
+        tile: Tile size in pixels; None for whole images.
+    """
+
+    name: str
+    dataset: Dataset
+    simulated: bool
+    about: bool
+    scenes: dict[Split, int]
+    scene_size: tuple[int, int]
+    dates: int
+    tile: int | None
+
+    @property
+    def kind(self) -> str:
+        """Name of the task kind."""
+        return self.dataset.kind
+
+    @property
+    def task_kind(self) -> Kind:
+        """The task kind."""
+        return get_kind(self.dataset.kind)
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands in stored order."""
+        return self.dataset.bands
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Unit of each band."""
+        return self.dataset.units
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names by index."""
+        return self.dataset.classes
+
+    @property
+    def ignore_index(self) -> int:
+        """Target value that is never scored."""
+        from eosfm.tiles.layout import UNLABELLED
+
+        ignored = self.dataset.ignore_index
+        return UNLABELLED if ignored is None else ignored
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Dates, bands, height and width of a tile."""
+        size = (self.tile, self.tile) if self.tile else self.scene_size
+        return (self.dates, len(self.bands), *size)
+
+    @cached_property
+    def tiles(self) -> dict[Split, int]:
+        """Tiles by split: those at a scene's edges are padded."""
+        height, width = self.scene_size
+        per_scene = -(-height // self.tile) * -(-width // self.tile) if self.tile else 1
+        return {split: count * per_scene for split, count in self.scenes.items()}
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of a tile's image as it is stored."""
+        return prod(self.shape) * np.dtype(self.dataset.dtype).itemsize
+
+    @property
+    def target_bytes(self) -> int:
+        """Bytes of a tile's target as it is stored."""
+        layout = self.task_kind.target_layout(len(self.classes), self.shape[2:], self.ignore_index)
+        if layout is None:
+            return OBJECTS * OBJECT_BYTES
+        dtype, shape = layout
+        return prod(shape) * dtype.itemsize
+
+    @property
+    def bytes(self) -> int:
+        """Of the whole store."""
+        each = self.image_bytes + self.target_bytes + ROW_BYTES
+        return sum(self.tiles.values()) * each
+
+
+def planned_store(params: Params, name: str) -> PlannedStore:
+    """The store of a dataset's entry.
+
+    Raises:
+        EosfmError: Nobody knows how large the archive is.
+    """
+    entry = params.dataset(name)
+    dataset, facts = get_dataset(entry.reader), archive_facts(entry.reader)
+    simulated = params.source(name) == "simulated"
+    sizes = [size for size in (entry.tile, params.current.tile) if size]
+    tile = min(sizes) if entry.tile and get_kind(dataset.kind).answer != "image" else None
+    scene_size, dates = (facts.height, facts.width), facts.dates
+    counts = {split: facts.scenes(split) for split in SPLITS}
+    if simulated and entry.simulated is not None:
+        scene_size = (entry.simulated.size, entry.simulated.size)
+        dates = facts.simulated_dates or facts.dates
+        # A split that the archive does not have is not painted either.
+        painted = {split: getattr(entry.simulated, split) for split in SPLITS}
+        counts = {split: painted[split] if counts[split] else 0 for split in SPLITS}
+    scenes = {split: count if split in entry.splits else 0 for split, count in counts.items()}
+    return PlannedStore(
+        name, dataset, simulated, facts.about and not simulated, scenes, scene_size, dates, tile
+    )
+
+
+def planned_stores(params: Params) -> dict[str, PlannedStore]:
+    """All stores, by entry."""
+    return {name: planned_store(params, name) for name in params.datasets}

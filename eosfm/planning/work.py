@@ -1,0 +1,75 @@
+"""What a stage does for one item, in numbers that can be added."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+
+from eosfm.planning.hardware import OPERATION_S, Gpu
+
+GB = 1e9
+
+
+@dataclass(frozen=True)
+class Load:
+    """Computing in batches of one size.
+
+    Attributes:
+        encoder_macs: Multiply-accumulates in encoders; training has its backward pass in them.
+        head_macs: In fusion and heads, likewise.
+        operations: Calls of torch's operators.
+    """
+
+    encoder_macs: float = 0.0
+    head_macs: float = 0.0
+    operations: float = 0.0
+
+    def seconds(self, gpu: Gpu, image_macs: float) -> float:
+        """Seconds on one GPU: small batches leave it waiting for Python to call operators.
+
+        Args:
+            gpu: The GPU.
+            image_macs: Of the image that its speed is told of.
+        """
+        encoders = self.encoder_macs / (gpu.images_per_second * image_macs)
+        heads = self.head_macs / (gpu.head_tmacs * 1e12)
+        return max(encoders + heads, self.operations * OPERATION_S)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What some work takes.
+
+    Attributes:
+        images: Images that are read: windows of tiles at one date each.
+        encoder_calls: Images through one encoder each.
+        archives_gb: What is downloaded, GB (1e9 bytes).
+        tiles_gb: What is written as tiles.
+        features_gb: What is stored as features.
+        memory_gb: Most memory at a time, of the process and its loaders; of works together the
+            largest.
+        loads: What is computed.
+    """
+
+    images: int = 0
+    encoder_calls: int = 0
+    archives_gb: float = 0.0
+    tiles_gb: float = 0.0
+    features_gb: float = 0.0
+    memory_gb: float = 0.0
+    loads: tuple[Load, ...] = ()
+
+    def __add__(self, other: "Work") -> "Work":
+        both = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return Work(**both | {"memory_gb": max(self.memory_gb, other.memory_gb)})
+
+    def needing(self, memory_gb: float) -> "Work":
+        """The same with so much memory."""
+        return replace(self, memory_gb=memory_gb)
+
+    def hours(self, gpu: Gpu, image_macs: float) -> float:
+        """Hours on one GPU (see :meth:`Load.seconds`)."""
+        return sum(load.seconds(gpu, image_macs) for load in self.loads) / 3600
+
+
+def total(works: Iterable[Work]) -> Work:
+    """All together."""
+    return sum(works, Work())

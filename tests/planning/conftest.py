@@ -1,0 +1,34 @@
+"""Small tasks as they are planned, and as they are run."""
+
+import pytest
+
+from eosfm.encoding.artifact import load_artifact
+from eosfm.features.encode import task_encoder
+from eosfm.params import Params, load_params
+from eosfm.planning.stores import PlannedStore
+from eosfm.planning.tasks import PlannedTask
+from tests.fixtures.tasks import COUNTS, DATES, ROOT, SIZE, dataset
+
+
+@pytest.fixture(scope="session")
+def real() -> Params:
+    """The project's own params."""
+    return load_params(ROOT / "params.yaml")
+
+
+def planned_fixture(name: str) -> PlannedStore:
+    """The plan of a fixture's store."""
+    dates = len(DATES.get(name, ("one",)))
+    return PlannedStore(name, dataset(name), True, False, COUNTS, (SIZE, SIZE), dates, SIZE)
+
+
+@pytest.fixture(scope="session")
+def plan_task(resolve, artifact):
+    """``plan_task(name, max_gb, **changes)``: a fixture's task as it is planned."""
+
+    def make(name, max_gb, **changes) -> PlannedTask:
+        task = resolve(name, **changes)
+        inputs = task_encoder(task, load_artifact(artifact)).inputs
+        return PlannedTask(task, planned_fixture(name), "convnextv2_atto", inputs, max_gb)
+
+    return make

@@ -1,0 +1,168 @@
+"""The dry run: each fault is found, named in one line, and costs no work."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+import typer
+import yaml
+from huggingface_hub import constants
+from typer.testing import CliRunner
+
+from eosfm.commands.check import check
+from eosfm.planning.check import run_checks
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes import get_recipe
+from tests.fixtures.tasks import ROOT
+
+KEPT = {"datasets": ("oscd", "eurosat"), "specialists": ("oscd",), "tasks": ("eurosat",)}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """``project(change)``: a folder with params.yaml of two datasets, changed."""
+    (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
+    (tmp_path / ".dvc" / "config").write_text("[core]\nno_scm = true\n")
+
+    def make(change=lambda params: None):
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["ensemble"] = ["oscd"]
+        for section, names in KEPT.items():
+            params[section] = {name: params[section][name] for name in names}
+        change(params)
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+        return tmp_path
+
+    return make
+
+
+def faults(folder, scale=None):
+    return [finding.text for finding in run_checks(folder, scale) if finding.fault]
+
+
+def notes(folder, scale=None):
+    return [finding.text for finding in run_checks(folder, scale) if not finding.fault]
+
+
+def set_dataset(**values):
+    return lambda params: params["datasets"]["eurosat"].update(values)
+
+
+def test_what_can_run_has_no_fault(project):
+    assert faults(project()) == []
+
+
+def test_a_wrong_parameter_is_the_one_fault(project):
+    (line,) = faults(project(lambda params: params.update(scale="huge")))
+    assert "scale" in line and "mini" in line
+
+
+def test_all_faults_are_found_at_once(project):
+    def change(params):
+        params["datasets"]["eurosat"]["root"] = "/nowhere"
+        params["specialists"]["oscd"] |= {"bands": "B04 vv", "loss": "bce"}
+        params["tasks"]["eurosat"]["metric"] = "miou"
+        params["trainer"]["accelerator"] = "gpu"
+
+    found = "\n".join(faults(project(change)))
+    assert "datasets.eurosat.root is set, but its source is simulated" in found
+    assert "specialists.oscd.bands has vv, which dataset oscd lacks" in found
+    assert "specialists.oscd.loss 'bce' does not fit change" in found
+    assert "tasks.eurosat.metric is 'miou'" in found
+    if not torch.cuda.is_available():
+        assert "trainer.accelerator is gpu, and torch sees no GPU" in found
+
+
+def test_an_unknown_reader_is_told_once(project):
+    found = faults(project(set_dataset(reader="eurosatt")))
+    assert found == [
+        line for line in found if line.startswith("datasets.eurosat.reader: unknown dataset")
+    ]
+    assert len(found) == 1
+
+
+def test_a_root_must_be_a_folder(project):
+    (line,) = faults(project(set_dataset(source="archive", root="/nowhere")))
+    assert line.startswith("datasets.eurosat.root is /nowhere, which is no folder")
+
+
+def test_a_root_must_hold_the_dataset(project, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (line,) = faults(project(set_dataset(source="archive", root=str(tmp_path / "empty"))))
+    assert line.startswith("datasets.eurosat: ")
+
+
+def test_of_a_good_root_one_window_is_read(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    scenes = {"train": 2, "val": 1, "test": 1}
+    get_recipe("eurosat")(root, Simulation(0, scenes, 64, 10.0))
+    folder = project(set_dataset(source="archive", root=str(root)))
+    assert faults(folder) == []
+    assert any(f"{root} can be read, first scene" in line for line in notes(folder))
+
+
+def test_a_damaged_first_file_is_a_fault(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 1, "val": 1, "test": 1}, 64, 10.0))
+    for file in root.rglob("*.tif"):
+        file.write_bytes(b"no image")
+    (line,) = faults(project(set_dataset(source="archive", root=str(root))))
+    assert line.startswith("datasets.eurosat: ")
+
+
+def test_downloads_are_announced_and_requests_are_faults(project):
+    folder = project(set_dataset(reader="potsdam"))
+    found = faults(folder, "full")
+    assert any(line.startswith("datasets.eurosat cannot be fetched by a program") for line in found)
+    assert any("datasets.oscd: 0.5 GB are downloaded" in line for line in notes(folder, "full"))
+
+
+def test_weights_that_cannot_be_fetched_are_a_fault(project, monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    def pretrained(params):
+        params["backbone"]["pretrained"] = True
+
+    folder = project(pretrained)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert any("are downloaded from timm/convnextv2_atto" in line for line in notes(folder))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    (line,) = faults(folder)
+    assert "HF_HUB_OFFLINE forbids the download" in line
+
+
+def test_a_full_disk_is_a_fault(project, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1e6))
+    (line,) = faults(project())
+    assert "has 0.0 GB free; a run needs about" in line
+
+
+def test_copies_of_the_cache_are_counted(project):
+    folder = project()
+    needed = {}
+    for kind, told in (("hardlink", "DVC links files"), ("copy", "DVC copies files")):
+        text = f"[core]\nno_scm = true\n[cache]\ntype = {kind}\n"
+        (folder / ".dvc" / "config").write_text(text)
+        found = notes(folder)
+        assert any(line.startswith(told) for line in found)
+        room = next(line for line in found if "a run needs" in line)
+        needed[kind] = float(room.split("needs about ")[1].split()[0])
+    assert needed["copy"] > needed["hardlink"] > 0
+
+
+def test_more_loaders_than_cores_are_noted(project, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    assert any("workers is 8, and there are 2 cores" in line for line in notes(project(), "full"))
+
+
+@pytest.mark.parametrize(("scale", "status"), [("mini", 0), ("huge", 1)])
+def test_the_exit_status_says_whether_there_are_faults(project, monkeypatch, scale, status):
+    monkeypatch.chdir(project(lambda params: params.update(scale=scale)))
+    app = typer.Typer()
+    app.command()(check)
+    done = CliRunner().invoke(app, ["--json"])
+    assert done.exit_code == status
+    assert bool(json.loads(done.stdout)["faults"]) == bool(status)

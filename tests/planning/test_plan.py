@@ -1,0 +1,147 @@
+"""The whole plan: its numbers, its tables, what is done."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.params import Params
+from eosfm.planning.document import BEGIN, END, write_plan
+from eosfm.planning.hardware import find_gpu, kwh
+from eosfm.planning.plan import at_scale, make_plan
+from eosfm.planning.status import stages_to_run
+from eosfm.planning.stores import planned_store
+from eosfm.planning.tables import item_rows, stage_rows
+from eosfm.planning.work import Load, Work
+
+KEPT = {"datasets": ("oscd", "eurosat"), "specialists": ("oscd",), "tasks": ("eurosat",)}
+
+
+@pytest.fixture(scope="module")
+def few(real) -> Params:
+    """The project's params with two datasets, one specialist and one task."""
+    given = real.model_dump(exclude_unset=True) | {"ensemble": ("oscd",)}
+    for section, names in KEPT.items():
+        given[section] = {name: given[section][name] for name in names}
+    return Params.model_validate(given)
+
+
+@pytest.fixture(scope="module")
+def full(few):
+    return make_plan(at_scale(few, "full"), find_gpu("h100"))
+
+
+def test_numbers_are_the_sums_of_the_items(full):
+    plain = json.loads(json.dumps(full.as_dict()))
+    keys = ("images", "encoder_calls", "archives_gb", "tiles_gb", "features_gb", "gpu_hours", "kwh")
+    for key in keys:
+        assert plain[key] == pytest.approx(sum(i[key] for i in plain["items"].values()), rel=0.01)
+    peaks = [item["peak_memory_gb"] for item in plain["items"].values()]
+    assert plain["peak_memory_gb"] == max(peaks)
+    assert plain["archives_gb"] == 2.6  # 2.1 of EuroSAT and 0.5 of OSCD
+    assert set(plain["items"]) == {
+        "download@oscd", "download@eurosat", "tile@oscd", "tile@eurosat", "train@oscd", "export",
+        "features@eurosat", "evaluate@eurosat", "baseline@eurosat", "report",
+    }  # fmt: skip
+
+
+def test_simulated_data_is_not_downloaded(few):
+    assert make_plan(few, find_gpu("cpu")).work().archives_gb == 0
+
+
+def test_a_copy_that_the_user_has_is_not_downloaded(few):
+    given = few.model_dump(exclude_unset=True)
+    given["datasets"]["oscd"]["root"] = "/data/oscd"
+    with_root = at_scale(Params.model_validate(given), "full")
+    assert make_plan(with_root, find_gpu("h100")).work().archives_gb == 2.1
+
+
+def test_what_is_done_is_shown_and_not_counted(few):
+    planned = make_plan(few, find_gpu("cpu"), frozenset({"tile@oscd", "report"}))
+    assert [step.item for step in planned.ahead("tile")] == ["oscd"]
+    assert planned.work().encoder_calls == 0
+    rows = {row[0]: row for row in stage_rows(planned)}
+    assert rows["tile"][1] == "1 of 2"
+    assert rows["train"][1] == "0 of 1"
+    assert {row[-1] for row in item_rows(planned) if row[0] == "train"} == {"done"}
+
+
+def test_twice_the_speed_takes_half_the_hours_and_the_energy():
+    gpu = find_gpu("a100")
+    faster = find_gpu("a100", 2 * gpu.images_per_second)
+    work = Work(loads=(Load(1e18, 1e18), Load(1e18)))
+    assert work.hours(faster, 5e8) == pytest.approx(work.hours(gpu, 5e8) / 2)
+    assert kwh(gpu, 2.0) == pytest.approx(2 * kwh(gpu, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "speed", "line"),
+    [
+        ("h10", None, "knows no GPU 'h10'; did you mean 'h100'"),
+        ("h100", -1.0, "images-per-second is -1; expected a number above 0"),
+    ],
+)
+def test_hardware_that_is_not_known_is_refused(name, speed, line):
+    with pytest.raises(EosfmError, match=line):
+        find_gpu(name, speed)
+
+
+def test_an_unknown_scale_is_refused(few):
+    with pytest.raises(EosfmError, match="no scale 'ful'; did you mean 'full'"):
+        at_scale(few, "ful")
+
+
+def test_another_scale_leaves_a_specialists_training_to_it(few):
+    assert at_scale(few, "full").specialist("oscd").train.given == {}
+
+
+def test_requests_name_datasets_that_a_person_must_fetch(real, few):
+    given = few.model_dump(exclude_unset=True)
+    given["datasets"]["potsdam"] = real.model_dump(exclude_unset=True)["datasets"]["potsdam"]
+    params = at_scale(Params.model_validate(given), "full")
+    assert list(make_plan(params, find_gpu("h100")).requests) == ["potsdam"]
+
+
+def test_a_document_keeps_what_stands_around_its_marks(full, few, tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    stores = [planned_store(at_scale(few, "full"), "oscd")]
+    write_plan(path, full, stores)
+    once = path.read_text()
+    assert once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once
+    assert "| oscd | 0.5 | by program |" in once
+    write_plan(path, full, stores)
+    assert path.read_text() == once
+
+
+def test_a_document_without_marks_is_refused(full, tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("nothing")
+    with pytest.raises(EosfmError, match=r"lacks .*put both marks in"):
+        write_plan(path, full, [])
+    with pytest.raises(EosfmError, match="is no file"):
+        write_plan(tmp_path / "none.md", full, [])
+
+
+DVC_YAML = """
+stages:
+  look: {cmd: cp s t, always_changed: true, outs: [t]}
+  first: {cmd: cp a b, deps: [a, t], outs: [b]}
+  second: {cmd: cp b c, deps: [b], outs: [c]}
+  other: {cmd: cp d e, deps: [d], outs: [e]}
+"""
+
+
+def test_what_follows_a_changed_stage_would_run_too(tmp_path):
+    assert stages_to_run(tmp_path) is None
+    dvc = [sys.executable, "-m", "dvc"]
+    (tmp_path / "dvc.yaml").write_text(DVC_YAML)
+    for name in "ads":
+        (tmp_path / name).write_text(name)
+    for words in (["init", "-q", "--no-scm"], ["repro", "-q"]):
+        subprocess.run([*dvc, *words], cwd=tmp_path, check=True)
+    assert stages_to_run(tmp_path) == frozenset()
+    (tmp_path / "a").write_text("other")
+    assert stages_to_run(tmp_path) == {"first", "second"}

@@ -1,0 +1,46 @@
+"""Stores as they are planned, against stores as they are cut."""
+
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.datasets import DATASETS
+from eosfm.planning.facts import ARCHIVES, archive_facts
+from eosfm.planning.plan import at_scale
+from eosfm.planning.stores import ROW_BYTES, planned_store, planned_stores
+from tests.fixtures.tasks import TASKS
+from tests.planning.conftest import planned_fixture
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_planned_store_is_the_one_that_is_cut(stores, name):
+    planned, store = planned_fixture(name), stores[name]
+    assert planned.shape == tuple(store.shape)
+    assert planned.tiles == {split: len(store.split(split)) for split in store.splits}
+    shards = [*store.path.rglob("images-*.npy"), *store.path.rglob("targets-*.npy")]
+    pixels = planned.bytes - ROW_BYTES * sum(planned.tiles.values())
+    assert pixels == pytest.approx(sum(shard.stat().st_size for shard in shards), rel=0.01)
+
+
+def test_every_dataset_has_facts_and_no_other():
+    assert set(ARCHIVES) == set(DATASETS)
+
+
+def test_facts_of_an_unknown_archive_are_refused():
+    with pytest.raises(EosfmError, match=r"knows no size of dataset 'atlantis'.*facts\.py"):
+        archive_facts("atlantis")
+
+
+def test_edges_are_padded_and_images_with_one_answer_stay_whole(real):
+    full = at_scale(real, "full")
+    potsdam, eurosat = planned_store(full, "potsdam"), planned_store(full, "eurosat")
+    assert potsdam.tiles["train"] == 20 * 12 * 12  # 6000 px are 11.7 tiles of 512
+    assert eurosat.tiles["train"] == 16_200
+    assert eurosat.shape == (1, 13, 64, 64)
+
+
+def test_splits_that_nothing_reads_have_no_tiles(real):
+    stores = planned_stores(real)
+    assert stores["sen12ms"].tiles["test"] == 0
+    for name, store in stores.items():
+        cut = {split for split, count in store.tiles.items() if count}
+        assert cut <= set(real.dataset(name).splits)

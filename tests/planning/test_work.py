@@ -1,0 +1,123 @@
+"""The plan's encoder calls, images and bytes against those of stages that are run."""
+
+import pytest
+
+from eosfm.encoding.encoder import EnsembleEncoder
+from eosfm.evaluation.baselines import FIXED, run_baselines
+from eosfm.evaluation.evaluate import evaluate_task
+from eosfm.evaluation.probe import EndToEnd
+from eosfm.features.encode import encode_task
+from eosfm.planning.cost import COMPUTED, encoder_cost, reference_macs
+from eosfm.planning.hardware import OPERATION_S, find_gpu
+from eosfm.planning.tasks import baseline_work, evaluation_work, features_work
+from eosfm.planning.training import training_work
+from eosfm.planning.work import Load, Work, total
+from eosfm.training.recipe import Recipe
+from eosfm.training.train import build_data
+from tests.planning.conftest import planned_fixture
+
+CLOSE = 0.1
+"""How far a plan may be off here; benchmarks/plan.py allows a quarter."""
+
+WINDOWED = {"protocol": {"window": 16}}
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Images through one encoder each, one number per pass."""
+    found = []
+    encode, forward = EnsembleEncoder.encode, EndToEnd.forward
+
+    def encoded(self, x, indices=None):
+        found.append(len(x) * len(self.inputs if indices is None else indices))
+        return encode(self, x, indices)
+
+    def trained(self, inputs, size):
+        found.append(inputs[0].shape[0] * inputs[0].shape[1])
+        return forward(self, inputs, size)
+
+    monkeypatch.setattr(EnsembleEncoder, "encode", encoded)
+    monkeypatch.setattr(EndToEnd, "forward", trained)
+    return found
+
+
+def evaluate(task, fusion, folder, artifact):
+    evaluate_task(task, fusion, folder, artifact, log=lambda scores, epoch: None)
+
+
+@pytest.mark.parametrize("name", ["segmentation", "classification", "change", "series"])
+def test_features_that_are_stored(plan_task, resolve, artifact, calls, tmp_path, name):
+    planned = plan_task(name, 1.0)
+    encode_task(resolve(name), artifact, tmp_path / name, max_gb=1.0)
+    work = features_work(planned)
+    assert work.encoder_calls == sum(calls)
+    size = sum(file.stat().st_size for file in (tmp_path / name).rglob("*.npy"))
+    assert 1e9 * work.features_gb == pytest.approx(size, rel=CLOSE)
+    calls.clear()
+    evaluate(resolve(name), FIXED, tmp_path / name, artifact)
+    assert evaluation_work(planned, FIXED).encoder_calls == sum(calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "limit"),
+    [
+        ("segmentation", WINDOWED, None),
+        ("segmentation", WINDOWED, 1),
+        ("segmentation", {}, None),
+        ("classification", {}, None),
+        ("series", WINDOWED, None),
+    ],
+)
+def test_features_that_are_encoded_as_they_are_read(
+    plan_task, resolve, artifact, calls, tmp_path, name, changes, limit
+):
+    planned, task = plan_task(name, 0.0, **changes), resolve(name, **changes)
+    encode_task(task, artifact, tmp_path / name, max_gb=0.0)
+    assert features_work(planned).encoder_calls == sum(calls) == 0
+    fusion = FIXED.model_copy(update={"max_encoders": limit})
+    evaluate(task, fusion, tmp_path / name, artifact)
+    assert evaluation_work(planned, fusion).encoder_calls == pytest.approx(sum(calls), rel=CLOSE)
+
+
+@pytest.mark.parametrize("max_gb", [0.0, 1.0])
+def test_baselines(plan_task, resolve, artifact, calls, tmp_path, max_gb):
+    planned = plan_task("segmentation", max_gb, **WINDOWED)
+    task = resolve("segmentation", **WINDOWED)
+    encode_task(task, artifact, tmp_path / "features", max_gb=max_gb)
+    calls.clear()
+    run_baselines(task, "convnextv2_atto", tmp_path / "features", artifact, max_gb)
+    assert baseline_work(planned).encoder_calls == pytest.approx(sum(calls), rel=CLOSE)
+
+
+def test_training_counts_the_loaders_tiles(real, stores):
+    params = real.model_copy(update={"specialists": {"toy": real.specialist("levircdplus")}})
+    recipe = Recipe.resolve(params, "toy")
+    data = build_data(recipe, stores["change"])
+    trained = len(data.train_dataloader().sampler)
+    scored = len(data.val_dataloader().dataset)
+    work = training_work(params, "toy", planned_fixture("change"))
+    assert work.images == work.encoder_calls == 2 * recipe.epochs * (trained + scored)  # two dates
+
+
+def test_training_costs_three_forward_passes(real):
+    params = real.model_copy(update={"specialists": {"toy": real.specialist("eurosat_rgb")}})
+    recipe, store = Recipe.resolve(params, "toy"), planned_fixture("classification")
+    learning, scoring = training_work(params, "toy", store).loads
+    one = encoder_cost("convnextv2_atto", 3, 32, 32).macs
+    assert scoring.encoder_macs == recipe.epochs * store.tiles["val"] * one
+    assert recipe.steps_per_epoch is not None
+    trained = recipe.epochs * recipe.steps_per_epoch * recipe.batch_size
+    assert learning.encoder_macs == COMPUTED * trained * one
+
+
+def test_small_batches_wait_for_operators_and_large_ones_for_arithmetic():
+    gpu, image = find_gpu("h100"), reference_macs()
+    small, large = Load(image, 0, 1000), Load(gpu.images_per_second * image, 0, 1000)
+    assert small.seconds(gpu, image) == pytest.approx(1000 * OPERATION_S)
+    assert large.seconds(gpu, image) == pytest.approx(1.0)
+
+
+def test_works_add_up_but_for_memory():
+    both = total([Work(1, 2, 3.0, 4.0, 5.0, 6.0, (Load(1.0),)), Work(memory_gb=9.0, tiles_gb=1.0)])
+    assert (both.images, both.encoder_calls, both.tiles_gb, both.memory_gb) == (1, 2, 5.0, 9.0)
+    assert both.loads == (Load(1.0),)
