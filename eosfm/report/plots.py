@@ -1,6 +1,7 @@
 """The report's pictures, few and small: ``results/plots``."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from eosfm.report.tables import write_csv
 
 
 def write_plots(params: Params, results: Results, train: Path, out: Path) -> None:
-    """Write every picture, and ``scores.csv`` for ``dvc plots diff``.
+    """Write every picture, and the numbers for ``dvc plots diff``.
 
     Args:
         params: All parameters.
@@ -22,11 +23,28 @@ def write_plots(params: Params, results: Results, train: Path, out: Path) -> Non
         out: Folder to fill.
     """
     out.mkdir(parents=True, exist_ok=True)
-    rows = [[task, round(result.score, 4)] for task, result in results.evaluate.items()]
-    write_csv(out / "scores.csv", [["task", "score"], *rows])
+    tasks = results.evaluate
+    tables: dict[str, tuple[Sequence[str], Mapping[str, float]]] = {
+        "scores": (("task", "score"), {name: r.score for name, r in tasks.items()}),
+        "models": (("model", "mean"), {m: results.mean_score(m) for m in ("eosfm", *BASELINES)}),
+        "specialists": (("specialist", "score"), {n: r.score for n, r in results.train.items()}),
+        "active": (("task", "specialists"), {n: len(r.selected) for n, r in tasks.items()}),
+        "energy": (("stage", "wh"), _energy(results)),
+    }
+    for name, (header, values) in tables.items():
+        rows = [[key, float(f"{value:.4g}")] for key, value in values.items()]
+        write_csv(out / f"{name}.csv", [header, *rows])
     save(score_dots(results), out / "scores.png")
     save(training_curves(results, train), out / "training.png")
     save(selection_map(params, results), out / "selection.png")
+
+
+def _energy(results: Results) -> dict[str, float]:
+    """Watt-hours by stage."""
+    spent: dict[str, float] = {}
+    for record in results.energy:
+        spent[record.stage] = spent.get(record.stage, 0.0) + 1000 * (record.kwh or 0.0)
+    return spent
 
 
 def score_dots(results: Results) -> Figure:

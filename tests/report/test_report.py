@@ -53,7 +53,12 @@ def test_the_report_is_metrics_tables_and_pictures(params, results, tmp_path):
     text = (results / "report.md").read_text()
     assert text.startswith(f"# Results\n\nScale `{params.scale}`, seed {params.seed}.")
     assert "| **all** |" in text and "## Specialists" in text
-    assert (results / "plots" / "scores.csv").is_file()
+    plots = results / "plots"
+    assert (plots / "scores.csv").read_text().splitlines()[1] == "hls_burn_scars,0.5"
+    assert "scratch,0.3077" in (plots / "models.csv").read_text()
+    assert "train,25.0" in (plots / "energy.csv").read_text()
+    assert (plots / "active.csv").read_text().splitlines()[-1] == "bigearthnet,14.0"
+    assert "potsdam,0.6" in (plots / "specialists.csv").read_text()
 
 
 def test_a_missing_result_names_its_stage(params, results):
@@ -88,7 +93,10 @@ def test_pictures_are_the_same_bytes_twice(params, results, tmp_path):
     for folder in ("a", "b"):
         write_plots(params, collected, results / "train", tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert names == ["scores.csv", "scores.png", "selection.png", "training.png"]
+    assert set(names) == {
+        "active.csv", "energy.csv", "models.csv", "scores.csv", "scores.png", "selection.png",
+        "specialists.csv", "training.png",
+    }  # fmt: skip
     for name in names:
         data = (tmp_path / "a" / name).read_bytes()
         assert data == (tmp_path / "b" / name).read_bytes()
