@@ -202,7 +202,7 @@ def open_raster(path: str) -> Any:
     import rasterio
     from rasterio.errors import RasterioIOError
 
-    from eosfm.datasets.readers.raster import expect_plain_images
+    from eosfm.datasets.native.raster import expect_plain_images
 
     expect_plain_images()
     try:
