@@ -11,8 +11,8 @@ def embed(
     out: Annotated[Path, typer.Option("-o", "--out", help="A .tif.")],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
     bands: Annotated[
-        str | None,
-        typer.Option(help='Names of the scene\'s bands in their order, such as "B02 B03 B04".'),
+        list[str] | None,
+        typer.Option(metavar="NAME...", help="Names of the scene's bands in their order."),
     ] = None,
     dims: Annotated[int, typer.Option(help="Principal components that are kept.")] = 16,
     dtype: Annotated[str, typer.Option(help="int8 or float16.")] = "int8",
@@ -24,7 +24,7 @@ def embed(
 ) -> None:
     """Write a scene's features, at a quarter of its resolution, for models of your own.
 
-    Say, `eosfm embed scene.tif -o features.tif`.
+    Example: eosfm embed scene.tif -o features.tif --bands B02 B03 B04 B08
     """
     from eosfm.prediction.cut import Cut
     from eosfm.prediction.embed import embed as run

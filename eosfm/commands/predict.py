@@ -24,15 +24,16 @@ def predict(
     ],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
     bands: Annotated[
-        str | None,
-        typer.Option(help='Names of each scene\'s bands in their order, such as "B02 B03 B04".'),
+        list[str] | None,
+        typer.Option(metavar="NAME...", help="Names of each scene's bands in their order."),
     ] = None,
     scale: Annotated[
         float, typer.Option(help="What the scenes' values are multiplied with.")
     ] = 1.0,
     dates: Annotated[
-        str, typer.Option(help='Of a time series, such as "2020-05-01 2020-06-15".')
-    ] = "",
+        list[str] | None,
+        typer.Option(metavar="DATE...", help="Of a time series: 2020-05-01 2020-06-15, one each."),
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="A band per class, not the likeliest class.")
     ] = False,
@@ -50,7 +51,9 @@ def predict(
 ) -> None:
     """Map a scene with a task's best fit.
 
-    Say, `eosfm predict scene.tif --task sen1floods11 -o water.tif`.
+    Example: eosfm predict scene.tif --task sen1floods11 -o water.tif
+
+    Example: eosfm predict before.tif after.tif --task xview2 -o damage.tif --bands red green blue
     """
     from eosfm.prediction.inputs import Reading
     from eosfm.prediction.names import parse_bands
@@ -58,6 +61,6 @@ def predict(
     from eosfm.prediction.predict import predict as run
 
     file = Path(task) if task.endswith(".pt") else Path("models/tasks") / f"{task}.pt"
-    reading = Reading(parse_bands(bands), scale, tuple(dates.replace(",", " ").split()))
+    reading = Reading(parse_bands(bands), scale, tuple(dates or ()))
     cut = Cut(window, overlap, device)
     print(run(file, artifact, scenes, out, reading, cut, probabilities))

@@ -213,7 +213,7 @@ def _bands(path: str, names: Sequence[str] | None) -> list[str]:
     """Every named band of a scene, once."""
     named = [name for name in names or named_bands(path) if name is not None]
     if not named:
-        raise EosfmError(f'{path} names no band; name them in their order: --bands "B02 B03 ..."')
+        raise EosfmError(f"{path} names no band; name them in their order: --bands B02 B03 ...")
     return list(dict.fromkeys(named))
 
 

@@ -105,7 +105,7 @@ def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> Non
         raise EosfmError(f"{scenes} scene(s) given; task {fitted.task} takes {wanted}{order}")
     if fitted.aggregation == "ltae" and not dates:
         raise EosfmError(
-            f'task {fitted.task} looks at the days of its scenes; give --dates "2020-05-01 ...", '
+            f"task {fitted.task} looks at the days of its scenes; give --dates 2020-05-01 ..., "
             "one per scene"
         )
     if dates and len(dates) != scenes:

@@ -42,13 +42,13 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
     ]
 
 
-def parse_bands(text: str | None) -> tuple[str, ...] | None:
-    """Names that a user gives, parted by spaces or commas.
+def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names that a user gives, one by one or several in a word, parted by spaces or commas.
 
     Raises:
         EosfmError: One is unknown, or named twice.
     """
-    return None if text is None else check_bands(text.replace(",", " ").split())
+    return None if words is None else check_bands(" ".join(words).replace(",", " ").split())
 
 
 def match(wanted: Sequence[str], there: Sequence[str | None], path: str) -> list[int]:
@@ -64,6 +64,6 @@ def match(wanted: Sequence[str], there: Sequence[str | None], path: str) -> list
         has = ", ".join(named) if named else f"{len(there)} band(s) without names"
         raise EosfmError(
             f"{path} has {has}; expected {', '.join(found)} (missing: {', '.join(missing)}); name "
-            'its bands in their order with --bands "B02 B03 ...", or take another scene'
+            "its bands in their order with --bands B02 B03 ..., or take another scene"
         )
     return [list(there).index(found[name]) for name in wanted]

@@ -24,10 +24,10 @@ def test_descriptions_are_understood(text, band):
 
 
 def test_bands_that_a_user_names():
-    assert parse_bands("B02,B03 B8A") == ("B02", "B03", "B8A")
+    assert parse_bands(["B02,B03", "B8A"]) == ("B02", "B03", "B8A")
     assert parse_bands(None) is None
     with pytest.raises(EosfmError, match="unknown band 'B2'"):
-        parse_bands("B2")
+        parse_bands(["B2"])
 
 
 def test_bands_are_taken_by_meaning_in_the_order_wanted(write_scene):
