@@ -27,6 +27,7 @@ TOUCHED = [
     "eosfm/interop/onnx.py",
     "eosfm/kinds/change.py",
     "eosfm/model.py",
+    "eosfm/planning/plan.py",
     "eosfm/prediction/fitted.py",
     "eosfm/heads/decoders.py",
     "eosfm/nn/backbone.py",

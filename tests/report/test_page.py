@@ -1,5 +1,6 @@
 """The page that people look at."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -92,3 +93,12 @@ def test_a_lead_is_tested_over_all_signs(params, results):
 def test_a_page_without_pictures_is_a_page(params, results, tmp_path):
     write_page(params, collect(params, results), results / "train", tmp_path / "none.html")
     assert "<details" not in (tmp_path / "none.html").read_text()
+
+
+def test_a_single_task_proves_nothing(params, results):
+    found = collect(params, results)
+    name = next(iter(found.evaluate))
+    alone = replace(found, evaluate={name: found.evaluate[name]})
+    one = lead(alone, "scratch")
+    assert (one.p, one.wins, one.losses) == (1.0, 1, 0)
+    assert one.mean == pytest.approx(0.2)
