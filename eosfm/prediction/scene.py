@@ -13,7 +13,7 @@ from eosfm.prediction.names import file_bands, match
 SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".png", ".jpg", ".jpeg", ".img")
 """What is read of a folder."""
 
-PROBE = 256
+PROBE = 128
 """Side of the windows of a sample, pixels; there are nine, spread over the scene."""
 
 SAME = 1e-3
