@@ -51,6 +51,7 @@ def main() -> None:
 
     app = typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True,
+        rich_markup_mode=None,  # drawing boxes takes as long as all else
         help="EoS-FM beside its pipeline, which is run by `dvc repro` and `dvc exp run`.",
     )  # fmt: skip
     app.callback()(lambda: None)  # or a lone command would lose its name

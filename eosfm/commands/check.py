@@ -12,7 +12,10 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find all that would stop a run: parameters, data, weights, disks, GPU. Runs nothing."""
+    """Find what would stop a run, before any work.
+
+    Parameters, data, weights, disks, GPU: nothing is run, and all faults are listed.
+    """
     import json
 
     from eosfm.planning.check import run_checks

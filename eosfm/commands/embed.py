@@ -22,7 +22,9 @@ def embed(
         str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
     ] = None,
 ) -> None:
-    """Write a scene's features, at a quarter of its resolution, for models of your own.
+    """Write a scene's features, for models of your own.
+
+    At a quarter of its resolution, as a GeoTIFF of a few principal components.
 
     Example: eosfm embed scene.tif -o features.tif --bands B02 B03 B04 B08
     """

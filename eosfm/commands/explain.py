@@ -16,7 +16,9 @@ def explain(
     ] = "named",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: every channel.")] = False,
 ) -> None:
-    """Tell which specialists an input of some bands feeds, and how its bands are mapped.
+    """Tell which specialists an input of some bands feeds.
+
+    And how its bands are mapped to theirs.
 
     Example: eosfm explain models/eosfm.pth --bands B04 B03 B02
     """

@@ -13,8 +13,9 @@ def export(
         Path | None, typer.Option(help="The pipeline's metrics.json, for the card: energy.")
     ] = None,
 ) -> None:
-    """Write an artifact as a Hugging Face folder: model.safetensors, config.json, a model card.
+    """Write an artifact as a Hugging Face folder.
 
+    With model.safetensors, config.json and a model card.
     EosFM.from_pretrained(FOLDER) opens it; `hf upload USER/NAME FOLDER` publishes it.
 
     Example: eosfm export models/eosfm.pth hub --metrics metrics.json

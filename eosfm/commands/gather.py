@@ -4,9 +4,10 @@ from pathlib import Path
 
 
 def gather(folder: Path, out: Path, backbone: str | None = None) -> None:
-    """Gather the Lightning checkpoints below FOLDER into the ensemble artifact OUT.
+    """Gather Lightning checkpoints into an artifact.
 
-    The timm backbone is detected from the weights unless --backbone names it.
+    Those below FOLDER become the ensemble artifact OUT. The timm backbone is detected
+    from the weights unless --backbone names it.
     """
     from eosfm.encoding.artifact import save_artifact
     from eosfm.encoding.checkpoints import import_checkpoints

@@ -10,7 +10,9 @@ def info(
     artifact: Annotated[Path, typer.Argument(help="An ensemble artifact or a saved backbone.")],
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: all facts.")] = False,
 ) -> None:
-    """Tell what is in an ensemble artifact: specialists, bands, scores, licences, hashes.
+    """Tell what is in an ensemble artifact.
+
+    Specialists, bands, scores, licences of the training data, hashes.
 
     Example: eosfm info models/eosfm.pth
     """

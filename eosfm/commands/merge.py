@@ -17,7 +17,9 @@ def merge(
         ),
     ] = None,
 ) -> None:
-    """Join ensemble artifacts; a name that stands in two is refused, unless --prefix parts them.
+    """Join ensemble artifacts.
+
+    A name that stands in two is refused, unless --prefix parts them.
 
     Example: eosfm merge ours.pth theirs.pth -o all.pth
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 
 def onnx(backbone: Path, out: Path, size: int | None = None) -> None:
-    """Write BACKBONE, a file of `EosFM.save`, as the ONNX file OUT.
+    """Write a saved backbone as an ONNX file.
 
-    Images of any size in multiples of 32 pixels are taken unless --size fixes one.
+    BACKBONE is a file of `EosFM.save`, OUT the ONNX file. Images of any
+    size in multiples of 32 pixels are taken unless --size fixes one.
     """
     from eosfm import EosFM
     from eosfm.interop.onnx import export_onnx

@@ -21,7 +21,10 @@ def plan(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a run takes before it is run: images, gigabytes, memory, GPU-hours, energy."""
+    """Say what a run takes, before any work.
+
+    Images, gigabytes, memory, GPU-hours and energy, stage by stage.
+    """
     import json
 
     from eosfm.params import load_params

@@ -18,7 +18,9 @@ def prune(
         Path | None, typer.Option(help="Keep what a task selected: its metrics.json.")
     ] = None,
 ) -> None:
-    """Write an artifact of some specialists of another, in its order; their tensors stay equal.
+    """Write an artifact of some specialists of another.
+
+    They stand in its order, and their tensors stay equal.
 
     Example: eosfm prune models/eosfm.pth -o rgb.pth --keep eurosat_rgb loveda
 

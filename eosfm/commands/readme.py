@@ -7,7 +7,10 @@ from eosfm.core.errors import EosfmError
 
 
 def readme(check: bool = False) -> None:
-    """Rewrite the results in README.md, or only check them against metrics.json."""
+    """Rewrite the results in README.md.
+
+    With --check only compare them with metrics.json.
+    """
     from eosfm.params import load_params
     from eosfm.report.readme import replace_section, stale_scores
     from eosfm.report.results import collect

@@ -4,7 +4,10 @@ from pathlib import Path
 
 
 def score(name: str) -> None:
-    """Score the trained specialist NAME on its validation tiles again, without training."""
+    """Score a trained specialist again, without training.
+
+    On its validation tiles, by every metric of its kind.
+    """
     from eosfm.kinds import get_kind
     from eosfm.params import load_params
     from eosfm.tiles.store import TileStore

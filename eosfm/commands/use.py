@@ -12,7 +12,10 @@ def use(
     file: Annotated[Path | None, typer.Argument(help="Of this project, or published.")] = None,
     built: Annotated[bool, typer.Option("--built", help="Go back to the pipeline's.")] = False,
 ) -> None:
-    """Let the pipeline use an ensemble artifact that you have, and train nothing for it."""
+    """Let the pipeline use an artifact that you have.
+
+    Nothing is trained for it; `dvc repro` goes on from there.
+    """
     from eosfm.artifacts.use import use_built, use_file
 
     if built == (file is not None):

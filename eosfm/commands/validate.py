@@ -10,7 +10,9 @@ def validate(
     artifact: Annotated[Path, typer.Argument(help="An ensemble artifact or a saved backbone.")],
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: a list of faults.")] = False,
 ) -> None:
-    """Check an ensemble artifact, and name every fault in a line; exit status 1 where there is one.
+    """Check an ensemble artifact.
+
+    Every fault is named in a line; exit status 1 where there is one.
 
     Example: eosfm validate models/eosfm.pth
     """
