@@ -1,21 +1,35 @@
 """Unpacking of zip and tar archives: safely, completely, and all at once."""
 
+import errno
+import lzma
 import os
 import shutil
+import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
+from eosfm.datasets.fetching.members import REMEDY, Members
 
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImplementedError)
+DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error,
+    ValueError, OverflowError, RuntimeError,
+)  # fmt: skip
 """What zipfile and tarfile raise on a damaged archive, besides an OSError without a number."""
-REMEDY = "delete it to fetch it again"
+CLASHES = (None, errno.EEXIST, errno.EISDIR, errno.ENOTDIR)
+"""Numbers of an OSError that is the archive's fault: it holds a file where it holds a folder."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+"""Compressions within a zip that Python reads."""
+LONGEST_NAME = 1 << 20
+"""Bytes of a tar's record of a long name or of further facts; they are read into memory."""
 
 
 def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path]:
@@ -33,8 +47,9 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
         The files, below ``folder``.
 
     Raises:
-        EosfmError: The archive is damaged, holds another number of files, a link, or a member
-            that would land outside of ``folder``.
+        EosfmError: The archive is damaged, encrypted or empty, holds another number of files, a
+            link, or a member that would land outside of ``folder``, or unpacks to far more than a
+            dataset; or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{archive.name}.unpacking"
@@ -42,9 +57,10 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
     beside.mkdir()
     try:
         names = _unpack_into(beside, archive, members)
-        if members is not None and len(names) != members:
+        if not names or members not in (None, len(names)):
+            expected = "some" if members is None else members
             raise EosfmError(
-                f"{archive} holds {len(names)} files where {members} are expected; {REMEDY}"
+                f"{archive} holds {len(names)} files where {expected} are expected; {REMEDY}"
             )
         shutil.copytree(beside, folder, copy_function=os.replace, dirs_exist_ok=True)
     finally:
@@ -80,40 +96,70 @@ def _unpack_into(folder: Path, archive: Path, members: int | None) -> list[Path]
     try:
         return [path.relative_to(folder) for path in bar]
     except (*DAMAGE, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # the disk's fault, not the archive's
-            raise EosfmError(f"{archive} cannot be unpacked: {error}") from None
-        raise EosfmError(f"{archive} is damaged ({error}); {REMEDY}") from None
+        if not isinstance(error, OSError) or error.errno in CLASHES:
+            raise EosfmError(f"{archive} is damaged ({error}); {REMEDY}") from None
+        room = "make room, and " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise EosfmError(
+            f"{archive} cannot be unpacked to {folder.parent} ({error.strerror}); {room}run again"
+        ) from None
 
 
 def _unzip(archive: Path, folder: Path) -> Iterator[Path]:
+    watched = Members(archive, folder)
     with zipfile.ZipFile(archive) as file:
-        infos = [info for info in file.infolist() if not info.is_dir()]
-        need_space(folder, sum(info.file_size for info in infos), archive.name)
-        for info in infos:
-            yield Path(file.extract(info, folder))
+        need_space(folder, sum(info.file_size for info in file.infolist()), archive.name)
+        for info in file.infolist():
+            place = watched.admit(info.filename, info.file_size, info.is_dir())
+            if info.flag_bits & 1:
+                raise EosfmError(f"{archive}: {info.filename} is encrypted; expected it to be open")
+            if info.compress_type not in METHODS:
+                raise EosfmError(
+                    f"{archive}: {info.filename} is compressed by method {info.compress_type}, "
+                    "which Python lacks; unpack it with another program, and set the dataset's root"
+                )
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise EosfmError(f"{archive}: {info.filename} is a link or device; not unpacked")
+            file.extract(info, folder)
+            if not info.is_dir():
+                yield place
 
 
 def _untar(archive: Path, folder: Path) -> Iterator[Path]:
+    watched = Members(archive, folder)
     with _open_tar(archive) as file:
         for member in file:
+            file.members.clear()  # type: ignore[attr-defined]  # there may be millions
             if not (member.isfile() or member.isdir()):
                 raise EosfmError(f"{archive}: {member.name} is a link or device; not unpacked")
+            if member.isdir() and member.name.strip("./") == "":  # the folder itself
+                continue
+            place = watched.admit(member.name, member.size, member.isdir())
             file.extract(member, folder, set_attrs=False, filter="data")
             if member.isfile():
-                yield folder / member.name.lstrip("/")
+                yield place
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers are no larger than any that are meant."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> Self:
+        files = (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE)
+        if self.type not in files and self.size > LONGEST_NAME:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
 
 
 @contextmanager
 def _open_tar(archive: Path) -> Iterator[tarfile.TarFile]:
     """Open a tar as a stream; Zstandard through pyarrow, the other compressions by tarfile."""
     if archive.suffix != ".zst":
-        with tarfile.open(archive, mode="r|*") as file:
+        with tarfile.open(archive, mode="r|*", tarinfo=_Member) as file:
             yield file
         return
     import pyarrow
 
     with (
         pyarrow.input_stream(str(archive), compression="zstd") as stream,
-        tarfile.open(fileobj=stream, mode="r|") as file,
+        tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as file,
     ):
         yield file
