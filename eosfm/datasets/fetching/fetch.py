@@ -10,6 +10,7 @@ from subprocess import CalledProcessError
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching.download import download
+from eosfm.datasets.fetching.members import BadArchive
 from eosfm.datasets.fetching.record import FOLDER, Record
 from eosfm.datasets.fetching.traffic import Traffic
 from eosfm.datasets.fetching.trust import TRUSTED, Trust
@@ -154,7 +155,12 @@ def _fetch_archive(
     checksum = archive.checksum or f"sha256:{hash_file(path, progress=True)}"
     if archive.extract is None:
         return [path], checksum
-    left = unpack(path, root / archive.extract, archive.members)
+    try:
+        left = unpack(path, root / archive.extract, archive.members)
+    except BadArchive:
+        if archive.checksum is None:  # no proof that this is the one meant: the next is another
+            path.replace(path.with_name(f"{path.name}.refused"))
+        raise
     path.unlink()
     return left, checksum
 

@@ -10,11 +10,15 @@ RATIO = 200
 """Bytes that one byte of an archive may unpack to; label maps of one class reach some 50."""
 FLOOR = 1_000_000_000
 """Bytes that any archive may unpack to."""
-HEADER = 512
-"""Bytes that a file takes though it be empty."""
+BLOCK = 4096
+"""Bytes of the disk that a file takes though it be empty."""
 RESERVED = ".fetched"
 """Folder of what this project itself notes beside the files."""
 REMEDY = "delete it to fetch it again"
+
+
+class BadArchive(EosfmError):
+    """The archive itself is at fault, not the disk that it is unpacked to."""
 
 
 class Members:
@@ -42,20 +46,20 @@ class Members:
             Where it goes.
 
         Raises:
-            EosfmError: It would land elsewhere, has a name that is none, is there already, or is
+            BadArchive: It would land elsewhere, has a name that is none, is there already, or is
                 one too many.
         """
         if fault := _fault(name):
-            raise EosfmError(f"{self._archive}: member {name[:80]!r} {fault}; not unpacked")
-        self._left -= size + HEADER
+            raise BadArchive(f"{self._archive}: member {name[:80]!r} {fault}; not unpacked")
+        self._left -= size + BLOCK
         if self._left < 0:
-            raise EosfmError(
+            raise BadArchive(
                 f"{self._archive} unpacks to more than {RATIO} times its size, which no dataset "
                 f"does; not unpacked, {REMEDY}"
             )
         place = self._folder / name
         if not folder and os.path.lexists(place):
-            raise EosfmError(f"{self._archive} holds {name!r} twice; not unpacked, {REMEDY}")
+            raise BadArchive(f"{self._archive} holds {name!r} twice; not unpacked, {REMEDY}")
         return place
 
 

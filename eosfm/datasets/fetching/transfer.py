@@ -77,11 +77,9 @@ def transfer(
     with traffic.reading(response):
         if _is_whole(response, part, traffic):
             return
-        total = _begin(response, url, archive, part, traffic)
+        total = _total(response, archive, part, limit)
+        _begin(response, url, part, traffic)
         if total is not None:
-            if total > limit or archive.size not in (None, total):
-                expected = archive.size or f"at most {limit}"
-                raise Refused(f"has {total} bytes where {expected} are expected")
             traffic.expect(archive.filename, total)
             need_space(part.path.parent, total - part.size, archive.filename)
         _receive(response, archive, part, traffic, limit)
@@ -107,30 +105,51 @@ def _is_whole(response: "requests.Response", part: Part, traffic: Traffic) -> bo
     return False
 
 
-def _begin(
-    response: "requests.Response", url: str, archive: Archive, part: Part, traffic: Traffic
-) -> int | None:
-    """Make the bytes at hand those that come before the first that is sent now.
+def _total(response: "requests.Response", archive: Archive, part: Part, limit: int) -> int | None:
+    """Bytes of the whole file, if anybody says so; what cannot be it is refused unread.
 
-    Returns:
-        Bytes of the whole file, if the server says so.
+    What is refused here costs none of the bytes at hand.
     """
     length = response.headers.get("Content-Length", "")
+    total = archive.size
+    if response.status_code == 206:
+        told = _sent(response)[1]
+        total = total if told is None else told
+    elif length.isdecimal():
+        total = int(length)
+    if total is None and archive.checksum is None and "Transfer-Encoding" not in response.headers:
+        raise Refused("does not say how long the file is, and no checksum does")
+    if total is not None and (total > limit or archive.size not in (None, total)):
+        expected = archive.size or f"at most {limit}"
+        raise Refused(f"has {total} bytes where {expected} are expected")
+    page = response.headers.get("Content-Type", "").startswith("text/html")
+    if page and part.size and response.status_code == 200:
+        raise Refused("gave a web page in place of the bytes that are missing")
+    return total
+
+
+def _begin(response: "requests.Response", url: str, part: Part, traffic: Traffic) -> None:
+    """Make the bytes at hand those that come before the first that is sent now."""
     version = _version(response)
-    if response.status_code == 200:  # all bytes, asked for or not
-        traffic.skip(-part.drop())
-        part.start(url, version)
-        return int(length) if length.isdecimal() else archive.size
-    sent = re.fullmatch(
-        r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip()
-    )
     known = part.version(url)
-    if sent is None or int(sent[1]) != part.size or (known and version not in (None, known)):
+    if response.status_code == 206:
+        first, _ = _sent(response)
+        if first != part.size or (known and version not in (None, known)):
+            traffic.skip(-part.drop())
+            raise Again("sent other bytes than those asked for")
+    else:  # all bytes, asked for or not
         traffic.skip(-part.drop())
-        raise Again(f"sent other bytes ({sent[0] if sent else 'no range'}) than those asked for")
     if not part.size:
         part.start(url, version)
-    return archive.size if sent[3] == "*" else int(sent[3])
+
+
+def _sent(response: "requests.Response") -> tuple[int | None, int | None]:
+    """The first byte of a part that is sent, and the bytes of the whole, where it is told."""
+    told = response.headers.get("Content-Range", "")
+    found = re.fullmatch(r"\s*bytes (\d+)-\d+/(\d+|\*)\s*", told)
+    if found is None:
+        return None, None
+    return int(found[1]), None if found[2] == "*" else int(found[2])
 
 
 def _version(response: "requests.Response") -> str | None:

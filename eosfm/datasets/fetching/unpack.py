@@ -1,6 +1,8 @@
 """Unpacking of zip and tar archives: safely, completely, and all at once."""
 
+import bz2
 import errno
+import gzip
 import lzma
 import os
 import shutil
@@ -12,12 +14,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.fetching.members import REMEDY, Members
+from eosfm.datasets.fetching.members import REMEDY, BadArchive, Members
 
 DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error,
@@ -30,6 +32,8 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.
 """Compressions within a zip that Python reads."""
 LONGEST_NAME = 1 << 20
 """Bytes of a tar's record of a long name or of further facts; they are read into memory."""
+PADDING = 64
+"""Megabytes that may follow the last member of a tar."""
 
 
 def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path]:
@@ -47,9 +51,9 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
         The files, below ``folder``.
 
     Raises:
-        EosfmError: The archive is damaged, encrypted or empty, holds another number of files, a
-            link, or a member that would land outside of ``folder``, or unpacks to far more than a
-            dataset; or the disk is full.
+        BadArchive: It is damaged, encrypted or empty, holds another number of files, a link, or a
+            member that would land outside of ``folder``, or unpacks to far more than a dataset.
+        EosfmError: The disk is full, or may not be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{archive.name}.unpacking"
@@ -59,7 +63,7 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
         names = _unpack_into(beside, archive, members)
         if not names or members not in (None, len(names)):
             expected = "some" if members is None else members
-            raise EosfmError(
+            raise BadArchive(
                 f"{archive} holds {len(names)} files where {expected} are expected; {REMEDY}"
             )
         shutil.copytree(beside, folder, copy_function=os.replace, dirs_exist_ok=True)
@@ -97,7 +101,7 @@ def _unpack_into(folder: Path, archive: Path, members: int | None) -> list[Path]
         return [path.relative_to(folder) for path in bar]
     except (*DAMAGE, OSError) as error:
         if not isinstance(error, OSError) or error.errno in CLASHES:
-            raise EosfmError(f"{archive} is damaged ({error}); {REMEDY}") from None
+            raise BadArchive(f"{archive} is damaged ({error}); {REMEDY}") from None
         room = "make room, and " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         raise EosfmError(
             f"{archive} cannot be unpacked to {folder.parent} ({error.strerror}); {room}run again"
@@ -111,14 +115,14 @@ def _unzip(archive: Path, folder: Path) -> Iterator[Path]:
         for info in file.infolist():
             place = watched.admit(info.filename, info.file_size, info.is_dir())
             if info.flag_bits & 1:
-                raise EosfmError(f"{archive}: {info.filename} is encrypted; expected it to be open")
+                raise BadArchive(f"{archive}: {info.filename} is encrypted; expected it to be open")
             if info.compress_type not in METHODS:
-                raise EosfmError(
+                raise BadArchive(
                     f"{archive}: {info.filename} is compressed by method {info.compress_type}, "
                     "which Python lacks; unpack it with another program, and set the dataset's root"
                 )
             if stat.S_ISLNK(info.external_attr >> 16):
-                raise EosfmError(f"{archive}: {info.filename} is a link or device; not unpacked")
+                raise BadArchive(f"{archive}: {info.filename} is a link or device; not unpacked")
             file.extract(info, folder)
             if not info.is_dir():
                 yield place
@@ -130,7 +134,7 @@ def _untar(archive: Path, folder: Path) -> Iterator[Path]:
         for member in file:
             file.members.clear()  # type: ignore[attr-defined]  # there may be millions
             if not (member.isfile() or member.isdir()):
-                raise EosfmError(f"{archive}: {member.name} is a link or device; not unpacked")
+                raise BadArchive(f"{archive}: {member.name} is a link or device; not unpacked")
             if member.isdir() and member.name.strip("./") == "":  # the folder itself
                 continue
             place = watched.admit(member.name, member.size, member.isdir())
@@ -151,15 +155,26 @@ class _Member(tarfile.TarInfo):
 
 @contextmanager
 def _open_tar(archive: Path) -> Iterator[tarfile.TarFile]:
-    """Open a tar as a stream; Zstandard through pyarrow, the other compressions by tarfile."""
-    if archive.suffix != ".zst":
-        with tarfile.open(archive, mode="r|*", tarinfo=_Member) as file:
-            yield file
-        return
-    import pyarrow
-
+    """Open a tar as a stream, and read it to its end, where its compression has a checksum."""
     with (
-        pyarrow.input_stream(str(archive), compression="zstd") as stream,
+        _decompress(archive) as stream,
         tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as file,
     ):
         yield file
+        if any(not stream.read(1 << 20) for _ in range(PADDING)):
+            return
+    raise tarfile.ReadError("it does not end after its last member")
+
+
+def _decompress(archive: Path) -> Any:
+    """A file of the bytes that were compressed, whatever the archive is called."""
+    with archive.open("rb") as file:
+        head = file.read(6)
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        import pyarrow
+
+        return pyarrow.input_stream(str(archive), compression="zstd")
+    openers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+    return next((openers[magic] for magic in openers if head.startswith(magic)), open)(
+        archive, "rb"
+    )
