@@ -51,9 +51,11 @@ def fetch(dataset: Dataset, root: Path, cache: Path | None = None, trusted: Path
         if source.download is not None:
             _fetch_by_program(dataset, source.download, root, cache)
         elif _missing(source, root, cache, trust):
-            with _alone(root, dataset.name):  # which may have taken long: look again
-                missing = _missing(source, root, cache, trust)
-                _fetch_archives(dataset, missing, root, cache, trust)
+            with _alone(root, dataset.name):
+                if missing := _missing(
+                    source, root, cache, trust
+                ):  # who was there may have done it
+                    _fetch_archives(dataset, missing, root, cache, trust)
     except EosfmError as error:
         raise EosfmError(f"{dataset.name}: {error} (see {source.homepage})") from None
     except OSError as error:

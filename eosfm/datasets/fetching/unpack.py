@@ -174,7 +174,8 @@ def _decompress(archive: Path) -> Any:
         import pyarrow
 
         return pyarrow.input_stream(str(archive), compression="zstd")
-    openers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-    return next((openers[magic] for magic in openers if head.startswith(magic)), open)(
-        archive, "rb"
-    )
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.open(archive)
+    if head.startswith(b"BZh"):
+        return bz2.open(archive)
+    return lzma.open(archive) if head.startswith(b"\xfd7zXZ\x00") else archive.open("rb")
