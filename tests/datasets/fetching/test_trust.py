@@ -57,7 +57,5 @@ def test_what_was_fetched_must_be_what_is_trusted(archive, server: Server, tmp_p
 @pytest.mark.parametrize("text", ["a.zip\n", "md5 a.zip\n", "<<<<<<< HEAD\n"])
 def test_a_line_that_is_none_is_told(archive, tmp_path: Path, text: str):
     (tmp_path / "toy.sha256").write_text(LINE + text)
-    with pytest.raises(
-        EosfmError, match=r"toy.sha256 has the line .* two spaces .* `git checkout`"
-    ):
+    with pytest.raises(EosfmError, match=r"toy.sha256 has the line .* two spaces .* restore it"):
         fetch(dataset(archive), tmp_path / "toy", trusted=tmp_path)
