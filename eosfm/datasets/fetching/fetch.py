@@ -157,12 +157,14 @@ def _fetch_archive(
     checksum = archive.checksum or f"sha256:{hash_file(path, progress=True)}"
     if archive.extract is None:
         return [path], checksum
+    refused = path.with_name(f"{path.name}.refused")
     try:
         left = unpack(path, root / archive.extract, archive.members)
     except BadArchive:
         if archive.checksum is None:  # no proof that this is the one meant: the next is another
-            path.replace(path.with_name(f"{path.name}.refused"))
+            path.replace(refused)
         raise
+    refused.unlink(missing_ok=True)
     path.unlink()
     return left, checksum
 

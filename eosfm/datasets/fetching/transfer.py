@@ -13,7 +13,7 @@ from eosfm.datasets.native.spec import Archive
 if TYPE_CHECKING:
     import requests
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 TIMEOUT = (20, 60)
 """Seconds to connect, and between two bytes."""
 BUSY = (408, 425, 429, 500, 502, 503, 504)
