@@ -52,15 +52,15 @@ def fetch(dataset: Dataset, root: Path, cache: Path | None = None, trusted: Path
             _fetch_by_program(dataset, source.download, root, cache)
         elif _missing(source, root, cache, trust):
             with _alone(root, dataset.name):
-                if missing := _missing(
-                    source, root, cache, trust
-                ):  # who was there may have done it
+                missing = _missing(source, root, cache, trust)
+                if missing:  # still, after who was there before
                     _fetch_archives(dataset, missing, root, cache, trust)
     except EosfmError as error:
         raise EosfmError(f"{dataset.name}: {error} (see {source.homepage})") from None
     except OSError as error:
+        place, why = error.filename or root, error.strerror or error
         raise EosfmError(
-            f"{dataset.name}: {error.filename or root} cannot be written ({error.strerror}); make "
+            f"{dataset.name}: {place} cannot be written ({why}); make "
             "room or give the right to write, or set `archives` in params.yaml to another folder; "
             "run again to go on where it stopped"
         ) from None
@@ -94,7 +94,7 @@ def _missing(source: Source, root: Path, cache: Path | None, trust: Trust) -> li
     for archive in source.files():
         checksum = archive.checksum or known.get(archive.filename)
         found = _record(archive, root, cache).found()
-        if found is None or checksum not in (None, found):
+        if found in (None, "None") or checksum not in (None, found):  # "None" is of an old record
             missing.append(replace(archive, checksum=checksum))
         elif checksum is None:  # fetched by somebody with whom the folder is shared
             trust.add(archive.filename, found)
@@ -122,7 +122,7 @@ def _fetch_archives(
                 try:
                     left, checksum = done.result()
                 except EosfmError as error:
-                    faults.append(f"{error}{_origin(archive, published, trust)}")
+                    faults.append(f"{error}{_origin(error, archive, published, trust)}")
                     continue
                 if archive.filename not in published:
                     trust.add(archive.filename, checksum)
@@ -135,9 +135,10 @@ def _fetch_archives(
         raise EosfmError("; ".join(faults))
 
 
-def _origin(archive: Archive, published: set[str], trust: Trust) -> str:
-    """Who says what a file's checksum is, where its publisher does not."""
-    if archive.checksum is None or archive.filename in published:
+def _origin(error: EosfmError, archive: Archive, published: set[str], trust: Trust) -> str:
+    """Who says what a file's checksum is, where it is another and its publisher says nothing."""
+    expected = (archive.checksum or "").rpartition(":")[2]
+    if archive.filename in published or not expected or expected not in str(error):
         return ""
     return (
         f"; {trust.path} has the checksum of the first {archive.filename} that was fetched: delete "

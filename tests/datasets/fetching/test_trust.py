@@ -1,5 +1,6 @@
 """Files without a published checksum: trusted when first fetched, and held to that."""
 
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -59,3 +60,24 @@ def test_a_line_that_is_none_is_told(archive, tmp_path: Path, text: str):
     (tmp_path / "toy.sha256").write_text(LINE + text)
     with pytest.raises(EosfmError, match=r"toy.sha256 has the line .* two spaces .* restore it"):
         fetch(dataset(archive), tmp_path / "toy", trusted=tmp_path)
+
+
+def test_a_server_that_is_away_does_not_put_trust_in_question(archive, server, tmp_path: Path):
+    (tmp_path / "toy.sha256").write_text(LINE)
+    server.files.clear()
+    with pytest.raises(EosfmError, match=r"answered 404") as caught:
+        fetch(dataset(archive), tmp_path / "toy", trusted=tmp_path)
+    assert "delete its line" not in str(caught.value)
+
+
+def test_a_record_without_a_checksum_counts_for_nothing(archive, server, tmp_path: Path):
+    fetch(dataset(archive), tmp_path / "toy", trusted=tmp_path)
+    (tmp_path / "toy.sha256").unlink()
+    record = tmp_path / "toy" / ".fetched" / "a.zip.gz"
+    checksum = LINE.split()[0]
+    text = gzip.decompress(record.read_bytes()).decode()
+    first, rest = text.split("\n", 1)
+    old = first.replace(f"sha256:{checksum}", "None")
+    record.write_bytes(gzip.compress(f"{old}\n{rest}".encode()))
+    fetch(dataset(archive), tmp_path / "toy", trusted=tmp_path)
+    assert (tmp_path / "toy.sha256").read_text() == LINE
