@@ -5,6 +5,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 
 from eosfm.core.errors import EosfmError
+from eosfm.datasets.fetching.record import FOLDER
 
 RATIO = 200
 """Bytes that one byte of an archive may unpack to; label maps of one class reach some 50."""
@@ -12,8 +13,6 @@ FLOOR = 1_000_000_000
 """Bytes that any archive may unpack to."""
 BLOCK = 4096
 """Bytes of the disk that a file takes though it be empty."""
-RESERVED = ".fetched"
-"""Folder of what this project itself notes beside the files."""
 REMEDY = "delete it to fetch it again"
 
 
@@ -70,7 +69,7 @@ def _fault(name: str) -> str | None:
         return "would land outside of the folder"
     if not path.parts:
         return "has no name"
-    if path.parts[0] == RESERVED:
+    if path.parts[0] == FOLDER:
         return "has a name that is reserved"
     if "\\" in name or any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
         return "has a name with characters that no file of a dataset has"
