@@ -14,11 +14,14 @@ class Fit:
         val: Validation metrics of the best epoch.
         test: Test metrics of the same.
         best_epoch: Counted from 1; 0 where nothing is trained in epochs.
+        confusion: How many test targets of each class (rows) were given each class (columns); empty
+            where classes do not exclude each other, or there are none.
     """
 
     val: Scores
     test: Scores
     best_epoch: int
+    confusion: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
