@@ -25,6 +25,20 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class SelectionPath:
+    """How much a task's first few specialists tell, by forward selection.
+
+    Attributes:
+        specialists: In the order in which they are chosen.
+        explained: Share of the validation labels' variance (R2) that each explains with those
+            before it, by ridge regression on the frozen features.
+    """
+
+    specialists: tuple[str, ...]
+    explained: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class TaskResult:
     """How well one model does on a downstream task, over one or more fits.
 
@@ -37,6 +51,7 @@ class TaskResult:
         test: Mean of each test metric.
         spread: Standard deviation of each test metric between fits, 0 for a single one.
         per_class: Mean test score by class name, None where the class does not occur.
+        classes: Class names by index; of a regression, the name of the quantity.
         fits: One by one.
         selected: The specialists in use.
         labels: Labelled training tiles.
@@ -49,6 +64,7 @@ class TaskResult:
     test: Scores
     spread: Scores
     per_class: dict[str, float | None]
+    classes: tuple[str, ...]
     fits: tuple[Fit, ...]
     selected: tuple[str, ...]
     labels: int

@@ -34,6 +34,7 @@ def summarise(
         test=test,
         spread={key: _spread([fit.test[key] for fit in fits]) for key in test},
         per_class=per_class,
+        classes=task.classes,
         fits=tuple(
             replace(fit, val=_only(fit.val, test), test=_only(fit.test, test)) for fit in fits
         ),
