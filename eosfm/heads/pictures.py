@@ -51,7 +51,9 @@ def reduced(maps: Tensor, mode: str = "area") -> Tensor:
 
 
 def stretched(images: Tensor, bands: Sequence[str]) -> tuple[np.ndarray, str]:
-    """(N, T, h, w, 3) of 0 to 1, stretched over all tiles and dates together, and the bands.
+    """(N, T, h, w, 3) of 0 to 1, each image stretched by itself, and the bands.
+
+    So clouds on one date leave the others visible. An image without contrast is not given any.
 
     Args:
         images: (N, T, C, H, W).
@@ -66,8 +68,9 @@ def stretched(images: Tensor, bands: Sequence[str]) -> tuple[np.ndarray, str]:
     channels = [list(bands).index(str(name)) for name in names]
     shown = reduced(images[:, :, channels].flatten(0, 1)).unflatten(0, images.shape[:2])
     values = shown.movedim(2, -1).numpy()
-    low, high = np.percentile(values, (2, 98), axis=(0, 1, 2, 3))
-    scaled = np.clip((values - low) / np.maximum(high - low, 1e-6), 0, 1)
+    low, high = np.percentile(values, (2, 98), axis=(2, 3), keepdims=True)
+    least = np.median(high - low, axis=(0, 1)) / 2
+    scaled = np.clip((values - low) / np.maximum(high - low, np.maximum(least, 1e-6)), 0, 1)
     return np.broadcast_to(scaled, (*scaled.shape[:-1], 3)), " ".join(map(str, names))
 
 

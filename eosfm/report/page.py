@@ -15,7 +15,7 @@ from eosfm.core.files import atomic
 from eosfm.evaluation.result import TaskResult
 from eosfm.params import Params
 from eosfm.report.compare import lead
-from eosfm.report.figures import NAMES
+from eosfm.report.figures import COLORS, NAMES
 from eosfm.report.pictures import (
     PUBLISHED_KWH,
     energy_bars,
@@ -30,6 +30,14 @@ from eosfm.report.tables import energy_table, scores_table, specialists_table
 
 PICTURE_WIDTH = 900
 """Pixels of the pictures of predictions; wider ones are made smaller."""
+
+
+PAGE_COLORS = {
+    "#000000": "currentColor",  # what matplotlib draws unless told otherwise: axes, ticks, text
+    "#eeeeee": "var(--line)",
+    COLORS["eosfm"]: "var(--mark)",
+}
+"""Colours of figures that follow the page's, light or dark."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +172,8 @@ def svg(drawn: Figure) -> str:
     plt.close(drawn)
     text = file.getvalue()
     text = text[text.index("<svg") :]
-    # Black is what matplotlib draws unless told otherwise: axes, ticks, text.
-    text = text.replace("#000000", "currentColor").replace("#eeeeee", "var(--line)")
+    for drawn_as, shown_as in PAGE_COLORS.items():
+        text = text.replace(drawn_as, shown_as)
     return re.sub(r'(<svg[^>]*?) height="[^"]+"', r"\1", text, count=1)
 
 

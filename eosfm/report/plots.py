@@ -7,7 +7,7 @@ from eosfm.params import Params
 from eosfm.report.compare import lead
 from eosfm.report.curves import read_curve
 from eosfm.report.figures import NAMES, save
-from eosfm.report.pictures import score_dots, selection_map, training_curves
+from eosfm.report.pictures import score_dots, selection_map
 from eosfm.report.results import BASELINES, Results
 from eosfm.report.tables import write_csv
 
@@ -27,7 +27,6 @@ def write_plots(params: Params, results: Results, folder: Path, out: Path) -> No
     for name, (header, rows) in {**bars(results), **curves(results, folder)}.items():
         write_csv(out / f"{name}.csv", [header, *(tuple(map(_short, row)) for row in rows)])
     save(score_dots(results), out / "scores.png")
-    save(training_curves(results, folder), out / "training.png")
     save(selection_map(params, results), out / "selection.png")
 
 

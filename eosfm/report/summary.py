@@ -19,7 +19,7 @@ def summarise(results: Results) -> dict[str, float]:
         **{f"lead.{name}": one.mean for name, one in leads.items()},
         **{f"p.{name}": one.p for name, one in leads.items()},
         "ensemble.specialists": len(results.export.specialists),
-        "ensemble.active": fmean(len(r.selected) for r in results.evaluate.values()),
+        "ensemble.active": active(results),
         "ensemble.params_m": results.export.parameters / 1e6,
         "energy.kwh": _kwh(results.energy),
         "energy.co2eq_kg": sum(r.co2eq_kg or 0.0 for r in results.energy),
@@ -32,28 +32,28 @@ def summarise(results: Results) -> dict[str, float]:
 def write_table(results: Results, folder: Path) -> None:
     """Write what ``dvc metrics show`` sets out as a table: one file per row.
 
-    A row per task, and ``mean``, ``lead`` and ``p`` over all; columns are the models, and the
-    number of specialists in use. A task's numbers are in its own metric, ``mean`` and ``lead``
+    A row per task, and ``mean``, ``lead``, ``p`` and the mean number of ``specialists`` in use over
+    all; columns are the models. A task's numbers are in its own metric, ``mean`` and ``lead``
     in scores from 0 to 1.
     """
     models = ("eosfm", *BASELINES)
     rows = {
-        task: {
-            **{name: results.of(name)[task].test[result.metric] for name in models},
-            "active": len(result.selected),
-        }
+        task: {name: results.of(name)[task].test[result.metric] for name in models}
         for task, result in results.evaluate.items()
     }
-    rows["mean"] = {
-        **{name: results.mean_score(name) for name in models},
-        "active": fmean(len(result.selected) for result in results.evaluate.values()),
-    }
+    rows["mean"] = {name: results.mean_score(name) for name in models}
+    rows["specialists"] = {"eosfm": active(results)}
     leads = {name: lead(results, name) for name in BASELINES}
     rows["lead"] = {name: one.mean for name, one in leads.items()}
     rows["p"] = {name: one.p for name, one in leads.items()}
     for name, row in rows.items():
         values = {key: _short(value) for key, value in row.items()}
         write_json(folder / f"{name}.json", values, sort_keys=False)
+
+
+def active(results: Results) -> float:
+    """Specialists that a task uses, mean over the tasks."""
+    return fmean(len(result.selected) for result in results.evaluate.values())
 
 
 def latest_run(records: list[EnergyRecord]) -> list[EnergyRecord]:

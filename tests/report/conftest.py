@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eosfm.core.files import write_json
 from eosfm.core.results import EnergyRecord, write_result
 from eosfm.encoding.result import ExportResult
 from eosfm.evaluation.result import BaselineResults, Fit, SelectionPath, TaskResult
 from eosfm.params import Params, load_params
 from eosfm.report.page import write_page
 from eosfm.report.results import collect
+from eosfm.report.summary import summarise
 from eosfm.training.result import TrainResult
 
 ROOT = Path(__file__).parents[2]
@@ -61,13 +63,15 @@ def results(params, tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def page(params, tmp_path_factory) -> Path:
-    """The page of such results, with a picture of one specialist and one of a task."""
+    """The page of such results, with a picture of one specialist and one of a task, and metrics."""
     results = write_results(params, tmp_path_factory.mktemp("page") / "results")
     pixels = np.random.default_rng(0).integers(0, 255, (1200, 1400, 3)).astype(np.uint8)
     for stage, names in (("train", params.specialists), ("evaluate", params.tasks)):
         picture = results / stage / next(iter(names)) / "predictions.png"
         Image.fromarray(pixels).save(picture)
-    write_page(params, collect(params, results), results, results / "report.html")
+    collected = collect(params, results)
+    write_page(params, collected, results, results / "report.html")
+    write_json(results / "metrics.json", summarise(collected))
     return results / "report.html"
 
 
