@@ -22,6 +22,8 @@ from eosfm.schema import (
     Fusion,
     Head,
     Metric,
+    Name,
+    Place,
     Scale,
     ScaleProtocol,
     Scales,
@@ -51,9 +53,9 @@ SHARED = ("datasets", "specialists", "tasks")
 class Params(Frozen):
     """All of ``params.yaml``, every entry completed from ``defaults``."""
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)]
     scale: Literal["mini", "full"]
-    archives: str
+    archives: Place
     energy: Energy
     backbone: Backbone
     scales: Scales
@@ -62,7 +64,7 @@ class Params(Frozen):
     band_sets: dict[str, Bands]
     datasets: dict[str, DatasetParams]
     specialists: dict[str, SpecialistParams]
-    ensemble: Annotated[tuple[str, ...], Field(min_length=1)]
+    ensemble: Annotated[tuple[Name, ...], Field(min_length=1)]
     encoding: Encoding
     fusion: Fusion
     tasks: dict[str, TaskParams]
@@ -152,10 +154,10 @@ def _entry(entries: Mapping[str, Entry], section: str, name: str, found: str = "
 def _check_names(section: str, names: Iterable[str]) -> None:
     """Entries give their names to files, stages and metrics."""
     for name in names:
-        if not re.fullmatch("[a-z0-9_]+", name):
+        if not re.fullmatch("[a-z0-9_]{1,100}", name):
             raise EosfmError(
-                f"{section} has an entry {name!r}; expected small letters, digits and underscores; "
-                "rename it"
+                f"{section} has an entry {name[:100]!r}; expected small letters, digits and "
+                "underscores; rename it"
             )
 
 

@@ -1,5 +1,6 @@
 """The parts of ``params.yaml``: which keys there are and which values they take."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -8,15 +9,34 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveInt,
 )
 
 from eosfm.core.bands import check_bands
 from eosfm.core.splits import Split
 from eosfm.fusion import FUSIONS
 
-Positive = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(gt=0, le=1)]
+
+def _number(value: object) -> object:
+    """Python takes true for 1, which nobody means."""
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0, le=1e6)]
+Rate = Annotated[Number, Field(gt=0, le=10)]
+Fraction = Annotated[Number, Field(gt=0, le=1)]
+Yes = Annotated[bool, Field(strict=True)]
+Count = Annotated[int, Field(strict=True, gt=0, le=10_000_000)]
+Size = Annotated[int, Field(strict=True, gt=0, le=100_000)]
+"""Pixels, channels, or items of a batch."""
+Processes = Annotated[int, Field(strict=True, gt=0, le=4_096)]
+Workers = Annotated[int, Field(strict=True, ge=0, le=1_024)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=100)]
+"""Of files, stages and metrics; it is part of commands that a shell reads."""
+Place = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$")]
+"""A path; in one line, and no end of a text in C."""
 Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
 Head = Literal["upernet", "linear", "knn"]
 Aggregation = Literal["mean", "linear", "ltae", "concat", "difference"]
@@ -58,8 +78,8 @@ class Energy(Frozen):
 class Backbone(Frozen):
     """The encoder that every specialist uses; ``pretrained`` null leaves it to the scale."""
 
-    name: str
-    pretrained: bool | None
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
+    pretrained: Yes | None
 
 
 class ScaleTrain(Frozen):
@@ -70,13 +90,13 @@ class ScaleTrain(Frozen):
     never early).
     """
 
-    epochs: PositiveInt | None
-    steps_per_epoch: PositiveInt | None
-    batch_size: PositiveInt | None
-    lr: Positive | None
-    decoder_channels: PositiveInt
-    workers: Annotated[int, Field(ge=0)]
-    patience: PositiveInt | None
+    epochs: Count | None
+    steps_per_epoch: Count | None
+    batch_size: Size | None
+    lr: Rate | None
+    decoder_channels: Size
+    workers: Workers
+    patience: Count | None
 
 
 class ScaleProtocol(Frozen):
@@ -91,18 +111,18 @@ class ScaleProtocol(Frozen):
     """
 
     label_fraction: Fraction
-    epochs: PositiveInt
-    steps_per_epoch: PositiveInt | None
-    batch_size: PositiveInt
-    lr: Positive
-    decoder_channels: PositiveInt
-    seeds: PositiveInt
-    baseline_seeds: PositiveInt
-    max_dates: PositiveInt | None
-    window: PositiveInt | None
-    validate_every: PositiveInt
-    workers: Annotated[int, Field(ge=0)]
-    fine_tune: bool
+    epochs: Count
+    steps_per_epoch: Count | None
+    batch_size: Size
+    lr: Rate
+    decoder_channels: Size
+    seeds: Count
+    baseline_seeds: Count
+    max_dates: Count | None
+    window: Size | None
+    validate_every: Count
+    workers: Workers
+    fine_tune: Yes
     class_weights: Literal["none", "balanced"]
 
 
@@ -110,8 +130,8 @@ class Scale(Frozen):
     """The size-dependent settings and the default source of data."""
 
     source: SourceKind
-    pretrained: bool
-    tile: PositiveInt | None
+    pretrained: Yes
+    tile: Size | None
     train: ScaleTrain
     protocol: ScaleProtocol
 
@@ -123,6 +143,16 @@ class Scales(Frozen):
     full: Scale
 
 
+def _devices(value: object) -> object:
+    """A number of devices, all (``auto``, -1), or which ones."""
+    whole = type(value) is int and (value == -1 or 1 <= value <= 4_096)
+    several = isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)
+    words = isinstance(value, str) and re.fullmatch(r"auto|-1|\d{1,4}(,\d{1,4})*", value)
+    if whole or (several and value) or words:
+        return value
+    raise ValueError("expected how many (1, 2, ...), auto, or which ([0, 1])")
+
+
 class Trainer(Frozen):
     """For ``lightning.Trainer``; precision null is bf16-mixed on a GPU, 32-true else.
 
@@ -130,21 +160,21 @@ class Trainer(Frozen):
     each batch. ``threads`` is torch's, of each process, and decides the last digits on a CPU.
     """
 
-    accelerator: str
-    devices: int | str | list[int]
-    num_nodes: PositiveInt
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    devices: Annotated[int | str | list[int], BeforeValidator(_devices)]
+    num_nodes: Processes
     strategy: Literal["auto", "ddp"]
-    precision: str | None
-    threads: PositiveInt
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"] | None
+    threads: Processes
 
 
 class Simulated(Frozen):
     """Simulated scenes per split, their size in pixels, and metres per pixel."""
 
-    train: PositiveInt
-    val: PositiveInt
-    test: PositiveInt
-    size: PositiveInt
+    train: Count
+    val: Count
+    test: Count
+    size: Size
     gsd: Positive
 
 
@@ -156,7 +186,7 @@ class DatasetDefaults(Frozen):
     """
 
     source: SourceKind | None
-    root: Annotated[str, Field(min_length=1)] | None
+    root: Place | None
 
 
 class DatasetParams(DatasetDefaults):
@@ -166,8 +196,8 @@ class DatasetParams(DatasetDefaults):
     of the stored tiles in pixels, null for whole images; ``splits`` are those that are cut.
     """
 
-    reader: str
-    tile: PositiveInt | None
+    reader: Name
+    tile: Size | None
     splits: CutSplits
     simulated: Simulated | None
 
@@ -178,13 +208,13 @@ class TrainOverrides(Frozen):
     What is not given (``model_fields_set``) is the scale's; the values here are never read.
     """
 
-    epochs: PositiveInt | None = None
-    steps_per_epoch: PositiveInt | None = None
-    batch_size: PositiveInt | None = None
-    lr: Positive | None = None
-    decoder_channels: PositiveInt = 1
-    workers: Annotated[int, Field(ge=0)] = 0
-    patience: PositiveInt | None = None
+    epochs: Count | None = None
+    steps_per_epoch: Count | None = None
+    batch_size: Size | None = None
+    lr: Rate | None = None
+    decoder_channels: Size = 1
+    workers: Workers = 0
+    patience: Count | None = None
 
     @property
     def given(self) -> dict[str, Any]:
@@ -200,9 +230,9 @@ class SpecialistDefaults(Frozen):
     each with ``bands``. ``train`` beats the scale's training and its limits.
     """
 
-    lr: Positive
-    crop: PositiveInt | None
-    pretrained: bool
+    lr: Rate
+    crop: Size | None
+    pretrained: Yes
     class_weights: Literal["none", "balanced"]
     date_mode: Literal["siamese", "stacked"]
     train: TrainOverrides
@@ -211,10 +241,10 @@ class SpecialistDefaults(Frozen):
 class SpecialistParams(SpecialistDefaults):
     """The published settings of one specialist."""
 
-    dataset: str
+    dataset: Name
     bands: Bands
-    epochs: PositiveInt
-    batch_size: PositiveInt
+    epochs: Count
+    batch_size: Size
     loss: Loss
 
 
@@ -236,10 +266,10 @@ class Fusion(Frozen):
     method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list
     width_multiplier: Positive
     normalize: Literal["pixel", "batch", "layer", "none"]
-    projection: bool
-    max_encoders: PositiveInt | None
+    projection: Yes
+    max_encoders: Count | None
     selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
-    scale_features: bool
+    scale_features: Yes
     ablate: tuple[str, ...]
 
 
@@ -258,10 +288,10 @@ class TaskDefaults(Frozen):
 class TaskParams(TaskDefaults):
     """One downstream task; ``max_dates`` samples that many evenly from the stored ones."""
 
-    dataset: str
+    dataset: Name
     bands: Bands
     label_fraction: Fraction | None
-    max_dates: PositiveInt | None
+    max_dates: Count | None
 
 
 class Defaults(Frozen):

@@ -6,12 +6,17 @@ import eosfm.cli
 from eosfm.artifacts.use import ARTIFACT, refuse_to_lose
 from eosfm.datasets.fetching.watch import watch_roots
 from eosfm.params import load_params
+from eosfm.planning.readers import refuse_misfits
 
 
 def main() -> None:
-    """Make data/roots, of which each dataset's download has its own file as a dep."""
+    """Make data/roots, of which each dataset's download has its own file as a dep.
+
+    As the first stage of every run it is also the one that refuses what a later one would.
+    """
     refuse_to_lose(ARTIFACT)
     params = load_params()
+    refuse_misfits(params, Path())
     sources = {name: params.source(name) for name in params.datasets}
     roots = {
         name: Path(entry.root) if entry.root and sources[name] == "archive" else None

@@ -1,60 +1,113 @@
 """Settings in YAML, read without surprises, and what is wrong with them in one line."""
 
+import types
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from eosfm.core.errors import EosfmError, suggest
 
+LARGEST = 2**20
+"""Bytes of a file of settings: fifty times the project's own."""
+DEEPEST = 32
+"""Levels of lists and mappings within each other."""
+SHOWN = 80
+"""Characters of a wrong value that a line shows."""
+
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice; plain YAML keeps the last one without a word."""
+    """Refuses a key that stands twice; plain YAML keeps the last one without a word.
+
+    And nesting that would end Python's stack, and a value that holds itself.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.depth += 1
+        if self.depth > 2 * DEEPEST:  # a mapping's value and the mapping are a level each
+            raise yaml.YAMLError(f"lists and mappings lie more than {DEEPEST} deep in each other")
+        if self.check_event(yaml.AliasEvent):
+            anchor = self.anchors.get(self.peek_event().anchor)
+            if isinstance(anchor, yaml.CollectionNode) and anchor.end_mark is None:
+                raise yaml.YAMLError(f"an alias in line {self._line()} stands in what it names")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys: set[str] = set()
         for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.YAMLError(f"a key in line {line} is no word")
             if key.value in keys:
-                line = key.start_mark.line + 1
                 raise yaml.YAMLError(f"key {key.value!r} stands twice, again in line {line}")
             keys.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def _line(self) -> int:
+        return self.peek_event().start_mark.line + 1
 
 
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds.
 
     Raises:
-        EosfmError: It is missing, no YAML, or has a key twice.
+        EosfmError: It is missing, unreadable, too large or too deep, no YAML in UTF-8, or has a key
+            twice.
     """
     try:
-        return yaml.load(path.read_text(), _Loader)
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise EosfmError(f"{path} not found; run from the project's folder") from None
-    except yaml.YAMLError as error:
-        raise EosfmError(f"{path} is not valid YAML: {error}") from None
+    except OSError as error:
+        raise EosfmError(f"{path} cannot be read ({error.strerror}); mend or remove it") from None
+    if len(content) > LARGEST:
+        raise EosfmError(
+            f"{path} has more than {LARGEST} bytes; expected settings; remove the rest"
+        )
+    try:
+        return yaml.load(content.decode(), _Loader)
+    except UnicodeDecodeError as error:
+        raise EosfmError(
+            f"{path} has the byte {content[error.start]:#04x} at {error.start}; expected UTF-8; "
+            "save it so"
+        ) from None
+    # Of a number or a date that looks like one and is none, PyYAML raises what Python does.
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise EosfmError(f"{path} is not valid YAML: {error}; correct it") from None
 
 
 def first_fault(error: ValidationError, model: type[BaseModel]) -> str:
     """The first fault of a validation in one line, with the valid keys or values."""
     fault = error.errors()[0]
     where = [str(part) for part in fault["loc"]]
-    key = ".".join(where)
+    key = ".".join(where) or "the whole"
     if fault["type"] == "extra_forbidden":
         return f"unknown key {key}; {suggest(where[-1], _keys_beside(where, model))}"
     if fault["type"] == "missing":
         return f"{key} is missing; add it"
-    return f"{key} is {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    found = repr(fault["input"])
+    found = found if len(found) <= SHOWN else f"{found[:SHOWN]}..."
+    expected = fault["msg"].removeprefix("Value error, ")
+    return f"{key} is {found}; {expected[0].lower()}{expected[1:]}"
 
 
 def _keys_beside(where: list[str], model: Any) -> list[str]:
     """The keys that are valid where an unknown one was found."""
     for part in where[:-1]:
-        if isinstance(model, type) and issubclass(model, BaseModel):
+        if _is_model(model):
             model = model.model_fields[part].annotation
+            if get_origin(model) is types.UnionType:  # a block, or null
+                model = next(filter(_is_model, get_args(model)), None)
         else:  # a dict of entries: step from the dict to its value type
-            model = model.__args__[1]
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        return list(model.model_fields)
-    return []
+            model = get_args(model)[1]
+    return list(model.model_fields) if _is_model(model) else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -7,6 +7,7 @@ from eosfm.params import load_params
 from eosfm.planning.check_data import check_datasets
 from eosfm.planning.check_machine import check_cores, check_gpu, check_plan, check_weights
 from eosfm.planning.findings import Finding, fault
+from eosfm.planning.readers import check_ensemble
 
 
 def run_checks(project: Path, scale: str | None = None) -> list[Finding]:
@@ -27,6 +28,7 @@ def run_checks(project: Path, scale: str | None = None) -> list[Finding]:
         return [fault(str(error))]
     return [
         *check_datasets(params),
+        *check_ensemble(params, project),
         *check_plan(params, project),
         *check_weights(params),
         *check_gpu(params),

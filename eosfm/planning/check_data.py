@@ -1,26 +1,23 @@
 """Whether each dataset can be had and read, and fits those that read it."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
 from eosfm.datasets.fetching.record import FOLDER
 from eosfm.datasets.native.archives import by_hand
 from eosfm.datasets.native.copy import NativeCopy
 from eosfm.datasets.native.spec import Dataset, Window
-from eosfm.kinds import get_kind
-from eosfm.params import Params, SpecialistParams, TaskParams
+from eosfm.params import Params
 from eosfm.planning.findings import Finding, fault, note, refusals
+from eosfm.planning.readers import Reader, check_readers
 from eosfm.simulation.recipes import get_recipe
-
-Reader = SpecialistParams | TaskParams
 
 LOOK = 64
 """Pixels of the first scene that are read, in height and width."""
@@ -46,7 +43,7 @@ def check_datasets(params: Params) -> Iterator[Finding]:
             yield fault(f"datasets.{name}.reader: {error}")
             continue
         yield from _check_dataset(params, name, known[name])
-    yield from _check_readers(params, known)
+    yield from check_readers(params, known)
 
 
 def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Finding]:
@@ -111,23 +108,3 @@ def _check_copy(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
         f"datasets.{name}: {folder} can be read, first scene {scene.id} of {scene.height} x "
         f"{scene.width} px"
     )
-
-
-def _check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
-    """Bands and losses against the datasets that they are asked of."""
-    readers: list[tuple[str, Reader]] = [
-        *((f"specialists.{name}", entry) for name, entry in params.specialists.items()),
-        *((f"tasks.{name}", entry) for name, entry in params.tasks.items()),
-    ]
-    for key, reader in readers:
-        if (dataset := known.get(reader.dataset)) is None:
-            continue  # told already
-        missing = [band for band in reader.bands if find(band, dataset.bands) is None]
-        if missing:
-            yield fault(
-                f"{key}.bands has {' '.join(dict.fromkeys(missing))}, which dataset "
-                f"{reader.dataset} lacks; it has {' '.join(dataset.bands)}"
-            )
-        if isinstance(reader, SpecialistParams):
-            kind = get_kind(dataset.kind)
-            yield from refusals(partial(kind.check, f"{key}.loss", reader.loss, kind.losses))

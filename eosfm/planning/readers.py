@@ -1,0 +1,105 @@
+"""Whether specialists, tasks and the ensemble's use fit the datasets and each other.
+
+Neither torch nor a file of data is needed, so the first stage of a run asks all of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from eosfm.core.bands import find
+from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.validation import read_yaml
+from eosfm.datasets import get_dataset
+from eosfm.datasets.native.spec import Dataset
+from eosfm.kinds import get_kind
+from eosfm.params import Params, SpecialistParams, TaskParams
+from eosfm.planning.findings import Finding, fault, refusals
+from eosfm.training.recipe import Recipe
+
+Reader = SpecialistParams | TaskParams
+
+
+def refuse_misfits(params: Params, project: Path) -> None:
+    """Stop a run of which a stage would fail.
+
+    Raises:
+        EosfmError: The first fault.
+    """
+    known = {name: get_dataset(entry.reader) for name, entry in params.datasets.items()}
+    for checked in (check_readers(params, known), check_tasks(params, known)):
+        for found in checked:
+            raise EosfmError(found.text)
+    for found in check_ensemble(params, project):
+        raise EosfmError(found.text)
+
+
+def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
+    """Bands and losses against the datasets that they are asked of; batches against processes."""
+    readers: list[tuple[str, Reader]] = [
+        *((f"specialists.{name}", entry) for name, entry in params.specialists.items()),
+        *((f"tasks.{name}", entry) for name, entry in params.tasks.items()),
+    ]
+    for key, reader in readers:
+        if (dataset := known.get(reader.dataset)) is None:
+            continue  # told already
+        missing = [band for band in reader.bands if find(band, dataset.bands) is None]
+        if missing:
+            yield fault(
+                f"{key}.bands has {' '.join(dict.fromkeys(missing))}, which dataset "
+                f"{reader.dataset} lacks; it has {' '.join(dataset.bands)}"
+            )
+        if isinstance(reader, SpecialistParams):
+            kind = get_kind(dataset.kind)
+            yield from refusals(partial(kind.check, f"{key}.loss", reader.loss, kind.losses))
+    devices = params.trainer.devices
+    processes = params.trainer.num_nodes * (devices if isinstance(devices, int) else 1)
+    for name in params.specialists:
+        batch = Recipe.resolve(params, name).batch_size
+        if processes > 1 and batch % processes:
+            yield fault(
+                f"specialists.{name} has a batch of {batch}, which {processes} processes cannot "
+                "share; expected a multiple; change its batch_size or trainer.devices"
+            )
+
+
+def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
+    """Heads, metrics and aggregations against the kind of labels.
+
+    How many dates a task has is not known before its tiles are: :func:`check_plan` reckons it.
+    """
+    for name, task in params.tasks.items():
+        if task.dataset not in known:
+            continue
+        kind = get_kind(known[task.dataset].kind)
+        several = (*kind.aggregations(1), *kind.aggregations(2))
+        yield from refusals(
+            partial(kind.check, f"tasks.{name}.head", task.head, kind.heads),
+            partial(kind.check, f"tasks.{name}.metric", task.metric, kind.metrics),
+        )
+        if task.aggregation not in several:
+            valid = ", ".join("null" if one is None else one for one in several)
+            yield fault(
+                f"tasks.{name}.aggregation {task.aggregation!r} does not fit {kind.name}; valid: "
+                f"{valid}"
+            )
+
+
+def check_ensemble(params: Params, project: Path) -> Iterator[Finding]:
+    """How many specialists are kept or left out, against those there are.
+
+    An artifact that a user brings (``eosfm use`` freezes export) has others, which the stages that
+    read it look at.
+    """
+    pipeline, members = project / "dvc.yaml", list(params.ensemble)
+    if pipeline.exists() and read_yaml(pipeline)["stages"]["export"].get("frozen"):
+        return
+    limit = params.fusion.max_encoders
+    if limit is not None and limit > len(members):
+        yield fault(
+            f"fusion.max_encoders is {limit}, but the ensemble has {len(members)} specialists; "
+            f"choose 1 to {len(members)}, or null for all"
+        )
+    for name in params.fusion.ablate:
+        if name not in members:
+            yield fault(f"fusion.ablate has {name!r}, no specialist; {suggest(name, members)}")
