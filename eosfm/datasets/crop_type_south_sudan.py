@@ -19,7 +19,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.native.listing import expecting, read_rows, require
+from eosfm.datasets.native.listing import expecting, read_rows, read_text, require
 from eosfm.datasets.native.series import Stack, parse_dates, read_array, stack_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import whole
@@ -79,7 +79,7 @@ def _partition(path: Path) -> dict[str, Split]:
 def _dates(folder: Path, sensor: str, chip: str) -> list[date]:
     path = require(folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json", NAME, "a list of dates")
     with expecting(path, "a list of dates"):
-        return parse_dates(json.loads(path.read_text())["dates"], path)
+        return parse_dates(json.loads(read_text(path))["dates"], path)
 
 
 def _crops(path: Path, size: tuple[int, int]) -> np.ndarray:

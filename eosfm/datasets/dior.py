@@ -10,7 +10,7 @@ import numpy as np
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.native.archives import archive
 from eosfm.datasets.native.labels import boxes_in
-from eosfm.datasets.native.listing import expecting, one_of, read_rows, require
+from eosfm.datasets.native.listing import expecting, one_of, read_rows, read_text, require
 from eosfm.datasets.native.raster import Size
 from eosfm.datasets.native.scenes import Label, raster_scene, rgb
 from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source, Window
@@ -45,7 +45,7 @@ def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
     """
     rows = []
     with expecting(path, "a Pascal VOC annotation", ElementTree.ParseError):
-        for thing in ElementTree.parse(path).getroot().findall("object"):
+        for thing in ElementTree.fromstring(read_text(path)).findall("object"):
             # The first release writes Expressway-Service-area and the like.
             name = re.sub("[- ]", "", thing.findtext("name", "").lower())
             corners = [float(thing.findtext(f"bndbox/{side}", "")) for side in SIDES]

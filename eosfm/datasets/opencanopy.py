@@ -11,7 +11,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.native.listing import expecting, one_of, parse, require
+from eosfm.datasets.native.listing import expecting, one_of, parse, read_text, require
 from eosfm.datasets.native.scenes import Part, crop, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
 
@@ -64,7 +64,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 def _cells(path: Path) -> list[Cell]:
     cells = []
     with expecting(path, "polygons with lidar_year, image_name and split"):
-        for feature in json.loads(path.read_text())["features"]:
+        for feature in json.loads(read_text(path))["features"]:
             facts = feature["properties"]
             year, image, split = (str(facts[k]) for k in ("lidar_year", "image_name", "split"))
             east, north = zip(*feature["geometry"]["coordinates"][0], strict=True)

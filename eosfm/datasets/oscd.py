@@ -8,7 +8,7 @@ from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import archive
-from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.listing import read_text, require
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
 from eosfm.datasets.native.values import presence
@@ -54,7 +54,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 def _dates(path: Path) -> tuple[str, ...]:
     """ISO dates of lines such as ``date_1: 20161130``."""
-    stamps = [line.split()[-1] for line in path.read_text().splitlines() if line.strip()]
+    stamps = [line.split()[-1] for line in read_text(path).splitlines() if line.strip()]
     if len(stamps) != len(DATES) or not all(len(s) == 8 and s.isdigit() for s in stamps):
         raise EosfmError(
             f"{path} names the dates {', '.join(stamps) or 'none'}; expected two lines such as "

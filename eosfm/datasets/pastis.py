@@ -18,7 +18,7 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import of_torchgeo
-from eosfm.datasets.native.listing import expecting, require
+from eosfm.datasets.native.listing import expecting, read_text, require
 from eosfm.datasets.native.series import Stack, parse_dates, read_array, stack_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import in_range
@@ -48,7 +48,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     folder = root / FOLDER
     path = require(folder / METADATA, NAME, "the metadata of all patches")
     with expecting(path, "ID_PATCH, Fold 1 to 5, dates-S2 and dates-S1A of every patch"):
-        patches = [feature["properties"] for feature in json.loads(path.read_text())["features"]]
+        patches = [feature["properties"] for feature in json.loads(read_text(path))["features"]]
         facts = [
             (str(patch["ID_PATCH"]), FOLDS[int(patch["Fold"])], _days(patch, "S2", path),
              _days(patch, "S1A", path))

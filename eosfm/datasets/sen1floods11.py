@@ -8,7 +8,7 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
-from eosfm.datasets.native.listing import expecting, read_lists
+from eosfm.datasets.native.listing import expecting, read_lists, read_text
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import blank_as_nan, numbers
@@ -59,7 +59,7 @@ def _dates(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     with expecting(path, "the location and s2_date of every event"):
-        events = [feature["properties"] for feature in json.loads(path.read_text())["features"]]
+        events = [feature["properties"] for feature in json.loads(read_text(path))["features"]]
         return {event["location"]: event["s2_date"].replace("/", "-") for event in events}
 
 

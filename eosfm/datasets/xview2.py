@@ -9,7 +9,7 @@ import numpy as np
 from eosfm.core.splits import Split
 from eosfm.datasets.native.holdout import hold_out
 from eosfm.datasets.native.labels import draw_polygons
-from eosfm.datasets.native.listing import expecting, one_of, parse, require
+from eosfm.datasets.native.listing import expecting, one_of, parse, read_text, require
 from eosfm.datasets.native.raster import Size
 from eosfm.datasets.native.scenes import Label, Part, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
@@ -62,12 +62,12 @@ def read_polygons(path: Path, size: Size, window: Window) -> np.ndarray:
     from shapely.errors import ShapelyError
 
     with expecting(path, "polygons with the subtype of their damage", ShapelyError):
-        features = json.loads(path.read_text())["features"]["xy"]
+        features = json.loads(read_text(path))["features"]["xy"]
         polygons = [from_wkt(item["wkt"]) for item in features]
         subtypes = [item["properties"]["subtype"] for item in features]
     names = list(SUBTYPES)
     damages = [SUBTYPES[names[one_of(name, names, "damage", path)]] for name in subtypes]
-    return draw_polygons(polygons, damages, window)
+    return draw_polygons(polygons, damages, window, path)
 
 
 DATASET = Dataset(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,9 +78,10 @@ def boxes_in(boxes: np.ndarray, window: Window) -> np.ndarray:
 
 
 def draw_polygons(
-    polygons: Sequence[object],
+    polygons: Sequence[Any],
     values: Sequence[int],
     window: Window,
+    path: Path,
     transform: Transform = PIXELS,
 ) -> np.ndarray:
     """Draw polygons, later ones over earlier ones.
@@ -88,16 +90,27 @@ def draw_polygons(
         polygons: Shapely geometries in the reference system of the image.
         values: What to draw each with, 1 to 255.
         window: The part of the image to draw.
+        path: Their file, for errors.
         transform: Affine coefficients of the whole image.
 
     Returns:
         (h, w) uint8: the value of the polygon that covers the pixel's middle, 0 where none does.
+
+    Raises:
+        EosfmError: One is no polygon, is empty, or has corners that are no numbers.
     """
     from affine import Affine
     from rasterio.features import rasterize
 
     expect_plain_images()
     shape = (window.height, window.width)
+    for polygon in polygons:
+        kind = getattr(polygon, "geom_type", "nothing")
+        if not kind.endswith("Polygon") or not np.isfinite(polygon.bounds).all():
+            raise EosfmError(
+                f"{path} has a {kind} that covers no pixel; expected polygons with finite corners; "
+                "fetch the file again"
+            )
     if not polygons:
         return np.zeros(shape, np.uint8)
     return rasterize(

@@ -1,6 +1,7 @@
 """Which scenes a copy holds: its files, folders, lists and tables, found or missed in one line."""
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,10 @@ from eosfm.core.errors import EosfmError, suggest
 
 L = TypeVar("L", bound=str)
 
-FAULTS = (ValueError, LookupError, TypeError, AttributeError)
+FAULTS = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What is raised where a file does not hold what is looked for in it."""
+LARGEST = 2**28
+"""Bytes of a list, a table or a file of labels: more is none."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 """Of images in class folders."""
 
@@ -84,6 +87,26 @@ def class_folders(
         yield from ((path, index) for path in paths)
 
 
+def read_text(path: Path) -> str:
+    """The text of a file: the one way in which lists, tables and labels are read.
+
+    Raises:
+        EosfmError: It is missing, unreadable, not in UTF-8, or larger than any such file.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise EosfmError(
+            f"{path} cannot be read as text ({reason}); fetch the file again"
+        ) from None
+    if len(content) > LARGEST:
+        raise EosfmError(f"{path} has more than {LARGEST} bytes; expected text; fetch it again")
+    return text
+
+
 def parse(pattern: str, text: str, path: Path, expected: str) -> re.Match[str]:
     """Match a name, or a line of a list, completely.
 
@@ -114,7 +137,7 @@ def read_lists(
     """
     seen: dict[str, Path] = {}
     for split, path in lists.items():
-        for line in map(str.strip, require(path, dataset, expected).read_text().splitlines()):
+        for line in map(str.strip, read_text(require(path, dataset, expected)).splitlines()):
             if not line:
                 continue
             if line in seen:
@@ -130,17 +153,32 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
     """Yield the rows of a CSV table with a header.
 
     Raises:
-        EosfmError: The table has no such columns.
+        EosfmError: The file is no table, or has no such columns, or a row is cut or
+            names a path out of the dataset's folder.
     """
-    with path.open(newline="") as file:
-        rows = csv.DictReader(file)
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    try:
         found = rows.fieldnames or ()
         if not set(columns) <= set(found):
             raise EosfmError(
-                f"{path} has the columns {', '.join(found)}; expected {', '.join(columns)}; fetch "
-                "the file again"
+                f"{path} has the columns {', '.join(found)[:120]}; expected {', '.join(columns)}; "
+                "fetch the file again"
             )
-        yield from rows
+        for row in rows:
+            if missing := [name for name in columns if row[name] is None]:
+                raise EosfmError(
+                    f"{path} has no {missing[0]} in line {rows.line_num}; expected "
+                    f"{', '.join(columns)}; fetch the file again"
+                )
+            for name in columns:
+                if row[name].startswith("/") or ".." in row[name].split("/"):
+                    raise EosfmError(
+                        f"{path} has {row[name][:120]!r} as {name}, which leads out of the "
+                        "dataset's folder; fetch the file again"
+                    )
+            yield row
+    except csv.Error as error:
+        raise EosfmError(f"{path} is no table ({error}); fetch the file again") from None
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Image files of every format, read by window: GeoTIFF, JPEG 2000, PNG, JPEG."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +14,15 @@ from eosfm.datasets.native.spec import Transform, Window
 
 PLAIN = (".png", ".jpg", ".jpeg")
 """Formats without georeference, 8-bit grey or RGB, that are decoded as a whole."""
-
+PLAIN_FORMATS = ("PNG", "JPEG")
+"""What files of these names may hold."""
+DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
+"""GDAL's driver for other names. Left to itself, GDAL goes by the content: a few lines of text that
+are called scene.tif make it open other files, or ask a server."""
+LARGEST_SIDE = 2**17
+"""Pixels. A damaged or hostile header asks for more than any memory holds."""
+PNG_DEPTH = slice(24, 25)
+"""Where a PNG says how many bits a sample has."""
 
 Size = tuple[int, int]
 """Rows and columns."""
@@ -53,6 +63,7 @@ def read_header(path: Path, bands: int, dtype: str | None) -> Header:
                 f"{path} has {raster.count} band(s) of {raster.dtypes[0]}; expected {bands} of "
                 f"{dtype or 'any type'}; fetch the dataset's own files again"
             )
+        _check_sides(path, raster.shape)
         crs = raster.crs.to_string() if raster.crs else None
         transform = tuple(raster.transform)[:6] if crs else None
         return Header(raster.height, raster.width, crs, transform)
@@ -101,14 +112,17 @@ def open_raster(path: Path):  # type: ignore[no-untyped-def]
     Datasets of plain images have no georeference; rasterio's warning about that is left out.
 
     Raises:
-        EosfmError: The file is missing, truncated or not a raster.
+        EosfmError: The file is missing or truncated, or not of the format that its name says.
     """
     import rasterio
     from rasterio.errors import RasterioIOError
 
     expect_plain_images()
+    driver = DRIVERS.get(path.suffix.lower())
+    if driver is None:
+        raise EosfmError(f"{path} has another ending; expected {', '.join(DRIVERS)}; rename it")
     try:
-        return rasterio.open(path)
+        return rasterio.open(path, driver=driver)
     except RasterioIOError as error:
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); fetch the file again"
@@ -155,13 +169,9 @@ def png_size(path: Path) -> tuple[int, int]:
     Raises:
         EosfmError: The file is missing or no image.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    with _opened(path) as image:
+        _check_sides(path, (image.height, image.width))
+        return image.height, image.width
 
 
 def read_png(path: Path, window: Window, mode: str = "RGB") -> np.ndarray:
@@ -181,15 +191,40 @@ def read_png(path: Path, window: Window, mode: str = "RGB") -> np.ndarray:
 @lru_cache(maxsize=6)
 def _decode(path: Path, mode: str, version: tuple[int, int] | None) -> np.ndarray:
     """Channels-first pixels; ``version`` makes a rewritten file a new cache entry."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert(mode))
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    with _opened(path) as image:
+        pixels = np.asarray(image.convert(mode))
     return pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def _unreadable(path: Path, error: OSError) -> EosfmError:
-    return EosfmError(f"{path} cannot be read as an image ({error}); fetch the file again")
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A PNG or JPEG of 8 bits, opened; whatever the decoder finds wrong is one line."""
+    import struct
+    import zlib
+
+    from PIL import Image
+
+    # Of a damaged file, Pillow lets through what its parsers raise.
+    faults = OSError, SyntaxError, ValueError, LookupError, EOFError, struct.error, zlib.error
+    try:
+        with path.open("rb") as file:
+            if file.read(25)[PNG_DEPTH] == b"\x10" and path.suffix.lower() == ".png":
+                raise EosfmError(
+                    f"{path} has 16 bits per sample, of which 8 would be lost; expected 8; fetch "
+                    "the file again, as its publisher gives it"
+                )
+        with Image.open(path, formats=PLAIN_FORMATS) as image:
+            yield image
+    except (*faults, Image.DecompressionBombError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise EosfmError(
+            f"{path} cannot be read as an image ({reason}); fetch the file again"
+        ) from None
+
+
+def _check_sides(path: Path, size: Size) -> None:
+    if max(size) > LARGEST_SIDE:
+        raise EosfmError(
+            f"{path} says that it has {size[0]}x{size[1]} px; expected at most {LARGEST_SIDE} in "
+            "height and width; fetch the file again"
+        )

@@ -94,7 +94,7 @@ def _buildings(month: Scene, window: Window) -> np.ndarray:
     image, label = month.files
     assert month.transform
     outlines = _footprints(label, month.crs)
-    target = draw_polygons(outlines, [1] * len(outlines), window, month.transform)
+    target = draw_polygons(outlines, [1] * len(outlines), window, label, month.transform)
     target[read_bands(image, window, 4, (month.height, month.width))[3] == 0] = IGNORE
     return target
 
