@@ -22,7 +22,7 @@ from eosfm.features.device import autocast
 from eosfm.features.frozen import SCRATCH, FrozenFeatures
 from eosfm.features.reading import BATCH, Reading, read_split
 from eosfm.features.source import Levels, Request, Source
-from eosfm.features.store import FORMAT, FeatureStore, write_split
+from eosfm.features.store import FORMAT, FeatureStore, stored_files, write_split
 from eosfm.features.task import TaskInput
 from eosfm.nn.backbone import STRIDES
 from eosfm.nn.specialist import Specialist
@@ -178,6 +178,7 @@ def encode_task(task: TaskInput, artifact: Path, out: Path, max_gb: float) -> st
                 "skipped": encoder.skipped,
                 "windows": task.windows.count,
                 "dates": task.dates,
+                "files": stored_files(beside),
             },
         )
     how = f"{needed:.2f} GB" if stored else f"not stored ({needed:.1f} GB, see max_gb)"

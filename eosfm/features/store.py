@@ -1,20 +1,23 @@
 """Stored features: what lies in ``data/features/<task>``, written and read back.
 
-``features.json`` says what is there; beside it, per split, lie ``indices.npy`` (indices in the tile
-store), ``targets.npy`` in the tile store's dtype, ``days.npy`` and one ``level-<k>.npy`` per
-pyramid level: (items, T, C, h, w) float16, the channels of all pyramids side by side. An item is a
-tile, or one window of a tile that is larger than ``protocol.window``. Where features are not
-stored, there are the indices alone.
+``features.json`` says what is there, file by file with shape, type and SHA-256. Beside it, per
+split, lie ``indices.npy`` (indices in the tile store), ``targets.npy`` in the tile store's dtype,
+``days.npy`` and one ``level-<k>.npy`` per pyramid level: (items, T, C, h, w) float16, the channels
+of all pyramids side by side. An item is a tile, or one window of a tile that is larger than
+``protocol.window``. Where features are not stored, there are the indices alone.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from eosfm.core.errors import EosfmError
 from eosfm.core.files import read_json
 from eosfm.core.splits import Split
 from eosfm.encoding.input import InputSpec
@@ -23,8 +26,24 @@ from eosfm.features.mapped import release
 from eosfm.features.source import Levels, StoredLevels
 from eosfm.features.windows import Windows
 
-FORMAT = 3
+FORMAT = 4
 """Version of what is stored, in ``features.json``."""
+
+
+class Stored(NamedTuple):
+    """One array on disk."""
+
+    shape: list[int]
+    dtype: str
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> "Stored":
+        """Read a file once."""
+        array = np.load(path, mmap_mode="r")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(list(array.shape), str(array.dtype), digest)
 
 
 @dataclass(frozen=True)
@@ -36,34 +55,83 @@ class FeatureStore:
         stored: Whether the pyramids are there, or are encoded as they are needed.
         inputs: What each pyramid is.
         skipped: Specialists that the task's bands cannot be given to, and why.
+        files: The arrays, by path below the folder; none of a store that was just written.
     """
 
     path: Path
     stored: bool
     inputs: tuple[InputSpec, ...]
     skipped: dict[str, str]
+    files: Mapping[str, Stored] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path) -> "FeatureStore":
-        """Read what is there.
+        """Read the manifest.
 
         Raises:
-            EosfmError: Nothing is, or it is damaged.
+            EosfmError: There is none, it is damaged, or it is of another version.
         """
-        remedy = f"run `dvc repro -f features@{path.name}`"
-        facts = read_json(path / "features.json", remedy)
-        inputs = tuple(InputSpec.from_dict(entry) for entry in facts["inputs"])
-        return cls(path, facts["stored"], inputs, facts["skipped"])
+        manifest = path / "features.json"
+        facts = read_json(manifest, remedy(path))
+        try:
+            if (found := facts["format"]) != FORMAT:
+                raise EosfmError(
+                    f"{manifest} is of format {found!r}; expected {FORMAT}; {remedy(path)}"
+                )
+            inputs = tuple(InputSpec.from_dict(entry) for entry in facts["inputs"])
+            files = {name: Stored(**entry) for name, entry in facts["files"].items()}
+            return cls(path, facts["stored"], inputs, facts["skipped"], files)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise EosfmError(
+                f"{manifest} is no manifest of features ({error!r}); {remedy(path)}"
+            ) from None
 
     def split(self, split: Split, windows: Windows) -> FrozenFeatures:
-        """One split, of which the pyramids are stored."""
+        """One split, of which the pyramids are stored.
+
+        Raises:
+            EosfmError: A file is missing or not as the manifest says, or has other windows.
+        """
         folder = self.path / split
-        levels = [np.load(path, mmap_mode="r") for path in _level_files(folder)]
-        targets = np.load(folder / "targets.npy", mmap_mode="r")
-        days = torch.from_numpy(np.load(folder / "days.npy"))
+        for name, stored in self.files.items():
+            if name.startswith(f"{split}/"):
+                self._check(self.path / name, stored)
+        try:
+            levels = [np.load(path, mmap_mode="r") for path in _level_files(folder)]
+            targets = np.load(folder / "targets.npy", mmap_mode="r")
+            days = torch.from_numpy(np.load(folder / "days.npy"))
+        except FileNotFoundError as error:
+            raise EosfmError(f"{error.filename} not found; {remedy(self.path)}") from None
+        if any(len(level) != len(days) * windows.count for level in levels):
+            raise EosfmError(
+                f"{folder} has {len(levels[0])} items of {len(days)} tiles; expected "
+                f"{windows.count} of each; {remedy(self.path)}"
+            )
         return FrozenFeatures(
             StoredLevels(levels, targets, windows), days, windows, inputs=self.inputs
         )
+
+    def _check(self, path: Path, stored: Stored) -> None:
+        try:
+            found = Stored.of(path)
+        except (OSError, ValueError, EOFError) as error:
+            raise EosfmError(f"{path} cannot be read ({error}); {remedy(self.path)}") from None
+        for one, other, what in zip(found, stored, Stored._fields, strict=True):
+            if one != other:
+                raise EosfmError(f"{path} has {what} {one}; expected {other}; {remedy(self.path)}")
+
+
+def remedy(path: Path) -> str:
+    """How the features of a folder are made again."""
+    return f"run `dvc repro -f features@{path.name}`"
+
+
+def stored_files(folder: Path) -> dict[str, Any]:
+    """The arrays below a folder, for its manifest."""
+    return {
+        path.relative_to(folder).as_posix(): Stored.of(path)._asdict()
+        for path in sorted(folder.rglob("*.npy"))
+    }
 
 
 def write_split(
