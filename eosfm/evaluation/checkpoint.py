@@ -12,6 +12,7 @@ import torch
 
 from eosfm.core import tensors
 from eosfm.core.closure import ROOT, code_hash
+from eosfm.core.errors import EosfmError
 
 SECONDS = 60.0
 """Time between two checkpoints. Whatever it is, a resumed fit ends as an uninterrupted one."""
@@ -70,10 +71,16 @@ class Checkpoint:
     def read(self) -> Any:
         """What an interrupted run left; None if none did.
 
-        Raises:
-            EosfmError: It is damaged.
+        One that is damaged is named and removed: the fits then start again.
         """
-        return tensors.read(self.path) if self.folder.exists() and self.path.exists() else None
+        if not (self.folder.exists() and self.path.exists()):
+            return None
+        try:
+            return tensors.read(self.path)
+        except EosfmError as error:
+            print(f"checkpoint dropped, its fits start again: {error}", flush=True)
+            self.path.unlink()
+            return None
 
     def offer(self, state: Callable[[], Mapping[str, Any]]) -> None:
         """Write the state if it is time."""

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoint, Checkpoints
 from eosfm.evaluation.learner import Best, Learner, answer
@@ -141,6 +142,7 @@ def fit(
                 bar.update()
                 if checkpoint is not None:
                     checkpoint.offer(progress.state)
+            progress.check(epoch, task.name)
             scored = epoch % protocol.validate_every == 0 or epoch == epochs
             scores = score(models, val, trials[0]) if scored else []
             progress.finish(epoch, scores, metric)
@@ -164,6 +166,18 @@ class _Progress:
         """One batch more."""
         self.steps += 1
         self.losses.append(loss)
+
+    def check(self, epoch: int, task: str) -> None:
+        """Stop fits that diverge, before what they predict is scored.
+
+        Raises:
+            EosfmError: The epoch's loss is not finite.
+        """
+        if not torch.isfinite(loss := torch.stack(self.losses).mean()):
+            raise EosfmError(
+                f"fitting {task} diverged: loss {float(loss)} in epoch {epoch}; expected a finite "
+                "one; lower the lr of scales.<scale>.protocol"
+            )
 
     def finish(self, epoch: int, scores: Sequence[Scores], metric: str) -> None:
         """One epoch more, with the scores of each model where it was validated."""

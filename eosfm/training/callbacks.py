@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.files import flush
 
 SAVE_SECONDS = 60.0
 """Least time between two checkpoints: what a crash may cost."""
@@ -40,6 +41,11 @@ class Record(lightning.Callback):
     def best(self) -> dict[str, float]:
         """Scores of the best epoch."""
         return self.epochs[self.best_epoch - 1]
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a step of this epoch had no finite loss."""
+        return any(not torch.isfinite(loss) for loss in self._losses)
 
     def best_part(self, part: str) -> dict[str, Tensor]:
         """The weights of the ``encoder`` or the ``head`` in the best epoch."""
@@ -113,12 +119,16 @@ class Checkpoints(Checkpoint):
     batch before its validation. Nothing is saved once training stops early, so a resumed run
     need not know of that.
 
+    An epoch that has diverged is not saved: the last good state stays.
+
     Args:
         file: Overwritten; whole or absent at any time.
+        record: Knows of the losses.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, record: Record) -> None:
         self.file = file
+        self.record = record
         self._saved = 0.0
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
@@ -137,8 +147,15 @@ class Checkpoints(Checkpoint):
 
     def _save(self, trainer: Any) -> None:
         """Save where the first process finds that it is time."""
-        if trainer.strategy.broadcast(time.monotonic() - self._saved >= SAVE_SECONDS):
-            trainer.save_checkpoint(self.file)
+        due = time.monotonic() - self._saved >= SAVE_SECONDS and not self.record.diverged
+        if trainer.strategy.broadcast(due):
+            # Lightning writes to the machine's folder for temporary files, and moves that here: a
+            # copy where it is another disk, which a crash may cut.
+            beside = self.file.with_suffix(".part")
+            trainer.save_checkpoint(beside)
+            if trainer.is_global_zero:
+                flush(beside)
+                beside.replace(self.file)
             self._saved = time.monotonic()
 
 

@@ -83,7 +83,7 @@ def train_specialist(
     checkpoint = scratch / _run_name(recipe, store) / "last.ckpt"
     trainer = build_trainer(recipe, record, checkpoint, more.live)
     _check_shares(recipe, store, trainer.world_size)
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
+    trainer.fit(module, datamodule=data, ckpt_path=_resumable(checkpoint))
     go_on_alone(trainer)
 
     result = _result(recipe, record, store, statistics)
@@ -97,6 +97,19 @@ def train_specialist(
         draw_predictions(module.cpu(), store, recipe.bands, more.picture)
     shutil.rmtree(checkpoint.parent, ignore_errors=True)
     return result
+
+
+def _resumable(checkpoint: Path) -> Path | None:
+    """The checkpoint of an interrupted run, if it is whole; a damaged one is named and removed."""
+    if not checkpoint.exists():
+        return None
+    try:
+        tensors.read(checkpoint)
+    except EosfmError as error:
+        print(f"checkpoint dropped, training starts again: {error}", flush=True)
+        checkpoint.unlink(missing_ok=True)  # each of several processes comes here
+        return None
+    return checkpoint
 
 
 def build_data(recipe: Recipe, store: TileStore) -> TileDataModule:

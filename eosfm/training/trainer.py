@@ -36,7 +36,7 @@ def build_trainer(
     callbacks: list[lightning.Callback] = [
         record,
         TQDMProgressBar() if terminal else EpochLines(record),
-        Checkpoints(checkpoint),
+        Checkpoints(checkpoint, record),
     ]
     if recipe.patience is not None:
         callbacks.append(EarlyStopping(record.headline, patience=recipe.patience, mode="max"))

@@ -119,14 +119,25 @@ def test_settings_are_plain_and_complete(resolve):
     assert " at 0x" not in settings()
 
 
-def test_a_damaged_checkpoint_says_so(resolve, opened, checkpoints, steps):
+def test_a_damaged_checkpoint_is_named_and_its_fits_start_again(
+    resolve, opened, checkpoints, steps, capsys
+):
     def run():
         return run_head(resolve("change"), FIXED, opened("change"), 1, checkpoints=checkpoints)
 
-    steps.limit = 2
+    whole = run()
+    steps.taken, steps.limit = 0, 2
     with pytest.raises(Killed):
         run()
     (path,) = checkpoints.folder.iterdir()
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(EosfmError, match="damaged"):
-        run()
+    steps.taken, steps.limit = 0, None
+    assert run() == whole and steps.taken == 3 * STEPS
+    assert "checkpoint dropped, its fits start again" in capsys.readouterr().out
+
+
+def test_a_fit_that_diverges_stops_with_a_line(resolve, opened, monkeypatch):
+    step = Learner.step
+    monkeypatch.setattr(Learner, "step", lambda *args: step(*args) * float("nan"))
+    with pytest.raises(EosfmError, match="fitting change diverged: loss nan in epoch 1"):
+        run_head(resolve("change"), FIXED, opened("change"), 1)

@@ -138,6 +138,30 @@ def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
     assert not list((tmp_path / "s-killed").iterdir())
 
 
+@pytest.mark.usefixtures("saving")
+def test_a_damaged_checkpoint_is_named_and_training_starts_again(
+    make_store: MakeStore,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe, store = make_recipe("segmentation", epochs=2), make_store("segmentation")
+    train(recipe, store, tmp_path, "whole")
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        dying(patched, 1, 1)
+        train(recipe, store, tmp_path, "killed")
+    (checkpoint,) = (tmp_path / "s-killed").rglob("*.*")
+    assert checkpoint.name == "last.ckpt"
+    content = checkpoint.read_bytes()
+    for damaged in (b"", content[: len(content) // 2], content.replace(b"epoch", b"EPOCH", 1)):
+        checkpoint.parent.mkdir(exist_ok=True)
+        checkpoint.write_bytes(damaged)
+        train(recipe, store, tmp_path, "killed")
+        assert "checkpoint dropped, training starts again" in capsys.readouterr().out
+        assert (tmp_path / "killed.pt").read_bytes() == (tmp_path / "whole.pt").read_bytes()
+
+
 def test_a_checkpoint_a_minute(
     make_store: MakeStore,
     make_recipe: MakeRecipe,
@@ -148,9 +172,13 @@ def test_a_checkpoint_a_minute(
     steps: list[int] = []
     seconds = SimpleNamespace(monotonic=lambda: next(clock), perf_counter=time.perf_counter)
     monkeypatch.setattr(callbacks, "time", seconds)
-    monkeypatch.setattr(
-        lightning.Trainer, "save_checkpoint", lambda self, file: steps.append(self.global_step)
-    )
+
+    def save(self: lightning.Trainer, file: Path) -> None:
+        steps.append(self.global_step)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    monkeypatch.setattr(lightning.Trainer, "save_checkpoint", save)
     train(make_recipe("classification", epochs=3), make_store("classification"), tmp_path)
     assert steps == [2, 4, 6]  # a look at the clock after each of six steps
 
