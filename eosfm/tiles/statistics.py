@@ -1,8 +1,21 @@
 """Per-band mean and standard deviation of a stream of tiles, and which pixels were measured."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from eosfm.core.bands import UNITS
 from eosfm.core.errors import EosfmError
+
+PLAUSIBLE: dict[str, tuple[float, float, float]] = {
+    "reflectance_1e4": (-2_000, 20_000, 3),
+    "dn8": (0, 255, 2),
+    "dn16": (0, 65_535, 2),
+    "db": (-100, 20, -100),
+    "m": (-500, 9_000, -500),
+}
+"""Of each unit, the lowest and highest mean of a band, and what its mean and three standard
+deviations exceed: values from 0 to 1 do not where 0 to 10,000 or to 255 is declared."""
 
 
 def unmeasured(image: np.ndarray, nodata: float | None) -> np.ndarray:
@@ -106,3 +119,24 @@ class BandStatistics:
             result["std"][band] = std
             result["valid"][band] = float(count / self.pixels)
         return result
+
+
+def check_units(
+    dataset: str,
+    bands: Sequence[str],
+    units: Sequence[str],
+    mean: Mapping[str, float],
+    std: Mapping[str, float],
+) -> None:
+    """Refuse bands whose training pixels cannot be of the unit that the dataset declares.
+
+    Raises:
+        EosfmError: The first of them.
+    """
+    for band, unit in zip(bands, units, strict=True):
+        low, high, reach = PLAUSIBLE[unit]
+        if not low <= mean[band] <= high or mean[band] + 3 * std[band] <= reach:
+            raise EosfmError(
+                f"{dataset}: band {band} has mean {mean[band]:.4g} and standard deviation "
+                f"{std[band]:.4g} in training; expected {UNITS[unit]}; check the unit of its files"
+            )

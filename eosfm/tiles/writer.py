@@ -17,7 +17,7 @@ from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
 from eosfm.tiles.layout import FORMAT, UNLABELLED, Tile
 from eosfm.tiles.shards import SplitWriter
-from eosfm.tiles.statistics import BandStatistics, unmeasured
+from eosfm.tiles.statistics import BandStatistics, check_units, unmeasured
 
 
 @contextmanager
@@ -138,6 +138,8 @@ class TileWriter:
     def _manifest(self) -> dict[str, Any]:
         spec = self.dataset
         nodata = spec.nodata
+        found = self._statistics.summary(spec.name)
+        check_units(spec.name, spec.bands, spec.units, found["mean"], found["std"])
         return {
             "format": FORMAT,
             "dataset": spec.name,
@@ -154,5 +156,5 @@ class TileWriter:
             "splits": {
                 name: self._splits[name].shard_rows for name in SPLITS if name in self._splits
             },
-            **self._statistics.summary(spec.name),
+            **found,
         }
