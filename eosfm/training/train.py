@@ -197,6 +197,7 @@ def _specialist(
         state_dict=record.best_part("encoder"),
         facts={
             "dataset": store.name,
+            "source": store.source,
             "task": store.kind,
             "metrics": {
                 **result.scores,
