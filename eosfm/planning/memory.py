@@ -5,8 +5,6 @@ What is read by memory map is the operating system's to keep or to drop, and is 
 
 from math import prod
 
-import numpy as np
-
 from eosfm.planning.stores import PlannedStore
 from eosfm.planning.work import GB
 
@@ -34,7 +32,7 @@ def tile_gb(store: PlannedStore) -> float:
     from eosfm.tiles.tiling import WINDOW_BYTES, WINDOW_ROWS
 
     height, width = store.scene_size
-    row = prod(store.shape[:2]) * np.dtype(store.dataset.dtype).itemsize * width
+    row = store.read_bytes // prod(store.shape[2:]) * width
     rows = height
     if store.tile and height * row > WINDOW_BYTES:
         rows = min(height, max(1, WINDOW_BYTES // (WINDOW_ROWS * row)) * WINDOW_ROWS)

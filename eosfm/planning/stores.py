@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
+import numpy as np
+
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.spec import Dataset
@@ -96,6 +98,11 @@ class PlannedStore:
         """Bytes of a tile's image as it is stored."""
         layouts = image_layouts(self.dataset.band_groups, self.shape)
         return sum(prod(shape) * dtype.itemsize for dtype, shape in layouts)
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of a tile's image once its bands are put together."""
+        return prod(self.shape) * np.dtype(self.dataset.dtype).itemsize
 
     @property
     def target_bytes(self) -> int:
