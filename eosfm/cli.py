@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from eosfm.core.allocator import keep_freed_memory
 from eosfm.core.errors import EosfmError
 
 COMMANDS = (
@@ -25,6 +26,7 @@ COMMANDS = (
 _USUAL = gc.get_threshold()
 _LOADING = 100_000
 gc.set_threshold(_LOADING)
+keep_freed_memory()
 
 
 def run(main: Callable[..., Any]) -> None:

@@ -57,7 +57,8 @@ def encode(
         images: On any device; the encoder follows.
         pyramids: Indices of the pyramids that are wanted; None wants all.
     """
-    encoder.to(images.device)
+    if encoder.device != images.device:  # going through all weights takes a while
+        encoder.to(images.device)
     parts = []
     with torch.no_grad(), autocast():
         for some in images.flatten(0, 1).split(BATCH):
