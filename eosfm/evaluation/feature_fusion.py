@@ -10,8 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eosfm.features.source import Levels, split_levels
+from eosfm.features.task import Task
 from eosfm.fusion.fuser import Fuser
-from eosfm.params import Aggregation
+from eosfm.params import Aggregation, Fusion
+
+PIXELWISE = ("ltae",)
+"""Merges of dates that do not treat pixels alike and linearly."""
 
 
 class Fusing(nn.Module):
@@ -42,15 +46,16 @@ class LinearFusing(nn.Module):
 
     Args:
         fuser: Its options decide; see :func:`build_fusing`.
-        pool: Average over pixels ahead, for heads that do nothing else with them.
+        pooled: Whether levels come normalised and averaged over pixels (see
+            :mod:`eosfm.features.pooling`), for heads that do nothing else with them.
         average: Average over dates ahead.
     """
 
-    def __init__(self, fuser: Fuser, pool: bool, average: bool) -> None:
+    def __init__(self, fuser: Fuser, pooled: bool, average: bool) -> None:
         super().__init__()
         fuser.norms.requires_grad_(False)
         self.fuser = fuser
-        self.pool = pool
+        self.pooled = pooled
         self.average = average
         gates = torch.tensor(fuser.gate_index)
         for k in range(len(fuser.mixers)):
@@ -60,25 +65,26 @@ class LinearFusing(nn.Module):
 
     @torch.no_grad()
     def prepare(self, levels: Levels) -> Levels:
-        """Normalise: (B, T, C, h, w) to (B, T', h', w', C)."""
+        """Normalise: (B, T, C, h, w) to (B, T', h, w, C)."""
+        normal = [level.float() for level in levels] if self.pooled else self._normal(levels)
+        if self.average:
+            normal = [level.mean(dim=1, keepdim=True) for level in normal]
+        return [level.permute(0, 1, 3, 4, 2) for level in normal]
+
+    def _normal(self, levels: Levels) -> Levels:
         dates = levels[0].shape[1]
         parts = split_levels([level.flatten(0, 1) for level in levels], self.fuser.inputs, dim=1)
         pyramids = [
             self.fuser.prepare(index, pyramid)
             for index, pyramid in enumerate(zip(*parts, strict=True))
         ]
-        prepared = []
-        for normal in zip(*pyramids, strict=True):
-            level = torch.cat(normal, dim=1).unflatten(0, (-1, dates))
-            if self.pool:
-                level = level.mean(dim=(-2, -1), keepdim=True)
-            if self.average:
-                level = level.mean(dim=1, keepdim=True)
-            prepared.append(level.permute(0, 1, 3, 4, 2))
-        return prepared
+        return [
+            torch.cat(parts, dim=1).unflatten(0, (-1, dates))
+            for parts in zip(*pyramids, strict=True)
+        ]
 
     def forward(self, levels: Levels) -> list[Tensor]:
-        """Fuse prepared levels to (B, T', C', h', w')."""
+        """Fuse prepared levels to (B, T', C', h, w)."""
         selection = self.fuser.selection
         gates = None if selection is None else selection()
         if selection is not None and gates is not None and self.training:
@@ -105,12 +111,24 @@ def build_fusing(
         aggregation: How dates are merged afterwards.
     """
     options = fuser.options
-    linear = options.fusion == "conv1x1" and not options.projection
-    if not linear or options.normalize != "layer":
+    if not _linear(options.fusion, options.normalize, options.projection):
         return Fusing(fuser)
-    # Every merge but attention treats pixels alike and linearly.
-    return LinearFusing(
-        fuser,
-        pool=per_image and aggregation != "ltae",
-        average=aggregation == "mean",
-    )
+    pooled = per_image and aggregation not in PIXELWISE
+    return LinearFusing(fuser, pooled, average=aggregation == "mean")
+
+
+def needs_maps(fusion: Fusion, task: Task) -> bool:
+    """Whether what a task trains cannot start from averages over pixels.
+
+    What :class:`LinearFusing` computes can. Batch normalisation needs the variance over pixels, and
+    ``mlp``, ``multiplication`` and projections are not linear. ``concat`` and ``addition`` of layer
+    normalised maps could, with a scale and shift of their own; they take maps for simplicity.
+    """
+    if not task.pools:
+        return True
+    linear = _linear(fusion.method, fusion.normalize, fusion.projection)
+    return task.head != "knn" and (not linear or task.aggregation in PIXELWISE)
+
+
+def _linear(method: str, normalize: str, projection: bool) -> bool:
+    return method == "conv1x1" and normalize == "layer" and not projection

@@ -31,7 +31,7 @@ def by_fuser(fuser: Fuser, stacked: list[torch.Tensor]) -> list[torch.Tensor]:
 def test_the_matrix_product_is_the_fuser(keep, training):
     torch.manual_seed(0)
     fuser = Fuser(INPUTS, max_encoders=keep).train(training)
-    fusing = LinearFusing(fuser, pool=False, average=False).train(training)
+    fusing = LinearFusing(fuser, pooled=False, average=False).train(training)
     for mine, expected in zip(
         fusing(fusing.prepare(levels())), by_fuser(fuser, levels()), strict=True
     ):
@@ -63,8 +63,8 @@ def test_selection_learns_as_it_does_in_the_fuser():
 
 def test_averages_that_come_later_may_come_first():
     fuser = Fuser(INPUTS).eval()
-    ahead = LinearFusing(fuser, pool=True, average=True)
-    later = LinearFusing(fuser, pool=False, average=False)
+    ahead = LinearFusing(fuser, pooled=True, average=True)
+    later = LinearFusing(fuser, pooled=False, average=False)
     for early, late in zip(
         ahead(ahead.prepare(levels())), later(later.prepare(levels())), strict=True
     ):
