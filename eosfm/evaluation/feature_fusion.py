@@ -9,13 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eosfm.features.pooling import NORMALIZE
 from eosfm.features.source import Levels, split_levels
 from eosfm.features.task import Task
 from eosfm.fusion.fuser import Fuser
+from eosfm.fusion.selection import Selection
 from eosfm.params import Aggregation, Fusion
-
-PIXELWISE = ("ltae",)
-"""Merges of dates that do not treat pixels alike and linearly."""
 
 
 class Fusing(nn.Module):
@@ -38,7 +37,7 @@ class Fusing(nn.Module):
 
 
 class LinearFusing(nn.Module):
-    """``conv1x1`` fusion of layer-normalised pyramids, as one matrix product per level.
+    """``conv1x1`` of pyramids normalised one by one, as one matrix product per level.
 
     The normalisation's own scale and shift are left at 1 and 0, since a linear map follows. So the
     normalised features are constants, and what is linear too and comes later may come first: the
@@ -46,16 +45,17 @@ class LinearFusing(nn.Module):
 
     Args:
         fuser: Its options decide; see :func:`build_fusing`.
-        pooled: Whether levels come normalised and averaged over pixels (see
-            :mod:`eosfm.features.pooling`), for heads that do nothing else with them.
+        pool: Average over pixels ahead, for heads that do nothing else with them; of what is
+            normalised pixel by pixel, the averages come (:mod:`eosfm.features.pooling`).
         average: Average over dates ahead.
     """
 
-    def __init__(self, fuser: Fuser, pooled: bool, average: bool) -> None:
+    def __init__(self, fuser: Fuser, pool: bool, average: bool) -> None:
         super().__init__()
         fuser.norms.requires_grad_(False)
         self.fuser = fuser
-        self.pooled = pooled
+        self.pool = pool
+        self.pooled = pool and fuser.options.normalize == NORMALIZE
         self.average = average
         gates = torch.tensor(fuser.gate_index)
         for k in range(len(fuser.mixers)):
@@ -65,8 +65,10 @@ class LinearFusing(nn.Module):
 
     @torch.no_grad()
     def prepare(self, levels: Levels) -> Levels:
-        """Normalise: (B, T, C, h, w) to (B, T', h, w, C)."""
+        """Normalise: (B, T, C, h, w) to (B, T', h', w', C)."""
         normal = [level.float() for level in levels] if self.pooled else self._normal(levels)
+        if self.pool:
+            normal = [level.mean(dim=(-2, -1), keepdim=True) for level in normal]
         if self.average:
             normal = [level.mean(dim=1, keepdim=True) for level in normal]
         return [level.permute(0, 1, 3, 4, 2) for level in normal]
@@ -84,10 +86,10 @@ class LinearFusing(nn.Module):
         ]
 
     def forward(self, levels: Levels) -> list[Tensor]:
-        """Fuse prepared levels to (B, T', C', h, w)."""
+        """Fuse prepared levels to (B, T', C', h', w')."""
         selection = self.fuser.selection
         gates = None if selection is None else selection()
-        if selection is not None and gates is not None and self.training:
+        if gates is not None and isinstance(selection, Selection) and self.training:
             gates = gates * selection.active  # who has left for good gets no gradient
         fused = []
         for k, (level, mixer) in enumerate(zip(levels, self.fuser.mixers, strict=True)):
@@ -111,24 +113,23 @@ def build_fusing(
         aggregation: How dates are merged afterwards.
     """
     options = fuser.options
-    if not _linear(options.fusion, options.normalize, options.projection):
+    linear = options.fusion == "conv1x1" and not options.projection
+    if not linear or options.normalize == "batch":
         return Fusing(fuser)
-    pooled = per_image and aggregation not in PIXELWISE
-    return LinearFusing(fuser, pooled, average=aggregation == "mean")
+    # Every merge but attention treats pixels alike and linearly.
+    pool = per_image and aggregation != "ltae"
+    return LinearFusing(fuser, pool, average=aggregation == "mean")
 
 
 def needs_maps(fusion: Fusion, task: Task) -> bool:
     """Whether what a task trains cannot start from averages over pixels.
 
-    What :class:`LinearFusing` computes can. Batch normalisation needs the variance over pixels, and
-    ``mlp``, ``multiplication`` and projections are not linear. ``concat`` and ``addition`` of layer
-    normalised maps could, with a scale and shift of their own; they take maps for simplicity.
+    The averages are of maps that are normalised pixel by pixel. ``batch`` and ``layer`` need the
+    variance over pixels, and ``mlp``, ``multiplication``, ``geometric_mean`` and projections are
+    not linear. ``concat`` and ``addition`` could have averages, and take maps for simplicity.
     """
     if not task.pools:
         return True
-    linear = _linear(fusion.method, fusion.normalize, fusion.projection)
-    return task.head != "knn" and (not linear or task.aggregation in PIXELWISE)
-
-
-def _linear(method: str, normalize: str, projection: bool) -> bool:
-    return method == "conv1x1" and normalize == "layer" and not projection
+    linear = fusion.method == "conv1x1" and not fusion.projection
+    averages = linear and fusion.normalize == NORMALIZE and task.aggregation != "ltae"
+    return task.head != "knn" and not averages

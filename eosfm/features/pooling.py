@@ -1,8 +1,8 @@
 """Pooled features: what heads with one answer per image read, in a few kilobytes an image.
 
 Averaging over pixels may come before the fusion where the rest of the fusion treats pixels alike
-and linearly: after layer normalisation, the default, but not before it. So what is pooled is
-normalised first.
+and linearly: after normalisation pixel by pixel, the default, but not before it. So what is pooled
+is normalised first.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,10 @@ from torch.nn import functional as F
 from eosfm.encoding.input import InputSpec
 from eosfm.features.source import Levels, split_levels
 
+NORMALIZE = "pixel"
+"""Which of :data:`eosfm.fusion.normalizers.NORMALIZERS` this is, at its weights' start."""
+
 EPS = 1e-6
-"""As of the normaliser ``layer`` of :mod:`eosfm.fusion.normalizers`."""
 
 
 def pool(levels: Levels, inputs: Sequence[InputSpec]) -> Levels:

@@ -35,7 +35,7 @@ def by_fuser(fuser: Fuser, stacked: list[torch.Tensor]) -> list[torch.Tensor]:
 def test_the_matrix_product_is_the_fuser(keep, training):
     torch.manual_seed(0)
     fuser = Fuser(INPUTS, max_encoders=keep).train(training)
-    fusing = LinearFusing(fuser, pooled=False, average=False).train(training)
+    fusing = LinearFusing(fuser, pool=False, average=False).train(training)
     for mine, expected in zip(
         fusing(fusing.prepare(levels())), by_fuser(fuser, levels()), strict=True
     ):
@@ -67,8 +67,8 @@ def test_selection_learns_as_it_does_in_the_fuser():
 
 def test_averages_that_come_later_may_come_first():
     fuser = Fuser(INPUTS).eval()
-    ahead = LinearFusing(fuser, pooled=True, average=True)
-    later = LinearFusing(fuser, pooled=False, average=False)
+    ahead = LinearFusing(fuser, pool=True, average=True)
+    later = LinearFusing(fuser, pool=False, average=False)
     for early, late in zip(
         ahead(ahead.prepare(pool(levels(), INPUTS))),
         later(later.prepare(levels())),
@@ -82,7 +82,7 @@ def test_averages_that_come_later_may_come_first():
 @pytest.mark.parametrize(
     ("fusion", "maps"),
     [({}, False), ({"method": "mlp"}, True), ({"method": "multiplication"}, True),
-     ({"normalize": "batch"}, True), ({"projection": True}, True)],
+     ({"normalize": "layer"}, True), ({"projection": True}, True)],
 )  # fmt: skip
 def test_maps_are_needed_where_the_average_must_come_last(resolve, fusion, maps):
     task, changed = resolve("classification"), FIXED.model_copy(update=fusion)
