@@ -50,9 +50,11 @@ def main() -> None:
     from eosfm.commands.several import Command
 
     app = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True,
+        pretty_exceptions_enable=False, no_args_is_help=True,
         rich_markup_mode=None,  # drawing boxes takes as long as all else
         help="EoS-FM beside its pipeline, which is run by `dvc repro` and `dvc exp run`.",
+        epilog="Exit status: 0 done; 1 a fault, of which a line on standard error tells, or which "
+        "`check` or `validate` found; 2 a wrong command line.",
     )  # fmt: skip
     app.callback()(lambda: None)  # or a lone command would lose its name
     named = [name for name in COMMANDS if name in sys.argv[1:2]]
