@@ -1,4 +1,4 @@
-"""A run at ``scale=full`` on simulated archives of any size: the pipeline's own stages and protocol.
+"""A run at ``scale=full`` on simulated archives of any size: its own stages and protocol.
 
 One archive in the layout of HLS Burn Scars, of a few painted scenes under many names, is fetched
 from a server of this process, unpacked, cut, trained on and scored. Beside its size, four things
@@ -124,7 +124,9 @@ def write_archive(path: Path, scenes: Mapping[Split, int]) -> None:
             for number in range(amount):
                 year, day = divmod(number, 365)
                 stem = f"{folder}/{PREFIX}{tile}.{2018 + year}{1 + day:03d}.v1.4"
-                for end, content in zip((IMAGE, MASK), painted[split][number % PAINTED], strict=True):
+                for end, content in zip(
+                    (IMAGE, MASK), painted[split][number % PAINTED], strict=True
+                ):
                     info = tarfile.TarInfo(stem + end)
                     info.size = len(content)
                     tar.addfile(info, io.BytesIO(content))
@@ -150,7 +152,8 @@ def write_params(project: Project, stored: bool) -> None:
             "infrared": specialist | {"bands": "B8A B11 B12"},
         },
         "ensemble": ["visible", "infrared"],
-        "tasks": {"live": task, "stored": task},
+        # Enough labels for what is stored to be larger than what a process needs anyway.
+        "tasks": {"live": task, "stored": task | {"label_fraction": 0.25}},
     }
     params["backbone"]["pretrained"] = False  # no hub can be reached
     params["encoding"]["max_gb"] = 1000.0 if stored else 1e-6

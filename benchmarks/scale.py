@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ MEMORY, TIME, PLAN = 0.10, 0.20, 0.25
 """Allowed: growth of memory and of time a tile, and how far the plan may be off."""
 SLACK_S = 2.0
 """Seconds by which a stage's start differs from one run to the next; less growth says nothing."""
-SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
+SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 SAMPLE_S = 0.1
 
 
@@ -120,7 +121,7 @@ def _costs(costs: dict[str, list[Cost]]) -> list[str]:
             missed.append(f"{step}: memory grows by {grown - 1:.0%} (allowed {MEMORY:.0%})")
         rates = [
             (after.busy - before.busy) / (after.tiles - before.tiles)
-            for before, after in zip(taken, taken[1:], strict=False)
+            for before, after in pairwise(taken)
         ]
         ratio = rates[-1] / rates[0] if rates and rates[0] > 0 else float("nan")
         wall = " ".join(f"{cost.seconds:.0f}" for cost in taken)
