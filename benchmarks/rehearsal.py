@@ -139,7 +139,7 @@ def write_params(project: Project, stored: bool) -> None:
     entry = params["datasets"][NAME] | {"tile": TILE, "simulated": None}
     specialist = {"dataset": NAME, "epochs": 1, "batch_size": 32, "loss": "ce", "crop": 48}
     task = params["tasks"][NAME] | {"dataset": NAME, "bands": bands}
-    full["train"] |= {"steps_per_epoch": 20, "decoder_channels": 16, "workers": 2}
+    full["train"] |= {"steps_per_epoch": 5, "decoder_channels": 16, "workers": 2}
     full["protocol"] |= {
         "epochs": 1, "decoder_channels": 16, "seeds": 2, "workers": 2,
         "window": 3 * TILE // 4,  # four windows a tile
