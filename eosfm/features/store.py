@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from eosfm.core.files import read_json
+from eosfm.core.mapped import release
 from eosfm.core.splits import Split
 from eosfm.encoding.input import InputSpec
 from eosfm.features.frozen import FrozenFeatures
-from eosfm.features.mapped import release
 from eosfm.features.source import Levels, StoredLevels
 from eosfm.features.windows import Windows
 

@@ -226,7 +226,7 @@ def _fits(
     head, item = probe_cost(planned.task, fusion, inputs)
     work = Work(loads=planned.fitting(seeds, NOTHING, head))
     if stored:
-        return work + Work(images=planned.learned + planned.scored)
+        return work + Work(images=seeds * (planned.learned + planned.scored))
     passes = {
         "train": planned.learned,
         "val": validations(planned.protocol) * planned.items("val"),
