@@ -1,5 +1,6 @@
 """``eosfm predict``."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,12 @@ def predict(
     ],
     out: Annotated[
         Path,
-        typer.Option("-o", "--out", help="A .tif; of image labels a .csv, or a .parquet."),
+        typer.Option(
+            "-o",
+            "--out",
+            help="A .tif; of image labels a .csv, or a .parquet; of objects a .gpkg, a .geojson "
+            "or a .parquet.",
+        ),
     ],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
     bands: Annotated[
@@ -37,6 +43,10 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="A band per class, not the likeliest class.")
     ] = False,
+    min_score: Annotated[
+        float | None,
+        typer.Option(help="The least score of objects that are written; by default 0.3."),
+    ] = None,
     window: Annotated[
         int | None,
         typer.Option(help="Pixels that are looked at together; by default as in training."),
@@ -51,6 +61,8 @@ def predict(
 ) -> None:
     """Map a scene with a task's best fit.
 
+    What was interrupted goes on from the last finished row of windows when it is run again.
+
     Example: eosfm predict scene.tif --task sen1floods11 -o water.tif
 
     Example: eosfm predict before.tif after.tif --task xview2 -o damage.tif --bands red green blue
@@ -63,4 +75,9 @@ def predict(
     file = Path(task) if task.endswith(".pt") else Path("models/tasks") / f"{task}.pt"
     reading = Reading(parse_bands(bands), scale, tuple(dates or ()))
     cut = Cut(window, overlap, device)
-    print(run(file, artifact, scenes, out, reading, cut, probabilities))
+    try:
+        print(run(file, artifact, scenes, out, reading, cut, probabilities, min_score))
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from the last finished row of windows",
+              file=sys.stderr)  # fmt: skip
+        raise typer.Exit(130) from None

@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError, expect, suggest
 from eosfm.encoding.input import InputSpec
 from eosfm.fusion import FUSIONS
 from eosfm.fusion.method import Method, get_method
@@ -16,6 +16,8 @@ from eosfm.fusion.normalizers import NORMALIZERS
 from eosfm.fusion.selection import Mode, Selection
 
 SELECTIONS = get_args(Mode)
+WIDEST = 64.0
+"""Beyond it, ``width_multiplier`` is a slip: memory grows with its square."""
 
 Pyramid = Sequence[Tensor]
 
@@ -38,7 +40,7 @@ class FusionOptions:
         scale_features: Whether the gates of kept specialists also scale their features.
 
     Raises:
-        EosfmError: A name is unknown.
+        EosfmError: A name is unknown, or a value of another type or out of range.
     """
 
     fusion: str = "conv1x1"
@@ -55,8 +57,16 @@ class FusionOptions:
             (self.normalize, NORMALIZERS, "normalize"),
             (self.selection, SELECTIONS, "selection"),
         ):
-            if value not in valid:
+            if not isinstance(value, str) or value not in valid:
                 raise EosfmError(f"{what} is {value!r}; {suggest(str(value), tuple(valid))}")
+        for what in ("projection", "scale_features"):
+            value = getattr(self, what)
+            expect(what, value, isinstance(value, bool), "True or False")
+        width, limit = self.width_multiplier, self.max_encoders
+        fits = isinstance(width, (int, float)) and 0 < width <= WIDEST
+        expect("width_multiplier", width, fits, f"a number above 0, at most {WIDEST}")
+        fits = limit is None or (isinstance(limit, int) and not isinstance(limit, bool))
+        expect("max_encoders", limit, fits, "a whole number or None")
 
 
 class Fuser(nn.Module):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,6 +73,10 @@ class TaskInput:
         kind = get_kind(self.fitted.kind)
         unknown = kind.unknown(missing) if isinstance(kind, PixelKind) else missing.all(axis=0)
         return Part(self._finished(values), unknown)
+
+    def identity(self) -> tuple[Any, ...]:
+        """Plain values that differ where what is read may."""
+        return tuple(scene.identity() for scene in self.scenes), self.days.tolist()
 
     def _finished(self, values: np.ndarray) -> Tensor:
         """As :class:`eosfm.tiles.dataset.TileDataset` does: what is missing takes its mean."""

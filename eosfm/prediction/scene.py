@@ -110,6 +110,7 @@ class Scene:
         for slot, one in enumerate(self.channels):
             if (one.factor, one.offset) != (1.0, 0.0):
                 values[slot] = values[slot] * np.float32(one.factor) + np.float32(one.offset)
+        values[~np.isfinite(values)] = np.nan  # infinite is not measured either
         beyond = ((0, 0), (0, height - inside[0]), (0, width - inside[1]))
         return np.pad(values, beyond, mode="edge") if inside != (height, width) else values
 
@@ -122,6 +123,13 @@ class Scene:
         )
         parts = [self.read(row, col, height, width) for row in rows for col in cols]
         return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+    def identity(self) -> tuple[Any, ...]:
+        """Plain values that differ where its pixels may: files, their sizes and times, channels."""
+        files = sorted({name for one in self.channels for name in one.raster.files})
+        seen = [(f.stat().st_size, f.stat().st_mtime_ns) for f in map(Path, files) if f.exists()]
+        said = [(c.raster.name, c.index, c.factor, c.offset, c.masked) for c in self.channels]
+        return self.path, files, seen, said, self._nodata
 
     def _read(
         self, raster: Any, slots: list[int], origin: tuple[int, int], values: np.ndarray
