@@ -67,16 +67,16 @@ def predict(
 
     Example: eosfm predict before.tif after.tif --task xview2 -o damage.tif --bands red green blue
     """
+    from eosfm.prediction.fitted import task_file
     from eosfm.prediction.inputs import Reading
     from eosfm.prediction.names import parse_bands
     from eosfm.prediction.predict import Cut
     from eosfm.prediction.predict import predict as run
 
-    file = Path(task) if task.endswith(".pt") else Path("models/tasks") / f"{task}.pt"
     reading = Reading(parse_bands(bands), scale, tuple(dates or ()))
     cut = Cut(window, overlap, device)
     try:
-        print(run(file, artifact, scenes, out, reading, cut, probabilities, min_score))
+        print(run(task_file(task), artifact, scenes, out, reading, cut, probabilities, min_score))
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from the last finished row of windows",
               file=sys.stderr)  # fmt: skip

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -143,13 +142,8 @@ class EnsembleEncoder(nn.Module):
                 f"{names}; announce other channels with bands= or in_chans="
             )
         own = next(self.models.parameters()).dtype
-        device = x.device.type
-        mixed = torch.is_autocast_enabled(device) and x.dtype == torch.get_autocast_dtype(device)
-        if x.dtype != own and not mixed:
-            raise EosfmError(
-                f"input is {str(x.dtype).removeprefix('torch.')}, expected "
-                f"{str(own).removeprefix('torch.')}; convert and standardise it"
-            )
+        if x.dtype != own:
+            raise EosfmError(f"input is {x.dtype}, expected {own}; convert and standardise it")
 
 
 def build_encoder(

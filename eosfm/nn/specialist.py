@@ -215,6 +215,6 @@ def _per_channel(
     form = str if key in ("bands", "units") else (int, float)
     if not isinstance(values, (list, tuple)) or not all(isinstance(v, form) for v in values):
         kinds = "names" if form is str else "numbers"
-        found = repr(values)[:200]
+        found = " ".join(repr(values).split())[:200]
         raise EosfmError(f"{where} has {key} {found}; expected {kinds}, one per channel")
     return tuple(values)

@@ -56,7 +56,7 @@ def test_another_shape_than_announced(few, shape):
 
 
 def test_integers_are_refused(few):
-    with pytest.raises(EosfmError, match=r"torch\.uint8, expected float32"):
+    with pytest.raises(EosfmError, match=r"torch\.uint8, expected torch\.float32"):
         build_encoder(few, in_chans=13).encode(torch.zeros(1, 13, 32, 32, dtype=torch.uint8))
 
 
