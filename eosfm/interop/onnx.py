@@ -12,7 +12,6 @@ from torch.export import Dim
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
-from eosfm.fusion.normalizers import BatchNorm
 from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 
@@ -60,7 +59,7 @@ def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> N
             of 32.
 
     Raises:
-        EosfmError: onnx or onnxscript is missing, or a batch normalisation is untrained.
+        EosfmError: onnx or onnxscript is missing.
     """
     _expect_exporter()
     small = backbone.prune().eval().cpu()
@@ -132,11 +131,6 @@ def _expect_exporter() -> None:
 
 
 def _write(graph: Graph, path: Path | str) -> None:
-    if any(isinstance(m, BatchNorm) and not m.tracked for m in graph.module.modules()):
-        raise EosfmError(
-            "a batch normalisation has seen no training, so it has no statistics to export; train "
-            "the fusion, or choose normalize='layer'"
-        )
     program = torch.onnx.export(
         graph.module,
         graph.examples,
