@@ -15,6 +15,7 @@ from eosfm.kinds.pixel import PixelKind
 from eosfm.prediction.fitted import FittedTask
 from eosfm.prediction.plausible import check_values
 from eosfm.prediction.scene import Grid, Scene, open_scene
+from eosfm.prediction.stac import Item, is_stac, read_items
 from eosfm.prediction.windows import Part
 
 ANY_NUMBER = ("mean", "ltae")
@@ -49,19 +50,23 @@ class TaskInput:
     """
 
     def __init__(self, fitted: FittedTask, paths: Sequence[str], reading: Reading) -> None:
-        _check_dates(fitted, len(paths), reading.dates)
+        sources = [source for path in paths for source in _sources(path)]
+        days = [source.date for source in sources if isinstance(source, Item) and source.date]
+        # The items' own dates, where each has one and the user gives none.
+        dates = reading.dates or (tuple(days) if len(days) == len(sources) else ())
+        count = len(sources)
+        _check_dates(fitted, count, dates)
         self.fitted = fitted
         self.scenes = [
             open_scene(
-                path, fitted.bands, fitted.units, reading.bands, reading.scale, fitted.nodata
+                source, fitted.bands, fitted.units, reading.bands, reading.scale, fitted.nodata
             )
-            for path in paths
+            for source in sources
         ]
         self.grid = common_grid(self.scenes)
         for scene in self.scenes:
             check_values(scene, fitted.units)
-        count = len(paths)
-        self.days = torch.from_numpy(days_of([reading.dates], range(count), count))
+        self.days = torch.from_numpy(days_of([dates], range(count), count))
         self._mean, self._std = (
             np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
         )
@@ -101,6 +106,11 @@ def common_grid(scenes: Sequence[Scene]) -> Grid:
                 "resample one of them"
             )
     return first.grid
+
+
+def _sources(path: str) -> list[str] | list[Item]:
+    """What a path that a user gives stands for: itself, or the items of a STAC file."""
+    return read_items(path) if is_stac(path) else [path]
 
 
 def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> None:
