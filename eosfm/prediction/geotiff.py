@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from eosfm.core.files import atomic
 from eosfm.heads.pictures import class_palette
-from eosfm.prediction.scene import Grid
+from eosfm.prediction.grid import Grid
 
 BLOCK = 512
 CACHE_MB = 256

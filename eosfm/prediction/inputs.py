@@ -13,8 +13,9 @@ from eosfm.features.dates import days_of
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
 from eosfm.prediction.fitted import FittedTask
+from eosfm.prediction.grid import Grid
 from eosfm.prediction.plausible import check_values
-from eosfm.prediction.scene import Grid, Scene, open_scene
+from eosfm.prediction.scene import Scene, open_scene
 from eosfm.prediction.stac import Item, is_stac, read_items
 from eosfm.prediction.windows import Part
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.prediction.grid import grid_of, on_finest
 from eosfm.prediction.names import file_bands, match
 from eosfm.prediction.stac import Item
 
@@ -16,46 +17,6 @@ SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".png", ".jpg", ".jpeg", ".img")
 
 PROBE = 128
 """Side of the windows of a sample, pixels; there are nine, spread over the scene."""
-
-SAME = 1e-3
-"""Pixels by which two grids may differ."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where pixels lie.
-
-    Attributes:
-        height: Rows.
-        width: Columns.
-        crs: rasterio's; None without georeference.
-        transform: rasterio's, from pixels to the CRS.
-    """
-
-    height: int
-    width: int
-    crs: Any
-    transform: Any
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.height, self.width
-
-    def same(self, other: "Grid") -> bool:
-        """Whether pixels lie on each other."""
-        if self.size != other.size or self.crs != other.crs:
-            return False
-        moved = ~self.transform @ other.transform
-        corners = [(0, 0), (self.width, 0), (self.width, self.height)]
-        return all(np.abs(np.subtract(moved @ xy, xy)).max() <= SAME for xy in corners)
-
-    def __str__(self) -> str:
-        """Size, reference system and pixel size."""
-        size = f"{self.height}x{self.width} px"
-        if not self.crs:
-            return f"{size} without georeference"
-        return f"{size} of {abs(self.transform.a):g} in {self.crs.to_string()}"
 
 
 @dataclass(frozen=True)
@@ -223,22 +184,6 @@ def open_scene(
     return Scene(str(path), channels, nodata, [file for s in sources for file in s.files])
 
 
-def on_finest(rasters: Sequence[Any]) -> list[Any]:
-    """Rasters as seen on the grid of the one with the smallest pixels."""
-    from rasterio.enums import Resampling
-    from rasterio.vrt import WarpedVRT
-
-    finest = min(rasters, key=lambda raster: abs(raster.transform.a))
-    grid = grid_of(finest)
-    return [
-        raster if grid.same(grid_of(raster)) else WarpedVRT(
-            raster, crs=grid.crs, transform=grid.transform, height=grid.height, width=grid.width,
-            resampling=Resampling.bilinear,
-        )
-        for raster in rasters
-    ]  # fmt: skip
-
-
 def named_bands(path: str) -> list[str | None]:
     """What a scene's files say of their bands; None for those that they say nothing of."""
     return _said([open_raster(file) for file in _files(path)])
@@ -262,11 +207,6 @@ def open_raster(path: str) -> Any:
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); give a file that GDAL opens"
         ) from None
-
-
-def grid_of(raster: Any) -> Grid:
-    """Where an open raster's pixels lie."""
-    return Grid(raster.height, raster.width, raster.crs, raster.transform)
 
 
 def _files(path: str) -> list[str]:
