@@ -109,9 +109,10 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
     module = PhysicalTask(fitted, load_model(fitted, artifact)).eval()
     height, width = (size, size) if size else fitted.window
     image = torch.zeros(FEWEST, fitted.dates, len(fitted.bands), height, width)
-    days = torch.zeros(FEWEST, fitted.dates)
-    names = (INPUT, "days") if fitted.aggregation == "ltae" else (INPUT,)
-    batch = {0: Dim("batch")}
+    inputs = {INPUT: image}
+    if fitted.aggregation == "ltae":
+        inputs["days"] = torch.zeros(FEWEST, fitted.dates)
+    dims = ({0: Dim("batch")},) * len(inputs)
     out = "value" if fitted.kind == "regression" else "probabilities"
     facts = {
         "task": fitted.task, "kind": fitted.kind, "classes": fitted.classes,
@@ -119,7 +120,7 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
         "window": (height, width), "gsd": fitted.gsd, "specialists": fitted.specialists,
         "ensemble_sha256": fitted.artifact,
     }  # fmt: skip
-    _write(Graph(module, (image, days), names, (out,), (batch, batch), facts), path)
+    _write(Graph(module, tuple(inputs.values()), tuple(inputs), (out,), dims, facts), path)
     return fitted
 
 

@@ -29,8 +29,8 @@ class PhysicalTask(nn.Module):
             values = torch.tensor(getattr(fitted, name)).view(1, 1, -1, 1, 1)
             self.register_buffer(name, values, persistent=False)
 
-    def forward(self, image: Tensor, days: Tensor) -> Tensor:
-        """(B, T, C, h, w) in the bands' units, NaN where not measured, and (B, T) days.
+    def forward(self, image: Tensor, days: Tensor | None = None) -> Tensor:
+        """(B, T, C, h, w) in the bands' units, NaN where not measured; (B, T) days where they count.
 
         Returns:
             Probabilities of the classes or labels, (B, K, h, w), or (B, K) for an answer per image;
@@ -39,6 +39,8 @@ class PhysicalTask(nn.Module):
         known = torch.where(image.isfinite(), image, self.mean)
         if self.fitted.standardize == "dataset":
             known = (known - self.mean) / self.std
+        if days is None:
+            days = image.new_zeros(image.shape[:2])
         logits: Tensor = self.model(known, days)
         kind = get_kind(self.fitted.kind)
         if isinstance(kind, Regression):
