@@ -30,7 +30,7 @@ class PhysicalTask(nn.Module):
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, image: Tensor, days: Tensor | None = None) -> Tensor:
-        """(B, T, C, h, w) in the bands' units, NaN where not measured; (B, T) days where they count.
+        """(B, T, C, h, w) in the bands' units, NaN where not measured; (B, T) days where used.
 
         Returns:
             Probabilities of the classes or labels, (B, K, h, w), or (B, K) for an answer per image;
