@@ -6,6 +6,7 @@ import struct
 import sys
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,12 @@ DAMAGED = RuntimeError, EOFError, ValueError, LookupError, struct.error, zipfile
 """What torch raises of files that are not its own."""
 
 
-def read(path: Path | str) -> Any:
+def read(path: Path | str, mapped: bool = False) -> Any:
     """Read a file of tensors and plain values.
+
+    Args:
+        path: The file.
+        mapped: Leave the tensors in the file, mapped: for those that look at each once.
 
     Raises:
         EosfmError: The file is missing, truncated, altered, holds anything else, or would take
@@ -37,9 +42,12 @@ def read(path: Path | str) -> Any:
     if not path.is_file():
         raise EosfmError(f"{path} not found; expected a file of weights")
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_archive(path, archive)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        _check_archive(path)
+        with ThreadPoolExecutor(1) as beside:  # summing up frees the GIL
+            member = beside.submit(_damaged, path)
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        if member.result() is not None:
+            raise EosfmError(f"{path} is damaged ({member.result()}); copy or build it again")
         _check_memory(path, content)
         return content
     except pickle.UnpicklingError as error:
@@ -52,22 +60,19 @@ def read(path: Path | str) -> Any:
         ) from None
 
 
-def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
-    """Refuse an archive that torch does not write: it looks at no checksum, and would unpack."""
-    members = archive.infolist()
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that torch does not write, which it would unpack."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
     packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
     if packed or sum(member.file_size for member in members) > path.stat().st_size:
         raise EosfmError(f"{path} is packed, as torch packs no weights; build it again")
-    if (damaged := archive.testzip()) is not None:
-        raise EosfmError(f"{path} is damaged ({damaged}); copy or build it again")
 
 
 def _check_memory(path: Path, content: Any) -> None:
     """Refuse content that grows when it is copied: few bytes that are named many times."""
     storages: dict[int, int] = {}
-    sizes: dict[
-        int, tuple[int, int]
-    ] = {}  # by container: values and bytes, all repetitions counted
+    sizes: dict[int, tuple[int, int]] = {}  # values and bytes, repetitions counted
 
     def measure(value: Any) -> tuple[int, int]:
         if isinstance(value, Tensor):
@@ -94,6 +99,12 @@ def _check_memory(path: Path, content: Any) -> None:
             f"{path} names its content again and again: {values} values and {size / 2**20:.0f} MiB "
             f"of tensors from {held / 2**20:.0f} MiB; build it again"
         )
+
+
+def _damaged(path: Path) -> str | None:
+    """The first member that differs from its checksum; torch does not look at these."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def write(path: Path | str, content: Any) -> None:
