@@ -8,8 +8,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from eosfm.core import tensors
@@ -59,6 +60,8 @@ class FittedTask:
         weights: Of ``fuser``, ``merge`` and ``head``, and of ``encoder`` where it was trained
             along; empty for a head that is not trained.
     """
+
+    __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True, "extra": "forbid"}
 
     task: str
     dataset: str
@@ -142,6 +145,11 @@ class BestFit:
         tensors.write(path, {"format": FORMAT, **vars(fitted)})
 
 
+def task_file(task: str) -> Path:
+    """The file of a task that a user names: its path, or the name it has in params.yaml."""
+    return Path(task) if task.endswith(".pt") else Path("models/tasks") / f"{task}.pt"
+
+
 def read_fitted(path: Path) -> FittedTask:
     """Read a task's best fit.
 
@@ -161,7 +169,15 @@ def read_fitted(path: Path) -> FittedTask:
             f"{path} is of format {found}; expected {FORMAT}; run `dvc repro -f "
             f"evaluate@{path.stem}`"
         )
-    fitted = FittedTask(**content)
+    try:
+        fitted = TypeAdapter(FittedTask).validate_python(content)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "its start"
+        raise EosfmError(
+            f"{path} is no fitted task ({fault['msg']} at {where}); run `dvc repro -f "
+            f"evaluate@{path.stem}`"
+        ) from None
     if not fitted.weights:
         raise EosfmError(
             f"task {fitted.task} has head {fitted.head}, which is not trained; set "
