@@ -24,7 +24,7 @@ def main(name: str) -> None:
         ) as root,
     ):
         summary = cut_dataset(
-            replace(get_dataset(entry.reader), name=name),
+            replace(get_dataset(entry.reader).below(root), name=name),
             root,
             Path("data/tiles") / name,
             tile=min(sizes) if entry.tile else None,

@@ -1,7 +1,7 @@
 """What a dataset is: a frozen description, a reader of its native files."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,6 +137,8 @@ class Dataset:
         ignore_index: Target value that is never scored; None where every pixel is labelled.
         nodata: Image value that means "not measured" when all bands have it; None otherwise.
         target_unit: Unit of a regression target.
+        edition: ``edition(root)`` is the dataset as the files below ``root`` have it, where it was
+            published more than once with other bands or values; ``scenes`` reads them all.
     """
 
     name: str
@@ -153,6 +155,15 @@ class Dataset:
     ignore_index: int | None = None
     nodata: float | None = None
     target_unit: str | None = None
+    edition: Callable[[Path], "Dataset"] | None = field(default=None, repr=False)
+
+    def below(self, root: Path) -> "Dataset":
+        """What lies below a folder of native files: an edition of this, or this, by the same name.
+
+        Raises:
+            EosfmError: The files are of no edition.
+        """
+        return replace(self.edition(root), name=self.name) if self.edition else self
 
     def __post_init__(self) -> None:
         check_bands(self.bands)
