@@ -1,5 +1,6 @@
 """``eosfm score``."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from eosfm.params import Params
-    from eosfm.prediction.cut import Cut
+    from eosfm.prediction.score import SceneScores
 
 
 def score(
@@ -30,6 +31,9 @@ def score(
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For scripts: every metric, of a task by scene.")
+    ] = False,
 ) -> None:
     """Score again what was trained, without training.
 
@@ -43,17 +47,22 @@ def score(
     from eosfm.core.errors import EosfmError
     from eosfm.params import load_params
     from eosfm.prediction.cut import Cut
+    from eosfm.prediction.score import score_task
 
     if (name is None) == (task is None):
         raise EosfmError("expected the name of a specialist, or --task and that of a task")
     params = load_params()
     if task is not None:
-        _score_task(params, task, split, artifact, Cut(window, overlap, device))
+        scores = score_task(params, task, split, artifact, Cut(window, overlap, device))
+        if as_json:
+            print(json.dumps(vars(scores), indent=1))
+        else:
+            _print_task(scores, params.task(task).metric)
     elif name is not None:
-        _score_specialist(params, name)
+        _score_specialist(params, name, as_json)
 
 
-def _score_specialist(params: "Params", name: str) -> None:
+def _score_specialist(params: "Params", name: str, as_json: bool) -> None:
     from eosfm.kinds import get_kind
     from eosfm.tiles.store import TileStore
     from eosfm.training.recipe import Recipe
@@ -61,6 +70,9 @@ def _score_specialist(params: "Params", name: str) -> None:
 
     store = TileStore(Path("data/tiles") / params.specialist(name).dataset)
     scores = validate_specialist(Recipe.resolve(params, name), store, Path())
+    if as_json:
+        print(json.dumps(scores, indent=1))
+        return
     per_class = scores.pop("per_class")
     headline = get_kind(store.kind).headline
     for metric, value in scores.items():
@@ -69,14 +81,9 @@ def _score_specialist(params: "Params", name: str) -> None:
         print(f"{label:>24} {'-' if value is None else f'{value:.4f}'}")
 
 
-def _score_task(params: "Params", task: str, split: str, artifact: Path, cut: "Cut") -> None:
-    from eosfm.prediction.score import score_task
-
-    scores = score_task(params, task, split, artifact, cut)
-    metric = params.task(task).metric
-    print(f"{metric:>24}")
+def _print_task(scores: "SceneScores", metric: str) -> None:
     for scene, values in scores.scenes.items():
         print(f"{scene:>24} {values[metric]:.4f}")
-    print(f"{f'all {len(scores.scenes)} scenes':>24} {scores.all[metric]:.4f} *")
+    print(f"{f'{metric} of {len(scores.scenes)} scenes':>24} {scores.all[metric]:.4f} *")
     for label, values in scores.constant.items():
         print(f"{f'{label} everywhere':>24} {values[metric]:.4f}")
