@@ -124,10 +124,10 @@ class Scales(Frozen):
 
 
 class Trainer(Frozen):
-    """For ``lightning.Trainer``, untouched; precision null is bf16-mixed on a GPU, 32-true else.
+    """For ``lightning.Trainer``; precision null is bf16-mixed on a GPU, 32-true else.
 
     Several devices or nodes are several processes (``ddp``, which ``auto`` then is), which share
-    each batch.
+    each batch. ``threads`` is torch's, of each process, and decides the last digits on a CPU.
     """
 
     accelerator: str
@@ -135,6 +135,7 @@ class Trainer(Frozen):
     num_nodes: PositiveInt
     strategy: Literal["auto", "ddp"]
     precision: str | None
+    threads: PositiveInt
 
 
 class Simulated(Frozen):
