@@ -114,7 +114,8 @@ class Reading(Source[Tensor]):
         ]
         pixels = self.tiles.pixels(tiles, views, self.dates)
         for tile in tiles:
-            release(self.tiles.tiles.image(tile))
+            for part in self.tiles.tiles.parts(tile):
+                release(part)
         images, missing = torch.from_numpy(pixels.images), torch.from_numpy(pixels.missing)
         return Native(images, missing, torch.from_numpy(np.stack(pixels.targets)))
 

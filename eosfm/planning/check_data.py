@@ -107,10 +107,11 @@ def _check_copy(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
     except (EosfmError, OSError) as error:
         yield fault(f"datasets.{name}: {' '.join(str(error).split())}")
         return
-    if image.shape[1] != len(dataset.bands) or image.dtype != dataset.dtype:
+    bands = scene.bands or dataset.bands
+    if image.shape[1] != len(bands) or image.dtype != dataset.dtype:
         yield fault(
             f"datasets.{name}: scene {scene.id} of {folder} gives {image.dtype} of shape "
-            f"{image.shape}; expected {dataset.dtype}, {len(dataset.bands)} bands; check its files"
+            f"{image.shape}; expected {dataset.dtype}, {len(bands)} bands; check its files"
         )
         return
     yield note(

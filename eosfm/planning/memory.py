@@ -5,6 +5,8 @@ What is read by memory map is the operating system's to keep or to drop, and is 
 
 from math import prod
 
+import numpy as np
+
 from eosfm.planning.stores import PlannedStore
 from eosfm.planning.work import GB
 
@@ -28,11 +30,11 @@ STRIP_THREADS = 6
 
 
 def tile_gb(store: PlannedStore) -> float:
-    """Cutting a dataset: some strips of scenes, in the native type."""
+    """Cutting a dataset: some strips of scenes, in the type that holds all bands."""
     from eosfm.tiles.tiling import WINDOW_BYTES, WINDOW_ROWS
 
     height, width = store.scene_size
-    row = store.image_bytes // prod(store.shape[2:]) * width
+    row = prod(store.shape[:2]) * np.dtype(store.dataset.dtype).itemsize * width
     rows = height
     if store.tile and height * row > WINDOW_BYTES:
         rows = min(height, max(1, WINDOW_BYTES // (WINDOW_ROWS * row)) * WINDOW_ROWS)

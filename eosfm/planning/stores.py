@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-import numpy as np
-
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.spec import Dataset
@@ -13,6 +11,7 @@ from eosfm.kinds import get_kind
 from eosfm.kinds.kind import Kind
 from eosfm.params import Params
 from eosfm.planning.facts import archive_facts
+from eosfm.tiles.layout import UNLABELLED, image_layouts, target_layout
 
 ROW_BYTES = 150
 """Of a tile in the store's tables: id, source file, window, footprint, date."""
@@ -76,8 +75,6 @@ class PlannedStore:
     @property
     def ignore_index(self) -> int:
         """Target value that is never scored."""
-        from eosfm.tiles.layout import UNLABELLED
-
         ignored = self.dataset.ignore_index
         return UNLABELLED if ignored is None else ignored
 
@@ -97,12 +94,16 @@ class PlannedStore:
     @property
     def image_bytes(self) -> int:
         """Bytes of a tile's image as it is stored."""
-        return prod(self.shape) * np.dtype(self.dataset.dtype).itemsize
+        layouts = image_layouts(self.dataset.band_groups, self.shape)
+        return sum(prod(shape) * dtype.itemsize for dtype, shape in layouts)
 
     @property
     def target_bytes(self) -> int:
         """Bytes of a tile's target as it is stored."""
-        layout = self.task_kind.target_layout(len(self.classes), self.shape[2:], self.ignore_index)
+        layout = target_layout(
+            self.kind, len(self.classes), self.shape[2:], self.ignore_index,
+            self.dataset.target_steps,
+        )  # fmt: skip
         if layout is None:
             return OBJECTS * OBJECT_BYTES
         dtype, shape = layout

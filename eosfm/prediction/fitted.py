@@ -19,7 +19,7 @@ from eosfm.evaluation.result import Fit, Scores
 from eosfm.features.task import Task
 from eosfm.model import EosFM
 
-FORMAT = 1
+FORMAT = 2
 
 Weights = dict[str, Tensor]
 
@@ -34,6 +34,7 @@ class FittedTask:
         kind: Task kind.
         classes: Class names by index; of a regression, the name of the quantity.
         ignore_index: Target value that is never scored.
+        target_unit: Unit of a regression's values.
         bands: The input's channels, by band name.
         units: Physical unit of each.
         mean: Of each band over the training tiles, in its unit.
@@ -63,6 +64,7 @@ class FittedTask:
     kind: str
     classes: tuple[str, ...]
     ignore_index: int
+    target_unit: str | None
     bands: tuple[str, ...]
     units: tuple[str, ...]
     mean: tuple[float, ...]
@@ -112,6 +114,7 @@ class BestFit:
             kind=task.kind.name,
             classes=task.classes,
             ignore_index=task.ignore_index,
+            target_unit=task.store.target_unit,
             bands=task.bands,
             units=task.units,
             mean=tuple(task.store.mean[name] for name in task.bands),

@@ -1,8 +1,8 @@
 """Per-band mean and standard deviation of a stream of tiles, and which pixels were measured."""
 
-import numpy as np
+from typing import Any
 
-from eosfm.core.errors import EosfmError
+import numpy as np
 
 
 def unmeasured(image: np.ndarray, nodata: float | None) -> np.ndarray:
@@ -82,27 +82,22 @@ class BandStatistics:
         std = np.sqrt(max(0.0, self.squares[position] / self.count[position] - distance**2))
         return float(self.shift[position] + distance), float(std)
 
-    def summary(self, dataset: str) -> dict[str, dict[str, float]]:
-        """``mean``, ``std`` and ``valid`` (share of pixels measured), each by band name.
+    def summary(self) -> dict[str, Any]:
+        """What is known of the bands, each by name.
 
-        Raises:
-            EosfmError: A band was never measured, or is the same everywhere.
+        ``mean`` and ``std`` of those that vary, ``valid`` (share of pixels measured) of all, and
+        ``faults``: what is wrong with the others, in words.
         """
-        result: dict[str, dict[str, float]] = {"mean": {}, "std": {}, "valid": {}}
+        result: dict[str, Any] = {"mean": {}, "std": {}, "valid": {}, "faults": {}}
         for position, band in enumerate(self.bands):
             count = self.count[position]
-            if not count:
-                raise EosfmError(
-                    f"{dataset}: band {band} has no measured pixel in the training split; expected "
-                    "some; check the files of this band and the dataset's nodata value"
-                )
-            mean, std = self.moments(position)
-            if not std > 1e-12 * abs(mean):
-                raise EosfmError(
-                    f"{dataset}: band {band} is {mean:g} in every training pixel; expected it to "
-                    "vary; check the files of this band"
-                )
-            result["mean"][band] = mean
-            result["std"][band] = std
             result["valid"][band] = float(count / self.pixels)
+            if not count:
+                result["faults"][band] = "was measured in no training pixel"
+                continue
+            mean, std = self.moments(position)
+            if std > 1e-12 * abs(mean):
+                result["mean"][band], result["std"][band] = mean, std
+            else:
+                result["faults"][band] = f"is {mean:g} in every training pixel"
         return result
