@@ -114,14 +114,15 @@ class NativeScene:
         self.fitted, self.kind = fitted, kind
         self.scene, self.nodata = scene, dataset.nodata
         self.size = scene.height, scene.width
-        found = [find(name, dataset.bands) for name in fitted.bands]
+        there = scene.bands or dataset.bands
+        found = [find(name, there) for name in fitted.bands]
         if None in found:
             lacking = fitted.bands[found.index(None)]
             raise EosfmError(
                 f"task {fitted.task} takes band {lacking}, which {dataset.name} lacks; it has "
-                f"{', '.join(dataset.bands)}; take the dataset of the task"
+                f"{', '.join(there)}; take the dataset of the task"
             )
-        self._channels = [dataset.bands.index(name) for name in found if name]
+        self._channels = [there.index(name) for name in found if name]
         self._mean, self._std = (
             np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
         )
