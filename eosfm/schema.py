@@ -230,15 +230,15 @@ class Fusion(Frozen):
     """How the specialists' pyramids become one (see :class:`eosfm.EosFM`).
 
     ``selection`` of ``max_encoders`` is forward selection by ridge regression on the frozen
-    features, or learned by gates in training: ``topk`` or ``smooth``.
+    features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published.
     """
 
     method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list
     width_multiplier: Positive
-    normalize: Literal["batch", "layer", "none"]
+    normalize: Literal["pixel", "batch", "layer", "none"]
     projection: bool
     max_encoders: PositiveInt | None
-    selection: Literal["forward", "topk", "smooth"]
+    selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
     scale_features: bool
     ablate: tuple[str, ...]
 
