@@ -45,6 +45,13 @@ def check_datasets(params: Params) -> Iterator[Finding]:
         except EosfmError as error:
             yield fault(f"datasets.{name}.reader: {error}")
             continue
+        root = Path(entry.root).expanduser() if entry.root else None
+        if root and root.is_dir():
+            try:
+                known[name] = known[name].below(root)
+            except EosfmError as error:
+                yield fault(f"datasets.{name}: {error}")
+                continue
         yield from _check_dataset(params, name, known[name])
     yield from _check_readers(params, known)
 

@@ -1,6 +1,5 @@
 """Cutting a dataset's scenes to the tiles of a store."""
 
-import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eosfm.core.cores import usable_cores
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.native.spec import Dataset, Scene, Window
@@ -29,6 +29,9 @@ heights divide it, so each compressed block is decoded once, whatever the tile s
 WORKERS = 8
 """Cores that read, at most: checking, counting and writing keep up with no more, and each has a
 window or two in memory."""
+
+GROUND = 100
+"""Metres of ground, the side of a tile, below which a whole building may not show in one."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +134,20 @@ class _Strip:
         return _Strip(self.scene, self.row, image, target)
 
 
+def too_little_ground(dataset: Dataset, tile: int | None) -> str | None:
+    """A line of warning where tiles of a real dataset show too little to tell classes apart."""
+    ground = tile * dataset.gsd if tile else GROUND
+    if ground >= GROUND:
+        return None
+    return (
+        f"tile {dataset.name}: tiles of {tile} px show {ground:.0f} m of ground, less than "
+        f"{GROUND} m; set datasets.{dataset.name}.tile, and its upper limit scales.<scale>.tile, "
+        "to more"
+    )
+
+
 def _cores() -> int:
-    usable = getattr(os, "sched_getaffinity", None)  # Linux knows which ones a process may use
-    return min(WORKERS, len(usable(0)) if usable else os.cpu_count() or 1)
+    return min(WORKERS, usable_cores())
 
 
 def _scenes(dataset: Dataset, root: Path, splits: Sequence[Split]) -> Iterator[Scene]:

@@ -17,10 +17,11 @@ import eosfm.tiles.shards as shards
 import eosfm.tiles.tiling as cutting
 from eosfm.core.band_groups import BandGroup
 from eosfm.core.errors import EosfmError
+from eosfm.datasets import get_dataset
 from eosfm.datasets.native.spec import Window
 from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
-from eosfm.tiles.tiling import cut_dataset
+from eosfm.tiles.tiling import cut_dataset, too_little_ground
 from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
 
 
@@ -453,3 +454,10 @@ def test_scenes_that_contradict_the_description(tmp_path):
         )
     with pytest.raises(EosfmError, match="no training tile"):
         attempt(make_scene("s", "val", draw(0, 8, 8), draw_mask(0, 8, 8)))
+
+
+def test_tiles_that_show_too_little_ground_are_told_of():
+    loveda = get_dataset("loveda")
+    assert "64 px show 19 m of ground" in str(too_little_ground(loveda, 64))
+    assert too_little_ground(loveda, 512) is too_little_ground(loveda, None) is None
+    assert too_little_ground(get_dataset("oscd"), 64) is None

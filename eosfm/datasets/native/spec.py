@@ -148,6 +148,8 @@ class Dataset:
         groups: The bands by what the native files keep them in, where that differs from band to
             band: tiles are stored like that. Empty: all in ``dtype``. Where a group's ``nodata``
             stands in all of its bands, scenes give NaN.
+        edition: ``edition(root)`` is the dataset as the files below ``root`` have it, where it was
+            published more than once with other bands or values; ``scenes`` reads them all.
     """
 
     name: str
@@ -166,6 +168,7 @@ class Dataset:
     target_unit: str | None = None
     target_steps: int | None = None
     groups: tuple[BandGroup, ...] = ()
+    edition: Callable[[Path], "Dataset"] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_bands(self.bands)
@@ -188,6 +191,14 @@ class Dataset:
             raise EosfmError(f"{self.name}: two groups of one dtype and step; make them one")
         if not np.can_cast(np.result_type(*(g.dtype for g in self.groups)), self.dtype):
             raise EosfmError(f"{self.name}: {self.dtype} does not hold all groups; correct dtype")
+
+    def below(self, root: Path) -> "Dataset":
+        """What lies below a folder of native files: an edition of this, or this, by the same name.
+
+        Raises:
+            EosfmError: The files are of no edition.
+        """
+        return replace(self.edition(root), name=self.name) if self.edition else self
 
     def only(self, bands: tuple[str, ...]) -> "Dataset":
         """The same dataset of which some bands are there, in its order."""
