@@ -5,6 +5,7 @@ from pathlib import Path
 
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.evaluation.checkpoint import Checkpoints
+from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Keep, Log
 from eosfm.evaluation.forward_selection import select_forward
@@ -49,7 +50,8 @@ def evaluate_task(
     members = remaining(FeatureStore.open(features), fusion.ablate)
     if task.protocol.fine_tune:
         return fine_tune(task, fusion, artifact, members, log, checkpoints, keep)
-    splits = only(open_features(task, features, artifact), members)
+    opened = open_features(task, features, artifact, needs_maps(fusion, task))
+    splits = only(opened, members)
     return run_head(task, fusion, splits, task.protocol.seeds, log, checkpoints, keep=keep)
 
 
