@@ -1,7 +1,6 @@
 """A worker's own copy of the project, in which it runs stages."""
 
 import os
-import shlex
 import shutil
 import sys
 import uuid
@@ -14,9 +13,12 @@ from distributed import Worker, WorkerPlugin
 
 from eosfm.cluster import shell, snapshot
 from eosfm.core.errors import EosfmError
+from eosfm.tracking import RUN, SHARE
 
 NAME = "eosfm-clone"
 """By which a worker knows its clone."""
+FOLDER = Path(".cache/repro")
+"""Where runs keep their clones and what stages print."""
 ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "EOSFM_DEBUG")
 """Variables that stages see as the user set them; Dask sets some of them in its workers."""
 
@@ -46,7 +48,7 @@ class Settings:
     @property
     def folder(self) -> Path:
         """Where clones of workers that see the user's folder lie."""
-        return self.project / ".cache" / "repro" / self.run
+        return self.project / FOLDER / self.run
 
 
 class Clone(WorkerPlugin):
@@ -128,27 +130,19 @@ class Clone(WorkerPlugin):
 
     def _enter(self, share: float) -> None:
         """Let stages run the clone's code, with this worker's Python, and end with the worker."""
-        script = self.path / ".dvc" / "tmp" / "shell"
-        words = [sys.executable, "-SsE", shell.__file__, str(os.getpid()), _user_shell()]
-        script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-        script.chmod(0o755)
+        shell.use(self.path / ".dvc" / "tmp")
         for name, value in self.settings.environment.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
         code = [str(self.path), *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ |= {
-            "SHELL": str(script),
-            "EOSFM_RUN": self.settings.run,
-            "EOSFM_MACHINE_SHARE": str(share),
+            RUN: self.settings.run,
+            SHARE: str(share),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(code),
         }
         os.chdir(self.path)
-
-
-def _user_shell() -> str:
-    return os.environ.get("SHELL") or "/bin/sh"
 
 
 def sees_home(dask_worker: Worker) -> bool:

@@ -87,6 +87,8 @@ def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
     """
     from dvc.utils.serialize import modify_yaml
 
+    if not entries:  # DVC takes no target for all
+        return
     for lock in dict.fromkeys(plan.stages[name].lock for name in entries):
         with modify_yaml(lock) as data:
             data.setdefault("schema", "2.0")

@@ -13,13 +13,14 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from eosfm.cluster import home, snapshot
-from eosfm.cluster.clone import ENVIRONMENT, NAME, Clone, Settings, sees_home
+from eosfm.cluster import home, shell, snapshot
+from eosfm.cluster.clone import ENVIRONMENT, FOLDER, NAME, Clone, Settings, sees_home
 from eosfm.cluster.plan import Entry, Plan, make_plan
 from eosfm.cluster.progress import Progress, clock
 from eosfm.cluster.stage import run_stage, stop_stage
 from eosfm.cluster.workers import local_workers, usual_count, workers_at
 from eosfm.core.errors import EosfmError
+from eosfm.tracking import RUN
 
 GROUP = "stage"
 """By one name, Dask takes all stages for jobs of a kind and hands them out one by one."""
@@ -37,44 +38,45 @@ def repro(targets: Sequence[str], workers: int | None = None, scheduler: str = "
         EosfmError: Stages failed, or the run cannot start.
     """
     start = time.monotonic()
-    with home.open_repo() as repo:
-        home.run_always_changed(repo, targets)
-    with home.open_repo() as repo:
-        plan = make_plan(repo, targets)
-        names = plan.affected()
-        print(f"{len(names)} of {len(plan.stages)} stages have changed, or follow such", flush=True)
-        with home.hold(repo, names), _terminated():
-            if names and scheduler:
-                with workers_at(scheduler) as client:
-                    run_all(repo, plan, client)
-            elif names:
-                with local_workers(workers or usual_count()) as client:
-                    run_all(repo, plan, client)
-    ran = home.finish(targets)
+    name = os.environ[RUN] = f"{os.uname().nodename}-{os.getpid()}-{int(time.time())}"
+    with _terminated(), _folder(Path.cwd() / FOLDER / name) as folder:
+        shell.use(folder)
+        with home.open_repo() as repo:
+            home.run_always_changed(repo, targets)
+        with home.open_repo() as repo:
+            plan = make_plan(repo, targets)
+            names = plan.affected()
+            print(f"{len(names)} of {len(plan.stages)} stages changed, or follow such", flush=True)
+            with home.hold(repo, names):
+                if names and scheduler:
+                    with workers_at(scheduler) as client:
+                        _run_all(repo, plan, client)
+                elif names:
+                    with local_workers(workers or usual_count()) as client:
+                        _run_all(repo, plan, client)
+        ran = home.finish(targets)
     print(f"done in {clock(time.monotonic() - start)}; ran here: {', '.join(ran) or 'nothing'}")
 
 
-def run_all(repo: Any, plan: Plan, client: Any) -> None:
+def _run_all(repo: Any, plan: Plan, client: Any) -> None:
     """Run what is to run on a client's workers, and bring the results home.
 
     Raises:
         EosfmError: Stages failed; what does not depend on them is done.
     """
-    settings = _settings(repo, client)
-    with _run_folder(settings.folder):
-        client.register_plugin(Clone(settings), name=NAME)
-        remote = not all(client.run(sees_home).values())
-        if remote:
-            home.push(repo, plan)
-        run = _Run(plan, client, remote)
-        try:
-            run.to_end()
-        except BaseException:
-            client.run(stop_stage)
-            raise
-        finally:
-            client.unregister_worker_plugin(NAME)
-            home.take_in(plan, run.entries, remote)
+    client.register_plugin(Clone(_settings(repo, client)), name=NAME)
+    remote = not all(client.run(sees_home).values())
+    if remote:
+        home.push(repo, plan)
+    run = _Run(plan, client, remote)
+    try:
+        run.to_end()
+    except BaseException:
+        client.run(stop_stage)
+        raise
+    finally:
+        client.unregister_worker_plugin(NAME)
+        home.take_in(plan, run.entries, remote)
     if run.failed:
         raise EosfmError(run.summary())
 
@@ -167,7 +169,7 @@ def _settings(repo: Any, client: Any) -> Settings:
     cache = {key: value for key, value in repo.config["cache"].items() if isinstance(value, str)}
     workers = client.scheduler_info(n_workers=-1)["workers"]
     return Settings(
-        run=f"{os.uname().nodename}-{os.getpid()}-{int(time.time())}",
+        run=os.environ[RUN],
         project=Path.cwd(),
         packed=snapshot.pack(Path.cwd()),
         cache=cache | {"dir": str(Path(repo.cache.local.path).parents[1])},
@@ -178,8 +180,8 @@ def _settings(repo: Any, client: Any) -> Settings:
 
 
 @contextmanager
-def _run_folder(folder: Path) -> Iterator[None]:
-    """A folder for the clones, and none of runs of this machine that were killed."""
+def _folder(folder: Path) -> Iterator[Path]:
+    """A folder of the run's own, and none of runs of this machine that were killed."""
     import psutil
 
     folder.mkdir(parents=True)
@@ -187,7 +189,7 @@ def _run_folder(folder: Path) -> Iterator[None]:
         if not psutil.pid_exists(int(other.name.split("-")[-2])):
             shutil.rmtree(other)
     try:
-        yield
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # workers may still be on their way out
 

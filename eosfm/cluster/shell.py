@@ -1,8 +1,8 @@
-"""The shell of the stages that a worker runs: ``shell.py WORKER SHELL -c COMMAND``.
+"""The shell of the stages of ``eosfm repro``: ``shell.py PARENT SHELL -c COMMAND``.
 
 DVC gives a stage's command to ``$SHELL``, and leaves it running when it is killed itself. This
-shell ends the command, and all that it started, when the worker's process is no more. What the
-command prints goes to the file that ``EOSFM_STAGE_LOG`` names.
+shell ends the command, and all that it started, when its parent, the process with DVC in it, is no
+more. What the command prints goes to the file that ``EOSFM_STAGE_LOG`` names, if it names one.
 """
 
 import os
@@ -10,22 +10,39 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
+LOG = "EOSFM_STAGE_LOG"
+USERS = "EOSFM_USERS_SHELL"
+"""Variable with the shell that was there first; workers here inherit the other."""
 LOOK = 0.2
-"""Seconds between two looks at the worker."""
+"""Seconds between two looks at the parent."""
 PATIENCE = 3
 """Seconds that a command has to end when it is told to."""
 
 
-def main(worker: int, words: list[str]) -> int:
+def use(folder: Path) -> None:
+    """Let DVC in this process run its stages in this shell; a script in ``folder`` starts it."""
+    import shlex
+
+    users = os.environ.setdefault(USERS, os.environ.get("SHELL") or "/bin/sh")
+    words = [sys.executable, "-SsE", __file__, str(os.getpid()), users]
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / f"shell-{os.getpid()}"
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    script.chmod(0o755)
+    os.environ["SHELL"] = str(script.resolve())
+
+
+def main(parent: int, words: list[str]) -> int:
     """Run a command; its exit status, or that of a shell whose command was ended by a signal."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    # Ctrl-C reaches every process of the terminal: the worker decides what it means.
+    # Ctrl-C reaches every process of the terminal: the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with open(os.environ["EOSFM_STAGE_LOG"], "ab") as log:
-        command = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+    log = open(os.environ[LOG], "ab") if LOG in os.environ else None  # noqa: SIM115
+    command = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
     try:
-        while os.getppid() == worker:
+        while os.getppid() == parent:
             with suppress(subprocess.TimeoutExpired):
                 code = command.wait(LOOK)
                 return code if code >= 0 else 128 - code

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eosfm.cluster.clone import this_clone
+from eosfm.cluster.clone import FOLDER, this_clone
 from eosfm.cluster.plan import Entry, Stage
+from eosfm.cluster.shell import LOG
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ def run_stage(stage: Stage, needs: Sequence[Stage], remote: bool) -> Done:
 
     start = time.perf_counter()
     clone = this_clone()
-    log = Path(".cache/repro/logs") / f"{stage.name.replace('/', '-')}.log"
+    log = FOLDER / "logs" / f"{stage.name.replace('/', '-')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
-    os.environ["EOSFM_STAGE_LOG"] = str(log.resolve())
+    os.environ[LOG] = str(log.resolve())
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it says is in the exception
     _write_locks([stage, *needs])
     entry, error = None, ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from eosfm.cluster.clone import FOLDER
 from eosfm.core.errors import EosfmError
 
 STARTS = 30
@@ -33,7 +34,7 @@ def local_workers(count: int) -> Iterator[Any]:
                 "nthreads": 1,
                 "memory_limit": 0,
                 "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {},
-                "local_directory": ".cache/repro/dask",
+                "local_directory": str(FOLDER / "dask"),
                 "dashboard": False,
                 "silence_logs": logging.ERROR,
             },
@@ -74,11 +75,16 @@ def workers_at(address: str) -> Iterator[Any]:
 
 def visible_gpus() -> list[str]:
     """What CUDA_VISIBLE_DEVICES calls the GPUs that this process may use."""
-    import torch
+    import pynvml
 
-    named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    count = torch.cuda.device_count()
-    return named.split(",")[:count] if named else [str(number) for number in range(count)]
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name not in ("", "-1")]
+    try:
+        pynvml.nvmlInit()
+        return [str(number) for number in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:  # no driver, so no GPU
+        return []
 
 
 def usual_count() -> int:
