@@ -135,6 +135,8 @@ class Clone(WorkerPlugin):
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+        # Waiting threads of one stage stay out of the way of the others, as in the Makefile.
+        os.environ.setdefault("GOMP_SPINCOUNT", "30000")
         code = [str(self.path), *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ |= {
             RUN: self.settings.run,
