@@ -124,10 +124,10 @@ class Scales(Frozen):
 
 
 class Trainer(Frozen):
-    """For ``lightning.Trainer``, untouched; precision null is bf16-mixed on a GPU, 32-true else.
+    """For ``lightning.Trainer``; precision null is bf16-mixed on a GPU, 32-true else.
 
     Several devices or nodes are several processes (``ddp``, which ``auto`` then is), which share
-    each batch.
+    each batch. ``threads`` is torch's, of each process, and decides the last digits on a CPU.
     """
 
     accelerator: str
@@ -135,6 +135,7 @@ class Trainer(Frozen):
     num_nodes: PositiveInt
     strategy: Literal["auto", "ddp"]
     precision: str | None
+    threads: PositiveInt
 
 
 class Simulated(Frozen):
@@ -229,15 +230,15 @@ class Fusion(Frozen):
     """How the specialists' pyramids become one (see :class:`eosfm.EosFM`).
 
     ``selection`` of ``max_encoders`` is forward selection by ridge regression on the frozen
-    features, or learned by gates in training: ``topk`` or ``smooth``.
+    features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published.
     """
 
     method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list
     width_multiplier: Positive
-    normalize: Literal["batch", "layer", "none"]
+    normalize: Literal["pixel", "batch", "layer", "none"]
     projection: bool
     max_encoders: PositiveInt | None
-    selection: Literal["forward", "topk", "smooth"]
+    selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
     scale_features: bool
     ablate: tuple[str, ...]
 

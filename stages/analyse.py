@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.parallel import single_thread
 from eosfm.core.results import write_result
 from eosfm.evaluation.analyses import analyse_task
 from eosfm.features.task import Task
@@ -13,6 +14,7 @@ from eosfm.tracking import track
 
 def main(name: str) -> None:
     """Make analyses/results/analyse/NAME."""
+    single_thread()
     params = load_params()
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     # Beside the main job's results, which these analyses must not make stale.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.parallel import single_thread
 from eosfm.core.results import write_result
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evaluate import evaluate_task
@@ -15,6 +16,7 @@ from eosfm.tracking import track
 
 def main(name: str) -> None:
     """Make results/evaluate/NAME and models/tasks/NAME.pt."""
+    single_thread()
     params = load_params()
     features, artifact = Path("data/features") / name, Path("models/eosfm.pth")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.parallel import single_thread
 from eosfm.features.encode import encode_task
 from eosfm.features.task import TaskInput
 from eosfm.params import load_params
@@ -12,6 +13,7 @@ from eosfm.tracking import track
 
 def main(name: str) -> None:
     """Make data/features/NAME."""
+    single_thread()
     params = load_params()
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     with track("features", name, params.energy.country) as tracker:

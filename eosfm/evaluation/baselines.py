@@ -35,7 +35,7 @@ from eosfm.params import Fusion
 FIXED = Fusion(
     method="conv1x1",
     width_multiplier=1.0,
-    normalize="layer",
+    normalize="pixel",
     projection=False,
     max_encoders=None,
     selection="forward",

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from eosfm.features.source import Levels, split_levels
 from eosfm.fusion.fuser import Fuser
+from eosfm.fusion.selection import Selection
 from eosfm.params import Aggregation
 
 
@@ -34,7 +35,7 @@ class Fusing(nn.Module):
 
 
 class LinearFusing(nn.Module):
-    """``conv1x1`` fusion of layer-normalised pyramids, as one matrix product per level.
+    """``conv1x1`` of pyramids normalised one by one, as one matrix product per level.
 
     The normalisation's own scale and shift are left at 1 and 0, since a linear map follows. So the
     normalised features are constants, and what is linear too and comes later may come first: the
@@ -81,7 +82,7 @@ class LinearFusing(nn.Module):
         """Fuse prepared levels to (B, T', C', h', w')."""
         selection = self.fuser.selection
         gates = None if selection is None else selection()
-        if selection is not None and gates is not None and self.training:
+        if gates is not None and isinstance(selection, Selection) and self.training:
             gates = gates * selection.active  # who has left for good gets no gradient
         fused = []
         for k, (level, mixer) in enumerate(zip(levels, self.fuser.mixers, strict=True)):
@@ -106,7 +107,7 @@ def build_fusing(
     """
     options = fuser.options
     linear = options.fusion == "conv1x1" and not options.projection
-    if not linear or options.normalize != "layer":
+    if not linear or options.normalize == "batch":
         return Fusing(fuser)
     # Every merge but attention treats pixels alike and linearly.
     return LinearFusing(

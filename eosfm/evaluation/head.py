@@ -16,6 +16,7 @@ from eosfm.evaluation.trial import Trial, make_trials, seeded
 from eosfm.features.device import device, to_device
 from eosfm.features.frozen import FrozenFeatures, only
 from eosfm.features.task import Task
+from eosfm.fusion.fuser import PUBLISHED
 from eosfm.fusion.selection import Selection
 from eosfm.params import Fusion
 
@@ -49,7 +50,8 @@ def run_head(
             log({f"val_{task.metric}": result.val[task.metric]}, 0)
         return result
     limit = fusion.max_encoders
-    if limit is not None and limit < len(splits.train.specialists):
+    fewer = limit is not None and limit < len(splits.train.specialists)
+    if fewer and not fusion.selection.startswith(PUBLISHED):  # which chooses while it fits
         chosen = choose(fusion, splits.train, splits.val, trials[0])
         splits = only(splits, chosen)
     inputs = splits.train.inputs

@@ -6,6 +6,7 @@ FUSIONS: dict[str, str] = {
     "mlp": "eosfm.fusion.mlp.Mlp",
     "addition": "eosfm.fusion.addition.Addition",
     "multiplication": "eosfm.fusion.multiplication.Multiplication",
+    "geometric_mean": "eosfm.fusion.geometric_mean.GeometricMean",
 }
 """Every method of fusion and its :class:`eosfm.fusion.method.Method`.
 

@@ -13,9 +13,12 @@ from eosfm.encoding.input import InputSpec
 from eosfm.fusion import FUSIONS
 from eosfm.fusion.method import Method, get_method
 from eosfm.fusion.normalizers import NORMALIZERS
+from eosfm.fusion.scores import Scores
 from eosfm.fusion.selection import Mode, Selection
 
-SELECTIONS = get_args(Mode)
+PUBLISHED = "published_"
+"""Begins the names of the published selections."""
+SELECTIONS = (*get_args(Mode), *(PUBLISHED + mode for mode in get_args(Mode)))
 
 Pyramid = Sequence[Tensor]
 
@@ -26,15 +29,16 @@ class FusionOptions:
 
     Attributes:
         fusion: ``concat`` (channels side by side), ``conv1x1``, ``mlp`` (two 1x1 convolutions),
-            ``addition``, or ``multiplication`` (the signed geometric mean: a product whose
+            ``addition``, ``multiplication``, or ``geometric_mean`` (signed: a product whose
             magnitude does not fade with the number of maps).
         width_multiplier: Output channels of ``conv1x1`` and ``mlp`` over those of the first input.
-        normalize: ``batch``, ``layer`` (over channels, per pixel) or ``none``, for every pyramid
-            and level on its own.
-        projection: A 1x1 convolution and LeakyReLU per pyramid and level, to the first input's
-            channels.
+        normalize: ``pixel`` (over channels, per pixel), ``batch``, ``layer`` (over channels and
+            pixels) or ``none``, for every specialist and level on its own.
+        projection: A 1x1 convolution and LeakyReLU per specialist and level; to the first input's
+            channels where the fusion needs equal ones.
         max_encoders: Specialists to keep; None keeps all and learns no selection.
-        selection: ``topk`` or ``smooth``.
+        selection: ``topk`` or ``smooth`` (:mod:`eosfm.fusion.selection`), ``published_topk`` or
+            ``published_smooth`` (:mod:`eosfm.fusion.scores`).
         scale_features: Whether the gates of kept specialists also scale their features.
 
     Raises:
@@ -43,7 +47,7 @@ class FusionOptions:
 
     fusion: str = "conv1x1"
     width_multiplier: float = 1.0
-    normalize: str = "layer"
+    normalize: str = "pixel"
     projection: bool = False
     max_encoders: int | None = None
     selection: str = "topk"
@@ -70,8 +74,8 @@ class Fuser(nn.Module):
         inputs: What ``forward`` expects a pyramid for, each.
         names: The specialists of the inputs, in order; each has a gate.
         gate_index: Per input, the index of its specialist's gate.
-        norms: Per input and level.
-        projections: Per input and level; empty without projection.
+        norms: Per specialist and level.
+        projections: Per specialist and level; empty without projection.
         selection: Learns the gates; None where they are fixed.
         mixers: The :class:`eosfm.fusion.method.Method` of each level.
 
@@ -88,13 +92,15 @@ class Fuser(nn.Module):
         self._take(inputs)
         self._all_inputs = self.inputs
         self._kept: tuple[int, ...] | None = None  # of these, where pruned; what a file tells
-        target, projection = self.inputs[0].channels, self.options.projection
+        specialists = list({spec.name: spec.channels for spec in self.inputs}.values())
         self.norms = nn.ModuleList(
-            nn.ModuleList(NORMALIZERS[self.options.normalize](c) for c in spec.channels)
-            for spec in self.inputs
+            nn.ModuleList(NORMALIZERS[self.options.normalize](c) for c in channels)
+            for channels in specialists
         )
         self.projections = nn.ModuleList(
-            _projections(spec.channels, target) for spec in self.inputs if projection
+            _projections(channels, self._projected(channels))
+            for channels in specialists
+            if self.options.projection
         )
         self.selection = self._build_selection()
         self.register_buffer("gates", torch.ones(len(self.names)))
@@ -120,6 +126,7 @@ class Fuser(nn.Module):
 
     def prepare(self, index: int, levels: Pyramid) -> list[Tensor]:
         """Normalise and project one input's pyramid, of any float type."""
+        index = self.gate_index[index]
         norms = cast(nn.ModuleList, self.norms[index])
         levels = [norm(level.float()) for norm, level in zip(norms, levels, strict=True)]
         if not self.options.projection:
@@ -169,12 +176,13 @@ class Fuser(nn.Module):
         small._take([self.inputs[index] for index in indices])
         before = range(len(self.inputs)) if self._kept is None else self._kept
         small._kept = tuple(before[index] for index in indices)
-        small.norms = nn.ModuleList(small.norms[index] for index in indices)
+        kept = [self.names.index(name) for name in small.names]
+        small.norms = nn.ModuleList(small.norms[index] for index in kept)
         if self.options.projection:
-            small.projections = nn.ModuleList(small.projections[index] for index in indices)
+            small.projections = nn.ModuleList(small.projections[index] for index in kept)
         with torch.no_grad():
             gates = self.gates if small.selection is None else small.selection.eval()()
-        small.gates = gates[[self.names.index(name) for name in small.names]].clone()
+        small.gates = gates[kept].clone()
         small.selection = None
         for mixer in small._methods():
             mixer.keep(indices)
@@ -201,7 +209,12 @@ class Fuser(nn.Module):
     def _methods(self) -> list[Method]:
         return cast(list[Method], list(self.mixers))
 
-    def _build_selection(self) -> Selection | None:
+    def _projected(self, channels: Sequence[int]) -> Sequence[int]:
+        """Channels after projection."""
+        equal = get_method(self.options.fusion).equal_channels
+        return self.inputs[0].channels if equal else channels
+
+    def _build_selection(self) -> Selection | Scores | None:
         count, keep = len(self.names), self.options.max_encoders
         if keep is None:
             return None
@@ -209,15 +222,19 @@ class Fuser(nn.Module):
             raise EosfmError(
                 f"max_encoders is {keep}, but {count} specialists are fed; choose 1 to {count}"
             )
-        if keep == count and not self.options.scale_features:
+        mode, scale = self.options.selection, self.options.scale_features
+        if mode.startswith(PUBLISHED):
+            return Scores(count, keep, mode.removeprefix(PUBLISHED), scale)
+        if keep == count and not scale:
             return None
-        mode = cast(Mode, self.options.selection)
-        return Selection(count, keep, mode, self.options.scale_features)
+        return Selection(count, keep, cast(Mode, mode), scale)
 
     def _build_mixers(self) -> nn.ModuleList:
         method, first = get_method(self.options.fusion), self.inputs[0]
         target, projection = first.channels, self.options.projection
-        widths = [target if projection else spec.channels for spec in self.inputs]
+        widths = [
+            self._projected(spec.channels) if projection else spec.channels for spec in self.inputs
+        ]
         for spec, channels in zip(self.inputs, widths, strict=True):
             if method.equal_channels and channels != target:
                 raise EosfmError(
@@ -226,7 +243,7 @@ class Fuser(nn.Module):
                 )
         multiplier = self.options.width_multiplier
         return nn.ModuleList(
-            method(level, max(1, round(level_target * multiplier)))
+            method(level, max(1, int(level_target * multiplier)))
             for level, level_target in zip(zip(*widths, strict=True), target, strict=True)
         )
 

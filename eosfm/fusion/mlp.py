@@ -16,7 +16,7 @@ class Mlp(Method, nn.Sequential):
 
     def __init__(self, widths: Sequence[int], width: int) -> None:
         hidden = int(sum(widths) * HIDDEN)
-        super().__init__(nn.Conv2d(sum(widths), hidden, 1), nn.GELU(), nn.Conv2d(hidden, width, 1))
+        super().__init__(nn.Conv2d(sum(widths), hidden, 1), nn.ReLU(), nn.Conv2d(hidden, width, 1))
         self.widths = tuple(widths)
         self.out_channels = width
 

@@ -1,54 +1,40 @@
-"""What makes the pyramids of different specialists comparable, for every level on its own."""
+"""What makes the maps of different specialists comparable, for every level on its own."""
 
 from collections.abc import Callable
-from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation that normalises before any training too, and takes single pixels.
+    """Batch normalisation without weights, as published, which takes single pixels too.
 
-    Until statistics have been tracked the batch's own are used, in evaluation as well; one value
-    per channel has no variance, so there the tracked statistics are used, in training as well.
+    One value per channel has no variance, so there the tracked statistics are used in training as
+    well. Before any training they are zeros and ones.
     """
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels)
-        # num_batches_tracked as a plain value: reading it would stop exports and wait for a GPU.
-        self.tracked = False
-        self.register_load_state_dict_post_hook(_read_tracked)
+        super().__init__(channels, affine=False)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (B, C, H, W)."""
-        if self.training and not _single(input):
-            self.tracked = True
-            return super().forward(input)
-        own = not self.tracked and not _single(input)
-        return F.batch_norm(
-            input,
-            None if own else self.running_mean,
-            None if own else self.running_var,
-            self.weight,
-            self.bias,
-            own,
-            0.0,
-            self.eps,
-        )
+        if self.training and input.numel() == input.shape[1]:
+            return F.batch_norm(input, self.running_mean, self.running_var, eps=self.eps)
+        return super().forward(input)
 
 
-def _read_tracked(norm: BatchNorm, incompatible_keys: Any) -> None:
-    norm.tracked = int(cast(Tensor, norm.num_batches_tracked)) > 0
+class LayerNorm(nn.GroupNorm):
+    """Layer normalisation over all channels and pixels of an image, without weights, as published.
+
+    What it gives for a pixel depends on the whole window.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(1, channels, affine=False)
 
 
-def _single(input: Tensor) -> bool:
-    """Whether there is one value per channel."""
-    return input.numel() == input.shape[1]
-
-
-class LayerNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of each pixel.
+class PixelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each pixel, with weights.
 
     timm has one too, but takes two seconds to import, which fusing stored features can do without.
     """
@@ -62,6 +48,7 @@ class LayerNorm(nn.LayerNorm):
 
 
 NORMALIZERS: dict[str, Callable[[int], nn.Module]] = {
+    "pixel": PixelNorm,
     "batch": BatchNorm,
     "layer": LayerNorm,
     "none": nn.Identity,

@@ -12,7 +12,6 @@ from torch.export import Dim
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
-from eosfm.fusion.normalizers import BatchNorm
 from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 
@@ -36,18 +35,13 @@ def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> N
             of 32.
 
     Raises:
-        EosfmError: onnx or onnxscript is missing, or a batch normalisation is untrained.
+        EosfmError: onnx or onnxscript is missing.
     """
     try:
         import onnxscript  # noqa: F401  (the exporter needs it, and says so less clearly)
     except ImportError as error:
         raise EosfmError(f"{error.name} is not installed; pip install 'eosfm[onnx]'") from None
     small = backbone.prune().eval().cpu()
-    if any(isinstance(m, BatchNorm) and not m.tracked for m in small.modules()):
-        raise EosfmError(
-            "a batch normalisation has seen no training, so it has no statistics to export; train "
-            "the fusion, or choose normalize='layer'"
-        )
     coarsest = STRIDES[-1]
     height, width = (size, size) if size else (FEWEST * coarsest, FEWEST * coarsest)
     dims: dict[int, Any] = {0: Dim("batch")}

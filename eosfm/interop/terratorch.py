@@ -13,6 +13,7 @@ from terratorch.registry import TERRATORCH_BACKBONE_REGISTRY
 
 from eosfm import model
 from eosfm.core.errors import EosfmError
+from eosfm.fusion.fuser import PUBLISHED
 
 
 @TERRATORCH_BACKBONE_REGISTRY.register
@@ -69,7 +70,7 @@ def EosFM(
         projection=projection_layer,
         max_encoders=max_encoders,
         scale_features=scale_features,
-        selection=encoder_selection_mode,
+        selection=PUBLISHED + encoder_selection_mode,
         ablate=ablate_encoders,
         **options,
     )

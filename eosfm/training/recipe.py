@@ -30,7 +30,7 @@ class Recipe:
         balanced: Whether rare classes have more say in the loss.
         stacked: Whether the encoder takes all dates at once, in its channels.
         workers: Loader processes per split and training process.
-        trainer: Options of ``lightning.Trainer``.
+        trainer: Options of ``lightning.Trainer``, and torch's ``threads``.
     """
 
     name: str

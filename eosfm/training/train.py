@@ -73,6 +73,7 @@ def train_specialist(
             f"best epoch; expected at least one; check the splits of dataset {store.name}"
         )
     quieten()
+    torch.set_num_threads(recipe.trainer["threads"])
     torch.set_float32_matmul_precision("high")
     lightning.seed_everything(recipe.seed, verbose=False)
     statistics = store.target_statistics()

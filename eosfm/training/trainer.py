@@ -28,7 +28,7 @@ def build_trainer(
         checkpoint: File that an interrupted run leaves.
         live: DVCLive's folder of curves; None keeps none.
     """
-    options = dict(recipe.trainer)
+    options = {key: value for key, value in recipe.trainer.items() if key != "threads"}
     if options["precision"] is None:
         gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
         options["precision"] = "bf16-mixed" if gpu else "32-true"

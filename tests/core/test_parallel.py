@@ -1,11 +1,12 @@
 """Whole jobs per core: order, shares of the cores, errors."""
 
 import threading
+from multiprocessing.pool import ThreadPool
 
 import pytest
 import torch
 
-from eosfm.core.parallel import run_together
+from eosfm.core.parallel import cores, run_together, single_thread
 
 
 @pytest.fixture
@@ -20,21 +21,32 @@ def test_results_come_in_the_order_of_the_jobs(four_threads):
     assert run_together([lambda n=n: n**2 for n in range(9)]) == [n**2 for n in range(9)]
 
 
-def test_jobs_share_the_threads(four_threads):
+def test_jobs_run_at_a_time_in_one_thread_each(four_threads):
     meeting = threading.Barrier(2, timeout=20)  # passed only if both run at a time
 
     def job():
         meeting.wait()
         return torch.get_num_threads()
 
-    assert run_together([job, job]) == [2, 2]
+    assert run_together([job, job]) == [1, 1]
     assert torch.get_num_threads() == 4
 
 
-def test_a_job_has_its_share_for_jobs_of_its_own(four_threads):
-    inner = [torch.get_num_threads] * 2
-    assert run_together([lambda: run_together(inner)] * 2) == [[1, 1], [1, 1]]
-    assert run_together([lambda: run_together(inner)] * 4) == [[1, 1]] * 4
+@pytest.mark.parametrize(("outer", "share"), [(2, 2), (3, 1), (4, 1)])
+def test_a_job_has_its_share_of_the_cores_for_jobs_of_its_own(four_threads, outer, share):
+    assert run_together([cores] * outer) == [share] * outer
+
+
+def test_a_process_of_one_thread_still_fills_its_cores(four_threads):
+    meeting = threading.Barrier(2, timeout=20)
+
+    def stage():
+        single_thread()
+        assert run_together([meeting.wait] * 2)
+        return torch.get_num_threads()
+
+    with ThreadPool(1) as pool:  # a thread of its own, whose settings go with it
+        assert pool.apply(stage) == 1
 
 
 def test_one_job_keeps_all_threads(four_threads):

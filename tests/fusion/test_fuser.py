@@ -5,7 +5,7 @@ import torch
 
 from eosfm.core.errors import EosfmError
 from eosfm.fusion.fuser import Fuser
-from eosfm.fusion.normalizers import LayerNorm
+from eosfm.fusion.normalizers import PixelNorm
 from tests.fusion.base import CHANNELS, INPUTS, pyramids, same
 
 
@@ -19,16 +19,12 @@ def test_once_settled_the_others_are_not_asked_for():
         assert torch.equal(one, two)
 
 
-def test_two_pyramids_of_a_specialist_share_a_gate_and_not_a_normaliser():
+def test_two_pyramids_of_a_specialist_share_gate_normaliser_and_projection():
     assert Fuser(INPUTS, max_encoders=1).selection.count == 4
-    fuser = Fuser(INPUTS, fusion="concat", normalize="batch")
-    assert len(fuser.norms) == 5
-    images = pyramids()
-    images[2] = [100 * level + 1000 for level in images[2]]  # the same specialist, other statistics
-    blocks = fuser(images)[0].split(CHANNELS[0], dim=1)
-    for block in blocks:
-        assert block.mean().abs() < 1e-3
-        assert (block.std() - 1).abs() < 0.05
+    fuser = Fuser(INPUTS, fusion="concat", normalize="batch", projection=True)
+    assert len(fuser.norms) == len(fuser.projections) == 4
+    fuser.train()(pyramids())
+    assert [int(norms[0].num_batches_tracked) for norms in fuser.norms] == [1, 2, 1, 1]
 
 
 def test_too_many_encoders_asked_for():
@@ -103,7 +99,7 @@ def test_settings_and_weights_of_an_earlier_version(fusion):
          "picks": [0], "note": ""}
         for i, name in enumerate("abc")
     ]  # fmt: skip
-    options = {"fusion": fusion, "width_multiplier": 1.0, "normalize": "layer", "projection": True,
+    options = {"fusion": fusion, "width_multiplier": 1.0, "normalize": "pixel", "projection": True,
                "max_encoders": 2, "selection": "topk", "scale_features": False}  # fmt: skip
     fuser = Fuser.from_settings({"inputs": former, "kept": [0, 2], **options}).eval()
     assert fuser.names == ["a", "c"]
@@ -123,7 +119,7 @@ def test_settings_and_weights_of_an_earlier_version(fusion):
     fuser.load_state_dict(weights)
     given = pyramids(2)
     for level, fused in enumerate(fuser(given)):
-        normal = [LayerNorm(CHANNELS[level])(pyramid[level]) for pyramid in given]
+        normal = [PixelNorm(CHANNELS[level])(pyramid[level]) for pyramid in given]
         a, c = (torch.nn.functional.leaky_relu(values + 1) for values in normal)
         zeros = torch.zeros_like(a)
         expected = a + c if fusion == "conv1x1" else torch.cat([a, zeros, c], dim=1)

@@ -11,7 +11,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.encoding.input import InputSpec
 from eosfm.fusion import FUSIONS
 from eosfm.fusion.fuser import Fuser
-from eosfm.fusion.multiplication import geometric_mean
+from eosfm.fusion.geometric_mean import geometric_mean
 from eosfm.params import Fusion
 from tests.fusion.base import INPUTS, FusionContract, pyramids
 
@@ -51,6 +51,10 @@ class TestMultiplication(FusionContract):
     fusion, width = "multiplication", 4
 
 
+class TestGeometricMean(FusionContract):
+    fusion, width = "geometric_mean", 4
+
+
 class TestNewMethod(FusionContract):
     """One file, and one line in the table."""
 
@@ -77,7 +81,8 @@ def test_plain_fusions_by_hand():
 
     assert fused("concat") == [3.0, -12.0]
     assert fused("addition") == [-9.0]
-    assert fused("multiplication") == pytest.approx([-6.0])  # the signed root of the product
+    assert fused("multiplication") == [-36.0]
+    assert fused("geometric_mean") == pytest.approx([-6.0])  # the signed root of the product
 
 
 def test_widths():
@@ -89,7 +94,7 @@ def test_widths():
     assert mlp.mixers[0][0].out_channels == int(1.25 * 14)
 
 
-@pytest.mark.parametrize("fusion", ["addition", "multiplication"])
+@pytest.mark.parametrize("fusion", ["addition", "multiplication", "geometric_mean"])
 def test_different_pyramids_are_refused_early_or_projected(fusion):
     inputs = [InputSpec("a", (4, 6)), InputSpec("w", (5, 7))]
     with pytest.raises(EosfmError, match="set projection=True"):
@@ -108,7 +113,7 @@ def test_many_factors_neither_vanish_nor_explode(count, scale):
 
 
 def test_a_mask_does_not_zero_the_product():
-    fuser = Fuser(INPUTS, fusion="multiplication", normalize="none", max_encoders=1).eval()
+    fuser = Fuser(INPUTS, fusion="geometric_mean", normalize="none", max_encoders=1).eval()
     assert all(level.abs().min() > 0 for level in fuser(pyramids()))
 
 

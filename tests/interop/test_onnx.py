@@ -83,14 +83,6 @@ def test_onnx_of_a_fixed_odd_size(build, tmp_path):
     assert json.loads(facts["input"])["bands"] == ["vv", "vh", "vh"]
 
 
-def test_untrained_batch_normalisation_is_refused(mixed, tmp_path):
-    pytest.importorskip("onnxscript")
-    backbone = EosFM.from_specialists(mixed, in_chans=3, normalize="batch")
-    with pytest.raises(EosfmError, match="seen no training"):
-        export_onnx(backbone, tmp_path / "x.onnx")
-    assert not list(tmp_path.iterdir())
-
-
 def test_what_to_install(build, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(EosfmError, match=r"onnxscript is not installed; pip install 'eosfm\[onnx"):

@@ -54,7 +54,7 @@ def test_published_arguments(build, make_specialist, tmp_path):
     model = build(model_weights=str(tmp_path / "eosfm.pth"), **PUBLISHED)
     assert model.out_channels == [16, 24, 32, 48]
     assert [spec.name for spec in model.inputs] == ["b", "c"]
-    assert len(model.selected) == 1
+    assert len(model.selected) == 2  # a published smooth selection keeps all
     assert model.fuser.options.normalize == "layer"
     assert len(model(torch.randn(2, 3, 32, 32))) == 4
 
