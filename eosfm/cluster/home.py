@@ -61,7 +61,8 @@ def hold(repo: Any, names: Sequence[str]) -> Iterator[None]:
     from dvc.lock import LockError
     from dvc.rwlock import rwlock
 
-    outs = [out.fs_path for name in names for s in repo.stage.collect(name) for out in s.outs]
+    stages = [stage for stage in repo.index.stages if stage.addressing in names]
+    outs = [out.fs_path for stage in stages for out in stage.outs]
     try:
         with rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), [], outs, hardlink=False):
             yield

@@ -10,6 +10,8 @@ from typing import Any
 
 from eosfm.core.errors import EosfmError
 
+ALWAYS = ["always changed"]
+"""What DVC says of a stage that runs in every repro, and has not changed."""
 Entry = Mapping[str, Any]
 """A stage's entry in dvc.lock: hashes of its command, deps, params and outs."""
 
@@ -90,7 +92,7 @@ def make_plan(repo: Any, targets: Sequence[str]) -> Plan:
         found = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
         changed = repo.status()
     except DvcException as error:
-        raise EosfmError(f"DVC: {error}; see `dvc stage list`") from None
+        raise EosfmError(f"DVC: {error}") from None
     needs = {
         stage.addressing: tuple(sorted(need.addressing for need in graph.successors(stage)))
         for stage in found
@@ -104,7 +106,11 @@ def make_plan(repo: Any, targets: Sequence[str]) -> Plan:
     return Plan(
         stages,
         needs,
-        frozenset(name for name, why in changed.items() if why != ["always changed"]),
+        frozenset(
+            stage.addressing
+            for stage in found
+            if changed.get(stage.addressing, ALWAYS) != ALWAYS and not stage.frozen
+        ),
         frozenset(at_home),
         expected_seconds([name for name in stages if stages[name].key]),
     )

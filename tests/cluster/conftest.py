@@ -50,12 +50,25 @@ stages:
       - report.txt:
           cache: false
 """
+PARAMS = """# one word, two items
+archives: data/archives  # where they are
+datasets:
+  a: {root: ../mine}
+  b: {root: null}
+items:
+  a:
+    n: 1
+  b:
+    n: 2
+word: one
+"""
 SCRIPT = """set -e
 echo "$1 $2 starts"
 echo "$1 $2 $PWD" >> .cache/ran
 mkdir -p data/raw/$2 models
 case $1 in
-  raw) grep -A1 "  $2:" params.yaml > data/raw/$2/x ;;
+  raw) grep -E "archives|root" params.yaml > .cache/paths
+    grep -A1 "  $2:" params.yaml > data/raw/$2/x ;;
   fit) cat data/raw/$2/x > models/$2; grep word params.yaml >> models/$2 ;;
 esac
 echo "$1 $2 ends"
@@ -72,7 +85,7 @@ class Project:
             "dvc.yaml": PIPELINE,
             "stages.sh": SCRIPT,
             ".gitignore": "/data/raw\n/data/roots\n/models\n/joined\n/.cache\n",
-            "params.yaml": yaml.safe_dump({"word": "one", "items": {"a": {"n": 1}, "b": {"n": 2}}}),
+            "params.yaml": PARAMS,
         }.items():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_text(text)
