@@ -1,8 +1,9 @@
 """Metrics: what each number averages over, and what it leaves out.
 
-All accumulate counts or sums over a whole split, so a result does not depend on the batches. Macro
-means the plain mean over the classes that occur in the split, as target or (but for ``map``) as
-prediction; a class that does not has no score of its own.
+All accumulate counts or sums over a whole split, so a result does not depend on the batches.
+``miou`` averages over all classes, the same for every model: one that does not occur in the split
+counts as 0, as in PANGAEA (arXiv 2412.04204). The other means are over the classes that occur, as
+target or (but for ``map``) as prediction. A class that does not occur has no score of its own.
 """
 
 import math
@@ -67,7 +68,9 @@ class ConfusionScores(Metric):
         if not self.pixels:
             return whole | _by_class("f1", self.classes, f1)
         iou = hits / (truth + guesses - hits)
-        return {"miou": _mean(iou), **whole, **_by_class("iou", self.classes, iou)}
+        counted = [index for index in range(len(iou)) if index != self.ignore_index]
+        miou = float(iou[counted].nan_to_num().mean())
+        return {"miou": miou, **whole, **_by_class("iou", self.classes, iou)}
 
 
 class LabelScores(Metric):

@@ -30,7 +30,7 @@ def test_segmentation_by_hand() -> None:
     scores = metrics.compute()
     assert scores == pytest.approx(
         {
-            "miou": (2 / 3 + 1 / 2) / 2,
+            "miou": (2 / 3 + 1 / 2) / 4,
             "accuracy": 3 / 4,
             "f1": (4 / 5 + 2 / 3) / 2,
             "iou/ground": 2 / 3,
@@ -40,11 +40,18 @@ def test_segmentation_by_hand() -> None:
     assert all(type(value) is float for value in scores.values())
 
 
-def test_a_class_that_is_only_predicted_counts_as_zero() -> None:
+@pytest.mark.parametrize(("guess", "kept"), [([0, 0, 0, 0], 1.0), ([0, 0, 0, 3], 3 / 4)])
+def test_a_stray_pixel_of_an_absent_class_costs_no_more_than_itself(guess, kept) -> None:
+    """The classes that are averaged do not depend on the model."""
     metrics = KINDS["segmentation"].build_metrics(CLASSES, -1)
-    metrics.update(logits_of(torch.tensor([[[0, 3]]])), torch.tensor([[[0, 0]]]))
-    assert metrics.compute()["miou"] == pytest.approx((1 / 2 + 0) / 2)
-    assert metrics.compute()["iou/ice"] == 0
+    metrics.update(logits_of(torch.tensor([[guess]])), torch.zeros(1, 1, 4, dtype=torch.long))
+    assert metrics.compute()["miou"] == pytest.approx(kept / 4)
+
+
+def test_an_ignored_class_is_not_averaged() -> None:
+    metrics = KINDS["segmentation"].build_metrics(CLASSES, 0)
+    metrics.update(logits_of(torch.tensor([[[1, 2, 3, 3]]])), torch.tensor([[[1, 2, 3, 0]]]))
+    assert metrics.compute()["miou"] == pytest.approx(1.0)
 
 
 @settings(max_examples=25, deadline=None)
