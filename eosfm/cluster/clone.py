@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import uuid
 from collections.abc import Mapping
@@ -62,6 +63,7 @@ class Clone(WorkerPlugin):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.stopped = False
 
     def setup(self, worker: Worker) -> None:
         """Make the clone and go there; one process is one worker with one stage at a time."""
@@ -71,6 +73,8 @@ class Clone(WorkerPlugin):
                 f"worker {worker.address} has {worker.state.nthreads} threads, and a stage needs "
                 "a process of its own; start it with `dask worker --nthreads 1`"
             )
+        if worker.nanny:  # Ctrl-C reaches every process of a terminal; the nanny's end this one
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._from, self._former = Path.cwd(), dict(os.environ)
         self.shared = own.folder.is_dir() and Path(own.cache["dir"]).is_dir()
         if not self.shared and not own.remote:

@@ -37,8 +37,8 @@ def use(folder: Path) -> None:
 def main(parent: int, words: list[str]) -> int:
     """Run a command; its exit status, or that of a shell whose command was ended by a signal."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    # Ctrl-C reaches every process of the terminal: the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if LOG not in os.environ:  # Ctrl-C reaches this one; workers let the user's folder decide
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
     log = open(os.environ[LOG], "ab") if LOG in os.environ else None  # noqa: SIM115
     command = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
     try:

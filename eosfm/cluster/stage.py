@@ -1,5 +1,6 @@
 """Running one stage, on a worker."""
 
+import asyncio
 import logging
 import os
 import time
@@ -9,9 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eosfm.cluster.clone import FOLDER, this_clone
+import psutil
+from distributed import Worker
+
+from eosfm.cluster.clone import FOLDER, NAME, this_clone
 from eosfm.cluster.plan import Entry, Stage
 from eosfm.cluster.shell import LOG
+
+STOPPING = 10
+"""Seconds that a worker waits for the end of a stage that it stops."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,14 @@ def run_stage(stage: Stage, needs: Sequence[Stage], remote: bool) -> Done:
 
     start = time.perf_counter()
     clone = this_clone()
-    log = FOLDER / "logs" / f"{stage.name.replace('/', '-')}.log"
+    if clone.stopped:
+        raise RuntimeError("the run was stopped")
+    log = clone.path / FOLDER / "logs" / f"{stage.name.replace('/', '-')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
     os.environ[LOG] = str(log.resolve())
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it says is in the exception
-    _write_locks([stage, *needs])
+    _write_locks(clone.path, [stage, *needs])
     entry, error = None, ""
     try:
         with Repo(str(clone.path)) as repo:
@@ -65,31 +74,35 @@ def run_stage(stage: Stage, needs: Sequence[Stage], remote: bool) -> Done:
             repo.reproduce(stage.name, single_item=True)
             if remote:
                 repo.push([stage.name])
-        entry = read_entry(stage)
+        entry = _read_entry(clone.path, stage)
     except DvcException as fault:
         error = _why(log, fault)
     text = log.read_text(errors="replace")
     return Done(entry, text, error, time.perf_counter() - start)
 
 
-def stop_stage() -> None:
-    """End the stage that this worker runs, if any."""
-    import psutil
+async def stop_stage(dask_worker: Worker) -> None:
+    """End the stage that a worker runs, and let it start no other."""
+    plugin: Any = dask_worker.plugins[NAME]
+    plugin.stopped = True
+    for _ in range(STOPPING * 10):
+        if not dask_worker.state.executing:
+            return
+        for child in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess):
+                child.terminate()
+        await asyncio.sleep(0.1)
 
-    for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess):
-            child.terminate()
 
-
-def read_entry(stage: Stage) -> Entry:
-    """A stage's entry in the lock of the current folder."""
+def _read_entry(folder: Path, stage: Stage) -> Entry:
+    """A stage's entry in the lock of a clone."""
     from dvc.utils.serialize import load_yaml
 
-    entry: Entry = load_yaml(stage.lock)["stages"][stage.key]
+    entry: Entry = load_yaml(folder / stage.lock)["stages"][stage.key]
     return entry
 
 
-def _write_locks(stages: Sequence[Stage]) -> None:
+def _write_locks(folder: Path, stages: Sequence[Stage]) -> None:
     """Write locks that know these stages alone; DVC reads and writes them whole."""
     from dvc.utils.serialize import dump_yaml
 
@@ -98,7 +111,7 @@ def _write_locks(stages: Sequence[Stage]) -> None:
         if stage.entry is not None:
             locks[stage.lock][stage.key] = stage.entry
     for name, entries in locks.items():
-        dump_yaml(name, {"schema": "2.0", "stages": entries})
+        dump_yaml(folder / name, {"schema": "2.0", "stages": entries})
 
 
 def _bring(repo: Any, stage: Stage, needs: Sequence[Stage]) -> None:

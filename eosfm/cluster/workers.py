@@ -36,7 +36,7 @@ def local_workers(count: int) -> Iterator[Any]:
                 "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {},
                 "local_directory": str(FOLDER / "dask"),
                 "dashboard": False,
-                "silence_logs": logging.ERROR,
+                "silence_logs": logging.CRITICAL,
             },
         }
         for number in range(count)

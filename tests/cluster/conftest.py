@@ -68,7 +68,7 @@ echo "$1 $2 $PWD" >> .cache/ran
 mkdir -p data/raw/$2 models
 case $1 in
   raw) grep -E "archives|root" params.yaml > .cache/paths
-    grep -A1 "  $2:" params.yaml > data/raw/$2/x ;;
+    grep -A1 "^  $2:$" params.yaml > data/raw/$2/x ;;
   fit) cat data/raw/$2/x > models/$2; grep word params.yaml >> models/$2 ;;
 esac
 echo "$1 $2 ends"
