@@ -50,7 +50,7 @@ stages:
       - report.txt:
           cache: false
 """
-PARAMS = """# one word, two items
+PARAMS = """# two items
 archives: data/archives  # where they are
 datasets:
   a: {root: ../mine}

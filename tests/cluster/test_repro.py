@@ -24,10 +24,13 @@ def test_the_results_and_locks_are_those_of_dvc_repro(project, plain):
     assert project.ran() == ALL
     assert project.made() == plain
     assert "[5/5]" in out and "| fit@a: fit a ends" in out
-    assert (
-        project.path / ".cache/repro/logs/fit@b.log"
-    ).read_text() == "fit b starts\nfit b ends\n"
-    assert sorted(p.name for p in (project.path / ".cache/repro").iterdir()) == ["dask", "logs"]
+    # the user's own paths are those of the user's folder
+    paths = (project.path / ".cache/paths").read_text()
+    assert f"archives: {project.path}/data/archives " in paths
+    assert f"root: {project.path}/../mine" in paths
+    folder = project.path / ".cache/repro"
+    assert (folder / "logs/fit@b.log").read_text() == "fit b starts\nfit b ends\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["dask", "logs"]
     again = project.run("dvc", "repro")
     assert again.count("Running stage") == 1 and "Running stage 'data/dvc.yaml:watch'" in again
     assert project.ran() == set()
