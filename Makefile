@@ -10,7 +10,7 @@ export PATH := $(BIN):$(PATH)
 # An environment shared between checkouts runs the code of this one.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: mini test lint
+.PHONY: mini test lint experiments
 
 mini: $(LOCKED)   ## the main job: the whole pipeline at mini scale, offline
 	$(RUN)
@@ -24,6 +24,10 @@ lint: $(LOCKED)
 	ruff check .
 	ruff format --check .
 	mypy
+
+experiments:      ## experiments side by side: mean scores and the parameters that differ, no hashes
+	dvc exp show --only-changed --drop '^(stages/|eosfm/|data/|models/|results/)' \
+		--keep '^results/metrics/(mean|specialists)'
 
 $(LOCKED): requirements.lock pyproject.toml
 	python3 -m venv $(VENV)

@@ -29,6 +29,7 @@ def main(name: str) -> None:
             Path("data/tiles") / name,
             tile=min(sizes) if entry.tile else None,
             splits=entry.splits,
+            source="root" if entry.root else params.source(name),
         )
         tracker.done(str(summary))
 

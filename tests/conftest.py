@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fixtures.artifacts",
     "tests.fixtures.ensembles",
     "tests.fixtures.native",
+    "tests.fixtures.server",
     "tests.fixtures.tasks",
 ]
 

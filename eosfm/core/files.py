@@ -36,7 +36,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     try:
         yield beside
         for file in [*beside.rglob("*"), beside]:
-            _flush(file)
+            flush(file)
         if path.is_dir():  # a folder with content gives its name to no other; it steps aside
             former = beside.with_suffix(".old.part")
             path.replace(former)
@@ -46,6 +46,15 @@ def atomic(path: Path | str) -> Iterator[Path]:
             beside.replace(path)
     finally:
         _remove(beside)
+
+
+def flush(file: Path) -> None:
+    """Wait until a file's bytes, or a folder's list of names, are on the disk."""
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, data: Any, sort_keys: bool = True) -> None:
@@ -94,14 +103,6 @@ def _alive(process: int) -> bool:
     except PermissionError:  # another user's
         return True
     return True
-
-
-def _flush(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

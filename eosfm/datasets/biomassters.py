@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eosfm.core.band_groups import BandGroup
 from eosfm.core.splits import Split
 from eosfm.datasets.native.holdout import hold_out
 from eosfm.datasets.native.listing import parse, read_rows, require
@@ -86,6 +87,7 @@ DATASET = Dataset(
     bands=(*OPTICAL, *RADAR),
     units=("reflectance_1e4",) * len(OPTICAL) + ("db",) * len(RADAR),
     dtype="float32",
+    groups=(BandGroup(OPTICAL, "uint16", nodata=0), BandGroup(RADAR, "float32")),
     classes=("above-ground biomass",),
     gsd=10.0,
     source=Source(
@@ -94,7 +96,7 @@ DATASET = Dataset(
         citation="Nascetti, Yadav, Brodt, Qu, Fan, Shendryk, Shah, Chung, BioMassters: A Benchmark "
         "Dataset for Forest Biomass Estimation using Multi-modal Satellite Time-series, "
         "NeurIPS 2023, doi 10.57967/hf/1009",
-        size_gb=200.0,
+        size_gb=291.0,  # 215.9, 73.0 and 2.1, by its page at Hugging Face
         manual=(
             "run `hf download nascetti-a/BioMassters --repo-type dataset --local-dir <folder>`, "
             "join the split archives with `zip -s 0 train_features.zip --out train.zip` (and "

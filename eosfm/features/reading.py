@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from eosfm.core.mapped import release
 from eosfm.core.splits import Split
 from eosfm.features.dates import days_of
 from eosfm.features.device import device
 from eosfm.features.frozen import TaskSplit
-from eosfm.features.mapped import release
 from eosfm.features.source import Request, Source
 from eosfm.features.task import TaskInput
 from eosfm.features.windows import Windows
@@ -114,7 +114,8 @@ class Reading(Source[Tensor]):
         ]
         pixels = self.tiles.pixels(tiles, views, self.dates)
         for tile in tiles:
-            release(self.tiles.tiles.image(tile))
+            for part in self.tiles.tiles.parts(tile):
+                release(part)
         images, missing = torch.from_numpy(pixels.images), torch.from_numpy(pixels.missing)
         return Native(images, missing, torch.from_numpy(np.stack(pixels.targets)))
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
+from eosfm.datasets.fetching.record import FOLDER
+from eosfm.datasets.native.archives import by_hand
 from eosfm.datasets.native.copy import NativeCopy
 from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.kinds import get_kind
@@ -69,13 +72,11 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
 
 def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
     source = dataset.source
-    if source.manual:
-        yield fault(
-            f"datasets.{name} cannot be fetched by a program: {source.manual}; then set "
-            f"datasets.{name}.root to the folder that holds it"
-        )
+    if request := by_hand(replace(dataset, name=name)):
+        yield fault(request)
         return
-    there = " (some of it is there)" if folder.is_dir() else ""
+    done = len(list((folder / FOLDER).glob("*.gz")))
+    there = f" ({done} of its files were already)" if done else ""
     yield note(f"datasets.{name}: {source.size_gb:g} GB are downloaded to {folder}{there}")
     if source.download is not None and shutil.which(COPIER) is None:
         yield fault(
@@ -100,10 +101,11 @@ def _check_copy(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
     except (EosfmError, OSError) as error:
         yield fault(f"datasets.{name}: {' '.join(str(error).split())}")
         return
-    if image.shape[1] != len(dataset.bands) or image.dtype != dataset.dtype:
+    bands = scene.bands or dataset.bands
+    if image.shape[1] != len(bands) or image.dtype != dataset.dtype:
         yield fault(
             f"datasets.{name}: scene {scene.id} of {folder} gives {image.dtype} of shape "
-            f"{image.shape}; expected {dataset.dtype}, {len(dataset.bands)} bands; check its files"
+            f"{image.shape}; expected {dataset.dtype}, {len(bands)} bands; check its files"
         )
         return
     yield note(

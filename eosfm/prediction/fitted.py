@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
+from eosfm.evaluation.fit import Answers
 from eosfm.evaluation.probe import EndToEnd, Probe
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.features.task import Task
 from eosfm.model import EosFM
 
-FORMAT = 1
+FORMAT = 2
 
 Weights = dict[str, Tensor]
 
@@ -34,6 +35,7 @@ class FittedTask:
         kind: Task kind.
         classes: Class names by index; of a regression, the name of the quantity.
         ignore_index: Target value that is never scored.
+        target_unit: Unit of a regression's values.
         bands: The input's channels, by band name.
         units: Physical unit of each.
         mean: Of each band over the training tiles, in its unit.
@@ -63,6 +65,7 @@ class FittedTask:
     kind: str
     classes: tuple[str, ...]
     ignore_index: int
+    target_unit: str | None
     bands: tuple[str, ...]
     units: tuple[str, ...]
     mean: tuple[float, ...]
@@ -92,10 +95,11 @@ class BestFit:
     def __init__(self) -> None:
         self.model: nn.Module | None = None
         self.fit: Fit | None = None
+        self.answers: Answers = {}
 
-    def keep(self, model: nn.Module, fit: Fit) -> None:
-        """Remember a model at its best epoch."""
-        self.model, self.fit = model, fit
+    def keep(self, model: nn.Module, fit: Fit, answers: Answers) -> None:
+        """Remember a model at its best epoch, and what it predicts for the tiles to be drawn."""
+        self.model, self.fit, self.answers = model, fit, answers
 
     def write(self, path: Path, task: Task, artifact: Path) -> None:
         """Write it; the same fit gives the same bytes.
@@ -112,6 +116,7 @@ class BestFit:
             kind=task.kind.name,
             classes=task.classes,
             ignore_index=task.ignore_index,
+            target_unit=task.store.target_unit,
             bands=task.bands,
             units=task.units,
             mean=tuple(task.store.mean[name] for name in task.bands),

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets import DATASETS, get_dataset
 from eosfm.kinds import get_kind
 from eosfm.kinds.regression import Regression
 from eosfm.prediction.cut import Cut
@@ -166,5 +165,5 @@ def describe(raster: Any, fitted: FittedTask, categories: bool) -> None:
     if categories:
         raster.write_colormap(1, class_colours(len(fitted.classes)))
         raster.update_tags(1, **{f"class_{k}": name for k, name in enumerate(fitted.classes)})
-    elif isinstance(get_kind(fitted.kind), Regression) and fitted.dataset in DATASETS:
-        raster.units = (get_dataset(fitted.dataset).target_unit or "",)
+    elif fitted.target_unit:
+        raster.units = (fitted.target_unit,)

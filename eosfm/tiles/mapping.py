@@ -7,20 +7,30 @@ of these a process may have about a thousand, where a store can have thousands o
 import errno
 import mmap
 import resource
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
 from pathlib import Path
+from weakref import ReferenceType, ref
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.mapped import release
 from eosfm.tiles.layout import shard_header
+from eosfm.tiles.manifest import File
 
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAPPED = 256 if DESCRIPTORS == resource.RLIM_INFINITY else min(256, DESCRIPTORS // 4)
 """Shards that a process keeps mapped, of all stores together; the last ones read. The others cost
 about 60 microseconds to map again."""
+
+
+READ_BYTES = 64 * 2**20
+"""Rows that are read before their pages are let go of. Until then these count as the process's
+memory, which would grow to the size of the dataset."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +77,30 @@ class Shard:
         Raises:
             EosfmError: The file cannot be opened, or holds another array.
         """
-        return _map(self)
+        mapped = _map(self)
+        _READ.note(mapped)
+        return mapped
+
+
+class _Read:
+    """What was read since pages were last let go of; what is mapped no more holds none."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.arrays: dict[int, ReferenceType[np.ndarray]] = {}
+
+    def note(self, array: np.ndarray) -> None:
+        """A row is about to be read, as whoever asks for the array does."""
+        self.arrays[id(array)] = ref(array)
+        self.bytes += array.strides[0]
+        if self.bytes > READ_BYTES:
+            touched, self.arrays, self.bytes = self.arrays, {}, 0
+            for reference in touched.values():
+                if (mapped := reference()) is not None:
+                    release(mapped)
+
+
+_READ = _Read()
 
 
 def require(path: Path, remedy: str) -> None:
@@ -78,6 +111,38 @@ def require(path: Path, remedy: str) -> None:
     """
     if not path.exists():
         raise EosfmError(f"{path} not found; expected by store.json; {remedy}")
+
+
+def check_file(path: Path, told: Mapping[str, File], remedy: str) -> None:
+    """Make sure that a file of a store is there, and as long as the store tells.
+
+    Raises:
+        EosfmError: It is not.
+    """
+    require(path, remedy)
+    found, expected = path.stat().st_size, told[path.name].bytes if path.name in told else None
+    if found != expected:
+        raise EosfmError(
+            f"{path} is truncated or damaged: {found} bytes; expected {expected} by store.json; "
+            f"{remedy}"
+        )
+
+
+def crc32_of(path: Path, start: int) -> int:
+    """CRC-32 of a file's content from a position on.
+
+    Raises:
+        EosfmError: It cannot be read.
+    """
+    found = 0
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            while part := file.read(2**22):
+                found = zlib.crc32(part, found)
+    except OSError as error:
+        raise EosfmError(f"{path} cannot be read ({error.strerror}); mend the disk") from None
+    return found
 
 
 @lru_cache(MAPPED)

@@ -198,6 +198,7 @@ def _specialist(
         state_dict=record.best_part("encoder"),
         facts={
             "dataset": store.name,
+            "source": store.source,
             "task": store.kind,
             "metrics": {
                 **result.scores,

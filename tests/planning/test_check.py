@@ -120,6 +120,24 @@ def test_downloads_are_announced_and_requests_are_faults(project):
     assert any("datasets.oscd: 0.5 GB are downloaded" in line for line in notes(folder, "full"))
 
 
+def test_what_is_downloaded_already_is_counted(project, monkeypatch):
+    folder = project()
+    monkeypatch.chdir(folder)
+    done = folder / "data" / "archives" / "oscd" / ".fetched" / "images.zip.gz"
+    done.parent.mkdir(parents=True)
+    done.touch()
+    assert any("oscd (1 of its files were already)" in line for line in notes(folder, "full"))
+
+
+def test_all_that_a_person_must_fetch_is_listed_at_once(project):
+    def change(params):
+        params["datasets"]["eurosat"]["reader"] = "potsdam"
+        params["datasets"]["oscd"]["reader"] = "xview2"
+
+    found = [line for line in faults(project(change), "full") if "by a program" in line]
+    assert [line.split()[0] for line in found] == ["datasets.eurosat", "datasets.oscd"]
+
+
 def test_weights_that_cannot_be_fetched_are_a_fault(project, monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
 
@@ -155,7 +173,9 @@ def test_copies_of_the_cache_are_counted(project):
 
 def test_more_loaders_than_cores_are_noted(project, monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
-    assert any("workers is 8, and there are 2 cores" in line for line in notes(project(), "full"))
+    (line,) = [line for line in notes(project(), "full") if "loader processes" in line]
+    assert line.startswith("8 loader processes are asked for, and there are 2 cores; set ")
+    assert "scales.full.train.workers and scales.full.protocol.workers" in line
 
 
 @pytest.mark.parametrize(("scale", "status"), [("mini", 0), ("huge", 1)])

@@ -75,6 +75,7 @@ def test_the_file_feeds_the_encoder(
     assert read.bands == ("B04", "B03") and read.units == ("reflectance_1e4",) * 2
     assert read.mean == (store.mean["B04"], store.mean["B03"])
     assert read.std == (store.std["B04"], store.std["B03"])
+    assert read.facts["source"] == store.source == "simulated"
     model = build_backbone(read.backbone, 2)
     model.load_state_dict(read.state_dict, strict=True)
 

@@ -1,217 +1,134 @@
-"""Downloading of one archive: resumed, mirrored, checked.
+"""Downloading of one file: resumed, from its mirrors in turn, checked, and given its name.
 
-``<file>.part`` is a download under way.
+``<file>.part`` is a download under way (see :mod:`eosfm.datasets.fetching.part`).
 """
 
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.fetching.unpack import need_space
-from eosfm.datasets.native.contents import hash_file
+from eosfm.datasets.fetching.part import Part
+from eosfm.datasets.fetching.traffic import Traffic
+from eosfm.datasets.fetching.transfer import Again, transfer
+from eosfm.datasets.fetching.verify import OtherFile, Refused, verify
 from eosfm.datasets.native.spec import Archive
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3.util import Retry
 
-CHUNK = 1 << 20
 ATTEMPTS = 5
 """How often a server is asked that brings no byte."""
 BACKOFF = 1.0
 """Seconds before the third attempt, the first two follow at once; doubles with every other."""
-TIMEOUT = (20, 60)
-"""Seconds to connect, and between two bytes."""
-BUSY = (408, 429, 500, 502, 503, 504)
-"""Answers that may be another one later."""
-
-MAGIC: dict[str, tuple[bytes, ...]] = {
-    ".zip": (b"PK\x03\x04", b"PK\x05\x06"),
-    ".gz": (b"\x1f\x8b",),
-    ".tgz": (b"\x1f\x8b",),
-    ".bz2": (b"BZh",),
-    ".xz": (b"\xfd7zXZ\x00",),
-    ".zst": (b"\x28\xb5\x2f\xfd",),
-    ".tif": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
-    ".png": (b"\x89PNG",),
-    ".parquet": (b"PAR1",),
-    ".h5": (b"\x89HDF",),
-}
-"""First bytes of the formats that archives come in."""
+LONGEST_WAIT = 600
+"""Seconds that are waited at most where a server asks for more."""
 
 
-class _Refused(Exception):
-    """This server will not give the file: the next mirror is asked."""
-
-
-class _OtherFile(_Refused):
-    """It is not the file that the spec describes."""
-
-
-class _BrokenOff(Exception):
-    """The bytes ended too early: the server is asked for the rest."""
-
-
-def download(archive: Archive, root: Path) -> Path:
+def download(archive: Archive, root: Path, traffic: Traffic, limit: int) -> Path:
     """Download one archive to ``root/filename``, going on where an earlier attempt ended.
 
-    A file of that name that is there already (put there by hand) is checked and kept.
+    A file of that name that is there already (put there by hand) is checked and kept. Nobody else
+    may write below ``root`` meanwhile.
+
+    Args:
+        archive: What to download.
+        root: Folder of the dataset's files.
+        traffic: Counts the bytes.
+        limit: Bytes at which a file is larger than any that could be meant.
 
     Raises:
         EosfmError: No server gave the file described, or the disk is too small.
+        OSError: The disk is full, or may not be written to.
+        Stopped: The run was stopped.
     """
-    target = root / archive.filename
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        try:
-            _check(target, archive)
-        except _Refused as fault:
-            raise EosfmError(f"{target} {fault}; delete it to fetch it again") from None
-        return target
-    part = target.with_name(f"{target.name}.part")
+    part = Part(root / archive.filename)
+    part.target.parent.mkdir(parents=True, exist_ok=True)
+    if part.target.exists() and _is_good(part, archive):
+        return part.target
+    traffic.skip(part.size)
     faults = []
     for url in (archive.url, *archive.mirrors):
         try:
-            _download_from(url, archive, part)
-        except _Refused as fault:
+            _download_from(url, archive, part, traffic, limit)
+            return part.target
+        except Refused as fault:
             faults.append(f"{urlsplit(url).netloc} {fault}")
-            continue
-        part.replace(target)
-        return target
+    if not part.size:
+        part.drop()
     raise EosfmError(
         f"{archive.filename} could not be fetched: {'; '.join(faults)}; run again to go on where "
-        f"it stopped, or put the file at {target}"
+        f"it stopped, or put the file at {part.target}"
     )
 
 
-def _download_from(url: str, archive: Archive, part: Path) -> None:
-    """Fetch ``part`` from one server, as long as it brings bytes.
+def _is_good(part: Part, archive: Archive) -> bool:
+    """Whether a file that is there is the one described; a download that is not is removed."""
+    try:
+        verify(part.target, archive)
+    except OtherFile as fault:
+        if not part.note.exists():
+            raise EosfmError(f"{part.target} {fault}; delete it to fetch it again") from None
+        part.reopen()  # a download that was stopped before it was checked
+        part.drop()
+        return False
+    part.done()
+    return True
 
-    To ask again where a server is busy or away is urllib3's part. To go on where the bytes broke
-    off, and to start again where those of an earlier attempt are at fault, is ours.
+
+def _download_from(url: str, archive: Archive, part: Part, traffic: Traffic, limit: int) -> None:
+    """Fetch a file from one server, as long as it brings bytes.
 
     Raises:
-        _Refused: The server does not have the file, or has another one.
+        Refused: The server does not have the file, or has another one.
     """
     import requests
-    from requests.adapters import HTTPAdapter
     from urllib3.exceptions import MaxRetryError, ProtocolError
     from urllib3.util import Retry
 
-    patience = fresh = Retry(
-        total=ATTEMPTS - 1,
-        backoff_factor=BACKOFF,
-        status_forcelist=BUSY,
-        raise_on_status=False,  # the last answer says more than "too many error responses"
-    )
-    best = _size(part)
+    patience = fresh = Retry(ATTEMPTS - 1, backoff_factor=BACKOFF)
+    best = part.size
     with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=fresh))
         while True:
-            resumed = _size(part) > 0
+            resumed = part.size > 0
             try:
-                _transfer(session, url, archive, part)
-                _check(part, archive)
+                transfer(session, url, archive, part, traffic, limit)
+                _finish(part, archive)
                 return
-            except _OtherFile:
-                part.unlink(missing_ok=True)
+            except OtherFile:
+                traffic.skip(-part.drop())
                 if not resumed:
                     raise
-            except _BrokenOff as fault:
-                if _size(part) > best:
-                    best, patience = _size(part), fresh
+            except Again as fault:
+                if part.size > best:
+                    best, patience = part.size, fresh
                 try:
                     patience = patience.increment("GET", url, error=ProtocolError(str(fault)))
                 except MaxRetryError:
-                    raise _Refused(f"{fault} ({ATTEMPTS} attempts)") from None
-                patience.sleep()
+                    raise Refused(f"{fault} ({ATTEMPTS} attempts)") from None
+                traffic.wait(max(patience.get_backoff_time(), _asked_wait(patience, fault.after)))
 
 
-def _transfer(session: "requests.Session", url: str, archive: Archive, part: Path) -> None:
-    """Append the missing bytes to ``part``.
+def _asked_wait(patience: "Retry", after: str | None) -> float:
+    """Seconds that a server asks to wait, by number or date; 0 for what is neither."""
+    from urllib3.exceptions import InvalidHeader
 
-    Raises:
-        _BrokenOff: The connection broke.
-        _Refused: The server cannot be reached, stays busy, or does not have the file.
-    """
-    from requests import RequestException
-
-    headers = {"Accept-Encoding": "identity"}
-    if kept := _size(part):
-        headers["Range"] = f"bytes={kept}-"
     try:
-        response = session.get(url, headers=headers, stream=True, timeout=TIMEOUT)
-    except RequestException as error:
-        raise _Refused(f"cannot be reached ({type(error).__name__})") from None
-    with response:
-        status = response.status_code
-        if status == 416:  # no byte after those at hand: they are all there, or wrong
-            total = response.headers.get("Content-Range", "").rpartition("/")[2]
-            if total != str(kept):
-                part.unlink(missing_ok=True)
-                raise _BrokenOff(f"has a file of {total or 'another number of'} bytes")
-            return
-        if status >= 400:
-            tried = f" ({ATTEMPTS} attempts)" if status in BUSY else ""
-            raise _Refused(f"answered {status} {response.reason}{tried}")
-        if status != 206:  # no support for Range: it sends all bytes again
-            part.unlink(missing_ok=True)
-        try:
-            _receive(response, archive, part)
-        except RequestException as error:
-            raise _BrokenOff(f"broke off ({type(error).__name__})") from None
+        return min(patience.parse_retry_after(after), LONGEST_WAIT) if after else 0.0
+    except InvalidHeader:
+        return 0.0
 
 
-def _receive(response: "requests.Response", archive: Archive, part: Path) -> None:
-    chunks = response.iter_content(CHUNK)
-    kept = _size(part)
-    if kept == 0:
-        first = next(chunks, b"")
-        _refuse_other_format(first[:512], archive)
-        chunks = chain([first], chunks)
-    length = response.headers.get("Content-Length")
-    total = kept + int(length) if length else archive.size
-    if archive.size is not None and total != archive.size:
-        raise _Refused(f"has {total} bytes where {archive.size} are expected")
-    need_space(part.parent, (total or 0) - kept, archive.filename)
-    bar = tqdm(
-        desc=archive.filename, total=total, initial=kept, unit="B", unit_scale=True, leave=False,
-        disable=None,
-    )  # fmt: skip
-    with bar, part.open("ab") as file:
-        for chunk in chunks:
-            bar.update(file.write(chunk))
-
-
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
-
-
-def _check(path: Path, archive: Archive) -> None:
-    """Compare a whole file with the spec.
+def _finish(part: Part, archive: Archive) -> None:
+    """Give a file its name, and look at what lies there then.
 
     Raises:
-        _OtherFile: It is a web page, or has another format, size or checksum.
+        OtherFile: It is not the file described, and a part again.
     """
-    with path.open("rb") as file:
-        _refuse_other_format(file.read(512), archive)
-    if archive.size is not None and _size(path) != archive.size:
-        raise _OtherFile(f"has {_size(path)} bytes where {archive.size} are expected")
-    if archive.checksum is not None:
-        kind, _, expected = archive.checksum.partition(":")
-        found = hash_file(path, kind, progress=True)
-        if found != expected:
-            raise _OtherFile(f"has {kind} {found} where {expected} is expected")
-
-
-def _refuse_other_format(head: bytes, archive: Archive) -> None:
-    """Refuse what is not the archive's format, a saved web page first of all."""
-    suffix = Path(archive.filename).suffix.lower()
-    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")) and suffix != ".html":
-        raise _OtherFile(f"gave a web page, not {archive.filename} (a log-in, quota or error page)")
-    if suffix in MAGIC and not head.startswith(MAGIC[suffix]):
-        raise _OtherFile(f"gave a file that is no {suffix} (it starts with {head[:8]!r})")
+    part.finish()
+    try:
+        verify(part.target, archive)
+    except OtherFile:
+        part.reopen()
+        raise
+    part.done()

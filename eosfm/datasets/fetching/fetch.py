@@ -1,116 +1,196 @@
-"""A dataset's archives on disk: downloaded, unpacked, and never twice.
+"""A dataset's archives on disk: downloaded, unpacked, and never twice."""
 
-``.fetched/<file>.gz`` below the dataset's folder lists what a finished archive left there: the
-proof that it need not be fetched again.
-"""
-
-import gzip
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CalledProcessError
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.files import atomic
 from eosfm.datasets.fetching.download import download
+from eosfm.datasets.fetching.members import BadArchive
+from eosfm.datasets.fetching.record import FOLDER, Record
+from eosfm.datasets.fetching.traffic import Traffic
+from eosfm.datasets.fetching.trust import TRUSTED, Trust
 from eosfm.datasets.fetching.unpack import unpack
-from eosfm.datasets.native.contents import Entry, hash_files, list_names
-from eosfm.datasets.native.spec import Archive, Dataset
+from eosfm.datasets.native.archives import by_hand
+from eosfm.datasets.native.contents import hash_file, list_names
+from eosfm.datasets.native.spec import Archive, Dataset, Source
+
+CONNECTIONS = 4
+"""Archives of a dataset that are fetched at the same time."""
+SLACK = 2
+"""How many times larger than announced a dataset's file may be; sizes in GB are rounded."""
+GB = 1_000_000_000
 
 
-def fetch(dataset: Dataset, root: Path, cache: Path | None = None) -> None:
+def fetch(dataset: Dataset, root: Path, cache: Path | None = None, trusted: Path = TRUSTED) -> None:
     """Bring a dataset's archives below ``root``; what is complete there is not fetched again.
+
+    Another process that fetches the same, for another user perhaps, is waited for. Where one
+    archive fails, the others still come.
 
     Args:
         dataset: The dataset.
         root: Folder of its files.
         cache: Folder that remembers hashes (see :mod:`eosfm.datasets.native.contents`).
+        trusted: Folder of the checksums that were trusted on first use (see
+            :mod:`eosfm.datasets.fetching.trust`).
 
     Raises:
-        EosfmError: A person must fetch it, the disk is too small, or no server gave the file
-            that the spec describes.
+        EosfmError: A person must fetch it, the disk is too small, full or read-only, or no server
+            gave the file that the spec describes.
     """
     source = dataset.source
-    archives = source.files()
-    if not archives and source.download is None:
-        raise EosfmError(
-            f"{dataset.name} cannot be fetched by a program: "
-            f"{source.manual or f'see {source.homepage}'}; then set datasets.{dataset.name}.root "
-            "to the folder that holds it"
-        )
-    root.mkdir(parents=True, exist_ok=True)
+    if request := by_hand(dataset):
+        raise EosfmError(f"{request} (`eosfm check` lists all that must be fetched by hand)")
+    trust = Trust(trusted / f"{root.name}.sha256")
     try:
-        for archive in archives:
-            record = _Record(root, archive.filename, f"{archive.url} {archive.checksum}", cache)
-            if not record.holds():
-                record.write(_fetch_archive(archive, root))
         if source.download is not None:
-            record = _Record(root, "download", "torchgeo", cache)
-            if not record.holds():
-                record.write(_run_download(source.download, root))
+            _fetch_by_program(dataset, source.download, root, cache)
+        elif _missing(source, root, cache, trust):
+            with _alone(root, dataset.name):
+                missing = _missing(source, root, cache, trust)
+                if missing:  # still, after who was there before
+                    _fetch_archives(dataset, missing, root, cache, trust)
     except EosfmError as error:
         raise EosfmError(f"{dataset.name}: {error} (see {source.homepage})") from None
+    except OSError as error:
+        place, why = error.filename or root, error.strerror or error
+        raise EosfmError(
+            f"{dataset.name}: {place} cannot be written ({why}); make "
+            "room or give the right to write, or set `archives` in params.yaml to another folder; "
+            "run again to go on where it stopped"
+        ) from None
 
 
-def _fetch_archive(archive: Archive, root: Path) -> list[Path]:
-    path = download(archive, root)
+@contextmanager
+def _alone(root: Path, name: str) -> Iterator[None]:
+    """Wait until nobody else fetches below ``root``; a lock falls with the process holding it."""
+    from filelock import FileLock, Timeout
+
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    lock = FileLock(root / FOLDER / "lock", mode=0o666)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"download: another process fetches {name} to {root}; waiting", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _record(archive: Archive, root: Path, cache: Path | None) -> Record:
+    return Record(root, archive.filename, archive.url, cache)
+
+
+def _missing(source: Source, root: Path, cache: Path | None, trust: Trust) -> list[Archive]:
+    """Archives that are still to be fetched, each with the checksum that is known of it."""
+    known, missing = trust.checksums(), []
+    for archive in source.files():
+        checksum = archive.checksum or known.get(archive.filename)
+        found = _record(archive, root, cache).found()
+        if found in (None, "None") or checksum not in (None, found):  # "None" is of an old record
+            missing.append(replace(archive, checksum=checksum))
+        elif checksum is None:  # fetched by somebody with whom the folder is shared
+            trust.add(archive.filename, found)
+    return missing
+
+
+def _fetch_archives(
+    dataset: Dataset, missing: list[Archive], root: Path, cache: Path | None, trust: Trust
+) -> None:
+    """Fetch several archives at a time, and note each that is done."""
+    whole = round(dataset.source.size_gb * GB)
+    rest = whole - sum(archive.size or 0 for archive in missing)
+    share = max(rest, 0) // len(missing)  # of each whose size is not known: a start
+    expected = {archive.filename: archive.size or share for archive in missing}
+    published = {archive.filename for archive in dataset.source.files() if archive.checksum}
+    faults = []
+    with Traffic(dataset.name, expected) as traffic, ThreadPoolExecutor(CONNECTIONS) as pool:
+        running: dict[Future[tuple[list[Path], str]], Archive] = {}
+        for archive in missing:
+            limit = archive.size or SLACK * whole + GB
+            running[pool.submit(_fetch_archive, archive, root, traffic, limit)] = archive
+        try:
+            for done in as_completed(running):
+                archive = running[done]
+                try:
+                    left, checksum = done.result()
+                except EosfmError as error:
+                    faults.append(f"{error}{_origin(error, archive, published, trust)}")
+                    continue
+                if archive.filename not in published:
+                    trust.add(archive.filename, checksum)
+                _record(archive, root, cache).write(left, checksum)
+        except BaseException:
+            traffic.stop()
+            pool.shutdown(cancel_futures=True)
+            raise
+    if faults:
+        raise EosfmError("; ".join(faults))
+
+
+def _origin(error: EosfmError, archive: Archive, published: set[str], trust: Trust) -> str:
+    """Who says what a file's checksum is, where it is another and its publisher says nothing."""
+    expected = (archive.checksum or "").rpartition(":")[2]
+    if archive.filename in published or not expected or expected not in str(error):
+        return ""
+    return (
+        f"; {trust.path} has the checksum of the first {archive.filename} that was fetched: delete "
+        "its line there if the publisher really gives another file now"
+    )
+
+
+def _fetch_archive(
+    archive: Archive, root: Path, traffic: Traffic, limit: int
+) -> tuple[list[Path], str]:
+    """Fetch and unpack one archive.
+
+    Returns:
+        The files that it left, and its checksum.
+    """
+    path = download(archive, root, traffic, limit)
+    checksum = archive.checksum or f"sha256:{hash_file(path, progress=True)}"
     if archive.extract is None:
-        return [path]
-    left = unpack(path, root / archive.extract, archive.members)
+        return [path], checksum
+    refused = path.with_name(f"{path.name}.refused")
+    try:
+        left = unpack(path, root / archive.extract, archive.members)
+    except BadArchive:
+        if archive.checksum is None:  # no proof that this is the one meant: the next is another
+            path.replace(refused)
+        raise
+    refused.unlink(missing_ok=True)
     path.unlink()
-    return left
+    return left, checksum
 
 
-def _run_download(run: Callable[[Path], None], root: Path) -> list[Path]:
+def _fetch_by_program(
+    dataset: Dataset, run: Callable[[Path], None], root: Path, cache: Path | None
+) -> None:
     """Let torchgeo download; the program that it calls goes on where it stopped."""
     from torchgeo.datasets import DependencyNotFoundError
 
-    try:
-        run(root)
-    except DependencyNotFoundError as error:
-        raise EosfmError(f"{str(error).rstrip('.')}; put it on the PATH and run again") from None
-    except CalledProcessError as error:
-        raise EosfmError(
-            f"{Path(error.cmd[0]).name} ended with status {error.returncode}; read what it said "
-            "above, then run again to go on where it stopped"
-        ) from None
-    return [root / name for name in list_names(root)]
-
-
-@dataclass(frozen=True)
-class _Record:
-    """What an archive left below ``root``, written down there.
-
-    Attributes:
-        root: The dataset's folder.
-        name: The archive's.
-        identity: What was fetched; a record of anything else does not count.
-        cache: Folder that remembers hashes.
-    """
-
-    root: Path
-    name: str
-    identity: str
-    cache: Path | None
-
-    @property
-    def path(self) -> Path:
-        return self.root / ".fetched" / f"{self.name.replace('/', '__')}.gz"
-
-    def write(self, left: list[Path]) -> None:
-        names = [path.relative_to(self.root).as_posix() for path in left]
-        with atomic(self.path) as beside, gzip.open(beside, "wt") as file:
-            for row in (self.identity, *hash_files(self.root, names, self.cache)):
-                file.write(json.dumps(row) + "\n")
-
-    def holds(self) -> bool:
-        """Whether this was fetched, and all that it left is there as it was."""
-        if not self.path.exists():
-            return False
-        with gzip.open(self.path, "rt") as file:
-            identity, *rows = map(json.loads, file)
-        left = [Entry(*row) for row in rows]
-        if identity != self.identity or not all((self.root / e.path).is_file() for e in left):
-            return False
-        return list(hash_files(self.root, [e.path for e in left], self.cache)) == left
+    record = Record(root, "download", "torchgeo", cache)
+    if record.found() is not None:
+        return
+    with _alone(root, dataset.name):
+        if record.found() is not None:
+            return
+        try:
+            run(root)
+        except DependencyNotFoundError as error:
+            raise EosfmError(
+                f"{str(error).rstrip('.')}; put it on the PATH and run again"
+            ) from None
+        except CalledProcessError as error:
+            raise EosfmError(
+                f"{Path(error.cmd[0]).name} ended with status {error.returncode}; read what it "
+                "said above, then run again to go on where it stopped"
+            ) from None
+        record.write([root / name for name in list_names(root)], "none")

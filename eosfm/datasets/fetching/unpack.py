@@ -1,21 +1,39 @@
 """Unpacking of zip and tar archives: safely, completely, and all at once."""
 
+import bz2
+import errno
+import gzip
+import lzma
 import os
 import shutil
+import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Self
 
 from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
+from eosfm.datasets.fetching.members import REMEDY, BadArchive, Members
 
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImplementedError)
+DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error,
+    ValueError, OverflowError, RuntimeError,
+)  # fmt: skip
 """What zipfile and tarfile raise on a damaged archive, besides an OSError without a number."""
-REMEDY = "delete it to fetch it again"
+CLASHES = (None, errno.EEXIST, errno.EISDIR, errno.ENOTDIR)
+"""Numbers of an OSError that is the archive's fault: it holds a file where it holds a folder."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+"""Compressions within a zip that Python reads."""
+LONGEST_NAME = 1 << 20
+"""Bytes of a tar's record of a long name or of further facts; they are read into memory."""
+PADDING = 64
+"""Megabytes that may follow the last member of a tar."""
 
 
 def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path]:
@@ -33,8 +51,9 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
         The files, below ``folder``.
 
     Raises:
-        EosfmError: The archive is damaged, holds another number of files, a link, or a member
-            that would land outside of ``folder``.
+        BadArchive: It is damaged, encrypted or empty, holds another number of files, a link, or a
+            member that would land outside of ``folder``, or unpacks to far more than a dataset.
+        EosfmError: The disk is full, or may not be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{archive.name}.unpacking"
@@ -42,9 +61,10 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
     beside.mkdir()
     try:
         names = _unpack_into(beside, archive, members)
-        if members is not None and len(names) != members:
-            raise EosfmError(
-                f"{archive} holds {len(names)} files where {members} are expected; {REMEDY}"
+        if not names or members not in (None, len(names)):
+            expected = "some" if members is None else members
+            raise BadArchive(
+                f"{archive} holds {len(names)} files where {expected} are expected; {REMEDY}"
             )
         shutil.copytree(beside, folder, copy_function=os.replace, dirs_exist_ok=True)
     finally:
@@ -80,40 +100,82 @@ def _unpack_into(folder: Path, archive: Path, members: int | None) -> list[Path]
     try:
         return [path.relative_to(folder) for path in bar]
     except (*DAMAGE, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # the disk's fault, not the archive's
-            raise EosfmError(f"{archive} cannot be unpacked: {error}") from None
-        raise EosfmError(f"{archive} is damaged ({error}); {REMEDY}") from None
+        if not isinstance(error, OSError) or error.errno in CLASHES:
+            raise BadArchive(f"{archive} is damaged ({error}); {REMEDY}") from None
+        room = "make room, and " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise EosfmError(
+            f"{archive} cannot be unpacked to {folder.parent} ({error.strerror}); {room}run again"
+        ) from None
 
 
 def _unzip(archive: Path, folder: Path) -> Iterator[Path]:
+    watched = Members(archive, folder)
     with zipfile.ZipFile(archive) as file:
-        infos = [info for info in file.infolist() if not info.is_dir()]
-        need_space(folder, sum(info.file_size for info in infos), archive.name)
-        for info in infos:
-            yield Path(file.extract(info, folder))
+        need_space(folder, sum(info.file_size for info in file.infolist()), archive.name)
+        for info in file.infolist():
+            place = watched.admit(info.filename, info.file_size, info.is_dir())
+            if info.flag_bits & 1:
+                raise BadArchive(f"{archive}: {info.filename} is encrypted; expected it to be open")
+            if info.compress_type not in METHODS:
+                raise BadArchive(
+                    f"{archive}: {info.filename} is compressed by method {info.compress_type}, "
+                    "which Python lacks; unpack it with another program, and set the dataset's root"
+                )
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise BadArchive(f"{archive}: {info.filename} is a link or device; not unpacked")
+            file.extract(info, folder)
+            if not info.is_dir():
+                yield place
 
 
 def _untar(archive: Path, folder: Path) -> Iterator[Path]:
+    watched = Members(archive, folder)
     with _open_tar(archive) as file:
         for member in file:
+            file.members.clear()  # type: ignore[attr-defined]  # there may be millions
             if not (member.isfile() or member.isdir()):
-                raise EosfmError(f"{archive}: {member.name} is a link or device; not unpacked")
+                raise BadArchive(f"{archive}: {member.name} is a link or device; not unpacked")
+            if member.isdir() and member.name.strip("./") == "":  # the folder itself
+                continue
+            place = watched.admit(member.name, member.size, member.isdir())
             file.extract(member, folder, set_attrs=False, filter="data")
             if member.isfile():
-                yield folder / member.name.lstrip("/")
+                yield place
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers are no larger than any that are meant."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> Self:
+        files = (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE)
+        if self.type not in files and self.size > LONGEST_NAME:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
 
 
 @contextmanager
 def _open_tar(archive: Path) -> Iterator[tarfile.TarFile]:
-    """Open a tar as a stream; Zstandard through pyarrow, the other compressions by tarfile."""
-    if archive.suffix != ".zst":
-        with tarfile.open(archive, mode="r|*") as file:
-            yield file
-        return
-    import pyarrow
-
+    """Open a tar as a stream, and read it to its end, where its compression has a checksum."""
     with (
-        pyarrow.input_stream(str(archive), compression="zstd") as stream,
-        tarfile.open(fileobj=stream, mode="r|") as file,
+        _decompress(archive) as stream,
+        tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as file,
     ):
         yield file
+        if any(not stream.read(1 << 20) for _ in range(PADDING)):
+            return
+    raise tarfile.ReadError("it does not end after its last member")
+
+
+def _decompress(archive: Path) -> Any:
+    """A file of the bytes that were compressed, whatever the archive is called."""
+    with archive.open("rb") as file:
+        head = file.read(6)
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        import pyarrow
+
+        return pyarrow.input_stream(str(archive), compression="zstd")
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.open(archive)
+    if head.startswith(b"BZh"):
+        return bz2.open(archive)
+    return lzma.open(archive) if head.startswith(b"\xfd7zXZ\x00") else archive.open("rb")

@@ -1,9 +1,9 @@
-"""Archives as torchgeo's classes describe them: what to fetch, in our words."""
+"""What to fetch: archives as torchgeo's classes describe them, and what a person must do."""
 
 from collections.abc import Callable
 from typing import Any
 
-from eosfm.datasets.native.spec import Archive
+from eosfm.datasets.native.spec import Archive, Dataset
 
 DRIVE = "https://drive.google.com/file/d/"
 
@@ -49,3 +49,19 @@ def archive(url: str, filename: str, md5: str | None, **options: Any) -> Archive
             "&export=download&confirm=t"
         )
     return Archive(url, filename, f"md5:{md5}" if md5 else None, **options)
+
+
+def by_hand(dataset: Dataset) -> str | None:
+    """What a person must do where no program can fetch a dataset; None where one can.
+
+    Args:
+        dataset: The dataset; its name is that of the entry in params.
+    """
+    source = dataset.source
+    if source.archives or source.download is not None:
+        return None
+    return (
+        f"datasets.{dataset.name} cannot be fetched by a program: "
+        f"{source.manual or f'see {source.homepage}'}; then set datasets.{dataset.name}.root to "
+        "the folder that holds it"
+    )

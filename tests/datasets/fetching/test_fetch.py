@@ -4,12 +4,9 @@ import hashlib
 import io
 import re
 import subprocess
-import threading
 import zipfile
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,91 +14,31 @@ import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching import download as module
-from eosfm.datasets.fetching.download import download
-from eosfm.datasets.fetching.fetch import fetch
+from eosfm.datasets.fetching import fetch as fetching
+from eosfm.datasets.fetching.traffic import Traffic
 from eosfm.datasets.native.spec import Archive, Source
-
-
-@dataclass
-class Server:
-    """What the server does with each path, and what it was asked."""
-
-    url: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
-    ranges: bool = True
-    cut_after: dict[str, list[int]] = field(default_factory=dict)  # bytes sent before each cut
-    busy: dict[str, int] = field(default_factory=dict)  # answers of 503 before it serves
-    retry_after: str | None = None
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
-
-    @property
-    def count(self) -> Counter[str]:
-        return Counter(path for path, _ in self.asked)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            wanted = self.headers.get("Range")
-            state.asked.append((self.path, wanted))
-            if state.busy.get(self.path, 0) > 0:
-                state.busy[self.path] -= 1
-                self.send_response(503)
-                if state.retry_after:
-                    self.send_header("Retry-After", state.retry_after)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            if self.path not in state.files:
-                self.send_error(404)
-                return
-            content = state.files[self.path]
-            start = int(re.findall(r"\d+", wanted)[0]) if wanted and state.ranges else 0
-            if start >= len(content):
-                self.send_response(416)
-                self.send_header("Content-Range", f"bytes */{len(content)}")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            body = content[start:]
-            self.send_response(206 if wanted and state.ranges else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            cuts = state.cut_after.get(self.path)
-            self.wfile.write(body[: cuts.pop(0)] if cuts else body)
-            self.close_connection = True
-
-        def log_message(self, *args):
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.url = f"http://127.0.0.1:{running.server_port}"
-    yield state
-    running.shutdown()
-    running.server_close()
-    thread.join()
+from tests.fixtures.server import Fault, Server
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF", 0.0)
-    monkeypatch.setattr(module, "CHUNK", 1000)
 
 
 BYTES = b"PK\x03\x04" + bytes(range(256)) * 100
 
 
 def describe(server: Server, path: str = "/a.zip", content: bytes = BYTES, **options) -> Archive:
-    server.files[path] = content
-    checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    return Archive(
-        **{"url": server.url + path, "filename": "a.zip", "checksum": checksum} | options
-    )
+    return server.describe(content, path, **options)
+
+
+def download(archive: Archive, root: Path) -> Path:
+    with Traffic("toy", {archive.filename: 0}) as traffic:
+        return module.download(archive, root, traffic, limit=10**6)
+
+
+def fetch(dataset, root: Path) -> None:
+    fetching.fetch(dataset, root, trusted=root.with_name("trusted"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -129,7 +66,7 @@ def test_checksum_kinds(server: Server, tmp_path: Path, kind: str):
 
 
 def test_cut_connections_are_resumed(server: Server, tmp_path: Path):
-    server.cut_after["/a.zip"] = [5000, 7000, 3000]
+    server.faults["/a.zip"] = [Fault(cut=n) for n in (5000, 7000, 3000)]
     assert download(describe(server), tmp_path).read_bytes() == BYTES
     starts = [wanted for _, wanted in server.asked]
     assert starts[0] is None and len(starts) == 4
@@ -155,27 +92,27 @@ def test_stale_part_is_dropped(server: Server, tmp_path: Path, stale: bytes):
 
 
 def test_server_without_ranges_starts_again(server: Server, tmp_path: Path):
-    server.ranges = False
-    server.cut_after["/a.zip"] = [5000]
+    server.faults["/a.zip"] = [Fault(cut=5000), Fault(ranges=False)]
     assert download(describe(server), tmp_path).read_bytes() == BYTES
     assert server.count["/a.zip"] == 2
 
 
 def test_busy_server_is_asked_again(server: Server, tmp_path: Path):
-    server.busy["/a.zip"] = 3
+    server.faults["/a.zip"] = [Fault(503)] * 3
     assert download(describe(server), tmp_path).read_bytes() == BYTES
 
 
 def test_the_wait_that_a_server_asks_for_is_kept(server: Server, tmp_path: Path, monkeypatch):
     waits = []
-    monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
-    server.busy["/a.zip"], server.retry_after = 2, "7"
+    monkeypatch.setattr(Traffic, "wait", lambda traffic, seconds: waits.append(seconds))
+    asked = ("7", "86400", "Thu, 01 Jan 1970 00:00:00 GMT", "soon")
+    server.faults["/a.zip"] = [Fault(429, {"Retry-After": text}) for text in asked]
     assert download(describe(server), tmp_path).read_bytes() == BYTES
-    assert waits == [7, 7]
+    assert [seconds for seconds in waits if seconds] == [7, module.LONGEST_WAIT]
 
 
 def test_a_server_that_breaks_off_without_a_byte_is_given_up(server: Server, tmp_path: Path):
-    server.cut_after["/a.zip"] = [5000] + [0] * 99
+    server.faults["/a.zip"] = [Fault(cut=5000)] + [Fault(cut=0)] * 99
     with pytest.raises(EosfmError, match=r"broke off \(\w+\) \(5 attempts\); run again"):
         download(describe(server), tmp_path)
     assert server.count["/a.zip"] == 5
@@ -183,7 +120,7 @@ def test_a_server_that_breaks_off_without_a_byte_is_given_up(server: Server, tmp
 
 
 def test_server_that_stays_busy_is_given_up(server: Server, tmp_path: Path):
-    server.busy["/a.zip"] = 99
+    server.faults["/a.zip"] = repeat(Fault(503))
     with pytest.raises(EosfmError, match=r"answered 503 .*\(5 attempts\)"):
         download(describe(server), tmp_path)
     assert server.count["/a.zip"] == 5
@@ -274,6 +211,7 @@ def test_fetch_unpacks_once(server: Server, tmp_path: Path, zipped: Archive):
     fetch(dataset(zipped), root)
     found = contents(root)
     assert found.pop(".fetched/a.zip.gz")
+    found.pop(".fetched/lock", None)
     assert found == FILES
     fetch(dataset(zipped), root)
     assert server.count == {"/a.zip": 1}

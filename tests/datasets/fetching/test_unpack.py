@@ -64,13 +64,9 @@ def test_unpacks_every_format_among_other_files(name: str, tmp_path: Path):
 @pytest.mark.parametrize("name", ["../evil.txt", "a/../../evil.txt", "/evil.txt"])
 def test_nothing_lands_outside(make, name: str, tmp_path: Path):
     archive = make(tmp_path / "archive", {"good.txt": b"", name: b"x"})
-    try:
-        files = unpack(archive, tmp_path / "out")
-    except EosfmError as error:  # tarfile refuses what climbs; zipfile drops the steps up
-        assert make is make_tar and "outside" in str(error) and ".." in name
-        assert contents(tmp_path / "out") == {}
-    else:
-        assert set(files) == {tmp_path / "out" / name for name in contents(tmp_path / "out")}
+    with pytest.raises(EosfmError, match="would land outside of the folder; not unpacked"):
+        unpack(archive, tmp_path / "out")
+    assert contents(tmp_path / "out") == {}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "out"]
     assert not Path("/evil.txt").exists()
 

@@ -1,0 +1,107 @@
+"""Downloads under way at the same time: how far they are together, and how they are stopped."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any, Self
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    import requests
+
+EVERY = 30.0
+"""Seconds between two lines where there is no terminal to draw a bar on."""
+
+
+class Stopped(Exception):
+    """Somebody stopped the run; what is on the disk stays, and is gone on with."""
+
+
+class _Lines(tqdm):
+    """A bar for log files: a plain line now and then."""
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        if msg is None:  # an empty one would wipe the line out
+            print(self, file=sys.stderr, flush=True)
+
+
+class Traffic:
+    """The bytes of several downloads, counted in one line with the time that is left.
+
+    Args:
+        name: What is downloaded.
+        expected: Bytes expected of each file.
+    """
+
+    def __init__(self, name: str, expected: Mapping[str, int]) -> None:
+        self._expected = dict(expected)
+        terminal = sys.stderr.isatty()
+        form = "{desc}: {n_fmt} of {total_fmt}, {rate_fmt}, {remaining} left"
+        options: dict[str, Any] = {} if terminal else {"bar_format": form, "mininterval": EVERY}
+        self._bar = (tqdm if terminal else _Lines)(
+            desc=f"download {name}", total=sum(expected.values()), unit="B", unit_scale=True,
+            leave=False, dynamic_ncols=terminal, delay=0 if terminal else EVERY, **options,
+        )  # fmt: skip
+        self._lock = Lock()
+        self._stopped = Event()
+        self._open: set[requests.Response] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()
+
+    def expect(self, filename: str, size: int) -> None:
+        """A server said how many bytes a file has."""
+        with self._lock:
+            self._expected[filename] = size
+            self._bar.total = sum(self._expected.values())
+
+    def receive(self, count: int) -> None:
+        """So many bytes came."""
+        with self._lock:
+            self._bar.update(count)
+
+    def skip(self, count: int) -> None:
+        """So many bytes are there and need not come; a negative number were dropped."""
+        with self._lock:
+            self._bar.initial += count
+            self._bar.last_print_n += count
+            self._bar.n += count
+
+    @contextmanager
+    def reading(self, response: "requests.Response") -> Iterator[None]:
+        """Around the reading of a response: :meth:`stop` ends it, even where no byte comes.
+
+        Raises:
+            Stopped: The run was stopped, now or before.
+        """
+        with self._lock:
+            self._open.add(response)
+        try:
+            self.wait(0)
+            yield
+        finally:
+            with self._lock:
+                self._open.discard(response)
+            response.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, unless the run is stopped.
+
+        Raises:
+            Stopped: It is.
+        """
+        if self._stopped.wait(seconds):
+            raise Stopped
+
+    def stop(self) -> None:
+        """End all downloads: at once where bytes are read, else at the next one or time-out."""
+        self._stopped.set()
+        with self._lock:
+            for response in self._open:
+                with suppress(OSError, ValueError, RuntimeError):  # it has ended by itself
+                    response.raw.shutdown()
