@@ -18,8 +18,8 @@ from eosfm.core.allocator import keep_freed_memory
 from eosfm.core.errors import EosfmError
 
 COMMANDS = (
-    "check", "plan", "info", "explain", "validate", "prune", "merge", "gather", "export", "onnx",
-    "use", "score", "predict", "embed", "readme",
+    "repro", "check", "plan", "info", "explain", "validate", "prune", "merge", "gather", "export",
+    "onnx", "use", "score", "predict", "embed", "readme",
 )  # fmt: skip
 """Modules of ``eosfm/commands``, in the order of the help."""
 
