@@ -35,12 +35,8 @@ def run(main: Callable[..., Any]) -> None:
     An :class:`EosfmError` is printed as one line on standard error and ends the process with
     status 1. With ``EOSFM_DEBUG=1`` the traceback is shown instead.
     """
-    import warnings
-
     import typer
 
-    # Of every loader; `eosfm check` says it once.
-    warnings.filterwarnings("ignore", "This DataLoader will create")
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     _finish(app)
