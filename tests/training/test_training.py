@@ -62,7 +62,8 @@ def test_every_kind_of_label_trains(
         **result.scores, "per_class": result.per_class, "metric": headline, "epoch": 1,
         "trivial": result.constant,
     }  # fmt: skip
-    assert read.facts == {"metrics": told, "task": kind, "dataset": f"toy_{kind}"}
+    source = {"dataset": f"toy_{kind}", "source": "simulated"}
+    assert read.facts == {"metrics": told, "task": kind} | source
     assert not list(tmp_path.glob("s-toy/*"))
 
 
