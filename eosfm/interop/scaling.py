@@ -35,7 +35,7 @@ def statistics(path: Path | str) -> Statistics:
     """Mean and standard deviation per band of a raster's pixels, or of a tile store's training.
 
     Pixels that the raster marks as nodata, and NaN, are left out, band by band. The raster is read
-    window by window: memory does not grow with it. Needs rasterio for a raster.
+    window by window: memory does not grow with it. Needs rasterio for a raster::
 
         scaling = eosfm.statistics("scene.tif")
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
