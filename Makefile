@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 # An environment shared between checkouts runs the code of this one.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: mini test lint docs
+.PHONY: mini test lint docs experiments
 
 mini: $(LOCKED)   ## the main job: the whole pipeline at mini scale, offline
 	dvc repro
@@ -26,6 +26,10 @@ lint: $(LOCKED)
 
 docs: $(LOCKED)   ## the documentation as a site, docs/_build/html/index.html; a warning is an error
 	sphinx-build --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
+
+experiments:      ## experiments side by side: mean scores and the parameters that differ, no hashes
+	dvc exp show --only-changed --drop '^(stages/|eosfm/|data/|models/|results/)' \
+		--keep '^results/metrics/(mean|specialists)'
 
 $(LOCKED): requirements.lock pyproject.toml
 	python3 -m venv $(VENV)

@@ -19,6 +19,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.baselines import FIXED
+from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.head import run_head
 from eosfm.features.encode import scratch_features, task_encoder
 from eosfm.features.reading import read_split
@@ -57,7 +58,9 @@ def main(artifact: Path = Path("models/eosfm.pth")) -> None:
             of_setting = replace(task, standardize=setting)
             readings = Splits.of(partial(read_split, of_setting))
             encoder = task_encoder(of_setting, members)
-            with scratch_features(encoder, readings, params.encoding.max_gb) as splits:
+            with scratch_features(
+                encoder, readings, params.encoding.max_gb, not needs_maps(FIXED, task)
+            ) as splits:
                 result = run_head(of_setting, FIXED, splits, task.protocol.seeds)
             scores.append(f"{result.test[task.metric]:.3f}")
         table.add_row(name, str(len(members)), task.metric, *scores)

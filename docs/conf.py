@@ -29,7 +29,9 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_mock_imports = ["terratorch"]  # an extra of its own
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"  # not a second list beside the attributes
 autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 60
 napoleon_use_ivar = True
 default_role = "code"  # docstrings write `name` as Markdown does
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from eosfm.core.allocator import keep_freed_memory
 from eosfm.core.errors import EosfmError
 
 COMMANDS = (
@@ -25,6 +26,7 @@ COMMANDS = (
 _USUAL = gc.get_threshold()
 _LOADING = 100_000
 gc.set_threshold(_LOADING)
+keep_freed_memory()
 
 
 def run(main: Callable[..., Any]) -> None:
@@ -33,8 +35,12 @@ def run(main: Callable[..., Any]) -> None:
     An :class:`EosfmError` is printed as one line on standard error and ends the process with
     status 1. With ``EOSFM_DEBUG=1`` the traceback is shown instead.
     """
+    import warnings
+
     import typer
 
+    # Of every loader; `eosfm check` says it once.
+    warnings.filterwarnings("ignore", "This DataLoader will create")
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     _finish(app)
@@ -50,9 +56,11 @@ def main() -> None:
     from eosfm.commands.several import Command
 
     app = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True,
+        pretty_exceptions_enable=False, no_args_is_help=True,
         rich_markup_mode=None,  # drawing boxes takes as long as all else
         help="EoS-FM beside its pipeline, which is run by `dvc repro` and `dvc exp run`.",
+        epilog="Exit status: 0 done; 1 a fault, of which a line on standard error tells, or which "
+        "`check` or `validate` found; 2 a wrong command line.",
     )  # fmt: skip
     app.callback()(lambda: None)  # or a lone command would lose its name
     named = [name for name in COMMANDS if name in sys.argv[1:2]]

@@ -6,7 +6,8 @@ import eosfm.cli
 from eosfm.core.parallel import single_thread
 from eosfm.core.results import write_result
 from eosfm.evaluation.checkpoint import Checkpoints
-from eosfm.evaluation.evaluate import evaluate_task
+from eosfm.evaluation.evaluate import evaluate_task, selection_path
+from eosfm.evaluation.pictures import draw_answers
 from eosfm.features.task import Task
 from eosfm.params import load_params
 from eosfm.prediction.fitted import BestFit
@@ -36,6 +37,10 @@ def main(name: str) -> None:
             keep=best.keep,
         )
         best.write(Path("models/tasks") / f"{name}.pt", task, artifact)
+        path = selection_path(task, params.fusion, features, artifact)
+        write_result(tracker.folder / "selection.json", path)
+        if best.answers:  # a head that trains nothing keeps none
+            draw_answers(task, best.answers, tracker.folder / "predictions.png")
         write_result(tracker.folder / "metrics.json", result)
         tracker.done(f"{result.metric} {result.test[result.metric]:.3f}")
 

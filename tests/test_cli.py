@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -13,8 +14,6 @@ run(main)
 def call(tmp_path, **env):
     script = tmp_path / "stage.py"
     script.write_text(SCRIPT)
-    import os
-
     return subprocess.run(
         [sys.executable, str(script), "x.tif"],
         capture_output=True,
@@ -49,3 +48,32 @@ def test_collections_are_as_usual_while_main_runs(tmp_path):
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
+
+
+EOSFM = "import sys; sys.argv[0] = 'eosfm'; from eosfm.cli import main; main()"
+
+
+def eosfm(*words, **env):
+    return subprocess.run(
+        [sys.executable, "-c", EOSFM, *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+    )
+
+
+def test_the_help_says_what_the_exit_status_means():
+    done = eosfm("--help")
+    assert done.returncode == 0
+    assert "Exit status: 0 done" in done.stdout and "--install-completion" in done.stdout
+    assert eosfm("pla").returncode == 2
+
+
+def test_shells_complete_commands_and_options():
+    def completed(line):
+        words = line.split(" ")
+        asked = {"_EOSFM_COMPLETE": "complete_bash", "COMP_CWORD": str(len(words) - 1)}
+        return eosfm(COMP_WORDS=line, **asked).stdout.split()
+
+    assert completed("eosfm pl") == ["plan"]
+    assert completed("eosfm plan --images") == ["--images-per-second"]

@@ -1,6 +1,7 @@
 """The ensemble backbone against the published rules, reimplemented plainly.
 
 python benchmarks/backbone encoding    # 24 specialists; 5 of them
+python benchmarks/backbone forms       # 24 specialists on a GPU, one by one and in one call
 python benchmarks/backbone footprint   # parameters, file, memory
 python benchmarks/backbone selection   # recall and accuracy
 python benchmarks/backbone heads       # stored features
@@ -12,11 +13,12 @@ Each takes --json FILE to write its figures. Rivals run in turns and the medians
 import typer
 from encoding import encoding
 from footprint import footprint, imports, peak
+from forms import forms
 from heads import heads
 from selection import selection
 
 app = typer.Typer(add_completion=False)
-for command in (encoding, footprint, selection, heads, imports):
+for command in (encoding, forms, footprint, selection, heads, imports):
     app.command()(command)
 app.command(hidden=True)(peak)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,10 @@ def take_inventory(path: Path | str) -> Inventory:
     Raises:
         EosfmError: The file is missing, damaged or no artifact.
     """
-    entries = read_entries(path)
-    members = tuple(_member(parse_entry(entry, path, index)) for index, entry in enumerate(entries))
+    entries = read_entries(path, mapped=True)
+    specialists = [parse_entry(entry, path, index) for index, entry in enumerate(entries)]
+    with ThreadPoolExecutor() as pool:  # hashing frees the GIL
+        members = tuple(pool.map(_member, specialists))
     names = dict.fromkeys(member.dataset for member in members if member.dataset)
     return Inventory(
         path=str(path),

@@ -16,10 +16,13 @@ def info(
 
     Example: eosfm info models/eosfm.pth
     """
-    from eosfm.artifacts.inventory import take_inventory
-    from eosfm.artifacts.tables import show_inventory, show_json
+    from eosfm.cli import loading
 
-    inventory = take_inventory(artifact)
+    with loading():
+        from eosfm.artifacts.inventory import take_inventory
+        from eosfm.artifacts.tables import show_inventory, show_json
+
+        inventory = take_inventory(artifact)
     if as_json:
         show_json(inventory)
     else:

@@ -6,6 +6,7 @@ import struct
 import sys
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ DAMAGED = RuntimeError, EOFError, ValueError, LookupError, struct.error, zipfile
 """What torch raises of files that are not its own."""
 
 
-def read(path: Path | str) -> Any:
+def read(path: Path | str, mapped: bool = False) -> Any:
     """Read a file of tensors and plain values.
+
+    Args:
+        path: The file.
+        mapped: Leave the tensors in the file, mapped: for those that look at each once.
 
     Raises:
         EosfmError: The file is missing, truncated, altered, or holds anything else.
@@ -29,11 +34,14 @@ def read(path: Path | str) -> Any:
     if not path.is_file():
         raise EosfmError(f"{path} not found; expected a file of weights")
     try:
-        if zipfile.is_zipfile(path):  # torch does not look at the checksums of its own archive
-            with zipfile.ZipFile(path) as archive:
-                if (member := archive.testzip()) is not None:
-                    raise EosfmError(f"{path} is damaged ({member}); copy or build it again")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        if not zipfile.is_zipfile(path):
+            return torch.load(path, map_location="cpu", weights_only=True)
+        with ThreadPoolExecutor(1) as beside:  # summing up frees the GIL
+            member = beside.submit(_damaged, path)
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        if member.result() is not None:
+            raise EosfmError(f"{path} is damaged ({member.result()}); copy or build it again")
+        return content
     except pickle.UnpicklingError as error:
         code = "Unsupported global" in str(error)
         reason = "holds code" if code else "is damaged or no file of weights"
@@ -42,6 +50,12 @@ def read(path: Path | str) -> Any:
         raise EosfmError(
             f"{path} is damaged or no file of weights ({type(error).__name__}); build it again"
         ) from None
+
+
+def _damaged(path: Path) -> str | None:
+    """The first member that differs from its checksum; torch does not look at these."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def write(path: Path | str, content: Any) -> None:

@@ -125,13 +125,17 @@ def export_artifact(files: Sequence[Path | str], out: Path | str) -> list[Specia
     return specialists
 
 
-def read_entries(path: Path | str) -> list[Entry]:
+def read_entries(path: Path | str, mapped: bool = False) -> list[Entry]:
     """What an artifact holds, entry by entry, as it stands there.
+
+    Args:
+        path: The file.
+        mapped: See :func:`eosfm.core.tensors.read`.
 
     Raises:
         EosfmError: The file is missing, damaged, holds code or is no list of entries.
     """
-    content = tensors.read(path)
+    content = tensors.read(path, mapped)
     if not isinstance(content, list) or not content:
         raise EosfmError(
             f"{path} holds a {type(content).__name__}, expected a list of "

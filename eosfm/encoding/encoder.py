@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -73,6 +74,11 @@ class EnsembleEncoder(nn.Module):
             for spec, owner in zip(self.inputs, owners, strict=True)
         )
 
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return next(self.models.parameters()).device
+
     def encode(self, x: Tensor, indices: Sequence[int] | None = None) -> list[list[Tensor]]:
         """Run the specialists.
 
@@ -107,8 +113,7 @@ class EnsembleEncoder(nn.Module):
         inputs = [spec for spec in self.inputs if spec.name in names]
         members = [s for s in self.trained() if s.name in names]
         small = EnsembleEncoder(members, inputs, self.input, self.skipped, self.models.freeze)
-        device = next(self.adapters.buffers()).device
-        return small.to(device).train(self.training)
+        return small.to(self.device).train(self.training)
 
     def trained(self) -> list[Specialist]:
         """The specialists with the weights that they have now."""

@@ -1,10 +1,10 @@
 """The specialists' timm models, run side by side.
 
-What made it faster than one call per input, and what did not, is in ``benchmarks/README.md``:
-one call per specialist, one core per call, and a leaner response norm are kept.
+What made it faster than one call per input, and what did not, is in ``benchmarks/README.md``: on
+the CPU one call per specialist and one core per call, on a GPU one call for all that are alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -12,7 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from eosfm.core.parallel import run_together
+from eosfm.nn.grouped import GroupedEncoders, groupable
 from eosfm.nn.specialist import Specialist, build_model
+
+Job = tuple[int, Tensor]
+"""Index of a specialist, and its image."""
 
 
 class SpecialistModels(nn.ModuleList):
@@ -33,6 +37,9 @@ class SpecialistModels(nn.ModuleList):
         # Each takes its weights before the next is made: all are in memory once, never twice.
         super().__init__(build_model(specialist) for specialist in specialists)
         self.freeze = freeze
+        self._backbones = [specialist.backbone for specialist in specialists]
+        self._groups: dict[tuple[int, ...], GroupedEncoders] = {}
+        self.register_load_state_dict_post_hook(_forget_groups)
         if freeze:
             self.requires_grad_(False)
             self.eval()
@@ -40,6 +47,10 @@ class SpecialistModels(nn.ModuleList):
     def train(self, mode: bool = True) -> "SpecialistModels":
         """Set the mode; frozen models stay in evaluation mode."""
         return super().train(mode and not self.freeze)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SpecialistModels":
+        self._groups.clear()  # they hold copies of the weights
+        return super()._apply(fn, recurse)
 
     def channels(self, index: int) -> tuple[int, ...]:
         """Channels of one specialist's four pyramid levels, finest first."""
@@ -61,27 +72,58 @@ class SpecialistModels(nn.ModuleList):
             members.setdefault(index, []).append(position)
         jobs = [(i, torch.cat([images[p][1] for p in at])) for i, at in members.items()]
         pyramids: dict[int, list[Tensor]] = {}
-        for at, maps in zip(members.values(), self._run_all(jobs), strict=True):
+        for at, maps in zip(members.values(), self._way(jobs)(jobs), strict=True):
             sizes = [images[p][1].shape[0] for p in at]  # len would fix an exported batch
             parts = zip(*(level.split(sizes) for level in maps), strict=True)
             pyramids.update(zip(at, map(list, parts), strict=True))
         return [pyramids[position] for position in range(len(images))]
 
-    def _run_all(self, jobs: list[tuple[int, Tensor]]) -> list[list[Tensor]]:
-        tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
-        on_cpu = all(image.device.type == "cpu" for _, image in jobs)
-        if tracing or not (self.freeze and on_cpu):
-            return [self._run(job) for job in jobs]
-        # The maps are too small to share among cores: each core takes whole models instead.
+    def run_alone(self, jobs: Sequence[Job]) -> list[list[Tensor]]:
+        """Run each model on its image, one after the other."""
+        return [self._run(job) for job in jobs]
+
+    def run_together(self, jobs: Sequence[Job]) -> list[list[Tensor]]:
+        """Run a model per core: the maps are too small to share among cores of the CPU."""
         autocast, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
-        def work(job: tuple[int, Tensor]) -> list[Tensor]:
+        def work(job: Job) -> list[Tensor]:
             with torch.autocast("cpu", dtype=dtype, enabled=autocast):
                 return self._run(job)
 
         return run_together([partial(work, job) for job in jobs])
 
-    def _run(self, job: tuple[int, Tensor]) -> list[Tensor]:
+    def run_grouped(self, jobs: Sequence[Job]) -> list[list[Tensor]]:
+        """Run frozen models of one backbone on images of one shape as one model."""
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for position, (index, image) in enumerate(jobs):
+            key = (self._backbones[index], image.shape[0], *image.shape[2:])
+            alike.setdefault(key, []).append(position)
+        found: dict[int, list[Tensor]] = {}
+        for positions in alike.values():
+            some = [jobs[position] for position in positions]
+            together = len(some) > 1 and groupable(self[some[0][0]])
+            pyramids = self._run_group(some) if together else self.run_alone(some)
+            found.update(zip(positions, pyramids, strict=True))
+        return [found[position] for position in range(len(jobs))]
+
+    def _run_group(self, jobs: Sequence[Job]) -> list[list[Tensor]]:
+        members = tuple(index for index, _ in jobs)
+        if members not in self._groups:
+            self._groups = {members: GroupedEncoders([self[index] for index in members])}
+        with torch.no_grad():
+            return self._groups[members]([image for _, image in jobs])
+
+    def _way(self, jobs: Sequence[Job]) -> Callable[[Sequence[Job]], list[list[Tensor]]]:
+        """The fastest way to run these."""
+        tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        devices = {image.device.type for _, image in jobs}
+        if tracing or not self.freeze:
+            return self.run_alone
+        if devices == {"cuda"}:
+            return self.run_grouped
+        return self.run_together if devices == {"cpu"} else self.run_alone
+
+    def _run(self, job: Job) -> list[Tensor]:
         index, image = job
         model: Any = self[index]
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
@@ -89,3 +131,7 @@ class SpecialistModels(nn.ModuleList):
         if model.output_fmt == "NHWC":
             maps = [level.permute(0, 3, 1, 2).contiguous() for level in maps]
         return list(maps)
+
+
+def _forget_groups(models: SpecialistModels, incompatible_keys: Any) -> None:
+    models._groups.clear()

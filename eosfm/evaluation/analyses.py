@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED, from_scratch
+from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.result import AnalysisResult, TaskResult
 from eosfm.evaluation.trial import run_fits
@@ -43,7 +44,7 @@ def analyse_task(task: Task, backbone: str, features: Path, artifact: Path) -> A
         features: ``data/features/<task>``.
         artifact: The ensemble, for features that are not stored.
     """
-    splits = open_features(task, features, artifact)
+    splits = open_features(task, features, artifact, needs_maps(FIXED, task))
     members = splits.train.specialists
     short = task.with_linear_head(epochs=max(1, task.protocol.epochs // SHORTER))
     alone = {member: [member] for member in members}

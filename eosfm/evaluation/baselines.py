@@ -16,6 +16,7 @@ from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.encoding.randomize import randomize
 from eosfm.evaluation.checkpoint import Checkpoints
+from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fit import fit_all
 from eosfm.evaluation.forward_selection import explained_alone, ranked
 from eosfm.evaluation.head import run_head
@@ -68,7 +69,7 @@ def run_baselines(
     """
     count = task.protocol.baseline_seeds
     readings = Splits.of(partial(read_split, task))
-    splits = open_features(task, features, artifact)
+    splits = open_features(task, features, artifact, needs_maps(FIXED, task))
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     candidates = ranked(explained_alone(splits.train, splits.val, trial))[:CANDIDATES]
     # Before the jobs, of which no two may draw random numbers at a time.
@@ -107,7 +108,7 @@ def random_weights(
     checkpoints: Checkpoints | None = None,
 ) -> TaskResult:
     """The task's head on the features of an ensemble that was never trained."""
-    with scratch_features(encoder, readings, max_gb) as splits:
+    with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as splits:
         return run_head(
             task, FIXED, splits, count, checkpoints=checkpoints, features="random weights"
         )

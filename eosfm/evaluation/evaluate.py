@@ -5,15 +5,21 @@ from pathlib import Path
 
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.evaluation.checkpoint import Checkpoints
+from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Keep, Log
+from eosfm.evaluation.forward_selection import select_forward
 from eosfm.evaluation.head import run_head
-from eosfm.evaluation.result import TaskResult
+from eosfm.evaluation.result import SelectionPath, TaskResult
+from eosfm.evaluation.trial import make_trials
 from eosfm.features.encode import open_features
 from eosfm.features.frozen import only
 from eosfm.features.store import FeatureStore
 from eosfm.features.task import Task
 from eosfm.params import Fusion
+
+STEPS = 10
+"""So many specialists are followed in the order in which they would be chosen."""
 
 
 def evaluate_task(
@@ -44,8 +50,18 @@ def evaluate_task(
     members = remaining(FeatureStore.open(features), fusion.ablate)
     if task.protocol.fine_tune:
         return fine_tune(task, fusion, artifact, members, log, checkpoints, keep)
-    splits = only(open_features(task, features, artifact), members)
+    opened = open_features(task, features, artifact, needs_maps(fusion, task))
+    splits = only(opened, members)
     return run_head(task, fusion, splits, task.protocol.seeds, log, checkpoints, keep=keep)
+
+
+def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -> SelectionPath:
+    """How much the specialists tell that forward selection would choose, up to :data:`STEPS`."""
+    members = remaining(FeatureStore.open(features), fusion.ablate)
+    splits = only(open_features(task, features, artifact), members)
+    (trial,) = make_trials(task, splits.train.some_targets(), 1)
+    path = select_forward(splits.train, splits.val, trial, STEPS)
+    return SelectionPath(tuple(path), tuple(path.values()))
 
 
 def remaining(store: FeatureStore, ablate: Sequence[str]) -> list[str]:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eosfm.features.pooling import NORMALIZE
 from eosfm.features.source import Levels, split_levels
+from eosfm.features.task import Task
 from eosfm.fusion.fuser import Fuser
 from eosfm.fusion.selection import Selection
-from eosfm.params import Aggregation
+from eosfm.params import Aggregation, Fusion
 
 
 class Fusing(nn.Module):
@@ -43,7 +45,8 @@ class LinearFusing(nn.Module):
 
     Args:
         fuser: Its options decide; see :func:`build_fusing`.
-        pool: Average over pixels ahead, for heads that do nothing else with them.
+        pool: Average over pixels ahead, for heads that do nothing else with them; of what is
+            normalised pixel by pixel, the averages come (:mod:`eosfm.features.pooling`).
         average: Average over dates ahead.
     """
 
@@ -52,6 +55,7 @@ class LinearFusing(nn.Module):
         fuser.norms.requires_grad_(False)
         self.fuser = fuser
         self.pool = pool
+        self.pooled = pool and fuser.options.normalize == NORMALIZE
         self.average = average
         gates = torch.tensor(fuser.gate_index)
         for k in range(len(fuser.mixers)):
@@ -62,21 +66,24 @@ class LinearFusing(nn.Module):
     @torch.no_grad()
     def prepare(self, levels: Levels) -> Levels:
         """Normalise: (B, T, C, h, w) to (B, T', h', w', C)."""
+        normal = [level.float() for level in levels] if self.pooled else self._normal(levels)
+        if self.pool:
+            normal = [level.mean(dim=(-2, -1), keepdim=True) for level in normal]
+        if self.average:
+            normal = [level.mean(dim=1, keepdim=True) for level in normal]
+        return [level.permute(0, 1, 3, 4, 2) for level in normal]
+
+    def _normal(self, levels: Levels) -> Levels:
         dates = levels[0].shape[1]
         parts = split_levels([level.flatten(0, 1) for level in levels], self.fuser.inputs, dim=1)
         pyramids = [
             self.fuser.prepare(index, pyramid)
             for index, pyramid in enumerate(zip(*parts, strict=True))
         ]
-        prepared = []
-        for normal in zip(*pyramids, strict=True):
-            level = torch.cat(normal, dim=1).unflatten(0, (-1, dates))
-            if self.pool:
-                level = level.mean(dim=(-2, -1), keepdim=True)
-            if self.average:
-                level = level.mean(dim=1, keepdim=True)
-            prepared.append(level.permute(0, 1, 3, 4, 2))
-        return prepared
+        return [
+            torch.cat(parts, dim=1).unflatten(0, (-1, dates))
+            for parts in zip(*pyramids, strict=True)
+        ]
 
     def forward(self, levels: Levels) -> list[Tensor]:
         """Fuse prepared levels to (B, T', C', h', w')."""
@@ -110,8 +117,19 @@ def build_fusing(
     if not linear or options.normalize == "batch":
         return Fusing(fuser)
     # Every merge but attention treats pixels alike and linearly.
-    return LinearFusing(
-        fuser,
-        pool=per_image and aggregation != "ltae",
-        average=aggregation == "mean",
-    )
+    pool = per_image and aggregation != "ltae"
+    return LinearFusing(fuser, pool, average=aggregation == "mean")
+
+
+def needs_maps(fusion: Fusion, task: Task) -> bool:
+    """Whether what a task trains cannot start from averages over pixels.
+
+    The averages are of maps that are normalised pixel by pixel. ``batch`` and ``layer`` need the
+    variance over pixels, and ``mlp``, ``multiplication``, ``geometric_mean`` and projections are
+    not linear. ``concat`` and ``addition`` could have averages, and take maps for simplicity.
+    """
+    if not task.pools:
+        return True
+    linear = fusion.method == "conv1x1" and not fusion.projection
+    averages = linear and fusion.normalize == NORMALIZE and task.aggregation != "ltae"
+    return task.head != "knn" and not averages

@@ -47,7 +47,7 @@ def fine_tune(
     limit = fusion.max_encoders
     if fusion.selection == "forward" and limit is not None and limit < len(members):
         encoder = task_encoder(task, specialists)
-        train, val = (live_features(encoder, s) for s in (readings.train, readings.val))
+        train, val = (live_features(encoder, False, s) for s in (readings.train, readings.val))
         chosen = choose(fusion, train, val, trials[0])
         specialists = [s for s in specialists if s.name in chosen]
     backbones: dict[int, EosFM] = {}

@@ -9,10 +9,10 @@ the first seed: a batch is encoded once, whatever the number of fits. Their spre
 of the order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,10 +27,14 @@ from eosfm.evaluation.trial import Trial, run_fits, seeded
 from eosfm.features.device import device, to_device
 from eosfm.features.frozen import TaskSplit, chunks
 from eosfm.features.source import Request
+from eosfm.kinds.kind import Confusion
 from eosfm.kinds.scores import better
 
 Log = Callable[[dict[str, float], int], None]
-Keep = Callable[[nn.Module, Fit], None]
+Answers = dict[int, Tensor]
+"""What a model predicts for some tiles, as targets look, by tile."""
+
+Keep = Callable[[nn.Module, Fit, Answers], None]
 
 
 def fit_all(
@@ -51,13 +55,15 @@ def fit_all(
         log: Receives each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
         decisive: What decides the result beside the trials, in plain values.
-        keep: Receives the model that does best on validation data, at its best epoch, and its fit.
+        keep: Receives the model that does best on validation data, at its best epoch, its fit, and
+            what it predicts for the test tiles that a picture shows.
 
     Returns:
         One per trial, scores of single classes included.
     """
+    shown = [] if keep is None else shown_tiles(splits.test, trials[0])
 
-    def run(group: Sequence[Trial], follow: Log | None) -> list[tuple[Fit, nn.Module | None]]:
+    def run(group: Sequence[Trial], follow: Log | None) -> list[tuple[Fit, Any, Answers]]:
         models = []
         for trial in group:
             with seeded(trial):
@@ -66,23 +72,25 @@ def fit_all(
         if checkpoints is not None:
             checkpoint = checkpoints.of(decisive, len(splits.train), [t.settings() for t in group])
         best = fit(models, splits.train, splits.val, group, log=follow, checkpoint=checkpoint)
-        tested = score(models, splits.test, group[0])
+        tested = examine(models, splits.test, group[0], shown)
         if checkpoint is not None:
             checkpoint.remove()
-        fits = [Fit(b.scores, test, b.epoch) for b, test in zip(best, tested, strict=True)]
         kept = models if keep is not None else [None] * len(models)
-        return list(zip(fits, kept, strict=True))
+        return [
+            (Fit(b.scores, test.scores, b.epoch, test.confusion), model, test.answers)
+            for b, test, model in zip(best, tested, kept, strict=True)
+        ]
 
     groups = [list(trials)] if splits.train.live else [[trial] for trial in trials]
     jobs = {n: partial(run, group, None if n else log) for n, group in enumerate(groups)}
     done = list(chain.from_iterable(run_fits(jobs).values()))
     if keep is not None:
-        best, model = _best(done, trials[0].task.metric)
-        keep(model, best)
-    return [fit for fit, _ in done]
+        best, model, answers = _best(done, trials[0].task.metric)
+        keep(model, best, answers)
+    return [fit for fit, *_ in done]
 
 
-def _best(done: Sequence[tuple[Fit, Any]], metric: str) -> tuple[Fit, Any]:
+def _best(done: Sequence[tuple[Fit, Any, Answers]], metric: str) -> tuple[Fit, Any, Answers]:
     """The fit that does best on validation data; the earlier of equals."""
     best = done[0]
     for other in done[1:]:
@@ -200,21 +208,67 @@ def training_batches(train: TaskSplit[Any], trial: Trial, steps: int, epoch: int
     return [Request(tiles * train.windows.count, draw=order) for tiles in batches]
 
 
+class Examined(NamedTuple):
+    """What a model does on a split.
+
+    Attributes:
+        scores: Every metric of the task's kind.
+        confusion: See :meth:`eosfm.kinds.kind.Kind.confusion`.
+        answers: Of the tiles that were asked for.
+    """
+
+    scores: Scores
+    confusion: Confusion
+    answers: Answers
+
+
 def score(models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial) -> list[Scores]:
     """Every metric of the task's kind for each model, windows blended into whole tiles."""
-    windows = split.windows
+    return [examined.scores for examined in examine(models, split, trial)]
+
+
+def shown_tiles(split: TaskSplit[Any], trial: Trial) -> list[int]:
+    """The tiles of a split that a picture shows."""
+    task, source = trial.task, split.source
+    return task.kind.examples(
+        len(split), lambda tile: next(source.targets([tile])), task.ignore_index
+    )
+
+
+def examine(
+    models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial, shown: Collection[int] = ()
+) -> list[Examined]:
+    """What each model does on a split, windows blended into whole tiles.
+
+    Args:
+        models: Called as ``model(inputs, size)``.
+        split: The tiles.
+        trial: A fit of the task.
+        shown: The tiles whose answers are kept.
+    """
+    windows, kind = split.windows, trial.task.kind
     metrics = [trial.build_metrics().to(device()) for _ in models]
     for model in models:
         model.eval()
     step = max(1, 2 * trial.task.protocol.batch_size // windows.count)
-    requests = [Request(windows.items(tiles)) for tiles in chunks(len(split), step)]
+    parts = chunks(len(split), step)
+    answers: list[Answers] = [{} for _ in models]
+    batches = split.batches([Request(windows.items(tiles)) for tiles in parts])
     with torch.inference_mode():
-        for inputs, target in split.batches(requests):
+        for tiles, (inputs, target) in zip(parts, batches, strict=True):
             inputs, target = to_device((inputs, target))
             whole = windows.join(target)
-            for model, metric in zip(models, metrics, strict=True):
-                metric.update(windows.blend(answer(model, inputs, windows.size)), whole)
-    return [{name: float(v) for name, v in metric.compute().items()} for metric in metrics]
+            rows = {tile: row for row, tile in enumerate(tiles.tolist()) if tile in shown}
+            for model, metric, own in zip(models, metrics, answers, strict=True):
+                logits = windows.blend(answer(model, inputs, windows.size))
+                metric.update(logits, whole)
+                own |= {
+                    tile: kind.predict(logits[row, None])[0].cpu() for tile, row in rows.items()
+                }
+    return [
+        Examined({n: float(v) for n, v in m.compute().items()}, kind.confusion(m), own)
+        for m, own in zip(metrics, answers, strict=True)
+    ]
 
 
 def _batches(count: int, batches: int, size: int, seed: tuple[int, int]) -> list[np.ndarray]:

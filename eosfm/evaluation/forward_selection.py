@@ -45,14 +45,15 @@ def explained_alone(train: FrozenFeatures, val: FrozenFeatures, trial: Trial) ->
 
 def select_forward(
     train: FrozenFeatures, val: FrozenFeatures, trial: Trial, count: int
-) -> list[str]:
+) -> dict[str, float]:
     """Choose specialists one after the other, each the one that adds most to those before it.
 
     What a team explains is the R2 of one ridge regression on the features of all its members, each
     pyramid by its first principal components.
 
     Returns:
-        The chosen, first the best alone; all of them where there are no more than ``count``.
+        The chosen, first the best alone, each with what it explains together with those before it;
+        all of them where there are no more than ``count``.
     """
     known, truth = _samples(train, trial)
     unknown, answers = _samples(val, trial)
@@ -60,7 +61,7 @@ def select_forward(
     with seeded(trial):  # the decomposition starts from a random guess
         for spec, x, z in zip(train.inputs, known, unknown, strict=True):
             features.setdefault(spec.name, []).append(_components(x, z))
-    chosen: list[str] = []
+    chosen: dict[str, float] = {}
     while len(chosen) < min(count, len(features)):
         scores = {}
         for name in features:
@@ -68,7 +69,8 @@ def select_forward(
                 team = [part for member in (*chosen, name) for part in features[member]]
                 x, z = (torch.cat(parts, dim=1) for parts in zip(*team, strict=True))
                 scores[name] = explained(x, truth, z, answers)
-        chosen.append(ranked(scores)[0])
+        best = ranked(scores)[0]
+        chosen[best] = scores[best]
     return chosen
 
 

@@ -73,7 +73,7 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
     ``benchmarks/README.md``.
     """
     if fusion.selection == "forward":
-        return select_forward(train, val, trial, cast(int, fusion.max_encoders))
+        return list(select_forward(train, val, trial, cast(int, fusion.max_encoders)))
     trial = replace(trial, task=trial.task.with_linear_head())
     with seeded(trial):
         probe = build_probe(fusion, train.inputs, trial)

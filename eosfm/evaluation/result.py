@@ -14,11 +14,28 @@ class Fit:
         val: Validation metrics of the best epoch.
         test: Test metrics of the same.
         best_epoch: Counted from 1; 0 where nothing is trained in epochs.
+        confusion: How many test targets of each class (rows) were given each class (columns); empty
+            where classes do not exclude each other, or there are none.
     """
 
     val: Scores
     test: Scores
     best_epoch: int
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class SelectionPath:
+    """How much a task's first few specialists tell, by forward selection.
+
+    Attributes:
+        specialists: In the order in which they are chosen.
+        explained: Share of the validation labels' variance (R2) that each explains with those
+            before it, by ridge regression on the frozen features.
+    """
+
+    specialists: tuple[str, ...]
+    explained: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,7 @@ class TaskResult:
         test: Mean of each test metric.
         spread: Standard deviation of each test metric between fits, 0 for a single one.
         per_class: Mean test score by class name, None where the class does not occur.
+        classes: Class names by index; of a regression, the name of the quantity.
         fits: One by one.
         selected: The specialists in use.
         labels: Labelled training tiles.
@@ -46,6 +64,7 @@ class TaskResult:
     test: Scores
     spread: Scores
     per_class: dict[str, float | None]
+    classes: tuple[str, ...]
     fits: tuple[Fit, ...]
     selected: tuple[str, ...]
     labels: int

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eosfm.evaluation.result import Fit, Scores, TaskResult
 from eosfm.features.task import Task
@@ -33,8 +34,9 @@ def summarise(
         test=test,
         spread={key: _spread([fit.test[key] for fit in fits]) for key in test},
         per_class=per_class,
+        classes=task.classes,
         fits=tuple(
-            Fit(_only(fit.val, test), _only(fit.test, test), fit.best_epoch) for fit in fits
+            replace(fit, val=_only(fit.val, test), test=_only(fit.test, test)) for fit in fits
         ),
         selected=tuple(selected),
         labels=labels,

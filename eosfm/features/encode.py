@@ -20,6 +20,7 @@ from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.input import InputSpec
 from eosfm.features.device import autocast
 from eosfm.features.frozen import SCRATCH, FrozenFeatures
+from eosfm.features.pooling import pool
 from eosfm.features.reading import BATCH, Reading, read_split
 from eosfm.features.source import Levels, Request, Source
 from eosfm.features.store import FORMAT, FeatureStore, write_split
@@ -57,7 +58,8 @@ def encode(
         images: On any device; the encoder follows.
         pyramids: Indices of the pyramids that are wanted; None wants all.
     """
-    encoder.to(images.device)
+    if encoder.device != images.device:  # going through all weights takes a while
+        encoder.to(images.device)
     parts = []
     with torch.no_grad(), autocast():
         for some in images.flatten(0, 1).split(BATCH):
@@ -67,13 +69,14 @@ def encode(
 
 
 def encode_all(
-    encoder: EnsembleEncoder, reading: Reading, progress: str
+    encoder: EnsembleEncoder, reading: Reading, pools: bool, progress: str
 ) -> Iterator[tuple[np.ndarray, Levels, Tensor]]:
-    """Encode a split chunk by chunk: items, levels, targets of their windows."""
+    """Encode a split chunk by chunk: items, levels (pooled if asked), targets of their windows."""
     chunks = reading.chunks()
     with tqdm(total=len(reading), desc=progress, unit="tile", disable=None, leave=False) as bar:
         for (items, _), (images, targets) in zip(chunks, reading.stream(chunks), strict=True):
-            yield items, encode(encoder, images), targets
+            levels = encode(encoder, images)
+            yield items, pool(levels, encoder.inputs) if pools else levels, targets
             bar.update(len(items))
 
 
@@ -84,11 +87,14 @@ class LiveLevels(Source[Levels]):
     encoder: EnsembleEncoder
     reading: Reading
     pyramids: tuple[int, ...]
+    pools: bool
 
     def stream(self, requests: Iterable[Request]) -> Iterator[tuple[Levels, Tensor]]:
         """Encode some items, while loader processes read the next ones."""
+        inputs = [self.encoder.inputs[index] for index in self.pyramids]
         for images, targets in self.reading.stream(requests):
-            yield encode(self.encoder, images, self.pyramids), targets
+            levels = encode(self.encoder, images, self.pyramids)
+            yield pool(levels, inputs) if self.pools else levels, targets
 
     def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
         """See :meth:`Source.targets`."""
@@ -99,57 +105,61 @@ class LiveLevels(Source[Levels]):
         return replace(self, pyramids=tuple(self.pyramids[index] for index in chosen))
 
 
-def live_features(encoder: EnsembleEncoder, reading: Reading) -> FrozenFeatures:
-    """A split that is encoded as it is read: nothing of it stays in memory."""
-    source = LiveLevels(encoder, reading, tuple(range(len(encoder.inputs))))
+def live_features(encoder: EnsembleEncoder, pools: bool, reading: Reading) -> FrozenFeatures:
+    """A split that is encoded as it is read, and pooled if asked: nothing of it stays in memory."""
+    source = LiveLevels(encoder, reading, tuple(range(len(encoder.inputs))), pools)
     return FrozenFeatures(source, reading.days(), reading.windows, True, encoder.inputs)
 
 
 @contextmanager
 def scratch_features(
-    encoder: EnsembleEncoder, readings: Splits[Reading], max_gb: float
+    encoder: EnsembleEncoder, readings: Splits[Reading], max_gb: float, pools: bool
 ) -> Iterator[Splits[FrozenFeatures]]:
     """Features that no other stage reads: in files that go with the block, if they fit there.
 
     Args:
         encoder: The ensemble.
         readings: The task's.
-        max_gb: Where the pyramids would need more, they are encoded as they are read.
+        max_gb: Where the features would need more, they are encoded as they are read.
+        pools: Whether to pool them.
     """
-    if gigabytes(encoder, readings) > max_gb:
-        yield readings.map(partial(live_features, encoder))
+    if gigabytes(encoder, readings, pools) > max_gb:
+        yield readings.map(partial(live_features, encoder, pools))
         return
     SCRATCH.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=SCRATCH) as folder:
         for split, reading in zip(SPLITS, readings, strict=True):
-            store_split(encoder, reading, Path(folder) / split, "encode")
+            store_split(encoder, reading, pools, Path(folder) / split, "encode")
         store = FeatureStore(Path(folder), True, encoder.inputs, encoder.skipped)
         yield Splits.of(lambda split: store.split(split, readings.train.windows))
 
 
-def open_features(task: TaskInput, features: Path, artifact: Path) -> Splits[FrozenFeatures]:
+def open_features(
+    task: TaskInput, features: Path, artifact: Path, maps: bool = False
+) -> Splits[FrozenFeatures]:
     """A task's features: read from disk where they are stored, encoded as they are read elsewhere.
 
     Args:
         task: The task.
         features: ``data/features/<task>``.
         artifact: The ensemble, for features that are not stored.
+        maps: Whether maps are needed even where averages are what is stored.
     """
-    store = FeatureStore.open(features)
-    if store.stored:
+    store, pools = FeatureStore.open(features), task.pools and not maps
+    if store.stored and pools == task.pools:
         return Splits.of(lambda split: store.split(split, task.windows))
     encoder = task_encoder(task, load_artifact(artifact), copy=False)
-    return Splits.of(lambda split: live_features(encoder, read_split(task, split)))
+    return Splits.of(lambda split: live_features(encoder, pools, read_split(task, split)))
 
 
 def encode_task(task: TaskInput, artifact: Path, out: Path, max_gb: float) -> str:
-    """Encode a task's tiles with every specialist and store the pyramids.
+    """Encode a task's tiles with every specialist and store the pyramids, or their averages.
 
     Args:
         task: The task.
         artifact: The ensemble.
         out: ``data/features/<task>``.
-        max_gb: Where the pyramids would need more, only the manifest is written, and evaluation
+        max_gb: Where they would need more, only the manifest is written, and evaluation
             encodes as it goes.
 
     Returns:
@@ -157,7 +167,7 @@ def encode_task(task: TaskInput, artifact: Path, out: Path, max_gb: float) -> st
     """
     encoder = task_encoder(task, load_artifact(artifact), copy=False)
     readings = Splits.of(partial(read_split, task))
-    needed = gigabytes(encoder, readings)
+    needed = gigabytes(encoder, readings, task.pools)
     stored = needed <= max_gb
     with atomic(out) as beside:
         for split, reading in zip(SPLITS, readings, strict=True):
@@ -165,12 +175,13 @@ def encode_task(task: TaskInput, artifact: Path, out: Path, max_gb: float) -> st
             folder.mkdir(parents=True)
             np.save(folder / "indices.npy", reading.indices)
             if stored:
-                store_split(encoder, reading, folder, f"encode {split}")
+                store_split(encoder, reading, task.pools, folder, f"encode {split}")
         write_json(
             beside / "features.json",
             {
                 "format": FORMAT,
                 "stored": stored,
+                "pooled": task.pools,
                 "gigabytes": round(needed, 3),
                 # What is encoded as needed depends on these as well.
                 "encoding": {"adaptation": task.adaptation, "standardize": task.standardize},
@@ -186,20 +197,22 @@ def encode_task(task: TaskInput, artifact: Path, out: Path, max_gb: float) -> st
     return f"{tiles} tiles, {len(encoder.inputs)} pyramids each, {how}{skipped}"
 
 
-def store_split(encoder: EnsembleEncoder, reading: Reading, folder: Path, progress: str) -> None:
-    """Encode a split and write its pyramids, targets and days."""
-    chunks = encode_all(encoder, reading, progress)
+def store_split(
+    encoder: EnsembleEncoder, reading: Reading, pools: bool, folder: Path, progress: str
+) -> None:
+    """Encode a split and write its levels, targets and days."""
+    chunks = encode_all(encoder, reading, pools, progress)
     write_split(folder, chunks, reading.days(), reading.windows)
 
 
-def gigabytes(encoder: EnsembleEncoder, readings: Splits[Reading]) -> float:
-    """What the pyramids of all splits take in half precision."""
-    return sum(len(reading) * item_bytes(encoder, reading) for reading in readings) / 1e9
+def gigabytes(encoder: EnsembleEncoder, readings: Splits[Reading], pools: bool) -> float:
+    """What the features of all splits take in half precision."""
+    return sum(len(reading) * item_bytes(encoder, reading, pools) for reading in readings) / 1e9
 
 
-def item_bytes(encoder: EnsembleEncoder, reading: Reading) -> int:
-    """Bytes of one item's pyramids in half precision."""
-    height, width = reading.windows.size
+def item_bytes(encoder: EnsembleEncoder, reading: Reading, pools: bool) -> int:
+    """Bytes of one item's pyramids in half precision, or of their averages."""
+    height, width = (1, 1) if pools else reading.windows.size
     cells = [-(-height // stride) * -(-width // stride) for stride in STRIDES]
     per_date = sum(
         channels * cells[level]

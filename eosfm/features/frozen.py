@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eosfm.core.mapped import release
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import InputSpec
-from eosfm.features.mapped import release
 from eosfm.features.source import (
     Levels,
     PreparedLevels,

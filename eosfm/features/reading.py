@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from eosfm.core.mapped import release
 from eosfm.core.splits import Split
 from eosfm.features.dates import days_of
 from eosfm.features.device import device
 from eosfm.features.frozen import TaskSplit
-from eosfm.features.mapped import release
 from eosfm.features.source import Request, Source
 from eosfm.features.task import TaskInput
 from eosfm.features.windows import Windows

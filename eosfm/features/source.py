@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eosfm.core.mapped import release
 from eosfm.encoding.input import InputSpec
 from eosfm.features.device import to_device
-from eosfm.features.mapped import release
 from eosfm.features.windows import Windows
 
 Levels = list[Tensor]

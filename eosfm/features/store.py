@@ -2,9 +2,10 @@
 
 ``features.json`` says what is there; beside it, per split, lie ``indices.npy`` (indices in the tile
 store), ``targets.npy`` in the tile store's dtype, ``days.npy`` and one ``level-<k>.npy`` per
-pyramid level: (items, T, C, h, w) float16, the channels of all pyramids side by side. An item is a
-tile, or one window of a tile that is larger than ``protocol.window``. Where features are not
-stored, there are the indices alone.
+pyramid level: (items, T, C, h, w) float16, the channels of all pyramids side by side; pooled
+(:mod:`eosfm.features.pooling`) where an image has one answer. An item is a tile, or one window of a
+tile that is larger than ``protocol.window``. Where features are not stored, there are the indices
+alone.
 """
 
 from collections.abc import Iterable
@@ -16,14 +17,14 @@ import torch
 from torch import Tensor
 
 from eosfm.core.files import read_json
+from eosfm.core.mapped import release
 from eosfm.core.splits import Split
 from eosfm.encoding.input import InputSpec
 from eosfm.features.frozen import FrozenFeatures
-from eosfm.features.mapped import release
 from eosfm.features.source import Levels, StoredLevels
 from eosfm.features.windows import Windows
 
-FORMAT = 3
+FORMAT = 4
 """Version of what is stored, in ``features.json``."""
 
 
@@ -33,7 +34,7 @@ class FeatureStore:
 
     Attributes:
         path: The folder.
-        stored: Whether the pyramids are there, or are encoded as they are needed.
+        stored: Whether the features are there, or are encoded as they are needed.
         inputs: What each pyramid is.
         skipped: Specialists that the task's bands cannot be given to, and why.
     """

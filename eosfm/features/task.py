@@ -88,6 +88,11 @@ class TaskInput:
         return labelled_subset(self.store, split, self.label_fraction, seed)
 
     @property
+    def pools(self) -> bool:
+        """Whether its features are stored as averages (see :mod:`eosfm.features.pooling`)."""
+        return self.kind.answer == "image"
+
+    @property
     def units(self) -> tuple[str, ...]:
         """The physical unit of each of ``bands``."""
         units = dict(zip(self.store.bands, self.store.units, strict=True))

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from eosfm.kinds.examples import EXAMPLES, Examples
+from eosfm.core.bands import find
+from eosfm.core.files import atomic
+from eosfm.kinds.examples import EXAMPLES, Examples, spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +22,16 @@ if TYPE_CHECKING:
 PIXELS = 128
 """Larger tiles are reduced to this size."""
 
-UNLABELLED = "#ffffff"
+DATES = 3
+"""Of a longer series so many dates are drawn, evenly spread."""
+
+COMPOSITES = (("red", "green", "blue"), ("nir", "red", "green"))
+
+DPI = 80
+COLORS = 256
+"""Colours of the file: a palette keeps it to some tens of kilobytes."""
+
+UNLABELLED, RIGHT, WRONG = "#ffffff", "#dfe5e1", "#c1121f"
 VERDICTS = {"found": ("✓", "#1a7f37"), "missed": ("-", "#1f4fbf"), "wrong": ("✗", "#c1121f")}
 """Mark and colour of a class that an image has, or that it was given."""
 
@@ -38,14 +50,52 @@ def reduced(maps: Tensor, mode: str = "area") -> Tensor:
     return F.interpolate(maps.float(), size=(height, width), mode=mode)
 
 
+def stretched(images: Tensor, bands: Sequence[str]) -> tuple[np.ndarray, str]:
+    """(N, T, h, w, 3) of 0 to 1, each image stretched by itself, and the bands.
+
+    So clouds on one date leave the others visible. An image without contrast is not given any.
+
+    Args:
+        images: (N, T, C, H, W).
+        bands: Their channels.
+    """
+    for composite in COMPOSITES:
+        names = [find(name, bands) for name in composite]
+        if None not in names:
+            break
+    else:
+        names = [bands[0]]
+    channels = [list(bands).index(str(name)) for name in names]
+    shown = reduced(images[:, :, channels].flatten(0, 1)).unflatten(0, images.shape[:2])
+    values = shown.movedim(2, -1).numpy()
+    low, high = np.percentile(values, (2, 98), axis=(2, 3), keepdims=True)
+    least = np.median(high - low, axis=(0, 1)) / 2
+    scaled = np.clip((values - low) / np.maximum(high - low, np.maximum(least, 1e-6)), 0, 1)
+    return np.broadcast_to(scaled, (*scaled.shape[:-1], 3)), " ".join(map(str, names))
+
+
+def save(figure: "Figure", out: Path) -> None:
+    """Write a figure as a palette PNG; the same figure gives the same bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(DPI)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    small = picture.quantize(COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    with atomic(out) as beside:
+        small.save(beside, "PNG", optimize=True)
+
+
 def _rows(examples: Examples) -> tuple["Figure", Any]:
-    """Panels: a row per date with the images drawn, then one of labels and one of predictions."""
+    """Panels: images, a row per date, drawn; then empty ones of labels, predictions and errors."""
     from matplotlib.figure import Figure
 
     pictures, caption = examples.pictures, examples.caption
-    count, dates = pictures.shape[:2]
-    names = [caption] if dates == 1 else [f"{caption}\ndate {d + 1}" for d in range(dates)]
-    names += ["label", "prediction"]
+    count, dates = len(pictures), spread(pictures.shape[1], DATES)
+    names = [f"{caption}\ndate {d + 1}" if len(dates) > 1 else caption for d in dates]
+    names += ["label", "prediction", "error"]
     figure = Figure(figsize=(1.4 * count + 1.9, 1.4 * len(names) + 0.1), layout="constrained")
     panels = figure.subplots(len(names), count, squeeze=False)
     for panel in panels.flat:
@@ -53,13 +103,13 @@ def _rows(examples: Examples) -> tuple["Figure", Any]:
     for row, name in enumerate(names):
         panels[row, 0].set_ylabel(name, fontsize=8)
     for column in range(count):
-        for date in range(dates):
-            panels[date, column].imshow(pictures[column, date], interpolation="nearest")
-    return figure, panels[dates:]
+        for row, date in enumerate(dates):
+            panels[row, column].imshow(pictures[column, date], interpolation="nearest")
+    return figure, panels[len(dates) :]
 
 
 def class_maps(examples: Examples) -> "Figure":
-    """Images, then a colour per class of labels and predictions, and their names."""
+    """Images, a colour per class of labels and predictions, and where these differ."""
     from matplotlib import colormaps
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
@@ -70,33 +120,40 @@ def class_maps(examples: Examples) -> "Figure":
     palette = np.array([base[k % len(base)] for k in range(len(classes))])
     seen: set[int] = set()
     for column, pair in enumerate(_pairs(examples)):
-        for panel, values in zip(panels[:, column], pair, strict=True):
-            index = reduced(values[None, None], "nearest")[0, 0].long().numpy()
+        truth, guess = (reduced(x[None, None], "nearest")[0, 0].long().numpy() for x in pair)
+        for panel, index in zip(panels[:, column], (truth, guess), strict=False):
             known = (index >= 0) & (index < len(palette)) & (index != examples.ignore_index)
             drawn = np.full((*index.shape, 3), to_rgb(UNLABELLED))
             drawn[known] = palette[index[known]]
             panel.imshow(drawn, interpolation="nearest")
             seen |= set(index[known].tolist())
+        error = np.where((truth == guess)[..., None], to_rgb(RIGHT), to_rgb(WRONG))
+        error[truth == examples.ignore_index] = to_rgb(UNLABELLED)
+        panels[2, column].imshow(error, interpolation="nearest")
     names = {k: textwrap.fill(classes[k], 22) for k in sorted(seen)}
     keys = [Patch(color=palette[k], label=name) for k, name in names.items()]
+    keys += [Patch(color=RIGHT, label="error: right"), Patch(color=WRONG, label="error: wrong")]
     figure.legend(handles=keys, loc="outside right center", fontsize=7, frameon=False)
     return figure
 
 
 def value_maps(examples: Examples) -> "Figure":
-    """Images, then values of labels and predictions on one scale of colours."""
+    """Images, values of labels and predictions on one scale of colours, their difference."""
     figure, panels = _rows(examples)
     known = torch.cat([target[~target.isnan()] for target in examples.targets]).numpy()
     low, high = np.percentile(known, (2, 98)) if known.size else (0.0, 1.0)
+    values = {"vmin": low, "vmax": high, "cmap": "viridis"}
+    half = (high - low) / 2
+    errors = {"vmin": -half, "vmax": half, "cmap": "RdBu_r"}
     for column, pair in enumerate(_pairs(examples)):
-        for panel, values in zip(panels[:, column], pair, strict=True):
-            shown = panel.imshow(
-                reduced(values[None, None], "nearest")[0, 0].numpy(),
-                vmin=low, vmax=high, cmap="viridis", interpolation="nearest",
-            )  # fmt: skip
-    bar = figure.colorbar(shown, ax=figure.axes, fraction=0.05)
-    bar.ax.tick_params(labelsize=7)
-    bar.set_label(examples.classes[0], fontsize=8)
+        truth, guess = (reduced(x[None, None], "nearest")[0, 0].numpy() for x in pair)
+        rows = ((truth, values), (guess, values), (guess - truth, errors))
+        for panel, (drawn, scale) in zip(panels[:, column], rows, strict=True):
+            panel.imshow(drawn, interpolation="nearest", **scale)
+    for of, label in ((panels[:2], examples.classes[0]), (panels[2:], "prediction less label")):
+        bar = figure.colorbar(of[-1, -1].images[0], ax=list(of.flat), fraction=0.05)
+        bar.ax.tick_params(labelsize=7)
+        bar.set_label(label, fontsize=8)
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from eosfm.core.named import named
 from eosfm.kinds.image import ImageKind
-from eosfm.kinds.kind import TargetStatistics
+from eosfm.kinds.kind import Confusion, TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,10 @@ class Classification(ImageKind):
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``accuracy`` (share of images), ``f1`` (macro), ``f1/<class>``."""
         return named("eosfm.heads.metrics.ConfusionScores")(classes, ignore_index, pixels=False)
+
+    def confusion(self, metrics: "Metric") -> Confusion:
+        """See :meth:`Kind.confusion`."""
+        return tuple(map(tuple, metrics.matrix.tolist()))  # type: ignore[operator,union-attr]
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K): the majority class."""

@@ -20,6 +20,11 @@ MAPS = 4
 """A head takes as many feature maps as an encoder gives, at strides 4, 8, 16, 32."""
 
 
+Confusion = tuple[tuple[int, ...], ...]
+"""How many targets of each class (rows) were given each class (columns); empty where classes do not
+exclude each other, or there are none."""
+
+
 @dataclass(frozen=True)
 class TargetStatistics:
     """What a training split's targets look like.
@@ -213,6 +218,10 @@ class Kind(ABC):
         (see :func:`eosfm.kinds.scores.gather_classes`). Targets equal to ``ignore_index``, or NaN,
         do not count.
         """
+
+    def confusion(self, metrics: "Metric") -> Confusion:
+        """The counts behind :meth:`build_metrics`, where classes exclude each other."""
+        return ()
 
     def predict(self, logits: Any) -> Any:
         """Turn logits into what the target looks like: by default the most likely class."""

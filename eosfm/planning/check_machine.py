@@ -11,7 +11,7 @@ from eosfm.datasets import DATASETS
 from eosfm.nn.backbone import WEIGHT_FILES
 from eosfm.params import Params
 from eosfm.planning.findings import Finding, fault, note
-from eosfm.planning.plan import disk_need
+from eosfm.planning.plan import disk_need, largest_archive
 from eosfm.planning.stores import PlannedStore, planned_store
 from eosfm.planning.tasks import PlannedTask, planned_task
 from eosfm.training.recipe import Recipe
@@ -88,7 +88,9 @@ def _check_disks(
     else:
         yield fault(f"{project.resolve()} is no DVC project; run in the folder with dvc.yaml")
     outs = need.tiles_gb + need.features_gb
-    places = [(Path(params.archives).expanduser(), need.archives_gb), (cache, outs)]
+    # While an archive is unpacked, it lies beside what it holds.
+    archives = need.archives_gb + largest_archive(params, project)
+    places = [(Path(params.archives).expanduser(), archives), (cache, outs)]
     if link is None:
         places.append((project / "data", outs))
     by_disk: dict[int, list[tuple[Path, float]]] = defaultdict(list)
@@ -146,12 +148,12 @@ def check_gpu(params: Params) -> Iterator[Finding]:
 
 
 def check_cores(params: Params) -> Iterator[Finding]:
-    """Loaders against cores."""
-    cores = len(os.sched_getaffinity(0))
-    train, protocol = params.current.train.workers, params.current.protocol.workers
-    for key, workers in (("train", train), ("protocol", protocol)):
-        if workers > cores:
-            yield note(
-                f"scales.{params.scale}.{key}.workers is {workers}, and there are {cores} cores; "
-                f"set it to at most {cores}"
-            )
+    """Loaders against cores: said here once, where stages would warn of every loader."""
+    cores, scale = len(os.sched_getaffinity(0)), params.current
+    asked = {"train": scale.train.workers, "protocol": scale.protocol.workers}
+    if above := {key: workers for key, workers in asked.items() if workers > cores}:
+        keys = " and ".join(f"scales.{params.scale}.{key}.workers" for key in above)
+        yield note(
+            f"{max(above.values())} loader processes are asked for, and there are {cores} cores; "
+            f"set {keys} to at most {cores}"
+        )

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from eosfm.encoding.input import InputSpec
-from eosfm.evaluation.feature_fusion import build_fusing
+from eosfm.evaluation.feature_fusion import build_fusing, needs_maps
 from eosfm.evaluation.probe import build_fuser
 from eosfm.evaluation.trial import Trial
 from eosfm.features.task import Task
@@ -100,7 +100,9 @@ def probe_cost(task: Task, fusion: Fusion, inputs: Sequence[InputSpec]) -> tuple
     fuser = build_fuser(whole, inputs)
     fusing = build_fusing(fuser, per_image, task.aggregation).to("meta")
     widths = [sum(spec.channels[k] for spec in inputs) for k in range(len(STRIDES))]
-    prepared = fusing.prepare([level.half() for level in _series(task, widths)])
+    maps = _series(task, widths)
+    given = maps if needs_maps(fusion, task) else [level[..., :1, :1] for level in maps]
+    prepared = fusing.prepare([level.half() for level in given])
     size = sum(level.numel() * level.element_size() for level in prepared)
     merge, head = _merge_and_head(task, fuser.out_channels)
     fused = [level.float() for level in prepared]

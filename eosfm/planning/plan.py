@@ -168,16 +168,24 @@ def disk_need(
     tasks: Iterable[PlannedTask],
 ) -> Work:
     """What a run still has to write: archives, tiles and features that are not there."""
-    fetched = {
-        entry.reader
-        for entry in params.datasets.values()
-        if (project / Path(params.archives).expanduser() / entry.reader).is_dir()
-    }
     data = project / "data"
-    works = [_download(params, name, fetched) for name in params.datasets]
+    works = list(_downloads(params, project))
     works += [_cutting(s) for s in stores.values() if not (data / "tiles" / s.name).is_dir()]
     works += [features_work(t) for t in tasks if not (data / "features" / t.task.name).is_dir()]
     return total(works)
+
+
+def largest_archive(params: Params, project: Path) -> float:
+    """Gigabytes of the largest dataset that is to be fetched."""
+    return max((work.archives_gb for work in _downloads(params, project)), default=0.0)
+
+
+def _downloads(params: Params, project: Path) -> Iterator[Work]:
+    """What each entry still has to fetch."""
+    archives = project / Path(params.archives).expanduser()
+    readers = {entry.reader for entry in params.datasets.values()}
+    fetched = {reader for reader in readers if (archives / reader).is_dir()}
+    return (_download(params, name, fetched) for name in params.datasets)
 
 
 def _download(params: Params, name: str, fetched: set[str]) -> Work:

@@ -10,6 +10,7 @@ from eosfm.core.splits import SPLITS, Split
 from eosfm.encoding.adaptation import plan
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.baselines import CANDIDATES, FIXED
+from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.forward_selection import CELLS
 from eosfm.features.encode import item_bytes
 from eosfm.features.frozen import KEPT_GB
@@ -69,8 +70,9 @@ class PlannedTask:
 
     @property
     def features_bytes(self) -> int:
-        """Of all pyramids in half precision."""
-        each = item_bytes(cast(Any, self), cast(Any, self.task))  # asks for inputs, windows, dates
+        """Of all pyramids in half precision, or of their averages."""
+        # Asks for inputs, windows, dates.
+        each = item_bytes(cast(Any, self), cast(Any, self.task), self.task.pools)
         return each * sum(map(self.items, SPLITS))
 
     @property
@@ -78,6 +80,10 @@ class PlannedTask:
         """Whether the features stage stores them."""
         fits = self.features_bytes / GB <= self.max_gb
         return fits and not self.protocol.fine_tune
+
+    def stored_for(self, fusion: Fusion) -> bool:
+        """Whether what is stored will do for a fusion."""
+        return self.stored and needs_maps(fusion, self.task) == (not self.task.pools)
 
     @property
     def learned(self) -> int:
@@ -183,13 +189,13 @@ def evaluation_work(planned: PlannedTask, fusion: Fusion) -> Work:
     members = list(dict.fromkeys(spec.name for spec in inputs))
     limit = fusion.max_encoders
     if limit is not None and limit < len(members):
-        work += _samples(planned)
+        work += _samples(planned, fusion)
         # Which are chosen is not known; those that come first stand for them.
         inputs = tuple(spec for spec in inputs if spec.name in members[:limit])
     if planned.protocol.fine_tune:
         work += _fine_tuning(planned, fusion, inputs)
     else:
-        work += _fits(planned, fusion, inputs, planned.protocol.seeds, planned.stored)
+        work += _fits(planned, fusion, inputs, planned.protocol.seeds, planned.stored_for(fusion))
     return work.needing(_memory(planned))
 
 
@@ -205,8 +211,8 @@ def baseline_work(planned: PlannedTask) -> Work:
     members = len({spec.name for spec in inputs})
     alone = inputs[: max(1, round(len(inputs) / members))]
     candidates = min(CANDIDATES, members)
-    single = [_fits(planned, FIXED, alone, count, planned.stored)] * candidates
-    works = [_samples(planned), random, *single, _from_scratch(planned, count)]
+    single = [_fits(planned, FIXED, alone, count, planned.stored_for(FIXED))] * candidates
+    works = [_samples(planned, FIXED), random, *single, _from_scratch(planned, count)]
     return total(works).needing(_memory(planned))
 
 
@@ -220,7 +226,7 @@ def _fits(
     head, item = probe_cost(planned.task, fusion, inputs)
     work = Work(loads=planned.fitting(seeds, NOTHING, head))
     if stored:
-        return work + Work(images=planned.learned + planned.scored)
+        return work + Work(images=seeds * (planned.learned + planned.scored))
     passes = {
         "train": planned.learned,
         "val": validations(planned.protocol) * planned.items("val"),
@@ -232,9 +238,9 @@ def _fits(
     return work
 
 
-def _samples(planned: PlannedTask) -> Work:
+def _samples(planned: PlannedTask, fusion: Fusion) -> Work:
     """The items of training and validation from which specialists are ranked."""
-    if planned.stored:
+    if planned.stored_for(fusion):
         return Work()
     items = sum(min(planned.items(split), CELLS) for split in SPLITS[:2])
     return planned.encoding(items, planned.inputs)

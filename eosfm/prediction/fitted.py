@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
+from eosfm.evaluation.fit import Answers
 from eosfm.evaluation.probe import EndToEnd, Probe
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.features.task import Task
@@ -92,10 +93,11 @@ class BestFit:
     def __init__(self) -> None:
         self.model: nn.Module | None = None
         self.fit: Fit | None = None
+        self.answers: Answers = {}
 
-    def keep(self, model: nn.Module, fit: Fit) -> None:
-        """Remember a model at its best epoch."""
-        self.model, self.fit = model, fit
+    def keep(self, model: nn.Module, fit: Fit, answers: Answers) -> None:
+        """Remember a model at its best epoch, and what it predicts for the tiles to be drawn."""
+        self.model, self.fit, self.answers = model, fit, answers
 
     def write(self, path: Path, task: Task, artifact: Path) -> None:
         """Write it; the same fit gives the same bytes.

@@ -4,14 +4,15 @@ from pathlib import Path
 
 from eosfm.core.files import write_json
 from eosfm.params import Params
-from eosfm.report.results import collect, summarise
+from eosfm.report.results import collect
+from eosfm.report.summary import summarise, write_table
 from eosfm.report.tables import results_section, specialists_section
 
 __all__ = ["write_report"]
 
 
 def write_report(params: Params, results: Path, metrics: Path) -> str:
-    """Write metrics.json, results/plots, results/report.md and results/report.html.
+    """Write metrics.json, and results' metrics, plots, report.md and report.html.
 
     Returns:
         The scores as a line for the terminal.
@@ -20,10 +21,11 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     from eosfm.report.plots import write_plots
 
     collected = collect(params, results)
-    summary = summarise(params, collected)
+    summary = summarise(collected)
     write_json(metrics, summary, sort_keys=False)
-    write_plots(params, collected, results / "train", results / "plots")
-    write_page(params, collected, results / "train", results / "report.html")
+    write_table(collected, results / "metrics")
+    write_plots(params, collected, results, results / "plots")
+    write_page(params, collected, results, results / "report.html")
     heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
     sections = [results_section(params, collected), specialists_section(params, collected)]
     (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")

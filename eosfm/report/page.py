@@ -3,34 +3,68 @@
 import base64
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
 from eosfm.core.files import atomic
+from eosfm.evaluation.result import TaskResult
 from eosfm.params import Params
 from eosfm.report.compare import lead
-from eosfm.report.figures import NAMES
-from eosfm.report.plots import score_dots, selection_map, training_curves
+from eosfm.report.figures import COLORS, NAMES
+from eosfm.report.pictures import (
+    PUBLISHED_KWH,
+    energy_bars,
+    fit_curves,
+    score_dots,
+    selection_curves,
+    selection_map,
+    training_curves,
+)
 from eosfm.report.results import BASELINES, Results
 from eosfm.report.tables import energy_table, scores_table, specialists_table
-
-PUBLISHED_KWH = 76.05
-"""What the published system took, trial and error included (its README)."""
 
 PICTURE_WIDTH = 900
 """Pixels of the pictures of predictions; wider ones are made smaller."""
 
 
-def write_page(params: Params, results: Results, train: Path, out: Path) -> None:
+PAGE_COLORS = {
+    "#000000": "currentColor",  # what matplotlib draws unless told otherwise: axes, ticks, text
+    "#eeeeee": "var(--line)",
+    COLORS["eosfm"]: "var(--mark)",
+}
+"""Colours of figures that follow the page's, light or dark."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A specialist or a task, looked at.
+
+    Attributes:
+        score: The headline in words.
+        picture: Some tiles with labels and predictions, as a data URI; empty where there are none.
+        per_class: Score by class.
+        confusion: By class: the percentage of its targets that was given each class, in the same
+            order; None of a class without targets. Empty where classes do not exclude each other.
+    """
+
+    score: str
+    picture: str
+    per_class: dict[str, float | None]
+    confusion: dict[str, list[int] | None]
+
+
+def write_page(params: Params, results: Results, folder: Path, out: Path) -> None:
     """Write the page.
 
     Args:
         params: All parameters.
         results: What the stages wrote.
-        train: The results of the training stages, pictures and curves among them.
+        folder: Where they wrote it, pictures and curves among it (``results``).
         out: The file.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -39,10 +73,28 @@ def write_page(params: Params, results: Results, train: Path, out: Path) -> None
         loader=PackageLoader("eosfm.report", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    pictures = {name: train / name / "predictions.png" for name in params.specialists}
+    tasks = {
+        name: Shown(
+            f"{result.metric} {result.test[result.metric]:.3f}",
+            _picture(folder / "evaluate" / name / "predictions.png"),
+            result.per_class,
+            confusion(result),
+        )
+        for name, result in results.evaluate.items()
+    }
+    specialists = {
+        name: Shown(
+            f"{result.metric} {result.score:.3f}",
+            _picture(folder / "train" / name / "predictions.png"),
+            result.per_class,
+            {},
+        )
+        for name, result in results.train.items()
+    }
     html = environment.get_template("page.html").render(
         scale=params.scale,
         seed=params.seed,
+        published=PUBLISHED_KWH,
         answer=answer(results),
         tables={
             "leads": _table(leads_table(results), totals=0),
@@ -53,10 +105,13 @@ def write_page(params: Params, results: Results, train: Path, out: Path) -> None
         figures={
             "scores": svg(score_dots(results)),
             "selection": svg(selection_map(params, results)),
-            "training": svg(training_curves(results, train)),
+            "fits": svg(fit_curves(results, folder)),
+            "counts": svg(selection_curves(results)),
+            "training": svg(training_curves(results, folder)),
+            "energy": svg(energy_bars(results)),
         },
-        pictures={name: _picture(path) for name, path in pictures.items() if path.exists()},
-        classes={name: results.train[name].per_class for name in params.specialists},
+        tasks=tasks,
+        specialists=specialists,
     )
     with atomic(out) as beside:
         beside.write_text(html, encoding="utf-8")
@@ -78,6 +133,18 @@ def answer(results: Results) -> list[str]:
         f"All stages behind these numbers took {kwh:.4g} kWh; the published system took "
         f"{PUBLISHED_KWH} kWh, trial and error included.",
     ]
+
+
+def confusion(result: TaskResult) -> dict[str, list[int] | None]:
+    """The confusion matrix of all fits together, in percent of each class's targets."""
+    counts = [np.array(fit.confusion) for fit in result.fits if fit.confusion]
+    if not counts:
+        return {}
+    whole = np.sum(counts, axis=0)
+    return {
+        name: np.rint(100 * row / row.sum()).astype(int).tolist() if row.any() else None
+        for name, row in zip(result.classes, whole, strict=True)
+    }
 
 
 def leads_table(results: Results) -> list[list[str]]:
@@ -105,15 +172,17 @@ def svg(drawn: Figure) -> str:
     plt.close(drawn)
     text = file.getvalue()
     text = text[text.index("<svg") :]
-    # Black is what matplotlib draws unless told otherwise: axes, ticks, text.
-    text = text.replace("#000000", "currentColor").replace("#eeeeee", "var(--line)")
+    for drawn_as, shown_as in PAGE_COLORS.items():
+        text = text.replace(drawn_as, shown_as)
     return re.sub(r'(<svg[^>]*?) height="[^"]+"', r"\1", text, count=1)
 
 
 def _picture(path: Path) -> str:
-    """A picture as a data URI, small enough for a page with dozens of them."""
+    """A picture as a data URI, small enough for a page with dozens of them; empty without one."""
     from PIL import Image
 
+    if not path.exists():
+        return ""
     with Image.open(path) as image:
         shown = image.convert("RGB")
     shown.thumbnail((PICTURE_WIDTH, 10 * PICTURE_WIDTH))

@@ -1,114 +1,86 @@
-"""The report's pictures, few and small: ``results/plots``."""
+"""What ``dvc plots`` draws: tables, and a few figures as small pictures."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
-
 from eosfm.params import Params
-from eosfm.report.figures import COLORS, NAMES, figure, matrix, panels, save
+from eosfm.report.compare import lead
+from eosfm.report.curves import read_curve
+from eosfm.report.figures import NAMES, save
+from eosfm.report.pictures import score_dots, selection_map
 from eosfm.report.results import BASELINES, Results
 from eosfm.report.tables import write_csv
 
+Row = tuple[str | float, ...]
 
-def write_plots(params: Params, results: Results, train: Path, out: Path) -> None:
-    """Write every picture, and the numbers for ``dvc plots diff``.
+
+def write_plots(params: Params, results: Results, folder: Path, out: Path) -> None:
+    """Write every table, one for each plot of dvc.yaml, and the pictures.
 
     Args:
         params: All parameters.
         results: What the stages wrote.
-        train: The results of the training stages, curves among them (``results/train``).
+        folder: Where they wrote it, curves among it (``results``).
         out: Folder to fill.
     """
     out.mkdir(parents=True, exist_ok=True)
-    tasks = results.evaluate
-    tables: dict[str, tuple[Sequence[str], Mapping[str, float]]] = {
-        "scores": (("task", "score"), {name: r.score for name, r in tasks.items()}),
-        "models": (("model", "mean"), {m: results.mean_score(m) for m in ("eosfm", *BASELINES)}),
-        "specialists": (("specialist", "score"), {n: r.score for n, r in results.train.items()}),
-        "active": (("task", "specialists"), {n: len(r.selected) for n, r in tasks.items()}),
-        "energy": (("stage", "wh"), _energy(results)),
-    }
-    for name, (header, values) in tables.items():
-        rows = [[key, float(f"{value:.4g}")] for key, value in values.items()]
-        write_csv(out / f"{name}.csv", [header, *rows])
+    for name, (header, rows) in {**bars(results), **curves(results, folder)}.items():
+        write_csv(out / f"{name}.csv", [header, *(tuple(map(_short, row)) for row in rows)])
     save(score_dots(results), out / "scores.png")
-    save(training_curves(results, train), out / "training.png")
     save(selection_map(params, results), out / "selection.png")
 
 
-def _energy(results: Results) -> dict[str, float]:
-    """Watt-hours by stage."""
-    spent: dict[str, float] = {}
-    for record in results.energy:
-        spent[record.stage] = spent.get(record.stage, 0.0) + 1000 * (record.kwh or 0.0)
-    return spent
+def bars(results: Results) -> dict[str, tuple[Row, list[Row]]]:
+    """Plots of one number per name: header and rows."""
+    tasks = results.evaluate
+    models = {"eosfm": results.mean_score("eosfm")}
+    models |= {name: results.mean_score(name) for name in BASELINES}
+    chosen = {name: sum(name in r.selected for r in tasks.values()) for name in results.train}
+    found: dict[str, tuple[Row, Mapping[str, float]]] = {
+        "scores": (("task", "score"), {name: r.score for name, r in tasks.items()}),
+        "models": (("model", "mean"), models),
+        "leads": (("baseline", "lead"), {NAMES[n]: lead(results, n).mean for n in BASELINES}),
+        "specialists": (("specialist", "score"), {n: r.score for n, r in results.train.items()}),
+        "active": (("task", "specialists"), {name: len(r.selected) for name, r in tasks.items()}),
+        "chosen": (("specialist", "tasks"), chosen),
+        "energy": (("stage", "wh"), results.by_stage(lambda record: 1000 * (record.kwh or 0.0))),
+        "emissions": (
+            ("stage", "grams"),
+            results.by_stage(lambda record: 1000 * (record.co2eq_kg or 0.0)),
+        ),
+        "minutes": (("stage", "minutes"), results.by_stage(lambda record: record.seconds / 60)),
+        "trainings": (
+            ("specialist", "wh"),
+            {name: 1000 * results.spent(name) for name in results.train},
+        ),
+    }
+    return {name: (header, list(values.items())) for name, (header, values) in found.items()}
 
 
-def score_dots(results: Results) -> Figure:
-    """Test score by task, beside every baseline's; the bar is the spread between fits."""
-    tasks = list(results.evaluate)
-    drawn, (axes,) = figure(7, 1.2 + 0.32 * len(tasks))
-    rows = range(len(tasks))
-    for model in reversed(("eosfm", *BASELINES)):
-        of_model = [results.of(model)[task] for task in tasks]
-        scores, ours = [result.score for result in of_model], model == "eosfm"
-        if ours:
-            spread = [result.spread[result.score_metric] for result in of_model]
-            axes.errorbar(scores, rows, xerr=spread, fmt="none", color=COLORS[model], linewidth=1)
-        axes.scatter(
-            scores, rows, s=70 if ours else 32, color=COLORS[model], label=NAMES[model],
-            zorder=3 if ours else 2,
-        )  # fmt: skip
-    labels = [f"{task} ({results.evaluate[task].score_metric})" for task in tasks]
-    axes.set_yticks(rows, labels, fontsize=8)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("test score")
-    axes.grid(axis="y", color="#eeeeee")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    handles, names = axes.get_legend_handles_labels()
-    axes.legend(
-        handles[::-1], names[::-1], fontsize=7, frameon=False, ncols=len(names),
-        loc="lower center", bbox_to_anchor=(0.4, 1.0), columnspacing=1, handletextpad=0.2,
-    )  # fmt: skip
-    return drawn
+def curves(results: Results, folder: Path) -> dict[str, tuple[Row, list[Row]]]:
+    """Plots of one line per name: header and rows."""
+    losses: list[Row] = []
+    scores: list[Row] = []
+    fits: list[Row] = []
+    for name, trained in results.train.items():
+        for rows, metric in ((losses, "loss"), (scores, trained.metric)):
+            curve = read_curve(folder / "train" / name, metric)
+            rows += [(name, step, value) for step, value in curve.items()]
+    for name, result in results.evaluate.items():
+        curve = read_curve(folder / "evaluate" / name, f"val_{result.metric}")
+        fits += [(name, step, value) for step, value in curve.items()]
+    explained: list[Row] = [
+        (name, count, value)
+        for name, path in results.selection.items()
+        for count, value in enumerate(path.explained, start=1)
+    ]
+    return {
+        "training_loss": (("name", "epoch", "loss"), losses),
+        "training_score": (("name", "epoch", "score"), scores),
+        "fits": (("name", "epoch", "score"), fits),
+        "explained": (("name", "specialists", "explained"), explained),
+    }
 
 
-def training_curves(results: Results, train: Path) -> Figure:
-    """One small panel per specialist: training loss, and the validation score it is chosen by."""
-    drawn, grid = panels([f"{name}\nloss, {r.metric}" for name, r in results.train.items()])
-    for (name, result), axes in zip(results.train.items(), grid, strict=True):
-        twin = axes.twinx()
-        twin.spines["top"].set_visible(False)
-        twin.tick_params(labelsize=6)
-        for side, key, color in (
-            (axes, "loss", "#888888"),
-            (twin, result.metric, COLORS["eosfm"]),
-        ):
-            side.plot(*_curve(train, name, key), color=color, marker=".", linewidth=1)
-            side.tick_params(axis="y", colors=color)
-    return drawn
-
-
-def _curve(train: Path, name: str, metric: str) -> tuple[list[int], list[float]]:
-    path = train / name / "live" / "plots" / "metrics" / f"{metric}.tsv"
-    with path.open(newline="") as file:
-        points = list(csv.DictReader(file, delimiter="\t"))
-    return [int(point["step"]) for point in points], [float(point[metric]) for point in points]
-
-
-def selection_map(params: Params, results: Results) -> Figure:
-    """Which specialists each task uses: tasks across, specialists down."""
-    names, selected = list(params.specialists), [r.selected for r in results.evaluate.values()]
-    drawn, axes = matrix(names, list(results.evaluate), "specialists in use")
-    grid = np.array([[1.0 if name in chosen else np.nan for chosen in selected] for name in names])
-    axes.imshow(grid, cmap="Greens", vmin=0, vmax=1.4, aspect="auto")
-    axes.set_xticks(np.arange(1, len(selected)) - 0.5, minor=True)
-    axes.set_yticks(np.arange(1, len(names)) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=2)
-    axes.tick_params(which="both", length=0)
-    return drawn
+def _short(value: str | float) -> str | float:
+    return value if isinstance(value, str) else float(f"{value:.4g}")

@@ -1,6 +1,6 @@
-"""Gathering the stages' results into the few numbers that stand in metrics.json."""
+"""Gathering the stages' results."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean
@@ -8,9 +8,8 @@ from typing import TypeVar
 
 from eosfm.core.results import EnergyRecord, read_result
 from eosfm.encoding.result import ExportResult
-from eosfm.evaluation.result import BaselineResults, TaskResult
+from eosfm.evaluation.result import BaselineResults, SelectionPath, TaskResult
 from eosfm.params import Params
-from eosfm.tracking import current_run
 from eosfm.training.result import TrainResult
 
 DATA = ("download", "tile")
@@ -28,6 +27,7 @@ class Results:
         train: By specialist.
         export: The ensemble.
         evaluate: By task.
+        selection: By task.
         baseline: By task.
         energy: One record per stage and item.
     """
@@ -35,6 +35,7 @@ class Results:
     train: dict[str, TrainResult]
     export: ExportResult
     evaluate: dict[str, TaskResult]
+    selection: dict[str, SelectionPath]
     baseline: dict[str, BaselineResults]
     energy: list[EnergyRecord]
 
@@ -43,6 +44,18 @@ class Results:
         if model == "eosfm":
             return self.evaluate
         return {task: getattr(result, model) for task, result in self.baseline.items()}
+
+    def spent(self, name: str) -> float:
+        """Energy of training one specialist, kWh; 0 where it is unknown."""
+        of_training = (r for r in self.energy if (r.stage, r.item) == ("train", name))
+        return sum(record.kwh or 0.0 for record in of_training)
+
+    def by_stage(self, of: Callable[[EnergyRecord], float]) -> dict[str, float]:
+        """A sum over the items of each stage."""
+        sums: dict[str, float] = {}
+        for record in self.energy:
+            sums[record.stage] = sums.get(record.stage, 0.0) + of(record)
+        return sums
 
     def mean_score(self, model: str) -> float:
         """Mean over the tasks of the 0-to-1 score of ``eosfm`` or of a baseline."""
@@ -78,27 +91,7 @@ def collect(params: Params, results: Path) -> Results:
         train=read("train", params.specialists, TrainResult),
         export=read("export", ("",), ExportResult)[""],
         evaluate=read("evaluate", params.tasks, TaskResult),
+        selection=read("evaluate", params.tasks, SelectionPath, "selection.json"),
         baseline=read("baseline", params.tasks, BaselineResults),
         energy=[record for records in energy for record in records.values()],
     )
-
-
-def summarise(params: Params, results: Results) -> dict[str, float]:
-    """The flat metrics: scores, baselines, ensemble size, energy; keys in a fixed order."""
-    scores = {f"score.{task}": r.test[r.metric] for task, r in results.evaluate.items()}
-    baselines = {f"baseline.{name}.mean": results.mean_score(name) for name in BASELINES}
-    run = current_run()
-    metrics = {
-        **scores,
-        "score.mean": results.mean_score("eosfm"),
-        **baselines,
-        "ensemble.specialists": len(results.export.specialists),
-        "ensemble.active": fmean(len(r.selected) for r in results.evaluate.values()),
-        "ensemble.params_m": results.export.parameters / 1e6,
-        "energy.kwh": sum(r.kwh or 0.0 for r in results.energy),
-        "energy.co2eq_kg": sum(r.co2eq_kg or 0.0 for r in results.energy),
-        "energy.run_kwh": sum(r.kwh or 0.0 for r in results.energy if r.run == run),
-        "energy.hours": sum(r.seconds for r in results.energy) / 3600,
-    }
-    # Significant digits, because energy spans orders of magnitude.
-    return {key: float(f"{value:.5g}") for key, value in metrics.items()}

@@ -11,16 +11,23 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
 from pathlib import Path
+from weakref import ReferenceType, ref
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.mapped import release
 from eosfm.tiles.layout import shard_header
 
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAPPED = 256 if DESCRIPTORS == resource.RLIM_INFINITY else min(256, DESCRIPTORS // 4)
 """Shards that a process keeps mapped, of all stores together; the last ones read. The others cost
 about 60 microseconds to map again."""
+
+
+READ_BYTES = 64 * 2**20
+"""Rows that are read before their pages are let go of. Until then these count as the process's
+memory, which would grow to the size of the dataset."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +74,30 @@ class Shard:
         Raises:
             EosfmError: The file cannot be opened, or holds another array.
         """
-        return _map(self)
+        mapped = _map(self)
+        _READ.note(mapped)
+        return mapped
+
+
+class _Read:
+    """What was read since pages were last let go of; what is mapped no more holds none."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.arrays: dict[int, ReferenceType[np.ndarray]] = {}
+
+    def note(self, array: np.ndarray) -> None:
+        """A row is about to be read, as whoever asks for the array does."""
+        self.arrays[id(array)] = ref(array)
+        self.bytes += array.strides[0]
+        if self.bytes > READ_BYTES:
+            touched, self.arrays, self.bytes = self.arrays, {}, 0
+            for reference in touched.values():
+                if (mapped := reference()) is not None:
+                    release(mapped)
+
+
+_READ = _Read()
 
 
 def require(path: Path, remedy: str) -> None:

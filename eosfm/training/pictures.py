@@ -2,28 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from eosfm.core.bands import find
-from eosfm.core.files import atomic
-from eosfm.heads.pictures import reduced
+from eosfm.heads.pictures import save, stretched
 from eosfm.kinds import Examples
 from eosfm.tiles.dataset import TileDataset, collate
 from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-DPI = 80
-COLORS = 256
-"""Colours of the file: a palette keeps it to some tens of kilobytes."""
-
-COMPOSITES = (("red", "green", "blue"), ("nir", "red", "green"))
 
 
 def draw_predictions(
@@ -44,7 +30,7 @@ def draw_predictions(
     module.eval()
     with torch.inference_mode():
         predictions = kind.predict(module(batch["image"]))
-    pictures, caption = _stretched(batch["image"], bands)
+    pictures, caption = stretched(batch["image"], bands)
     figure = kind.draw(
         Examples(
             pictures,
@@ -56,34 +42,4 @@ def draw_predictions(
             (store.shape[2], store.shape[3]),
         )
     )
-    _save(figure, out)
-
-
-def _stretched(images: Tensor, bands: Sequence[str]) -> tuple[np.ndarray, str]:
-    """(N, T, h, w, 3) of 0 to 1, stretched over all tiles and dates together, and the bands."""
-    for composite in COMPOSITES:
-        names = [find(name, bands) for name in composite]
-        if None not in names:
-            break
-    else:
-        names = [bands[0]]
-    channels = [list(bands).index(str(name)) for name in names]
-    shown = reduced(images[:, :, channels].flatten(0, 1)).unflatten(0, images.shape[:2])
-    values = shown.movedim(2, -1).numpy()
-    low, high = np.percentile(values, (2, 98), axis=(0, 1, 2, 3))
-    stretched = np.clip((values - low) / np.maximum(high - low, 1e-6), 0, 1)
-    return np.broadcast_to(stretched, (*stretched.shape[:-1], 3)), " ".join(map(str, names))
-
-
-def _save(figure: "Figure", out: Path) -> None:
-    """Write the figure as a palette PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
-    canvas = FigureCanvasAgg(figure)
-    figure.set_dpi(DPI)
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    small = picture.quantize(COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    with atomic(out) as beside:
-        small.save(beside, "PNG", optimize=True)
+    save(figure, out)

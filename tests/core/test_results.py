@@ -6,7 +6,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.results import read_result, write_result
 from eosfm.evaluation.result import AnalysisResult, BaselineResults, Fit, TaskResult
 
-FIT = Fit({"rmse": 2.0, "r2": 0.5}, {"rmse": 1 / 3, "r2": -0.25}, 4)
+FIT = Fit({"rmse": 2.0, "r2": 0.5}, {"rmse": 1 / 3, "r2": -0.25}, 4, ((3, 1), (0, 2)))
 RESULT = TaskResult(
     metric="rmse",
     score=0.0,
@@ -15,6 +15,7 @@ RESULT = TaskResult(
     test=FIT.test,
     spread={"rmse": 0.0, "r2": 0.0},
     per_class={"land": 1 / 7, "ice": None},
+    classes=("land", "ice"),
     fits=(FIT, FIT),
     selected=("a", "b"),
     labels=12,

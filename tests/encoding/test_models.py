@@ -73,6 +73,53 @@ def test_equals_timm_in_input_order(members, models, size, threads):
         assert_same(pyramid, plain(members[index], image))
 
 
+def test_grouped_equals_timm(members, models):
+    images = [(0, torch.randn(2, 3, 64, 96)), (1, torch.randn(2, 13, 64, 96))]
+    images += [(2, torch.randn(2, 2, 32, 32)), (0, torch.randn(2, 3, 64, 96))]
+    pyramids = models.run_grouped(images)
+    for (index, image), pyramid in zip(images, pyramids, strict=True):
+        expected = plain(members[index], image)
+        assert_same(pyramid, expected)
+        for ours, theirs in zip(pyramid, expected, strict=True):
+            assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max()
+
+
+def test_a_group_is_one_call_of_its_members(models, monkeypatch):
+    calls = []
+    monkeypatch.setattr(SpecialistModels, "_run", lambda *_: calls.append("alone"))
+    convolve = torch.nn.functional.conv2d
+    monkeypatch.setattr(
+        "eosfm.nn.grouped.F.conv2d", lambda *a, **k: calls.append("grouped") or convolve(*a, **k)
+    )
+    models.run_grouped([(0, torch.randn(1, 3, 32, 32)), (2, torch.randn(1, 2, 32, 32))])
+    stems, blocks = 2, 2 + 2 + 6 + 2
+    assert calls == ["grouped"] * (stems + blocks)
+
+
+def test_a_group_follows_its_weights(members):
+    models = SpecialistModels(ensemble())
+    images = [(0, torch.randn(1, 3, 32, 32)), (2, torch.randn(1, 2, 32, 32))]
+    before = models.run_grouped(images)
+    models.load_state_dict(SpecialistModels(randomize(ensemble(), seed=1)).state_dict())
+    assert not torch.allclose(before[0][3], models.run_grouped(images)[0][3])
+    assert_same(models.run_grouped(images)[0], models.run_alone(images)[0])
+    models.double()
+    doubled = [(index, image.double()) for index, image in images]
+    assert models.run_grouped(doubled)[0][0].dtype == torch.float64
+
+
+def test_grouped_in_half_precision(models):
+    images = [(0, torch.randn(1, 3, 64, 64)), (2, torch.randn(1, 2, 64, 64))]
+    models._groups.clear()  # those of other precision are made anew, inside autocast
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = models.run_grouped(images)
+    for low, full in zip(half, models.run_alone(images), strict=True):
+        difference = (low[3].float() - full[3]).norm() / full[3].norm()
+        assert 1e-6 < difference < 0.1
+    for single, full in zip(models.run_grouped(images), models.run_alone(images), strict=True):
+        assert_same(single, full)
+
+
 def test_a_model_that_is_not_asked_for_does_not_run(models):
     called = []
     hooks = [
@@ -134,6 +181,8 @@ def test_channels_last_backbones_give_channels_first_maps():
     models = SpecialistModels(members)
     image = torch.randn(1, 3, 224, 224)
     pyramid = models([(0, image)])[0]
+    grouped = models.run_grouped([(0, image), (0, image)])[1]  # no ConvNeXt: one by one
+    assert all(map(torch.equal, grouped, pyramid))
     assert [level.shape[1:] for level in pyramid] == [
         (96, 56, 56), (192, 28, 28), (384, 14, 14), (768, 7, 7)
     ]  # fmt: skip

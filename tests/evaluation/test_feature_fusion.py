@@ -1,10 +1,14 @@
 """Fusion of stored features equals the fuser's own."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from eosfm.encoding.input import InputSpec
-from eosfm.evaluation.feature_fusion import Fusing, LinearFusing, build_fusing
+from eosfm.evaluation.baselines import FIXED
+from eosfm.evaluation.feature_fusion import Fusing, LinearFusing, build_fusing, needs_maps
+from eosfm.features.pooling import pool
 from eosfm.features.source import split_levels
 from eosfm.fusion.fuser import Fuser
 
@@ -66,11 +70,25 @@ def test_averages_that_come_later_may_come_first():
     ahead = LinearFusing(fuser, pool=True, average=True)
     later = LinearFusing(fuser, pool=False, average=False)
     for early, late in zip(
-        ahead(ahead.prepare(levels())), later(later.prepare(levels())), strict=True
+        ahead(ahead.prepare(pool(levels(), INPUTS))),
+        later(later.prepare(levels())),
+        strict=True,
     ):
         torch.testing.assert_close(
             early, late.mean(dim=(1, 3, 4), keepdim=True), atol=1e-5, rtol=1e-4
         )
+
+
+@pytest.mark.parametrize(
+    ("fusion", "maps"),
+    [({}, False), ({"method": "mlp"}, True), ({"method": "multiplication"}, True),
+     ({"normalize": "layer"}, True), ({"projection": True}, True)],
+)  # fmt: skip
+def test_maps_are_needed_where_the_average_must_come_last(resolve, fusion, maps):
+    task, changed = resolve("classification"), FIXED.model_copy(update=fusion)
+    assert needs_maps(changed, task) == maps
+    assert not needs_maps(changed, replace(task, head="knn"))
+    assert needs_maps(changed, resolve("segmentation"))
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Fitting: windows are scored as whole tiles, and the best epoch counts."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from eosfm.evaluation.fit import score
+from eosfm.evaluation.fit import examine, score
 from eosfm.evaluation.learner import Best
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import TaskSplit
@@ -58,6 +59,24 @@ def test_windows_are_scored_as_whole_tiles(resolve, window):
     right, wrong = score([Brightness(), Darkness()], split, trial)
     assert right["accuracy"] == pytest.approx(0.8)
     assert wrong["accuracy"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("window", [40, 15])
+def test_answers_and_confusion_are_those_of_the_scores(resolve, window):
+    tiles = Tiles(covering((40, 40), window))
+    split = TaskSplit(tiles, torch.zeros(5, 1), tiles.windows)
+    (trial,) = make_trials(resolve("segmentation"), split.some_targets(), 1)
+    right, wrong = examine([Brightness(), Darkness()], split, trial, shown=[1, 4])
+    for found in (right, wrong):
+        counts = np.array(found.confusion)
+        assert counts.sum() == tiles.truth.numel()
+        assert counts.trace() / counts.sum() == pytest.approx(found.scores["accuracy"])
+        assert set(found.answers) == {1, 4}
+    for tile, answer in right.answers.items():
+        hits = (answer == tiles.truth[tile]).float().mean()
+        others = (wrong.answers[tile] == tiles.truth[tile]).float().mean()
+        assert hits + others == pytest.approx(1)
+        assert hits > 0.5
 
 
 @pytest.mark.parametrize(("metric", "best"), [("miou", 2), ("rmse", 1)])

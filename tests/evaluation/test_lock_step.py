@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from eosfm.encoding.artifact import save_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.evaluation.baselines import FIXED, run_baselines
 from eosfm.evaluation.head import run_head
@@ -60,6 +61,19 @@ def test_only_the_selected_specialists_are_encoded(live, encoded):
     looked, trained = encoded[:2], encoded[2:]  # some training and validation tiles to select by
     assert [pyramids for _, pyramids in looked] == [(0, 1)] * 2
     assert {pyramids for _, pyramids in trained} == {(index,)}
+
+
+def test_five_of_seven_are_encoded_alone(resolve, make_specialist, encoded, tmp_path, monkeypatch):
+    monkeypatch.setattr("eosfm.features.frozen.KEPT_GB", 0.0)
+    path, folder, task = tmp_path / "eosfm.pth", tmp_path / "features", resolve("segmentation")
+    save_artifact(path, [make_specialist(f"s{n}", ("red", "green", "blue")) for n in range(7)])
+    encode_task(task, path, folder, max_gb=0.0)
+    fusion = FIXED.model_copy(update={"max_encoders": 5})
+    result = run_head(task, fusion, open_features(task, folder, path), 2)
+    five = tuple(sorted(int(name.removeprefix("s")) for name in result.selected))
+    assert len(five) == 5
+    assert {pyramids for _, pyramids in encoded[2:]} == {five}
+    assert [images for images, _ in encoded[5:]] == ([8] * STEPS + [12]) * EPOCHS + [12]
 
 
 def test_features_that_are_encoded_as_they_are_read_score_like_stored_ones(live, opened):

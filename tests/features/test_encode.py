@@ -15,6 +15,7 @@ from eosfm.features.encode import (
     scratch_features,
     task_encoder,
 )
+from eosfm.features.pooling import pool
 from eosfm.features.reading import image_split, read_split
 from eosfm.features.source import Request, StoredLevels, split_levels
 
@@ -34,6 +35,17 @@ def test_stored_pyramids_are_what_the_encoder_gives(resolve, artifact, opened):
             torch.testing.assert_close(by_level[k][i].float().flatten(0, 1), level, **close)
     assert days.tolist() == [[91, 166, 244]] * 3
     assert torch.equal(targets[1], reading.tiles[0][task.kind.target_key])
+
+
+def test_of_images_with_one_answer_averages_are_stored(resolve, features, artifact, opened):
+    task, folder, items = resolve("classification"), features["classification"], np.arange(5)
+    (averages, _), targets = opened("classification").test.batch(items)
+    assert {(*level.shape[-2:], level.dtype) for level in averages} == {(1, 1, torch.float16)}
+    split = open_features(task, folder, artifact, maps=True).test
+    (maps, _), same = split.batch(items)
+    assert maps[0].shape[-2:] == (8, 8) and torch.equal(targets, same)
+    for average, level in zip(averages, pool(maps, split.inputs), strict=True):
+        torch.testing.assert_close(average, level)
 
 
 def test_only_the_labelled_share_of_train_is_encoded(opened):
@@ -69,7 +81,7 @@ def test_features_that_no_stage_reads_are_bounded_too(
     task, items = resolve("series"), np.array([4, 11])
     encoder = task_encoder(task, load_artifact(artifact))
     readings = Splits.of(lambda split: read_split(task, split))
-    with scratch_features(encoder, readings, max_gb) as splits:
+    with scratch_features(encoder, readings, max_gb, False) as splits:
         torch.testing.assert_close(splits.test.batch(items), opened("series").test.batch(items))
         assert splits.train.live == (max_gb == 0)
         if max_gb:

@@ -173,7 +173,9 @@ def test_copies_of_the_cache_are_counted(project):
 
 def test_more_loaders_than_cores_are_noted(project, monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
-    assert any("workers is 8, and there are 2 cores" in line for line in notes(project(), "full"))
+    (line,) = [line for line in notes(project(), "full") if "loader processes" in line]
+    assert line.startswith("8 loader processes are asked for, and there are 2 cores; set ")
+    assert "scales.full.train.workers and scales.full.protocol.workers" in line
 
 
 @pytest.mark.parametrize(("scale", "status"), [("mini", 0), ("huge", 1)])

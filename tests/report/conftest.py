@@ -2,15 +2,24 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from eosfm.core.files import write_json
 from eosfm.core.results import EnergyRecord, write_result
 from eosfm.encoding.result import ExportResult
-from eosfm.evaluation.result import BaselineResults, TaskResult
+from eosfm.evaluation.result import BaselineResults, Fit, SelectionPath, TaskResult
 from eosfm.params import Params, load_params
+from eosfm.report.page import write_page
+from eosfm.report.results import collect
+from eosfm.report.summary import summarise
 from eosfm.training.result import TrainResult
 
 ROOT = Path(__file__).parents[2]
+FIT = Fit({}, {}, 1, ((6, 2, 0), (0, 4, 0), (0, 0, 0)))
+"""A quarter of the land was taken for water; there is no ice."""
+
 SCORES = {"random": 0.1, "single": 0.2, "scratch": 0.3, "statistics": 0.15}
 
 
@@ -31,30 +40,57 @@ def task_result(metric: str, score: float, selected: tuple[str, ...] = ()) -> Ta
         test=scores,
         spread=dict.fromkeys(scores, 0.01),
         per_class={},
-        fits=(),
+        classes=("land", "water", "ice"),
+        fits=() if error else (FIT, FIT),
         selected=selected,
         labels=40,
     )
 
 
+def write_curves(folder: Path, metric: str) -> None:
+    """A loss that falls and a score that rises, as DVCLive logs them."""
+    curves = folder / "live" / "plots" / "metrics"
+    curves.mkdir(parents=True)
+    (curves / "loss.tsv").write_text("step\tloss\n1\t2.0\n2\t1.0\n")
+    (curves / f"{metric}.tsv").write_text(f"step\t{metric}\n1\t0.5\n2\t0.6\n")
+
+
 @pytest.fixture
 def results(params, tmp_path) -> Path:
+    """What all stages wrote: see :func:`write_results`."""
+    return write_results(params, tmp_path / "results")
+
+
+@pytest.fixture(scope="session")
+def page(params, tmp_path_factory) -> Path:
+    """The page of such results, with a picture of one specialist and one of a task, and metrics."""
+    results = write_results(params, tmp_path_factory.mktemp("page") / "results")
+    pixels = np.random.default_rng(0).integers(0, 255, (1200, 1400, 3)).astype(np.uint8)
+    for stage, names in (("train", params.specialists), ("evaluate", params.tasks)):
+        picture = results / stage / next(iter(names)) / "predictions.png"
+        Image.fromarray(pixels).save(picture)
+    collected = collect(params, results)
+    write_page(params, collected, results, results / "report.html")
+    write_json(results / "metrics.json", summarise(collected))
+    return results / "report.html"
+
+
+def write_results(params: Params, folder: Path) -> Path:
     """Scores 0.5 + 0.01 i by task; baselines as in SCORES; one Wh per stage."""
-    folder = tmp_path / "results"
     names = tuple(params.specialists)
     trained = TrainResult(
         "miou", 0.6, 0.1, 2, {"miou": 0.6}, {"land": 0.7, "water": 0.5, "ice": None}
     )
     for name in names:
         write_result(folder / "train" / name / "metrics.json", trained)
-        curves = folder / "train" / name / "live" / "plots" / "metrics"
-        curves.mkdir(parents=True)
-        (curves / "loss.tsv").write_text("step\tloss\n1\t2.0\n2\t1.0\n")
-        (curves / "miou.tsv").write_text("step\tmiou\n1\t0.5\n2\t0.6\n")
+        write_curves(folder / "train" / name, "miou")
     write_result(folder / "export" / "metrics.json", ExportResult(names, 33_900_000))
     for i, (name, task) in enumerate(params.tasks.items()):
         ours = task_result(task.metric, 0.5 + 0.01 * i, names[: 2 + i])
         write_result(folder / "evaluate" / name / "metrics.json", ours)
+        path = SelectionPath(names[:3], (0.1, 0.2, 0.25))
+        write_result(folder / "evaluate" / name / "selection.json", path)
+        write_curves(folder / "evaluate" / name, f"val_{task.metric}")
         rivals = {kind: task_result(task.metric, score) for kind, score in SCORES.items()}
         write_result(folder / "baseline" / name / "metrics.json", BaselineResults(**rivals))
     items = {
@@ -64,6 +100,6 @@ def results(params, tmp_path) -> Path:
         **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),
     }
     for stage, item in ((stage, item) for stage, every in items.items() for item in every):
-        record = EnergyRecord(stage, item, 36.0, 0.001, 0.0001, 1.5, "earlier")
+        record = EnergyRecord(stage, item, 36.0, 0.001, 0.0001, 1.5, "7-1000")
         write_result(folder / stage / item / "energy.json", record)
     return folder

@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from eosfm.report.compare import lead
 from eosfm.report.page import write_page
@@ -43,16 +41,6 @@ class Page(HTMLParser):
             self._rows[-1][-1] += data.strip()
 
 
-@pytest.fixture
-def page(params, results, tmp_path) -> Path:
-    name = next(iter(params.specialists))
-    pixels = np.random.default_rng(0).integers(0, 255, (1200, 1400, 3)).astype(np.uint8)
-    Image.fromarray(pixels).save(results / "train" / name / "predictions.png")
-    out = tmp_path / "report.html"
-    write_page(params, collect(params, results), results / "train", out)
-    return out
-
-
 def test_the_page_shows_the_scores_of_the_stages(params, page):
     tables = Page(page.read_text()).tables
     scores = {row[0]: row for row in tables["scores"]}
@@ -73,9 +61,9 @@ def test_the_page_needs_no_network(page):
     assert page.stat().st_size < 5_000_000
 
 
-def test_the_page_has_the_same_bytes_again(params, results, page, tmp_path):
+def test_the_page_has_the_same_bytes_again(params, page, tmp_path):
     again = tmp_path / "again.html"
-    write_page(params, collect(params, results), results / "train", again)
+    write_page(params, collect(params, page.parent), page.parent, again)
     assert again.read_bytes() == page.read_bytes()
 
 
@@ -91,8 +79,21 @@ def test_a_lead_is_tested_over_all_signs(params, results):
 
 
 def test_a_page_without_pictures_is_a_page(params, results, tmp_path):
-    write_page(params, collect(params, results), results / "train", tmp_path / "none.html")
-    assert "<details" not in (tmp_path / "none.html").read_text()
+    write_page(params, collect(params, results), results, tmp_path / "none.html")
+    assert "<img" not in (tmp_path / "none.html").read_text()
+
+
+def test_confusion_is_a_percentage_of_each_class_over_all_fits(params, page):
+    tables = Page(page.read_text()).tables
+    classified = [name for name, task in params.tasks.items() if task.metric != "rmse"]
+    for name in classified:
+        assert tables[f"confusion-task-{name}"] == [
+            ["", "land", "water", "ice"],
+            ["land", "75", "25", "·"],
+            ["water", "·", "100", "·"],
+            ["ice", "no such target"],
+        ]
+    assert len([name for name in tables if name.startswith("confusion")]) == len(classified)
 
 
 def test_a_single_task_proves_nothing(params, results):

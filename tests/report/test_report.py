@@ -1,12 +1,16 @@
+import csv
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 from eosfm.core.errors import EosfmError
 from eosfm.report import write_report
 from eosfm.report.plots import write_plots
 from eosfm.report.readme import BEGIN, END, replace_section, stale_scores
-from eosfm.report.results import BASELINES, collect, summarise
+from eosfm.report.results import BASELINES, collect
+from eosfm.report.summary import summarise, write_table
 from eosfm.report.tables import (
     energy_table,
     markdown,
@@ -15,16 +19,22 @@ from eosfm.report.tables import (
     specialists_section,
     specialists_table,
 )
-from eosfm.tracking import current_run
 
-from .conftest import SCORES
+from .conftest import ROOT, SCORES
+
+PLOTS = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+PLOTS = {Path(path).name: shown for entry in PLOTS for path, shown in entry.items()}
+"""What dvc.yaml draws, by file."""
 
 
 def test_metrics_are_flat_and_add_up(params, results):
     records = len(list(results.rglob("energy.json")))
     path = results / "export" / "energy.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"run": current_run()}))
-    metrics = summarise(params, collect(params, results))
+    # The last run made the artifact alone; 999 started before 1000, whatever the letters say.
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"run": "5-2000"}))
+    other = results / "tile" / next(iter(params.datasets)) / "energy.json"
+    other.write_text(json.dumps(json.loads(other.read_text()) | {"run": "9-999"}))
+    metrics = summarise(collect(params, results))
     # An error in physical units counts by its R2, which is 0.4 here.
     scores = [
         0.4 if task.metric == "rmse" else 0.5 + 0.01 * i
@@ -36,19 +46,22 @@ def test_metrics_are_flat_and_add_up(params, results):
     for kind in BASELINES:
         mean = (SCORES[kind] * (tasks - errors) + 0.4 * errors) / tasks
         assert metrics[f"baseline.{kind}.mean"] == pytest.approx(mean, abs=1e-5)
+        assert metrics[f"lead.{kind}"] == pytest.approx(metrics["score.mean"] - mean, abs=1e-5)
+        # Of 2^13 patterns of signs two are as far out as all ahead; one task is even.
+        assert metrics[f"p.{kind}"] == pytest.approx(2 * 2**errors / 2**tasks, rel=1e-4)
     assert metrics["energy.kwh"] == pytest.approx(0.001 * records)
     assert metrics["energy.run_kwh"] == pytest.approx(0.001)
     assert metrics["energy.hours"] == pytest.approx(0.01 * records)
     active = [min(2 + i, len(params.specialists)) for i in range(tasks)]
     assert metrics["ensemble.active"] == pytest.approx(sum(active) / tasks, rel=1e-4)
     assert metrics["ensemble.params_m"] == 33.9
-    assert len(metrics) <= 30
+    assert len(metrics) == tasks + 20
 
 
 def test_the_report_is_metrics_tables_and_pictures(params, results, tmp_path):
     line = write_report(params, results, tmp_path / "metrics.json")
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics == summarise(params, collect(params, results))
+    assert metrics == summarise(collect(params, results))
     assert line.startswith(f"report: mean score {metrics['score.mean']:.3f} (random weights 0.1")
     text = (results / "report.md").read_text()
     assert text.startswith(f"# Results\n\nScale `{params.scale}`, seed {params.seed}.")
@@ -59,6 +72,35 @@ def test_the_report_is_metrics_tables_and_pictures(params, results, tmp_path):
     assert "train,25.0" in (plots / "energy.csv").read_text()
     assert (plots / "active.csv").read_text().splitlines()[-1] == "bigearthnet,14.0"
     assert "potsdam,0.6" in (plots / "specialists.csv").read_text()
+
+
+def test_every_plot_has_the_columns_that_it_draws_and_a_title(params, results, tmp_path):
+    write_plots(params, collect(params, results), results, tmp_path)
+    assert len(PLOTS) >= 12
+    for name, shown in PLOTS.items():
+        assert shown["title"]
+        if name.endswith(".png"):
+            continue
+        with (tmp_path / name).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert rows and {shown["x"], shown["y"]} <= set(rows[0]), name
+        if shown["template"] == "panels":
+            assert "name" in rows[0]
+
+
+def test_the_table_has_a_row_per_task_and_four_over_all(params, results, tmp_path):
+    collected = collect(params, results)
+    write_table(collected, tmp_path / "metrics")
+    rows = {p.stem: json.loads(p.read_text()) for p in (tmp_path / "metrics").iterdir()}
+    assert set(rows) == {*params.tasks, "mean", "lead", "p", "specialists"}
+    metrics = summarise(collected)
+    for task in params.tasks:
+        assert rows[task]["eosfm"] == metrics[f"score.{task}"]
+    for name in BASELINES:
+        assert rows["mean"][name] == metrics[f"baseline.{name}.mean"]
+        assert rows["lead"][name] == metrics[f"lead.{name}"]
+        assert rows["p"][name] == metrics[f"p.{name}"]
+    assert rows["specialists"] == {"eosfm": metrics["ensemble.active"]}
 
 
 def test_a_missing_result_names_its_stage(params, results):
@@ -91,12 +133,9 @@ def test_every_specialist_is_shown_with_its_classes(params, results):
 def test_pictures_are_the_same_bytes_twice(params, results, tmp_path):
     collected = collect(params, results)
     for folder in ("a", "b"):
-        write_plots(params, collected, results / "train", tmp_path / folder)
+        write_plots(params, collected, results, tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert set(names) == {
-        "active.csv", "energy.csv", "models.csv", "scores.csv", "scores.png", "selection.png",
-        "specialists.csv", "training.png",
-    }  # fmt: skip
+    assert set(names) == set(PLOTS)
     for name in names:
         data = (tmp_path / "a" / name).read_bytes()
         assert data == (tmp_path / "b" / name).read_bytes()

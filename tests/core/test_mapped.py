@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eosfm.features.mapped import release
+from eosfm.core.mapped import release
+from eosfm.tiles.mapping import Shard
 
 MB = 2**20
 
@@ -27,6 +28,17 @@ def test_pages_that_were_read_or_written_are_let_go_of(tmp_path):
     before = resident()
     assert read.sum(dtype=np.int64) == 7 * (64 * MB - 3)
     release(read)
+    assert resident() - before < 4 * MB
+
+
+def test_a_shard_of_a_store_is_let_go_of(tmp_path):
+    path = tmp_path / "images-00000.npy"
+    np.save(path, np.full((64, MB), 7, np.uint8))
+    array = Shard(path, np.dtype(np.uint8), (64, MB), "cut it again").array()
+    before = resident()
+    assert array.sum(dtype=np.int64) == 7 * 64 * MB
+    assert resident() - before > 60 * MB
+    release(array[3])
     assert resident() - before < 4 * MB
 
 

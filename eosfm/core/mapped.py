@@ -15,5 +15,7 @@ def release(array: np.ndarray) -> None:
     owner: Any = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
+    if isinstance(owner, memoryview):  # of an array made by numpy.frombuffer
+        owner = owner.obj
     if isinstance(owner, mmap.mmap):
         owner.madvise(mmap.MADV_DONTNEED)

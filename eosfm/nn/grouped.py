@@ -1,0 +1,199 @@
+"""Several ConvNeXt V2 encoders of one shape as one: a call for all of them instead of one each.
+
+At 64 px an encoder is some 400 small operations, and a GPU waits for each to be called. Here one
+operation does the work of all members. Their maps lie side by side, (B, H, W, E, C) in memory for
+E members: the channels of one depthwise convolution, and the batch of one batched matrix product.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def groupable(model: nn.Module) -> bool:
+    """Whether a timm model is a ConvNeXt V2 as :class:`GroupedEncoders` computes it."""
+    from timm.layers import GELU
+    from timm.layers.grn import GlobalResponseNorm
+    from timm.models.convnext import ConvNeXtBlock
+
+    blocks: list[Any] = [m for m in model.modules() if isinstance(m, ConvNeXtBlock)]
+    return bool(blocks) and all(
+        block.use_conv_mlp
+        and block.gamma is None
+        and isinstance(block.shortcut, nn.Identity)
+        and isinstance(block.mlp.act, (nn.GELU, GELU))
+        and isinstance(getattr(block.mlp, "grn", None), GlobalResponseNorm)
+        for block in blocks
+    )
+
+
+class GroupedEncoders:
+    """What some frozen encoders compute, with copies of their weights.
+
+    They may differ in the channels of their input. What is linear and follows a normalisation
+    takes its scale and shift over.
+
+    Args:
+        models: :func:`groupable` models of equal depths and widths.
+    """
+
+    @torch.no_grad()
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        every: list[Any] = list(models)
+        self.stems = [nn.Sequential(model.stem_0, model.stem_1) for model in every]
+        stages = [[getattr(model, f"stages_{level}") for model in every] for level in range(4)]
+        device = next(every[0].parameters()).device.type
+        with torch.autocast(device, enabled=False):  # products of weights, in their own precision
+            self.stages = [_stage(members) for members in stages]
+
+    def __call__(self, images: Sequence[Tensor]) -> list[list[Tensor]]:
+        """Encode one batch of images per member.
+
+        Args:
+            images: (B, in_chans, H, W) each, of one B, H and W, the latter multiples of 32.
+
+        Returns:
+            A pyramid per member: four maps (B, C, H/s, W/s), s in 4, 8, 16, 32.
+        """
+        stems = zip(self.stems, images, strict=True)
+        x = torch.stack([stem(image).permute(0, 2, 3, 1) for stem, image in stems], dim=3)
+        levels = []
+        for steps in self.stages:
+            for step in steps:
+                x = step(x)
+            levels.append(x.permute(3, 0, 4, 1, 2).unbind())
+        return [list(pyramid) for pyramid in zip(*levels, strict=True)]
+
+
+def _stage(stages: Sequence[Any]) -> list[Callable[[Tensor], Tensor]]:
+    """What one stage of all members does, step by step."""
+    blocks = zip(*(stage.blocks for stage in stages), strict=True)
+    steps: list[Callable[[Tensor], Tensor]] = [_Block.of(members) for members in blocks]
+    if not isinstance(stages[0].downsample, nn.Identity):
+        steps.insert(0, _Halving.of([stage.downsample for stage in stages]))
+    return steps
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """A linear map per member.
+
+    Attributes:
+        weight: (E, C, C').
+        bias: (E, 1, C').
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map (E, N, C) to (E, N, C')."""
+        return torch.baddbmm(self.bias, x, self.weight)
+
+    def after(self, scale: Tensor, shift: Tensor) -> "_Linear":
+        """The same after a scale and shift of its input, (E, C) each."""
+        return _Linear(self.weight * scale[:, :, None], self(shift[:, None]))
+
+    @classmethod
+    def of(cls, layers: Sequence[nn.Conv2d]) -> "_Linear":
+        """Of 1x1 convolutions, or of larger ones for patches (row, column, channel) of a map."""
+        weight = _stack([layer.weight.permute(2, 3, 1, 0).flatten(0, 2) for layer in layers])
+        return cls(weight, _stack([layer.bias for layer in layers])[:, None])
+
+
+@dataclass(frozen=True)
+class _Halving:
+    """Layer normalisation, and a 2x2 convolution at stride 2."""
+
+    eps: float
+    linear: _Linear
+
+    @classmethod
+    def of(cls, members: Sequence[Any]) -> "_Halving":
+        norms = [member[0] for member in members]
+        scale, shift = (affine.repeat(1, 4) for affine in _affine(norms))
+        linear = _Linear.of([member[1] for member in members])
+        return cls(norms[0].eps, linear.after(scale, shift))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(B, H, W, E, C) to (B, H/2, W/2, E, C')."""
+        x = F.layer_norm(x, x.shape[-1:], eps=self.eps)
+        patches = x.unflatten(2, (-1, 2)).unflatten(1, (-1, 2)).permute(5, 0, 1, 3, 2, 4, 6)
+        halved = self.linear(patches.flatten(4).flatten(1, 3))
+        return halved.unflatten(1, patches.shape[1:4]).permute(1, 2, 3, 0, 4).contiguous()
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A ConvNeXt V2 block.
+
+    A depthwise convolution, layer normalisation, and two linear maps around GELU and global
+    response normalisation, beside a shortcut.
+
+    Attributes:
+        depthwise: (E * C, 1, 7, 7).
+        depthwise_bias: (E * C,).
+        eps: Of the layer normalisation.
+        widen: C to 4C.
+        response: (E, 1, 1, 1, 4C), the weight of the response normalisation.
+        response_eps: Its epsilon.
+        narrow: 4C to C.
+    """
+
+    depthwise: Tensor
+    depthwise_bias: Tensor
+    eps: float
+    widen: _Linear
+    response: Tensor
+    response_eps: float
+    narrow: _Linear
+
+    @classmethod
+    def of(cls, members: Sequence[Any]) -> "_Block":
+        mlps, norms = [m.mlp for m in members], [m.norm for m in members]
+        weight = _stack([mlp.grn.weight for mlp in mlps])
+        narrow = _Linear.of([mlp.fc2 for mlp in mlps])
+        raised = _stack([mlp.grn.bias for mlp in mlps])
+        return cls(
+            depthwise=torch.cat([m.conv_dw.weight for m in members]),
+            depthwise_bias=torch.cat([m.conv_dw.bias for m in members]),
+            eps=norms[0].eps,
+            widen=_Linear.of([mlp.fc1 for mlp in mlps]).after(*_affine(norms)),
+            response=weight[:, None, None, None],
+            response_eps=mlps[0].grn.eps,
+            narrow=narrow.after(torch.ones_like(raised), raised),
+        )
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(B, H, W, E, C) to the same."""
+        channels, (rows, cols) = x.shape[-1], self.depthwise.shape[-2:]
+        y = F.conv2d(
+            x.flatten(3).permute(0, 3, 1, 2), self.depthwise, self.depthwise_bias,
+            padding=(rows // 2, cols // 2), groups=len(self.depthwise),
+        )  # fmt: skip
+        y = y.permute(0, 2, 3, 1).unflatten(3, (-1, channels))
+        y = F.layer_norm(y, (channels,), eps=self.eps)
+        wide = F.gelu(self.widen(y.flatten(0, 2).transpose(0, 1)))  # (E, B * H * W, 4C)
+        wide = wide.unflatten(1, x.shape[:3])
+        narrow = self.narrow((wide * self._gain(wide)).flatten(1, 3))
+        return x + narrow.unflatten(1, x.shape[:3]).permute(1, 2, 3, 0, 4)
+
+    def _gain(self, wide: Tensor) -> Tensor:
+        """The response normalisation's factor for each channel: (E, B, 1, 1, 4C)."""
+        full = wide.float()  # squares overflow half precision
+        norm = (full * full).sum((2, 3), keepdim=True).sqrt()
+        share = norm / (norm.mean(-1, keepdim=True) + self.response_eps)
+        return (1 + self.response * share).to(wide.dtype)
+
+
+def _stack(tensors: Sequence[Any]) -> Tensor:
+    return torch.stack(list(tensors))
+
+
+def _affine(norms: Sequence[Any]) -> tuple[Tensor, Tensor]:
+    """Scale and shift of each member's layer normalisation: (E, C) each."""
+    return _stack([norm.weight for norm in norms]), _stack([norm.bias for norm in norms])

@@ -1,0 +1,128 @@
+"""The report's figures."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from eosfm.params import Params
+from eosfm.report.curves import read_curve
+from eosfm.report.figures import COLORS, NAMES, figure, matrix, panels
+from eosfm.report.results import BASELINES, Results
+
+PUBLISHED_KWH = 76.05
+"""What the published system took, trial and error included (its README)."""
+
+
+def score_dots(results: Results) -> Figure:
+    """Test score by task, beside every baseline's; the bar is the spread between fits."""
+    tasks = list(results.evaluate)
+    drawn, (axes,) = figure(7, 1.2 + 0.32 * len(tasks))
+    rows = range(len(tasks))
+    for model in reversed(("eosfm", *BASELINES)):
+        of_model = [results.of(model)[task] for task in tasks]
+        scores, ours = [result.score for result in of_model], model == "eosfm"
+        if ours:
+            spread = [result.spread[result.score_metric] for result in of_model]
+            axes.errorbar(scores, rows, xerr=spread, fmt="none", color=COLORS[model], linewidth=1)
+        axes.scatter(
+            scores, rows, s=70 if ours else 32, color=COLORS[model], label=NAMES[model],
+            zorder=3 if ours else 2,
+        )  # fmt: skip
+    labels = [f"{task} ({results.evaluate[task].score_metric})" for task in tasks]
+    axes.set_yticks(rows, labels, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("test score")
+    axes.grid(axis="y", color="#eeeeee")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(
+        handles[::-1], names[::-1], fontsize=7, frameon=False, ncols=len(names),
+        loc="lower center", bbox_to_anchor=(0.4, 1.0), columnspacing=1, handletextpad=0.2,
+    )  # fmt: skip
+    return drawn
+
+
+def training_curves(results: Results, folder: Path) -> Figure:
+    """One small panel per specialist: training loss, and the validation score it is chosen by."""
+    metrics = {name: result.metric for name, result in results.train.items()}
+    return _curves({name: (folder / "train" / name, m, m) for name, m in metrics.items()})
+
+
+def fit_curves(results: Results, folder: Path) -> Figure:
+    """One small panel per task: as :func:`training_curves`, of the first fit of fusion and head."""
+    metrics = {name: result.metric for name, result in results.evaluate.items()}
+    return _curves(
+        {name: (folder / "evaluate" / name, f"val_{m}", m) for name, m in metrics.items()}
+    )
+
+
+def _curves(items: dict[str, tuple[Path, str, str]]) -> Figure:
+    """Loss and score of each item, which is a folder, the score's file and its name."""
+    drawn, grid = panels([f"{name}\nloss, {metric}" for name, (_, _, metric) in items.items()])
+    for (folder, metric, _), axes in zip(items.values(), grid, strict=True):
+        twin = axes.twinx()
+        twin.spines["top"].set_visible(False)
+        twin.tick_params(labelsize=6)
+        for side, key, color in ((axes, "loss", "#888888"), (twin, metric, COLORS["eosfm"])):
+            curve = read_curve(folder, key)
+            side.plot(list(curve), list(curve.values()), color=color, marker=".", linewidth=1)
+            side.tick_params(axis="y", colors=color)
+    return drawn
+
+
+def selection_curves(results: Results) -> Figure:
+    """What the first few specialists explain, against their number and the energy of training.
+
+    A thin line per task, a thick one for the mean of all.
+    """
+    drawn, (left, right) = figure(9, 3.4, columns=2)
+    paths = results.selection.values()
+    shared = min(len(path.explained) for path in paths)
+    counts = range(1, shared + 1)
+    for path in paths:
+        left.plot(counts, path.explained[:shared], color="#bbbbbb", linewidth=1)
+    means = np.mean([path.explained[:shared] for path in paths], axis=0)
+    spent = [[1000 * results.spent(name) for name in path.specialists[:shared]] for path in paths]
+    left.plot(counts, means, color=COLORS["eosfm"], marker="o", linewidth=2)
+    left.set_xlabel("specialists in use")
+    left.set_ylabel("explained share of the labels' variance")
+    left.set_xticks(counts)
+    right.plot(np.mean(np.cumsum(spent, axis=1), axis=0), means, color=COLORS["eosfm"], marker="o")
+    right.set_xlabel("energy of training the specialists in use, Wh (mean of tasks)")
+    right.set_ylabel("explained share, mean of tasks")
+    return drawn
+
+
+def energy_bars(results: Results) -> Figure:
+    """Energy by stage and of all, beside that of the published system; the axis is logarithmic."""
+    spent = results.by_stage(lambda record: record.kwh or 0.0)
+    ours = sum(spent.values())
+    bars = {**spent, "all of these": ours, "published": PUBLISHED_KWH}
+    # A bar of nothing has no place on a logarithmic axis.
+    bars = {name: kwh for name, kwh in bars.items() if kwh > 0}
+    drawn, (axes,) = figure(7, 0.8 + 0.28 * len(bars))
+    colors = [COLORS["eosfm"] if name != "published" else COLORS["scratch"] for name in bars]
+    drawn_bars = axes.barh(list(bars), list(bars.values()), color=colors, height=0.7)
+    axes.bar_label(drawn_bars, [f"{kwh:.3g}" for kwh in bars.values()], padding=3, fontsize=8)
+    axes.set_xscale("log")
+    axes.set_xlim(min(bars.values()) / 3, PUBLISHED_KWH * 6)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0, labelsize=8)
+    axes.set_xlabel("kWh")
+    return drawn
+
+
+def selection_map(params: Params, results: Results) -> Figure:
+    """Which specialists each task uses: tasks across, specialists down."""
+    names, selected = list(params.specialists), [r.selected for r in results.evaluate.values()]
+    drawn, axes = matrix(names, list(results.evaluate), "specialists in use")
+    grid = np.array([[1.0 if name in chosen else np.nan for chosen in selected] for name in names])
+    axes.imshow(grid, cmap="Greens", vmin=0, vmax=1.4, aspect="auto")
+    axes.set_xticks(np.arange(1, len(selected)) - 0.5, minor=True)
+    axes.set_yticks(np.arange(1, len(names)) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="both", length=0)
+    return drawn

@@ -1,0 +1,71 @@
+"""The numbers that stand in metrics.json, and those that ``dvc metrics`` shows as a table."""
+
+from pathlib import Path
+from statistics import fmean
+
+from eosfm.core.files import write_json
+from eosfm.core.results import EnergyRecord
+from eosfm.report.compare import lead
+from eosfm.report.results import BASELINES, Results
+
+
+def summarise(results: Results) -> dict[str, float]:
+    """The flat metrics: scores, baselines, ensemble size, energy; keys in a fixed order."""
+    leads = {name: lead(results, name) for name in BASELINES}
+    metrics = {
+        **{f"score.{task}": r.test[r.metric] for task, r in results.evaluate.items()},
+        "score.mean": results.mean_score("eosfm"),
+        **{f"baseline.{name}.mean": results.mean_score(name) for name in BASELINES},
+        **{f"lead.{name}": one.mean for name, one in leads.items()},
+        **{f"p.{name}": one.p for name, one in leads.items()},
+        "ensemble.specialists": len(results.export.specialists),
+        "ensemble.active": active(results),
+        "ensemble.params_m": results.export.parameters / 1e6,
+        "energy.kwh": _kwh(results.energy),
+        "energy.co2eq_kg": sum(r.co2eq_kg or 0.0 for r in results.energy),
+        "energy.run_kwh": _kwh(latest_run(results.energy)),
+        "energy.hours": sum(r.seconds for r in results.energy) / 3600,
+    }
+    return {key: _short(value) for key, value in metrics.items()}
+
+
+def write_table(results: Results, folder: Path) -> None:
+    """Write what ``dvc metrics show`` sets out as a table: one file per row.
+
+    A row per task, and ``mean``, ``lead``, ``p`` and the mean number of ``specialists`` in use over
+    all; columns are the models. A task's numbers are in its own metric, ``mean`` and ``lead``
+    in scores from 0 to 1.
+    """
+    models = ("eosfm", *BASELINES)
+    rows = {
+        task: {name: results.of(name)[task].test[result.metric] for name in models}
+        for task, result in results.evaluate.items()
+    }
+    rows["mean"] = {name: results.mean_score(name) for name in models}
+    rows["specialists"] = {"eosfm": active(results)}
+    leads = {name: lead(results, name) for name in BASELINES}
+    rows["lead"] = {name: one.mean for name, one in leads.items()}
+    rows["p"] = {name: one.p for name, one in leads.items()}
+    for name, row in rows.items():
+        values = {key: _short(value) for key, value in row.items()}
+        write_json(folder / f"{name}.json", values, sort_keys=False)
+
+
+def active(results: Results) -> float:
+    """Specialists that a task uses, mean over the tasks."""
+    return fmean(len(result.selected) for result in results.evaluate.values())
+
+
+def latest_run(records: list[EnergyRecord]) -> list[EnergyRecord]:
+    """What the last DVC run that made any of these results ran; names end in when it started."""
+    last = max((record.run for record in records), key=lambda run: int(run.rpartition("-")[2]))
+    return [record for record in records if record.run == last]
+
+
+def _kwh(records: list[EnergyRecord]) -> float:
+    return sum(record.kwh or 0.0 for record in records)
+
+
+def _short(value: float) -> float:
+    """Significant digits, because energy spans orders of magnitude."""
+    return float(f"{value:.5g}")

@@ -1,0 +1,33 @@
+"""Reading a store holds no more of it in memory, the larger it is."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.tiles import mapping
+from eosfm.tiles.mapping import Shard
+
+MB = 2**20
+
+
+def resident() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("RssFile"))
+
+
+def test_pages_of_rows_that_were_read_are_let_go_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapping, "READ_BYTES", 2 * MB)
+    rows = np.full((16, MB), 7, np.uint8)
+    shards = []
+    for number in range(4):
+        path = tmp_path / f"{number}.npy"
+        np.save(path, rows)
+        shards.append(Shard(path, rows.dtype, rows.shape, "cut it again"))
+    first = shards[0].array()[0]
+    before = most = resident()
+    for row in range(16):
+        for shard in shards:
+            assert shard.array()[row].sum(dtype=np.int64) == 7 * MB
+            most = max(most, resident())
+    assert most - before < 32 * MB  # of 64
+    assert (first == 7).all()
