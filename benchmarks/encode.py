@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 import typer
@@ -29,15 +30,20 @@ def repeat(store: Path, out: Path, times: int) -> None:
     from pyarrow import parquet
 
     facts = json.loads((store / "store.json").read_text())
-    for split, rows in facts["splits"].items():
+    for split, of in facts["splits"].items():
         (out / split).mkdir(parents=True)
+        files = {}
+        for shard in sorted((store / split).glob("*.npy")):
+            name, number = shard.stem.rsplit("-", 1)
+            for again in range(times):
+                link = f"{name}-{int(number) + again * len(of['rows']):05d}.npy"
+                (out / split / link).symlink_to(shard.resolve())
+                files[link] = of["files"][shard.name]
         table = parquet.read_table(store / split / "tiles.parquet")
-        parquet.write_table(pyarrow.concat_tables([table] * times), out / split / "tiles.parquet")
-        for number in range(times * len(rows)):
-            for what in ("images", "targets"):
-                shard = store / split / f"{what}-{number % len(rows):05d}.npy"
-                (out / split / f"{what}-{number:05d}.npy").symlink_to(shard.resolve())
-        facts["splits"][split] = rows * times
+        path = out / split / "tiles.parquet"
+        parquet.write_table(pyarrow.concat_tables([table] * times), path)
+        files[path.name] = {"bytes": path.stat().st_size, "crc32": zlib.crc32(path.read_bytes())}
+        facts["splits"][split] = {"rows": of["rows"] * times, "files": files}
     (out / "store.json").write_text(json.dumps(facts))
 
 

@@ -3,10 +3,14 @@
 python benchmarks/pipeline.py noop     # a no-op `dvc repro` against bare DVC
 python benchmarks/pipeline.py startup  # what each stage costs before its work
 python benchmarks/pipeline.py clone    # the whole main job in a clean clone
+python benchmarks/pipeline.py repro    # the same by `eosfm repro`, against `dvc repro`
+python benchmarks/pipeline.py kills    # the same with workers killed at random moments
 """
 
+import hashlib
 import json
 import os
+import random
 import resource
 import shutil
 import statistics
@@ -22,6 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
+SAME = ("data/raw", "data/tiles", "data/features", "models")
+"""What any run of the pipeline makes to the byte; the rest holds energy and times."""
 WORK = ("train", "features", "evaluate", "baseline")
 app = typer.Typer(add_completion=False)
 
@@ -132,14 +138,8 @@ def clone(folder: Path | None = None) -> None:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = folder or Path(name) / "clone"
-        subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
         start = time.perf_counter()
-        subprocess.run(
-            ["dvc", "repro"],
-            cwd=folder,
-            check=True,
-            env={**os.environ, "GOMP_SPINCOUNT": "30000", "PYTHONPATH": str(folder)},
-        )
+        end_well(in_clone(folder, "dvc", "repro"))
         wall = time.perf_counter() - start
         records = [json.loads(p.read_text()) for p in (folder / "results").rglob("energy.json")]
     table = Table("stage", "items", "seconds", "share", "peak GiB")
@@ -158,6 +158,95 @@ def clone(folder: Path | None = None) -> None:
         f"{1 - work / wall:.1%} (imports before a stage's clock starts included); "
         f"peak memory of any process {children:.2f} GiB"
     )
+
+
+@app.command()
+def repro(workers: int = 2, keep: Path | None = None) -> None:
+    """Run the main job by `dvc repro` and by `eosfm repro`, each in a clean clone; compare both.
+
+    The clones stay where a folder to KEEP them is named.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = keep or Path(name)
+        seconds, made = [], []
+        for title, words in (
+            ("dvc", ("dvc", "repro")),
+            ("eosfm", ("eosfm", "repro", "--workers", str(workers))),
+        ):
+            start = time.perf_counter()
+            end_well(in_clone(folder / title, *words))
+            seconds.append(time.perf_counter() - start)
+            made.append(digests(folder / title))
+        plain, ours = seconds
+        print(f"dvc repro {plain:.0f} s, eosfm repro {ours:.0f} s: {ours / plain:.2f}")
+        say_differences(*made)
+        say_rest(folder / "eosfm")
+
+
+@app.command()
+def kills(reference: Path, moments: int = 10, minutes: float = 25, workers: int = 2) -> None:
+    """Kill a worker at random MOMENTS of a run of so many MINUTES; compare with a whole clone.
+
+    REFERENCE is such a clone, of the same commit, of `repro --keep`.
+    """
+    import psutil
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "clone"
+        process = in_clone(folder, "eosfm", "repro", "--workers", str(workers))
+        start, killed = time.perf_counter(), 0
+        for moment in sorted(random.uniform(0, 60 * minutes) for _ in range(moments)):
+            while process.poll() is None and time.perf_counter() < start + moment:
+                time.sleep(0.1)
+            if process.poll() is not None:
+                break
+            children = psutil.Process(process.pid).children()
+            busy = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+            if busy:
+                victim = random.choice(busy)
+                at = time.perf_counter() - start
+                print(f"{at:.0f} s: kill {victim.pid}, {len(victim.children())} stage", flush=True)
+                victim.kill()
+                killed += 1
+        end_well(process)
+        print(f"{time.perf_counter() - start:.0f} s with {killed} workers killed")
+        say_differences(digests(reference), digests(folder))
+        say_rest(folder)
+
+
+def in_clone(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
+    """Start a command in a clone of the committed state."""
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    environment = {"GOMP_SPINCOUNT": "30000", "PYTHONPATH": str(folder)}
+    return subprocess.Popen(words, cwd=folder, env={**os.environ, **environment})
+
+
+def end_well(process: "subprocess.Popen[bytes]") -> None:
+    if process.wait():
+        raise SystemExit(f"{process.args} failed")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """MD5 of each file that must be the same in every run."""
+    files = [file for name in SAME for file in (folder / name).rglob("*") if file.is_file()]
+    return {
+        str(file.relative_to(folder)): hashlib.md5(file.read_bytes()).hexdigest() for file in files
+    }
+
+
+def say_differences(one: dict[str, str], other: dict[str, str]) -> None:
+    different = sorted(name for name in one | other if one.get(name) != other.get(name))
+    print(f"{len(one)} files, {len(different)} differ {different[:5] or ''}")
+
+
+def say_rest(folder: Path) -> None:
+    """Say what a plain `dvc repro` still runs."""
+    process = subprocess.run(
+        ["dvc", "repro"], cwd=folder, check=True, text=True, capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    )  # fmt: skip
+    ran = [line for line in process.stdout.splitlines() if line.startswith("Running stage")]
+    print(f"dvc repro afterwards: {ran}")
 
 
 if __name__ == "__main__":

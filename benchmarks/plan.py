@@ -59,7 +59,7 @@ def _tiles(params: Params, project: Path) -> Iterator[Row]:
             continue
         shards = json.loads((folder / "store.json").read_text())["splits"]
         kept = [split for split in SPLITS if split in shards and store.tiles[split]]
-        found = sum(sum(shards[split]) for split in kept)
+        found = sum(sum(shards[split]["rows"]) for split in kept)
         size = sum(_size(folder / split) for split in kept)
         yield Row(f"tile {name}", "tiles", sum(store.tiles.values()), found)
         yield Row(f"tile {name}", "bytes", store.bytes, size)

@@ -266,7 +266,8 @@ def _found(path: Path, stage: str, item: str) -> dict[str, int]:
     if stage == "tile":
         folder = path / "data/tiles" / item
         splits = json.loads((folder / "store.json").read_text())["splits"]
-        return {"images": sum(map(sum, splits.values())), "tiles_gb": _size(folder)}
+        images = sum(sum(split["rows"]) for split in splits.values())
+        return {"images": images, "tiles_gb": _size(folder)}
     counts = path / "counts" / f"{stage}@{item}.json"
     seen = json.loads(counts.read_text()) if counts.exists() else {}
     found = {"images": seen.get("images", 0), "encoder_calls": seen.get("calls", 0)}

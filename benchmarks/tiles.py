@@ -59,7 +59,7 @@ def reads(tiles: int = 4000, geotiffs: int = 300) -> None:
             for i in range(tiles)
         ]
         dataset = make_dataset("reads", "classification", S2_BANDS, "uint16", scenes)
-        cut_dataset(dataset, root, root / "store", None, progress=False)
+        cut_dataset(dataset, root, root / "store", None, progress=False, source="simulated")
         images[:, 0].tofile(root / "raw.bin")
         for i in range(geotiffs):
             write_geotiff(root / f"{i}.tif", images[i, 0])
@@ -111,7 +111,7 @@ def crops(tiles: int = 400, size: int = 1024, crop: int = 512) -> None:
             for i in range(tiles)
         ]
         dataset = make_dataset("crops", "classification", RGBN, "uint8", scenes)
-        cut_dataset(dataset, root, root / "store", None, progress=False)
+        cut_dataset(dataset, root, root / "store", None, progress=False, source="simulated")
         with (root / "raw.bin").open("wb") as file:
             for _ in range(tiles):
                 file.write(image.data)
@@ -189,7 +189,9 @@ def print_cutting(name: str, root: Path, image: np.ndarray, tile: int, options: 
 
         return {
             f"cut {cores}": lambda: limited(
-                lambda pool: cut_dataset(dataset, root, root / "store", tile, progress=False)
+                lambda pool: cut_dataset(
+                    dataset, root, root / "store", tile, progress=False, source="simulated"
+                )
             ),
             f"decode {cores}": lambda: limited(lambda pool: list(pool.map(decode, scenes))),
         }

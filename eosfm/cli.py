@@ -18,8 +18,8 @@ from eosfm.core.allocator import keep_freed_memory
 from eosfm.core.errors import EosfmError
 
 COMMANDS = (
-    "check", "plan", "info", "explain", "validate", "prune", "merge", "gather", "export", "onnx",
-    "use", "score", "predict", "embed", "readme",
+    "repro", "check", "plan", "info", "explain", "validate", "prune", "merge", "gather", "export",
+    "onnx", "use", "score", "predict", "embed", "readme",
 )  # fmt: skip
 """Modules of ``eosfm/commands``, in the order of the help."""
 
@@ -35,12 +35,8 @@ def run(main: Callable[..., Any]) -> None:
     An :class:`EosfmError` is printed as one line on standard error and ends the process with
     status 1. With ``EOSFM_DEBUG=1`` the traceback is shown instead.
     """
-    import warnings
-
     import typer
 
-    # Of every loader; `eosfm check` says it once.
-    warnings.filterwarnings("ignore", "This DataLoader will create")
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     _finish(app)

@@ -1,19 +1,27 @@
 """EosFM: an ensemble artifact as one backbone."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.encoding.artifact import load_artifact, load_saved, save_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.folder import read_folder
 from eosfm.encoding.input import InputFormat, InputSpec
-from eosfm.fusion.fuser import Fuser
+from eosfm.fusion.fuser import Fuser, FusionOptions
 from eosfm.nn.backbone import STRIDES
+from eosfm.nn.faults import weight_faults
 from eosfm.nn.specialist import Specialist
+
+FUSION = tuple(field.name for field in fields(FusionOptions))
+OPTIONS = (
+    "adaptation", "standardize", "mean", "std", "units", "freeze", "copy", "ablate", *FUSION,
+)  # fmt: skip
+"""What :meth:`EosFM.from_specialists` takes beside the ensemble and its channels."""
 
 FORMER_PREFIX, PREFIX = "encoders.models.", "encoder.models."
 """Where state dicts of earlier versions, and where those of this one, have the specialists."""
@@ -109,6 +117,8 @@ class EosFM(nn.Module):
             EosfmError: Options are unknown or contradict each other, no specialist can be fed, or
                 statistics or units do not fit.
         """
+        if unknown := [name for name in fusion if name not in FUSION]:
+            raise EosfmError(f"unknown option {unknown[0]!r}; {suggest(unknown[0], OPTIONS)}")
         encoder = build_encoder(
             specialists, bands, in_chans, adaptation, standardize, mean, std, units, freeze, copy,
             ablate,
@@ -169,13 +179,25 @@ class EosFM(nn.Module):
     def _from_state(
         cls, specialists: Sequence[Specialist], state: dict[str, Any], freeze: bool = True
     ) -> "EosFM":
-        fuser = Fuser.from_settings(state["fuser"])
-        fuser.load_state_dict(state["weights"])
-        given = InputFormat.from_dict(state["input"])
-        encoder = EnsembleEncoder(
-            specialists, fuser.inputs, given, state["skipped"], freeze, copy=False
-        )
-        return cls(encoder, fuser)
+        try:
+            fuser = Fuser.from_settings(state["fuser"])
+            fuser.load_state_dict(state["weights"])
+            given = InputFormat.from_dict(state["input"])
+            encoder = EnsembleEncoder(
+                specialists, fuser.inputs, given, state["skipped"], freeze, copy=False
+            )
+            backbone = cls(encoder, fuser)
+        except EosfmError as error:
+            raise EosfmError(f"the saved fusion does not open: {error}") from None
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            # What torch and Python say of settings or weights that are not a fusion's.
+            reason = str(error).strip().splitlines()[0]
+            raise EosfmError(
+                f"the saved fusion does not open ({type(error).__name__}: {reason}); save it again"
+            ) from None
+        for line in weight_faults("the saved fusion", fuser.state_dict()):
+            raise EosfmError(line)
+        return backbone
 
     def encode(self, x: Tensor) -> list[list[Tensor]]:
         """The frozen half: run the specialists.

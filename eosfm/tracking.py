@@ -17,6 +17,11 @@ from typing import Any
 from eosfm.core.files import write_json
 
 RESULTS = Path("results")
+SHARE = "EOSFM_MACHINE_SHARE"
+"""Variable with the share of the machine's processors and memory that a stage answers for: 1 / N
+where N stages run at a time. GPUs are not shared; what share idles is nobody's."""
+RUN = "EOSFM_RUN"
+"""Variable with the name of the run, where no ``dvc`` process stands for it."""
 
 
 class Tracker:
@@ -155,9 +160,12 @@ class _EnergyMeter:
             if self._fault is None:
                 self._tracker.stop()
                 data = self._tracker.final_emissions_data
+                shared = float(data.cpu_energy) + float(data.ram_energy)
+                kwh = float(data.energy_consumed)
+                own = kwh - shared * (1 - float(os.environ.get(SHARE, "1")))
                 return {
-                    "kwh": float(data.energy_consumed),
-                    "co2eq_kg": float(data.emissions),
+                    "kwh": own,
+                    "co2eq_kg": float(data.emissions) * (own / kwh if kwh else 1.0),
                     "power": _power_source(self._tracker),
                     "cpu": data.cpu_model,
                     "gpu": data.gpu_model,
@@ -179,9 +187,13 @@ def current_run() -> str:
     """Name of the ``dvc`` process that this stage belongs to, or of this process alone.
 
     Two stages of one ``dvc repro`` or ``dvc exp run`` give the same name, so the report can tell
-    what this run spent from what earlier runs had spent on results that are still valid.
+    what this run spent from what earlier runs had spent on results that are still valid. Those of
+    an ``eosfm repro`` find it in :data:`RUN`.
     """
     import psutil
+
+    if RUN in os.environ:
+        return os.environ[RUN]
 
     process = psutil.Process(os.getpid())
     for parent in process.parents():

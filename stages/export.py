@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import eosfm.cli
-from eosfm.core.results import write_result
+from eosfm.artifacts.card import write_card
+from eosfm.artifacts.inventory import take_inventory
+from eosfm.core.files import atomic
+from eosfm.core.results import EnergyRecord, read_result, write_result
 from eosfm.encoding.artifact import export_artifact
 from eosfm.encoding.result import ExportResult
 from eosfm.params import load_params
@@ -11,11 +14,22 @@ from eosfm.tracking import track
 
 
 def main() -> None:
-    """Make models/eosfm.pth and results/export."""
+    """Make models/eosfm.pth, its card models/eosfm.md, and results/export."""
     params = load_params()
     with track("export", "", params.energy.country) as tracker:
         names, out = params.ensemble, Path("models/eosfm.pth")
         specialists = export_artifact([Path("models/specialists") / f"{n}.pt" for n in names], out)
+        records = [
+            read_result(Path("results/train") / n / "energy.json", EnergyRecord, f"train@{n}")
+            for n in names
+        ]
+        card = write_card(
+            take_inventory(out),
+            trained_kwh=sum(record.kwh or 0.0 for record in records),
+            opening=f'EosFM.from_artifact("{out}"',
+        )
+        with atomic(out.with_suffix(".md")) as beside:
+            beside.write_text(card)
         write_result(tracker.folder / "metrics.json", ExportResult.of(specialists))
         tracker.done(f"{len(names)} specialists, {out.stat().st_size / 2**20:.0f} MiB")
 

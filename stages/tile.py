@@ -7,7 +7,7 @@ import eosfm.cli
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.copy import NativeCopy, native_files
 from eosfm.params import load_params
-from eosfm.tiles.tiling import cut_dataset
+from eosfm.tiles.tiling import cut_dataset, too_little_ground
 from eosfm.tracking import track
 
 
@@ -23,12 +23,13 @@ def main(name: str) -> None:
             Path("data/raw") / name,
         ) as root,
     ):
+        dataset = replace(get_dataset(entry.reader).below(root), name=name)
+        tile = min(sizes) if entry.tile else None
+        source = "root" if entry.root else params.source(name)
+        if source != "simulated" and (warning := too_little_ground(dataset, tile)):
+            print(warning)
         summary = cut_dataset(
-            replace(get_dataset(entry.reader), name=name),
-            root,
-            Path("data/tiles") / name,
-            tile=min(sizes) if entry.tile else None,
-            splits=entry.splits,
+            dataset, root, Path("data/tiles") / name, tile, splits=entry.splits, source=source
         )
         tracker.done(str(summary))
 

@@ -295,3 +295,73 @@ def test_halves_that_do_not_fit(few):
     first, second = (EosFM.from_specialists(few[i : i + 2], in_chans=13) for i in (0, 1))
     with pytest.raises(EosfmError, match=r"build it with Fuser\(encoder\.inputs\)"):
         EosFM(first.encoder, second.fuser)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_encoders": 0}, "max_encoders is 0, but"),
+        ({"max_encoders": -1}, "max_encoders is -1, but"),
+        ({"max_encoders": 1.5}, "expected a whole number or None"),
+        ({"max_encoders": True}, "expected a whole number or None"),
+        ({"width_multiplier": 0}, "a number above 0"),
+        ({"width_multiplier": float("nan")}, "a number above 0"),
+        ({"width_multiplier": 1e9}, "at most 64"),
+        ({"width_multiplier": "a"}, "a number above 0"),
+        ({"fusion": None}, "fusion is None; valid: concat"),
+        ({"fusion": ["concat"]}, "valid: concat"),
+        ({"projection": "no"}, "expected True or False"),
+        ({"freeze": "no"}, "expected True or False"),
+        ({"max_encodrs": 1}, "unknown option 'max_encodrs'; did you mean 'max_encoders'"),
+        ({"mean": [1] * 3}, "only one of mean and std"),
+        ({"mean": [1] * 3, "std": [0] * 3}, "expected numbers above 0"),
+        ({"mean": [1] * 3, "std": [float("inf")] * 3}, "expected finite numbers"),
+        ({"mean": "abc", "std": [1] * 3}, "mean is abc; expected numbers"),
+        ({"mean": 3, "std": 3}, "mean is 3; expected numbers"),
+        ({"ablate": None}, "expected a list of names or indices"),
+        ({"ablate": "rgb"}, "expected a list of names or indices"),
+        ({"ablate": [-1]}, "ablate names -1; valid: rgb"),
+        ({"standardize": None}, "standardize is None; valid: dataset, specialist"),
+        ({"adaptation": 3}, "adaptation is 3; valid: named, counted"),
+        ({"units": 3}, "units is '3'; expected a list of names"),
+        ({"bands": "red"}, "bands is 'red'; expected a list of names"),
+        ({"bands": [1, 2]}, "expected a list of names"),
+        ({"bands": None, "in_chans": -3}, "has -3 channels; expected a whole number above 0"),
+        ({"bands": None, "in_chans": "3"}, "has '3' channels; expected a whole number above 0"),
+        ({"bands": None, "in_chans": 2.0}, "has 2.0 channels; expected a whole number above 0"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_one_line(mixed, options, message):
+    with pytest.raises(EosfmError) as error:
+        EosFM.from_specialists(mixed, **{"bands": ["red", "green", "blue"], **options})
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda x: None, "input is a NoneType, expected a torch.Tensor"),
+        (lambda x: x.numpy(), "input is a ndarray, expected a torch.Tensor"),
+        (lambda x: x.double(), "input is torch.float64, expected torch.float32"),
+        (lambda x: x.half(), "input is torch.float16, expected torch.float32"),
+        (lambda x: x.long(), "input is torch.int64, expected torch.float32"),
+        (lambda x: x[0], r"input has shape \(3, 32, 32\), expected \(batch, 3, height, width\)"),
+        (lambda x: x[:0], r"input has shape \(0, 3, 32, 32\)"),
+    ],
+)
+def test_an_input_that_does_not_fit_is_one_line(mixed, given, message):
+    backbone = EosFM.from_specialists(mixed, in_chans=3)
+    with pytest.raises(EosfmError, match=message):
+        backbone(given(torch.randn(1, 3, 32, 32)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("known", [{}, {"mean": [5.0] * 3, "std": [2.0] * 3}])
+def test_a_pixel_that_was_not_measured_counts_as_its_bands_mean(mixed, value, known):
+    backbone = EosFM.from_specialists(mixed, ["red", "green", "blue"], **known).eval()
+    x = torch.randn(1, 3, 64, 64)
+    x[0, 1, 5, 7] = 5.0 if known else 0.0
+    expected = backbone(x)
+    x[0, 1, 5, 7] = value
+    for one, other in zip(backbone(x), expected, strict=True):
+        assert torch.equal(one, other)

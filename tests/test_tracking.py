@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,6 +50,29 @@ def test_a_failed_stage_leaves_no_record(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError), track("train", "x", "FRA"):
         raise RuntimeError
     assert not (tmp_path / "results").exists()
+
+
+def test_stages_side_by_side_share_the_energy_of_the_machine(tmp_path, monkeypatch):
+    """CodeCarbon meters the whole machine; here it has spent 3 Wh of CPU, 1 of memory, 6 of GPU."""
+    from codecarbon import OfflineEmissionsTracker
+
+    spent = SimpleNamespace(
+        cpu_energy=0.003, ram_energy=0.001, gpu_energy=0.006, energy_consumed=0.010,
+        emissions=0.1, cpu_model="c", gpu_model="g",
+    )  # fmt: skip
+    monkeypatch.setattr(OfflineEmissionsTracker, "start", lambda self: None)
+    monkeypatch.setattr(OfflineEmissionsTracker, "stop", lambda self: None)
+    monkeypatch.setattr(OfflineEmissionsTracker, "final_emissions_data", spent, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EOSFM_RUN", "night-7")
+    for share, kwh in (("1", 0.010), ("0.25", 0.007)):
+        monkeypatch.setenv("EOSFM_MACHINE_SHARE", share)
+        with track("tile", share, "FRA"):
+            pass
+        record = json.loads((tmp_path / f"results/tile/{share}/energy.json").read_text())
+        assert record["kwh"] == pytest.approx(kwh)
+        assert record["co2eq_kg"] == pytest.approx(10 * kwh)
+        assert record["run"] == "night-7"
 
 
 def test_energy_trouble_does_not_stop_a_stage(tmp_path, monkeypatch, capsys):

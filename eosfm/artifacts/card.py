@@ -55,12 +55,19 @@ LIMITS = """\
 """
 
 
-def write_card(inventory: Inventory, metrics: Mapping[str, float] | None = None) -> str:
+def write_card(
+    inventory: Inventory,
+    metrics: Mapping[str, float] | None = None,
+    trained_kwh: float | None = None,
+    opening: str = 'EosFM.from_pretrained("FOLDER"',
+) -> str:
     """The card's text.
 
     Args:
         inventory: The artifact.
-        metrics: The pipeline's flat metrics.json, where it is known: it has the energy.
+        metrics: The pipeline's flat metrics.json, where it is known: it has the energy of all.
+        trained_kwh: What training the specialists took, where that alone is known.
+        opening: The call that opens what the card lies beside, without what follows its place.
 
     Returns:
         Markdown; the same artifact and metrics give the same text.
@@ -71,23 +78,23 @@ def write_card(inventory: Inventory, metrics: Mapping[str, float] | None = None)
         f"An ensemble of small specialist encoders ({inventory.parameters / 1e6:.1f} M parameters "
         "together) that runs as one Earth-observation feature extractor, after *Can an Ensemble of "
         "Specialist Models act as a Generalist Feature Extractor?* (arXiv 2511.21523).\n",
-        USE.format(example=_example(inventory)),
+        USE.format(example=_example(inventory, opening)),
         f"## Specialists\n\n{_specialists(inventory.specialists)}",
         f"## Training data\n\n{_training_data(inventory.datasets)}",
         f"## What may be used commercially\n\n{_commercial(inventory)}",
         LIMITS,
-        f"## Energy\n\n{_energy(metrics or {})}",
+        f"## Energy\n\n{_energy(metrics or {}, trained_kwh)}",
     ]
     return "\n".join(parts)
 
 
-def _example(inventory: Inventory) -> str:
+def _example(inventory: Inventory, opening: str) -> str:
     if inventory.fusion is None:
         bands = next((one.bands for one in inventory.specialists if one.bands), None)
         given = f"bands={list(bands)}" if bands else f"in_chans={inventory.specialists[0].in_chans}"
-        return f'backbone = EosFM.from_pretrained("FOLDER", {given})'
+        return f"backbone = {opening}, {given})"
     taken = inventory.fusion["bands"] or [f"{inventory.fusion['in_chans']} channels"]
-    return f'backbone = EosFM.from_pretrained("FOLDER")  # takes {" ".join(taken)}'
+    return f"backbone = {opening})  # takes {' '.join(taken)}"
 
 
 def _specialists(members: Sequence[Member]) -> str:
@@ -146,7 +153,12 @@ def _commercial(inventory: Inventory) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _energy(metrics: Mapping[str, float]) -> str:
+def _energy(metrics: Mapping[str, float], trained_kwh: float | None) -> str:
+    if "energy.kwh" not in metrics and trained_kwh is not None:
+        return (
+            f"{trained_kwh:.3g} kWh for training these specialists, data and evaluation not "
+            "counted, measured with CodeCarbon.\n"
+        )
     if "energy.kwh" not in metrics:
         return "Not recorded with this artifact.\n"
     co2 = metrics.get("energy.co2eq_kg")

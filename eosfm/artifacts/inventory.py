@@ -117,21 +117,27 @@ def shorten_bands(bands: Sequence[str] | None, in_chans: int) -> str:
 def _member(one: Specialist) -> Member:
     metrics = one.facts.get("metrics")
     metrics = metrics if isinstance(metrics, Mapping) else {}
-    metric = metrics.get("metric")
+    metric = _text(metrics.get("metric"))
+    score = metrics.get(metric)
     return Member(
         name=one.name,
-        dataset=one.facts.get("dataset"),
-        kind=one.facts.get("task"),
+        dataset=_text(one.facts.get("dataset")),
+        kind=_text(one.facts.get("task")),
         backbone=one.backbone,
         in_chans=one.in_chans,
         bands=one.bands,
         parameters=sum(tensor.numel() for tensor in one.state_dict.values()),
         metric=metric,
-        score=metrics.get(metric),
+        score=float(score) if isinstance(score, (int, float)) else None,
         sha256=content_hash(one.state_dict),
         provenance={k: v for k, v in one.facts.items() if k not in NOT_PROVENANCE}
         | {"validation": dict(metrics)},
     )
+
+
+def _text(value: Any) -> str | None:
+    """A fact that is a word; other code may keep anything under its name."""
+    return value if isinstance(value, str) else None
 
 
 def _fusion(state: Mapping[str, Any] | None, path: Path | str) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ COMMERCIAL = {
     "mados": True,
     "minifrance": False,
     "opencanopy": True,
-    "oscd": True,
+    "oscd": False,
     "pastis": True,
     "potsdam": False,
     "sen12ms": True,

@@ -13,8 +13,6 @@ from eosfm.artifacts.inventory import Inventory, shorten_bands
 from eosfm.artifacts.licences import WORDS
 
 WIDTH = 100
-HASH = 8
-"""Digits of a hash that a table shows."""
 
 
 def show_json(inventory: Inventory) -> None:
@@ -44,6 +42,8 @@ def show_inventory(inventory: Inventory) -> None:
     if inventory.datasets:
         console.print()
         console.print(_licences(inventory))
+    console.print()
+    console.print(_hashes(inventory))
 
 
 def _specialists(inventory: Inventory) -> Table:
@@ -55,12 +55,17 @@ def _specialists(inventory: Inventory) -> Table:
             shorten_bands(one.bands, one.in_chans),
             f"{one.parameters / 1e6:.2f}",
             "-" if one.score is None else f"{one.score:.3f} {one.metric}",
-            one.sha256[:HASH],
         )
         for one in inventory.specialists
     ]
-    heads = ("specialist", "dataset", "kind", "bands", "M params", "score", "sha256")
+    heads = ("specialist", "dataset", "kind", "bands", "M params", "score")
     return _table(heads, rows)
+
+
+def _hashes(inventory: Inventory) -> Table:
+    """In full: a part of a hash can be forged."""
+    rows = [(one.name, one.sha256) for one in inventory.specialists]
+    return _table(("specialist", "SHA-256 of its tensors"), rows)
 
 
 def _licences(inventory: Inventory) -> Table:

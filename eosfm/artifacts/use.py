@@ -15,7 +15,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 
 ARTIFACT = Path("models/eosfm.pth")
-SPECIALISTS = Path("models/specialists")
+DEPS = (Path("models/specialists"), Path("results/train"))
+"""What export is made of."""
 PIPELINE = Path("dvc.yaml")
 STAGE = "\n  export:\n"
 FROZEN = f"{STAGE}    frozen: true\n"
@@ -32,6 +33,8 @@ def use_file(file: Path) -> str:
     Raises:
         EosfmError: It is no artifact; what lies in its place would be lost; or DVC fails.
     """
+    from eosfm.artifacts.card import write_card
+    from eosfm.artifacts.inventory import take_inventory
     from eosfm.core.results import write_result
     from eosfm.encoding.artifact import load_artifact
     from eosfm.encoding.result import ExportResult
@@ -41,15 +44,19 @@ def use_file(file: Path) -> str:
     country = load_params().energy.country
     with track("export", "", country) as tracker:
         specialists = load_artifact(file)
+        card = write_card(take_inventory(file), opening=f'EosFM.from_artifact("{ARTIFACT}"')
         if not (ARTIFACT.exists() and ARTIFACT.samefile(file)):
             refuse_to_lose(ARTIFACT)
             with atomic(ARTIFACT) as beside:
                 # A link would share the permissions that DVC takes away from what it keeps.
                 shutil.copyfile(file, beside)
+        with atomic(ARTIFACT.with_suffix(".md")) as beside:
+            beside.write_text(card)
         facts = ExportResult.of(specialists)
         write_result(tracker.folder / "metrics.json", facts)
         tracker.done(f"{len(specialists)} specialists of {file}")
-    SPECIALISTS.mkdir(parents=True, exist_ok=True)  # DVC records deps that exist alone
+    for folder in DEPS:  # DVC records deps that exist alone
+        folder.mkdir(parents=True, exist_ok=True)
     _dvc("commit", "--quiet", "--force", "export")
     _freeze(True)
     return (

@@ -1,17 +1,51 @@
 """``eosfm onnx``."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eosfm.core.errors import EosfmError
 
 
-def onnx(backbone: Path, out: Path, size: int | None = None) -> None:
-    """Write a saved backbone as an ONNX file.
+def onnx(
+    backbone: Annotated[
+        Path | None, typer.Argument(metavar="[BACKBONE]", help="A file of `EosFM.save`.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The ONNX file.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="A task of params.yaml, or its file from models/tasks, as a whole."),
+    ] = None,
+    artifact: Annotated[Path, typer.Option(help="The ensemble, of a task.")] = Path(
+        "models/eosfm.pth"
+    ),
+    size: Annotated[
+        int | None,
+        typer.Option(
+            help="Height and width in pixels; by default a task's own window, and of a backbone "
+            "any multiples of 32."
+        ),
+    ] = None,
+) -> None:
+    """Write a saved backbone or a whole task as an ONNX file.
 
-    BACKBONE is a file of `EosFM.save`, OUT the ONNX file. Images of any
-    size in multiples of 32 pixels are taken unless --size fixes one.
+    Of a task, physical values of a window go in, and probabilities or values come out.
+
+    Example: eosfm onnx --task sen1floods11 -o flood.onnx
+
+    Example: eosfm onnx backbone.pth -o backbone.onnx
     """
-    from eosfm import EosFM
-    from eosfm.interop.onnx import export_onnx
+    from eosfm.interop.onnx import export_onnx, export_task
+    from eosfm.model import EosFM
+    from eosfm.prediction.fitted import task_file
 
-    opened = EosFM.load(backbone)
-    export_onnx(opened, out, size)
-    print(f"{', '.join(opened.selected)} in {out}")
+    if out is None or (backbone is None) == (task is None):
+        raise EosfmError("give a BACKBONE or --task NAME, one of the two, and -o FILE.onnx")
+    if task is not None:
+        fitted = export_task(task_file(task), artifact, out, size)
+        print(f"{out}: {fitted.task} of {', '.join(fitted.bands)}, {', '.join(fitted.classes)}")
+    elif backbone is not None:
+        opened = EosFM.load(backbone)
+        export_onnx(opened, out, size)
+        print(f"{out}: {', '.join(opened.selected)}")

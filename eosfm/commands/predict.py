@@ -1,5 +1,6 @@
 """``eosfm predict``."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,9 @@ def predict(
         list[str],
         typer.Argument(
             metavar="SCENE [SCENE2 ...]",
-            help="A raster that GDAL opens, or a folder of rasters on one grid; of change two, of "
-            "a time series one per date, in their order.",
+            help="A raster that GDAL opens, a folder of rasters on one grid, or a STAC item; of "
+            "change two, of a time series one per date, in their order, or a STAC collection of "
+            "items.",
         ),
     ],
     task: Annotated[
@@ -20,7 +22,12 @@ def predict(
     ],
     out: Annotated[
         Path,
-        typer.Option("-o", "--out", help="A .tif; of image labels a .csv, or a .parquet."),
+        typer.Option(
+            "-o",
+            "--out",
+            help="A .tif; of image labels a .csv, or a .parquet; of objects a .gpkg, a .geojson "
+            "or a .parquet.",
+        ),
     ],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
     bands: Annotated[
@@ -37,6 +44,10 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="A band per class, not the likeliest class.")
     ] = False,
+    min_score: Annotated[
+        float | None,
+        typer.Option(help="The least score of objects that are written; by default 0.3."),
+    ] = None,
     window: Annotated[
         int | None,
         typer.Option(help="Pixels that are looked at together; by default as in training."),
@@ -51,16 +62,23 @@ def predict(
 ) -> None:
     """Map a scene with a task's best fit.
 
+    What was interrupted goes on from the last finished row of windows when it is run again.
+
     Example: eosfm predict scene.tif --task sen1floods11 -o water.tif
 
     Example: eosfm predict before.tif after.tif --task xview2 -o damage.tif --bands red green blue
     """
+    from eosfm.prediction.fitted import task_file
     from eosfm.prediction.inputs import Reading
     from eosfm.prediction.names import parse_bands
     from eosfm.prediction.predict import Cut
     from eosfm.prediction.predict import predict as run
 
-    file = Path(task) if task.endswith(".pt") else Path("models/tasks") / f"{task}.pt"
     reading = Reading(parse_bands(bands), scale, tuple(dates or ()))
     cut = Cut(window, overlap, device)
-    print(run(file, artifact, scenes, out, reading, cut, probabilities))
+    try:
+        print(run(task_file(task), artifact, scenes, out, reading, cut, probabilities, min_score))
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from the last finished row of windows",
+              file=sys.stderr)  # fmt: skip
+        raise typer.Exit(130) from None

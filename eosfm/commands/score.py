@@ -1,25 +1,89 @@
 """``eosfm score``."""
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from eosfm.params import Params
+    from eosfm.prediction.score import SceneScores
 
 
-def score(name: str) -> None:
-    """Score a trained specialist again, without training.
+def score(
+    name: Annotated[str | None, typer.Argument(help="A specialist of params.yaml.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="A downstream task instead, on whole scenes, stitched as a map is."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Whose scenes, of a task: val or test.")] = "test",
+    artifact: Annotated[
+        Path, typer.Option(help="The ensemble that the task was fitted on.")
+    ] = Path("models/eosfm.pth"),
+    window: Annotated[
+        int | None,
+        typer.Option(help="Pixels that are looked at together; by default as in training."),
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(help="Pixels by which windows overlap; by default an eighth.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For scripts: every metric, of a task by scene.")
+    ] = False,
+) -> None:
+    """Score again what was trained, without training.
 
-    On its validation tiles, by every metric of its kind.
+    A specialist on its validation tiles, by every metric of its kind; or a task's best fit on whole
+    scenes, beside the answer that is the same everywhere.
+
+    Example: eosfm score potsdam
+
+    Example: eosfm score --task oscd
     """
-    from eosfm.kinds import get_kind
+    from eosfm.core.errors import EosfmError
     from eosfm.params import load_params
+    from eosfm.prediction.cut import Cut
+    from eosfm.prediction.score import score_task
+
+    if (name is None) == (task is None):
+        raise EosfmError("expected the name of a specialist, or --task and that of a task")
+    params = load_params()
+    if task is not None:
+        scores = score_task(params, task, split, artifact, Cut(window, overlap, device))
+        if as_json:
+            print(json.dumps(vars(scores), indent=1))
+        else:
+            _print_task(scores, params.task(task).metric)
+    elif name is not None:
+        _score_specialist(params, name, as_json)
+
+
+def _score_specialist(params: "Params", name: str, as_json: bool) -> None:
+    from eosfm.kinds import get_kind
     from eosfm.tiles.store import TileStore
     from eosfm.training.recipe import Recipe
     from eosfm.training.validate import validate_specialist
 
-    params = load_params()
     store = TileStore(Path("data/tiles") / params.specialist(name).dataset)
     scores = validate_specialist(Recipe.resolve(params, name), store, Path())
+    if as_json:
+        print(json.dumps(scores, indent=1))
+        return
     per_class = scores.pop("per_class")
     headline = get_kind(store.kind).headline
     for metric, value in scores.items():
         print(f"{metric:>24} {value:.4f}{' *' if metric == headline else ''}")
     for label, value in per_class.items():
         print(f"{label:>24} {'-' if value is None else f'{value:.4f}'}")
+
+
+def _print_task(scores: "SceneScores", metric: str) -> None:
+    for scene, values in scores.scenes.items():
+        print(f"{scene:>24} {values[metric]:.4f}")
+    print(f"{f'{metric} of {len(scores.scenes)} scenes':>24} {scores.all[metric]:.4f} *")
+    for label, values in scores.constant.items():
+        print(f"{f'{label} everywhere':>24} {values[metric]:.4f}")

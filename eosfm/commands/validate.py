@@ -7,10 +7,13 @@ import typer
 
 
 def validate(
-    artifact: Annotated[Path, typer.Argument(help="An ensemble artifact or a saved backbone.")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="An artifact, a saved backbone, or a tile store."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: a list of faults.")] = False,
 ) -> None:
-    """Check an ensemble artifact.
+    """Check an ensemble artifact or a tile store.
 
     Every fault is named in a line; exit status 1 where there is one.
 
@@ -19,14 +22,17 @@ def validate(
     import json
     import sys
 
-    from eosfm.artifacts.faults import find_faults
+    if path.is_dir():
+        from eosfm.tiles.faults import find_faults
+    else:
+        from eosfm.artifacts.faults import find_faults
 
-    faults = find_faults(artifact)
+    faults = find_faults(path)
     if as_json:
-        print(json.dumps({"artifact": str(artifact), "faults": faults}, indent=1))
+        print(json.dumps({"path": str(path), "faults": faults}, indent=1))
     else:
         for fault in faults:
             print(f"error: {' '.join(fault.split())}", file=sys.stderr)
         if not faults:
-            print(f"{artifact} has no fault")
+            print(f"{path} has no fault")
     raise typer.Exit(1 if faults else 0)

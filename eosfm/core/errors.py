@@ -15,3 +15,13 @@ def suggest(name: str, valid: "list[str] | tuple[str, ...]") -> str:
     near = difflib.get_close_matches(name, valid, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}valid: {', '.join(valid)}"
+
+
+def expect(what: str, value: object, fits: bool, words: str) -> None:
+    """Refuse a value that does not fit.
+
+    Raises:
+        EosfmError: It does not.
+    """
+    if not fits:
+        raise EosfmError(f"{what} is {str(value)[:80]!r}; expected {words}")

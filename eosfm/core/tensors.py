@@ -16,6 +16,13 @@ from torch import Tensor
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 
+SHARED = 4
+"""Tensors may share memory, as those of published files do: so many times what the file holds."""
+SMALL = 64 * 2**20
+"""Bytes of tensors for which sharing is not looked at."""
+VALUES = 1_000_000
+"""Plain values that a file may hold: those that are named again are counted again."""
+
 DAMAGED = RuntimeError, EOFError, ValueError, LookupError, struct.error, zipfile.BadZipFile
 """What torch raises of files that are not its own."""
 
@@ -28,19 +35,20 @@ def read(path: Path | str, mapped: bool = False) -> Any:
         mapped: Leave the tensors in the file, mapped: for those that look at each once.
 
     Raises:
-        EosfmError: The file is missing, truncated, altered, or holds anything else.
+        EosfmError: The file is missing, truncated, altered, holds anything else, or would take
+            much more memory than it has bytes.
     """
     path = Path(path)
     if not path.is_file():
         raise EosfmError(f"{path} not found; expected a file of weights")
     try:
-        if not zipfile.is_zipfile(path):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        _check_archive(path)
         with ThreadPoolExecutor(1) as beside:  # summing up frees the GIL
             member = beside.submit(_damaged, path)
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         if member.result() is not None:
             raise EosfmError(f"{path} is damaged ({member.result()}); copy or build it again")
+        _check_memory(path, content)
         return content
     except pickle.UnpicklingError as error:
         code = "Unsupported global" in str(error)
@@ -50,6 +58,47 @@ def read(path: Path | str, mapped: bool = False) -> Any:
         raise EosfmError(
             f"{path} is damaged or no file of weights ({type(error).__name__}); build it again"
         ) from None
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that torch does not write, which it would unpack."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
+    if packed or sum(member.file_size for member in members) > path.stat().st_size:
+        raise EosfmError(f"{path} is packed, as torch packs no weights; build it again")
+
+
+def _check_memory(path: Path, content: Any) -> None:
+    """Refuse content that grows when it is copied: few bytes that are named many times."""
+    storages: dict[int, int] = {}
+    sizes: dict[int, tuple[int, int]] = {}  # values and bytes, repetitions counted
+
+    def measure(value: Any) -> tuple[int, int]:
+        if isinstance(value, Tensor):
+            if value.layout == torch.strided:
+                storage = value.untyped_storage()
+                storages[storage._cdata] = storage.nbytes()
+            return 1, value.numel() * value.element_size()
+        if not isinstance(value, (Mapping, list, tuple)):
+            return 1, 0
+        if id(value) not in sizes:
+            sizes[id(value)] = (VALUES + 1, 0)  # what holds itself has no end
+            entries = [*value, *value.values()] if isinstance(value, Mapping) else list(value)
+            parts = [measure(entry) for entry in entries]
+            sizes[id(value)] = (1 + sum(n for n, _ in parts), sum(size for _, size in parts))
+        return sizes[id(value)]
+
+    try:
+        values, size = measure(content)
+    except RecursionError:
+        values, size = VALUES + 1, 0
+    held = sum(storages.values())
+    if values > VALUES or size > max(SMALL, SHARED * held):
+        raise EosfmError(
+            f"{path} names its content again and again: {values} values and {size / 2**20:.0f} MiB "
+            f"of tensors from {held / 2**20:.0f} MiB; build it again"
+        )
 
 
 def _damaged(path: Path) -> str | None:

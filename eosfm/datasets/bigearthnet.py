@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eosfm.core.band_groups import BandGroup
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.native.listing import expecting, one_of, require
@@ -94,8 +95,14 @@ DATASET = Dataset(
     kind="multilabel",
     bands=BANDS,
     units=("db", "db", *("reflectance_1e4",) * len(S2_STEP)),
-    # The smallest type that holds both uint16 reflectances and decibels without loss.
     dtype="float32",
+    groups=(
+        BandGroup(BANDS[:2], "float32"),
+        *(
+            BandGroup(tuple(name for name in S2_STEP if S2_STEP[name] == step), "uint16", step=step)
+            for step in sorted(set(S2_STEP.values()))
+        ),
+    ),
     classes=CLASSES,
     gsd=10.0,
     split_rule="official, by geographical blocks",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eosfm.core.band_groups import BandGroup
 from eosfm.core.splits import Split
 from eosfm.datasets.native.holdout import hold_out
 from eosfm.datasets.native.listing import parse, read_rows, require
@@ -86,6 +87,7 @@ DATASET = Dataset(
     bands=(*OPTICAL, *RADAR),
     units=("reflectance_1e4",) * len(OPTICAL) + ("db",) * len(RADAR),
     dtype="float32",
+    groups=(BandGroup(OPTICAL, "uint16", nodata=0), BandGroup(RADAR, "float32")),
     classes=("above-ground biomass",),
     gsd=10.0,
     source=Source(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eosfm.core.band_groups import BandGroup
 from eosfm.core.splits import Split
 from eosfm.datasets.native.listing import listed, one_of
 from eosfm.datasets.native.raster import Size, open_raster, read_open
@@ -100,6 +101,7 @@ DATASET = Dataset(
     bands=("red", "green", "blue", "height"),
     units=("dn8", "dn8", "dn8", "m"),
     dtype="float32",
+    groups=(BandGroup(("red", "green", "blue"), "uint8"), BandGroup(("height",), "float32")),
     classes=CLASSES,
     gsd=0.5,
     ignore_index=NO_INFORMATION,

@@ -1,23 +1,33 @@
-"""EuroSAT: land use of 640 m squares in Sentinel-2's thirteen bands, one class each."""
+"""EuroSAT: land use of 640 m squares in Sentinel-2's thirteen bands, one class each.
+
+Two editions are read: all bands, and the RGB edition, three of them stretched to 8 bits.
+"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from eosfm.core.splits import SPLITS
+from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.native.archives import archive
-from eosfm.datasets.native.listing import one_of, read_lists, require
-from eosfm.datasets.native.scenes import Part, constant, raster_scene
+from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.listing import class_folders, one_of, read_lists, require
+from eosfm.datasets.native.scenes import Part, constant, raster_scene, rgb
 from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
 
 NAME = "eurosat"
 # The archive keeps the folders of the machine it was made on.
 FOLDER = Path("ds/images/remote_sensing/otherDatasets/sentinel_2/tif")
+RGB_FOLDER = Path("2750")
+"""The class folders of the RGB edition, as EuroSAT.zip has them."""
 LIST = "eurosat-{}.txt"
 """Name of the file that lists a split's images."""
+HELD_OUT = 0.2
+"""Share that validates, and that tests, of an RGB edition without these files: as they have it."""
 
 BANDS = (
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12", "B8A",
 )  # fmt: skip
+RGB_BANDS = ("B04", "B03", "B02")
 CLASSES = (
     "AnnualCrop", "Forest", "HerbaceousVegetation", "Highway", "Industrial", "Pasture",
     "PermanentCrop", "Residential", "River", "SeaLake",
@@ -25,14 +35,53 @@ CLASSES = (
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield every image that the split lists name, in their order."""
-    folder = require(root / FOLDER, NAME, "the class folders of EuroSATallBands.zip")
+    """Yield every image that the split lists name, in their order.
+
+    An RGB edition may come without the lists; then every image that is there, class by class.
+    """
+    is_rgb = _is_rgb(root)
+    splits = _listed(root)
+    if is_rgb and not any((root / LIST.format(split)).exists() for split in SPLITS):
+        splits = _held_out(root)
+    for split, label, stem in splits:
+        if is_rgb:
+            image = rgb(root / RGB_FOLDER / label / f"{stem}.jpg")
+        else:
+            image = Part(root / FOLDER / label / f"{stem}.tif", len(BANDS), dtype="uint16")
+        target = constant(CLASSES.index(label), image.file)
+        yield raster_scene(NAME, stem, split, [image], target)
+
+
+def edition(root: Path) -> Dataset:
+    """The edition of the files below a root: all bands, or red, green and blue in 8 bits."""
+    if not _is_rgb(root):
+        return DATASET
+    units = ("dn8",) * len(RGB_BANDS)
+    return replace(DATASET, bands=RGB_BANDS, units=units, dtype="uint8")
+
+
+def _is_rgb(root: Path) -> bool:
+    if (root / RGB_FOLDER).is_dir() and not (root / FOLDER).exists():
+        return True
+    require(root / FOLDER, NAME, f"the class folders of EuroSATallBands.zip, or {RGB_FOLDER}/")
+    return False
+
+
+def _listed(root: Path) -> Iterator[tuple[Split, str, str]]:
+    """Split, class and stem of the images that the lists name.
+
+    They name the RGB edition's .jpg files; the stem of the other's is the same.
+    """
     lists = {split: root / LIST.format(split) for split in SPLITS}
-    # The lists name the RGB edition's .jpg files; the stem is the same.
     for split, name in read_lists(lists, NAME, r"((\w+)_\d+)\.\w+", "names <class>_<number>.jpg"):
-        index = one_of(name[2], CLASSES, "class", lists[split])
-        image = Part(folder / name[2] / f"{name[1]}.tif", len(BANDS), dtype="uint16")
-        yield raster_scene(NAME, name[1], split, [image], constant(index, image.file))
+        one_of(name[2], CLASSES, "class", lists[split])
+        yield split, name[2], name[1]
+
+
+def _held_out(root: Path) -> Iterator[tuple[Split, str, str]]:
+    """The same of all images of the class folders, where there are no lists."""
+    for path, index in class_folders(root / RGB_FOLDER, CLASSES, NAME):
+        yield hold_out(f"{NAME}/{path.stem}", HELD_OUT, HELD_OUT), CLASSES[index], path.stem
 
 
 def archives() -> tuple[Archive, ...]:
@@ -55,7 +104,8 @@ DATASET = Dataset(
     dtype="uint16",
     classes=CLASSES,
     gsd=10.0,
-    split_rule="lists of Neumann et al. 2019 (arXiv 1911.06721), as torchgeo publishes them",
+    split_rule="lists of Neumann et al. 2019 (arXiv 1911.06721), as torchgeo publishes them; of an "
+    "RGB edition without the lists, 60 : 20 : 20 as in them by the hash of the name",
     source=Source(
         homepage="https://github.com/phelber/EuroSAT",
         licence="MIT",
@@ -66,4 +116,5 @@ DATASET = Dataset(
         archives=archives,
     ),
     scenes=scenes,
+    edition=edition,
 )

@@ -142,4 +142,5 @@ DATASET = Dataset(
     scenes=scenes,
     split_rule="official, by 1 km cell; cells in the buffer around test cells are left out",
     target_unit="m",
+    target_steps=10,
 )

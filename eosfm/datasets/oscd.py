@@ -83,7 +83,8 @@ DATASET = Dataset(
     "Nantes are held out for validation",
     source=Source(
         homepage="https://rcdaudt.github.io/oscd/",
-        licence="CC BY 4.0; contains modified Copernicus data 2015-2018",
+        # README.txt of the archive of labels; the images contain modified Copernicus data 2015-2018
+        licence="change maps CC BY-NC-SA, commercial use by agreement; images Copernicus Sentinel",
         citation="Daudt, Le Saux, Boulch, Gousseau: Urban change detection for multispectral Earth "
         "observation using convolutional neural networks, IGARSS 2018, arXiv 1810.08468",
         size_gb=0.5,

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eosfm.core.band_groups import BandGroup
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import of_torchgeo
 from eosfm.datasets.native.listing import expecting, require
@@ -86,6 +87,7 @@ DATASET = Dataset(
     bands=(*S2, *S1),
     units=("reflectance_1e4",) * len(S2) + ("db",) * len(S1),
     dtype="float32",
+    groups=(BandGroup(S2, "int16", nodata=UNMEASURED), BandGroup(S1, "float32")),
     classes=CLASSES,
     gsd=10.0,
     ignore_index=VOID,

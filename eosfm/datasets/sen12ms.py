@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eosfm.core.band_groups import BandGroup
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
 from eosfm.datasets.native.holdout import hold_out
@@ -99,8 +100,8 @@ DATASET = Dataset(
     kind="segmentation",
     bands=BANDS,
     units=("db", "db", *("reflectance_1e4",) * len(S2_BANDS)),
-    # The smallest type that holds both uint16 reflectances and decibels without loss.
     dtype="float32",
+    groups=(BandGroup(BANDS[:2], "float32"), BandGroup(S2_BANDS, "uint16")),
     classes=CLASSES,
     gsd=10.0,
     ignore_index=0,

@@ -54,11 +54,14 @@ class BandAdapter(nn.Module):
             self.register_buffer(name, tensor, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in_chans, H, W) to (B, channels of the specialist, H, W)."""
+        """(B, in_chans, H, W) to (B, channels of the specialist, H, W), what is NaN at its mean."""
         if self.is_partial:  # one more channel, of zeros: the mean of a standardised one
             x = F.pad(x, (0, 0, 0, 0, 0, 1))
         x = x.index_select(1, self.index)
-        return x if self.mean is None or self.std is None else (x - self.mean) / self.std
+        if self.mean is not None and self.std is not None:
+            x = (x - self.mean) / self.std
+        # Norms over a whole map would carry one NaN into every cell.
+        return torch.where(x.isfinite(), x, 0.0)
 
 
 def build_adapter(spec: InputSpec, specialist: Specialist, given: InputFormat) -> BandAdapter:

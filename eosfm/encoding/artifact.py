@@ -14,13 +14,8 @@ from torch import Tensor
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
-from eosfm.nn.specialist import (
-    PER_CHANNEL,
-    Specialist,
-    build_specialist,
-    check_weights,
-    load_specialist,
-)
+from eosfm.nn.faults import check_specialists
+from eosfm.nn.specialist import PER_CHANNEL, Specialist, build_specialist, load_specialist
 
 PREFIX = "timm_"
 STATE_KEY = "eosfm"
@@ -42,18 +37,18 @@ def load_artifact(path: Path | str) -> list[Specialist]:
 
 
 def load_entries(entries: Sequence[Entry], path: Path | str) -> list[Specialist]:
-    """The specialists of an artifact's entries, their weights compared with their backbones.
+    """The specialists of an artifact's entries, if all can be used: the one way from a file.
 
     Args:
         entries: From :func:`read_entries`.
         path: Where they are from; errors name it.
 
     Raises:
-        EosfmError: An entry lacks something, or weights do not fit their backbone.
+        EosfmError: An entry lacks something, weights do not fit their backbone, names stand twice,
+            or weights or statistics are no finite numbers.
     """
     specialists = [parse_entry(entry, path, index) for index, entry in enumerate(entries)]
-    for one in specialists:
-        check_weights(one.name, one.backbone, one.in_chans, one.state_dict)
+    check_specialists(specialists)
     return specialists
 
 
@@ -68,7 +63,7 @@ def save_artifact(
         state: Fusion settings and weights of a saved backbone, kept in the first entry's config.
 
     Raises:
-        EosfmError: There is no specialist, two have one name, or weights do not fit the backbone.
+        EosfmError: There is no specialist, or one of :func:`check_specialists`'s faults.
     """
     tensors.write(path, to_entries(specialists, state))
 
@@ -79,19 +74,13 @@ def to_entries(
     """What :func:`save_artifact` writes.
 
     Raises:
-        EosfmError: There is no specialist, two have one name, or weights do not fit the backbone.
+        EosfmError: There is no specialist, or one of :func:`check_specialists`'s faults.
     """
     if not specialists:
         raise EosfmError("no specialist to write; give at least one")
-    names = [specialist.name for specialist in specialists]
-    for name in names:
-        if names.count(name) > 1:
-            raise EosfmError(f"two specialists are named {name!r}; rename one")
+    check_specialists(specialists)
     entries = []
     for index, specialist in enumerate(specialists):
-        check_weights(
-            specialist.name, specialist.backbone, specialist.in_chans, specialist.state_dict
-        )
         config = _config(specialist)
         if state is not None and index == 0:
             config[STATE_KEY] = dict(state)
@@ -135,7 +124,15 @@ def read_entries(path: Path | str, mapped: bool = False) -> list[Entry]:
     Raises:
         EosfmError: The file is missing, damaged, holds code or is no list of entries.
     """
-    content = tensors.read(path, mapped)
+    return check_entries(tensors.read(path, mapped), path)
+
+
+def check_entries(content: Any, path: Path | str) -> list[Entry]:
+    """Entries of the right form, whatever file they are from.
+
+    Raises:
+        EosfmError: It is no list of entries.
+    """
     if not isinstance(content, list) or not content:
         raise EosfmError(
             f"{path} holds a {type(content).__name__}, expected a list of "

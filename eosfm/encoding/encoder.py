@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError, expect, suggest
 from eosfm.encoding.adaptation import plan
 from eosfm.encoding.adapters import build_adapter, check_statistics
 from eosfm.encoding.input import InputFormat, InputSpec, describe_input
@@ -83,7 +83,8 @@ class EnsembleEncoder(nn.Module):
         """Run the specialists.
 
         Args:
-            x: (B, C, H, W) float, any H and W.
+            x: (B, C, H, W) in the weights' own type (float32), any H and W. A value that is NaN or
+                infinite was not measured: it counts as its band's mean.
             indices: Entries of ``inputs`` to encode; None encodes all.
 
         Returns:
@@ -136,6 +137,8 @@ class EnsembleEncoder(nn.Module):
         return "\n".join(lines)
 
     def _check(self, x: Tensor) -> None:
+        if not isinstance(x, Tensor):
+            raise EosfmError(f"input is a {type(x).__name__}, expected a torch.Tensor of float32")
         expected = self.input.in_chans
         if x.ndim != 4 or x.shape[1] != expected or 0 in x.shape:
             names = f" ({', '.join(self.input.bands)})" if self.input.bands else ""
@@ -143,8 +146,9 @@ class EnsembleEncoder(nn.Module):
                 f"input has shape {tuple(x.shape)}, expected (batch, {expected}, height, width)"
                 f"{names}; announce other channels with bands= or in_chans="
             )
-        if not x.is_floating_point():
-            raise EosfmError(f"input is {x.dtype}, expected float32; convert and standardise it")
+        own = next(self.models.parameters()).dtype
+        if x.dtype != own:
+            raise EosfmError(f"input is {x.dtype}, expected {own}; convert and standardise it")
 
 
 def build_encoder(
@@ -189,7 +193,10 @@ def build_encoder(
         (standardize, STANDARDIZE, "standardize"),
     ):
         if value not in valid:
-            raise EosfmError(f"{what} is {value!r}; {suggest(value, valid)}")
+            raise EosfmError(f"{what} is {value!r}; {suggest(str(value), valid)}")
+    expect("freeze", freeze, isinstance(freeze, bool), "True or False")
+    several = isinstance(ablate, Sequence) and not isinstance(ablate, str)
+    expect("ablate", ablate, several, "a list of names or indices")
     given = describe_input(bands, in_chans, standardize, mean, std, units)
     left_out = _ablated([specialist.name for specialist in specialists], ablate)
     candidates = [i for i, s in enumerate(specialists) if s.name not in left_out]

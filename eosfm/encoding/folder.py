@@ -13,7 +13,7 @@ from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import read_json
-from eosfm.encoding.artifact import STATE_KEY, load_entries, read_entries
+from eosfm.encoding.artifact import STATE_KEY, check_entries, load_entries, read_entries
 from eosfm.nn.specialist import Specialist
 
 FORMAT = 1
@@ -95,7 +95,7 @@ def read_folder(folder: Path | str) -> tuple[list[Specialist], dict[str, Any] | 
         ) from None
     if state is not None:
         state["weights"] = _below("fusion.", tensors)
-    return load_entries(entries, folder), state
+    return load_entries(check_entries(entries, folder), folder), state
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,10 +1,12 @@
 """What a backbone takes, and what of it each specialist is fed with."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, expect
+from eosfm.nn.specialist import is_count
 
 ChannelMap = tuple[int | None, ...]
 """Per channel of a specialist, the input's channel; None for one that stays at its mean."""
@@ -98,14 +100,16 @@ def describe_input(
     Raises:
         EosfmError: Something is missing, contradicts the rest or has the wrong length.
     """
-    if in_chans is not None:
-        count = in_chans
-    elif bands is not None:
-        count = len(bands)
-    else:
+    _expect_names("bands", bands)
+    if bands is None and in_chans is None:
         raise EosfmError("neither bands nor in_chans is given; name the input's bands")
+    count = in_chans if in_chans is not None else len(bands or ())
+    if not is_count(count):
+        raise EosfmError(f"the input has {count!r} channels; expected a whole number above 0")
     if isinstance(units, str):
         units = [units] * count
+    _expect_names("units", units)
+    mean, std = (_numbers(what, values) for what, values in (("mean", mean), ("std", std)))
     if (mean is None) != (std is None):
         raise EosfmError("only one of mean and std is given; give both or neither")
     if standardize == "specialist":
@@ -119,11 +123,33 @@ def describe_input(
     for what, values in (("mean", mean), ("std", std), ("units", units), ("bands", bands)):
         if values is not None and len(values) != count:
             raise EosfmError(f"{len(values)} values of {what} for {count} channels; give one each")
+    if std is not None and min(std) <= 0:
+        raise EosfmError(f"std is {list(std)}; expected numbers above 0")
     return InputFormat(
         count,
         tuple(bands) if bands is not None else None,
         standardize,
-        tuple(float(value) for value in mean) if mean is not None else None,
-        tuple(float(value) for value in std) if std is not None else None,
+        mean,
+        std,
         tuple(units) if units is not None else None,
     )
+
+
+def _expect_names(what: str, names: Any) -> None:
+    fits = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+    expect(what, names, names is None or fits, "a list of names, one per channel")
+
+
+def _numbers(what: str, values: Sequence[float] | None) -> tuple[float, ...] | None:
+    """Finite numbers, of whatever holds them: a list, an array, a tensor."""
+    if values is None:
+        return None
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        raise EosfmError(
+            f"{what} is {str(values)[:80]}; expected numbers, one per channel"
+        ) from None
+    if not all(map(math.isfinite, numbers)):
+        raise EosfmError(f"{what} is {list(numbers)}; expected finite numbers")
+    return numbers

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from eosfm.core.cores import loaders
 from eosfm.core.mapped import release
 from eosfm.core.splits import Split
 from eosfm.features.dates import days_of
@@ -48,7 +49,7 @@ class Reading(Source[Tensor]):
         indices: The tiles in use, by index in the store.
         dates: The dates in use, by position in the store.
         windows: How tiles are cut.
-        workers: Loader processes.
+        workers: Loader processes, one for each core at most.
     """
 
     store: TileStore
@@ -75,7 +76,7 @@ class Reading(Source[Tensor]):
             _Windows(self),
             batch_size=None,
             sampler=requests,
-            num_workers=self.workers,
+            num_workers=loaders(self.workers),
             pin_memory=where.type == "cuda",
             # Its own: fits beside this one draw from the process's.
             generator=torch.Generator(),
@@ -114,7 +115,8 @@ class Reading(Source[Tensor]):
         ]
         pixels = self.tiles.pixels(tiles, views, self.dates)
         for tile in tiles:
-            release(self.tiles.tiles.image(tile))
+            for part in self.tiles.tiles.parts(tile):
+                release(part)
         images, missing = torch.from_numpy(pixels.images), torch.from_numpy(pixels.missing)
         return Native(images, missing, torch.from_numpy(np.stack(pixels.targets)))
 

@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError, expect, suggest
 from eosfm.encoding.input import InputSpec
 from eosfm.fusion import FUSIONS
 from eosfm.fusion.method import Method, get_method
@@ -16,6 +16,8 @@ from eosfm.fusion.normalizers import NORMALIZERS
 from eosfm.fusion.scores import Scores
 from eosfm.fusion.selection import Mode, Selection
 
+WIDEST = 64.0
+"""Beyond it, ``width_multiplier`` is a slip: memory grows with its square."""
 PUBLISHED = "published_"
 """Begins the names of the published selections."""
 SELECTIONS = (*get_args(Mode), *(PUBLISHED + mode for mode in get_args(Mode)))
@@ -42,7 +44,7 @@ class FusionOptions:
         scale_features: Whether the gates of kept specialists also scale their features.
 
     Raises:
-        EosfmError: A name is unknown.
+        EosfmError: A name is unknown, or a value of another type or out of range.
     """
 
     fusion: str = "conv1x1"
@@ -59,8 +61,16 @@ class FusionOptions:
             (self.normalize, NORMALIZERS, "normalize"),
             (self.selection, SELECTIONS, "selection"),
         ):
-            if value not in valid:
+            if not isinstance(value, str) or value not in valid:
                 raise EosfmError(f"{what} is {value!r}; {suggest(str(value), tuple(valid))}")
+        for what in ("projection", "scale_features"):
+            value = getattr(self, what)
+            expect(what, value, isinstance(value, bool), "True or False")
+        width, limit = self.width_multiplier, self.max_encoders
+        fits = isinstance(width, (int, float)) and 0 < width <= WIDEST
+        expect("width_multiplier", width, fits, f"a number above 0, at most {WIDEST}")
+        fits = limit is None or (isinstance(limit, int) and not isinstance(limit, bool))
+        expect("max_encoders", limit, fits, "a whole number or None")
 
 
 class Fuser(nn.Module):

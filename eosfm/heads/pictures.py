@@ -108,16 +108,22 @@ def _rows(examples: Examples) -> tuple["Figure", Any]:
     return figure, panels[len(dates) :]
 
 
+def class_palette(classes: int) -> np.ndarray:
+    """A colour per class, (classes, 3) from 0 to 1: the same in pictures and in maps."""
+    from matplotlib import colormaps
+
+    base = colormaps["tab10" if classes <= 10 else "tab20"].colors  # type: ignore[attr-defined]
+    return np.array([base[k % len(base)] for k in range(classes)])
+
+
 def class_maps(examples: Examples) -> "Figure":
     """Images, a colour per class of labels and predictions, and where these differ."""
-    from matplotlib import colormaps
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 
     classes = examples.classes
     figure, panels = _rows(examples)
-    base = colormaps["tab10" if len(classes) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
-    palette = np.array([base[k % len(base)] for k in range(len(classes))])
+    palette = class_palette(len(classes))
     seen: set[int] = set()
     for column, pair in enumerate(_pairs(examples)):
         truth, guess = (reduced(x[None, None], "nearest")[0, 0].long().numpy() for x in pair)

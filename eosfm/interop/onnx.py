@@ -1,13 +1,13 @@
-"""Write a backbone as an ONNX file; needs the extra ``eosfm[onnx]``.
-
-eosfm onnx BACKBONE OUT
-"""
+"""Write a backbone or a whole task as an ONNX file; needs the extra ``eosfm[onnx]``."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 from torch.export import Dim
 
 from eosfm.core.errors import EosfmError
@@ -15,10 +15,34 @@ from eosfm.core.files import atomic
 from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 
+if TYPE_CHECKING:
+    from eosfm.prediction.fitted import FittedTask
+
 INPUT = "image"
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
 FEWEST = 2
 """Example sizes above one, in coarsest cells or images: one would be taken for a constant."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What becomes an ONNX file.
+
+    Attributes:
+        module: In evaluation, on the CPU.
+        examples: One tensor per input.
+        inputs: Their names.
+        outputs: Names of what comes out.
+        dims: Per input, which of its dimensions vary.
+        facts: For the file's metadata: each value is kept as JSON.
+    """
+
+    module: nn.Module
+    examples: tuple[torch.Tensor, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    dims: tuple[dict[int, Any], ...]
+    facts: Mapping[str, Any]
 
 
 def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> None:
@@ -37,27 +61,88 @@ def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> N
     Raises:
         EosfmError: onnx or onnxscript is missing.
     """
-    try:
-        import onnxscript  # noqa: F401  (the exporter needs it, and says so less clearly)
-    except ImportError as error:
-        raise EosfmError(f"{error.name} is not installed; pip install 'eosfm[onnx]'") from None
+    _expect_exporter()
     small = backbone.prune().eval().cpu()
     coarsest = STRIDES[-1]
     height, width = (size, size) if size else (FEWEST * coarsest, FEWEST * coarsest)
     dims: dict[int, Any] = {0: Dim("batch")}
     if size is None:
         dims |= {2: coarsest * Dim("rows"), 3: coarsest * Dim("columns")}
+    example = torch.zeros(FEWEST, small.input.in_chans, height, width)
+    facts = {"input": small.input.as_dict(), "specialists": small.selected}
+    _write(Graph(small, (example,), (INPUT,), OUTPUTS, (dims,), facts), path)
+
+
+def export_task(task: Path, artifact: Path, path: Path, size: int | None = None) -> "FittedTask":
+    """Write a fitted task: a window of a scene in, what the task says of it out.
+
+    The file takes ``image``, (B, T, C, H, W) float32 in the bands' physical units, NaN where
+    nothing was measured, and, where dates are attended to, ``days``, (B, T) float32 since
+    1970-01-01. It gives ``probabilities``, (B, K, H, W), or (B, K) for an answer per image, or
+    ``value`` of a regression. B may vary. Its metadata (JSON each) hold ``task``, ``kind``,
+    ``classes``, ``bands``, ``units``, ``dates``, ``window``, ``gsd``, ``specialists`` and
+    ``ensemble_sha256``.
+
+    Args:
+        task: What stage evaluate kept of it.
+        artifact: The ensemble that it was fitted on.
+        path: The file, written whole or not at all.
+        size: Height and width in pixels; None for the window that it was fitted with.
+
+    Returns:
+        The fit.
+
+    Raises:
+        EosfmError: onnx or onnxscript is missing, a file cannot be used, or the task finds objects.
+    """
+    from eosfm.interop.task import PhysicalTask
+    from eosfm.prediction.fitted import read_fitted
+    from eosfm.prediction.model import load_model
+
+    _expect_exporter()
+    fitted = read_fitted(task)
+    if fitted.kind == "detection":
+        raise EosfmError(
+            f"task {fitted.task} finds objects, which ONNX has no one form for; export its "
+            "backbone, or use `eosfm predict`"
+        )
+    module = PhysicalTask(fitted, load_model(fitted, artifact)).eval()
+    height, width = (size, size) if size else fitted.window
+    image = torch.zeros(FEWEST, fitted.dates, len(fitted.bands), height, width)
+    inputs = {INPUT: image}
+    if fitted.aggregation == "ltae":
+        inputs["days"] = torch.zeros(FEWEST, fitted.dates)
+    dims = ({0: Dim("batch")},) * len(inputs)
+    out = "value" if fitted.kind == "regression" else "probabilities"
+    facts = {
+        "task": fitted.task, "kind": fitted.kind, "classes": fitted.classes,
+        "bands": fitted.bands, "units": fitted.units, "dates": fitted.dates,
+        "window": (height, width), "gsd": fitted.gsd, "specialists": fitted.specialists,
+        "ensemble_sha256": fitted.artifact,
+    }  # fmt: skip
+    _write(Graph(module, tuple(inputs.values()), tuple(inputs), (out,), dims, facts), path)
+    return fitted
+
+
+def _expect_exporter() -> None:
+    try:
+        import onnxscript  # noqa: F401  (the exporter needs it, and says so less clearly)
+    except ImportError as error:
+        raise EosfmError(f"{error.name} is not installed; pip install 'eosfm[onnx]'") from None
+
+
+def _write(graph: Graph, path: Path | str) -> None:
     program = torch.onnx.export(
-        small,
-        (torch.zeros(FEWEST, small.input.in_chans, height, width),),
+        graph.module,
+        graph.examples,
         dynamo=True,
-        dynamic_shapes=(dims,),
-        input_names=[INPUT],
-        output_names=OUTPUTS,
+        dynamic_shapes=graph.dims,
+        input_names=graph.inputs,
+        output_names=graph.outputs,
         verbose=False,
     )
     assert program is not None
-    program.model.metadata_props["input"] = json.dumps(small.input.as_dict())
-    program.model.metadata_props["specialists"] = json.dumps(small.selected)
+    for key, value in graph.facts.items():
+        program.model.metadata_props[key] = json.dumps(value)
     with atomic(path) as beside:
         program.save(beside)

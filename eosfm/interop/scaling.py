@@ -34,8 +34,9 @@ class Statistics:
 def statistics(path: Path | str) -> Statistics:
     """Mean and standard deviation per band of a raster's pixels, or of a tile store's training.
 
-    Pixels that the raster marks as nodata, and NaN, are left out, band by band. The raster is read
-    window by window: memory does not grow with it. Needs rasterio for a raster::
+    Pixels that the raster marks as nodata, and NaN, are left out, band by band, and so are bands of
+    a store that are constant or unmeasured. The raster is read window by window: memory does not
+    grow with it. Needs rasterio for a raster::
 
         scaling = eosfm.statistics("scene.tif")
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
@@ -55,11 +56,11 @@ def _of_store(path: Path) -> Statistics:
     from eosfm.tiles.store import TileStore
 
     store = TileStore(path)
+    bands = tuple(band for band in store.bands if band not in store.faults)
     mean, std, valid = (
-        tuple(values[band] for band in store.bands)
-        for values in (store.mean, store.std, store.valid)
+        tuple(values[band] for band in bands) for values in (store.mean, store.std, store.valid)
     )
-    return Statistics(store.bands, mean, std, valid)
+    return Statistics(bands, mean, std, valid)
 
 
 def _of_raster(path: str) -> Statistics:

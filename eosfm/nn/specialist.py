@@ -73,7 +73,9 @@ def load_specialist(path: Path | str) -> Specialist:
     if content.get("format", FORMAT) != FORMAT:
         raise EosfmError(f"{path} has format {content['format']!r}; this version reads {FORMAT}")
     facts = {key: value for key, value in content.items() if key not in ("format", "state_dict")}
-    one = build_specialist(len(content["bands"]), content["state_dict"], facts, str(path))
+    bands = content["bands"]
+    count = len(bands) if isinstance(bands, (list, tuple)) else 0
+    one = build_specialist(count, content["state_dict"], facts, str(path))
     check_weights(one.name, one.backbone, one.in_chans, one.state_dict)
     return one
 
@@ -163,29 +165,56 @@ def build_specialist(in_chans: int, weights: Any, facts: dict[str, Any], where: 
     Raises:
         EosfmError: Something is missing, or is no value per channel.
     """
-    if not all(isinstance(value, Tensor) for value in weights.values()):
+    tensors_alone = isinstance(weights, Mapping) and all(map(_is_plain, weights.values()))
+    if not tensors_alone:
         raise EosfmError(f"{where} has weights that are no tensors; build the file again")
     backbone = str(facts.pop("backbone", ""))
     if not backbone:
         raise EosfmError(f"{where} names no backbone; expected a key 'backbone' beside the weights")
+    dates = facts.get("dates", 1)
+    if not (is_count(in_chans) and is_count(dates)) or in_chans % dates:
+        raise EosfmError(
+            f"{where} has {in_chans!r} channels of {dates!r} date(s); expected whole numbers above "
+            "0, the same channels on each date"
+        )
     bands = facts.get("bands")
-    known = {key: _per_channel(key, facts.pop(key, None), bands, where) for key in PER_CHANNEL}
+    known = {
+        key: _per_channel(key, facts.pop(key, None), bands, in_chans, where) for key in PER_CHANNEL
+    }
     return Specialist(
         str(facts.pop("name")), backbone, in_chans, dict(weights), facts=facts, **known
     )
 
 
+def is_count(value: Any) -> bool:
+    """Whether a value is a whole number above 0, and no truth value."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a tensor as weights are: dense, and of real numbers."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and not value.is_quantized
+        and not value.is_complex()
+        and value.device.type == "cpu"
+    )
+
+
 def _per_channel(
-    key: str, values: Any, bands: Sequence[str] | None, where: str
+    key: str, values: Any, bands: Sequence[str] | None, in_chans: int, where: str
 ) -> tuple[Any, ...] | None:
     """Values by channel, whether the file gives them in channel order or by band name."""
     if values is None:
         return None
     if isinstance(values, Mapping) and isinstance(bands, Sequence):
         values = [values.get(name) for name in bands]
-    values = values.tolist() if isinstance(values, Tensor) else values
+    if isinstance(values, Tensor) and _is_plain(values) and values.shape == (in_chans,):
+        values = values.tolist()
     form = str if key in ("bands", "units") else (int, float)
     if not isinstance(values, (list, tuple)) or not all(isinstance(v, form) for v in values):
         kinds = "names" if form is str else "numbers"
-        raise EosfmError(f"{where} has {key} {values!r}; expected {kinds}, one per channel")
+        found = " ".join(repr(values).split())[:200]
+        raise EosfmError(f"{where} has {key} {found}; expected {kinds}, one per channel")
     return tuple(values)

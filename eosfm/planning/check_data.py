@@ -45,6 +45,13 @@ def check_datasets(params: Params) -> Iterator[Finding]:
         except EosfmError as error:
             yield fault(f"datasets.{name}.reader: {error}")
             continue
+        root = Path(entry.root).expanduser() if entry.root else None
+        if root and root.is_dir():
+            try:
+                known[name] = known[name].below(root)
+            except EosfmError as error:
+                yield fault(f"datasets.{name}: {error}")
+                continue
         yield from _check_dataset(params, name, known[name])
     yield from _check_readers(params, known)
 
@@ -101,10 +108,11 @@ def _check_copy(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
     except (EosfmError, OSError) as error:
         yield fault(f"datasets.{name}: {' '.join(str(error).split())}")
         return
-    if image.shape[1] != len(dataset.bands) or image.dtype != dataset.dtype:
+    bands = scene.bands or dataset.bands
+    if image.shape[1] != len(bands) or image.dtype != dataset.dtype:
         yield fault(
             f"datasets.{name}: scene {scene.id} of {folder} gives {image.dtype} of shape "
-            f"{image.shape}; expected {dataset.dtype}, {len(dataset.bands)} bands; check its files"
+            f"{image.shape}; expected {dataset.dtype}, {len(bands)} bands; check its files"
         )
         return
     yield note(

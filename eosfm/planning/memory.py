@@ -28,11 +28,11 @@ STRIP_THREADS = 6
 
 
 def tile_gb(store: PlannedStore) -> float:
-    """Cutting a dataset: some strips of scenes, in the native type."""
+    """Cutting a dataset: some strips of scenes, in the type that holds all bands."""
     from eosfm.tiles.tiling import WINDOW_BYTES, WINDOW_ROWS
 
     height, width = store.scene_size
-    row = store.image_bytes // prod(store.shape[2:]) * width
+    row = store.read_bytes // prod(store.shape[2:]) * width
     rows = height
     if store.tile and height * row > WINDOW_BYTES:
         rows = min(height, max(1, WINDOW_BYTES // (WINDOW_ROWS * row)) * WINDOW_ROWS)

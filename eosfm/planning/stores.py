@@ -13,6 +13,7 @@ from eosfm.kinds import get_kind
 from eosfm.kinds.kind import Kind
 from eosfm.params import Params
 from eosfm.planning.facts import archive_facts
+from eosfm.tiles.layout import UNLABELLED, image_layouts, target_layout
 
 ROW_BYTES = 150
 """Of a tile in the store's tables: id, source file, window, footprint, date."""
@@ -76,8 +77,6 @@ class PlannedStore:
     @property
     def ignore_index(self) -> int:
         """Target value that is never scored."""
-        from eosfm.tiles.layout import UNLABELLED
-
         ignored = self.dataset.ignore_index
         return UNLABELLED if ignored is None else ignored
 
@@ -97,12 +96,21 @@ class PlannedStore:
     @property
     def image_bytes(self) -> int:
         """Bytes of a tile's image as it is stored."""
+        layouts = image_layouts(self.dataset.band_groups, self.shape)
+        return sum(prod(shape) * dtype.itemsize for dtype, shape in layouts)
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of a tile's image once its bands are put together."""
         return prod(self.shape) * np.dtype(self.dataset.dtype).itemsize
 
     @property
     def target_bytes(self) -> int:
         """Bytes of a tile's target as it is stored."""
-        layout = self.task_kind.target_layout(len(self.classes), self.shape[2:], self.ignore_index)
+        layout = target_layout(
+            self.kind, len(self.classes), self.shape[2:], self.ignore_index,
+            self.dataset.target_steps,
+        )  # fmt: skip
         if layout is None:
             return OBJECTS * OBJECT_BYTES
         dtype, shape = layout

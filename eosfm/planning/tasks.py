@@ -137,7 +137,7 @@ class PlannedTask:
     def batch_bytes(self) -> int:
         """A batch of windows in the store's own type, with targets."""
         share = prod(self.task.windows.size) / prod(self.store.shape[2:])
-        per_date = self.store.image_bytes * len(self.task.dates) / self.store.dates
+        per_date = self.store.read_bytes * len(self.task.dates) / self.store.dates
         items = max(self.protocol.batch_size, self.scoring_items)
         return int(items * share * (per_date + self.store.target_bytes))
 

@@ -17,8 +17,9 @@ from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import bounded_cache, write_strip, writing
+from eosfm.prediction.grid import Grid
 from eosfm.prediction.predict import check_out
-from eosfm.prediction.scene import Grid, Scene, named_bands, open_scene
+from eosfm.prediction.scene import Scene, named_bands, open_scene
 from eosfm.prediction.windows import Part, Sweep, strips
 
 STRIDE = STRIDES[0]

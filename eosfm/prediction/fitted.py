@@ -8,8 +8,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from eosfm.core import tensors
@@ -20,7 +21,7 @@ from eosfm.evaluation.result import Fit, Scores
 from eosfm.features.task import Task
 from eosfm.model import EosFM
 
-FORMAT = 1
+FORMAT = 2
 
 Weights = dict[str, Tensor]
 
@@ -35,6 +36,7 @@ class FittedTask:
         kind: Task kind.
         classes: Class names by index; of a regression, the name of the quantity.
         ignore_index: Target value that is never scored.
+        target_unit: Unit of a regression's values.
         bands: The input's channels, by band name.
         units: Physical unit of each.
         mean: Of each band over the training tiles, in its unit.
@@ -59,11 +61,14 @@ class FittedTask:
             along; empty for a head that is not trained.
     """
 
+    __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True, "extra": "forbid"}
+
     task: str
     dataset: str
     kind: str
     classes: tuple[str, ...]
     ignore_index: int
+    target_unit: str | None
     bands: tuple[str, ...]
     units: tuple[str, ...]
     mean: tuple[float, ...]
@@ -114,6 +119,7 @@ class BestFit:
             kind=task.kind.name,
             classes=task.classes,
             ignore_index=task.ignore_index,
+            target_unit=task.store.target_unit,
             bands=task.bands,
             units=task.units,
             mean=tuple(task.store.mean[name] for name in task.bands),
@@ -139,6 +145,11 @@ class BestFit:
         tensors.write(path, {"format": FORMAT, **vars(fitted)})
 
 
+def task_file(task: str) -> Path:
+    """The file of a task that a user names: its path, or the name it has in params.yaml."""
+    return Path(task) if task.endswith(".pt") else Path("models/tasks") / f"{task}.pt"
+
+
 def read_fitted(path: Path) -> FittedTask:
     """Read a task's best fit.
 
@@ -158,7 +169,15 @@ def read_fitted(path: Path) -> FittedTask:
             f"{path} is of format {found}; expected {FORMAT}; run `dvc repro -f "
             f"evaluate@{path.stem}`"
         )
-    fitted = FittedTask(**content)
+    try:
+        fitted = TypeAdapter(FittedTask).validate_python(content)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "its start"
+        raise EosfmError(
+            f"{path} is no fitted task ({fault['msg']} at {where}); run `dvc repro -f "
+            f"evaluate@{path.stem}`"
+        ) from None
     if not fitted.weights:
         raise EosfmError(
             f"task {fitted.task} has head {fitted.head}, which is not trained; set "

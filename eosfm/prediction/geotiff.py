@@ -1,13 +1,14 @@
 """Cloud Optimized GeoTIFFs, written strip by strip and whole or not at all."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 from eosfm.core.files import atomic
-from eosfm.prediction.scene import Grid
+from eosfm.heads.pictures import class_palette
+from eosfm.prediction.grid import Grid
 
 BLOCK = 512
 CACHE_MB = 256
@@ -85,9 +86,5 @@ def write_categories(path: Path, classes: Sequence[str]) -> None:
 
 def class_colours(classes: int) -> dict[int, Colour]:
     """A colour per class, those of the report's pictures, in the form that rasterio writes."""
-    from matplotlib import colormaps
-
-    base: Callable[[int], tuple[float, ...]] = colormaps["tab10" if classes <= 10 else "tab20"]
-    distinct = 10 if classes <= 10 else 20
-    rgb = [[round(255 * part) for part in base(k % distinct)[:3]] for k in range(classes)]
+    rgb = (255 * class_palette(classes)).round().astype(int).tolist()
     return {k: (r, g, b, 255) for k, (r, g, b) in enumerate(rgb)}

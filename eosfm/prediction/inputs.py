@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +13,10 @@ from eosfm.features.dates import days_of
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
 from eosfm.prediction.fitted import FittedTask
+from eosfm.prediction.grid import Grid
 from eosfm.prediction.plausible import check_values
-from eosfm.prediction.scene import Grid, Scene, open_scene
+from eosfm.prediction.scene import Scene, open_scene
+from eosfm.prediction.stac import Item, is_stac, read_items
 from eosfm.prediction.windows import Part
 
 ANY_NUMBER = ("mean", "ltae")
@@ -48,19 +51,23 @@ class TaskInput:
     """
 
     def __init__(self, fitted: FittedTask, paths: Sequence[str], reading: Reading) -> None:
-        _check_dates(fitted, len(paths), reading.dates)
+        sources = [source for path in paths for source in _sources(path)]
+        days = [source.date for source in sources if isinstance(source, Item) and source.date]
+        # The items' own dates, where each has one and the user gives none.
+        dates = reading.dates or (tuple(days) if len(days) == len(sources) else ())
+        count = len(sources)
+        _check_dates(fitted, count, dates)
         self.fitted = fitted
         self.scenes = [
             open_scene(
-                path, fitted.bands, fitted.units, reading.bands, reading.scale, fitted.nodata
+                source, fitted.bands, fitted.units, reading.bands, reading.scale, fitted.nodata
             )
-            for path in paths
+            for source in sources
         ]
         self.grid = common_grid(self.scenes)
         for scene in self.scenes:
             check_values(scene, fitted.units)
-        count = len(paths)
-        self.days = torch.from_numpy(days_of([reading.dates], range(count), count))
+        self.days = torch.from_numpy(days_of([dates], range(count), count))
         self._mean, self._std = (
             np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
         )
@@ -72,6 +79,10 @@ class TaskInput:
         kind = get_kind(self.fitted.kind)
         unknown = kind.unknown(missing) if isinstance(kind, PixelKind) else missing.all(axis=0)
         return Part(self._finished(values), unknown)
+
+    def identity(self) -> tuple[Any, ...]:
+        """Plain values that differ where what is read may."""
+        return tuple(scene.identity() for scene in self.scenes), self.days.tolist()
 
     def _finished(self, values: np.ndarray) -> Tensor:
         """As :class:`eosfm.tiles.dataset.TileDataset` does: what is missing takes its mean."""
@@ -96,6 +107,11 @@ def common_grid(scenes: Sequence[Scene]) -> Grid:
                 "resample one of them"
             )
     return first.grid
+
+
+def _sources(path: str) -> list[str] | list[Item]:
+    """What a path that a user gives stands for: itself, or the items of a STAC file."""
+    return read_items(path) if is_stac(path) else [path]
 
 
 def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> None:

@@ -74,4 +74,12 @@ def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
             f"fitted on ({fitted.artifact[:12]}...); give that one with --artifact, or run "
             f"`dvc repro evaluate@{fitted.task}`"
         )
-    return TaskModel(fitted, [s for s in specialists if s.name in fitted.specialists])
+    try:
+        return TaskModel(fitted, [s for s in specialists if s.name in fitted.specialists])
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        # What torch and Python say of settings or weights that are not a task's.
+        raise EosfmError(
+            f"the file of task {fitted.task} does not open ({type(error).__name__}: "
+            f"{str(error).strip().splitlines()[0][:120]}); run `dvc repro -f "
+            f"evaluate@{fitted.task}`"
+        ) from None

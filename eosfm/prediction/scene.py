@@ -1,60 +1,22 @@
 """One date of a scene: a raster, or a folder of rasters on one grid, read by window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.prediction.grid import grid_of, on_finest
 from eosfm.prediction.names import file_bands, match
+from eosfm.prediction.stac import Item
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".png", ".jpg", ".jpeg", ".img")
 """What is read of a folder."""
 
 PROBE = 128
 """Side of the windows of a sample, pixels; there are nine, spread over the scene."""
-
-SAME = 1e-3
-"""Pixels by which two grids may differ."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where pixels lie.
-
-    Attributes:
-        height: Rows.
-        width: Columns.
-        crs: rasterio's; None without georeference.
-        transform: rasterio's, from pixels to the CRS.
-    """
-
-    height: int
-    width: int
-    crs: Any
-    transform: Any
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.height, self.width
-
-    def same(self, other: "Grid") -> bool:
-        """Whether pixels lie on each other."""
-        if self.size != other.size or self.crs != other.crs:
-            return False
-        moved = ~self.transform @ other.transform
-        corners = [(0, 0), (self.width, 0), (self.width, self.height)]
-        return all(np.abs(np.subtract(moved @ xy, xy)).max() <= SAME for xy in corners)
-
-    def __str__(self) -> str:
-        """Size, reference system and pixel size."""
-        size = f"{self.height}x{self.width} px"
-        if not self.crs:
-            return f"{size} without georeference"
-        return f"{size} of {abs(self.transform.a):g} in {self.crs.to_string()}"
 
 
 @dataclass(frozen=True)
@@ -85,10 +47,14 @@ class Scene:
         path: As the user gave it.
         grid: Where its pixels lie.
         channels: In the order of the bands that are wanted.
+        files: All that belong to its rasters.
     """
 
-    def __init__(self, path: str, channels: Sequence[Channel], nodata: float | None) -> None:
+    def __init__(
+        self, path: str, channels: Sequence[Channel], nodata: float | None, files: Sequence[str]
+    ) -> None:
         self.path = path
+        self.files = sorted(set(files))
         self.channels = tuple(channels)
         self.grid = grid_of(channels[0].raster)
         # A value for "not measured" that the file does not tell, as the task's tiles have it.
@@ -110,6 +76,7 @@ class Scene:
         for slot, one in enumerate(self.channels):
             if (one.factor, one.offset) != (1.0, 0.0):
                 values[slot] = values[slot] * np.float32(one.factor) + np.float32(one.offset)
+        values[~np.isfinite(values)] = np.nan  # infinite is not measured either
         beyond = ((0, 0), (0, height - inside[0]), (0, width - inside[1]))
         return np.pad(values, beyond, mode="edge") if inside != (height, width) else values
 
@@ -122,6 +89,13 @@ class Scene:
         )
         parts = [self.read(row, col, height, width) for row in rows for col in cols]
         return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+    def identity(self) -> tuple[Any, ...]:
+        """Plain values that differ where its pixels may: files, their sizes and times, channels."""
+        found = [file for file in map(Path, self.files) if file.exists()]
+        seen = [(file.stat().st_size, file.stat().st_mtime_ns) for file in found]
+        said = [(c.raster.name, c.index, c.factor, c.offset, c.masked) for c in self.channels]
+        return self.path, self.files, seen, said, self._nodata
 
     def _read(
         self, raster: Any, slots: list[int], origin: tuple[int, int], values: np.ndarray
@@ -146,7 +120,7 @@ class Scene:
 
 
 def open_scene(
-    path: str,
+    path: str | Item,
     bands: Sequence[str],
     units: Sequence[str] | None,
     names: Sequence[str] | None = None,
@@ -156,7 +130,8 @@ def open_scene(
     """Open one date.
 
     Args:
-        path: A raster, or whatever rasterio opens; or a folder of rasters on one grid.
+        path: A raster, or whatever rasterio opens; a folder of rasters on one grid; or a STAC
+            item, whose coarser assets are read on the grid of the finest, bilinearly.
         bands: The channels wanted, by name.
         units: The unit that each is wanted in; None for the file's.
         names: The file's bands in their order, instead of what it says itself.
@@ -166,7 +141,24 @@ def open_scene(
     Raises:
         EosfmError: It cannot be read, lacks bands, or its files differ in their grids.
     """
-    rasters = [open_raster(file) for file in _files(path)]
+    scaling: list[tuple[float, float]] | None = None
+    if isinstance(path, Item):
+        assets = path.wanted(bands)
+        rasters = [open_raster(asset.href) for asset in assets]
+        for raster, asset in zip(rasters, assets, strict=True):
+            if raster.count != len(asset.bands):
+                raise EosfmError(
+                    f"{raster.name} has {raster.count} band(s), and {path} tells of "
+                    f"{len(asset.bands)}; take another item"
+                )
+        said = [band for asset in assets for band in asset.bands]
+        scaling = [one for asset in assets for one in asset.scaling]
+        told = {asset.nodata for asset in assets}
+        nodata = told.pop() if len(told) == 1 else nodata
+        sources, rasters = rasters, on_finest(rasters)
+    else:
+        sources = rasters = [open_raster(file) for file in _files(path)]
+        said = list(names) if names else _said(rasters)
     first = grid_of(rasters[0])
     for raster in rasters[1:]:
         if not first.same(grid_of(raster)):
@@ -174,18 +166,22 @@ def open_scene(
                 f"{raster.name} is on another grid ({grid_of(raster)}) than {rasters[0].name} "
                 f"({first}); resample one of them"
             )
-    there = [(raster, index) for raster in rasters for index in raster.indexes]
-    if names is not None and len(names) != len(there):
+    there = [
+        (source, raster, index)
+        for source, raster in zip(sources, rasters, strict=True)
+        for index in source.indexes
+    ]
+    if len(said) != len(there):
         raise EosfmError(
-            f"{path} has {len(there)} band(s), and --bands names {len(names)}; name each, in order"
+            f"{path} has {len(there)} band(s), and --bands names {len(said)}; name each, in order"
         )
-    chosen = [there[k] for k in match(bands, names or _said(rasters), path)]
-    units = units or [""] * len(bands)
-    return Scene(
-        path,
-        [_channel(*one, unit, scale) for one, unit in zip(chosen, units, strict=True)],
-        nodata,
-    )
+    places = match(bands, said, str(path))
+    channels = []
+    for place, unit in zip(places, units or [""] * len(bands), strict=True):
+        source, raster, index = there[place]
+        declared = scaling[place] if scaling else (1.0, 0.0)
+        channels.append(replace(_channel(source, index, unit, scale, declared), raster=raster))
+    return Scene(str(path), channels, nodata, [file for s in sources for file in s.files])
 
 
 def named_bands(path: str) -> list[str | None]:
@@ -213,11 +209,6 @@ def open_raster(path: str) -> Any:
         ) from None
 
 
-def grid_of(raster: Any) -> Grid:
-    """Where an open raster's pixels lie."""
-    return Grid(raster.height, raster.width, raster.crs, raster.transform)
-
-
 def _files(path: str) -> list[str]:
     folder = Path(path)
     if not folder.is_dir():
@@ -232,9 +223,16 @@ def _said(rasters: Sequence[Any]) -> list[str | None]:
     return [name for raster in rasters for name in file_bands(raster, raster.name)]
 
 
-def _channel(raster: Any, index: int, unit: str, scale: float) -> Channel:
-    """A channel with what makes its values those of a unit."""
+def _channel(
+    raster: Any, index: int, unit: str, scale: float, declared: tuple[float, float]
+) -> Channel:
+    """A channel with what makes its values those of a unit.
+
+    What is ``declared`` beside the file counts where the file declares nothing.
+    """
     factor, offset = raster.scales[index - 1], raster.offsets[index - 1]
+    if (factor, offset) == (1.0, 0.0):
+        factor, offset = declared
     if unit.startswith("dn"):  # digital numbers are what is stored, whatever they stand for
         factor, offset = 1.0, 0.0
     elif unit == "reflectance_1e4" and (factor, offset) != (1.0, 0.0):

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -13,60 +12,82 @@ from eosfm.core.files import atomic
 from eosfm.kinds import get_kind
 from eosfm.kinds.image import ImageKind
 from eosfm.kinds.multilabel import Multilabel
-from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import FittedTask
-from eosfm.prediction.inputs import TaskInput
-from eosfm.prediction.windows import Answer, Sweep, parts_ahead
+from eosfm.prediction.job import Job
+from eosfm.prediction.rows import Arrays, Rows, joined
+from eosfm.prediction.windows import Sweep, parts_ahead
 
 Row = dict[str, Any]
 
 
-def write_table(out: Path, given: TaskInput, answer: Answer, cut: Cut, fitted: FittedTask) -> str:
-    """Write a row per window that was measured: its place, its answer, a score per class."""
-    size = (cut.window, cut.window) if cut.window else fitted.tile
-    grid = given.grid
+def write_table(job: Job) -> str:
+    """Write a row per window that was measured: its place, its answer, a score per class.
+
+    Returns:
+        One line for the user.
+
+    Raises:
+        EosfmError: Nothing of the scene was measured.
+    """
+    grid, fitted = job.given.grid, job.fitted
+    size = (job.cut.window, job.cut.window) if job.cut.window else fitted.tile
     size = (min(size[0], grid.height), min(size[1], grid.width))
     sweep = Sweep.side_by_side(grid.size, size)
-    batch = cut.batch(size[0] * size[1] * len(given.scenes))
-    rows = list(_rows(sweep, given, answer, batch, fitted))
+    kept = job.rows(sweep)
+    _answer_rows(job, sweep, kept)
+    rows = list(_rows(job, sweep, kept))
     if not rows:
-        raise EosfmError(f"{given.scenes[0].path} has no measured pixel; take another scene")
-    with atomic(out) as beside:
-        if out.suffix.lower() == ".parquet":
+        raise EosfmError(f"{job.given.scenes[0].path} has no measured pixel; take another scene")
+    with atomic(job.out) as beside:
+        if job.out.suffix.lower() == ".parquet":
             _geo(rows, grid.crs).to_parquet(beside)
         else:
             with beside.open("w", newline="") as file:
                 table = csv.DictWriter(file, list(rows[0]))
                 table.writeheader()
                 table.writerows(rows)
-    return f"{out}: {len(rows)} windows of {size[0]}x{size[1]} px, {', '.join(fitted.classes)}"
+    kept.remove()
+    return f"{job.out}: {len(rows)} windows of {size[0]}x{size[1]} px, {', '.join(fitted.classes)}"
 
 
-def _rows(
-    sweep: Sweep, given: TaskInput, answer: Answer, batch: int, fitted: FittedTask
-) -> Iterator[Row]:
+def _answer_rows(job: Job, sweep: Sweep, kept: Rows) -> None:
+    """Keep the logits of each row of windows: of those that were measured, with their columns."""
+    nothing: Arrays = {"col": np.empty(0, np.int64), "measured": np.empty(0),
+               "logits": np.empty((0, len(job.fitted.classes)), np.float32)}  # fmt: skip
+    found = [nothing]
+    for number, cols, parts in parts_ahead(
+        sweep, job.reader(sweep), job.batch(sweep), job.name, kept.done()
+    ):
+        seen = [one for one in zip(cols, parts, strict=True) if not one[1].unknown.all()]
+        if seen:
+            logits = job.answer(torch.stack([part.image for _, part in seen])).float().cpu()
+            shares = np.array([1 - part.unknown.mean() for _, part in seen])
+            columns = np.array([col for col, _ in seen])
+            found.append({"col": columns, "measured": shares, "logits": logits.numpy()})
+        if cols[-1] == sweep.cols[-1]:
+            kept.keep(number, joined(found))
+            found = [nothing]
+
+
+def _rows(job: Job, sweep: Sweep, kept: Rows) -> Iterator[Row]:
+    fitted, grid = job.fitted, job.given.grid
     kind = cast(ImageKind, get_kind(fitted.kind))
     height, width = sweep.window
-    for number, cols, parts in parts_ahead(
-        sweep, lambda row, col: given.read(row, col, sweep.window), batch, f"predict {fitted.task}"
-    ):
-        seen = [
-            (col, part) for col, part in zip(cols, parts, strict=True) if not part.unknown.all()
-        ]
-        if not seen:
+    for row, answers in zip(sweep.rows, kept.read(), strict=True):
+        if not len(answers["col"]):
             continue
-        logits = answer(torch.stack([part.image for _, part in seen])).float().cpu()
+        logits = torch.from_numpy(answers["logits"])
         scores = logits.sigmoid() if isinstance(kind, Multilabel) else logits.softmax(1)
-        for (col, part), found, values in zip(seen, kind.predict(logits), scores, strict=True):
-            row = sweep.rows[number]
-            corners = [given.grid.transform @ (x, y) for x in (col, col + width)
+        for col, measured, found, values in zip(
+            answers["col"].tolist(), answers["measured"], kind.predict(logits), scores, strict=True
+        ):
+            corners = [grid.transform @ (x, y) for x in (col, col + width)
                        for y in (row, row + height)]  # fmt: skip
             xs, ys = zip(*corners, strict=True)
             names = sorted(kind.names(found, fitted.classes, fitted.ignore_index))
             yield {
                 "row": row, "col": col, "height": height, "width": width,
                 "x_min": min(xs), "y_min": min(ys), "x_max": max(xs), "y_max": max(ys),
-                "measured": round(float(1 - np.mean(part.unknown)), 4),
+                "measured": round(float(measured), 4),
                 "class": "; ".join(names),
                 **{f"score/{name}": round(float(value), 6)
                    for name, value in zip(fitted.classes, values, strict=True)},

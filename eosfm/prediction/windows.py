@@ -75,11 +75,15 @@ class Sweep:
     def __len__(self) -> int:
         return len(self.rows) * len(self.cols)
 
-    def batches(self, size: int) -> list[tuple[int, tuple[int, ...]]]:
-        """Up to ``size`` windows of one row at a time: the row's number, and first columns."""
+    def batches(self, size: int, first: int = 0) -> list[tuple[int, tuple[int, ...]]]:
+        """Up to ``size`` windows of one row at a time, from a row on.
+
+        Returns:
+            The row's number, and first columns.
+        """
         return [
             (number, self.cols[start : start + size])
-            for number in range(len(self.rows))
+            for number in range(first, len(self.rows))
             for start in range(0, len(self.cols), size)
         ]
 
@@ -119,8 +123,9 @@ Answer = Callable[[Tensor], Tensor]
 
 
 def strips(
-    sweep: Sweep, read: Read, answer: Answer, channels: int, batch: int, stride: int, name: str
-) -> Iterator[Strip]:
+    sweep: Sweep, read: Read, answer: Answer, channels: int, batch: int, stride: int, name: str,
+    first: int = 0,
+) -> Iterator[Strip]:  # fmt: skip
     """Answer window by window and blend; windows where nothing was measured are not computed.
 
     Args:
@@ -131,28 +136,40 @@ def strips(
         batch: How many at once.
         stride: Pixels per cell of the answers, a divisor of 32.
         name: Said before the progress bar.
+        first: The row of windows whose strip is the first to be given.
     """
+    if first == len(sweep.rows):
+        return
     blend = _Blend(sweep, channels, stride)
-    for number, cols, parts in parts_ahead(sweep, read, batch, name):
+    # Rows before it that reach into it are computed again: sums in the same order, the same bits.
+    start = first
+    while start and sweep.rows[start - 1] + sweep.window[0] > sweep.rows[first]:
+        start -= 1
+    for number, cols, parts in parts_ahead(sweep, read, batch, name, start):
         seen = [not part.unknown.all() for part in parts]
         images = [part.image for part, any_seen in zip(parts, seen, strict=True) if any_seen]
         answers = iter(answer(torch.stack(images)).float().cpu() if images else ())
         for col, part, any_seen in zip(cols, parts, seen, strict=True):
             blend.add(col // stride, part.unknown, next(answers) if any_seen else None)
         if cols[-1] == sweep.cols[-1]:
-            yield blend.finish_row(number)
+            strip = blend.finish_row(number)
+            if number >= first:
+                yield strip
 
 
 def parts_ahead(
-    sweep: Sweep, read: Read, batch: int, name: str
+    sweep: Sweep, read: Read, batch: int, name: str, first: int = 0
 ) -> Iterator[tuple[int, tuple[int, ...], list[Part]]]:
-    """Windows in batches: the row's number, first columns, and what was read."""
+    """Windows in batches, from a row on: the row's number, first columns, and what was read."""
 
     def job(number: int, cols: tuple[int, ...]) -> Callable[[], list[Part]]:
         return lambda: [read(sweep.rows[number], col) for col in cols]
 
-    batches = sweep.batches(batch)
-    with tqdm(total=len(sweep), desc=name, unit="window", disable=None, leave=False) as bar:
+    batches = sweep.batches(batch, first)
+    with tqdm(
+        total=len(sweep), initial=first * len(sweep.cols), desc=name, unit="window", disable=None,
+        leave=False,
+    ) as bar:  # fmt: skip
         done = ahead(job(*one) for one in batches)
         for (number, cols), parts in zip(batches, done, strict=True):
             yield number, cols, parts

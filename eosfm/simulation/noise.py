@@ -126,7 +126,10 @@ def _edges(
     n = int((high - low) / (size * (1 - jitter))) + 4
     steps = size * (1 + jitter * rng.uniform(-1, 1, n))
     start = low - size * (1 + jitter) * (1 + rng.random())
-    return (start + np.concatenate([[0], np.cumsum(steps)])).astype(np.float32)
+    edges = (start + np.concatenate([[0], np.cumsum(steps)])).astype(np.float32)
+    # Few cells, all of them narrow, may end short of the other side.
+    more = max(0, int((high - edges[-1]) // size) + 1)
+    return np.append(edges, edges[-1] + np.float32(size) * np.arange(1, more + 1, dtype=np.float32))
 
 
 def crowns(

@@ -240,7 +240,8 @@ def _site(pen: _Pen, kind: _Kind, angle: float, free: np.ndarray) -> bool:
     x, y = coordinates(pen.land.size, pen.gsd)
     pen.u, pen.v = rotate(x - east, y - south, turned)
     pen.body = np.zeros(free.shape, bool)
-    return min(room) >= 0 and bool(free[pen.within(pen.length, pen.width)].all())
+    place = free[pen.within(pen.length, pen.width)]  # between all pixels, where these are large
+    return min(room) >= 0 and place.size > 0 and bool(place.all())
 
 
 def _extent(body: np.ndarray) -> Box:

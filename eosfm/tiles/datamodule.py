@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
+from eosfm.core.cores import loaders
 from eosfm.tiles.dataset import TileDataset, collate
 from eosfm.tiles.store import TileStore
 
@@ -97,7 +98,7 @@ class TileDataModule(lightning.LightningDataModule):
         augment: Whether to turn and flip training tiles.
         seed: Root of sampling, crops and augmentation.
         steps_per_epoch: Training batches per epoch; None is one pass.
-        workers: Loader processes per split.
+        workers: Loader processes per split, one for each core at most.
         standardize: As in :class:`TileDataset`.
         single_date: As in :class:`TileDataset`; torchgeo's trainers want it.
     """
@@ -173,7 +174,7 @@ class TileDataModule(lightning.LightningDataModule):
     def _loader(self, dataset: TileDataset, **options: Any) -> DataLoader:
         return DataLoader(
             dataset,
-            num_workers=self.workers,
+            num_workers=loaders(self.workers),
             collate_fn=collate(dataset.kind),
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator().manual_seed(self.seed),  # leaves the global one alone

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, default_collate
 
-from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import Kind, get_kind
 from eosfm.kinds.pixel import PixelKind
+from eosfm.tiles.codec import window_of
 from eosfm.tiles.statistics import unmeasured
 from eosfm.tiles.store import TileStore
 
@@ -25,6 +25,20 @@ class View(NamedTuple):
     col: int
     turns: int
     flip: bool
+
+
+class Choice(NamedTuple):
+    """Bands that come from one of the store's groups.
+
+    Attributes:
+        group: Position of the group.
+        stored: Positions of the bands in the group, or all of them as a slice.
+        channels: Positions that they take in a sample, likewise.
+    """
+
+    group: int
+    stored: Any
+    channels: Any
 
 
 class Pixels(NamedTuple):
@@ -96,10 +110,8 @@ class TileDataset(Dataset[dict[str, Any]]):
         height, width = store.shape[2:]
         self.size = (min(crop or height, height), min(crop or width, width))
         self._moves = augment or self.size != (height, width)
-        names = [_stored(name, store) for name in self.bands]
-        positions = [store.bands.index(name) for name in names]
-        whole = positions == list(range(len(store.bands)))
-        self._channels: Any = slice(None) if whole else positions
+        names = [store.usable(name) for name in self.bands]
+        self._choices = _choices(names, store)
         self._mean = np.array([store.mean[name] for name in names], np.float32)[:, None, None]
         self._std = np.array([store.std[name] for name in names], np.float32)[:, None, None]
 
@@ -136,13 +148,32 @@ class TileDataset(Dataset[dict[str, Any]]):
         missing = np.zeros((len(indices), len(dates), *self.size), bool)
         targets = []
         for slot, (index, view) in enumerate(zip(indices, views, strict=True)):
-            image = self._window(self.tiles.image(index), view)
-            for place, date in enumerate(dates):
-                native[slot, place] = _turned(image[date][self._channels], view)
-            unseen = _turned(self._missing(index, image, view), view)
+            unseen = self._read(native[slot], index, view, dates)
             missing[slot] = unseen[list(dates)]
             targets.append(self._target(index, view, unseen))
         return Pixels(native, missing, targets)
+
+    def _read(self, out: np.ndarray, index: int, view: View, dates: Sequence[int]) -> np.ndarray:
+        """Put a window of some dates into (dates, C, h, w); where (T, h, w) is it missing?"""
+        missing = np.ones((self.store.shape[0], *self.size), bool)
+        parts = self.tiles.parts(index)
+        for choice in self._choices:
+            group = self.store.groups[choice.group]
+            pixels = window_of(parts[choice.group], group.step, view.row, view.col, self.size)
+            blank = unmeasured(pixels, group.nodata)
+            if pixels.dtype.kind == "f":
+                blank |= unmeasured(pixels[:, choice.stored], None)
+            holes = pixels.dtype.kind != "f" and out.dtype.kind == "f" and blank.any()
+            for place, date in enumerate(dates):
+                taken = _turned(pixels[date][choice.stored], view)
+                if holes:
+                    taken = np.where(_turned(blank[date], view), np.float32(np.nan), taken)
+                out[place, choice.channels] = taken
+            missing &= blank
+        height, width = self.tiles.extents[index]
+        missing[:, max(0, height - view.row) :] = True
+        missing[:, :, max(0, width - view.col) :] = True
+        return _turned(missing, view)
 
     def corner(self, index: int, rng: np.random.Generator) -> tuple[int, int]:
         """Row and column of a random window of a tile."""
@@ -164,16 +195,6 @@ class TileDataset(Dataset[dict[str, Any]]):
     def _window(self, array: np.ndarray, view: View) -> np.ndarray:
         height, width = self.size
         return array[..., view.row : view.row + height, view.col : view.col + width]
-
-    def _missing(self, index: int, image: np.ndarray, view: View) -> np.ndarray:
-        """(T, h, w) True where the chosen bands were not measured, or the tile is padded."""
-        missing = unmeasured(image, self.store.nodata)
-        if image.dtype.kind == "f":
-            missing |= unmeasured(image[:, self._channels], None)
-        height, width = self.tiles.extents[index]
-        missing[:, max(0, height - view.row) :] = True
-        missing[:, :, max(0, width - view.col) :] = True
-        return missing
 
     def _finished(self, native: np.ndarray, missing: np.ndarray) -> np.ndarray:
         images = native.astype(np.float32)
@@ -224,14 +245,23 @@ def collate_boxes(samples: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _stored(name: str, store: TileStore) -> str:
-    found = find(name, store.bands)
-    if found is None:
-        raise EosfmError(
-            f"{store.path} has no band {name!r}; it has {', '.join(store.bands)}; "
-            "choose among these"
-        )
-    return found
+def _choices(names: Sequence[str], store: TileStore) -> list[Choice]:
+    """Which bands come from which of the store's groups; slices, which do not copy, where all."""
+    choices = []
+    for number, group in enumerate(store.groups):
+        channels = [place for place, name in enumerate(names) if name in group.bands]
+        stored = [group.bands.index(names[place]) for place in channels]
+        if channels:
+            every = stored == list(range(len(group.bands)))
+            alone = len(channels) == len(names)
+            choices.append(
+                Choice(
+                    number,
+                    slice(None) if every else stored,
+                    slice(None) if alone else channels,
+                )
+            )
+    return choices
 
 
 def _turned(array: np.ndarray, view: View) -> np.ndarray:

@@ -1,22 +1,50 @@
 """What reader and writer of a store agree on."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eosfm.core.band_groups import BandGroup
+from eosfm.kinds import get_kind
+
 if TYPE_CHECKING:
     from eosfm.core.splits import Split
-
-FORMAT = 1
-"""Schema version in ``store.json``."""
 
 UNLABELLED = 255
 """Ignore index of datasets that have none of their own."""
 
 BOX_COLUMNS = ("x_min", "y_min", "x_max", "y_max", "class")
 """Columns of detection targets, pixels from the tile's upper left corner."""
+
+
+def image_names(groups: Sequence[BandGroup]) -> list[str]:
+    """What the files of each group's images are called, without number and ending."""
+    if len(groups) == 1:
+        return ["images"]
+    return [
+        f"images-{group.dtype}" + (f"-{group.step}px" if group.step > 1 else "") for group in groups
+    ]
+
+
+def image_layouts(
+    groups: Sequence[BandGroup], shape: Sequence[int]
+) -> list[tuple[np.dtype, tuple[int, ...]]]:
+    """Dtype and shape of each group's part of an image (T, C, H, W)."""
+    return [
+        (np.dtype(group.dtype), (shape[0], len(group.bands), *group.size(tuple(shape[2:]))))
+        for group in groups
+    ]
+
+
+def target_layout(
+    kind: str, classes: int, size: tuple[int, ...], ignore_index: int, steps: int | None
+) -> tuple[np.dtype, tuple[int, ...]] | None:
+    """Dtype and shape of a target as it is stored; None where it is a table of boxes."""
+    layout = get_kind(kind).target_layout(classes, size, ignore_index)
+    return (np.dtype(np.uint16), layout[1]) if layout and steps else layout
 
 
 def shard_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:

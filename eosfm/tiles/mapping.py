@@ -7,6 +7,8 @@ of these a process may have about a thousand, where a store can have thousands o
 import errno
 import mmap
 import resource
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
@@ -18,6 +20,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.mapped import release
 from eosfm.tiles.layout import shard_header
+from eosfm.tiles.manifest import File
 
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAPPED = 256 if DESCRIPTORS == resource.RLIM_INFINITY else min(256, DESCRIPTORS // 4)
@@ -108,6 +111,38 @@ def require(path: Path, remedy: str) -> None:
     """
     if not path.exists():
         raise EosfmError(f"{path} not found; expected by store.json; {remedy}")
+
+
+def check_file(path: Path, told: Mapping[str, File], remedy: str) -> None:
+    """Make sure that a file of a store is there, and as long as the store tells.
+
+    Raises:
+        EosfmError: It is not.
+    """
+    require(path, remedy)
+    found, expected = path.stat().st_size, told[path.name].bytes if path.name in told else None
+    if found != expected:
+        raise EosfmError(
+            f"{path} is truncated or damaged: {found} bytes; expected {expected} by store.json; "
+            f"{remedy}"
+        )
+
+
+def crc32_of(path: Path, start: int) -> int:
+    """CRC-32 of a file's content from a position on.
+
+    Raises:
+        EosfmError: It cannot be read.
+    """
+    found = 0
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            while part := file.read(2**22):
+                found = zlib.crc32(part, found)
+    except OSError as error:
+        raise EosfmError(f"{path} cannot be read ({error.strerror}); mend the disk") from None
+    return found
 
 
 @lru_cache(MAPPED)

@@ -1,14 +1,18 @@
 """The files of one split, as a store writes them: rows appended to shards, then the tables."""
 
+import zlib
 from array import array
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from eosfm.core.band_groups import BandGroup
 from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
-from eosfm.tiles.layout import Tile, shard_header
+from eosfm.tiles.codec import BLANK, encode_bands, encode_target
+from eosfm.tiles.layout import Tile, image_layouts, image_names, shard_header, target_layout
 
 SHARD_BYTES = 512 * 2**20
 
@@ -32,24 +36,30 @@ class Shards:
         self.limit, self.fill = rows, fill
         self._row = np.empty(shape, dtype)  # one buffer for all rows: fresh pages cost time
         self.rows: list[int] = []
+        self.files: dict[str, dict[str, int]] = {}
         self._file: Any = None
+        self._sum = 0
 
     def append(self, row: np.ndarray) -> None:
         """Write a row."""
         if self._file is None or self.rows[-1] == self.limit:
             self.close()
             self._file = (self.folder / f"{self.name}-{len(self.rows):05d}.npy").open("wb")
+            self._sum = 0
             self.rows.append(0)
             self._header()
         if row.shape != self._row.shape:
             self._row[...] = self.fill
         self._row[tuple(slice(length) for length in row.shape)] = row
         self._file.write(self._row.data)
+        self._sum = zlib.crc32(self._row.data, self._sum)
         self.rows[-1] += 1
 
     def close(self) -> None:
         """Write the final number of rows into the header and close the file."""
         if self._file is not None:
+            size = self._file.tell()
+            self.files[Path(self._file.name).name] = {"bytes": size, "crc32": self._sum}
             self._file.seek(0)
             self._header()
             self._file.close()
@@ -67,34 +77,43 @@ class SplitWriter:
         self, folder: Path, dataset: Dataset, shape: tuple[int, ...], ignore_index: int
     ) -> None:
         folder.mkdir(parents=True)
-        kind = get_kind(dataset.kind)
         self.folder = folder
-        dtype = np.dtype(dataset.dtype)
-        rows = max(1, (SHARD_BYTES - 4096) // (dtype.itemsize * int(np.prod(shape))))
+        self.dataset = dataset
+        self._groups = [(group, _where(group, dataset.bands)) for group in dataset.band_groups]
+        layouts = image_layouts(dataset.band_groups, shape)
+        largest = max(dtype.itemsize * prod(part) for dtype, part in layouts)
+        rows = max(1, (SHARD_BYTES - 4096) // largest)
         fill = 0 if dataset.nodata is None else dataset.nodata
-        self._images = Shards(folder, "images", dtype, shape, rows, fill)
-        layout = kind.target_layout(len(dataset.classes), shape[2:], ignore_index)
-        blank = kind.blank(ignore_index)
-        self._targets = Shards(folder, "targets", *layout, rows, blank) if layout else None
+        self._images = [
+            Shards(folder, name, *layout, rows, fill if group.nodata is None else group.nodata)
+            for name, layout, group in zip(
+                image_names(dataset.band_groups), layouts, dataset.band_groups, strict=True
+            )
+        ]
+        steps = dataset.target_steps
+        target = target_layout(dataset.kind, len(dataset.classes), shape[2:], ignore_index, steps)
+        blank = BLANK if steps else get_kind(dataset.kind).blank(ignore_index)
+        self._targets = Shards(folder, "targets", *target, rows, blank) if target else None
         self._boxes: list[np.ndarray] = []
         self.ids: list[str] = []
         self._scenes: list[Tile] = []  # without pixels: one per scene, for its provenance
         self._scene_of = array("q")
         self._numbers = array("d")  # row, col, height, width, valid of each tile
 
-    @property
-    def shard_rows(self) -> list[int]:
-        """Tiles in each shard."""
-        return self._images.rows
-
     def append(self, tile: Tile, valid: float) -> None:
-        """Write a tile, of which a share is valid."""
+        """Write a tile, of which a share is valid.
+
+        Raises:
+            EosfmError: It holds what its dataset's files cannot hold.
+        """
         height, width = tile.image.shape[2:]
-        self._images.append(tile.image)
+        where = f"{self.dataset.name}: scene {tile.scene}"
+        for (group, bands), shards in zip(self._groups, self._images, strict=True):
+            shards.append(encode_bands(tile.image[:, bands], group, where))
         if self._targets is None:
             self._boxes.append(np.asarray(tile.target, np.float32).reshape(-1, 5))
         else:
-            self._targets.append(np.asarray(tile.target))
+            self._targets.append(self._stored_target(np.asarray(tile.target), where))
         self.ids.append(f"{tile.scene}:{tile.row}:{tile.col}")
         if not self._scenes or self._scenes[-1].scene != tile.scene:
             empty = np.empty(0)
@@ -105,18 +124,42 @@ class SplitWriter:
         self._scene_of.append(len(self._scenes) - 1)
         self._numbers.extend((tile.row, tile.col, height, width, valid))
 
+    def _stored_target(self, target: np.ndarray, where: str) -> np.ndarray:
+        steps = self.dataset.target_steps
+        return encode_target(target, steps, where) if steps else target
+
     def close_files(self) -> None:
         """Close the shards."""
-        self._images.close()
-        if self._targets is not None:
-            self._targets.close()
+        for shards in self._shards():
+            shards.close()
 
-    def close(self) -> None:
-        """Write the tables; the shards are closed already."""
+    def close(self) -> dict[str, Any]:
+        """Write the tables; the shards are closed already.
+
+        Returns:
+            What the manifest says of the split.
+        """
         from eosfm.tiles.tables import write_boxes, write_tiles
 
         numbers = np.frombuffer(self._numbers, np.float64).reshape(-1, 5)
         scenes = [self._scenes[index] for index in self._scene_of]
-        write_tiles(self.folder / "tiles.parquet", self.ids, scenes, numbers)
+        tables = [self.folder / "tiles.parquet"]
+        write_tiles(tables[0], self.ids, scenes, numbers)
         if self._targets is None:
-            write_boxes(self.folder / "targets.parquet", self._boxes)
+            tables.append(self.folder / "targets.parquet")
+            write_boxes(tables[1], self._boxes)
+        files = {name: facts for shards in self._shards() for name, facts in shards.files.items()}
+        for table in tables:
+            content = table.read_bytes()
+            files[table.name] = {"bytes": len(content), "crc32": zlib.crc32(content)}
+        return {"rows": self._images[0].rows, "files": files}
+
+    def _shards(self) -> list[Shards]:
+        return [*self._images, *([self._targets] if self._targets else [])]
+
+
+def _where(group: BandGroup, bands: tuple[str, ...]) -> Any:
+    """Where a group's bands stand: a slice, which is not copied, if that can be."""
+    positions = group.positions(bands)
+    run = slice(positions[0], positions[0] + len(positions))
+    return run if positions == list(range(len(bands)))[run] else positions

@@ -1,8 +1,8 @@
 """Per-band mean and standard deviation of a stream of tiles, and which pixels were measured."""
 
-import numpy as np
+from typing import Any
 
-from eosfm.core.errors import EosfmError
+import numpy as np
 
 
 def unmeasured(image: np.ndarray, nodata: float | None) -> np.ndarray:
@@ -33,14 +33,18 @@ def _missing(values: np.ndarray, nodata: float | None) -> np.ndarray:
 
 
 CHUNK = 2**15
-"""Values converted to float64 at a time: 256 KiB, which stays in the processor's cache."""
+"""Values converted to float64 at a time: 256 KiB, which stay in the processor's cache."""
+
+LONG_CHUNK = 2**17
+"""Integers converted at a time: their squares add up below 2**53, so that float64 is exact."""
 
 
 class BandStatistics:
-    """Count, mean and standard deviation per band, tile by tile, in float64.
+    """Count, mean and standard deviation per band, tile by tile.
 
-    Sums are taken of the values' distance from a first estimate of the mean, so that the
-    variance does not cancel (Chan, Golub and LeVeque 1983, shifted data).
+    Integers of up to 16 bits are summed exactly. Sums of others, in float64, are taken of the
+    values' distance from a first estimate of the mean, so that the variance does not cancel (Chan,
+    Golub and LeVeque 1983, shifted data).
     """
 
     def __init__(self, bands: tuple[str, ...]) -> None:
@@ -48,22 +52,23 @@ class BandStatistics:
         self.pixels = 0
         self.count = np.zeros(len(bands))
         self.shift = np.full(len(bands), np.nan)
-        self.sums = np.zeros(len(bands))
-        self.squares = np.zeros(len(bands))
-        self._scratch = np.empty(CHUNK)
+        self.sums: list[float] = [0] * len(bands)
+        self.squares: list[float] = [0] * len(bands)
+        self._scratch = np.empty(LONG_CHUNK)
 
     def update(self, image: np.ndarray, missing: np.ndarray) -> None:
         """Add a tile.
 
         Args:
-            image: (T, C, h, w) without padding.
+            image: (T, C, h, w) without padding, in one dtype for all tiles.
             missing: (T, h, w), True where no band was measured. NaN is left out band by band.
         """
         has_nan = image.dtype.kind == "f" and bool(np.isnan(image).any())
         keep = ~missing if missing.any() else None
+        add = self._add_whole if image.dtype.kind != "f" and image.itemsize < 4 else self._add
         for band in range(len(self.bands)):
             values = image[:, band].ravel() if keep is None else image[:, band][keep]
-            self._add(band, values[~np.isnan(values)] if has_nan else values)
+            add(band, values[~np.isnan(values)] if has_nan else values)
         self.pixels += missing.size
 
     def _add(self, band: int, values: np.ndarray) -> None:
@@ -73,36 +78,42 @@ class BandStatistics:
         for start in range(0, values.size, CHUNK):
             part = values[start : start + CHUNK]
             distance = np.subtract(part, self.shift[band], out=self._scratch[: part.size])
-            self.sums[band] += distance.sum()
-            self.squares[band] += np.einsum("i,i->", distance, distance)
+            self.sums[band] += float(distance.sum())
+            self.squares[band] += float(np.einsum("i,i->", distance, distance))
+
+    def _add_whole(self, band: int, values: np.ndarray) -> None:
+        self.shift[band] = 0.0
+        self.count[band] += values.size
+        for start in range(0, values.size, LONG_CHUNK):
+            part = values[start : start + LONG_CHUNK]
+            numbers = self._scratch[: part.size]
+            np.copyto(numbers, part)
+            self.sums[band] += int(numbers.sum())
+            self.squares[band] += int(numbers @ numbers)
 
     def moments(self, position: int) -> tuple[float, float]:
         """Mean and standard deviation of the band at a position, of which something was added."""
-        distance = self.sums[position] / self.count[position]
-        std = np.sqrt(max(0.0, self.squares[position] / self.count[position] - distance**2))
-        return float(self.shift[position] + distance), float(std)
+        count, total = int(self.count[position]), self.sums[position]
+        # Of integers, Python's own give the exact variance, rounded once.
+        variance = (count * self.squares[position] - total * total) / (count * count)
+        return float(self.shift[position] + total / count), max(0.0, variance) ** 0.5
 
-    def summary(self, dataset: str) -> dict[str, dict[str, float]]:
-        """``mean``, ``std`` and ``valid`` (share of pixels measured), each by band name.
+    def summary(self) -> dict[str, Any]:
+        """What is known of the bands, each by name.
 
-        Raises:
-            EosfmError: A band was never measured, or is the same everywhere.
+        ``mean`` and ``std`` of those that vary, ``valid`` (share of pixels measured) of all, and
+        ``faults``: what is wrong with the others, in words.
         """
-        result: dict[str, dict[str, float]] = {"mean": {}, "std": {}, "valid": {}}
+        result: dict[str, Any] = {"mean": {}, "std": {}, "valid": {}, "faults": {}}
         for position, band in enumerate(self.bands):
             count = self.count[position]
-            if not count:
-                raise EosfmError(
-                    f"{dataset}: band {band} has no measured pixel in the training split; expected "
-                    "some; check the files of this band and the dataset's nodata value"
-                )
-            mean, std = self.moments(position)
-            if not std > 1e-12 * abs(mean):
-                raise EosfmError(
-                    f"{dataset}: band {band} is {mean:g} in every training pixel; expected it to "
-                    "vary; check the files of this band"
-                )
-            result["mean"][band] = mean
-            result["std"][band] = std
             result["valid"][band] = float(count / self.pixels)
+            if not count:
+                result["faults"][band] = "was measured in no training pixel"
+                continue
+            mean, std = self.moments(position)
+            if std > 1e-12 * abs(mean):
+                result["mean"][band], result["std"][band] = mean, std
+            else:
+                result["faults"][band] = f"is {mean:g} in every training pixel"
         return result

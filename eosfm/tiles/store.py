@@ -1,18 +1,21 @@
 """Opening a tile store: all files checked at once, each mapped when it is first read."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.splits import Split
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.examples import spread
-from eosfm.tiles.layout import FORMAT
-from eosfm.tiles.mapping import Shard, require
+from eosfm.tiles.codec import decode_bands, decode_target, window_of
+from eosfm.tiles.layout import image_layouts, image_names, target_layout
+from eosfm.tiles.manifest import SplitFacts, read_manifest
+from eosfm.tiles.mapping import Shard, check_file, crc32_of
 
 if TYPE_CHECKING:
     import geopandas
@@ -28,17 +31,24 @@ class TileStore:
     Attributes:
         path: The store's folder.
         name: The dataset's name.
+        source: Where its files came from: ``simulated``, ``archive``, or ``root`` for a user's.
         kind: Task kind of its labels.
         bands: Band names in stored order.
         units: Unit of each band.
-        dtype: Native dtype of the images.
+        groups: The bands by what they are stored in.
+        dtype: Dtype that images are read in, which holds that of every group.
+        faults: What is wrong with bands that are constant, unmeasured or absent, by name; the
+            absent ones are not among ``bands``.
         classes: Class names by index.
         ignore_index: Target value that is never scored, always an integer.
         nodata: Image value that means "not measured" when all bands have it, or None.
+        target_unit: Unit of a regression target.
+        target_steps: Steps to the unit that targets are stored in; None where as they are read.
         tile: Tile size that was asked for; None where whole images are stored.
         shape: (T, C, H, W) of every image.
         gsd: Ground sampling distance in metres.
-        mean: Mean by band name over the training split, nodata left out, in the band's unit.
+        mean: Mean over the training split by name of a band without fault, nodata left out, in
+            the band's unit.
         std: Standard deviation by band name, likewise.
         valid: Share of the training pixels that were measured, by band name.
         splits: Names of the splits that hold tiles.
@@ -49,23 +59,45 @@ class TileStore:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        facts = self._read()
-        self.name: str = facts["dataset"]
-        self.kind: str = facts["kind"]
-        self.bands: tuple[str, ...] = tuple(facts["bands"])
-        self.units: tuple[str, ...] = tuple(facts["units"])
-        self.dtype = np.dtype(facts["dtype"])
-        self.classes: tuple[str, ...] = tuple(facts["classes"])
-        self.ignore_index: int = facts["ignore_index"]
-        self.nodata: float | None = facts["nodata"]
-        self.tile: int | None = facts["tile"]
-        self.shape: tuple[int, ...] = tuple(facts["shape"])
-        self.gsd: float = facts["gsd"]
-        self.mean: dict[str, float] = facts["mean"]
-        self.std: dict[str, float] = facts["std"]
-        self.valid: dict[str, float] = facts["valid"]
-        self._splits = {name: TileSplit(self, name, rows) for name, rows in facts["splits"].items()}
-        self.splits: tuple[str, ...] = tuple(self._splits)
+        facts = read_manifest(self.path, remedy(self.path))
+        self.name = facts.dataset
+        self.source = facts.source
+        self.kind = facts.kind
+        self.bands = facts.bands
+        self.units = facts.units
+        self.groups = facts.groups
+        self.dtype = np.result_type(*(group.dtype for group in facts.groups))
+        self.faults = facts.faults
+        self.classes = facts.classes
+        self.ignore_index = facts.ignore_index
+        self.nodata = facts.nodata
+        self.target_unit = facts.target_unit
+        self.target_steps = facts.target_steps
+        self.tile = facts.tile
+        self.shape = facts.shape
+        self.gsd = facts.gsd
+        self.mean = facts.mean
+        self.std = facts.std
+        self.valid = facts.valid
+        self._splits = {name: TileSplit(self, name, of) for name, of in facts.splits.items()}
+        self.splits = tuple(self._splits)
+
+    def usable(self, name: str) -> str:
+        """The stored band that is ``name`` or means the same (red is B04).
+
+        Raises:
+            EosfmError: There is none, or none that says anything.
+        """
+        good = [band for band in self.bands if band not in self.faults]
+        if found := find(name, good):
+            return found
+        if faulty := find(name, self.faults):
+            raise EosfmError(
+                f"{self.path}: band {faulty} {self.faults[faulty]}; choose among {', '.join(good)}"
+            )
+        raise EosfmError(
+            f"{self.path} has no band {name!r}; it has {', '.join(good)}; choose among these"
+        )
 
     def split(self, name: str) -> "TileSplit":
         """The tiles of one split.
@@ -94,21 +126,6 @@ class TileStore:
     def __reduce__(self) -> tuple[Any, ...]:
         return TileStore, (self.path,)  # a worker process maps the files itself
 
-    def _read(self) -> dict[str, Any]:
-        path = self.path / "store.json"
-        if not path.exists():
-            raise EosfmError(f"{path} not found; expected a tile store; {remedy(self.path)}")
-        try:
-            facts = json.loads(path.read_text())
-            found = facts["format"]
-        except (ValueError, KeyError, TypeError):
-            raise EosfmError(
-                f"{path} is damaged; expected JSON with a format number; {remedy(self.path)}"
-            ) from None
-        if found != FORMAT:
-            raise EosfmError(f"{path} is of format {found}; expected {FORMAT}; {remedy(self.path)}")
-        return facts
-
 
 class TileSplit:
     """The tiles of one split.
@@ -117,35 +134,64 @@ class TileSplit:
     copy what is to stay.
     """
 
-    def __init__(self, store: TileStore, name: str, rows: list[int]) -> None:
+    def __init__(self, store: TileStore, name: Split, facts: SplitFacts) -> None:
         self.store = store
         self.name = name
         self.path = store.path / name
-        self._starts = np.cumsum([0, *rows])
+        self._starts = np.cumsum([0, *facts.rows])
         self._remedy = remedy(store.path)
-        self._images = self._shards("images", rows, store.dtype, store.shape)
-        layout = get_kind(store.kind).target_layout(
-            len(store.classes), store.shape[2:], store.ignore_index
+        self._facts = facts
+        self._images = [
+            self._shards(file, *layout)
+            for file, layout in zip(
+                image_names(store.groups), image_layouts(store.groups, store.shape), strict=True
+            )
+        ]
+        layout = target_layout(
+            store.kind, len(store.classes), store.shape[2:], store.ignore_index, store.target_steps
         )
-        self._targets = None if layout is None else self._shards("targets", rows, *layout)
-        if layout is None:
-            require(self.path / "targets.parquet", self._remedy)
-        require(self.path / "tiles.parquet", self._remedy)
+        self._targets = None if layout is None else self._shards("targets", *layout)
+        for table in ("tiles.parquet", *(["targets.parquet"] if layout is None else [])):
+            check_file(self.path / table, facts.files, self._remedy)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def image(self, index: int) -> np.ndarray:
-        """Image ``index`` as (T, C, H, W) in the native dtype."""
+    def parts(self, index: int) -> list[np.ndarray]:
+        """Image ``index`` as it is stored: (T, C, h, w) of each of the store's groups."""
         shard, row = self._locate(index)
-        return self._images[shard].array()[row]
+        return [shards[shard].array()[row] for shards in self._images]
+
+    def image(self, index: int) -> np.ndarray:
+        """Image ``index`` as (T, C, H, W) in the store's dtype; a view where it has one group."""
+        store, parts = self.store, self.parts(index)
+        if len(parts) == 1:
+            return parts[0]
+        image = np.empty(store.shape, store.dtype)
+        for group, part in zip(store.groups, parts, strict=True):
+            pixels = window_of(part, group.step, 0, 0, (store.shape[2], store.shape[3]))
+            image[:, group.positions(store.bands)] = decode_bands(pixels, group, store.dtype)
+        return image
 
     def target(self, index: int) -> np.ndarray:
         """Target ``index`` as the kind lays it out; (n, 5) float32 where it is a table of boxes."""
         if self._targets is None:
             return self._boxes[index]
         shard, row = self._locate(index)
-        return self._targets[shard].array()[row]
+        stored, steps = self._targets[shard].array()[row], self.store.target_steps
+        return decode_target(stored, steps) if steps else stored
+
+    def sums(self) -> Iterator[tuple[Path, int, int]]:
+        """Each file with the CRC-32 that the store tells, and that of what it holds.
+
+        Raises:
+            EosfmError: A file cannot be read.
+        """
+        shards = {s.path: s for group in [*self._images, self._targets or []] for s in group}
+        for name, told in self._facts.files.items():
+            path = self.path / name
+            header = len(shards[path].header) if path in shards else 0
+            yield path, told.crc32, crc32_of(path, header)
 
     @property
     def targets(self) -> Sequence[np.ndarray]:
@@ -176,17 +222,15 @@ class TileSplit:
     def _locate(self, index: int) -> tuple[int, int]:
         if not 0 <= index < self._starts[-1]:
             raise IndexError(f"tile {index} of {len(self)}")
-        if len(self._images) == 1:
+        if len(self._starts) == 2:
             return 0, index
         shard = int(np.searchsorted(self._starts, index, side="right")) - 1
         return shard, index - int(self._starts[shard])
 
-    def _shards(
-        self, name: str, rows: list[int], dtype: np.dtype, shape: tuple[int, ...]
-    ) -> list[Shard]:
+    def _shards(self, name: str, dtype: np.dtype, shape: tuple[int, ...]) -> list[Shard]:
         shards = [
             Shard(self.path / f"{name}-{number:05d}.npy", dtype, (count, *shape), self._remedy)
-            for number, count in enumerate(rows)
+            for number, count in enumerate(self._facts.rows)
         ]
         for shard in shards:
             shard.check()

@@ -1,20 +1,22 @@
 """Cutting a dataset's scenes to the tiles of a store."""
 
-import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
+from eosfm.core.cores import usable_cores
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.kinds import get_kind
 from eosfm.tiles.layout import Tile
+from eosfm.tiles.manifest import Origin
 from eosfm.tiles.writer import writing
 
 WINDOW_BYTES = 32 * 2**20
@@ -27,6 +29,9 @@ heights divide it, so each compressed block is decoded once, whatever the tile s
 WORKERS = 8
 """Cores that read, at most: checking, counting and writing keep up with no more, and each has a
 window or two in memory."""
+
+GROUND = 100
+"""Metres of ground, the side of a tile, below which a whole building may not show in one."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ def cut_dataset(
     out: Path,
     tile: int | None,
     splits: Sequence[Split] = SPLITS,
+    *,
+    source: Origin,
     workers: int | None = None,
     progress: bool = True,
 ) -> Summary:
@@ -76,25 +83,30 @@ def cut_dataset(
         out: The store's folder.
         tile: Tile size in pixels; None stores whole images, which must share one size.
         splits: Splits that are cut; of others, no pixel is read.
+        source: Where the files come from.
         workers: Threads that read; the store's bytes do not depend on it. None: one for each core
             that the process may use, up to :data:`WORKERS`.
         progress: Whether to show a progress bar.
 
     Raises:
         EosfmError: The dataset's kind is unknown, scenes contradict its description or each other,
-            there is no training tile, or a band has no statistics.
+            or there is no training tile.
     """
     from tqdm import tqdm
 
     start = time.perf_counter()
     if get_kind(dataset.kind).answer == "image":
         tile = None
+    scenes = _scenes(dataset, root, splits)
+    first = list(islice(scenes, 1))
+    there = dataset.only(first[0].bands) if first and first[0].bands else dataset
+    absent = [name for name in dataset.bands if name not in there.bands]
     with (
-        writing(out, dataset, tile) as writer,
+        writing(out, there, tile, source, absent) as writer,
         tqdm(desc=f"tile {dataset.name}", unit="tile", disable=None if progress else True) as bar,
     ):
-        windows = _windows(dataset, root, tile, splits)
-        for strip in _strips(_read_ahead(windows, dataset, workers or _cores()), tile):
+        windows = _windows(there, chain(first, scenes), tile)
+        for strip in _strips(_read_ahead(windows, there, workers or _cores()), tile):
             size = (tile or strip.scene.height, tile or strip.scene.width)
             for piece in _tiles(strip, dataset, root, size[1]):
                 writer.add(piece, size)
@@ -122,16 +134,26 @@ class _Strip:
         return _Strip(self.scene, self.row, image, target)
 
 
+def too_little_ground(dataset: Dataset, tile: int | None) -> str | None:
+    """A line of warning where tiles of a real dataset show too little to tell classes apart."""
+    ground = tile * dataset.gsd if tile else GROUND
+    if ground >= GROUND:
+        return None
+    return (
+        f"tile {dataset.name}: tiles of {tile} px show {ground:.0f} m of ground, less than "
+        f"{GROUND} m; set datasets.{dataset.name}.tile, and its upper limit scales.<scale>.tile, "
+        "to more"
+    )
+
+
 def _cores() -> int:
-    usable = getattr(os, "sched_getaffinity", None)  # Linux knows which ones a process may use
-    return min(WORKERS, len(usable(0)) if usable else os.cpu_count() or 1)
+    return min(WORKERS, usable_cores())
 
 
-def _windows(
-    dataset: Dataset, root: Path, tile: int | None, splits: Sequence[Split]
-) -> Iterator[tuple[Scene, Window]]:
-    """What to read at once, scene by scene from top to bottom."""
+def _scenes(dataset: Dataset, root: Path, splits: Sequence[Split]) -> Iterator[Scene]:
+    """The scenes of some splits, of one set of bands; no two of a dataset have the same id."""
     seen: set[str] = set()
+    bands: tuple[str, ...] = ()
     for scene in dataset.scenes(root):
         if scene.id in seen:
             raise EosfmError(
@@ -141,6 +163,21 @@ def _windows(
         seen.add(scene.id)
         if scene.split not in splits:
             continue
+        found = scene.bands or dataset.bands
+        bands = bands or found
+        if found != bands:
+            raise EosfmError(
+                f"{dataset.name}: scene {scene.id} has the bands {', '.join(found)}; expected "
+                f"{', '.join(bands)}, as those before it; complete the copy"
+            )
+        yield scene
+
+
+def _windows(
+    dataset: Dataset, scenes: Iterable[Scene], tile: int | None
+) -> Iterator[tuple[Scene, Window]]:
+    """What to read at once, scene by scene from top to bottom."""
+    for scene in scenes:
         dates = max(1, len(scene.dates))
         row_bytes = scene.width * dates * len(dataset.bands) * np.dtype(dataset.dtype).itemsize
         rows = scene.height

@@ -1,8 +1,7 @@
 """Writing a tile store: rows appended to shards, one pass, a flat amount of memory."""
 
-import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,23 +14,31 @@ from eosfm.core.files import atomic
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
-from eosfm.tiles.layout import FORMAT, UNLABELLED, Tile
+from eosfm.tiles.layout import UNLABELLED, Tile
+from eosfm.tiles.manifest import Origin, write_manifest
 from eosfm.tiles.shards import SplitWriter
 from eosfm.tiles.statistics import BandStatistics, unmeasured
 
+ABSENT = "is in none of the files"
+"""What is wrong with a band that no scene has."""
+
 
 @contextmanager
-def writing(out: Path, dataset: Dataset, tile: int | None) -> Iterator["TileWriter"]:
+def writing(
+    out: Path, dataset: Dataset, tile: int | None, source: Origin, absent: Sequence[str] = ()
+) -> Iterator["TileWriter"]:
     """Write a store that appears at ``out``, whole, when the ``with`` block ends well.
 
     Args:
         out: The store's folder; replaced if it exists.
         dataset: What is written.
         tile: Tile size that was asked for; None for whole images.
+        source: Where its files come from.
+        absent: Bands of the dataset that the files lack, and that are none of ``dataset``'s.
     """
     # One thread counts, so that the tiles are counted in their order.
     with atomic(out) as folder, ThreadPoolExecutor(1) as counting:
-        writer = TileWriter(folder, dataset, tile, counting)
+        writer = TileWriter(folder, dataset, tile, source, absent, counting)
         try:
             yield writer
         finally:
@@ -43,11 +50,19 @@ class TileWriter:
     """A store that grows by tiles: see :func:`writing`."""
 
     def __init__(
-        self, folder: Path, dataset: Dataset, tile: int | None, counting: ThreadPoolExecutor
+        self,
+        folder: Path,
+        dataset: Dataset,
+        tile: int | None,
+        source: Origin,
+        absent: Sequence[str],
+        counting: ThreadPoolExecutor,
     ) -> None:
         self.folder = folder
         self.dataset = dataset
         self.tile = tile
+        self.source = source
+        self.absent = tuple(absent)
         self.dropped = 0
         self.ignore_index = UNLABELLED if dataset.ignore_index is None else dataset.ignore_index
         self._kind = get_kind(dataset.kind)
@@ -122,7 +137,7 @@ class TileWriter:
         """Write the tables and the manifest; the shards are closed already.
 
         Raises:
-            EosfmError: There is no training tile, or a band has no statistics.
+            EosfmError: There is no training tile.
         """
         if "train" not in self._splits:
             raise EosfmError(
@@ -131,28 +146,29 @@ class TileWriter:
             )
         for counted in self._counted:
             counted.result()
-        for split in self._splits.values():
-            split.close()
-        (self.folder / "store.json").write_text(json.dumps(self._manifest(), indent=2) + "\n")
+        splits = {name: self._splits[name].close() for name in SPLITS if name in self._splits}
+        write_manifest(self.folder, self._manifest(splits))
 
-    def _manifest(self) -> dict[str, Any]:
+    def _manifest(self, splits: dict[Split, Any]) -> dict[str, Any]:
         spec = self.dataset
         nodata = spec.nodata
+        statistics = self._statistics.summary()
         return {
-            "format": FORMAT,
             "dataset": spec.name,
+            "source": self.source,
             "kind": spec.kind,
             "bands": spec.bands,
             "units": spec.units,
-            "dtype": str(np.dtype(spec.dtype)),
+            "groups": spec.band_groups,
             "classes": spec.classes,
             "ignore_index": self.ignore_index,
             "nodata": None if nodata is None or np.isnan(nodata) else nodata,
+            "target_unit": spec.target_unit,
+            "target_steps": spec.target_steps,
             "tile": self.tile,
             "shape": self._shape,
             "gsd": spec.gsd,
-            "splits": {
-                name: self._splits[name].shard_rows for name in SPLITS if name in self._splits
-            },
-            **self._statistics.summary(spec.name),
+            "splits": splits,
+            **statistics,
+            "faults": statistics["faults"] | {name: ABSENT for name in self.absent},
         }

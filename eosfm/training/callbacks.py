@@ -166,10 +166,16 @@ class EpochLines(lightning.Callback):
         """Print the epoch's scores."""
         epoch = len(self.record.epochs)
         scores = (f"{key} {value:.3f}" for key, value in self.record.shown(epoch).items())
-        rate = self._steps / (time.perf_counter() - self._start)
+        rate = speed(self._steps, time.perf_counter() - self._start)
         if trainer.is_global_zero:
             print(
                 f"train {self.record.name}: epoch {epoch}/{trainer.max_epochs}, "
-                f"{', '.join(scores)}, {rate:.1f} steps/s",
+                f"{', '.join(scores)}, {rate}",
                 flush=True,
             )
+
+
+def speed(steps: int, seconds: float) -> str:
+    """How fast steps follow each other; of slow ones, how long each takes."""
+    each = seconds / max(steps, 1)
+    return f"{1 / each:.1f} steps/s" if each < 1 else f"{each:.1f} s/step"

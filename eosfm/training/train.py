@@ -25,6 +25,9 @@ from eosfm.training.recipe import Recipe
 from eosfm.training.result import TrainResult
 from eosfm.training.trainer import build_trainer, go_on_alone, quieten
 
+DIGITS = 16
+"""Of the hash that names a run's folder of checkpoints."""
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -81,6 +84,11 @@ def train_specialist(
     module = build_module(recipe, store, statistics)
     record = Record(get_kind(store.kind).headline, recipe.name)
     checkpoint = scratch / _run_name(recipe, store) / "last.ckpt"
+    if others := _others(checkpoint):
+        print(
+            f"train {recipe.name}: settings, code or tiles are not those of the interrupted run in "
+            f"{others[0]}, so it starts anew (the length sets each step's learning rate)"
+        )
     trainer = build_trainer(recipe, record, checkpoint, more.live)
     _check_shares(recipe, store, trainer.world_size)
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
@@ -198,6 +206,7 @@ def _specialist(
         state_dict=record.best_part("encoder"),
         facts={
             "dataset": store.name,
+            "source": store.source,
             "task": store.kind,
             "metrics": {
                 **result.scores,
@@ -216,9 +225,18 @@ def _channels(recipe: Recipe, store: TileStore) -> tuple[str, ...]:
     return recipe.bands * (store.shape[0] if recipe.stacked else 1)
 
 
+def _others(checkpoint: Path) -> list[Path]:
+    """Folders of interrupted runs of the same specialist, where there is none of this run."""
+    if checkpoint.exists():
+        return []
+    name = checkpoint.parent.name.rpartition("-")[0]
+    found = checkpoint.parent.parent.glob(f"{name}-{'[0-9a-f]' * DIGITS}/{checkpoint.name}")
+    return sorted(path.parent for path in found)
+
+
 def _run_name(recipe: Recipe, store: TileStore) -> str:
     """A name for the run: the code, settings and tiles that decide its result."""
     digest = hashlib.sha256(recipe.digest() + (store.path / "store.json").read_bytes())
     digest.update(torch.__version__.encode())
     digest.update(code_hash(ROOT / "stages" / "train.py").encode())
-    return f"{recipe.name}-{digest.hexdigest()[:16]}"
+    return f"{recipe.name}-{digest.hexdigest()[:DIGITS]}"

@@ -89,6 +89,13 @@ def test_validate(call, artifact_file):
     assert status == 1 and len(json.loads(out)["faults"]) == 2
 
 
+def test_validate_takes_a_tile_store(call, stores):
+    folder = stores["series"].path
+    assert call("validate", folder) == (0, f"{folder} has no fault\n", "")
+    status, out, err = call("validate", folder.parent)
+    assert (status, out) == (1, "") and "store.json not found" in err
+
+
 def test_prune_and_merge(call, artifact_file, tmp_path):
     small, both = tmp_path / "small.pth", tmp_path / "both.pth"
     status, _, _ = call("prune", artifact_file, "--keep", "s1", "rgb", "-o", small)

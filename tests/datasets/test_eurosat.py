@@ -1,14 +1,28 @@
 import shutil
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.eurosat import BANDS, CLASSES, DATASET, FOLDER, scenes
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.eurosat import (
+    BANDS,
+    CLASSES,
+    DATASET,
+    FOLDER,
+    LIST,
+    RGB_BANDS,
+    RGB_FOLDER,
+    scenes,
+)
 from eosfm.simulation import cover_mask
-from eosfm.simulation.images import write_geotiff
+from eosfm.simulation.images import write_geotiff, write_jpeg
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import eurosat as recipe
+from eosfm.tiles.dataset import TileDataset
+from eosfm.tiles.store import TileStore
+from eosfm.tiles.tiling import cut_dataset
 from tests.datasets.damage import check_refused
 
 SIZES = {"train": 20, "val": 10, "test": 10}
@@ -104,6 +118,73 @@ def test_a_truncated_image_is_named_when_read(tiny, whole):
     with pytest.raises(EosfmError, match=r"River_9\.tif"):
         for scene in scenes(root):
             scene.image(whole(scene))
+
+
+@pytest.fixture
+def rgb_root(root, tmp_path, whole):
+    """The RGB edition of the simulated copy, with the lists."""
+    for split in SPLITS:
+        shutil.copy(root / LIST.format(split), tmp_path)
+    for scene in scenes(root):
+        pixels = scene.image(whole(scene))[0][[BANDS.index(band) for band in RGB_BANDS]]
+        label = scene.id.rpartition("_")[0]
+        write_jpeg(
+            tmp_path / RGB_FOLDER / label / f"{scene.id}.jpg",
+            (pixels >> 4).clip(0, 255).astype("uint8"),
+        )
+    return tmp_path
+
+
+def test_the_rgb_edition_has_three_bands_and_the_same_splits(root, rgb_root, whole):
+    edition = DATASET.below(rgb_root)
+    assert (edition.bands, edition.units, edition.dtype) == (RGB_BANDS, ("dn8",) * 3, "uint8")
+    assert DATASET.below(root) == DATASET and edition.name == DATASET.name
+    all_bands = {s.id: s for s in scenes(root)}
+    for scene in edition.scenes(rgb_root):
+        other = all_bands.pop(scene.id)
+        image = scene.image(whole(scene))
+        assert (scene.split, *image.shape) == (other.split, 1, 3, 64, 64)
+        assert scene.target(whole(scene)) == other.target(whole(other))
+        means = other.image(whole(other))[0][[BANDS.index(band) for band in RGB_BANDS]] >> 4
+        # JPEG changes pixels, and the mean of a noisy image a little.
+        np.testing.assert_allclose(image[0].mean((1, 2)), means.clip(0, 255).mean((1, 2)), atol=6)
+    assert not all_bands
+
+
+def test_without_lists_an_image_is_held_out_by_its_own_name(rgb_root):
+    for split in SPLITS:
+        (rgb_root / LIST.format(split)).unlink()
+    before = {s.id: s.split for s in scenes(rgb_root)}
+    assert len(before) == sum(SIZES.values()) and set(before.values()) == set(SPLITS)
+    for path in (rgb_root / RGB_FOLDER / "River").iterdir():
+        shutil.copy(path, path.with_name(f"River_1{path.name.removeprefix('River_')}"))
+    after = {s.id: s.split for s in scenes(rgb_root)}
+    assert len(after) > len(before) and before.items() <= after.items()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda root: (root / LIST.format("test")).unlink(), "eurosat-test.txt not found"),
+        (lambda root: (root / RGB_FOLDER / "River/River_9.jpg").unlink(), "River_9.jpg not found"),
+        (lambda root: (root / RGB_FOLDER).rename(root / "RGB"), "or 2750/; point"),
+    ],
+)
+def test_faults_of_the_rgb_edition_are_named(rgb_root, damage, message):
+    damage(rgb_root)
+    check_refused(DATASET, rgb_root, message)
+    with pytest.raises(EosfmError) if not (rgb_root / RGB_FOLDER).exists() else nullcontext():
+        DATASET.below(rgb_root)
+
+
+def test_the_stores_bands_follow_the_edition(rgb_root, tmp_path_factory):
+    out = tmp_path_factory.mktemp("tiles") / "store"
+    cut_dataset(DATASET.below(rgb_root), rgb_root, out, tile=None, source="root", progress=False)
+    store = TileStore(out)
+    assert store.bands == RGB_BANDS and store.dtype == np.uint8
+    assert TileDataset(store, "train", ["red", "green", "blue"])[0]["image"].shape == (1, 3, 64, 64)
+    with pytest.raises(EosfmError, match="no band 'B08'; it has B04, B03, B02"):
+        TileDataset(store, "train", ["B08"])
 
 
 def test_simulated_images_show_what_their_class_is_named_for():

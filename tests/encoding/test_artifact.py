@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -177,7 +178,7 @@ def test_per_channel_facts_must_fit():
 
 
 def test_two_of_one_name_are_refused(pair, tmp_path):
-    with pytest.raises(EosfmError, match="two specialists are named 'rgb'"):
+    with pytest.raises(EosfmError, match="2 specialists are named 'rgb'"):
         save_artifact(tmp_path / "a.pth", [*pair, pair[0]])
 
 
@@ -200,3 +201,67 @@ def test_export_gathers_specialist_files(pair, tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "rgb.pt")
     with pytest.raises(EosfmError, match="is no specialist"):
         load_specialist(tmp_path / "rgb.pt")
+
+
+def configured(values):
+    return lambda entries: entries[0][2].update(values)
+
+
+def nested():
+    level = [0.0] * 10
+    for _ in range(12):
+        level = [level] * 10
+    return level
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda e: e[1][2].update(name="rgb"), "2 specialists are named 'rgb'"),
+        (lambda e: e[0][1]["stem_0.bias"].fill_(float("nan")), "stem_0.bias are NaN or infinite"),
+        (configured({"mean": [1.0, float("inf"), 0.0]}), "expected finite numbers"),
+        (configured({"std": [1.0, 0.0, 1.0]}), "expected numbers above 0"),
+        (configured({"std": None}), "only one of mean and std"),
+        (configured({"mean": torch.zeros(1).expand(10**9)}), "names its content again and again"),
+        (configured({"mean": torch.zeros(1000)}), "has mean tensor"),
+        (configured({"dates": 0}), "3 channels of 0 date"),
+        (configured({"dates": "2"}), "3 channels of '2' date"),
+        (configured({"bands": 3}), "has bands 3"),
+        (configured({"notes": nested()}), "names its content again and again"),
+        (configured({"backbone": "timm_hf-hub:someone/model"}), "'hf-hub:someone/model'.*unknown"),
+        (configured({"backbone": "timm_local-dir:/tmp"}), "'local-dir:/tmp'.*unknown"),
+        (configured({"backbone": None}), "'None'.*unknown"),
+        (lambda e: e.__setitem__(0, (-3, *e[0][1:])), "has -3 channels"),
+        (lambda e: e.__setitem__(0, (True, *e[0][1:])), "has True channels"),
+        (
+            lambda e: e[0][1].update({"stem_0.bias": e[0][1]["stem_0.bias"].to_sparse()}),
+            "weights that are no tensors",
+        ),
+        (
+            lambda e: e[0][1].update({"stem_0.bias": e[0][1]["stem_0.bias"].to(torch.complex64)}),
+            "weights that are no tensors",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_refused_when_it_is_read(pair, tmp_path, change, message):
+    save_artifact(tmp_path / "a.pth", pair)
+    content = torch.load(tmp_path / "a.pth", weights_only=True)
+    change(content)
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(EosfmError, match=message) as error:
+        load_artifact(tmp_path / "a.pth")
+    assert len(one_line(error)) < 400
+
+
+def test_a_packed_archive_is_refused_before_it_is_unpacked(pair, tmp_path):
+    save_artifact(tmp_path / "a.pth", pair)
+    with (
+        zipfile.ZipFile(tmp_path / "a.pth") as plain,
+        zipfile.ZipFile(tmp_path / "b.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+        packed.writestr("a/more", bytes(300 * 2**20))
+    assert (tmp_path / "b.pth").stat().st_size < 2**20
+    with pytest.raises(EosfmError, match="is packed, as torch packs no weights"):
+        load_artifact(tmp_path / "b.pth")

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 import torch
-from huggingface_hub import ModelCard
+import yaml
+from huggingface_hub import CommitOperationAdd, ModelCard
 
 from eosfm.artifacts.card import write_card
 from eosfm.artifacts.inventory import take_inventory
@@ -141,6 +142,25 @@ def test_card(artifact_file, tmp_path):
     assert "does not tell real data from the simulated copies" in text
     assert "0.0123 kWh (0.0006 kg CO2 equivalent)" in text
     assert "Not recorded" in write_card(take_inventory(artifact_file))
+
+
+def test_the_card_beside_an_artifact_opens_it_and_tells_the_energy_of_its_training(artifact_file):
+    opening = f'EosFM.from_artifact("{artifact_file}"'
+    card = write_card(take_inventory(artifact_file), trained_kwh=0.5, opening=opening)
+    assert "0.5 kWh for training these specialists, data and evaluation not counted" in card
+    names = {"x": torch.randn(1, 3, 32, 32)}
+    exec(card.split("```python\n")[1].split("```")[0], names)
+    assert len(names["maps"]) == 4
+
+
+def test_the_hub_client_takes_every_file(artifact_file, tmp_path):
+    export_folder(artifact_file, tmp_path / "hub")
+    added = [CommitOperationAdd(f.name, f) for f in sorted((tmp_path / "hub").iterdir())]
+    assert [one.path_in_repo for one in added] == FILES
+    assert all(one.upload_info.size > 0 for one in added)
+    data = ModelCard.load(tmp_path / "hub" / "README.md").data
+    assert data.license_name and data.license_link and "earth-observation" in data.tags
+    assert yaml.safe_load(data.to_yaml())["pipeline_tag"] == "image-feature-extraction"
 
 
 def test_the_cards_example_runs(artifact_file, backbone_file, tmp_path):

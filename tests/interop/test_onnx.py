@@ -74,7 +74,7 @@ def test_onnx_of_a_fixed_odd_size(build, tmp_path):
     pytest.importorskip("onnxscript")
     backbone = build(**NAMED)
     backbone.save(tmp_path / "backbone.pth")
-    main(tmp_path / "backbone.pth", tmp_path / "small.onnx", size=50)
+    main(tmp_path / "backbone.pth", tmp_path / "small.onnx", artifact=None, task=None, size=50)
     for batch in (1, 2, 5):
         x = torch.randn(batch, 3, 50, 50)
         assert_same(run(tmp_path / "small.onnx", x), backbone(x))

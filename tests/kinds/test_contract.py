@@ -106,7 +106,7 @@ def new_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kind:
 def test_a_new_kind_is_a_file_and_a_line(new_kind: Kind, tmp_path: Path) -> None:
     scenes = [make_scene(f"s{i}", "train", draw(i, *SIZE), MASKS[i]) for i in (0, 1)]
     dataset = make_dataset(scenes, kind="boundary", classes=("inside", "edge"))
-    cut_dataset(dataset, ROOT, tmp_path / "toy", None, progress=False)
+    cut_dataset(dataset, ROOT, tmp_path / "toy", None, progress=False, source="simulated")
     store = TileStore(tmp_path / "toy")
     assert store.kind == "boundary" and store.target_statistics().labelled > 0
 
@@ -122,7 +122,11 @@ def test_an_unknown_kind_of_a_dataset_is_one_line(tmp_path: Path) -> None:
     scenes = [make_scene("s", "train", draw(0, *SIZE), MASKS[0])]
     with pytest.raises(EosfmError, match="unknown task kind 'segmentaton'; did you mean 'segmen"):
         cut_dataset(
-            make_dataset(scenes, kind="segmentaton"), ROOT, tmp_path / "toy", 64, progress=False
+            make_dataset(scenes, kind="segmentaton"),
+            ROOT,
+            tmp_path / "toy",
+            64,
+            source="simulated",
         )
 
 

@@ -43,7 +43,10 @@ def runs(entry: dict, reader: str) -> list[Path]:
         starts.append(ROOT / "eosfm" / "datasets" / f"{reader}.py")
     if "get_recipe" in script.read_text():
         starts.append(ROOT / "eosfm" / "simulation" / "recipes" / f"{reader}.py")
-    return closure(*starts)
+    files = closure(*starts)
+    if not reader and any("get_dataset(" in file.read_text() for file in files):
+        files = closure(*starts, *(ROOT / "eosfm" / "datasets" / f"{name}.py" for name in DATASETS))
+    return files
 
 
 @pytest.mark.parametrize(("entry", "reader"), [pytest.param(*s[1:], id=s[0]) for s in stages()])

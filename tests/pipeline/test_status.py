@@ -14,6 +14,7 @@ from .conftest import PIPELINES, ROOT, Project, bare
 ALWAYS = {"watch"}
 TOUCHED = [
     "eosfm/artifacts/card.py",
+    "eosfm/cluster/run.py",
     "eosfm/commands/score.py",
     "eosfm/core/seeds.py",
     "eosfm/datasets/eurosat.py",

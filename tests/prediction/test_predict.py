@@ -198,7 +198,7 @@ def test_a_fault_leaves_the_former_map(run, write_scene, mosaic, monkeypatch):
     path, _ = run("segmentation", [scene])
     before = path.read_bytes()
     monkeypatch.setattr(
-        "eosfm.prediction.predict.finished", lambda *_: (_ for _ in ()).throw(OSError("full"))
+        "eosfm.prediction.maps.finished", lambda *_: (_ for _ in ()).throw(OSError("full"))
     )
     with pytest.raises(OSError, match="full"):
         run("segmentation", [scene])

@@ -61,3 +61,10 @@ def test_ships_need_water_and_houses_none():
 def test_unknown_names_are_refused():
     with pytest.raises(EosfmError, match="unknown object 'shipp'; did you mean 'ship'"):
         place_objects(scene("ship"), (0,), "shipp")
+
+
+def test_nothing_is_placed_between_the_pixels():
+    """Over sea no vehicle has room, not even one that holds no pixel's middle."""
+    for number in (1, 8, 10):
+        land = draw_landscape((number, "scene"), (24, 24), 4.0, "sea")
+        assert place_objects(land, (number,), "vehicle")[1] == []

@@ -334,3 +334,7 @@ def test_bad_input_is_one_line_that_says_what_to_do(call, words):
     with pytest.raises(EosfmError, match=words) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_a_few_narrow_cells_still_reach_across():
+    assert draw_landscape((35, "scene"), (24, 24), 4.0, "sea").size == (24, 24)

@@ -74,5 +74,7 @@ def store(tmp_path: Path):
     from eosfm.tiles.store import TileStore
     from eosfm.tiles.tiling import cut_dataset
 
-    cut_dataset(make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, progress=False)
+    cut_dataset(
+        make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, progress=False, source="simulated"
+    )
     return TileStore(tmp_path / "toy")

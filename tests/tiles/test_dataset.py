@@ -17,7 +17,9 @@ RGB = ["red", "green", "blue"]
 
 
 def make_store(path, scenes, tile, **more) -> TileStore:
-    cut_dataset(make_dataset(scenes, **more), ROOT, path / "toy", tile, progress=False)
+    cut_dataset(
+        make_dataset(scenes, **more), ROOT, path / "toy", tile, source="archive", progress=False
+    )
     return TileStore(path / "toy")
 
 

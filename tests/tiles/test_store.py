@@ -10,6 +10,7 @@ import pytest
 
 import eosfm.tiles.shards as shards
 from eosfm.core.errors import EosfmError
+from eosfm.tiles.faults import find_faults
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 from tests.tiles.conftest import ROOT, draw, draw_mask, make_dataset, make_scene
@@ -108,7 +109,7 @@ def test_more_shards_than_descriptors(store, monkeypatch):
         for i in range(first, first + 300)
     ])  # fmt: skip
     monkeypatch.setattr(shards, "SHARD_BYTES", 1)
-    cut_dataset(dataset, ROOT, store.path, 16, progress=False)
+    cut_dataset(dataset, ROOT, store.path, 16, progress=False, source="archive")
     assert len(list((store.path / "train").glob("images-*.npy"))) == 300
     run = subprocess.run(
         [sys.executable, "-c", READ_ALL, str(store.path)], capture_output=True, text=True
@@ -143,13 +144,56 @@ def test_too_few_descriptors_are_said_to_be_that(store):
     assert "ulimit -n" in run.stderr and "damaged" not in run.stderr
 
 
-def test_damaged_or_newer_manifest(store):
+def test_another_format(store):
     path = store.path / "store.json"
-    facts = json.loads(path.read_text())
-    path.write_text(json.dumps({**facts, "format": 2}))
-    refused(store, "format 2; expected 1")
-    path.write_text(path.read_text()[:40])
-    refused(store, "damaged")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
+    refused(store, "is of format 1; expected 2")
+
+
+DAMAGE = {
+    "cut off": lambda text: text[:40],
+    "no text": lambda text: "",
+    "a list": lambda text: "[]",
+    "no format": lambda text: text.replace('"format": 2,', ""),
+}
+CHANGES = {
+    "an unknown key": {"colour": "red"},
+    "another kind": {"kind": "segmentaton"},
+    "a band too few": {"bands": ["red", "green"]},
+    "an unknown band": {"bands": ["red", "green", "bleu"]},
+    "a unit too few": {"units": ["dn16"]},
+    "no deviation": {"std": {"red": 0, "green": 1, "blue": 1}},
+    "a mean too few": {"mean": {"red": 1.0}},
+    "an infinite mean": {"mean": {"red": float("inf"), "green": 1, "blue": 1}},
+    "a share above one": {"valid": {"red": 2, "green": 1, "blue": 1}},
+    "no splits": {"splits": {}},
+    "another split": {"splits": {"train": {"rows": [], "files": {}}}},
+    "a shape of three": {"shape": [3, 16, 16]},
+    "a negative shape": {"shape": [1, 3, -16, 16]},
+    "a group too few": {"groups": [{"bands": ["red"], "dtype": "uint16"}]},
+    "no dtype": {"groups": [{"bands": ["red", "green", "blue"], "dtype": "object"}]},
+    "a step of none": {"groups": [{"bands": ["red", "green", "blue"], "dtype": "u1", "step": 0}]},
+}
+
+
+@pytest.mark.parametrize("change", [*DAMAGE, *CHANGES])
+def test_a_damaged_manifest_is_one_line(store, change):
+    path = store.path / "store.json"
+    text = path.read_text()
+    edit = DAMAGE.get(change, lambda text: json.dumps({**json.loads(text), **CHANGES[change]}))
+    path.write_text(edit(text))
+    refused(store, "store.json is damaged")
+
+
+@pytest.mark.parametrize("name", ["images-00000.npy", "targets-00000.npy", "tiles.parquet"])
+def test_a_changed_byte_is_found(store, name):
+    assert find_faults(store.path) == []
+    path = store.path / "val" / name
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 1
+    path.write_bytes(content)
+    (fault,) = find_faults(store.path)
+    assert f"val/{name} is damaged: CRC-32" in fault and REMEDY in fault and "\n" not in fault
 
 
 def test_cutting_and_reading_start_without_torch():

@@ -18,7 +18,7 @@ from eosfm.nn.backbone import build_backbone
 from eosfm.nn.specialist import load_specialist
 from eosfm.tiles.store import TileStore
 from eosfm.training import callbacks
-from eosfm.training.callbacks import Record
+from eosfm.training.callbacks import Record, speed
 from eosfm.training.module import SpecialistModule
 from eosfm.training.pictures import draw_predictions
 from eosfm.training.recipe import Recipe
@@ -75,6 +75,7 @@ def test_the_file_feeds_the_encoder(
     assert read.bands == ("B04", "B03") and read.units == ("reflectance_1e4",) * 2
     assert read.mean == (store.mean["B04"], store.mean["B03"])
     assert read.std == (store.std["B04"], store.std["B03"])
+    assert read.facts["source"] == store.source == "simulated"
     model = build_backbone(read.backbone, 2)
     model.load_state_dict(read.state_dict, strict=True)
 
@@ -177,13 +178,17 @@ def test_a_run_killed_while_it_resumes_still_resumes(
 
 
 def test_another_run_s_checkpoint_is_not_taken_up(
-    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
+    make_store: MakeStore,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     other = tmp_path / "s-toy" / "toy-0123456789abcdef" / "last.ckpt"
     other.parent.mkdir(parents=True)
     other.write_bytes(b"other")
     train(make_recipe("segmentation", epochs=1), make_store("segmentation"), tmp_path)
     assert (tmp_path / "toy.pt").exists() and other.read_bytes() == b"other"
+    assert f"{other.parent}, so it starts anew" in capsys.readouterr().out
 
 
 def test_of_several_processes_the_first_alone_writes(
@@ -380,3 +385,9 @@ def test_a_loss_that_does_not_fit_the_labels_is_refused(
     recipe = replace(make_recipe("segmentation"), loss="mse")
     with pytest.raises(EosfmError, match="'mse' does not fit segmentation"):
         train(recipe, make_store("segmentation"), tmp_path)
+
+
+def test_slow_steps_are_told_by_their_length() -> None:
+    assert (speed(30, 10.0), speed(30, 600.0), speed(0, 4.0)) == (
+        "3.0 steps/s", "20.0 s/step", "4.0 s/step",
+    )  # fmt: skip

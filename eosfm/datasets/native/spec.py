@@ -1,12 +1,13 @@
 """What a dataset is: a frozen description, a reader of its native files."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from eosfm.core.band_groups import BandGroup
 from eosfm.core.bands import UNITS, check_bands
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
@@ -53,6 +54,10 @@ class Scene:
         crs: For example ``EPSG:32633``; None for images without georeference.
         transform: From pixel to CRS; None likewise.
         dates: ISO dates, one per T; empty where the dataset gives none.
+        bands: The bands that ``image`` gives, in the spec's order, where the files at hand have not
+            all (an edition in three colours, a copy without radar); None for all. The scenes of a
+            copy have the same ones. Others are not stored, and refused where something asks for
+            them.
     """
 
     id: str
@@ -65,6 +70,7 @@ class Scene:
     crs: str | None = None
     transform: Transform | None = None
     dates: tuple[str, ...] = ()
+    bands: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ class Dataset:
         kind: Task kind of its labels, a name of the table of kinds.
         bands: Band names in file order, after any fixed re-arrangement the reader makes.
         units: Unit of each band's stored values (see :data:`eosfm.core.bands.UNITS`).
-        dtype: Numpy dtype of the images.
+        dtype: Numpy dtype of the images, which holds that of every band.
         classes: Class names by index; one entry, the quantity, for regression.
         gsd: Ground sampling distance in metres.
         source: Where it comes from.
@@ -137,6 +143,13 @@ class Dataset:
         ignore_index: Target value that is never scored; None where every pixel is labelled.
         nodata: Image value that means "not measured" when all bands have it; None otherwise.
         target_unit: Unit of a regression target.
+        target_steps: Steps to the unit in which the native files count a regression target, from
+            0 to 65,534, as 10 for decimetres; None where they hold any number.
+        groups: The bands by what the native files keep them in, where that differs from band to
+            band: tiles are stored like that. Empty: all in ``dtype``. Where a group's ``nodata``
+            stands in all of its bands, scenes give NaN.
+        edition: ``edition(root)`` is the dataset as the files below ``root`` have it, where it was
+            published more than once with other bands or values; ``scenes`` reads them all.
     """
 
     name: str
@@ -153,6 +166,9 @@ class Dataset:
     ignore_index: int | None = None
     nodata: float | None = None
     target_unit: str | None = None
+    target_steps: int | None = None
+    groups: tuple[BandGroup, ...] = ()
+    edition: Callable[[Path], "Dataset"] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_bands(self.bands)
@@ -164,3 +180,42 @@ class Dataset:
             if unit not in UNITS:
                 hint = suggest(unit, list(UNITS))
                 raise EosfmError(f"{self.name}: unknown unit {unit!r}; {hint}")
+        if self.groups:
+            self._check_groups()
+
+    def _check_groups(self) -> None:
+        named = sorted(band for group in self.groups for band in group.bands)
+        if named != sorted(self.bands):
+            raise EosfmError(f"{self.name}: groups hold {named}; name each of its bands once")
+        if len({(group.dtype, group.step) for group in self.groups}) < len(self.groups):
+            raise EosfmError(f"{self.name}: two groups of one dtype and step; make them one")
+        if not np.can_cast(np.result_type(*(g.dtype for g in self.groups)), self.dtype):
+            raise EosfmError(f"{self.name}: {self.dtype} does not hold all groups; correct dtype")
+
+    def below(self, root: Path) -> "Dataset":
+        """What lies below a folder of native files: an edition of this, or this, by the same name.
+
+        Raises:
+            EosfmError: The files are of no edition.
+        """
+        return replace(self.edition(root), name=self.name) if self.edition else self
+
+    def only(self, bands: tuple[str, ...]) -> "Dataset":
+        """The same dataset of which some bands are there, in its order."""
+        units = dict(zip(self.bands, self.units, strict=True))
+        kept = (
+            replace(group, bands=tuple(name for name in group.bands if name in bands))
+            for group in self.groups
+        )
+        return replace(
+            self,
+            bands=bands,
+            units=tuple(units[name] for name in bands),
+            groups=tuple(group for group in kept if group.bands),
+        )
+
+    @property
+    def band_groups(self) -> tuple[BandGroup, ...]:
+        """The bands by what they are stored in; one group where all are alike."""
+        nodata = None if self.nodata is None or np.isnan(self.nodata) else self.nodata
+        return self.groups or (BandGroup(self.bands, self.dtype, nodata),)

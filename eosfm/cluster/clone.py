@@ -1,0 +1,165 @@
+"""A worker's own copy of the project, in which it runs stages."""
+
+import os
+import shutil
+import signal
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distributed import Worker, WorkerPlugin
+
+from eosfm.cluster import shell, snapshot
+from eosfm.core.errors import EosfmError
+from eosfm.tracking import RUN, SHARE
+
+NAME = "eosfm-clone"
+"""By which a worker knows its clone."""
+FOLDER = Path(".cache/repro")
+"""Where runs keep their clones and what stages print."""
+ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "EOSFM_DEBUG")
+"""Variables that stages see as the user set them; Dask sets some of them in its workers."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all clones of a run have in common.
+
+    Attributes:
+        run: Name of the run.
+        project: The user's folder.
+        packed: Its files, of :func:`eosfm.cluster.snapshot.pack`.
+        cache: DVC's options of its cache, ``dir`` among them, an absolute path.
+        remote: DVC's default remote; empty if there is none.
+        environment: :data:`ENVIRONMENT` as the user has it; None for what is not set.
+        hosts: How many workers each machine has, by address.
+    """
+
+    run: str
+    project: Path
+    packed: bytes
+    cache: Mapping[str, str]
+    remote: str
+    environment: Mapping[str, str | None]
+    hosts: Mapping[str, int]
+
+    @property
+    def folder(self) -> Path:
+        """Where clones of workers that see the user's folder lie."""
+        return self.project / FOLDER / self.run
+
+
+class Clone(WorkerPlugin):
+    """The clone of a worker, made when it starts.
+
+    A worker that sees the user's folder shares DVC's cache and the scratch folder with it. Any
+    other has both on its own machine, and meets the others in DVC's default remote.
+    """
+
+    name = NAME
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stopped = False
+
+    def setup(self, worker: Worker) -> None:
+        """Make the clone and go there; one process is one worker with one stage at a time."""
+        own = self.settings
+        if worker.state.nthreads != 1:
+            raise EosfmError(
+                f"worker {worker.address} has {worker.state.nthreads} threads, and a stage needs "
+                "a process of its own; start it with `dask worker --nthreads 1`"
+            )
+        if worker.nanny:  # Ctrl-C reaches every process of a terminal; the nanny's end this one
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._from, self._former = Path.cwd(), dict(os.environ)
+        self.shared = own.folder.is_dir() and Path(own.cache["dir"]).is_dir()
+        if not self.shared and not own.remote:
+            raise EosfmError(
+                f"worker {worker.address} does not see {own.project} and its DVC cache; share them "
+                "with it, or name a remote: `dvc remote add --default storage s3://...`"
+            )
+        base = own.folder if self.shared else Path(worker.local_directory).parent / "eosfm"
+        self.path = base / f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        scratch = own.project / ".cache" if self.shared else base / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        snapshot.unpack(own.packed, self.path)
+        (self.path / ".cache").symlink_to(scratch)
+        self._configure_dvc(base / "cache")
+        if self.shared:
+            self._point_home()
+        self._enter(1 / max(1, own.hosts.get(worker.ip, 1)))
+
+    def teardown(self, worker: Worker) -> None:
+        """Remove the clone, and leave the worker as it was."""
+        os.environ.clear()
+        os.environ.update(self._former)
+        os.chdir(self._from)
+        shutil.rmtree(self.path)
+
+    def _configure_dvc(self, cache: Path) -> None:
+        """Let DVC use the shared cache, without Git, and leave nothing outside the clone."""
+        from dvc.config import Config
+
+        (self.path / ".dvc" / "tmp").mkdir(parents=True, exist_ok=True)
+        config = Config(dvc_dir=str(self.path / ".dvc"), validate=False)
+        with config.edit("local") as local:
+            local["core"] = {
+                "no_scm": True,
+                "site_cache_dir": str(self.path / ".dvc" / "tmp" / "site"),
+            }
+            where = {} if self.shared else {"dir": str(cache)}
+            local["cache"] = {**self.settings.cache, **where}
+
+    def _point_home(self) -> None:
+        """Relative paths of the user's own data start in the user's folder.
+
+        They stand in no lock, so what stages make stays the same.
+        """
+        from dvc.utils.serialize import modify_yaml
+
+        file = self.path / "params.yaml"
+        if not file.exists():
+            return
+        home = self.settings.project
+        with modify_yaml(str(file)) as params:
+            if "archives" in params:
+                params["archives"] = str(home / params["archives"])
+            for dataset in params.get("datasets", {}).values():
+                if dataset.get("root"):
+                    dataset["root"] = str(home / dataset["root"])
+
+    def _enter(self, share: float) -> None:
+        """Let stages run the clone's code, with this worker's Python, and end with the worker."""
+        shell.use(self.path / ".dvc" / "tmp")
+        for name, value in self.settings.environment.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        # Waiting threads of one stage stay out of the way of the others, as in the Makefile.
+        os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+        code = [str(self.path), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ |= {
+            RUN: self.settings.run,
+            SHARE: str(share),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join(code),
+        }
+        os.chdir(self.path)
+
+
+def sees_home(dask_worker: Worker) -> bool:
+    """Whether a worker shares the user's folder and cache."""
+    plugin: Any = dask_worker.plugins[NAME]
+    return bool(plugin.shared)
+
+
+def this_clone() -> Clone:
+    """The clone of the worker that this is called on."""
+    from distributed import get_worker
+
+    plugin: Any = get_worker().plugins[NAME]
+    return plugin  # type: ignore[no-any-return]

@@ -1,0 +1,129 @@
+"""The user's own folder: what runs before the workers start, and what takes in their results."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from eosfm.cluster.plan import Entry, Plan
+from eosfm.core.errors import EosfmError
+
+T = TypeVar("T")
+
+
+@contextmanager
+def open_repo() -> Iterator[Any]:
+    """DVC in the current folder.
+
+    Raises:
+        EosfmError: The folder has no pipeline, or another DVC is at work there.
+    """
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
+    if not (Path(".dvc").is_dir() and Path("dvc.yaml").is_file()):
+        raise EosfmError(f"{Path.cwd()} has no dvc.yaml with a .dvc beside; run in the project")
+    logging.getLogger("dvc").setLevel(logging.ERROR)
+    try:
+        with Repo(".") as repo:
+            yield repo
+    except LockError as error:
+        raise EosfmError(f"DVC is at work in this project: {error}") from None
+
+
+def run_always_changed(repo: Any, targets: Sequence[str]) -> None:
+    """Run the stages that run in every repro, such as `watch`: they look at the user's own files.
+
+    Raises:
+        EosfmError: One failed, or DVC does not know a target.
+    """
+    from dvc.repo.reproduce import collect_stages, plan_repro
+
+    def run() -> None:
+        stages = plan_repro(repo.index.graph, collect_stages(repo, targets or ["dvc.yaml"]))
+        always = [s.addressing for s in stages if s.always_changed or s.is_callback]
+        if always:
+            repo.reproduce(always)
+
+    _told(run)
+
+
+@contextmanager
+def hold(repo: Any, names: Sequence[str]) -> Iterator[None]:
+    """Keep other processes of DVC from what these stages make; it says who does.
+
+    Raises:
+        EosfmError: Another one makes them now.
+    """
+    import sys
+
+    from dvc.lock import LockError
+    from dvc.rwlock import rwlock
+
+    stages = [stage for stage in repo.index.stages if stage.addressing in names]
+    outs = [out.fs_path for stage in stages for out in stage.outs]
+    try:
+        with rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), [], outs, hardlink=False):
+            yield
+    except LockError as error:
+        raise EosfmError(f"another run makes the same: {error}") from None
+
+
+def push(repo: Any, plan: Plan) -> None:
+    """Send what is done already, and is needed, to DVC's remote."""
+    names = plan.affected()
+    done = {need for name in names for need in plan.needs[name]}.difference(names)
+    if done:
+        _told(lambda: repo.push(sorted(done)))
+
+
+def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
+    """Bring what workers made into the user's folder and its locks.
+
+    Args:
+        plan: What was to run.
+        entries: By stage, what each that is done made.
+        remote: Whether it lies in DVC's remote and not in the folder's own cache.
+    """
+    from dvc.utils.serialize import modify_yaml
+
+    if not entries:  # DVC takes no target for all
+        return
+    for lock in dict.fromkeys(plan.stages[name].lock for name in entries):
+        with modify_yaml(lock) as data:
+            data.setdefault("schema", "2.0")
+            known = data.setdefault("stages", {})
+            for name, stage in plan.stages.items():  # in DVC's order
+                if stage.lock == lock and name in entries:
+                    known[stage.key] = entries[name]
+    with open_repo() as repo:
+        if remote:
+            _told(lambda: repo.fetch(list(entries)))
+        _told(lambda: repo.checkout(list(entries), force=True))
+
+
+def finish(targets: Sequence[str]) -> list[str]:
+    """Run ``dvc repro``, which has nothing to do but what only this folder can.
+
+    Returns:
+        The stages that it ran or restored.
+
+    Raises:
+        EosfmError: One failed.
+    """
+    with open_repo() as repo:
+        return [stage.addressing for stage in _told(lambda: repo.reproduce(list(targets) or None))]
+
+
+def _told(work: Callable[[], T]) -> T:
+    """Work of DVC's; its faults are told in a line."""
+    from dvc.exceptions import DvcException
+
+    try:
+        return work()
+    except DvcException as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise EosfmError(f"DVC: {error}" + (f": {cause}" if cause is not error else "")) from None

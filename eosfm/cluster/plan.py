@@ -1,0 +1,156 @@
+"""Which stages are to run, in which order: asked of DVC in the user's folder, once."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from eosfm.core.errors import EosfmError
+
+ALWAYS = ["always changed"]
+"""What DVC says of a stage that runs in every repro, and has not changed."""
+Entry = Mapping[str, Any]
+"""A stage's entry in dvc.lock: hashes of its command, deps, params and outs."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as workers must know it.
+
+    Attributes:
+        name: As DVC takes it: ``train@potsdam``, ``data/dvc.yaml:tile@eurosat``.
+        file: Its dvc.yaml or .dvc file, from the project's root.
+        key: Its name there; empty for a .dvc file.
+        entry: What it made last; None where the cache has not all of it.
+    """
+
+    name: str
+    file: str
+    key: str
+    entry: Entry | None = None
+
+    @property
+    def lock(self) -> str:
+        """The lock beside its file."""
+        return f"{os.path.splitext(self.file)[0]}.lock"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run has to do.
+
+    Attributes:
+        stages: All stages that the targets rest on, in the order in which DVC would run them.
+        needs: The stages whose outs each one reads.
+        changed: Those that DVC says have changed; what follows them may have to run as well.
+        at_home: Those that only the user's folder can run.
+        seconds: How long each is expected to take, or 1 where no earlier run tells.
+    """
+
+    stages: Mapping[str, Stage]
+    needs: Mapping[str, tuple[str, ...]]
+    changed: frozenset[str]
+    at_home: frozenset[str]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def affected(self) -> list[str]:
+        """The changed stages and all that follow, in order, but for those of home."""
+        found: set[str] = set()
+        for name in self.stages:
+            if name in self.changed or not found.isdisjoint(self.needs[name]):
+                found.add(name)
+        return [name for name in self.stages if name in found - self.at_home]
+
+    def urgency(self) -> dict[str, float]:
+        """Seconds from the start of each stage to the end of the last one that waits for it."""
+        found = dict.fromkeys(self.stages, 0.0)
+        for name in reversed(list(self.stages)):
+            found[name] += self.seconds.get(name, 1.0)
+            for need in self.needs[name]:
+                found[need] = max(found[need], found[name])
+        return found
+
+
+def make_plan(repo: Any, targets: Sequence[str]) -> Plan:
+    """Ask DVC what is to run.
+
+    Args:
+        repo: The ``dvc.repo.Repo`` of the user's folder, which is the current one.
+        targets: Stages or files as ``dvc repro`` takes them; empty for dvc.yaml.
+
+    Raises:
+        EosfmError: DVC does not know a target, or cannot read the pipeline.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+
+    try:
+        graph = get_active_graph(repo.index.graph)
+        found = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
+        changed = repo.status()
+    except DvcException as error:
+        raise EosfmError(f"DVC: {error}") from None
+    needs = {
+        stage.addressing: tuple(sorted(need.addressing for need in graph.successors(stage)))
+        for stage in found
+    }
+    at_home: set[str] = set()
+    for stage in found:
+        if not _travels(stage) or not at_home.isdisjoint(needs[stage.addressing]):
+            at_home.add(stage.addressing)
+    locks: dict[str, Mapping[str, Entry]] = {}
+    stages = {s.addressing: _describe(s, locks, s.addressing in changed) for s in found}
+    return Plan(
+        stages,
+        needs,
+        frozenset(
+            stage.addressing
+            for stage in found
+            if changed.get(stage.addressing, ALWAYS) != ALWAYS and not stage.frozen
+        ),
+        frozenset(at_home),
+        expected_seconds([name for name in stages if stages[name].key]),
+    )
+
+
+def _travels(stage: Any) -> bool:
+    """Whether DVC's cache can bring a stage's outs from where it ran."""
+    return all(out.use_cache and not out.persist for out in stage.outs)
+
+
+def _describe(stage: Any, locks: dict[str, Mapping[str, Entry]], changed: bool) -> Stage:
+    from dvc.utils.serialize import load_yaml
+
+    described = Stage(stage.addressing, stage.path_in_repo, getattr(stage, "name", None) or "")
+    if not described.key:
+        return described
+    if described.lock not in locks:
+        lock = Path(described.lock)
+        locks[described.lock] = load_yaml(lock)["stages"] if lock.exists() else {}
+    entry = locks[described.lock].get(described.key)
+    if entry is None or not all(out.hash_info for out in stage.outs):
+        return described
+    if not changed and not stage.outs_cached():
+        with stage.repo.lock:
+            stage.commit()  # the folder has it, and the cache has lost it
+    return replace(described, entry=entry if stage.outs_cached() else None)
+
+
+def expected_seconds(names: Sequence[str], results: Path = Path("results")) -> dict[str, float]:
+    """Seconds that stages took in earlier runs, by what is left of these in a folder of results.
+
+    A stage that has not run yet is given the mean of its kind, so ``train@b`` that of ``train``.
+    """
+    known: dict[str, float] = {}
+    for name in names:
+        kind, _, item = name.rpartition(":")[2].partition("@")
+        record = results / kind / item / "energy.json"
+        if record.is_file():
+            known[name] = float(json.loads(record.read_text())["seconds"])
+    kinds: dict[str, list[float]] = {}
+    for name, seconds in known.items():
+        kinds.setdefault(name.partition("@")[0], []).append(seconds)
+    return {name: known.get(name, mean(kinds.get(name.partition("@")[0], [1.0]))) for name in names}

@@ -1,0 +1,39 @@
+"""How far a run is, in lines that a log file can bear."""
+
+import time
+from collections.abc import Collection, Mapping
+
+
+class Progress:
+    """Counts stages, and says how long the rest will take.
+
+    Args:
+        names: All stages of the run.
+        seconds: What each is expected to take; only the proportions count.
+    """
+
+    def __init__(self, names: Collection[str], seconds: Mapping[str, float]) -> None:
+        self._all = len(names)
+        self._done = 0
+        self._ahead = {name: seconds.get(name, 1.0) for name in names}
+        self._whole = sum(self._ahead.values())
+        self._start = time.monotonic()
+
+    def say(self, name: str, what: str) -> None:
+        """Print that a stage is done, failed, or need not run."""
+        self._done += 1
+        del self._ahead[name]
+        spent = time.monotonic() - self._start
+        ahead = sum(self._ahead.values())
+        left = spent * ahead / (self._whole - ahead)
+        print(
+            f"[{self._done}/{self._all}] {clock(spent)}, {clock(left)} left | {name}: {what}",
+            flush=True,
+        )
+
+
+def clock(seconds: float) -> str:
+    """A duration as 4:07 or 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

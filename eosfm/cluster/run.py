@@ -1,0 +1,204 @@
+"""``eosfm repro``: workers run what is to run, each stage as soon as its needs are done."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from eosfm.cluster import home, shell, snapshot
+from eosfm.cluster.clone import ENVIRONMENT, FOLDER, NAME, Clone, Settings, sees_home
+from eosfm.cluster.plan import Entry, Plan, make_plan
+from eosfm.cluster.progress import Progress, clock
+from eosfm.cluster.stage import run_stage, stop_stage
+from eosfm.cluster.workers import local_workers, usual_count, workers_at
+from eosfm.core.errors import EosfmError
+from eosfm.tracking import RUN
+
+GROUP = "stage"
+"""By one name, Dask takes all stages for jobs of a kind and hands them out one by one."""
+
+
+def repro(targets: Sequence[str], workers: int | None = None, scheduler: str = "") -> None:
+    """Run the pipeline of the current folder on workers; the results are those of ``dvc repro``.
+
+    Args:
+        targets: As of ``dvc repro``; empty for dvc.yaml.
+        workers: How many processes of this machine; None for one per GPU or core.
+        scheduler: Address of a Dask cluster to use in their place.
+
+    Raises:
+        EosfmError: Stages failed, or the run cannot start.
+    """
+    start = time.monotonic()
+    name = os.environ[RUN] = f"{os.uname().nodename}-{os.getpid()}-{int(time.time())}"
+    with _terminated(), _folder(Path.cwd() / FOLDER / name) as folder:
+        shell.use(folder)
+        with home.open_repo() as repo:
+            home.run_always_changed(repo, targets)
+        with home.open_repo() as repo:
+            plan = make_plan(repo, targets)
+            names = plan.affected()
+            print(f"{len(names)} of {len(plan.stages)} stages changed, or follow such", flush=True)
+            with home.hold(repo, names):
+                if names and scheduler:
+                    with workers_at(scheduler) as client:
+                        _run_all(repo, plan, client)
+                elif names:
+                    with local_workers(workers or usual_count()) as client:
+                        _run_all(repo, plan, client)
+        ran = home.finish(targets)
+    print(f"done in {clock(time.monotonic() - start)}; ran here: {', '.join(ran) or 'nothing'}")
+
+
+def _run_all(repo: Any, plan: Plan, client: Any) -> None:
+    """Run what is to run on a client's workers, and bring the results home.
+
+    Raises:
+        EosfmError: Stages failed; what does not depend on them is done.
+    """
+    client.register_plugin(Clone(_settings(repo, client)), name=NAME)
+    remote = not all(client.run(sees_home).values())
+    if remote:
+        home.push(repo, plan)
+    run = _Run(plan, client, remote)
+    try:
+        run.to_end()
+    except BaseException:
+        client.run(stop_stage)
+        raise
+    finally:
+        client.unregister_worker_plugin(NAME)
+        home.take_in(plan, run.entries, remote)
+    if run.failed:
+        raise EosfmError(run.summary())
+
+
+class _Run:
+    """The stages on their way.
+
+    Attributes:
+        entries: By stage, what each made that ran or was restored.
+        failed: By stage, what went wrong.
+    """
+
+    def __init__(self, plan: Plan, client: Any, remote: bool) -> None:
+        from distributed import as_completed
+
+        self.entries: dict[str, Entry] = {}
+        self.failed: dict[str, str] = {}
+        self._plan = plan
+        self._client = client
+        self._remote = remote
+        self._names = plan.affected()
+        self._urgency = plan.urgency()
+        self._progress = Progress(self._names, plan.seconds)
+        self._running = as_completed()
+        self._ready = TopologicalSorter(
+            {name: set(plan.needs[name]).intersection(self._names) for name in self._names}
+        )
+        self._ready.prepare()
+
+    def to_end(self) -> None:
+        """Run all that does not depend on a failed stage."""
+        self._submit()
+        for future in self._running:
+            name = future.key[1]
+            if future.status == "error":  # such as a worker that ended again and again
+                self._failed(name, f"{future.exception()}")
+            elif (done := future.result()).error:
+                print(done.log, end="", flush=True)
+                self._failed(name, done.error)
+            else:
+                self.entries[name] = done.entry
+                self._progress.say(name, done.summary)
+                self._ready.done(name)
+                self._submit()
+
+    def summary(self) -> str:
+        """Which stages failed, why, and what was not run because of them."""
+        reached = {*self.failed, *self.entries}
+        waiting = [name for name in self._names if name not in reached]
+        told = "; ".join(f"{name}: {error}" for name, error in self.failed.items())
+        return f"failed: {told}" + (f"; not run: {', '.join(waiting)}" if waiting else "")
+
+    def _submit(self) -> None:
+        """Hand out the stages whose needs are done, the most urgent first."""
+        while names := self._ready.get_ready():
+            for name in names:
+                if self._may_rest(name):
+                    self._progress.say(name, "unchanged")
+                    self._ready.done(name)
+                    continue
+                needs = [self._known(need) for need in self._plan.needs[name]]
+                self._running.add(
+                    self._client.submit(
+                        run_stage, self._plan.stages[name], needs, self._remote,
+                        key=(GROUP, name), priority=self._urgency[name], pure=False,
+                    )
+                )  # fmt: skip
+
+    def _known(self, name: str) -> Any:
+        """A stage with what it made last."""
+        stage = self._plan.stages[name]
+        return replace(stage, entry=self.entries.get(name, stage.entry))
+
+    def _may_rest(self, name: str) -> bool:
+        """Whether a stage only follows ones that made the same as before."""
+        if name in self._plan.changed:
+            return False
+        for need in self._plan.needs[name]:
+            made, before = self.entries.get(need), self._plan.stages[need].entry
+            if made is not None and (before is None or made["outs"] != before["outs"]):
+                return False
+        return True
+
+    def _failed(self, name: str, error: str) -> None:
+        self.failed[name] = error
+        self._progress.say(name, f"failed: {error}")
+
+
+def _settings(repo: Any, client: Any) -> Settings:
+    cache = {key: value for key, value in repo.config["cache"].items() if isinstance(value, str)}
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return Settings(
+        run=os.environ[RUN],
+        project=Path.cwd(),
+        packed=snapshot.pack(Path.cwd()),
+        cache=cache | {"dir": str(Path(repo.cache.local.path).parents[1])},
+        remote=repo.config["core"].get("remote", ""),
+        environment={name: os.environ.get(name) for name in ENVIRONMENT},
+        hosts=Counter(worker["host"] for worker in workers.values()),
+    )
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[Path]:
+    """A folder of the run's own, and none of runs of this machine that were killed."""
+    import psutil
+
+    folder.mkdir(parents=True)
+    for other in folder.parent.glob(f"{os.uname().nodename}-*"):
+        if not psutil.pid_exists(int(other.name.split("-")[-2])):
+            shutil.rmtree(other)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # workers may still be on their way out
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """Let a SIGTERM end the run as Ctrl-C does."""
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

@@ -1,0 +1,92 @@
+"""The workers: processes of this machine, or those of a Dask cluster that runs already."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from eosfm.cluster.clone import FOLDER
+from eosfm.core.errors import EosfmError
+
+STARTS = 30
+"""Seconds that a cluster has to answer."""
+
+
+@contextmanager
+def local_workers(count: int) -> Iterator[Any]:
+    """Start workers here, each with a GPU where there are any, and give Dask's client of them."""
+    import dask
+    from distributed import Client, Nanny, Scheduler, SpecCluster
+
+    gpus = visible_gpus()
+    options = {
+        # Stages are processes of their own: Dask cannot see their memory, nor choose their threads.
+        "distributed.nanny.pre-spawn-environ": {},
+        "distributed.scheduler.worker-saturation": 1.0,  # the next stage goes to whoever is free
+        "distributed.scheduler.allowed-failures": 10,
+        "distributed.worker.profile.enabled": False,
+    }
+    workers = {
+        number: {
+            "cls": Nanny,
+            "options": {
+                "nthreads": 1,
+                "memory_limit": 0,
+                "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {},
+                "local_directory": str(FOLDER / "dask"),
+                "dashboard": False,
+                "silence_logs": logging.CRITICAL,
+            },
+        }
+        for number in range(count)
+    }
+    scheduler = {
+        "cls": Scheduler,
+        "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": ":0"},
+    }
+    with (
+        dask.config.set(options),
+        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.WARNING) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def workers_at(address: str) -> Iterator[Any]:
+    """Dask's client of a cluster that runs already.
+
+    Raises:
+        EosfmError: Nothing answers there, or no worker comes.
+    """
+    from distributed import Client
+
+    try:
+        with Client(address, timeout=STARTS) as client:
+            client.wait_for_workers(1, timeout=STARTS)
+            yield client
+    except (OSError, TimeoutError) as error:
+        raise EosfmError(
+            f"no Dask scheduler with workers at {address} within {STARTS} s "
+            f"({type(error).__name__}); start `dask scheduler` and `dask worker` first"
+        ) from None
+
+
+def visible_gpus() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES calls the GPUs that this process may use."""
+    import pynvml
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name not in ("", "-1")]
+    try:
+        pynvml.nvmlInit()
+        return [str(number) for number in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:  # no driver, so no GPU
+        return []
+
+
+def usual_count() -> int:
+    """One worker per GPU, or per core where there is none."""
+    return len(visible_gpus()) or len(os.sched_getaffinity(0))

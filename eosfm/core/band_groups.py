@@ -1,0 +1,30 @@
+"""Bands that files keep in a type, or in pixels, of their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BandGroup:
+    """Bands that are stored together.
+
+    Attributes:
+        bands: Their names, in file order.
+        dtype: Numpy dtype that they are stored in.
+        nodata: Value that means "not measured" when all of them have it; None where there is none.
+            NaN means it in any case.
+        step: Their pixel as a multiple of the image's, in which it is repeated.
+    """
+
+    bands: tuple[str, ...]
+    dtype: str
+    nodata: float | None = None
+    step: int = 1
+
+    def positions(self, bands: Sequence[str]) -> list[int]:
+        """Where the group's bands stand among all of an image."""
+        return [list(bands).index(name) for name in self.bands]
+
+    def size(self, size: tuple[int, ...]) -> tuple[int, int]:
+        """Height and width in the group's own pixels of an image's."""
+        return -(-size[0] // self.step), -(-size[1] // self.step)

@@ -1,0 +1,48 @@
+"""A fitted task as one module: a window in physical values in, probabilities or values out."""
+
+import torch
+from torch import Tensor, nn
+
+from eosfm.kinds import get_kind
+from eosfm.kinds.multilabel import Multilabel
+from eosfm.kinds.regression import Regression
+from eosfm.prediction.fitted import FittedTask
+from eosfm.prediction.model import TaskModel
+
+
+class PhysicalTask(nn.Module):
+    """Standardisation, the encoders in use, fusion, merging of dates, head, and what it all means.
+
+    Args:
+        fitted: The fit.
+        model: See :class:`eosfm.prediction.model.TaskModel`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, fitted: FittedTask, model: TaskModel) -> None:
+        super().__init__()
+        self.model = model
+        self.fitted = fitted
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(fitted, name)).view(1, 1, -1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+
+    def forward(self, image: Tensor, days: Tensor | None = None) -> Tensor:
+        """(B, T, C, h, w) in the bands' units, NaN where not measured; (B, T) days where used.
+
+        Returns:
+            Probabilities of the classes or labels, (B, K, h, w), or (B, K) for an answer per image;
+            of a regression the value.
+        """
+        known = torch.where(image.isfinite(), image, self.mean)
+        if self.fitted.standardize == "dataset":
+            known = (known - self.mean) / self.std
+        if days is None:
+            days = image.new_zeros(image.shape[:2])
+        logits: Tensor = self.model(known, days)
+        kind = get_kind(self.fitted.kind)
+        if isinstance(kind, Regression):
+            return logits
+        return logits.sigmoid() if isinstance(kind, Multilabel) else logits.softmax(1)

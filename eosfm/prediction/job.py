@@ -1,0 +1,63 @@
+"""One prediction: a fitted task, a scene, and where the answer goes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eosfm.core.closure import code_hash
+from eosfm.prediction.cut import Cut
+from eosfm.prediction.fitted import FittedTask
+from eosfm.prediction.inputs import TaskInput
+from eosfm.prediction.rows import Rows
+from eosfm.prediction.windows import Part, Sweep
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all kinds of output are made of.
+
+    Attributes:
+        out: The file to be.
+        given: The scene.
+        answer: From (B, T, C, h, w) to the model's logits.
+        cut: How the scene is cut.
+        weights: SHA-256 of the fitted task's file, which names the ensemble.
+    """
+
+    out: Path
+    given: TaskInput
+    answer: Callable[[Tensor], Any]
+    cut: Cut
+    weights: str
+
+    @property
+    def fitted(self) -> FittedTask:
+        """The fit."""
+        return self.given.fitted
+
+    @property
+    def name(self) -> str:
+        """What stands before the progress bar."""
+        return f"predict {self.fitted.task}"
+
+    def batch(self, sweep: Sweep) -> int:
+        """How many windows are computed at once."""
+        return self.cut.batch(sweep.window[0] * sweep.window[1] * len(self.given.scenes))
+
+    def reader(self, sweep: Sweep) -> Callable[[int, int], Part]:
+        """Reads a window at a row and column."""
+        return partial(self.given.read, size=sweep.window)
+
+    def rows(self, sweep: Sweep, *options: Any) -> Rows:
+        """What is finished of it; ``options`` are those of the output that decide the rows."""
+        where = self.cut.where.type
+        decisive = (
+            torch.__version__, code_hash(Path(__file__).with_name("predict.py")), self.weights,
+            self.given.identity(), sweep, self.batch(sweep), where, options,
+        )  # fmt: skip
+        return Rows(self.out, decisive)

@@ -1,0 +1,113 @@
+"""Kinds with an answer per pixel: a map, as a Cloud Optimized GeoTIFF on the scene's grid."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eosfm.core.errors import EosfmError
+from eosfm.kinds import get_kind
+from eosfm.kinds.regression import Regression
+from eosfm.prediction.fitted import FittedTask
+from eosfm.prediction.geotiff import class_colours, write_categories, write_strip, writing
+from eosfm.prediction.job import Job
+from eosfm.prediction.rows import Arrays
+from eosfm.prediction.windows import Strip, strips
+
+UNKNOWN = 255
+"""What a map of classes has where nothing was measured."""
+
+
+@dataclass(frozen=True)
+class MapFormat:
+    """What a map's bands are, and how they are made of logits.
+
+    Attributes:
+        dtype: Of the file.
+        nodata: Where there is no answer.
+        names: Of the bands.
+        resampling: How overviews are made.
+        values: From logits (1, K, n, W) to (bands, n, W).
+    """
+
+    dtype: str
+    nodata: float
+    names: tuple[str, ...]
+    resampling: str
+    values: Callable[[Tensor], Tensor]
+
+
+def write_map(job: Job, probabilities: bool) -> str:
+    """Write the most likely class of each pixel, a probability per class, or a value.
+
+    Returns:
+        One line for the user.
+
+    Raises:
+        EosfmError: The task has no such map, or windows do not fit each other.
+    """
+    fitted, grid = job.fitted, job.given.grid
+    # What the encoders and a head like UPerNet give a pixel depends on all of the window, so that
+    # windows of the size that was trained on do best (benchmarks/README.md).
+    sweep = job.cut.sweep(grid.size, max(fitted.window))
+    form = map_format(fitted, probabilities)
+    rows = job.rows(sweep, probabilities)
+    first = rows.done()
+    finished_strips = strips(
+        sweep, job.reader(sweep), job.answer, len(fitted.classes), job.batch(sweep), 1, job.name,
+        first,
+    )  # fmt: skip
+    for number, strip in enumerate(finished_strips, first):
+        rows.keep(number, finished(strip, form))
+    row = missing = 0
+    with writing(job.out, grid, form.dtype, form.nodata, form.names, form.resampling) as raster:
+        describe(raster, fitted, categories=form.dtype == "uint8")
+        for kept in rows.read():
+            write_strip(raster, row, kept["values"])
+            row += kept["values"].shape[1]
+            missing += int(kept["unknown"].sum())
+    if form.dtype == "uint8":
+        write_categories(job.out, fitted.classes)
+    rows.remove()
+    share = f", {missing / (grid.height * grid.width):.0%} without a measurement" * bool(missing)
+    return f"{job.out}: {fitted.kind} of {grid}, {', '.join(fitted.classes)}{share}"
+
+
+def map_format(fitted: FittedTask, probabilities: bool) -> MapFormat:
+    """What a task's map looks like.
+
+    Raises:
+        EosfmError: There are no classes to give probabilities of, or too many for a map.
+    """
+    kind, classes = get_kind(fitted.kind), fitted.classes
+    if isinstance(kind, Regression):
+        if probabilities:
+            raise EosfmError(f"task {fitted.task} has no classes; leave --probabilities out")
+        return MapFormat("float32", np.nan, classes, "average", kind.predict)
+    if probabilities:
+        return MapFormat("float32", np.nan, classes, "average", lambda logits: logits.softmax(1)[0])
+    if len(classes) > UNKNOWN:
+        raise EosfmError(f"{len(classes)} classes; a map has room for {UNKNOWN}")
+    return MapFormat(
+        "uint8", UNKNOWN, ("class",), "mode", lambda logits: kind.predict(logits).to(torch.uint8)
+    )
+
+
+def finished(strip: Strip, form: MapFormat) -> Arrays:
+    """(bands, n, W) of a strip as they are written, and (n, W) where there is no answer."""
+    values = form.values(strip.values[None]).numpy()
+    known = np.where(strip.unknown, np.array(form.nodata, form.dtype), values)
+    return {"values": known, "unknown": strip.unknown}
+
+
+def describe(raster: Any, fitted: FittedTask, categories: bool) -> None:
+    """Write what a map's values mean into an open raster."""
+    raster.update_tags(TASK=fitted.task, DATASET=fitted.dataset, ENSEMBLE_SHA256=fitted.artifact)
+    if categories:
+        raster.write_colormap(1, class_colours(len(fitted.classes)))
+        raster.update_tags(1, **{f"class_{k}": name for k, name in enumerate(fitted.classes)})
+    elif fitted.target_unit:
+        raster.units = (fitted.target_unit,)

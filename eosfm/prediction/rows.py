@@ -1,0 +1,77 @@
+"""Finished rows of windows, kept beside an output until it is whole.
+
+A prediction that was killed goes on from the last of them, and ends with the same bytes: what it
+writes is made of the kept rows, whether it made them itself or found them.
+"""
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+from eosfm.core.files import atomic
+
+Arrays = dict[str, np.ndarray]
+"""What is kept of a row, by name."""
+
+
+def joined(parts: Sequence[Arrays]) -> Arrays:
+    """The same arrays of several parts, end to end."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+class Rows:
+    """The rows of one prediction.
+
+    Those of another scene, task or option for the same output are removed, not used.
+
+    Args:
+        out: The output that they are for.
+        decisive: Plain values that decide them, each and all.
+    """
+
+    def __init__(self, out: Path, decisive: Any) -> None:
+        digest = hashlib.sha256(repr(decisive).encode()).hexdigest()[:16]
+        self.folder = out.with_name(f".{out.name}.{digest}.rows")
+        for former in out.parent.glob(f".{out.name}.*.rows"):
+            if former != self.folder:
+                shutil.rmtree(former)
+
+    def done(self) -> int:
+        """How many there are, counted from the first that is missing."""
+        number = 0
+        while self._file(number).exists():
+            number += 1
+        return number
+
+    def keep(self, number: int, arrays: Arrays) -> None:
+        """Keep a row, whole or not at all."""
+        with atomic(self._file(number)) as beside, beside.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def read(self) -> Iterator[Arrays]:
+        """All of them, in order, one in memory at a time.
+
+        Raises:
+            EosfmError: One is damaged.
+        """
+        for number in range(self.done()):
+            try:
+                with np.load(self._file(number), allow_pickle=False) as kept:
+                    yield {name: kept[name] for name in kept.files}
+            except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+                raise EosfmError(
+                    f"{self._file(number)} is damaged; remove {self.folder} and predict again"
+                ) from None
+
+    def remove(self) -> None:
+        """The output is whole."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number:06}.npz"

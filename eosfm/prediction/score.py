@@ -1,0 +1,185 @@
+"""A task's best fit on whole scenes, stitched as a map of them is: ``eosfm score --task``."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from eosfm.core.bands import find
+from eosfm.core.errors import EosfmError, suggest
+from eosfm.datasets import get_dataset
+from eosfm.datasets.native.copy import NativeCopy, native_files
+from eosfm.datasets.native.spec import Dataset, Scene, Window
+from eosfm.features.dates import days_of, pick_dates
+from eosfm.kinds import get_kind
+from eosfm.kinds.pixel import PixelKind
+from eosfm.params import Params
+from eosfm.prediction.cut import Cut
+from eosfm.prediction.fitted import FittedTask, read_fitted
+from eosfm.prediction.model import TaskModel, load_model
+from eosfm.prediction.windows import Part, strips
+from eosfm.tiles.statistics import unmeasured
+
+
+@dataclass(frozen=True)
+class SceneScores:
+    """Scores of whole scenes, by metric; those of single classes as ``<metric>/<class>``.
+
+    Attributes:
+        scenes: Of each scene by its id; those without a label are left out.
+        all: Of all pixels of all scenes.
+        constant: Of all pixels, had each got that class; empty for a regression.
+    """
+
+    scenes: dict[str, dict[str, float]] = field(default_factory=dict)
+    all: dict[str, float] = field(default_factory=dict)
+    constant: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def score_task(params: Params, name: str, split: str, artifact: Path, cut: Cut) -> SceneScores:
+    """Score a task on the whole scenes of a split, from the native files that its tiles are cut of.
+
+    Raises:
+        EosfmError: See :func:`score_scenes`; or a file is missing, or the task was not evaluated.
+    """
+    fitted = read_fitted(Path("models/tasks") / f"{name}.pt")
+    key = params.task(name).dataset
+    entry = params.dataset(key)
+    if split not in entry.splits:
+        raise EosfmError(f"--split {split}; {suggest(split, entry.splits)}")
+    copy = NativeCopy(key, entry.reader, params.source(key), entry.root, params.archives)
+    with native_files(copy, Path("data/raw") / key) as root:
+        dataset = replace(get_dataset(entry.reader).below(root), name=key)
+        scenes = (scene for scene in dataset.scenes(root) if scene.split == split)
+        return score_scenes(fitted, artifact, dataset, scenes, cut)
+
+
+def score_scenes(
+    fitted: FittedTask, artifact: Path, dataset: Dataset, scenes: Iterable[Scene], cut: Cut
+) -> SceneScores:
+    """Score a fitted task on scenes in their native files.
+
+    Memory does not grow with a scene's height.
+
+    Args:
+        fitted: The task's best fit.
+        artifact: The ensemble that it was fitted on.
+        dataset: What the scenes are of.
+        scenes: Those to score.
+        cut: How each is cut.
+
+    Raises:
+        EosfmError: The task gives no answer per pixel, its bands are not there, or there is no
+            scene.
+    """
+    kind = get_kind(fitted.kind)
+    if not isinstance(kind, PixelKind):
+        raise EosfmError(
+            f"task {fitted.task} is {kind.name}, without an answer per pixel; expected a task of "
+            "maps; results/evaluate has its score on images"
+        )
+    model = load_model(fitted, artifact).to(cut.where)
+    everything, result = _metrics(fitted), SceneScores()
+    constants = {name: _metrics(fitted) for name in fitted.classes if len(fitted.classes) > 1}
+    for scene in scenes:
+        own, labelled = _metrics(fitted), False
+        given = NativeScene(fitted, kind, dataset, scene)
+        for logits, target in _answers(fitted, model, given, cut):
+            labelled |= bool((~_blank(target, kind.blank(fitted.ignore_index))).any())
+            own.update(logits, target)
+            everything.update(logits, target)
+            for only, metrics in zip(torch.eye(len(constants)), constants.values(), strict=True):
+                metrics.update(only[:, None, None].expand_as(logits), target)
+        if labelled:
+            result.scenes[scene.id] = own.compute()
+    if not result.scenes:
+        raise EosfmError(f"{dataset.name} has no labelled scene in this split; choose another")
+    result.all.update(everything.compute())
+    result.constant.update({name: metrics.compute() for name, metrics in constants.items()})
+    return result
+
+
+class NativeScene:
+    """A scene in its native files, read as a fitted task takes it.
+
+    Raises:
+        EosfmError: The dataset lacks a band.
+    """
+
+    def __init__(self, fitted: FittedTask, kind: PixelKind, dataset: Dataset, scene: Scene) -> None:
+        self.fitted, self.kind = fitted, kind
+        self.scene, self.nodata = scene, dataset.nodata
+        self.size = scene.height, scene.width
+        there = scene.bands or dataset.bands
+        found = [find(name, there) for name in fitted.bands]
+        if None in found:
+            lacking = fitted.bands[found.index(None)]
+            raise EosfmError(
+                f"task {fitted.task} takes band {lacking}, which {dataset.name} lacks; it has "
+                f"{', '.join(there)}; take the dataset of the task"
+            )
+        self._channels = [there.index(name) for name in found if name]
+        self._mean, self._std = (
+            np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
+        )
+
+    @property
+    def days(self) -> Tensor:
+        """(1, T) day of each date in use, NaN where unknown."""
+        stored = max(1, len(self.scene.dates))
+        days = days_of([self.scene.dates], pick_dates(stored, self.fitted.dates), stored)
+        return torch.from_numpy(days)
+
+    def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
+        """A window, scaled as tiles are; beyond the scene its last rows and columns repeat."""
+        height, width = min(size[0], self.size[0] - row), min(size[1], self.size[1] - col)
+        stored = self.scene.image(Window(row, col, height, width))
+        stored = stored[list(pick_dates(len(stored), self.fitted.dates))]
+        missing = unmeasured(stored, self.nodata)
+        values = stored[:, self._channels].astype(np.float32)
+        gaps = np.isnan(values) | missing[:, None]
+        np.copyto(values, self._mean, where=gaps)
+        if self.fitted.standardize == "dataset":
+            values = (values - self._mean) / self._std
+        beyond = ((0, size[0] - height), (0, size[1] - width))
+        return Part(
+            torch.from_numpy(np.pad(values, ((0, 0), (0, 0), *beyond), mode="edge")),
+            np.pad(self.kind.unknown(missing), beyond, constant_values=True),
+        )
+
+    def target(self, row: int, unknown: np.ndarray) -> Tensor:
+        """(1, n, W) labels of full-width rows, blank where nothing was measured."""
+        stored = self.scene.target(Window(row, 0, *unknown.shape))
+        target = stored.astype(np.float32 if stored.dtype.kind == "f" else np.int64)
+        target[unknown] = self.kind.blank(self.fitted.ignore_index)
+        return torch.from_numpy(target)[None]
+
+
+def _answers(
+    fitted: FittedTask, model: TaskModel, scene: NativeScene, cut: Cut
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """(1, K, n, W) logits and (1, n, W) labels of a scene, some rows at a time."""
+    sweep, days = cut.sweep(scene.size, max(fitted.window)), scene.days.to(cut.where)
+
+    def answer(images: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return model(images.to(cut.where), days.expand(len(images), -1))
+
+    batch = cut.batch(sweep.window[0] * sweep.window[1] * fitted.dates)
+    for strip in strips(
+        sweep, lambda row, col: scene.read(row, col, sweep.window), answer,
+        len(fitted.classes), batch, 1, f"score {scene.scene.id}",
+    ):  # fmt: skip
+        yield strip.values[None], scene.target(strip.row, strip.unknown)
+
+
+def _metrics(fitted: FittedTask) -> Metric:
+    return get_kind(fitted.kind).build_metrics(fitted.classes, fitted.ignore_index)
+
+
+def _blank(target: Tensor, value: float) -> Tensor:
+    return target.isnan() if target.is_floating_point() else target == value

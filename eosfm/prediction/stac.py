@@ -1,0 +1,168 @@
+"""Dates of a scene from STAC items: which asset has which band, and when it was seen.
+
+Read are items and item collections of STAC 1.0 (``eo:bands``, ``raster:bands``) and 1.1
+(``bands``), from a file or a URL; nothing of them but what a prediction needs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+from eosfm.core.bands import find
+from eosfm.core.errors import EosfmError
+from eosfm.core.files import read_json
+from eosfm.prediction.names import band_name
+
+SUFFIXES = (".json", ".geojson")
+SHOWN = {"thumbnail", "overview", "visual", "metadata"}
+"""Roles of assets that are made to be looked at."""
+SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file of an item.
+
+    Attributes:
+        href: A path or a URL.
+        bands: Of each of its channels, None where it is none that is known.
+        scaling: Of each channel, what its values are multiplied with, and what is added then.
+        nodata: Of all channels, where they agree.
+    """
+
+    href: str
+    bands: tuple[str | None, ...]
+    scaling: tuple[tuple[float, float], ...]
+    nodata: float | None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One date.
+
+    Attributes:
+        path: Where it is from, and its identifier.
+        date: Its day, ISO; None where it does not say.
+        assets: Those that hold known bands.
+    """
+
+    path: str
+    date: str | None
+    assets: tuple[Asset, ...]
+
+    def __str__(self) -> str:
+        """See ``path``."""
+        return self.path
+
+    def wanted(self, bands: Sequence[str]) -> list[Asset]:
+        """The assets that hold some bands, each once; of two that hold one, the first.
+
+        Raises:
+            EosfmError: A band is in none.
+        """
+        chosen: dict[Asset, None] = {}
+        missing = []
+        for band in bands:
+            having = (a for a in self.assets if find(band, [b for b in a.bands if b]) is not None)
+            if (asset := next(having, None)) is None:
+                missing.append(band)
+            else:
+                chosen[asset] = None
+        if missing:
+            there = dict.fromkeys(b for a in self.assets for b in a.bands if b)
+            raise EosfmError(
+                f"{self.path} has assets of {', '.join(there) or 'no known band'}; expected "
+                f"{', '.join(bands)} (missing: {', '.join(missing)}); take other items"
+            )
+        return list(chosen)
+
+
+def is_stac(path: str) -> bool:
+    """Whether a path or a URL has the name of an item."""
+    return path.partition("?")[0].lower().endswith(SUFFIXES)
+
+
+def read_items(path: str) -> list[Item]:
+    """The items of a file or a URL: one, or those of a collection, the earliest first.
+
+    Raises:
+        EosfmError: It cannot be read, or is no STAC.
+    """
+    content = _fetch(path) if path.startswith(("http://", "https://")) else read_json(
+        Path(path), "give a STAC item or item collection"
+    )  # fmt: skip
+    kind = content.get("type") if isinstance(content, dict) else None
+    if kind not in ("Feature", "FeatureCollection"):
+        raise EosfmError(
+            f"{path} is of type {kind!r}; expected a STAC item (Feature) or a collection of items "
+            "(FeatureCollection)"
+        )
+    try:
+        features = content["features"] if kind == "FeatureCollection" else [content]
+        items = [_item(feature, path) for feature in features]
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise EosfmError(
+            f"{path} is no STAC item ({type(error).__name__}: {error}); expected assets with href "
+            "and eo:bands"
+        ) from None
+    if not items:
+        raise EosfmError(f"{path} holds no item; search for another place or time")
+    return sorted(items, key=lambda item: item.date or "")
+
+
+def _fetch(url: str) -> Any:
+    import requests
+
+    try:
+        answer = requests.get(url, timeout=SECONDS)
+        answer.raise_for_status()
+        return answer.json()
+    except (requests.RequestException, ValueError) as error:
+        raise EosfmError(f"{url} cannot be read ({error}); expected a STAC item") from None
+
+
+def _item(feature: dict[str, Any], path: str) -> Item:
+    seen = feature["properties"]
+    date = seen.get("datetime") or seen.get("start_datetime")
+    assets = [
+        _asset(key, asset, path)
+        for key, asset in feature["assets"].items()
+        if not SHOWN & set(asset.get("roles") or ())
+    ]
+    known = tuple(asset for asset in assets if any(asset.bands))
+    return Item(f"{path} ({feature.get('id', 'no id')})", date[:10] if date else None, known)
+
+
+def _asset(key: str, asset: dict[str, Any], path: str) -> Asset:
+    bands = asset.get("bands") or asset.get("eo:bands") or [{}]
+    rasters = asset.get("raster:bands") or [{}] * len(bands)
+    names = [
+        band_name(band.get("name"))
+        or band_name(band.get("eo:common_name") or band.get("common_name"))
+        for band in bands
+    ]
+    if names == [None]:
+        names = [band_name(key)]
+    facts = [{**band, **raster} for band, raster in zip(bands, rasters, strict=True)]
+    scaling = tuple((_number(fact, "scale", 1.0), _number(fact, "offset", 0.0)) for fact in facts)
+    nodata = {_number(fact, "nodata", None) for fact in facts}
+    return Asset(
+        _absolute(asset["href"], path), tuple(names), scaling,
+        nodata.pop() if len(nodata) == 1 else None,
+    )  # fmt: skip
+
+
+def _number(fact: dict[str, Any], key: str, default: Any) -> Any:
+    value = fact.get(key, fact.get(f"raster:{key}"))
+    return default if value is None else float(value)  # nodata may be the text "nan"
+
+
+def _absolute(href: str, path: str) -> str:
+    """A path or URL as seen from its item."""
+    if "://" in href:
+        return href.removeprefix("file://")
+    if path.startswith(("http://", "https://")):
+        return urljoin(path, href)
+    return str(Path(path).parent / href)

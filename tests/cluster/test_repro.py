@@ -1,0 +1,126 @@
+"""``eosfm repro`` on a small pipeline: what ``dvc repro`` makes, whatever happens on the way."""
+
+import signal
+
+import pytest
+import yaml
+
+from .conftest import EOSFM, Project
+
+LOCKS = ("dvc.lock", "data/dvc.lock")
+ALL = {"raw a", "raw b", "fit a", "fit b"}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """What ``dvc repro`` makes."""
+    project = Project(tmp_path_factory.mktemp("plain") / "project")
+    project.run("dvc", "repro")
+    return project.made()
+
+
+def test_the_results_and_locks_are_those_of_dvc_repro(project, plain):
+    out = project.repro()
+    assert project.ran() == ALL
+    assert project.made() == plain
+    assert "[5/5]" in out and "| fit@a: fit a ends" in out
+    # the user's own paths are those of the user's folder
+    paths = " ".join((project.path / ".cache/paths").read_text().split())
+    assert f"archives: {project.path}/data/archives " in paths
+    assert f"root: {project.path}/../mine" in paths
+    folder = project.path / ".cache/repro"
+    assert (folder / "logs/fit@b.log").read_text() == "fit b starts\nfit b ends\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["dask", "logs"]
+    again = project.run("dvc", "repro")
+    assert again.count("Running stage") == 1 and "Running stage 'data/dvc.yaml:watch'" in again
+    assert project.ran() == set()
+    assert project.run("git", "status", "--short").split() == [
+        *("??", "data/dvc.lock"), *("??", "dvc.lock"), *("??", "report.txt"),
+    ]  # fmt: skip
+    # an uncommitted change, of which only some stages know
+    project.edit("params.yaml", "word: one", "word: two")
+    project.repro("fit@a")
+    assert project.ran() == {"fit a"}
+    assert "two" in (project.path / "models/a").read_text()
+    project.repro()
+    assert project.ran() == {"fit b"}
+    assert (project.path / "joined").read_text().count("two") == 2
+    # code that makes the same as before: what follows it rests
+    project.edit("data/dvc.yaml", "raw ${key}\n", "raw ${key} and more\n")
+    out = project.repro()
+    assert project.ran() == {"raw a", "raw b"}
+    assert "fit@a: unchanged" in out and "join: unchanged" in out
+    # what was made before is taken from the cache
+    project.edit("params.yaml", "word: two", "word: one")
+    project.repro()
+    assert project.ran() == set()
+    assert project.made()["joined"] == plain["joined"]
+
+
+def test_a_failed_stage_stops_only_what_depends_on_it(project, plain):
+    project.edit("stages.sh", "fit) ", 'fit) [ "$2" = b ] || { echo no luck >&2; exit 3; }; ')
+    out = project.repro(code=1)
+    assert "fit a starts\nno luck\n" in out
+    assert out.splitlines()[-1] == "error: failed: fit@a: no luck; not run: join"
+    assert (project.path / "models/b").exists() and not (project.path / "models/a").exists()
+    assert project.ran() == ALL
+    project.edit("stages.sh", 'fit) [ "$2" = b ] || { echo no luck >&2; exit 3; }; ', "fit) ")
+    project.repro()
+    assert project.made()["joined"] == plain["joined"]
+    assert [yaml.safe_load(plain[name]) for name in LOCKS] == project.locks()
+
+
+def test_the_stage_of_a_killed_worker_runs_again_elsewhere(project):
+    project.hang("fit-a")
+    process = project.start(*EOSFM, "repro", "--workers", "2")
+    project.wait_for("hung")
+    (hanging,) = [p for p in project.processes() if p.cmdline()[:1] == ["sleep"]]
+    worker = next(p for p in hanging.parents() if "multiprocessing" in " ".join(p.cmdline()))
+    worker.kill()
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out
+    hanging.wait(5)
+    assert (project.path / ".cache/ran").read_text().count("fit a ") == 2
+    again = project.run("dvc", "repro")
+    assert again.count("Running stage") == 1
+    project.wait_for_silence()
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_run_leaves_nothing_running_and_keeps_what_is_done(project, kind):
+    project.hang("fit-a")
+    process = project.start(*EOSFM, "repro", "--workers", "2")
+    project.wait_for("hung")
+    for other in project.processes():  # as Ctrl-C reaches all of the terminal
+        if kind == signal.SIGINT or other.pid == process.pid:
+            other.send_signal(kind)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in out, out
+    project.wait_for_silence()
+    project.ran()
+    if kind != signal.SIGKILL:
+        assert project.run("dvc", "status", "data/dvc.yaml:raw@a").count("changed") == 0
+    project.repro()
+    ran = project.ran()
+    assert "fit a" in ran and "raw a" not in ran
+
+
+def test_a_second_run_is_told_of_the_first(project):
+    project.hang("fit-a")
+    process = project.start(*EOSFM, "repro", "--workers", "2")
+    project.wait_for("hung")
+    out = project.repro(code=1)
+    assert out.startswith("error: ") or "\nerror: another run makes the same" in out
+    process.terminate()
+    process.wait(60)
+
+
+def test_what_is_no_stage_is_named(project):
+    out = project.repro("fit@c", code=1)
+    assert "fit@c" in out and "Traceback" not in out
+
+
+def test_outside_a_project_the_remedy_is_said(project):
+    (project.path / "dvc.yaml").unlink()
+    assert "run in the project" in project.repro(code=1)

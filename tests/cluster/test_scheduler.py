@@ -1,0 +1,81 @@
+"""``eosfm repro --scheduler``: on workers that run already, on this machine or apart from it."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from eosfm.cluster import workers
+from eosfm.core.errors import EosfmError
+
+from .conftest import EOSFM
+
+APART = Path(__file__).parent / "apart.py"
+
+
+@pytest.fixture
+def start(project, tmp_path):
+    """Start a scheduler and workers with these words; gives the address."""
+    processes = []
+    file = tmp_path / "scheduler.json"
+
+    def run(*machines: tuple[str, ...]) -> str:
+        scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+        options = ["--port", "0", "--no-dashboard", "--host", "127.0.0.1"]
+        processes.append(project.start(*scheduler, *options, "--scheduler-file", str(file)))
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--no-dashboard"]
+        for words in machines:
+            processes.append(project.start(*worker, "--scheduler-file", str(file), *words))
+        for _ in range(600):
+            if file.exists():
+                return json.loads(file.read_text())["address"]
+            time.sleep(0.1)
+        pytest.fail("no scheduler")
+
+    yield run
+    for process in processes:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_machines_that_share_no_disk_meet_in_the_remote(project, start, tmp_path):
+    remote = tmp_path / "remote"
+    project.run("dvc", "remote", "add", "--default", "storage", str(remote))
+    plain = project.run("dvc", "repro", "data/dvc.yaml:raw@a")  # what is done is sent first
+    assert "raw@a" in plain
+    (project.path / ".cache" / "ran").unlink()
+    own = ("--nthreads", "1", "--memory-limit", "0", "--preload", str(APART))
+    machines = [tmp_path / name for name in ("one", "two")]
+    address = start(*(("--local-directory", str(machine), *own) for machine in machines))
+    project.run(*EOSFM, "repro", "--scheduler", address)
+    assert (project.path / "joined").read_text().count("word: one") == 2
+    assert not (project.path / ".cache" / "ran").exists()
+    ran = [path.read_text() for path in tmp_path.glob("*/*/eosfm/scratch/ran")]
+    lines = "".join(ran).splitlines()
+    assert sorted(line.rpartition(" ")[0] for line in lines) == ["fit a", "fit b", "raw b"]
+    assert project.run("dvc", "repro").count("Running stage") == 1
+    assert list(tmp_path.glob("*/*/eosfm/*-*")) == [], "clones are left"
+
+
+def test_a_worker_with_two_threads_is_refused(project, start):
+    address = start(("--nthreads", "2", "--memory-limit", "0"))
+    out = project.run(*EOSFM, "repro", "--scheduler", address, code=1)
+    assert "start it with `dask worker --nthreads 1`" in out.splitlines()[-1]
+
+
+def test_a_worker_apart_without_a_remote_is_refused(project, start, tmp_path):
+    words = ("--nthreads", "1", "--memory-limit", "0", "--preload", str(APART))
+    address = start((*words, "--local-directory", str(tmp_path / "one")))
+    out = project.run(*EOSFM, "repro", "--scheduler", address, code=1)
+    assert "dvc remote add --default" in out.splitlines()[-1]
+
+
+def test_where_nothing_answers_the_remedy_is_said(monkeypatch):
+    monkeypatch.setattr(workers, "STARTS", 1)
+    with (
+        pytest.raises(EosfmError, match="start `dask scheduler`"),
+        workers.workers_at("tcp://127.0.0.1:9"),
+    ):
+        pass

@@ -1,0 +1,186 @@
+"""A prediction that is stopped goes on where it was, and ends as if it had not been."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.prediction import maps
+from eosfm.prediction.cut import Cut
+from eosfm.prediction.inputs import Reading
+from eosfm.prediction.predict import predict
+from eosfm.prediction.rows import Rows
+from tests.prediction.test_predict import SMALL
+
+OVERLAPPING = Cut(window=64, overlap=32, device="cpu")
+ROUNDS = """
+import os, random, signal, sys, time
+from pathlib import Path
+from eosfm.prediction.cut import Cut
+from eosfm.prediction.inputs import Reading
+from eosfm.prediction.predict import predict
+
+task, artifact, scene, out = sys.argv[1:]
+
+def rows():
+    return len(list(Path(out).parent.glob(f".{Path(out).name}.*.rows/*.npz")))
+
+def attempt(wanted, more):  # a process of its own, forked before torch has any threads
+    child = os.fork()
+    if not child:
+        predict(Path(task), Path(artifact), [scene], Path(out), Reading(), Cut(64, 32, "cpu"), True)
+        os._exit(0)
+    while rows() < wanted:
+        time.sleep(0.005)
+    time.sleep(more)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    print(rows())
+
+for wanted in (0, 1, 3, 3, 6):
+    attempt(wanted, random.uniform(0, 0.2))
+predict(Path(task), Path(artifact), [scene], Path(out), Reading(), Cut(64, 32, "cpu"), True)
+"""
+
+
+@pytest.fixture
+def run(fitted_file, artifact, tmp_path):
+    def call(task, scenes, out="map.tif", cut=OVERLAPPING, **more):
+        path = tmp_path / out
+        predict(fitted_file(task)[0], artifact, scenes, path, Reading(), cut, **more)
+        return path
+
+    return call
+
+
+@pytest.fixture
+def scene(write_scene, mosaic):
+    return write_scene(np.tile(mosaic[0], (1, 3, 2)))
+
+
+def kept(tmp_path):
+    return sorted(path.name for path in tmp_path.glob(".*.rows/*.npz"))
+
+
+def stop_at(monkeypatch, number, what=KeyboardInterrupt):
+    """Let the strips of so many rows be finished, and no more."""
+    calls, finished = [], maps.finished
+
+    def stopped(*args):
+        calls.append(args)
+        if len(calls) > number:
+            raise what("stopped")
+        return finished(*args)
+
+    monkeypatch.setattr(maps, "finished", stopped)
+    return calls
+
+
+@pytest.mark.parametrize("number", [1, 4, 7])
+def test_rows_that_are_finished_are_not_made_again(run, scene, monkeypatch, tmp_path, number):
+    expected = run("segmentation", [scene], "whole.tif", probabilities=True).read_bytes()
+    with monkeypatch.context() as patch:
+        stop_at(patch, number)
+        with pytest.raises(KeyboardInterrupt):
+            run("segmentation", [scene], probabilities=True)
+    assert kept(tmp_path) == [f"{n:06}.npz" for n in range(number)]
+    assert not (tmp_path / "map.tif").exists()
+    calls = stop_at(monkeypatch, 100)
+    assert run("segmentation", [scene], probabilities=True).read_bytes() == expected
+    assert len(calls) == 8 - number
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("change", "options"),
+    [
+        ("option", {"probabilities": True}),
+        ("window", {"cut": SMALL}),
+        ("task", {"task": "regression"}),
+        ("scene", {}),
+    ],
+)
+def test_rows_of_another_scene_task_or_option_are_not_used(
+    run, scene, write_scene, mosaic, monkeypatch, tmp_path, change, options
+):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            run("segmentation", [scene])
+    assert len(kept(tmp_path)) == 3
+    if change == "scene":
+        scene = write_scene(np.tile(mosaic[0][:, ::-1], (1, 3, 2)))  # of the same name and size
+    options = {"task": "segmentation", "scenes": [scene], **options}
+    found = run(**options).read_bytes()
+    assert not list(tmp_path.glob(".*"))
+    assert run(out="fresh.tif", **options).read_bytes() == found
+
+
+def test_a_fault_on_the_way_keeps_what_is_finished(run, scene, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, OSError)
+        with pytest.raises(OSError, match="stopped"):
+            run("segmentation", [scene])
+    assert len(kept(tmp_path)) == 2
+
+
+def test_a_damaged_row_is_one_line(tmp_path):
+    rows = Rows(tmp_path / "map.tif", "x")
+    rows.keep(0, {"values": np.arange(5)})
+    (file,) = rows.folder.iterdir()
+    file.write_bytes(file.read_bytes()[:-30])
+    with pytest.raises(EosfmError, match="is damaged; remove"):
+        list(rows.read())
+
+
+def test_a_table_goes_on_too(run, scene, monkeypatch, tmp_path):
+    cut = Cut(device="cpu")
+    expected = run("classification", [scene], "whole.csv", cut).read_bytes()
+    keep = Rows.keep
+
+    def stopped(rows, number, arrays):
+        if number == 5:
+            raise KeyboardInterrupt
+        keep(rows, number, arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Rows, "keep", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run("classification", [scene], "labels.csv", cut)
+    assert len(kept(tmp_path)) == 5
+    assert run("classification", [scene], "labels.csv", cut).read_bytes() == expected
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(
+    run, fitted_file, artifact, scene, tmp_path
+):
+    expected = run("segmentation", [scene], "whole.tif", probabilities=True).read_bytes()
+    out = tmp_path / "map.tif"
+    words = [fitted_file("segmentation")[0], artifact, scene, out]
+    done = subprocess.run(
+        [sys.executable, "-c", ROUNDS, *map(str, words)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes() == expected
+    assert done.stdout.split()[1:] and all(int(n) > 0 for n in done.stdout.split()[1:])
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_interrupt_says_that_it_can_be_gone_on_with(fitted_file, artifact, scene, tmp_path):
+    code = (
+        "import eosfm.prediction.maps as maps, os, signal\n"
+        "maps.finished = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from eosfm.cli import main; main()"
+    )
+    words = ["predict", scene, "--task", fitted_file("segmentation")[0], "--artifact", artifact,
+             "-o", tmp_path / "map.tif", "--window", "64"]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True
+    )
+    assert done.returncode == 130
+    lines = done.stderr.strip().splitlines()
+    assert lines == ["interrupted: the same command goes on from the last finished row of windows"]
+    assert done.stdout == ""

@@ -1,0 +1,121 @@
+"""Scenes from STAC items: bands by their names, dates by their own, assets of several grids."""
+
+import functools
+import http.server
+import json
+import threading
+
+import numpy as np
+import pytest
+from rasterio.transform import from_origin
+
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.inputs import Reading, TaskInput
+from eosfm.prediction.scene import open_scene
+from eosfm.prediction.stac import read_items
+
+COLOURS = ("red", "green", "blue")
+
+
+@pytest.fixture
+def make_item(write_scene, tmp_path):
+    """``make_item(name, image, date, form)``: a file of one item with an asset per colour."""
+
+    def make(name, image, date="2020-05-01", form="eo:bands", **band):
+        assets = {"thumbnail": {"href": "no.png", "roles": ["thumbnail"],
+                                "eo:bands": [{"common_name": c} for c in COLOURS]}}  # fmt: skip
+        for number, colour in enumerate(COLOURS):
+            file = f"{name}_{number}.tif"
+            write_scene(image[number : number + 1], file, descriptions=None)
+            key = "common_name" if form == "eo:bands" else "eo:common_name"
+            assets[f"x{number}"] = {"href": f"./{file}", "roles": ["data"],
+                                    form: [{"name": f"N{number}", key: colour}]}  # fmt: skip
+            if band:
+                assets[f"x{number}"]["raster:bands"] = [band]
+        item = {"type": "Feature", "id": name, "assets": assets,
+                "properties": {"datetime": f"{date}T10:00:00Z"}}  # fmt: skip
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(item))
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("form", ["eo:bands", "bands"])
+def test_bands_are_found_by_their_common_names(make_item, mosaic, form):
+    (item,) = read_items(str(make_item("a", mosaic[0], form=form)))
+    assert item.date == "2020-05-01"
+    scene = open_scene(item, ("blue", "red"), None)
+    np.testing.assert_array_equal(scene.read(0, 0, 96, 160), mosaic[0][[2, 0]])
+    with pytest.raises(EosfmError, match=r"has assets of red, green, blue; .*missing: nir"):
+        open_scene(item, ("nir", "red"), None)
+
+
+def test_what_the_item_declares_of_values_counts(make_item):
+    image = np.full((3, 40, 40), 3000, np.uint16)
+    image[:, 5] = 0
+    (item,) = read_items(str(make_item("a", image, scale=1e-4, offset=-0.1, nodata=0)))
+    values = open_scene(item, ("red",), ("reflectance_1e4",)).read(0, 0, 40, 40)
+    assert np.isnan(values[0, 5]).all() and values[0, 6, 6] == pytest.approx(2000)
+
+
+def test_coarser_assets_are_read_on_the_finest_grid(make_item, write_scene, tmp_path):
+    path = make_item("a", np.full((3, 40, 40), 7, np.uint8))
+    coarse = np.repeat(np.arange(20, dtype=np.uint8)[None, :, None], 20, axis=2)
+    place = {"transform": from_origin(400_000, 5_000_000, 20, 20)}
+    write_scene(coarse, "a_1.tif", descriptions=None, **place)
+    scene = open_scene(read_items(str(path))[0], COLOURS, None)
+    values = scene.read(10, 0, 20, 40)
+    assert scene.grid.size == (40, 40) and (values[[0, 2]] == 7).all()
+    assert np.abs(values[1, :, 5] - (np.arange(10, 30) - 0.5) / 2).max() <= 1
+
+
+def test_a_collection_is_a_series_in_the_order_of_its_dates(
+    make_item, mosaic, fitted_file, tmp_path
+):
+    from eosfm.prediction.fitted import read_fitted
+
+    plain = np.full_like(mosaic[0], 100)
+    dates = {"late": "2020-09-01", "early": "2020-04-01", "middle": "2020-06-15"}
+    items = [
+        json.loads(make_item(n, mosaic[0] if n == "middle" else plain, d).read_text())
+        for n, d in dates.items()
+    ]
+    path = tmp_path / "search.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    given = TaskInput(read_fitted(fitted_file("series")[0]), [str(path)], Reading())
+    assert [scene.path.partition("(")[2] for scene in given.scenes] == [
+        "early)", "middle)", "late)",
+    ]  # fmt: skip
+    assert np.diff(given.days[0].numpy()).tolist() == [75, 78]
+
+
+def test_over_http(make_item, mosaic, tmp_path):
+    make_item("a", mosaic[0])
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    handler.log_message = lambda *_: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        (item,) = read_items(f"{place}/a.json")
+        assert item.assets[0].href == f"{place}/a_0.tif"
+        with pytest.raises(EosfmError, match="cannot be read"):
+            read_items(f"{place}/none.json")
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "is of type None; expected a STAC item"),
+        ({"type": "Catalog"}, "is of type 'Catalog'"),
+        ({"type": "FeatureCollection", "features": []}, "holds no item"),
+        ({"type": "Feature"}, "is no STAC item"),
+        ({"type": "Feature", "properties": {}, "assets": {"a": {}}}, "is no STAC item"),
+        ({"type": "Feature", "properties": None, "assets": {}}, "is no STAC item"),
+    ],
+)
+def test_what_is_no_stac_is_one_line(tmp_path, content, message):
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    with pytest.raises(EosfmError, match=message):
+        read_items(str(tmp_path / "x.json"))
