@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 LOCKED := $(VENV)/.installed-$(shell sha256sum requirements.lock | cut -c1-16)
-# The same on both cores: make mini RUN="eosfm repro"
+# As many stages at a time as there are cores; one after the other: make mini RUN="dvc repro"
 RUN ?= eosfm repro
 # Threads wait briefly before they sleep: as fast as spinning, and not in the way of other programs.
 export GOMP_SPINCOUNT := 30000

@@ -111,7 +111,9 @@ def startup(rounds: int = 3) -> None:
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]:
         commands[stage] = [sys.executable, f"stages/{stage}.py", "--help"]
     # What train loads within its meter.
-    loads = "import eosfm.cli\nwith eosfm.cli.loading(): import eosfm.training.train"
+    loads = (
+        "import eosfm.cli, eosfm.core.loading as l\nwith l.loading(): import eosfm.training.train"
+    )
     commands["train, once it runs"] = [sys.executable, "-c", loads]
     table = Table("stage", "wall s", "user + sys s", "against torch")
     alone = 0.0

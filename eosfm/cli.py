@@ -1,21 +1,18 @@
 """How stages and tools start and end, and the ``eosfm`` command.
 
-Import this module first, as ``import eosfm.cli``. Loading torch and its kin makes half a
-million objects that live to the end of the process. Python's garbage collector would look through
-them again and again while they load, and once more at the end: a third of the time that a stage
-takes to start and to end.
+Import this module first, as ``import eosfm.cli``: what is imported after it is so without garbage
+collection.
 """
 
-import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from eosfm.core.allocator import keep_freed_memory
 from eosfm.core.errors import EosfmError
+from eosfm.core.loading import begin_loading, end_loading
 
 COMMANDS = (
     "repro", "check", "plan", "info", "explain", "validate", "prune", "merge", "gather", "export",
@@ -23,9 +20,7 @@ COMMANDS = (
 )  # fmt: skip
 """Modules of ``eosfm/commands``, in the order of the help."""
 
-_USUAL = gc.get_threshold()
-_LOADING = 100_000
-gc.set_threshold(_LOADING)
+begin_loading()
 keep_freed_memory()
 
 
@@ -65,23 +60,9 @@ def main() -> None:
     _finish(app)
 
 
-@contextmanager
-def loading() -> Iterator[None]:
-    """Around imports that wait until a stage's ``main`` runs: the same for them."""
-    gc.set_threshold(_LOADING)
-    yield
-    _loaded()
-
-
-def _loaded() -> None:
-    """What is loaded by now stays."""
-    gc.freeze()
-    gc.set_threshold(*_USUAL)
-
-
 def _finish(app: Callable[[], Any]) -> None:
     """Run a command line."""
-    _loaded()
+    end_loading()
     try:
         app()
     except EosfmError as error:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import eosfm.cli
+from eosfm.core.loading import loading
 from eosfm.core.results import write_result
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
@@ -15,7 +16,7 @@ def main(name: str) -> None:
     params = load_params()
     with track("train", name, params.energy.country) as tracker:
         # Lightning takes longer to load than torch, which counts as energy too.
-        with eosfm.cli.loading():
+        with loading():
             from eosfm.training.train import Outputs, train_specialist
 
         result = train_specialist(

@@ -16,7 +16,7 @@ def info(
 
     Example: eosfm info models/eosfm.pth
     """
-    from eosfm.cli import loading
+    from eosfm.core.loading import loading
 
     with loading():
         from eosfm.artifacts.inventory import take_inventory
