@@ -27,7 +27,7 @@ fitted_file, mosaic, write_scene = (
 RUNS = "runs the pipeline: tests/pipeline does"
 PLACE = "needs a repository with experiments, or a place of somebody's own"
 WORD = "a command's name alone, no line to type"
-FULL = "the plan of all real archives takes half a minute: tests/planning"
+PLAN = "counts the work of every network, twenty seconds each time: `eosfm plan --items` is run"
 NOT_RUN = {
     "make mini": RUNS,
     "make test": "is what runs this",
@@ -53,12 +53,14 @@ NOT_RUN = {
     ),
     "python benchmarks/real.py --eurosat /data/eurosat_rgb --oscd /data/oscd": "needs real data",
     "eosfm score potsdam": "needs a trained specialist and its tiles: tests/training",
-    "eosfm plan --scale full": FULL,
-    "eosfm plan --scale full --items": FULL,
-    "eosfm plan --scale full --gpu a100": FULL,
-    "eosfm plan --scale full --images-per-second 9000": FULL,
-    "eosfm plan --scale full --write docs/full-scale.md": FULL,
-    "eosfm check --scale full": FULL,
+    "eosfm plan": PLAN,
+    "eosfm plan --json": PLAN,
+    "eosfm plan --scale full": PLAN,
+    "eosfm plan --scale full --items": PLAN,
+    "eosfm plan --scale full --gpu a100": PLAN,
+    "eosfm plan --scale full --images-per-second 9000": PLAN,
+    "eosfm plan --scale full --write docs/full-scale.md": PLAN,
+    "eosfm check --scale full": PLAN,
     "eosfm use gathered.pth": "needs the pipeline's own folder: tests/artifacts",
     "eosfm use --built": "likewise",
     "dvc metrics show": PLACE,
