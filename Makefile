@@ -10,13 +10,13 @@ export PATH := $(BIN):$(PATH)
 # An environment shared between checkouts runs the code of this one.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: mini test lint experiments
+.PHONY: mini test lint docs experiments
 
 mini: $(LOCKED)   ## the main job: the whole pipeline at mini scale, offline
 	$(RUN)
 	dvc metrics show
 
-test: $(LOCKED)   ## lint, types, then every test
+test: $(LOCKED)   ## lint, types, documentation, then every test
 	$(MAKE) lint
 	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile
 
@@ -24,6 +24,10 @@ lint: $(LOCKED)
 	ruff check .
 	ruff format --check .
 	mypy
+	$(MAKE) docs
+
+docs: $(LOCKED)   ## the documentation as a site, docs/_build/html/index.html; a warning is an error
+	sphinx-build --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
 
 experiments:      ## experiments side by side: mean scores and the parameters that differ, no hashes
 	dvc exp show --only-changed --drop '^(stages/|eosfm/|data/|models/|results/)' \

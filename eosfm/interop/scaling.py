@@ -36,7 +36,7 @@ def statistics(path: Path | str) -> Statistics:
 
     Pixels that the raster marks as nodata, and NaN, are left out, band by band, and so are bands of
     a store that are constant or unmeasured. The raster is read window by window: memory does not
-    grow with it. Needs rasterio for a raster.
+    grow with it. Needs rasterio for a raster::
 
         scaling = eosfm.statistics("scene.tif")
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
