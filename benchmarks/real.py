@@ -85,11 +85,11 @@ def params(ensemble: str, roots: dict[str, Path]) -> dict[str, Any]:
 
 def _prepare(folder: Path, ensemble: str, roots: dict[str, Path]) -> None:
     """A folder as the stages want it; data and specialists are those of the first one."""
-    (folder / "models").mkdir(parents=True, exist_ok=True)
-    (folder / "data").mkdir(exist_ok=True)
+    for name in ("models", "data", "results"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(params(ensemble, roots), sort_keys=False))
     shared = folder.parent / "shared"
-    for name in ("data/raw", "data/tiles", "models/specialists"):
+    for name in ("data/raw", "data/tiles", "models/specialists", "results/train"):
         (shared / name).mkdir(parents=True, exist_ok=True)
         if not (folder / name).is_symlink():
             (folder / name).symlink_to((shared / name).resolve())
@@ -98,6 +98,8 @@ def _prepare(folder: Path, ensemble: str, roots: dict[str, Path]) -> None:
         if not trained.is_file():
             raise EosfmError(f"{trained} not found; expected those of `mini`; run `dvc repro`")
         shutil.copyfile(trained, shared / "models/specialists" / trained.name)
+        told = Path("results/train") / name
+        shutil.copytree(ROOT / told, shared / told, dirs_exist_ok=True)
 
 
 def _evaluate(folder: Path) -> None:

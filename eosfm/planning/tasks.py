@@ -188,6 +188,7 @@ def evaluation_work(planned: PlannedTask, fusion: Fusion) -> Work:
     inputs, work = planned.inputs, Work()
     members = list(dict.fromkeys(spec.name for spec in inputs))
     limit = fusion.max_encoders
+    work += _path(planned)
     if limit is not None and limit < len(members):
         work += _samples(planned, fusion)
         # Which are chosen is not known; those that come first stand for them.
@@ -244,6 +245,12 @@ def _samples(planned: PlannedTask, fusion: Fusion) -> Work:
         return Work()
     items = sum(min(planned.items(split), CELLS) for split in SPLITS[:2])
     return planned.encoding(items, planned.inputs)
+
+
+def _path(planned: PlannedTask) -> Work:
+    """The items of which forward selection tells what specialists explain; the page shows it."""
+    items = sum(min(planned.items(split), CELLS) for split in SPLITS[:2])
+    return Work(images=items) if planned.stored else planned.encoding(items, planned.inputs)
 
 
 def _from_scratch(planned: PlannedTask, count: int) -> Work:

@@ -10,7 +10,13 @@ MADE = ("data/raw", "data/tiles", "models")
 
 
 def digests(project: Project) -> dict[str, str]:
-    files = [file for name in MADE for file in (project.path / name).rglob("*") if file.is_file()]
+    files = [
+        file
+        for name in MADE
+        for file in (project.path / name).rglob("*")
+        if file.is_file() and file.name != "eosfm.md"
+    ]  # which tells the energy
+
     return {
         str(file.relative_to(project.path)): hashlib.md5(file.read_bytes()).hexdigest()
         for file in files

@@ -75,8 +75,9 @@ def detector_file(artifact, tmp_path_factory):
         optimizer.step()
     fitted = FittedTask(
         task="squares", dataset="squares", kind="detection", classes=CLASSES, ignore_index=255,
-        bands=bands, units=units, mean=mean, std=std, nodata=None, adaptation="named",
-        standardize="dataset", gsd=10.0, tile=(SIZE, SIZE), window=(SIZE, SIZE), dates=1,
+        target_unit=None, bands=bands, units=units, mean=mean, std=std, nodata=None,
+        adaptation="named", standardize="dataset", gsd=10.0, tile=(SIZE, SIZE),
+        window=(SIZE, SIZE), dates=1,
         aggregation=None, head="fcos", width=32, metric="map50", val={"map50": 1.0},
         test={"map50": 1.0}, specialists=("colour", "pair"), artifact=file_hash(artifact),
         fuser=backbone.fuser.settings(),
