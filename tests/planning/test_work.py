@@ -4,7 +4,7 @@ import pytest
 
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.evaluation.baselines import FIXED, run_baselines
-from eosfm.evaluation.evaluate import evaluate_task
+from eosfm.evaluation.evaluate import evaluate_task, selection_path
 from eosfm.evaluation.probe import EndToEnd
 from eosfm.features.encode import encode_task
 from eosfm.planning.cost import COMPUTED, encoder_cost, reference_macs
@@ -42,6 +42,8 @@ def calls(monkeypatch):
 
 
 def evaluate(task, fusion, folder, artifact):
+    """What the stage runs."""
+    selection_path(task, fusion, folder, artifact)
     evaluate_task(task, fusion, folder, artifact, log=lambda scores, epoch: None)
 
 
