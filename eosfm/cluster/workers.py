@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from eosfm.cluster.clone import FOLDER
+from eosfm.core.cores import usable_cores
 from eosfm.core.errors import EosfmError
 
 STARTS = 30
@@ -89,4 +90,4 @@ def visible_gpus() -> list[str]:
 
 def usual_count() -> int:
     """One worker per GPU, or per core where there is none."""
-    return len(visible_gpus()) or len(os.sched_getaffinity(0))
+    return len(visible_gpus()) or usable_cores()

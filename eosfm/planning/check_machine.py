@@ -1,11 +1,11 @@
 """Whether the machine has what a run asks for: weights, disk, GPU, DVC's cache, cores."""
 
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from eosfm.core.cores import usable_cores
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import DATASETS
 from eosfm.nn.backbone import WEIGHT_FILES
@@ -149,7 +149,7 @@ def check_gpu(params: Params) -> Iterator[Finding]:
 
 def check_cores(params: Params) -> Iterator[Finding]:
     """Loaders against cores: said here once, where stages would warn of every loader."""
-    cores, scale = len(os.sched_getaffinity(0)), params.current
+    cores, scale = usable_cores(), params.current
     asked = {"train": scale.train.workers, "protocol": scale.protocol.workers}
     if above := {key: workers for key, workers in asked.items() if workers > cores}:
         keys = " and ".join(f"scales.{params.scale}.{key}.workers" for key in above)
