@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.tiles.tiling import cut_dataset
 
 ROOT = Path("/archive")
 
@@ -78,3 +79,21 @@ def store(tmp_path: Path):
         make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, progress=False, source="simulated"
     )
     return TileStore(tmp_path / "toy")
+
+
+def cut(dataset, out, tile, **options):
+    return cut_dataset(dataset, ROOT, out, tile, source="archive", progress=False, **options)
+
+
+def assemble(split, scene: str, height: int, width: int):
+    """Put a scene together again from its tiles, and count how often each pixel came."""
+    rows = split.table[split.table.scene == scene]
+    image = np.zeros((*split.store.shape[:2], height, width), split.store.dtype)
+    target = np.zeros((height, width), split.target(0).dtype)
+    count = np.zeros((height, width), int)
+    for index, tile in rows.iterrows():
+        there = np.s_[tile.row : tile.row + tile.height, tile.col : tile.col + tile.width]
+        image[..., *there] = split.image(index)[..., : tile.height, : tile.width]
+        target[there] = split.target(index)[: tile.height, : tile.width]
+        count[there] += 1
+    return image, target, count

@@ -14,7 +14,10 @@ from eosfm.kinds import get_kind
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
+from eosfm.training.module import SpecialistModule
 from eosfm.training.recipe import Recipe
+from eosfm.training.result import TrainResult
+from eosfm.training.train import Outputs, train_specialist
 
 REPOSITORY = Path(__file__).parents[2]
 SIZE = 32
@@ -144,3 +147,27 @@ def make_recipe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Recip
         return Recipe.resolve(load_params(file), "toy")
 
     return make
+
+
+def train(recipe: Recipe, store: TileStore, folder: Path, name: str = "toy") -> TrainResult:
+    """Train to ``<name>.pt``, with curves in ``live-<name>`` and checkpoints in ``s-<name>``."""
+    more = Outputs(live=folder / f"live-{name}")
+    return train_specialist(recipe, store, folder / f"{name}.pt", folder / f"s-{name}", more)
+
+
+def curves(folder: Path, name: str = "toy") -> dict[str, list[list[str]]]:
+    """The rows of each curve that DVCLive wrote."""
+    files = (folder / f"live-{name}" / "plots" / "metrics").glob("*.tsv")
+    return {
+        file.stem: [row.split("\t") for row in file.read_text().splitlines()[1:]] for file in files
+    }
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, *scores: float) -> None:
+    """Let the validation of each epoch give one of some accuracies."""
+
+    def give(self: SpecialistModule) -> None:
+        self.scores = {"accuracy": scores[self.trainer.current_epoch]}
+        self.metrics.reset()
+
+    monkeypatch.setattr(SpecialistModule, "on_validation_epoch_end", give)
