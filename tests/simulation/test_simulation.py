@@ -21,7 +21,6 @@ from eosfm.simulation import (
     evolve,
     legend,
     observe,
-    radar,
 )
 from eosfm.simulation.covers import spectra
 from eosfm.simulation.grid import average, shifted, spread
@@ -266,26 +265,6 @@ def test_spectra_meet_their_control_values():
     conifer, lake = COVERS.index("conifer"), COVERS.index("lake")
     assert full[:, conifer] == pytest.approx([0.024, 0.20])
     assert empty[0, lake] > full[0, lake]
-
-
-def test_radar_ranges_repetition_and_speckle():
-    land = draw_landscape((18,), (64, 64), theme="conifer")
-    image = backscatter(land, (1,), ("vv", "vh", "vh"))
-    assert image.shape == (3, 64, 64) and image.dtype == np.float32
-    assert image.min() >= -40 and image.max() <= 10
-    assert np.array_equal(image[1], image[2]) and image[0].mean() > image[1].mean() + 2
-    assert image.tobytes() == backscatter(land, (1,), ("vv", "vh", "vh")).tobytes()
-    assert np.array_equal(backscatter(land, (1,), ("vh", "vv")), image[[1, 0]])
-    assert backscatter(land, (1,), units="dn8").dtype == np.uint8
-
-
-def test_speckle_is_multiplicative_with_variance_one_over_looks(monkeypatch):
-    land = draw_landscape((19,), (128, 128), theme="sea")
-    one = 10 ** (backscatter(land, (1,), ("vv",)) / 10)
-    monkeypatch.setattr(radar, "LOOKS", 100_000)
-    ratio = one / 10 ** (backscatter(land, (1,), ("vv",)) / 10)
-    assert ratio.mean() == pytest.approx(1, abs=0.03)
-    assert ratio.var() == pytest.approx(1 / 4, rel=0.1)
 
 
 def test_water_is_dark_and_towns_bright_on_average():
