@@ -21,6 +21,7 @@ from eosfm.simulation import (
     evolve,
     legend,
     observe,
+    resampled,
 )
 from eosfm.simulation.covers import spectra
 from eosfm.simulation.grid import average, shifted, spread
@@ -210,6 +211,21 @@ def test_a_coarse_pixel_is_the_mean_of_the_fine_ones():
     assert coarse.shape == (2, 2, 3)
     assert coarse[1, 1, 2] == fine[1, 4:8, 8:12].mean()
     assert np.array_equal(average(fine, 1), fine)
+
+
+def test_coarse_bands_stay_where_they_are():
+    rows, cols = np.mgrid[:36, :40].astype(np.float32)
+    ramp = np.stack([rows + 2 * cols] * 3)
+    fine, middle, coarse = resampled(ramp, ("B02", "B05", "B01"))
+    assert np.array_equal(fine, ramp[0])
+    for image, step in ((middle, 2), (coarse, 6)):
+        error = (image - ramp[0])[:, : 40 // step * step]
+        assert error.mean() == pytest.approx(0, abs=1e-3)
+        assert np.array_equal(
+            image[:, :step], np.repeat(image[::step, :1], step, 0).repeat(step, 1)
+        )
+    counts = resampled(ramp.astype(np.uint16), ("B02", "B05", "B01"))
+    assert counts.dtype == np.uint16 and counts.shape == ramp.shape
 
 
 def test_light_spreads_to_all_sides_alike_and_is_not_lost():
