@@ -43,6 +43,7 @@ def run_head(
         features: Tells whose features these are, where specialists have the same names.
         keep: Receives the best fit, but of ``knn``, which has none.
     """
+    splits = choose_bands(fusion, splits)
     trials, labels = make_trials(task, splits.train.some_targets(), fits), len(splits.train)
     if task.head == "knn":
         result = summarise(task, [_knn(splits, trials[0])], labels, splits.train.specialists)
@@ -63,6 +64,11 @@ def run_head(
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
     )  # fmt: skip
     return summarise(task, done, labels, splits.train.specialists)
+
+
+def choose_bands(fusion: Fusion, splits: Splits[FrozenFeatures]) -> Splits[FrozenFeatures]:
+    """The splits without the pyramid of the bands, unless ``fusion.spectral`` asks for it."""
+    return splits if fusion.spectral else splits.map(FrozenFeatures.without_bands)
 
 
 def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Trial) -> list[str]:
