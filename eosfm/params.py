@@ -130,6 +130,15 @@ class Params(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _bands_are_standardised(self) -> "Params":
+        if self.fusion.spectral and self.encoding.standardize == "specialist":
+            raise EosfmError(
+                "fusion.spectral is true, but encoding.standardize=specialist leaves the bands in "
+                "physical units; set fusion.spectral=false, or encoding.standardize=dataset"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _something_to_simulate(self) -> "Params":
         for name, entry in self.datasets.items():
             if self.source(name) == "simulated" and entry.simulated is None:

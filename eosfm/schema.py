@@ -261,6 +261,7 @@ class Fusion(Frozen):
 
     ``selection`` of ``max_encoders`` is forward selection by ridge regression on the frozen
     features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published.
+    ``spectral`` puts the bands themselves beside the specialists (:mod:`eosfm.encoding.spectral`).
     """
 
     method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list
@@ -270,6 +271,7 @@ class Fusion(Frozen):
     max_encoders: Count | None
     selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
     scale_features: Yes
+    spectral: Yes
     ablate: tuple[str, ...]
 
 
