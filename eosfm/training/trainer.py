@@ -13,9 +13,6 @@ from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
 from eosfm.training.callbacks import Checkpoints, EpochLines, Record
 from eosfm.training.recipe import Recipe
 
-GRADIENT_NORM = 1.0
-"""Gradients of a larger norm are scaled down to it."""
-
 
 def build_trainer(
     recipe: Recipe, record: Record, checkpoint: Path, live: Path | None
@@ -44,7 +41,7 @@ def build_trainer(
         **options,
         max_epochs=recipe.epochs,
         # A short warm-up from random weights now and then meets a step too far.
-        gradient_clip_val=GRADIENT_NORM,
+        gradient_clip_val=recipe.method.gradient_norm,
         # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
         deterministic="warn",
         logger=_logger(live),
