@@ -26,8 +26,8 @@ def build_trainer(
         live: DVCLive's folder of curves; None keeps none.
     """
     options = {key: value for key, value in recipe.trainer.items() if key != "threads"}
+    gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     if options["precision"] is None:
-        gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
         options["precision"] = "bf16-mixed" if gpu else "32-true"
     terminal = sys.stderr.isatty()
     callbacks: list[lightning.Callback] = [
@@ -50,6 +50,8 @@ def build_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
+        # Of several processes on GPUs, batch norms see the whole batch; on CPUs torch cannot.
+        sync_batchnorm=gpu,
     )
     # On its own, deterministic mode also fills every new tensor before it is written to.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
