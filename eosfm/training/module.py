@@ -16,7 +16,9 @@ from eosfm.nn.backbone import STRIDES
 from eosfm.recipes import Method
 from eosfm.training.augmentation import build_augmentation
 
-VAL_LOSS = "val_loss"
+NEVER = 2**62
+"""Epochs until Lightning steps a plateau: it would do so after the epoch's checkpoint, so that a
+resumed run would not know of the step. It is taken at the end of validation instead."""
 
 
 class SpecialistModule(lightning.LightningModule):
@@ -64,6 +66,7 @@ class SpecialistModule(lightning.LightningModule):
         self.augment = build_augmentation(method.augmentation, kind)
         self.stacked = stacked
         self.scores: dict[str, float] = {}
+        self._losses: list[Tensor] = []  # on validation: each batch's sum, and its tiles
         self.to(memory_format=torch.channels_last)
 
     def forward(self, image: Tensor) -> Any:
@@ -94,7 +97,7 @@ class SpecialistModule(lightning.LightningModule):
         self.metrics.update(logits, target)
         if self.method.schedule == "plateau":
             loss, count = self.loss(logits, target), len(batch["image"])
-            self.log(VAL_LOSS, loss, batch_size=count, on_epoch=True, logger=False, sync_dist=True)
+            self._losses.append(torch.stack([loss * count, torch.full_like(loss, count)]))
 
     def on_validation_epoch_end(self) -> None:
         """Gather the split's scores in :attr:`scores`."""
@@ -102,6 +105,11 @@ class SpecialistModule(lightning.LightningModule):
             self._gather_counts()
         self.scores = self.metrics.compute()
         self.metrics.reset()
+        if self._losses:
+            loss, count = self.trainer.strategy.reduce(sum(self._losses), reduce_op="sum")
+            self._losses.clear()
+            plateau: Any = self.lr_schedulers()
+            plateau.step(float(loss / count))
 
     def _gather_counts(self) -> None:
         """Bring together what all processes counted: sums of tensors, and lists of any length.
@@ -134,10 +142,8 @@ class SpecialistModule(lightning.LightningModule):
             return optimizer
         if method.schedule == "plateau":
             plateau = ReduceLROnPlateau(optimizer, **method.plateau.model_dump())
-            return {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": plateau, "monitor": VAL_LOSS},
-            }
+            registered = {"scheduler": plateau, "monitor": "none", "frequency": NEVER}
+            return {"optimizer": optimizer, "lr_scheduler": registered}
         # A loader of our own to count by: the trainer's, built now, would begin a resumed run
         # with the batches of its first epoch.
         steps = trainer.max_epochs * len(trainer.datamodule.train_dataloader())

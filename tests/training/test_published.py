@@ -15,6 +15,7 @@ from eosfm.kinds import KINDS
 from eosfm.nn.specialist import load_specialist
 from eosfm.recipes import Plateau, Scaling
 from eosfm.tiles.store import TileStore
+from eosfm.training import callbacks
 from eosfm.training.callbacks import Record
 from eosfm.training.module import SpecialistModule
 from eosfm.training.recipe import Recipe
@@ -121,7 +122,37 @@ def test_adam_follows_the_loss_on_validation_tiles(
     )  # fmt: skip
     optimizer, rates = fitted(recipe, make_store("classification"), tmp_path, monkeypatch)
     assert type(optimizer) is Adam
-    assert rates == [recipe.lr, recipe.lr, recipe.lr, recipe.lr / 2]
+    assert rates == [recipe.lr, recipe.lr, recipe.lr / 2, recipe.lr / 2]
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_resumed_run_knows_how_long_the_loss_has_not_fallen(
+    make_store: MakeStore,
+    make_published: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(callbacks, "SAVE_SECONDS", 0.0)
+    plateau = Plateau(factor=0.5, patience=1)
+    recipe = make_published(
+        "classification", epochs=3, schedule="plateau", plateau=plateau, weight_decay=0.0
+    )
+
+    def dies(self: SpecialistModule, batch: Any, batch_idx: int) -> torch.Tensor:
+        if self.current_epoch == 2:
+            raise Killed
+        return still(self, batch, batch_idx)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(SpecialistModule, "training_step", dies)
+        train(recipe, make_store("classification"), tmp_path)
+    assert list(tmp_path.glob("s-toy/*/last.ckpt"))
+    monkeypatch.setattr(SpecialistModule, "training_step", still)
+    _, rates = fitted(recipe, make_store("classification"), tmp_path, monkeypatch)
+    assert rates == [recipe.lr / 2]
 
 
 def still(self: SpecialistModule, batch: Any, batch_idx: int) -> torch.Tensor:
