@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eosfm.core.splits import Splits
+from eosfm.encoding.input import SPECTRAL
 from eosfm.evaluation.fit import Keep, examine, shown_tiles
 from eosfm.evaluation.probe import PooledProbe
 from eosfm.evaluation.result import Fit, Scores
@@ -73,6 +74,8 @@ def fit_ridge(
     every = PooledProbe(fusion, splits.train.inputs, trial)
     shares = weigh(*_sample(splits.train, every, trial), _owners(splits.train, every), limit)
     splits = only(splits, list(shares))
+    if SPECTRAL not in shares:
+        splits = splits.map(FrozenFeatures.without_bands)
     model = PooledProbe(fusion, splits.train.inputs, trial)
     solutions = _solve(splits.train, model, trial, shares)
     scores, best = _choose(splits.val, model, trial, solutions)
@@ -89,13 +92,13 @@ def fit_ridge(
 def weigh(
     features: Tensor, truth: Tensor, owners: list[str], limit: int | None = None
 ) -> dict[str, float]:
-    """The weight of each specialist in use; they sum to 1.
+    """The weight of each specialist in use, and of the bands; they sum to 1.
 
     Args:
         features: (N, C).
         truth: (N, K) targets.
         owners: The specialist of each of the C.
-        limit: How many may be used, at most.
+        limit: How many may be used, at most; the bands are not counted.
     """
     names = list(dict.fromkeys(owners))
     x = _standardised(features)
@@ -106,8 +109,11 @@ def weigh(
     shares = dict.fromkeys(names, 0)
     whole, lowest = torch.zeros(len(x), len(x), dtype=x.dtype), torch.inf
     for step in range(1, SHARES + 1):
-        used = [name for name in names if shares[name]]
-        open_to = used if limit is not None and len(used) >= limit else names
+        fed = [name for name in names if shares[name] and name != SPECTRAL]
+        full = limit is not None and len(fed) >= limit
+        open_to = [name for name in names if name in fed or name == SPECTRAL or not full]
+        if not fed:  # the first share is a specialist's
+            open_to = [name for name in names if name != SPECTRAL]
         errors = {n: _left_out_error((whole + kernels[n]) / step, truth) for n in open_to}
         best = min(errors, key=errors.__getitem__)
         if errors[best] > (1 - GAIN) * lowest:
