@@ -42,7 +42,7 @@ FIXED = Fusion(
     selection="forward",
     scale_features=False,
     spectral=False,
-    start="labels",
+    start="random",
     ablate=(),
 )
 

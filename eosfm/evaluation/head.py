@@ -7,7 +7,6 @@ from typing import cast
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.directions import label_directions
-from eosfm.evaluation.feature_fusion import LinearFusing
 from eosfm.evaluation.fit import Keep, Log, fit_all, steps_per_epoch, training_batches
 from eosfm.evaluation.forward_selection import select_forward
 from eosfm.evaluation.knn import score_knn
@@ -75,14 +74,18 @@ def starting_point(
     task: Task, fusion: Fusion, train: FrozenFeatures, trial: Trial
 ) -> Callable[[Probe], Probe]:
     """What ``fusion.start`` does to a fresh probe; nothing where the fusion has no linear start."""
+    if not starts_from_labels(task, fusion):
+        return lambda probe: probe
     with seeded(trial):
         probe = build_probe(fusion, train.inputs, trial)
-    kind = task.kind
-    if fusion.start == "random" or kind.answer != "pixel" or kind.bitemporal:
-        return lambda probe: probe
-    if not isinstance(probe.fusing, LinearFusing):
-        return lambda probe: probe
     return label_directions(probe.fusing.fuser, train, trial).start
+
+
+def starts_from_labels(task: Task, fusion: Fusion) -> bool:
+    """Whether a regression of the labels can and shall be where the fusion starts."""
+    linear = fusion.method == "conv1x1" and not fusion.projection and fusion.normalize != "batch"
+    pixels = task.kind.answer == "pixel" and not task.kind.bitemporal
+    return fusion.start == "labels" and linear and pixels
 
 
 def choose_bands(fusion: Fusion, splits: Splits[FrozenFeatures]) -> Splits[FrozenFeatures]:
