@@ -38,7 +38,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=100)]
 Place = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$")]
 """A path; in one line, and no end of a text in C."""
 Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
-Head = Literal["upernet", "linear", "knn"]
+Head = Literal["upernet", "linear", "ridge", "knn"]
 Aggregation = Literal["mean", "linear", "ltae", "concat", "difference"]
 Metric = Literal["miou", "accuracy", "map", "f1", "rmse", "r2"]
 SourceKind = Literal["simulated", "archive"]

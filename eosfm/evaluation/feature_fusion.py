@@ -130,6 +130,7 @@ def needs_maps(fusion: Fusion, task: Task) -> bool:
     """
     if not task.pools:
         return True
-    linear = fusion.method == "conv1x1" and not fusion.projection
-    averages = linear and fusion.normalize == NORMALIZE and task.aggregation != "ltae"
-    return task.head != "knn" and not averages
+    if task.head == "knn":
+        return False
+    linear = task.head == "ridge" or (fusion.method == "conv1x1" and not fusion.projection)
+    return not (linear and fusion.normalize == NORMALIZE and task.aggregation != "ltae")

@@ -75,6 +75,25 @@ class PooledHead(nn.Module):
         return self.classifier(torch.cat(pooled, dim=1))
 
 
+class PooledLinear(nn.Module):
+    """Global average of each level, then one linear layer: what is solved in closed form."""
+
+    def __init__(self, channels: Sequence[int], classes: int) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(sum(channels), classes)
+
+    def set(self, weight: Tensor, bias: Tensor) -> None:
+        """Take a (K, C) weight and a (K,) bias."""
+        with torch.no_grad():
+            self.classifier.weight.copy_(weight)
+            self.classifier.bias.copy_(bias)
+
+    def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Map four maps to (B, K); ``size`` is not used."""
+        pooled = [feature.mean(dim=(-2, -1)) for feature in maps]
+        return self.classifier(torch.cat(pooled, dim=1))
+
+
 class PhysicalUnits(nn.Module):
     """A regression head whose output is in the target's own unit: ``mean + std * head``.
 

@@ -221,7 +221,7 @@ def _fits(
     planned: PlannedTask, fusion: Fusion, inputs: Sequence[InputSpec], seeds: int, stored: bool
 ) -> Work:
     """Fits of heads on frozen features: what is not stored is encoded once for all seeds."""
-    if planned.task.head == "knn":
+    if planned.task.head in ("knn", "ridge"):
         once = sum(map(planned.items, SPLITS))
         return Work() if stored else planned.encoding(once, inputs)
     head, item = probe_cost(planned.task, fusion, inputs)
