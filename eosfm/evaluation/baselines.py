@@ -41,6 +41,7 @@ FIXED = Fusion(
     max_encoders=None,
     selection="forward",
     scale_features=False,
+    spectral=False,
     ablate=(),
 )
 

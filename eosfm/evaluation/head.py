@@ -44,6 +44,7 @@ def run_head(
         features: Tells whose features these are, where specialists have the same names.
         keep: Receives the best fit, but of ``knn``, which has no model.
     """
+    splits = choose_bands(fusion, splits)
     trials, labels = make_trials(task, splits.train.some_targets(), fits), len(splits.train)
     if task.head in ("knn", "ridge"):
         fit, used = _closed_form(task, fusion, splits, trials[0], keep)
@@ -64,6 +65,11 @@ def run_head(
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
     )  # fmt: skip
     return summarise(task, done, labels, splits.train.specialists)
+
+
+def choose_bands(fusion: Fusion, splits: Splits[FrozenFeatures]) -> Splits[FrozenFeatures]:
+    """The splits without the pyramid of the bands, unless ``fusion.spectral`` asks for it."""
+    return splits if fusion.spectral else splits.map(FrozenFeatures.without_bands)
 
 
 def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Trial) -> list[str]:

@@ -100,7 +100,7 @@ def build_probe(fusion: Fusion, inputs: Sequence[InputSpec], trial: Trial) -> Pr
 def build_fuser(fusion: Fusion, inputs: Sequence[InputSpec]) -> Fuser:
     """A fresh fusion of some pyramids."""
     limit = fusion.max_encoders
-    specialists = {spec.name for spec in inputs}
+    specialists = {spec.name for spec in inputs if not spec.spectral}
     return Fuser(
         inputs,
         fusion=fusion.method,

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eosfm.core.splits import Splits
+from eosfm.encoding.input import SPECTRAL
 from eosfm.evaluation.fit import Keep, examine, shown_tiles
 from eosfm.evaluation.probe import PooledProbe
 from eosfm.evaluation.result import Fit, Scores
@@ -94,10 +95,11 @@ def weigh(
     Args:
         features: (N, C).
         truth: (N, K) targets.
-        owners: The specialist of each of the C.
-        limit: How many may be used, at most.
+        owners: The specialist of each of the C, or :data:`SPECTRAL`, which is none.
+        limit: How many specialists may be used, at most.
     """
     names = list(dict.fromkeys(owners))
+    specialists = [name for name in names if name != SPECTRAL]
     x = _standardised(features)
     kernels = {}
     for name in names:
@@ -106,8 +108,10 @@ def weigh(
     shares = dict.fromkeys(names, 0)
     whole, lowest = torch.zeros(len(x), len(x), dtype=x.dtype), torch.inf
     for step in range(1, SHARES + 1):
-        used = [name for name in names if shares[name]]
-        open_to = used if limit is not None and len(used) >= limit else names
+        used = [name for name in specialists if shares[name]]
+        open_to = used if limit is not None and len(used) >= limit else specialists
+        if used and SPECTRAL in names:  # alone, the bands are no ensemble
+            open_to = [*open_to, SPECTRAL]
         errors = {n: _left_out_error((whole + kernels[n]) / step, truth) for n in open_to}
         best = min(errors, key=errors.__getitem__)
         if errors[best] > (1 - GAIN) * lowest:
@@ -148,7 +152,7 @@ def _solve(
     """The solution of each penalty, for features as they come."""
     features, _ = _sample(split, model, trial)
     owners = _owners(split, model)
-    weights = torch.tensor([shares[name] / owners.count(name) for name in owners])
+    weights = torch.tensor([shares.get(name, 0.0) / owners.count(name) for name in owners])
     scale = weights.sqrt() / features.std(0).clamp_min(1e-6)
     shift = features.mean(0)
     moments = _Moments(len(owners), len(trial.task.classes), dual=len(split) <= len(owners))

@@ -69,7 +69,7 @@ def train_specialist(
         start: File of the start weights, read where the recipe begins with them.
 
     Returns:
-        The validation scores of its best epoch, beside that of the constant answer.
+        The validation scores of the epoch that is kept, beside that of the best constant answer.
 
     Raises:
         EosfmError: A split or a band is missing, the loss does not fit the labels, the start
@@ -91,7 +91,8 @@ def train_specialist(
     data = build_data(recipe, store)
     begin = start if recipe.pretrained else None
     module = build_module(recipe, store, statistics, begin)
-    record = Record(get_kind(store.kind).headline, recipe.name)
+    headline = get_kind(store.kind).headline
+    record = Record(headline, recipe.name, last=recipe.method.keep == "last")
     checkpoint = scratch / _run_name(recipe, store, begin) / "last.ckpt"
     if others := _others(checkpoint):
         print(
@@ -111,7 +112,8 @@ def train_specialist(
         from eosfm.training.pictures import draw_predictions
 
         module.load_state_dict(record.best_weights)
-        draw_predictions(module.cpu(), store, recipe.bands, more.picture)
+        shown: Any = build_data(recipe, store).val_dataloader().dataset
+        draw_predictions(module.cpu(), shown, more.picture)
     shutil.rmtree(checkpoint.parent, ignore_errors=True)
     return result
 
@@ -136,9 +138,11 @@ def build_data(recipe: Recipe, store: TileStore) -> TileDataModule:
         recipe.bands,
         recipe.batch_size,
         crop=recipe.crop,
+        moves=recipe.method.augmentation.moves,
         seed=recipe.seed,
         steps_per_epoch=recipe.steps_per_epoch,
         workers=recipe.workers,
+        scaling=recipe.scaling(),
     )
 
 
@@ -155,11 +159,12 @@ def build_module(
     )
     dates = 1 if recipe.stacked else store.shape[0]
     head = kind.build_head(
-        kind.heads[0],
+        recipe.head(kind),
         kind.merged(encoder.feature_info.channels(), dates),
         len(store.classes),
         recipe.decoder_channels,
         statistics,
+        recipe.method.dropout,
     )
     weights = kind.class_weights(statistics) if recipe.balanced else None
     return SpecialistModule(
@@ -170,6 +175,8 @@ def build_module(
         store.classes,
         store.ignore_index,
         recipe.lr,
+        recipe.method,
+        recipe.seed,
         recipe.stacked,
     )
 
@@ -205,13 +212,17 @@ def _result(
 
 
 def _constant_score(recipe: Recipe, store: TileStore, statistics: TargetStatistics) -> float:
-    """The headline score of the constant answer on all validation tiles."""
+    """The headline score of the best constant answer on all validation tiles."""
     kind = get_kind(store.kind)
-    metrics = kind.build_metrics(store.classes, store.ignore_index)
+    answers = [
+        (seen, kind.build_metrics(store.classes, store.ignore_index))
+        for seen in kind.constants(statistics)
+    ]
     for batch in build_data(recipe, store).val_dataloader():
         target = kind.target(batch)
-        metrics.update(kind.constant_logits(statistics, target), target)
-    return metrics.compute()[kind.headline]
+        for seen, metrics in answers:
+            metrics.update(kind.constant_logits(seen, target), target)
+    return max(metrics.compute()[kind.headline] for _, metrics in answers)
 
 
 def _specialist(
@@ -219,15 +230,20 @@ def _specialist(
 ) -> Specialist:
     bands = _channels(recipe, store)
     stored = [str(find(name, store.bands)) for name in bands]
-    dates = {"dates": store.shape[0]} if recipe.stacked else {}
+    count = store.shape[0] if recipe.stacked else 1
+    dates = {"dates": count} if recipe.stacked else {}
+    mean, std = recipe.scaling() or (
+        tuple(values[str(find(name, store.bands))] for name in recipe.bands)
+        for values in (store.mean, store.std)
+    )
     return Specialist(
         name=recipe.name,
         backbone=recipe.backbone,
         in_chans=len(bands),
         bands=bands,
         units=tuple(store.units[store.bands.index(name)] for name in stored),
-        mean=tuple(store.mean[name] for name in stored),
-        std=tuple(store.std[name] for name in stored),
+        mean=mean * count,
+        std=std * count,
         state_dict=record.best_part("encoder"),
         facts={
             "dataset": store.name,
