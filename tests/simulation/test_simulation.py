@@ -232,7 +232,7 @@ def test_haze_lifts_the_blue_most():
     bands = ("B02", "B08")
     clear, hazy = (observe(land, (1,), bands, haze=h).image.mean((1, 2)) for h in (0.0, 0.8))
     assert hazy[0] - clear[0] > 300
-    assert (hazy / clear)[0] > 2 * (hazy / clear)[1]
+    assert (hazy / clear)[0] > 1.4 * (hazy / clear)[1]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
@@ -244,7 +244,7 @@ def test_cloud_has_the_share_asked_for_and_is_bright(share):
 
 
 def test_tall_things_cast_shadows_away_from_the_sun():
-    land = draw_landscape((17,), (60, 60), gsd=1, theme="grassland", doy=170)
+    land = draw_landscape((17,), (60, 60), gsd=1, theme="grassland", doy=260)
     flat = land.change(
         building_height=np.zeros_like(land.tone), canopy_height=np.zeros_like(land.tone),
         elevation=np.zeros_like(land.tone),
