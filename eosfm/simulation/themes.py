@@ -109,8 +109,8 @@ _THEMES: dict[str, Theme] = {
         {"garden_crops": 1.0, "paddies": 0.3, "grass": 0.25, "shrub": 0.2, "broadleaf": 0.25,
          "orchard": 0.2},
         (48, 70), 0.2, scale=200,
-        features=((water.pond, 0.3), (_road, 0.5), (_track, 0.5), (settlement.greenhouses, 0.12), (settlement.hamlet, 0.5),
-                  (_farm, 0.3)),
+        features=((water.pond, 0.3), (_road, 0.5), (_track, 0.5),
+                  (settlement.greenhouses, 0.12), (settlement.hamlet, 0.5), (_farm, 0.3)),
     ),
 }  # fmt: skip
 

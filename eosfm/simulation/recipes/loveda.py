@@ -19,7 +19,7 @@ BACKGROUND = CLASSES.index("background")
 FARMED = CLASSES.index("agriculture")
 AREAS_DRAWN = tuple(CLASSES.index(name) for name in ("barren", "forest", "agriculture"))
 AREA_M = 25.0  # across which people see one area
-DOUBTFUL = 0.3  # of fields and pastures: fallow, garden or meadow, drawn as the other of the two
+DOUBTFUL = 0.4  # of fields and pastures: fallow, garden or meadow, drawn as the other of the two
 
 LEGEND = {
     "roof_red": 2, "roof_grey": 2, "roof_bright": 2, "greenhouse": 2,
