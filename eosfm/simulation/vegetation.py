@@ -149,8 +149,8 @@ def _scrub(
     """Low bushes that leave gaps of grass."""
     patch = canvas.noise(110, 4, 0.7)
     _grass(canvas, mask, cells)
-    clump = canvas.noise(max(16.0, 1.3 * canvas.gsd), 3, 0.7) + 0.5 * patch
-    clump = clump > gaps + canvas.rng.normal(0.3, 0.8)  # scattered bushes to thickets
+    density = canvas.noise(max(16.0, 1.3 * canvas.gsd), 3, 0.7) + 0.5 * patch
+    clump = density > gaps + canvas.rng.normal(0.3, 0.8)  # scattered bushes to thickets
     _trees(canvas, mask & clump, name, height * (1 + 0.2 * patch), 3.0)
 
 

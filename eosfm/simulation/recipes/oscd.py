@@ -48,8 +48,8 @@ def simulate(root: Path, simulation: Simulation) -> None:
         before, after = draw(simulation, key, *THEMES[index % len(THEMES)])
         labels = root / (LABELS["test"] if city in CITIES["test"] else LABELS["train"])
         write_png(labels / city / "cm" / "cm.png", outline(before, after).astype(np.uint8) * 255)
-        offset = generator(key, "registration").integers(-1, 2, 2)
-        for date, land, move in zip(DATES, (before, after), ((0, 0), offset), strict=True):
+        down, right = generator(key, "registration").integers(-1, 2, 2).tolist()
+        for date, land, move in zip(DATES, (before, after), ((0, 0), (down, right)), strict=True):
             image = shifted(observe(land, (*key, date), S2_BANDS).image, *move)
             for band, pixels in zip(S2_BANDS, resampled(image, S2_BANDS), strict=True):
                 path = root / IMAGES / city / date / f"{band}.tif"
