@@ -222,8 +222,8 @@ def _at_sensor(
 
     size = surface.shape[1:]
     image = surface * column(_gains(rng, wavelengths) * sky.through(wavelengths))
-    if clouds:  # the ground in their shadow is left the light of the sky
-        image *= 1 - column(0.9 * sky.direct(wavelengths)) * clouds.shade
+    if clouds:  # the ground in their shadow is left the light of the sky, and of other clouds
+        image *= 1 - column(0.72 * sky.direct(wavelengths)) * clouds.shade
     molecules, aerosol = (column(part) for part in sky.path(wavelengths))
     # Haze drifts in veils.
     veil = 1 + 0.25 * fractal(rng, size, 0.8 * max(size), 2)

@@ -95,6 +95,7 @@ def write_results(params: Params, folder: Path) -> Path:
         write_result(folder / "baseline" / name / "metrics.json", BaselineResults(**rivals))
     items = {
         **dict.fromkeys(("download", "tile"), params.datasets),
+        "start": ("",),
         "train": params.specialists,
         "export": ("",),
         **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),
