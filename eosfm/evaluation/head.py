@@ -93,4 +93,4 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
 def _knn(splits: Splits[FrozenFeatures], trial: Trial) -> Fit:
     """The k-NN score; nothing is trained, so there is one fit and no best epoch."""
     val, test = (score_knn(splits.train, split, trial) for split in (splits.val, splits.test))
-    return Fit(val, test, best_epoch=0)
+    return Fit(val.scores, test.scores, 0, test.tiles)

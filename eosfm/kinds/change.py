@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eosfm.core.named import named
+from eosfm.kinds.evidence import Counts
 from eosfm.kinds.segmentation import Segmentation
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ class Change(Segmentation):
 
     name = "change"
     headline = "f1"
+    evidence = Counts(pixels=True, only=1)
     bitemporal = True
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":

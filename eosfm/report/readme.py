@@ -30,6 +30,6 @@ def stale_scores(text: str, metrics: Mapping[str, float]) -> list[str]:
     stale = []
     for key, value in metrics.items():
         name = key.removeprefix("score.")
-        if name not in (key, "mean") and f" {value:.3f} " not in rows.get(name, ""):
+        if key.startswith("score.") and not name.startswith("mean") and f" {value:.3f} " not in rows.get(name, ""):
             stale.append(name)
     return stale
