@@ -40,8 +40,8 @@ def write_table(results: Results, folder: Path) -> None:
     """Write what ``dvc metrics show`` sets out as a table: one file per row.
 
     A row per task, and over all ``mean``, ``geobench2``, ``lead``, ``p``, ``wins`` and the mean
-    number of ``specialists`` in use; columns are the models. A task's numbers are in its own metric,
-    ``mean`` and ``lead`` in scores from 0 to 1.
+    number of ``specialists`` in use; columns are the models. A task's numbers are in its own
+    metric, ``mean`` and ``lead`` in scores from 0 to 1.
     """
     rows = {
         task: {name: results.of(name)[task].test[result.metric] for name in MODELS}
