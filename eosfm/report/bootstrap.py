@@ -39,8 +39,8 @@ class Interval:
 def interval(found: float, resampled: np.ndarray) -> Interval:
     """The interval around what was found that the middle of its resamples spans.
 
-    The quantiles are taken from the resamples' mean, not from ``found``: a resample lacks scenes,
-    and with them rare classes, so that a mean over classes is lower than in the whole.
+    The quantiles are moved as the resamples' mean is to ``found``: a resample lacks scenes and has
+    others twice, which makes a mean over rare classes lower, and average precision higher.
     """
     tails = (0.5 - SHARE / 2, 0.5 + SHARE / 2)
     low, high = found + np.quantile(resampled, tails) - resampled.mean()
