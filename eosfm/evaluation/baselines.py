@@ -42,6 +42,7 @@ FIXED = Fusion(
     selection="forward",
     scale_features=False,
     spectral=False,
+    start="random",
     ablate=(),
 )
 

@@ -96,6 +96,7 @@ def collect(params: Params, results: Path) -> Results:
 
     stages: dict[str, Iterable[str]] = {
         **dict.fromkeys(DATA, params.datasets),
+        "start": ("",),
         "train": params.specialists,
         "export": ("",),
         **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),

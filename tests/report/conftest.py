@@ -116,6 +116,7 @@ def write_results(params: Params, folder: Path) -> Path:
         write_evidence(folder / "baseline" / name / "tiles.npz", facts, rivals)
     items = {
         **dict.fromkeys(("download", "tile"), params.datasets),
+        "start": ("",),
         "train": params.specialists,
         "export": ("",),
         **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),
