@@ -132,4 +132,4 @@ def _closed_form(
     if task.head == "ridge":
         return fit_ridge(splits, trial, fusion, fusion.max_encoders, keep)
     val, test = (score_knn(splits.train, split, trial) for split in (splits.val, splits.test))
-    return Fit(val, test, best_epoch=0), splits.train.specialists
+    return Fit(val.scores, test.scores, 0, test.tiles), splits.train.specialists

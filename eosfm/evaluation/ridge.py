@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import SPECTRAL
-from eosfm.evaluation.fit import Keep, examine, shown_tiles
+from eosfm.evaluation.examine import examine, shown_tiles
+from eosfm.evaluation.fit import Keep
 from eosfm.evaluation.probe import PooledProbe
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.evaluation.trial import Trial
@@ -83,7 +84,7 @@ def fit_ridge(
     model.to(device())
     shown = [] if keep is None else shown_tiles(splits.test, trial)
     (tested,) = examine([model], splits.test, trial, shown)
-    fit = Fit(scores, tested.scores, 0, tested.confusion)
+    fit = Fit(scores, tested.scores, 0, tested.tiles)
     if keep is not None:
         keep(model, fit, tested.answers)
     return fit, splits.train.specialists
