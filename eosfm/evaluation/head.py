@@ -1,5 +1,6 @@
 """Scoring a task's head on frozen features."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -43,12 +44,27 @@ def run_head(
         features: Tells whose features these are, where specialists have the same names.
         keep: Receives the best fit, but of ``knn``, which has none.
     """
-    trials, labels = make_trials(task, splits.train.some_targets(), fits), len(splits.train)
+    trials = make_trials(task, splits.train.some_targets(), fits)
+    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep)
+    return summarise(task, done, len(splits.train), used)
+
+
+def fit_head(
+    trials: Sequence[Trial],
+    fusion: Fusion,
+    splits: Splits[FrozenFeatures],
+    log: Log | None = None,
+    checkpoints: Checkpoints | None = None,
+    features: str = "ensemble",
+    keep: Keep | None = None,
+) -> tuple[list[Fit], list[str]]:
+    """What :func:`run_head` does in given trials: their fits, and the specialists in use."""
+    task = trials[0].task
     if task.head == "knn":
-        result = summarise(task, [_knn(splits, trials[0])], labels, splits.train.specialists)
+        fit = _knn(splits, trials[0])
         if log is not None:  # no curve, but a point of one
-            log({f"val_{task.metric}": result.val[task.metric]}, 0)
-        return result
+            log({f"val_{task.metric}": fit.val[task.metric]}, 0)
+        return [fit], splits.train.specialists
     limit = fusion.max_encoders
     fewer = limit is not None and limit < len(splits.train.specialists)
     if fewer and not fusion.selection.startswith(PUBLISHED):  # which chooses while it fits
@@ -62,7 +78,7 @@ def run_head(
         lambda trial: build_probe(fusion, inputs, trial),
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
     )  # fmt: skip
-    return summarise(task, done, labels, splits.train.specialists)
+    return done, splits.train.specialists
 
 
 def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Trial) -> list[str]:

@@ -31,7 +31,8 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")
     return (
         f"report: mean score {summary['score.mean']:.3f} (random weights "
-        f"{summary['baseline.random.mean']:.3f}, best single "
+        f"{summary['baseline.random.mean']:.3f}, start weights "
+        f"{summary['baseline.start.mean']:.3f}, best single "
         f"{summary['baseline.single.mean']:.3f}, from scratch "
         f"{summary['baseline.scratch.mean']:.3f}, pixel statistics "
         f"{summary['baseline.statistics.mean']:.3f}), {summary['energy.kwh'] * 1000:.1f} Wh"

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 NAMES = {
     "eosfm": "EosFM",
     "random": "random weights",
+    "start": "start weights",
     "single": "best single specialist",
     "scratch": "from scratch",
     "statistics": "pixel statistics",
@@ -21,6 +22,7 @@ NAMES = {
 COLORS = {
     "eosfm": "#0b6e4f",
     "random": "#b8b8b8",
+    "start": "#d3868f",
     "single": "#6b9ac4",
     "scratch": "#e0a458",
     "statistics": "#8f6bb3",

@@ -25,7 +25,7 @@ ANALYSIS = AnalysisResult(
 )
 
 
-@pytest.mark.parametrize("result", [RESULT, BaselineResults(*[RESULT] * 4), ANALYSIS])
+@pytest.mark.parametrize("result", [RESULT, BaselineResults(*[RESULT] * 5), ANALYSIS])
 def test_what_is_written_is_read_back(tmp_path, result):
     write_result(tmp_path / "a.json", result)
     assert read_result(tmp_path / "a.json", type(result), "evaluate@a") == result

@@ -117,7 +117,7 @@ def test_tables_hold_every_item(params, results):
     collected = collect(params, results)
     scores = scores_table(collected)
     assert [row[0] for row in scores[1:-1]] == list(params.tasks)
-    assert scores[1][2:6] == ["0.500 ± 0.010", "0.100", "0.200", "0.300"]
+    assert scores[1][2:7] == ["0.500 ± 0.010", "0.100", "0.120", "0.200", "0.300"]
     assert [row[0] for row in specialists_table(params, collected)[1:]] == list(params.specialists)
     assert {row[-1] for row in specialists_table(params, collected)[1:]} == {"water 0.500"}
     energy = energy_table(collected)
