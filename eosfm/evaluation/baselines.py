@@ -2,7 +2,8 @@
 
 Each baseline uses the head, protocol, labels and seeds of the evaluation (the first
 ``protocol.baseline_seeds`` of them), and one fixed fusion (1x1 convolution over all pyramids), so
-that it does not depend on ``fusion.*``.
+that it does not depend on ``fusion.*``. It has the bands themselves beside the features
+(``fusion.spectral``), so that a lead says what the specialists know.
 """
 
 from collections.abc import Callable
@@ -39,6 +40,7 @@ FIXED = Fusion(
     max_encoders=None,
     selection="forward",
     scale_features=False,
+    spectral=True,
     ablate=(),
 )
 
@@ -143,6 +145,8 @@ def from_scratch(
     checkpoints: Checkpoints | None = None,
 ) -> TaskResult:
     """One backbone of the specialists' kind, trained on the task's labels alone."""
+    if task.head == "ridge":  # nothing to train by, and all is trained here
+        task = task.with_linear_head()
 
     def build(trial: Trial) -> EndToEnd:
         fresh: Any = build_backbone(backbone, len(task.bands), pretrained=False)
