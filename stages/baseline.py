@@ -19,6 +19,7 @@ def main(name: str) -> None:
     single_thread()
     params = load_params()
     features, artifact = Path("data/features") / name, Path("models/eosfm.pth")
+    start = Path("models/start.pt")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     task = Task.resolve(params, name, store)
     with track("baseline", name, params.energy.country) as tracker:
@@ -27,11 +28,12 @@ def main(name: str) -> None:
             params.backbone.name,
             features,
             artifact,
+            start,
             max_gb=params.encoding.max_gb,
             checkpoints=Checkpoints(
                 Path(".cache/baseline") / name,
                 "baseline.py",
-                (store.path / "store.json", features / "features.json", artifact),
+                (store.path / "store.json", features / "features.json", artifact, start),
             ),
         )
         write_result(tracker.folder / "metrics.json", results)

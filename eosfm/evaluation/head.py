@@ -1,6 +1,6 @@
 """Scoring a task's head on frozen features."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -46,13 +46,28 @@ def run_head(
         features: Tells whose features these are, where specialists have the same names.
         keep: Receives the best fit, but of ``knn``, which has no model.
     """
+    trials = make_trials(task, splits.train.some_targets(), fits)
+    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep)
+    return summarise(task, done, len(splits.train), used)
+
+
+def fit_head(
+    trials: Sequence[Trial],
+    fusion: Fusion,
+    splits: Splits[FrozenFeatures],
+    log: Log | None = None,
+    checkpoints: Checkpoints | None = None,
+    features: str = "ensemble",
+    keep: Keep | None = None,
+) -> tuple[list[Fit], list[str]]:
+    """What :func:`run_head` does in given trials: their fits, and the specialists in use."""
+    task = trials[0].task
     splits = choose_bands(fusion, splits)
-    trials, labels = make_trials(task, splits.train.some_targets(), fits), len(splits.train)
     if task.head in ("knn", "ridge"):
         fit, used = _closed_form(task, fusion, splits, trials[0], keep)
         if log is not None:  # no curve, but a point of one
             log({f"val_{task.metric}": fit.val[task.metric]}, 0)
-        return summarise(task, [fit], labels, used)
+        return [fit], used
     limit = fusion.max_encoders
     fewer = limit is not None and limit < len(splits.train.specialists)
     if fewer and not fusion.selection.startswith(PUBLISHED):  # which chooses while it fits
@@ -67,7 +82,7 @@ def run_head(
         lambda trial: start(build_probe(fusion, inputs, trial)),
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
     )  # fmt: skip
-    return summarise(task, done, labels, splits.train.specialists)
+    return done, splits.train.specialists
 
 
 def starting_point(

@@ -80,12 +80,14 @@ class BaselineResults:
 
     Attributes:
         random: The same ensemble with random weights.
+        start: One frozen backbone with the weights that specialists begin with.
         single: The best specialist alone.
         scratch: One backbone, trained on the task's labels alone.
         statistics: A linear model of the pixels, or of the bands' mean and spread.
     """
 
     random: TaskResult
+    start: TaskResult
     single: TaskResult
     scratch: TaskResult
     statistics: TaskResult

@@ -25,7 +25,10 @@ def test_one_command_goes_from_nothing_to_scores(project):
     for key in (
         *(f"score.{name}" for name in KEPT["tasks"]),
         "score.mean",
-        *(f"baseline.{kind}.mean" for kind in ("random", "single", "scratch", "statistics")),
+        *(
+            f"baseline.{kind}.mean"
+            for kind in ("random", "start", "single", "scratch", "statistics")
+        ),
         "ensemble.specialists",
         "ensemble.active",
         "ensemble.params_m",
