@@ -143,7 +143,7 @@ def test_analyses_run_apart_and_leave_the_main_job_up_to_date(project):
 
 
 def test_two_workers_make_the_same_bytes(project, tmp_path):
-    """``eosfm repro`` in a fresh clone, stages side by side; with ``dvc repro``, two runs of all."""
+    """``eosfm repro`` in a fresh clone, side by side, makes again what ``dvc repro`` made."""
     ours = copy_project(tmp_path / "ours")
     command = "from eosfm.cli import main; main()"
     words = ["repro", "--workers", "2", *(f"features@{name}" for name in KEPT["tasks"])]
