@@ -199,7 +199,8 @@ def counting() -> Iterator[Counter[str]]:
     whole, stream = EndToEnd.forward, StoredLevels.stream
 
     def encoded(self: Any, x: Any, indices: Any = None) -> Any:
-        note(len(x), len(self.inputs if indices is None else indices))
+        chosen = range(len(self.inputs)) if indices is None else indices
+        note(len(x), sum(not self.inputs[index].spectral for index in chosen))
         return encode(self, x, indices)
 
     def trained(self: Any, image: Any) -> Any:

@@ -19,7 +19,8 @@ from eosfm.nn.specialist import Specialist
 
 FUSION = tuple(field.name for field in fields(FusionOptions))
 OPTIONS = (
-    "adaptation", "standardize", "mean", "std", "units", "freeze", "copy", "ablate", *FUSION,
+    "adaptation", "standardize", "mean", "std", "units", "freeze", "copy", "ablate",
+    "spectral", *FUSION,
 )  # fmt: skip
 """What :meth:`EosFM.from_specialists` takes beside the ensemble and its channels."""
 
@@ -94,13 +95,14 @@ class EosFM(nn.Module):
         freeze: bool = True,
         copy: bool = True,
         ablate: Sequence[str | int] = (),
+        spectral: bool = False,
         **fusion: Any,
     ) -> "EosFM":
         """Build a backbone from an ensemble in memory.
 
         Args:
             specialists: The ensemble.
-            bands: Names of the input's channels; this and what follows up to ``ablate`` is for
+            bands: Names of the input's channels; this and what follows up to ``spectral`` is for
                 :func:`eosfm.encoding.encoder.build_encoder`, which says more.
             in_chans: Their number alone.
             adaptation: ``named`` or ``counted``.
@@ -111,6 +113,8 @@ class EosFM(nn.Module):
             freeze: Whether the encoders stay as they are.
             copy: Whether to copy the specialists' weights.
             ablate: Specialists to leave out, by name or index.
+            spectral: Whether the bands themselves are one more pyramid, without weights, that
+                ``max_encoders`` neither counts nor leaves out.
             **fusion: See :class:`eosfm.fusion.fuser.FusionOptions`.
 
         Raises:
@@ -121,7 +125,7 @@ class EosFM(nn.Module):
             raise EosfmError(f"unknown option {unknown[0]!r}; {suggest(unknown[0], OPTIONS)}")
         encoder = build_encoder(
             specialists, bands, in_chans, adaptation, standardize, mean, std, units, freeze, copy,
-            ablate,
+            ablate, spectral,
         )  # fmt: skip
         return cls(encoder, Fuser(encoder.inputs, **fusion))
 

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from eosfm.core.errors import EosfmError, expect, suggest
 from eosfm.encoding.adaptation import plan
 from eosfm.encoding.adapters import build_adapter, check_statistics
-from eosfm.encoding.input import InputFormat, InputSpec, describe_input
+from eosfm.encoding.input import SPECTRAL, InputFormat, InputSpec, describe_input
 from eosfm.encoding.models import SpecialistModels
+from eosfm.encoding.spectral import SpectralPyramid, spectral_input
 from eosfm.nn.backbone import STRIDES
 from eosfm.nn.specialist import Specialist
 
@@ -26,7 +27,7 @@ class EnsembleEncoder(nn.Module):
 
     Args:
         specialists: Those that ``inputs`` name, in artifact order.
-        inputs: What they are fed with; one pyramid each.
+        inputs: What they are fed with; one pyramid each. The spectral one may stand beside them.
         given: What arrives.
         skipped: Specialists that cannot be fed, and why.
         freeze: Whether the specialists stay as they are, whatever ``train`` and optimisers say.
@@ -61,18 +62,20 @@ class EnsembleEncoder(nn.Module):
         # The models hold the weights from here on.
         self.specialists = [replace(specialist, state_dict={}) for specialist in specialists]
         order = {specialist.name: index for index, specialist in enumerate(specialists)}
-        self._model_of = [order[spec.name] for spec in inputs]
-        self.inputs = tuple(
+        fed = [spec for spec in inputs if not spec.spectral]
+        self._model_of = [order[spec.name] for spec in fed]
+        fed = [
             replace(spec, channels=self.models.channels(model))
-            for spec, model in zip(inputs, self._model_of, strict=True)
-        )
+            for spec, model in zip(fed, self._model_of, strict=True)
+        ]
+        self.inputs = (*fed, *(spec for spec in inputs if spec.spectral))
         owners = [self.specialists[model] for model in self._model_of]
         if given.standardize == "specialist":
-            check_statistics(self.inputs, owners, given)
+            check_statistics(fed, owners, given)
         self.adapters = nn.ModuleList(
-            build_adapter(spec, owner, given)
-            for spec, owner in zip(self.inputs, owners, strict=True)
+            build_adapter(spec, owner, given) for spec, owner in zip(fed, owners, strict=True)
         )
+        self.spectral = SpectralPyramid(given) if len(self.inputs) > len(fed) else None
 
     @property
     def device(self) -> torch.device:
@@ -100,13 +103,17 @@ class EnsembleEncoder(nn.Module):
         if bottom or right:
             x = F.pad(x, (0, right, 0, bottom), mode="replicate")
         chosen = range(len(self.inputs)) if indices is None else indices
-        pyramids = self.models([(self._model_of[i], self.adapters[i](x)) for i in chosen])
+        fed = [i for i in chosen if not self.inputs[i].spectral]
+        encoded = self.models([(self._model_of[i], self.adapters[i](x)) for i in fed])
+        of_input = dict(zip(fed, encoded, strict=True))
+        if self.spectral is not None and len(fed) < len(chosen):
+            of_input[len(self.inputs) - 1] = self.spectral(x)
         return [
             [
                 level[..., : -(-height // stride), : -(-width // stride)]
                 for level, stride in zip(levels, STRIDES, strict=True)
             ]
-            for levels in pyramids
+            for levels in (of_input[i] for i in chosen)
         ]
 
     def keep(self, names: Sequence[str]) -> "EnsembleEncoder":
@@ -163,6 +170,7 @@ def build_encoder(
     freeze: bool = True,
     copy: bool = True,
     ablate: Sequence[str | int] = (),
+    spectral: bool = False,
 ) -> EnsembleEncoder:
     """Plan what every specialist of an ensemble is fed with, and build those that can be fed.
 
@@ -182,6 +190,8 @@ def build_encoder(
         copy: Whether to copy the specialists' weights. False saves memory where nothing else will
             use them.
         ablate: Specialists to leave out, by name or index in the ensemble.
+        spectral: Whether the bands themselves are one more pyramid, the last; it needs
+            ``standardize="dataset"``.
 
     Raises:
         EosfmError: Options are unknown or contradict each other, no specialist can be fed, or
@@ -194,7 +204,15 @@ def build_encoder(
     ):
         if value not in valid:
             raise EosfmError(f"{what} is {value!r}; {suggest(str(value), valid)}")
-    expect("freeze", freeze, isinstance(freeze, bool), "True or False")
+    for what, flag in (("freeze", freeze), ("spectral", spectral)):
+        expect(what, flag, isinstance(flag, bool), "True or False")
+    if spectral and standardize == "specialist":
+        raise EosfmError(
+            "spectral=True needs standardised bands, and standardize='specialist' leaves the "
+            "input as it is; use standardize='dataset'"
+        )
+    if SPECTRAL in [specialist.name for specialist in specialists]:
+        raise EosfmError(f"a specialist is named {SPECTRAL!r}, as the bands are; rename it")
     several = isinstance(ablate, Sequence) and not isinstance(ablate, str)
     expect("ablate", ablate, several, "a list of names or indices")
     given = describe_input(bands, in_chans, standardize, mean, std, units)
@@ -206,6 +224,8 @@ def build_encoder(
     inputs = [replace(spec, index=candidates[spec.index]) for spec in inputs]
     fed = {spec.name for spec in inputs}
     members = [specialist for specialist in specialists if specialist.name in fed]
+    if spectral:
+        inputs.append(spectral_input(given))
     return EnsembleEncoder(members, inputs, given, skipped, freeze, copy)
 
 

@@ -11,6 +11,9 @@ from eosfm.nn.specialist import is_count
 ChannelMap = tuple[int | None, ...]
 """Per channel of a specialist, the input's channel; None for one that stays at its mean."""
 
+SPECTRAL = "spectral"
+"""Name of the entry that is no specialist (see :mod:`eosfm.encoding.spectral`)."""
+
 FORMER_KEYS = {"fed": "sources", "picks": "channel_map"}
 """Keys of an input spec in files of earlier versions."""
 
@@ -50,7 +53,7 @@ class InputSpec:
     """One adapted input of a specialist, and so one pyramid.
 
     Attributes:
-        name: The specialist.
+        name: The specialist, or :data:`SPECTRAL`.
         channels: Channels of its pyramid's levels, finest first.
         index: The specialist's index in the artifact.
         rule: The adaptation rule that reached it.
@@ -66,6 +69,11 @@ class InputSpec:
     sources: tuple[str, ...] = ()
     channel_map: ChannelMap = ()
     note: str = ""
+
+    @property
+    def spectral(self) -> bool:
+        """Whether it is the bands themselves, and no specialist's."""
+        return self.name == SPECTRAL
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for a JSON file or an artifact."""

@@ -41,6 +41,7 @@ FIXED = Fusion(
     max_encoders=None,
     selection="forward",
     scale_features=False,
+    spectral=False,
     ablate=(),
 )
 
@@ -122,6 +123,8 @@ def from_scratch(
     checkpoints: Checkpoints | None = None,
 ) -> TaskResult:
     """One backbone of the specialists' kind, trained on the task's labels alone."""
+    if task.head == "ridge":  # nothing to train by, and all is trained here
+        task = task.with_linear_head()
 
     def build(trial: Trial) -> EndToEnd:
         fresh: Any = build_backbone(backbone, len(task.bands), pretrained=False)

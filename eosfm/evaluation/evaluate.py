@@ -9,7 +9,7 @@ from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Keep, Log
 from eosfm.evaluation.forward_selection import select_forward
-from eosfm.evaluation.head import run_head
+from eosfm.evaluation.head import choose_bands, run_head
 from eosfm.evaluation.result import SelectionPath, TaskResult
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.encode import open_features
@@ -59,6 +59,7 @@ def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -
     """How much the specialists tell that forward selection would choose, up to :data:`STEPS`."""
     members = remaining(FeatureStore.open(features), fusion.ablate)
     splits = only(open_features(task, features, artifact), members)
+    splits = choose_bands(fusion, splits)
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     path = select_forward(splits.train, splits.val, trial, STEPS)
     return SelectionPath(tuple(path), tuple(path.values()))
@@ -66,7 +67,7 @@ def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -
 
 def remaining(store: FeatureStore, ablate: Sequence[str]) -> list[str]:
     """The specialists that a task can use, without those to leave out."""
-    members = list(dict.fromkeys(spec.name for spec in store.inputs))
+    members = list(dict.fromkeys(spec.name for spec in store.inputs if not spec.spectral))
     for name in ablate:
         if name not in members and name not in store.skipped:
             valid = [*members, *store.skipped]

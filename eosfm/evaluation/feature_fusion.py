@@ -88,9 +88,10 @@ class LinearFusing(nn.Module):
     def forward(self, levels: Levels) -> list[Tensor]:
         """Fuse prepared levels to (B, T', C', h', w')."""
         selection = self.fuser.selection
-        gates = None if selection is None else selection()
+        gates = None if selection is None else self.fuser.with_bands(selection())
         if gates is not None and isinstance(selection, Selection) and self.training:
-            gates = gates * selection.active  # who has left for good gets no gradient
+            # Who has left for good gets no gradient.
+            gates = gates * self.fuser.with_bands(selection.active.float())
         fused = []
         for k, (level, mixer) in enumerate(zip(levels, self.fuser.mixers, strict=True)):
             conv = cast(nn.Conv2d, mixer)
@@ -130,6 +131,7 @@ def needs_maps(fusion: Fusion, task: Task) -> bool:
     """
     if not task.pools:
         return True
-    linear = fusion.method == "conv1x1" and not fusion.projection
-    averages = linear and fusion.normalize == NORMALIZE and task.aggregation != "ltae"
-    return task.head != "knn" and not averages
+    if task.head == "knn":
+        return False
+    linear = task.head == "ridge" or (fusion.method == "conv1x1" and not fusion.projection)
+    return not (linear and fusion.normalize == NORMALIZE and task.aggregation != "ltae")

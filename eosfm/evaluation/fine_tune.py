@@ -46,14 +46,14 @@ def fine_tune(
     trials = make_trials(task, splits.train.some_targets(), task.protocol.seeds)
     limit = fusion.max_encoders
     if fusion.selection == "forward" and limit is not None and limit < len(members):
-        encoder = task_encoder(task, specialists)
+        encoder = task_encoder(task, specialists, spectral=fusion.spectral)
         train, val = (live_features(encoder, False, s) for s in (readings.train, readings.val))
         chosen = choose(fusion, train, val, trials[0])
         specialists = [s for s in specialists if s.name in chosen]
     backbones: dict[int, EosFM] = {}
 
     def build(trial: Trial) -> EndToEnd:
-        encoder = task_encoder(task, specialists, freeze=False)
+        encoder = task_encoder(task, specialists, freeze=False, spectral=fusion.spectral)
         backbone = backbones[trial.seed] = EosFM(encoder, build_fuser(fusion, encoder.inputs))
         return EndToEnd(backbone, backbone.out_channels, trial)
 

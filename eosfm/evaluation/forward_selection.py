@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from eosfm.encoding.input import SPECTRAL
 from eosfm.evaluation.trial import Trial, seeded
 from eosfm.features.frozen import FrozenFeatures, chunks
 from eosfm.features.source import Levels, Request, split_levels
@@ -37,6 +38,8 @@ def explained_alone(train: FrozenFeatures, val: FrozenFeatures, trial: Trial) ->
     unknown, answers = _samples(val, trial)
     scores: dict[str, float] = {}
     for spec, x, z in zip(train.inputs, known, unknown, strict=True):
+        if spec.spectral:
+            continue
         x, z = _standardised(x, z)
         found = explained(x, truth, z, answers)
         scores[spec.name] = max(found, scores.get(spec.name, found))
@@ -49,7 +52,7 @@ def select_forward(
     """Choose specialists one after the other, each the one that adds most to those before it.
 
     What a team explains is the R2 of one ridge regression on the features of all its members, each
-    pyramid by its first principal components.
+    pyramid by its first principal components. The bands, where they are there, are in every team.
 
     Returns:
         The chosen, first the best alone, each with what it explains together with those before it;
@@ -61,12 +64,14 @@ def select_forward(
     with seeded(trial):  # the decomposition starts from a random guess
         for spec, x, z in zip(train.inputs, known, unknown, strict=True):
             features.setdefault(spec.name, []).append(_components(x, z))
+    bands = features.pop(SPECTRAL, [])
     chosen: dict[str, float] = {}
     while len(chosen) < min(count, len(features)):
         scores = {}
         for name in features:
             if name not in chosen:
                 team = [part for member in (*chosen, name) for part in features[member]]
+                team = [*bands, *team]
                 x, z = (torch.cat(parts, dim=1) for parts in zip(*team, strict=True))
                 scores[name] = explained(x, truth, z, answers)
         best = ranked(scores)[0]

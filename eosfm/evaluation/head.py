@@ -11,6 +11,7 @@ from eosfm.evaluation.knn import score_knn
 from eosfm.evaluation.learner import Learner
 from eosfm.evaluation.probe import build_probe
 from eosfm.evaluation.result import Fit, TaskResult
+from eosfm.evaluation.ridge import fit_ridge
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials, seeded
 from eosfm.features.device import device, to_device
@@ -41,14 +42,15 @@ def run_head(
         log: Receives each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
         features: Tells whose features these are, where specialists have the same names.
-        keep: Receives the best fit, but of ``knn``, which has none.
+        keep: Receives the best fit, but of ``knn``, which has no model.
     """
+    splits = choose_bands(fusion, splits)
     trials, labels = make_trials(task, splits.train.some_targets(), fits), len(splits.train)
-    if task.head == "knn":
-        result = summarise(task, [_knn(splits, trials[0])], labels, splits.train.specialists)
+    if task.head in ("knn", "ridge"):
+        fit, used = _closed_form(task, fusion, splits, trials[0], keep)
         if log is not None:  # no curve, but a point of one
-            log({f"val_{task.metric}": result.val[task.metric]}, 0)
-        return result
+            log({f"val_{task.metric}": fit.val[task.metric]}, 0)
+        return summarise(task, [fit], labels, used)
     limit = fusion.max_encoders
     fewer = limit is not None and limit < len(splits.train.specialists)
     if fewer and not fusion.selection.startswith(PUBLISHED):  # which chooses while it fits
@@ -63,6 +65,11 @@ def run_head(
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
     )  # fmt: skip
     return summarise(task, done, labels, splits.train.specialists)
+
+
+def choose_bands(fusion: Fusion, splits: Splits[FrozenFeatures]) -> Splits[FrozenFeatures]:
+    """The splits without the pyramid of the bands, unless ``fusion.spectral`` asks for it."""
+    return splits if fusion.spectral else splits.map(FrozenFeatures.without_bands)
 
 
 def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Trial) -> list[str]:
@@ -90,7 +97,18 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
     return list(probe.fusing.fuser.selected)
 
 
-def _knn(splits: Splits[FrozenFeatures], trial: Trial) -> Fit:
-    """The k-NN score; nothing is trained, so there is one fit and no best epoch."""
+def _closed_form(
+    task: Task,
+    fusion: Fusion,
+    splits: Splits[FrozenFeatures],
+    trial: Trial,
+    keep: Keep | None,
+) -> tuple[Fit, list[str]]:
+    """The one fit of a head without steps and seeds, and the specialists that it uses.
+
+    Ridge chooses them by its own weights, whatever ``fusion.selection`` says.
+    """
+    if task.head == "ridge":
+        return fit_ridge(splits, trial, fusion, fusion.max_encoders, keep)
     val, test = (score_knn(splits.train, split, trial) for split in (splits.val, splits.test))
-    return Fit(val, test, best_epoch=0)
+    return Fit(val, test, best_epoch=0), splits.train.specialists

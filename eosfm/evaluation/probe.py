@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eosfm.encoding.input import InputSpec
-from eosfm.evaluation.feature_fusion import build_fusing
+from eosfm.evaluation.feature_fusion import Fusing, build_fusing, needs_maps
 from eosfm.evaluation.trial import Trial
 from eosfm.features.source import Levels
 from eosfm.fusion.fuser import Fuser
+from eosfm.heads.decoders import PooledLinear
 from eosfm.heads.temporal import build_merge
 from eosfm.params import Fusion
 
@@ -29,6 +31,37 @@ class Probe(nn.Module):
         """Logits from prepared levels and days."""
         levels, days = inputs
         return self.head(self.merge(self.fusing(levels), days), size)
+
+
+class PooledProbe(nn.Module):
+    """All pyramids side by side, averaged over pixels, and a linear layer: nothing to train.
+
+    Features that are stored as averages are normalised and side by side already.
+    """
+
+    def __init__(self, fusion: Fusion, inputs: Sequence[InputSpec], trial: Trial) -> None:
+        super().__init__()
+        task = trial.task
+        fuser = Fuser(inputs, fusion="concat", normalize=fusion.normalize)
+        self.fusing = Fusing(fuser)
+        self.averages = not needs_maps(fusion, task)
+        self.merge = build_merge(task.aggregation, fuser.out_channels, len(task.dates))
+        self.head = PooledLinear(self.merge.out_channels, len(task.classes))
+        self.eval()
+
+    def forward(self, inputs: tuple[Levels, Tensor], size: tuple[int, int]) -> Tensor:
+        """Logits (B, K) from levels and days."""
+        return self.head(self._merged(inputs), size)
+
+    def pooled(self, inputs: tuple[Levels, Tensor]) -> Tensor:
+        """What the linear layer sees: (B, C)."""
+        return torch.cat([level.mean(dim=(-2, -1)) for level in self._merged(inputs)], dim=1)
+
+    def _merged(self, inputs: tuple[Levels, Tensor]) -> list[Tensor]:
+        levels, days = inputs
+        if not self.averages:
+            levels = self.fusing(levels)
+        return self.merge([level.float() for level in levels], days)
 
 
 class EndToEnd(nn.Module):
@@ -67,7 +100,7 @@ def build_probe(fusion: Fusion, inputs: Sequence[InputSpec], trial: Trial) -> Pr
 def build_fuser(fusion: Fusion, inputs: Sequence[InputSpec]) -> Fuser:
     """A fresh fusion of some pyramids."""
     limit = fusion.max_encoders
-    specialists = {spec.name for spec in inputs}
+    specialists = {spec.name for spec in inputs if not spec.spectral}
     return Fuser(
         inputs,
         fusion=fusion.method,

@@ -30,7 +30,11 @@ from eosfm.nn.specialist import Specialist
 
 
 def task_encoder(
-    task: TaskInput, specialists: Sequence[Specialist], freeze: bool = True, copy: bool = True
+    task: TaskInput,
+    specialists: Sequence[Specialist],
+    freeze: bool = True,
+    copy: bool = True,
+    spectral: bool = True,
 ) -> EnsembleEncoder:
     """The ensemble, told what this task's input is (see :func:`build_encoder`)."""
     with warnings.catch_warnings():
@@ -44,6 +48,7 @@ def task_encoder(
             units=task.units,
             freeze=freeze,
             copy=copy,
+            spectral=spectral and task.standardize == "dataset",
         )
     return encoder.eval()
 

@@ -99,11 +99,18 @@ class FrozenFeatures(TaskSplit[Levels]):
     @property
     def specialists(self) -> list[str]:
         """Names of the specialists, each once: one may give several pyramids."""
-        return list(dict.fromkeys(spec.name for spec in self.inputs))
+        return list(dict.fromkeys(spec.name for spec in self.inputs if not spec.spectral))
 
     def only(self, names: Collection[str]) -> "FrozenFeatures":
-        """The same items with the pyramids of some specialists."""
-        chosen = tuple(index for index, spec in enumerate(self.inputs) if spec.name in names)
+        """The same items with the pyramids of some specialists, and that of the bands if there."""
+        specs = enumerate(self.inputs)
+        return self._some(tuple(i for i, spec in specs if spec.spectral or spec.name in names))
+
+    def without_bands(self) -> "FrozenFeatures":
+        """The same items with the pyramids of the specialists alone."""
+        return self._some(tuple(i for i, spec in enumerate(self.inputs) if not spec.spectral))
+
+    def _some(self, chosen: tuple[int, ...]) -> "FrozenFeatures":
         if len(chosen) == len(self.inputs):
             return self
         source = self.source.only(self.inputs, chosen)

@@ -31,11 +31,13 @@ def pool(levels: Levels, inputs: Sequence[InputSpec]) -> Levels:
         (B, T, C, 1, 1) in the type of ``levels``.
     """
     return [
-        torch.cat([_pooled(part) for part in parts], dim=2)[..., None, None]
+        torch.cat([_pooled(*pair) for pair in zip(parts, inputs, strict=True)], 2)[..., None, None]
         for parts in split_levels(levels, inputs)
     ]
 
 
-def _pooled(part: Tensor) -> Tensor:
+def _pooled(part: Tensor, spec: InputSpec) -> Tensor:
     cells = part.float().movedim(2, -1)
-    return F.layer_norm(cells, cells.shape[-1:], eps=EPS).mean(dim=(2, 3)).to(part.dtype)
+    if not spec.spectral:  # how bright a pixel is would be gone
+        cells = F.layer_norm(cells, cells.shape[-1:], eps=EPS)
+    return cells.mean(dim=(2, 3)).to(part.dtype)

@@ -27,7 +27,7 @@ from eosfm.features.frozen import FrozenFeatures
 from eosfm.features.source import Levels, StoredLevels
 from eosfm.features.windows import Windows
 
-FORMAT = 5
+FORMAT = 6
 """Version of what is stored, in ``features.json``."""
 
 

@@ -19,6 +19,9 @@ from eosfm.kinds.kind import Kind
 from eosfm.params import Aggregation, Head, Metric, Params, ScaleProtocol
 from eosfm.tiles.store import TileStore
 
+TRAINED = ("linear", "ltae")
+"""Aggregations that have weights, which a head in closed form cannot train."""
+
 
 @dataclass(frozen=True)
 class TaskInput:
@@ -104,7 +107,7 @@ class Task(TaskInput):
     """A task with what is trained on its features.
 
     Attributes:
-        head: ``upernet``, ``linear`` or ``knn``.
+        head: ``upernet``, ``linear``, ``ridge`` or ``knn``.
         metric: The headline, which decides which epoch is best.
         aggregation: How the features of several dates become one; None where there is one date.
         protocol: Epochs, batch size, learning rate, width of the decoder.
@@ -122,19 +125,24 @@ class Task(TaskInput):
         Raises:
             EosfmError: One does not; the line says which would.
         """
-        own = params.task(name)
+        own, protocol = params.task(name), params.current.protocol
         task = cls(
             **vars(TaskInput.resolve(params, name, store)),
-            head=own.head,
+            # What is trained with the encoders is trained by steps.
+            head="linear" if own.head == "ridge" and protocol.fine_tune else own.head,
             metric=own.metric,
             aggregation=own.aggregation,
-            protocol=params.current.protocol,
+            protocol=protocol,
         )
         kind, dates = task.kind, len(task.dates)
         on = f"{kind.name} on {dates} date{'s' * (dates > 1)}"
         _check(f"tasks.{name}.head", task.head, kind.heads, kind.name)
         _check(f"tasks.{name}.metric", task.metric, kind.metrics, kind.name)
-        _check(f"tasks.{name}.aggregation", task.aggregation, kind.aggregations(dates), on)
+        aggregations = kind.aggregations(dates)
+        if task.head == "ridge":
+            aggregations = tuple(a for a in aggregations if a not in TRAINED)
+            on = f"head ridge, {on}"
+        _check(f"tasks.{name}.aggregation", task.aggregation, aggregations, on)
         return task
 
     def fit_seeds(self, count: int) -> list[int]:

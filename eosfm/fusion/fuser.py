@@ -7,9 +7,10 @@ from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from eosfm.core.errors import EosfmError, expect, suggest
-from eosfm.encoding.input import InputSpec
+from eosfm.encoding.input import SPECTRAL, InputSpec
 from eosfm.fusion import FUSIONS
 from eosfm.fusion.method import Method, get_method
 from eosfm.fusion.normalizers import NORMALIZERS
@@ -35,7 +36,8 @@ class FusionOptions:
             magnitude does not fade with the number of maps).
         width_multiplier: Output channels of ``conv1x1`` and ``mlp`` over those of the first input.
         normalize: ``pixel`` (over channels, per pixel), ``batch``, ``layer`` (over channels and
-            pixels) or ``none``, for every specialist and level on its own.
+            pixels) or ``none``, for every specialist and level on its own. ``pixel`` and ``layer``
+            leave bands as they are: what they take away is how bright a pixel is.
         projection: A 1x1 convolution and LeakyReLU per specialist and level; to the first input's
             channels where the fusion needs equal ones.
         max_encoders: Specialists to keep; None keeps all and learns no selection.
@@ -77,13 +79,15 @@ class Fuser(nn.Module):
     """Fuse the specialists' pyramids into one.
 
     Args:
-        inputs: One per pyramid; those of one specialist (same name) share its gate.
+        inputs: One per pyramid; those of one specialist (same name) share its gate. The bands,
+            where they are among them, come last: they have no gate and always take part.
         **options: See :class:`FusionOptions`.
 
     Attributes:
         inputs: What ``forward`` expects a pyramid for, each.
-        names: The specialists of the inputs, in order; each has a gate.
-        gate_index: Per input, the index of its specialist's gate.
+        names: The specialists of the inputs, in order, and the bands.
+        members: Of these, the specialists; each has a gate.
+        gate_index: Per input, the index of its name.
         norms: Per specialist and level.
         projections: Per specialist and level; empty without projection.
         selection: Learns the gates; None where they are fixed.
@@ -102,14 +106,11 @@ class Fuser(nn.Module):
         self._take(inputs)
         self._all_inputs = self.inputs
         self._kept: tuple[int, ...] | None = None  # of these, where pruned; what a file tells
-        specialists = list({spec.name: spec.channels for spec in self.inputs}.values())
-        self.norms = nn.ModuleList(
-            nn.ModuleList(NORMALIZERS[self.options.normalize](c) for c in channels)
-            for channels in specialists
-        )
+        named = {spec.name: spec for spec in self.inputs}.values()
+        self.norms = nn.ModuleList(self._build_norms(spec) for spec in named)
         self.projections = nn.ModuleList(
-            _projections(channels, self._projected(channels))
-            for channels in specialists
+            _projections(spec.channels, self._projected(spec.channels))
+            for spec in named
             if self.options.projection
         )
         self.selection = self._build_selection()
@@ -125,14 +126,18 @@ class Fuser(nn.Module):
     def selected(self) -> list[str]:
         """Names of the specialists in use."""
         if self.selection is None:
-            return list(self.names)
-        return [self.names[index] for index in self.selection.selected]
+            return list(self.members)
+        return [self.members[index] for index in self.selection.selected]
 
     def needed(self) -> list[int]:
         """Indices of the inputs whose pyramids are used now; ``forward`` takes None elsewhere."""
         chosen = self.selection is None or self.selection.settled or not self.training
-        names = self.selected if chosen else self.names
-        return [index for index, spec in enumerate(self.inputs) if spec.name in names]
+        names = self.selected if chosen else self.members
+        return [i for i, spec in enumerate(self.inputs) if spec.spectral or spec.name in names]
+
+    def with_bands(self, gates: Tensor) -> Tensor:
+        """Factors of the specialists (members,), and one for the bands: (names,)."""
+        return F.pad(gates, (0, len(self.names) - len(self.members)), value=1)
 
     def prepare(self, index: int, levels: Pyramid) -> list[Tensor]:
         """Normalise and project one input's pyramid, of any float type."""
@@ -159,7 +164,9 @@ class Fuser(nn.Module):
         self._check(pyramids)
         gates: list[Tensor | None] = [None] * len(self.inputs)
         if self.selection is not None or self._kept is not None:
-            values = self.gates if self.selection is None else self.selection()
+            values = self.gates
+            if self.selection is not None:
+                values = self.with_bands(self.selection())
             gates = [values[index] for index in self.gate_index]
         needed = set(self.needed())
         prepared = [
@@ -178,7 +185,8 @@ class Fuser(nn.Module):
         trained head still fits.
         """
         chosen = self.selected
-        return self.keep([i for i, spec in enumerate(self.inputs) if spec.name in chosen])
+        specs = enumerate(self.inputs)
+        return self.keep([i for i, spec in specs if spec.spectral or spec.name in chosen])
 
     def keep(self, indices: Sequence[int]) -> "Fuser":
         """A fuser of some inputs alone, with the gates that they have in evaluation, fixed."""
@@ -191,7 +199,9 @@ class Fuser(nn.Module):
         if self.options.projection:
             small.projections = nn.ModuleList(small.projections[index] for index in kept)
         with torch.no_grad():
-            gates = self.gates if small.selection is None else small.selection.eval()()
+            gates = self.gates
+            if small.selection is not None:
+                gates = self.with_bands(small.selection.eval()())
         small.gates = gates[kept].clone()
         small.selection = None
         for mixer in small._methods():
@@ -214,6 +224,7 @@ class Fuser(nn.Module):
     def _take(self, inputs: Sequence[InputSpec]) -> None:
         self.inputs = tuple(inputs)
         self.names = list(dict.fromkeys(spec.name for spec in inputs))
+        self.members = [name for name in self.names if name != SPECTRAL]
         self.gate_index = [self.names.index(spec.name) for spec in inputs]
 
     def _methods(self) -> list[Method]:
@@ -224,8 +235,13 @@ class Fuser(nn.Module):
         equal = get_method(self.options.fusion).equal_channels
         return self.inputs[0].channels if equal else channels
 
+    def _build_norms(self, spec: InputSpec) -> nn.ModuleList:
+        as_it_is = spec.spectral and self.options.normalize in ("pixel", "layer")
+        build = nn.Identity if as_it_is else NORMALIZERS[self.options.normalize]
+        return nn.ModuleList(build(channels) for channels in spec.channels)
+
     def _build_selection(self) -> Selection | Scores | None:
-        count, keep = len(self.names), self.options.max_encoders
+        count, keep = len(self.members), self.options.max_encoders
         if keep is None:
             return None
         if not 1 <= keep <= count:
@@ -250,6 +266,8 @@ class Fuser(nn.Module):
                 raise EosfmError(
                     f"fusion={self.options.fusion!r} needs equal channels, but {first.name!r} has "
                     f"{target} and {spec.name!r} {channels}; set projection=True"
+                    + " or spectral=False"
+                    * spec.spectral
                 )
         multiplier = self.options.width_multiplier
         return nn.ModuleList(

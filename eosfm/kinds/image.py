@@ -15,17 +15,30 @@ if TYPE_CHECKING:
 class ImageKind(Kind):
     """What classification and multilabel share.
 
-    The head ``knn`` trains nothing; what is trained in its stead is the linear one.
+    The heads ``ridge`` and ``knn`` are not trained by steps; where something must be, as the
+    backbone that starts from scratch, the linear one is.
     """
 
     answer = "image"
-    heads = ("linear", "knn")
+    heads = ("linear", "ridge", "knn")
+    specialist_heads = ("last_map",)
     target_key = "label"
 
     def head(
-        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        seen: TargetStatistics,
+        dropout: float,
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
+        if head == "ridge":
+            return named("eosfm.heads.decoders.PooledLinear")(channels, classes)
+
+        if head == "last_map":
+            return named("eosfm.heads.decoders.LastMapHead")(channels, classes)
         return named("eosfm.heads.decoders.PooledHead")(channels, classes)
 
     def names(self, answer: "Tensor", classes: Sequence[str], ignore_index: int) -> set[str]:

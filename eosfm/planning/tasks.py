@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from eosfm.core.splits import SPLITS, Split
 from eosfm.encoding.adaptation import plan
-from eosfm.encoding.input import InputSpec
+from eosfm.encoding.input import InputFormat, InputSpec
+from eosfm.encoding.spectral import spectral_input
 from eosfm.evaluation.baselines import CANDIDATES, FIXED
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.forward_selection import CELLS
@@ -44,7 +45,7 @@ class PlannedTask:
         task: As its stages resolve it.
         store: Its tiles.
         backbone: Of every specialist.
-        inputs: What the specialists of the ensemble are fed with.
+        inputs: What the specialists of the ensemble are fed with, and the bands themselves.
         max_gb: Features above this are not stored.
     """
 
@@ -109,13 +110,14 @@ class PlannedTask:
         """Some items through the specialists, all dates."""
         images = items * len(self.task.dates)
         size = self.task.windows.size
-        each = [encoder_cost(self.backbone, len(spec.channel_map), *size) for spec in inputs]
+        fed = [spec for spec in inputs if not spec.spectral]
+        each = [encoder_cost(self.backbone, len(spec.channel_map), *size) for spec in fed]
         batch = min(BATCH, self.protocol.batch_size * len(self.task.dates))
         load = Load(
             encoder_macs=float(images) * sum(cost.macs for cost in each),
             operations=images / batch * sum(cost.operations for cost in each),
         )
-        return Work(images, images * len(inputs), loads=(load,))
+        return Work(images, images * len(fed), loads=(load,))
 
     def fitting(self, fits: int, encoder: Cost, head: Cost) -> tuple[Load, Load]:
         """The training and the scoring of so many fits; each item costs so much."""
@@ -159,8 +161,10 @@ def planned_task(params: Params, name: str, store: PlannedStore) -> PlannedTask:
         warnings.filterwarnings("ignore", "skipped specialists")
         inputs, _ = plan(members, task.bands, len(task.bands), task.adaptation)
     channels = encoder_channels(params.backbone.name)
-    fed = tuple(replace(spec, channels=channels) for spec in inputs)
-    return PlannedTask(task, store, params.backbone.name, fed, params.encoding.max_gb)
+    fed = [replace(spec, channels=channels) for spec in inputs]
+    if task.standardize == "dataset":
+        fed.append(spectral_input(InputFormat(len(task.bands), task.bands)))
+    return PlannedTask(task, store, params.backbone.name, tuple(fed), params.encoding.max_gb)
 
 
 def _untrained(params: Params, name: str) -> Specialist:
@@ -185,14 +189,14 @@ def features_work(planned: PlannedTask) -> Work:
 
 def evaluation_work(planned: PlannedTask, fusion: Fusion) -> Work:
     """The evaluate stage: choice of specialists, and the fits of all seeds."""
-    inputs, work = planned.inputs, Work()
-    members = list(dict.fromkeys(spec.name for spec in inputs))
+    inputs, work = _with_bands(planned.inputs, fusion), Work()
+    members = list(dict.fromkeys(spec.name for spec in inputs if not spec.spectral))
     limit = fusion.max_encoders
     work += _path(planned)
     if limit is not None and limit < len(members):
         work += _samples(planned, fusion)
         # Which are chosen is not known; those that come first stand for them.
-        inputs = tuple(spec for spec in inputs if spec.name in members[:limit])
+        inputs = tuple(spec for spec in inputs if spec.spectral or spec.name in members[:limit])
     if planned.protocol.fine_tune:
         work += _fine_tuning(planned, fusion, inputs)
     else:
@@ -202,15 +206,16 @@ def evaluation_work(planned: PlannedTask, fusion: Fusion) -> Work:
 
 def baseline_work(planned: PlannedTask) -> Work:
     """The baseline stage: random weights, the best specialists alone, from scratch, pixels."""
-    count, inputs = planned.protocol.baseline_seeds, planned.inputs
+    count, inputs = planned.protocol.baseline_seeds, _with_bands(planned.inputs, FIXED)
     # Random features go to scratch files under the limit that holds for stored ones.
     fits = planned.features_bytes / GB <= planned.max_gb
     random = _fits(planned, FIXED, inputs, count, fits)
     if fits:
         random += planned.encoding(sum(map(planned.items, SPLITS)), inputs)
     # Each specialist alone has about the same number of inputs.
-    members = len({spec.name for spec in inputs})
-    alone = inputs[: max(1, round(len(inputs) / members))]
+    fed = [spec for spec in inputs if not spec.spectral]
+    members = len({spec.name for spec in fed})
+    alone = (*fed[: max(1, round(len(fed) / members))], *inputs[len(fed) :])
     candidates = min(CANDIDATES, members)
     single = [_fits(planned, FIXED, alone, count, planned.stored_for(FIXED))] * candidates
     works = [_samples(planned, FIXED), random, *single, _from_scratch(planned, count)]
@@ -221,7 +226,7 @@ def _fits(
     planned: PlannedTask, fusion: Fusion, inputs: Sequence[InputSpec], seeds: int, stored: bool
 ) -> Work:
     """Fits of heads on frozen features: what is not stored is encoded once for all seeds."""
-    if planned.task.head == "knn":
+    if planned.task.head in ("knn", "ridge"):
         once = sum(map(planned.items, SPLITS))
         return Work() if stored else planned.encoding(once, inputs)
     head, item = probe_cost(planned.task, fusion, inputs)
@@ -267,11 +272,17 @@ def _fine_tuning(planned: PlannedTask, fusion: Fusion, inputs: Sequence[InputSpe
     """Encoders trained along with fusion and head, once per seed."""
     seeds, dates, size = planned.protocol.seeds, len(planned.task.dates), planned.task.windows.size
     head, _ = probe_cost(planned.task, fusion, inputs)
-    each = [encoder_cost(planned.backbone, len(spec.channel_map), *size) for spec in inputs]
+    fed = [spec for spec in inputs if not spec.spectral]
+    each = [encoder_cost(planned.backbone, len(spec.channel_map), *size) for spec in fed]
     encoders = Cost(dates * sum(c.macs for c in each), sum(c.operations for c in each))
     images = seeds * (planned.learned + planned.scored) * dates
     loads = planned.fitting(seeds, encoders, head)
-    return Work(images, images * len(inputs), loads=loads)
+    return Work(images, images * len(fed), loads=loads)
+
+
+def _with_bands(inputs: Sequence[InputSpec], fusion: Fusion) -> tuple[InputSpec, ...]:
+    """The inputs that a fusion uses."""
+    return tuple(spec for spec in inputs if fusion.spectral or not spec.spectral)
 
 
 def _memory(planned: PlannedTask) -> float:

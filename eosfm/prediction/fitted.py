@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
+from eosfm.encoding.input import SPECTRAL
 from eosfm.evaluation.fit import Answers
 from eosfm.evaluation.probe import EndToEnd, Probe
 from eosfm.evaluation.result import Fit, Scores
@@ -113,6 +114,7 @@ class BestFit:
             artifact: The ensemble that it was fitted on.
         """
         fuser, weights = _parts(self.model)
+        names = dict.fromkeys(spec["name"] for spec in fuser.get("inputs", ()))
         fitted = FittedTask(
             task=task.name,
             dataset=task.store.name,
@@ -137,7 +139,7 @@ class BestFit:
             metric=task.metric,
             val=self.fit.val if self.fit else {},
             test=self.fit.test if self.fit else {},
-            specialists=tuple(dict.fromkeys(spec["name"] for spec in fuser.get("inputs", ()))),
+            specialists=tuple(name for name in names if name != SPECTRAL),
             artifact=file_hash(artifact),
             fuser=fuser,
             weights=weights,

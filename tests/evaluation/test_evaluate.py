@@ -106,8 +106,9 @@ def test_fits_side_by_side_are_those_in_turn(run):
 
 @pytest.mark.parametrize(
     "fusion",
-    [{"max_encoders": 1}, {"max_encoders": 1, "method": "addition"}, {"max_encoders": 9},
-     {"max_encoders": 1, "selection": "topk"}, {"max_encoders": 1, "selection": "smooth"},
+    [{"max_encoders": 1}, {"max_encoders": 1, "method": "addition", "spectral": False},
+     {"max_encoders": 9}, {"max_encoders": 1, "selection": "topk"},
+     {"max_encoders": 1, "selection": "smooth"},
      {"max_encoders": 1, "method": "concat", "scale_features": True},
      {"normalize": "batch"}, {"method": "concat", "width_multiplier": 0.5}],
 )  # fmt: skip
@@ -118,14 +119,26 @@ def test_fusion_options_reach_the_fuser(run, fusion):
     assert result.test["accuracy"] > 0.8
 
 
+@pytest.mark.parametrize("head", ["knn", "ridge"])
 @pytest.mark.parametrize("name", ["classification", "multilabel"])
-def test_nearest_neighbours_need_no_training(run, name):
-    result, log = run(name, **{name: {"head": "knn"}})
+def test_heads_in_closed_form_need_no_training(run, name, head):
+    result, log = run(name, **{name: {"head": head}})
     metric = result.metric
     assert log == [(0, {f"val_{metric}": result.val[metric]})]
     assert len(result.fits) == 1
-    assert result.selected == ("colour", "pair")
+    assert set(result.selected) <= {"colour", "pair"}
     assert result.test[result.metric] > 0.9
+
+
+def test_ridge_keeps_to_the_limit(run):
+    result, _ = run("multilabel", fusion={"max_encoders": 1}, multilabel={"head": "ridge"})
+    assert len(result.selected) == 1
+
+
+@pytest.mark.parametrize("normalize", ["layer", "batch", "none"])
+def test_ridge_reads_maps_where_averages_are_not_enough(run, normalize):
+    changes = {"fusion": {"normalize": normalize}, "classification": {"head": "ridge"}}
+    assert run("classification", **changes)[0].test["accuracy"] > 0.9
 
 
 def test_a_linear_probe_answers_pixels(run):

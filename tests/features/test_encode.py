@@ -140,7 +140,8 @@ def test_in_training_a_window_is_drawn_from_each_tile(resolve, stores):
 
 @pytest.mark.parametrize("standardize", ["dataset", "specialist"])
 def test_loader_processes_read_what_the_tile_dataset_gives(resolve, standardize):
-    task = resolve("change", encoding={"standardize": standardize}, protocol={"workers": 2})
+    other = {"encoding": {"standardize": standardize}, "fusion": {"spectral": False}}
+    task = resolve("change", protocol={"workers": 2}, **other)
     reading = read_split(task, "train")
     requests = [Request(np.array([n, 15 - n])) for n in range(4)]
     batches = list(reading.stream(requests))

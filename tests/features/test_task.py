@@ -59,7 +59,7 @@ def test_a_linear_head_changes_nothing_else(resolve):
 @pytest.mark.parametrize(
     ("name", "values", "advice"),
     [("segmentation", {"head": "knn"}, "fit segmentation; set it to 'upernet' or 'linear'"),
-     ("classification", {"head": "upernet"}, "set it to 'linear' or 'knn'"),
+     ("classification", {"head": "upernet"}, "set it to 'linear', 'ridge' or 'knn'"),
      ("classification", {"metric": "miou"}, "'miou', which does not fit classification; set it"),
      ("regression", {"metric": "f1"}, "set it to 'r2'"),
      ("segmentation", {"aggregation": "ltae"}, "segmentation on 1 date; set it to null"),

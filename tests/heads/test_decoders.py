@@ -33,7 +33,7 @@ def test_pixel_heads_answer_every_pixel(head: str, size: tuple[int, int], batch:
 
 
 @pytest.mark.parametrize("kind", ["classification", "multilabel"])
-@pytest.mark.parametrize("head", ["linear", "knn"])
+@pytest.mark.parametrize("head", ["linear", "ridge", "knn"])
 def test_image_heads_answer_once_per_image(kind: str, head: str) -> None:
     module = KINDS[kind].build_head(head, CHANNELS, 7, 16, NONE).train()
     assert module(pyramid(1, 37, 51), (37, 51)).shape == (1, 7)

@@ -29,7 +29,8 @@ def calls(monkeypatch):
     encode, forward = EnsembleEncoder.encode, EndToEnd.forward
 
     def encoded(self, x, indices=None):
-        found.append(len(x) * len(self.inputs if indices is None else indices))
+        chosen = range(len(self.inputs)) if indices is None else indices
+        found.append(len(x) * sum(not self.inputs[index].spectral for index in chosen))
         return encode(self, x, indices)
 
     def trained(self, inputs, size):

@@ -79,6 +79,27 @@ def test_fine_tuned_encoders_are_kept(edited, stores, features, artifact, tmp_pa
     assert [spec.name for spec in frozen] == [spec.name for spec in model.backbone.inputs]
 
 
+def test_a_head_in_closed_form_reads_back(edited, stores, features, artifact, tmp_path):
+    from eosfm.features.task import Task
+
+    params, best = edited(multilabel={"head": "ridge"}, fusion={"max_encoders": 1}), BestFit()
+    task = Task.resolve(params, "multilabel", stores["multilabel"])
+    result = evaluate_task(
+        task, params.fusion, features["multilabel"], artifact, lambda *_: None, keep=best.keep
+    )
+    best.write(tmp_path / "ridge.pt", task, artifact)
+    fitted = read_fitted(tmp_path / "ridge.pt")
+    assert fitted.specialists == result.selected
+    frozen = open_features(task, features["multilabel"], artifact).test.only(result.selected)
+    (inputs, _) = frozen.batch(np.arange(4))
+    split = image_split(read_split(task, "test"))
+    ((images, days), _) = split.batch(np.arange(4))
+    with torch.inference_mode():
+        expected = best.model(inputs, (32, 32))
+        found = load_model(fitted, artifact)(images, days)
+    torch.testing.assert_close(found, expected, rtol=2e-2, atol=2e-2)  # features of half precision
+
+
 def test_a_head_that_is_not_trained_maps_nothing(resolve, artifact, tmp_path):
     path = tmp_path / "classification.pt"
     BestFit().write(path, replace(resolve("classification"), head="knn"), artifact)
