@@ -10,25 +10,18 @@ from pydantic import Field, ValidationError, model_validator
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import SPLITS
 from eosfm.core.validation import first_fault, read_yaml
+from eosfm.fields import Aggregation, Bands, Frozen, Head, Metric, Name, Place, SourceKind
+from eosfm.recipes import Recipes, SpecialistParams
 from eosfm.schema import (
-    Aggregation,
     Backbone,
-    Bands,
     DatasetParams,
     Defaults,
     Encoding,
     Energy,
-    Frozen,
     Fusion,
-    Head,
-    Metric,
-    Name,
-    Place,
     Scale,
     ScaleProtocol,
     Scales,
-    SourceKind,
-    SpecialistParams,
     TaskParams,
     Trainer,
 )
@@ -63,6 +56,7 @@ class Params(Frozen):
     defaults: Defaults
     band_sets: dict[str, Bands]
     datasets: dict[str, DatasetParams]
+    recipes: Recipes
     specialists: dict[str, SpecialistParams]
     ensemble: Annotated[tuple[Name, ...], Field(min_length=1)]
     encoding: Encoding
@@ -87,12 +81,14 @@ class Params(Frozen):
         return _entry(self.datasets, "datasets", name)
 
     def specialist(self, name: str) -> SpecialistParams:
-        """A specialist's entry.
+        """A specialist's entry, as its recipe has it.
 
         Raises:
             EosfmError: There is none of that name.
         """
-        return _entry(self.specialists, "specialists", name)
+        own = _entry(self.specialists, "specialists", name)
+        recipe = own.train.given.get("recipe", self.current.train.recipe)
+        return own.model_copy(update=own.published.entry) if recipe == "published" else own
 
     def task(self, name: str) -> TaskParams:
         """A downstream task's entry.

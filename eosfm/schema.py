@@ -1,72 +1,31 @@
 """The parts of ``params.yaml``: which keys there are and which values they take."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
+from pydantic import BeforeValidator, Field
+
+from eosfm.fields import (
+    Aggregation,
+    Bands,
+    Count,
+    CutSplits,
+    Fraction,
+    Frozen,
+    Head,
+    Metric,
+    Name,
+    Place,
+    Positive,
+    Processes,
+    Rate,
+    Size,
+    SourceKind,
+    Workers,
+    Yes,
 )
-
-from eosfm.core.bands import check_bands
-from eosfm.core.splits import Split
 from eosfm.fusion import FUSIONS
-
-
-def _number(value: object) -> object:
-    """Python takes true for 1, which nobody means."""
-    if isinstance(value, bool):
-        raise ValueError("expected a number")
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0, le=1e6)]
-Rate = Annotated[Number, Field(gt=0, le=10)]
-Fraction = Annotated[Number, Field(gt=0, le=1)]
-Yes = Annotated[bool, Field(strict=True)]
-Count = Annotated[int, Field(strict=True, gt=0, le=10_000_000)]
-Size = Annotated[int, Field(strict=True, gt=0, le=100_000)]
-"""Pixels, channels, or items of a batch."""
-Processes = Annotated[int, Field(strict=True, gt=0, le=4_096)]
-Workers = Annotated[int, Field(strict=True, ge=0, le=1_024)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=100)]
-"""Of files, stages and metrics; it is part of commands that a shell reads."""
-Place = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$")]
-"""A path; in one line, and no end of a text in C."""
-Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
-Head = Literal["upernet", "linear", "ridge", "knn"]
-Aggregation = Literal["mean", "linear", "ltae", "concat", "difference"]
-Metric = Literal["miou", "accuracy", "map", "f1", "rmse", "r2"]
-SourceKind = Literal["simulated", "archive"]
-
-
-def _words(value: object) -> object:
-    """Names in one line, as YAML can name and repeat it and DVC keeps it when it sets a value."""
-    return tuple(value.split()) if isinstance(value, str) else value
-
-
-def _known(bands: tuple[str, ...]) -> tuple[str, ...]:
-    check_bands(bands)
-    return bands
-
-
-Bands = Annotated[
-    tuple[str, ...], BeforeValidator(_words), Field(min_length=1), AfterValidator(_known)
-]
-"""Names of bands in the order of the channels: a list, or words with blanks between them."""
-
-CutSplits = Annotated[tuple[Split, ...], BeforeValidator(_words), Field(min_length=1)]
-"""Names of splits: a list, or words with blanks between them."""
-
-
-class Frozen(BaseModel):
-    """No unknown keys, no changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from eosfm.recipes import ScaleTrain, SpecialistDefaults
 
 
 class Energy(Frozen):
@@ -80,23 +39,6 @@ class Backbone(Frozen):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
     pretrained: Yes | None
-
-
-class ScaleTrain(Frozen):
-    """Limits and sizes of a specialist's training; null leaves the specialist's own value.
-
-    ``epochs`` is an upper limit; ``steps_per_epoch`` its length in batches (null: one pass).
-    ``patience`` ends a training after so many epochs without a better validation score (null:
-    never early).
-    """
-
-    epochs: Count | None
-    steps_per_epoch: Count | None
-    batch_size: Size | None
-    lr: Rate | None
-    decoder_channels: Size
-    workers: Workers
-    patience: Count | None
 
 
 class ScaleProtocol(Frozen):
@@ -200,52 +142,6 @@ class DatasetParams(DatasetDefaults):
     tile: Size | None
     splits: CutSplits
     simulated: Simulated | None
-
-
-class TrainOverrides(Frozen):
-    """Settings of :class:`ScaleTrain` that one specialist sets for itself.
-
-    What is not given (``model_fields_set``) is the scale's; the values here are never read.
-    """
-
-    epochs: Count | None = None
-    steps_per_epoch: Count | None = None
-    batch_size: Size | None = None
-    lr: Rate | None = None
-    decoder_channels: Size = 1
-    workers: Workers = 0
-    patience: Count | None = None
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """The settings in the file, by key."""
-        return self.model_dump(exclude_unset=True)
-
-
-class SpecialistDefaults(Frozen):
-    """What specialists share.
-
-    ``class_weights`` balanced gives rare classes more say in the loss. ``date_mode``: siamese
-    encodes each date by itself, stacked all dates at once, one after the other in the channels,
-    each with ``bands``. ``train`` beats the scale's training and its limits.
-    """
-
-    lr: Rate
-    crop: Size | None
-    pretrained: Yes
-    class_weights: Literal["none", "balanced"]
-    date_mode: Literal["siamese", "stacked"]
-    train: TrainOverrides
-
-
-class SpecialistParams(SpecialistDefaults):
-    """The published settings of one specialist."""
-
-    dataset: Name
-    bands: Bands
-    epochs: Count
-    batch_size: Size
-    loss: Loss
 
 
 class Encoding(Frozen):

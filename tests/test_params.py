@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from eosfm import schema
+from eosfm import fields, recipes, schema
 from eosfm.core.errors import EosfmError
 from eosfm.params import load_params
 
@@ -101,13 +101,15 @@ def test_entries_share_defaults_and_may_differ(tmp_path):
 
 
 def test_no_default_in_code_decides_a_result():
-    """Every field stands in params.yaml, but for what a specialist may set over its scale."""
-    for model in vars(schema).values():
-        if isinstance(model, type) and issubclass(model, schema.Frozen):
+    """Every field stands in params.yaml, but for what a specialist may set for itself."""
+    for model in (*vars(schema).values(), *vars(recipes).values()):
+        if isinstance(model, type) and issubclass(model, fields.Frozen):
             optional = [k for k, field in model.model_fields.items() if not field.is_required()]
-            assert not optional or model is schema.TrainOverrides, model
-    assert schema.TrainOverrides().given == {}
-    assert set(schema.TrainOverrides.model_fields) == set(schema.ScaleTrain.model_fields)
+            assert not optional or issubclass(model, recipes.Given), model
+    assert recipes.TrainOverrides().given == recipes.Published().given == {}
+    assert set(recipes.TrainOverrides.model_fields) == set(recipes.ScaleTrain.model_fields)
+    settings = {*recipes.Method.model_fields, *recipes.SpecialistParams.model_fields}
+    assert set(recipes.Published.model_fields) < settings
 
 
 def test_bands_are_words_or_a_list(tmp_path):

@@ -16,7 +16,9 @@ FREE = frozenset(
     {
         "eosfm/__init__.py",
         "eosfm/cli.py",
+        "eosfm/fields.py",
         "eosfm/params.py",
+        "eosfm/recipes.py",
         "eosfm/schema.py",
         "eosfm/tracking.py",
         "eosfm/datasets/__init__.py",

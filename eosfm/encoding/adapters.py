@@ -45,8 +45,8 @@ class BandAdapter(nn.Module):
         self.register_buffer("std", None)
         if mean is None or std is None:
             return
-        if any(value <= 0 for value in std):
-            raise EosfmError(f"a standard deviation is not positive in {list(std)}; give its value")
+        if 0 in std:  # a specialist may have been fed with values of the other sign
+            raise EosfmError(f"a standard deviation is 0 in {list(std)}; give its value")
         known = [channel is not None for channel in channel_map]
         mean = [value if there else 0.0 for value, there in zip(mean, known, strict=True)]
         for name, values in (("mean", mean), ("std", std)):

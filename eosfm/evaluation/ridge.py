@@ -74,8 +74,6 @@ def fit_ridge(
     every = PooledProbe(fusion, splits.train.inputs, trial)
     shares = weigh(*_sample(splits.train, every, trial), _owners(splits.train, every), limit)
     splits = only(splits, list(shares))
-    if SPECTRAL not in shares:
-        splits = splits.map(FrozenFeatures.without_bands)
     model = PooledProbe(fusion, splits.train.inputs, trial)
     solutions = _solve(splits.train, model, trial, shares)
     scores, best = _choose(splits.val, model, trial, solutions)
@@ -92,15 +90,16 @@ def fit_ridge(
 def weigh(
     features: Tensor, truth: Tensor, owners: list[str], limit: int | None = None
 ) -> dict[str, float]:
-    """The weight of each specialist in use, and of the bands; they sum to 1.
+    """The weight of each specialist in use; they sum to 1.
 
     Args:
         features: (N, C).
         truth: (N, K) targets.
-        owners: The specialist of each of the C.
-        limit: How many may be used, at most; the bands are not counted.
+        owners: The specialist of each of the C, or :data:`SPECTRAL`, which is none.
+        limit: How many specialists may be used, at most.
     """
     names = list(dict.fromkeys(owners))
+    specialists = [name for name in names if name != SPECTRAL]
     x = _standardised(features)
     kernels = {}
     for name in names:
@@ -109,11 +108,10 @@ def weigh(
     shares = dict.fromkeys(names, 0)
     whole, lowest = torch.zeros(len(x), len(x), dtype=x.dtype), torch.inf
     for step in range(1, SHARES + 1):
-        fed = [name for name in names if shares[name] and name != SPECTRAL]
-        full = limit is not None and len(fed) >= limit
-        open_to = [name for name in names if name in fed or name == SPECTRAL or not full]
-        if not fed:  # the first share is a specialist's
-            open_to = [name for name in names if name != SPECTRAL]
+        used = [name for name in specialists if shares[name]]
+        open_to = used if limit is not None and len(used) >= limit else specialists
+        if used and SPECTRAL in names:  # alone, the bands are no ensemble
+            open_to = [*open_to, SPECTRAL]
         errors = {n: _left_out_error((whole + kernels[n]) / step, truth) for n in open_to}
         best = min(errors, key=errors.__getitem__)
         if errors[best] > (1 - GAIN) * lowest:
@@ -154,7 +152,7 @@ def _solve(
     """The solution of each penalty, for features as they come."""
     features, _ = _sample(split, model, trial)
     owners = _owners(split, model)
-    weights = torch.tensor([shares[name] / owners.count(name) for name in owners])
+    weights = torch.tensor([shares.get(name, 0.0) / owners.count(name) for name in owners])
     scale = weights.sqrt() / features.std(0).clamp_min(1e-6)
     shift = features.mean(0)
     moments = _Moments(len(owners), len(trial.task.classes), dual=len(split) <= len(owners))

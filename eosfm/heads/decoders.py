@@ -16,7 +16,9 @@ class UPerNetHead(nn.Module):
     training would leave half settled.
     """
 
-    def __init__(self, channels: Sequence[int], classes: int, width: int) -> None:
+    def __init__(
+        self, channels: Sequence[int], classes: int, width: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 
@@ -24,11 +26,12 @@ class UPerNetHead(nn.Module):
         self.decoder = UPerNetDecoder([0, 0, *channels], len(STRIDES) + 1, width)
         # smp offers no group norm, and its pooling's last convolution heeds no choice at all.
         _use_group_norm(self.decoder)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.classifier = nn.Conv2d(width, classes, kernel_size=1)
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Decode four maps to (B, K, height, width)."""
-        logits = self.classifier(self.decoder([None, None, *maps]))
+        logits = self.classifier(self.dropout(self.decoder([None, None, *maps])))
         return resize(logits, size)
 
 
@@ -92,6 +95,18 @@ class PooledLinear(nn.Module):
         """Map four maps to (B, K); ``size`` is not used."""
         pooled = [feature.mean(dim=(-2, -1)) for feature in maps]
         return self.classifier(torch.cat(pooled, dim=1))
+
+
+class LastMapHead(nn.Module):
+    """Global average of the coarsest level, then one linear layer: the published specialists'."""
+
+    def __init__(self, channels: Sequence[int], classes: int) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(channels[-1], classes)
+
+    def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Map four maps to (B, K); ``size`` is not used."""
+        return self.classifier(maps[-1].mean(dim=(-2, -1)))
 
 
 class PhysicalUnits(nn.Module):

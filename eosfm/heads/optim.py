@@ -1,27 +1,42 @@
-"""The one optimiser and the one schedule of all trainings, of specialists and of heads."""
+"""Optimisers and the cycle of the learning rate, of specialists and of heads."""
 
 import torch
 from torch import nn
-from torch.optim import AdamW
+from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
+OPTIMIZERS = {"adam": Adam, "adamw": AdamW}
 WEIGHT_DECAY = 0.05
+"""Of heads of tasks."""
 
 
-def build_optimizer(module: nn.Module, lr: float, fused: bool = True) -> AdamW:
-    """AdamW with weight decay on matrices and kernels alone: norms and biases are exempt.
+def build_optimizer(
+    module: nn.Module,
+    lr: float,
+    fused: bool = True,
+    name: str = "adamw",
+    weight_decay: float = WEIGHT_DECAY,
+    spare: bool = True,
+) -> torch.optim.Optimizer:
+    """An optimiser with weight decay.
 
     Args:
         module: What requires a gradient in it is trained.
         lr: Learning rate.
         fused: Whether one kernel updates all parameters; the same numbers, faster.
+        name: Of the optimiser, one of :data:`OPTIMIZERS`.
+        weight_decay: Decoupled from the gradient in AdamW, added to it in Adam.
+        spare: Whether it leaves norms and biases out, and is that of matrices and kernels alone.
     """
     trained = [p for p in module.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
+        {
+            "params": [p for p in trained if p.ndim <= 1],
+            "weight_decay": 0.0 if spare else weight_decay,
+        },
     ]
-    return AdamW(groups, lr=lr, fused=fused)
+    return OPTIMIZERS[name](groups, lr=lr, fused=fused)
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, lr: float, steps: int) -> OneCycleLR:

@@ -1,9 +1,11 @@
 """Change: whether each pixel differs between two dates."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eosfm.core.named import named
+from eosfm.kinds.kind import TargetStatistics
 from eosfm.kinds.segmentation import Segmentation
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ class Change(Segmentation):
         """Those of segmentation, but ``f1`` is that of class 1 alone."""
         scores = named("eosfm.heads.metrics.ConfusionScores")
         return scores(classes, ignore_index, pixels=True, only=1)
+
+    def constants(self, statistics: TargetStatistics) -> tuple[TargetStatistics, ...]:
+        """Those seen, most of which are no change, and all changed."""
+        return (statistics, replace(statistics, counts=(0, statistics.labelled)))
 
     def merge_dates(self, level: "Tensor") -> "Tensor":
         """The dates side by side: (B, T, C, h, w) to (B, T * C, h, w)."""

@@ -78,7 +78,13 @@ class Detection(Kind):
         ]
 
     def head(
-        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        seen: TargetStatistics,
+        dropout: float,
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
         return named("eosfm.heads.fcos.Detector")(channels, classes, width)

@@ -21,14 +21,24 @@ class ImageKind(Kind):
 
     answer = "image"
     heads = ("linear", "ridge", "knn")
+    specialist_heads = ("last_map",)
     target_key = "label"
 
     def head(
-        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        seen: TargetStatistics,
+        dropout: float,
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
         if head == "ridge":
             return named("eosfm.heads.decoders.PooledLinear")(channels, classes)
+
+        if head == "last_map":
+            return named("eosfm.heads.decoders.LastMapHead")(channels, classes)
         return named("eosfm.heads.decoders.PooledHead")(channels, classes)
 
     def names(self, answer: "Tensor", classes: Sequence[str], ignore_index: int) -> set[str]:

@@ -56,6 +56,7 @@ class Kind(ABC):
         name: As in a dataset's facts.
         answer: Whether an image, each pixel or each object gets an answer.
         heads: Valid heads, the default first.
+        specialist_heads: Further ones, valid for specialists alone.
         losses: Valid losses, the default first.
         metrics: What a task may be scored by.
         headline: The metric that chooses the best epoch; higher is better.
@@ -66,6 +67,7 @@ class Kind(ABC):
     name: ClassVar[str]
     answer: ClassVar[Literal["image", "pixel", "object"]]
     heads: ClassVar[tuple[str, ...]]
+    specialist_heads: ClassVar[tuple[str, ...]] = ()
     losses: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]]
     headline: ClassVar[str]
@@ -157,6 +159,7 @@ class Kind(ABC):
         classes: int,
         width: int,
         statistics: TargetStatistics,
+        dropout: float = 0.0,
     ) -> "nn.Module":
         """Build a head, called as ``head(maps, size)``.
 
@@ -164,11 +167,12 @@ class Kind(ABC):
         is the input's (height, width).
 
         Args:
-            head: One of :attr:`heads`.
+            head: One of :attr:`heads` or :attr:`specialist_heads`.
             channels: Channels of the four maps.
             classes: Number of classes, K; 1 for regression.
             width: Channels of the decoder, where the head has one.
             statistics: Of the training targets.
+            dropout: Before the last layer of a head that answers every pixel.
 
         Returns:
             A module that returns logits: (B, K) for an answer per image, (B, K, height, width) for
@@ -177,14 +181,20 @@ class Kind(ABC):
         Raises:
             EosfmError: The head does not fit the kind, or there are not four maps.
         """
-        self.check("head", head, self.heads)
+        self.check("head", head, (*self.heads, *self.specialist_heads))
         if len(channels) != MAPS:
             raise EosfmError(f"a head takes {MAPS} feature maps; the encoder gives {len(channels)}")
-        return self.head(head, channels, classes, width, statistics)
+        return self.head(head, channels, classes, width, statistics, dropout)
 
     @abstractmethod
     def head(
-        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        seen: TargetStatistics,
+        dropout: float,
     ) -> "nn.Module":
         """What :meth:`build_head` gives, once its arguments are checked."""
 
@@ -230,6 +240,13 @@ class Kind(ABC):
     @abstractmethod
     def constant_logits(self, statistics: TargetStatistics, target: Any) -> Any:
         """Logits of the answer that looks at no image, for a batch of targets."""
+
+    def constants(self, statistics: TargetStatistics) -> tuple[TargetStatistics, ...]:
+        """Targets that :meth:`constant_logits` may answer from: by default those seen.
+
+        The best of these answers is what a model has to beat.
+        """
+        return (statistics,)
 
     # Dates
 

@@ -21,6 +21,7 @@ class PixelKind(Kind):
 
     answer = "pixel"
     heads = ("upernet", "linear")
+    specialist_heads = ("upernet_batch",)
     target_key = "mask"
 
     def fault(
@@ -39,12 +40,20 @@ class PixelKind(Kind):
         return super().fault(target, target.shape, classes, ignore_index)
 
     def head(
-        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        seen: TargetStatistics,
+        dropout: float,
     ) -> "nn.Module":
         """See :meth:`Kind.head`."""
         if head == "linear":
             return named("eosfm.heads.decoders.LinearPixelHead")(channels, classes)
-        return named("eosfm.heads.decoders.UPerNetHead")(channels, classes, width)
+        if head == "upernet_batch":
+            return named("eosfm.heads.upernet.UPerNetBatchHead")(channels, classes, width, dropout)
+        return named("eosfm.heads.decoders.UPerNetHead")(channels, classes, width, dropout)
 
     def trim(self, logits: "Tensor", size: tuple[int, int]) -> "Tensor":
         """(B, K, H, W) logits of an image's own pixels."""

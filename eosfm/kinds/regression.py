@@ -70,10 +70,18 @@ class Regression(PixelKind):
         return np.searchsorted(edges, means)
 
     def head(
-        self, head: str, channels: Sequence[int], classes: int, width: int, seen: TargetStatistics
+        self,
+        head: str,
+        channels: Sequence[int],
+        classes: int,
+        width: int,
+        seen: TargetStatistics,
+        dropout: float,
     ) -> "nn.Module":
         """A head that answers in the target's unit."""
-        inner = super().head(head, channels, 1, width, seen)
+        inner = super().head(head, channels, 1, width, seen, dropout)
+        if head == "upernet_batch":
+            return inner  # as published, it finds the unit by itself
         return named("eosfm.heads.decoders.PhysicalUnits")(inner, seen.mean, seen.std)
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":

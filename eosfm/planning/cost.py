@@ -68,12 +68,19 @@ def encoder_channels(backbone: str) -> tuple[int, ...]:
 
 
 def specialist_head_cost(
-    kind: Kind, channels: Sequence[int], dates: int, classes: int, width: int, size: tuple[int, int]
+    kind: Kind,
+    name: str,
+    channels: Sequence[int],
+    dates: int,
+    classes: int,
+    width: int,
+    size: tuple[int, int],
 ) -> Cost:
     """The head of a specialist on one tile, forward.
 
     Args:
         kind: Task kind.
+        name: Of the head.
         channels: Of the encoder's maps.
         dates: That the encoder sees one by one.
         classes: Number of classes.
@@ -82,7 +89,7 @@ def specialist_head_cost(
     """
     merged = kind.merged(channels, dates)
     with torch.device("meta"):
-        head = kind.build_head(kind.heads[0], merged, classes, width, _statistics(classes)).eval()
+        head = kind.build_head(name, merged, classes, width, _statistics(classes)).eval()
     whole = (padded(size[0]), padded(size[1]))
     maps = [_empty(1, c, *cells) for c, cells in zip(merged, _cells(whole), strict=True)]
     return _count(lambda: head(maps, whole))

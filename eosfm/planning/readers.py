@@ -37,7 +37,7 @@ def refuse_misfits(params: Params, project: Path) -> None:
 def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
     """Bands and losses against the datasets that they are asked of; batches against processes."""
     readers: list[tuple[str, Reader]] = [
-        *((f"specialists.{name}", entry) for name, entry in params.specialists.items()),
+        *((f"specialists.{name}", params.specialist(name)) for name in params.specialists),
         *((f"tasks.{name}", entry) for name, entry in params.tasks.items()),
     ]
     for key, reader in readers:

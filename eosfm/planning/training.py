@@ -33,8 +33,8 @@ def _passes(
     channels = len(recipe.bands) * (store.dates if recipe.stacked else 1)
     encoder = encoder_cost(recipe.backbone, channels, *size)
     head = specialist_head_cost(
-        store.task_kind, encoder_channels(recipe.backbone), dates, len(store.classes),
-        recipe.decoder_channels, size,
+        store.task_kind, recipe.head(store.task_kind), encoder_channels(recipe.backbone), dates,
+        len(store.classes), recipe.decoder_channels, size,
     )  # fmt: skip
     load = Load(
         encoder_macs=float(computed * tiles * dates) * encoder.macs,

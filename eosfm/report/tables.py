@@ -35,8 +35,8 @@ def scores_table(results: Results) -> list[list[str]]:
 def specialists_table(params: Params, results: Results) -> list[list[str]]:
     """Specialist by specialist: dataset, bands, validation score against the constant answer."""
     rows = [["specialist", "dataset", "bands", "metric", "score", "constant", "weakest class"]]
-    for name, entry in params.specialists.items():
-        result = results.train[name]
+    for name in params.specialists:
+        entry, result = params.specialist(name), results.train[name]
         rows.append(
             [
                 name,

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from eosfm.core.cores import loaders
-from eosfm.tiles.dataset import TileDataset, collate
+from eosfm.tiles.dataset import Moves, TileDataset, collate
 from eosfm.tiles.store import TileStore
 
 
@@ -95,11 +95,12 @@ class TileDataModule(lightning.LightningDataModule):
         bands: Names in the order wanted.
         batch_size: Tiles per batch, of all processes together; a multiple of their number.
         crop: Size of the random training windows; None for whole tiles.
-        augment: Whether to turn and flip training tiles.
-        seed: Root of sampling, crops and augmentation.
+        moves: How training tiles are turned and mirrored, as in :class:`TileDataset`.
+        seed: Root of sampling, crops and moves.
         steps_per_epoch: Training batches per epoch; None is one pass.
         workers: Loader processes per split, one for each core at most.
         standardize: As in :class:`TileDataset`.
+        scaling: Likewise.
         single_date: As in :class:`TileDataset`; torchgeo's trainers want it.
     """
 
@@ -109,20 +110,23 @@ class TileDataModule(lightning.LightningDataModule):
         bands: Sequence[str],
         batch_size: int,
         crop: int | None = None,
-        augment: bool = True,
+        moves: Moves = "turns",
         seed: int = 0,
         steps_per_epoch: int | None = None,
         workers: int = 0,
         standardize: bool = True,
+        scaling: tuple[Sequence[float], Sequence[float]] | None = None,
         single_date: bool = False,
     ) -> None:
         super().__init__()
         self.store = store
         self.bands = tuple(bands)
-        self.options = {"standardize": standardize, "single_date": single_date}
+        self.options: dict[str, Any] = {
+            "standardize": standardize, "scaling": scaling, "single_date": single_date,
+        }  # fmt: skip
         self.batch_size = batch_size
         self.crop = crop
-        self.augment = augment
+        self.moves = moves
         self.seed = seed
         self.steps_per_epoch = steps_per_epoch
         self.workers = workers
@@ -130,7 +134,7 @@ class TileDataModule(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Shuffled batches of one size."""
         dataset = TileDataset(
-            self.store, "train", self.bands, self.crop, self.augment, self.seed, **self.options
+            self.store, "train", self.bands, self.crop, self.moves, self.seed, **self.options
         )
         replicas, rank = self._processes()
         size = self.batch_size // replicas

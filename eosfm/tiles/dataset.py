@@ -1,7 +1,7 @@
 """Tiles as training samples: chosen bands, crops, augmentation, standardisation."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,11 @@ from eosfm.tiles.store import TileStore
 
 VISIBLE = 0.3
 """A box of which less than this share of its area lies in a crop is left out."""
+
+
+Moves = Literal["none", "flips", "turns"]
+"""Whether a sample is shown as it is, also mirrored from left to right and from top to bottom, or
+in all eight ways of quarter turns and a mirror."""
 
 
 class View(NamedTuple):
@@ -73,10 +78,11 @@ class TileDataset(Dataset[dict[str, Any]]):
         bands: Names in the order wanted, by meaning (red finds B04); repetition is allowed.
         crop: Height and width of a random window; None, or a size that the tile does not
             exceed, takes the whole tile.
-        augment: Whether to turn by random quarter turns and flip.
-        seed: Crops and augmentation follow from (seed, epoch, index) alone.
+        moves: In which ways samples are turned and mirrored, each as often.
+        seed: Crops and moves follow from (seed, epoch, index) alone.
         standardize: Whether to subtract the mean and divide by the standard deviation of each
             band; False gives physical units.
+        scaling: What to subtract and to divide by instead, each one value per band.
         single_date: Give images as (C, h, w), which is what torchgeo's trainers take.
 
     Raises:
@@ -89,9 +95,10 @@ class TileDataset(Dataset[dict[str, Any]]):
         split: str,
         bands: Sequence[str],
         crop: int | None = None,
-        augment: bool = False,
+        moves: Moves = "none",
         seed: int = 0,
         standardize: bool = True,
+        scaling: tuple[Sequence[float], Sequence[float]] | None = None,
         single_date: bool = False,
     ) -> None:
         if single_date and store.shape[0] > 1:
@@ -102,18 +109,21 @@ class TileDataset(Dataset[dict[str, Any]]):
         self.kind = get_kind(store.kind)
         self.tiles = store.split(split)
         self.bands = tuple(bands)
-        self.augment = augment
+        self.moves = moves
         self.seed = seed
         self.standardize = standardize
         self.single_date = single_date
         self.epoch = 0
         height, width = store.shape[2:]
         self.size = (min(crop or height, height), min(crop or width, width))
-        self._moves = augment or self.size != (height, width)
+        self._varies = moves != "none" or self.size != (height, width)
         names = [store.usable(name) for name in self.bands]
         self._choices = _choices(names, store)
-        self._mean = np.array([store.mean[name] for name in names], np.float32)[:, None, None]
-        self._std = np.array([store.std[name] for name in names], np.float32)[:, None, None]
+        self._mean = _by_band([store.mean[name] for name in names])
+        self._std = _by_band([store.std[name] for name in names])
+        self._offset, self._divisor = (
+            (self._mean, self._std) if scaling is None else map(_by_band, scaling)
+        )
 
     def __len__(self) -> int:
         return len(self.tiles)
@@ -183,13 +193,14 @@ class TileDataset(Dataset[dict[str, Any]]):
         return row, col
 
     def _view(self, index: int) -> View:
-        if not self._moves:
+        if not self._varies:
             return View(0, 0, 0, False)
         rng = np.random.default_rng((self.seed, self.epoch, index))
         row, col = self.corner(index, rng)
-        if not self.augment:
+        if self.moves == "none":
             return View(row, col, 0, False)
-        step = 1 if self.size[0] == self.size[1] else 2  # a quarter turn would swap the sides
+        # A quarter turn would swap the sides; half a turn is two mirrors.
+        step = 1 if self.moves == "turns" and self.size[0] == self.size[1] else 2
         return View(row, col, step * int(rng.integers(4 // step)), bool(rng.integers(2)))
 
     def _window(self, array: np.ndarray, view: View) -> np.ndarray:
@@ -203,8 +214,8 @@ class TileDataset(Dataset[dict[str, Any]]):
         if native.dtype.kind == "f":
             np.copyto(images, self._mean, where=np.isnan(images))
         if self.standardize:
-            images -= self._mean
-            images /= self._std
+            images -= self._offset
+            images /= self._divisor
         return images
 
     def _target(self, index: int, view: View, missing: np.ndarray) -> np.ndarray:
@@ -243,6 +254,11 @@ def collate_boxes(samples: list[dict[str, Any]]) -> dict[str, Any]:
         "label": [sample["label"] for sample in samples],
         "index": torch.tensor([sample["index"] for sample in samples]),
     }
+
+
+def _by_band(values: Sequence[float]) -> np.ndarray:
+    """(C, 1, 1) float32."""
+    return np.array(values, np.float32)[:, None, None]
 
 
 def _choices(names: Sequence[str], store: TileStore) -> list[Choice]:

@@ -18,7 +18,7 @@ SAVE_SECONDS = 60.0
 
 
 class Record(lightning.Callback):
-    """Each epoch's loss and scores, and the weights as they were in the best epoch.
+    """Each epoch's loss and scores, and the weights as they were in the epoch that is kept.
 
     Ours, because both must lie in the one checkpoint of the epoch that they belong to: the best
     weights in a file of their own, as ``ModelCheckpoint`` keeps them, are of another run after a
@@ -27,11 +27,13 @@ class Record(lightning.Callback):
     Args:
         headline: The score that decides which epoch is best, the earliest of equals.
         name: Of the specialist, for errors.
+        last: Whether the last epoch is kept, however good, and is meant wherever this says best.
     """
 
-    def __init__(self, headline: str, name: str) -> None:
+    def __init__(self, headline: str, name: str, last: bool = False) -> None:
         self.headline = headline
         self.name = name
+        self.last = last
         self.epochs: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_weights: dict[str, Tensor] = {}
@@ -80,7 +82,8 @@ class Record(lightning.Callback):
             )
         scores = {"loss": loss, **pl_module.scores}
         self.epochs.append(scores)
-        if not self.best_epoch or scores[self.headline] > self.best[self.headline]:
+        better = not self.best_epoch or scores[self.headline] > self.best[self.headline]
+        if better or self.last:
             self.best_epoch = len(self.epochs)
             self.best_weights = {
                 key: value.detach().cpu().clone() for key, value in pl_module.state_dict().items()

@@ -7,14 +7,22 @@ import lightning
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from eosfm.core.seeds import derive_seed
 from eosfm.heads.optim import build_optimizer, build_schedule
 from eosfm.kinds import Kind
 from eosfm.nn.backbone import STRIDES
+from eosfm.recipes import Method
+from eosfm.training.augmentation import build_augmentation
+
+NEVER = 2**62
+"""Epochs until Lightning steps a plateau: it would do so after the epoch's checkpoint, so that a
+resumed run would not know of the step. It is taken at the end of validation instead."""
 
 
 class SpecialistModule(lightning.LightningModule):
-    """Encoder and head, trained with AdamW and one cycle of the learning rate.
+    """Encoder and head, trained by one method.
 
     Args:
         encoder: Gives four maps at strides 4, 8, 16, 32 for (B, C, H, W).
@@ -24,6 +32,8 @@ class SpecialistModule(lightning.LightningModule):
         classes: Class names.
         ignore_index: Target value that does not count.
         lr: Highest learning rate.
+        method: How it learns.
+        seed: Of what training steps draw.
         stacked: Whether the encoder takes all dates at once, one after the other in its channels.
 
     Attributes:
@@ -39,6 +49,8 @@ class SpecialistModule(lightning.LightningModule):
         classes: Sequence[str],
         ignore_index: int,
         lr: float,
+        method: Method,
+        seed: int,
         stacked: bool = False,
     ) -> None:
         super().__init__()
@@ -49,8 +61,12 @@ class SpecialistModule(lightning.LightningModule):
         self.metrics = kind.build_metrics(classes, ignore_index)
         self.metrics.distributed_available_fn = lambda: False  # we gather its counts ourselves
         self.lr = lr
+        self.method = method
+        self.seed = seed
+        self.augment = build_augmentation(method.augmentation, kind)
         self.stacked = stacked
         self.scores: dict[str, float] = {}
+        self._losses: list[Tensor] = []  # on validation: each batch's sum, and its tiles
         self.to(memory_format=torch.channels_last)
 
     def forward(self, image: Tensor) -> Any:
@@ -65,13 +81,23 @@ class SpecialistModule(lightning.LightningModule):
         logits = self.head(maps, (padded.shape[-2], padded.shape[-1]))
         return self.kind.trim(logits, (height, width))
 
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Let each step draw its own numbers, so that a resumed run draws them as well."""
+        torch.manual_seed(derive_seed(self.seed, "step", self.global_step, self.global_rank))
+
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Tensor:
         """One step; of several processes, the mean of their losses counts."""
+        if self.augment is not None:
+            batch = self.augment(batch)
         return self.loss(self(batch["image"]), self.kind.target(batch))
 
     def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> None:
-        """Score one batch."""
-        self.metrics.update(self(batch["image"]), self.kind.target(batch))
+        """Score one batch; its loss is asked for where that sets the rate."""
+        logits, target = self(batch["image"]), self.kind.target(batch)
+        self.metrics.update(logits, target)
+        if self.method.schedule == "plateau":
+            loss, count = self.loss(logits, target), len(batch["image"])
+            self._losses.append(torch.stack([loss * count, torch.full_like(loss, count)]))
 
     def on_validation_epoch_end(self) -> None:
         """Gather the split's scores in :attr:`scores`."""
@@ -79,6 +105,11 @@ class SpecialistModule(lightning.LightningModule):
             self._gather_counts()
         self.scores = self.metrics.compute()
         self.metrics.reset()
+        if self._losses:
+            loss, count = self.trainer.strategy.reduce(sum(self._losses), reduce_op="sum")
+            self._losses.clear()
+            plateau: Any = self.lr_schedulers()
+            plateau.step(float(loss / count))
 
     def _gather_counts(self) -> None:
         """Bring together what all processes counted: sums of tensors, and lists of any length.
@@ -95,10 +126,24 @@ class SpecialistModule(lightning.LightningModule):
             setattr(self.metrics, name, whole)
 
     def configure_optimizers(self) -> Any:
-        """AdamW, and one cycle over all steps."""
+        """The method's optimiser and schedule."""
         trainer: Any = self.trainer
-        # Lightning cannot clip the gradients of a fused optimizer in mixed precision.
-        optimizer = build_optimizer(self, self.lr, fused="mixed" not in trainer.precision)
+        method = self.method
+        optimizer = build_optimizer(
+            self,
+            self.lr,
+            # Lightning cannot clip the gradients of a fused optimizer in mixed precision.
+            fused="mixed" not in trainer.precision,
+            name=method.optimizer,
+            weight_decay=method.weight_decay,
+            spare=method.decay == "kernels",
+        )
+        if method.schedule == "constant":
+            return optimizer
+        if method.schedule == "plateau":
+            plateau = ReduceLROnPlateau(optimizer, **method.plateau.model_dump())
+            registered = {"scheduler": plateau, "monitor": "none", "frequency": NEVER}
+            return {"optimizer": optimizer, "lr_scheduler": registered}
         # A loader of our own to count by: the trainer's, built now, would begin a resumed run
         # with the batches of its first epoch.
         steps = trainer.max_epochs * len(trainer.datamodule.train_dataloader())

@@ -1,6 +1,5 @@
 """A picture of what a specialist predicts: some validation tiles, their labels, its answers."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -8,29 +7,24 @@ import torch
 from eosfm.heads.pictures import save, stretched
 from eosfm.kinds import Examples
 from eosfm.tiles.dataset import TileDataset, collate
-from eosfm.tiles.store import TileStore
 from eosfm.training.module import SpecialistModule
 
 
-def draw_predictions(
-    module: SpecialistModule, store: TileStore, bands: Sequence[str], out: Path
-) -> None:
+def draw_predictions(module: SpecialistModule, tiles: TileDataset, out: Path) -> None:
     """Draw images, labels and predictions side by side.
 
     Args:
         module: A trained specialist, on the CPU; left in evaluation mode.
-        store: Tiles with a validation split.
-        bands: What the specialist looks at.
+        tiles: A validation split as the specialist sees it.
         out: The PNG to write; the same specialist and tiles give the same bytes.
     """
-    kind, split = module.kind, store.split("val")
-    tiles = TileDataset(store, "val", bands)
-    shown = kind.examples(len(split), split.target, store.ignore_index)
+    kind, store = module.kind, tiles.store
+    shown = kind.examples(len(tiles), tiles.tiles.target, store.ignore_index)
     batch = collate(kind)(tiles.__getitems__(shown))
     module.eval()
     with torch.inference_mode():
         predictions = kind.predict(module(batch["image"]))
-    pictures, caption = stretched(batch["image"], bands)
+    pictures, caption = stretched(batch["image"], tiles.bands)
     figure = kind.draw(
         Examples(
             pictures,

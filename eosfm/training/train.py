@@ -62,7 +62,7 @@ def train_specialist(
         more: Further files.
 
     Returns:
-        The validation scores of its best epoch, beside that of the constant answer.
+        The validation scores of the epoch that is kept, beside that of the best constant answer.
 
     Raises:
         EosfmError: A split or a band is missing, the loss does not fit the labels, pretrained
@@ -82,7 +82,8 @@ def train_specialist(
     statistics = store.target_statistics()
     data = build_data(recipe, store)
     module = build_module(recipe, store, statistics)
-    record = Record(get_kind(store.kind).headline, recipe.name)
+    headline = get_kind(store.kind).headline
+    record = Record(headline, recipe.name, last=recipe.method.keep == "last")
     checkpoint = scratch / _run_name(recipe, store) / "last.ckpt"
     if others := _others(checkpoint):
         print(
@@ -102,7 +103,8 @@ def train_specialist(
         from eosfm.training.pictures import draw_predictions
 
         module.load_state_dict(record.best_weights)
-        draw_predictions(module.cpu(), store, recipe.bands, more.picture)
+        shown: Any = build_data(recipe, store).val_dataloader().dataset
+        draw_predictions(module.cpu(), shown, more.picture)
     shutil.rmtree(checkpoint.parent, ignore_errors=True)
     return result
 
@@ -127,9 +129,11 @@ def build_data(recipe: Recipe, store: TileStore) -> TileDataModule:
         recipe.bands,
         recipe.batch_size,
         crop=recipe.crop,
+        moves=recipe.method.augmentation.moves,
         seed=recipe.seed,
         steps_per_epoch=recipe.steps_per_epoch,
         workers=recipe.workers,
+        scaling=recipe.scaling(),
     )
 
 
@@ -143,11 +147,12 @@ def build_module(
     )
     dates = 1 if recipe.stacked else store.shape[0]
     head = kind.build_head(
-        kind.heads[0],
+        recipe.head(kind),
         kind.merged(encoder.feature_info.channels(), dates),
         len(store.classes),
         recipe.decoder_channels,
         statistics,
+        recipe.method.dropout,
     )
     weights = kind.class_weights(statistics) if recipe.balanced else None
     return SpecialistModule(
@@ -158,6 +163,8 @@ def build_module(
         store.classes,
         store.ignore_index,
         recipe.lr,
+        recipe.method,
+        recipe.seed,
         recipe.stacked,
     )
 
@@ -193,13 +200,17 @@ def _result(
 
 
 def _constant_score(recipe: Recipe, store: TileStore, statistics: TargetStatistics) -> float:
-    """The headline score of the constant answer on all validation tiles."""
+    """The headline score of the best constant answer on all validation tiles."""
     kind = get_kind(store.kind)
-    metrics = kind.build_metrics(store.classes, store.ignore_index)
+    answers = [
+        (seen, kind.build_metrics(store.classes, store.ignore_index))
+        for seen in kind.constants(statistics)
+    ]
     for batch in build_data(recipe, store).val_dataloader():
         target = kind.target(batch)
-        metrics.update(kind.constant_logits(statistics, target), target)
-    return metrics.compute()[kind.headline]
+        for seen, metrics in answers:
+            metrics.update(kind.constant_logits(seen, target), target)
+    return max(metrics.compute()[kind.headline] for _, metrics in answers)
 
 
 def _specialist(
@@ -207,15 +218,20 @@ def _specialist(
 ) -> Specialist:
     bands = _channels(recipe, store)
     stored = [str(find(name, store.bands)) for name in bands]
-    dates = {"dates": store.shape[0]} if recipe.stacked else {}
+    count = store.shape[0] if recipe.stacked else 1
+    dates = {"dates": count} if recipe.stacked else {}
+    mean, std = recipe.scaling() or (
+        tuple(values[str(find(name, store.bands))] for name in recipe.bands)
+        for values in (store.mean, store.std)
+    )
     return Specialist(
         name=recipe.name,
         backbone=recipe.backbone,
         in_chans=len(bands),
         bands=bands,
         units=tuple(store.units[store.bands.index(name)] for name in stored),
-        mean=tuple(store.mean[name] for name in stored),
-        std=tuple(store.std[name] for name in stored),
+        mean=mean * count,
+        std=std * count,
         state_dict=record.best_part("encoder"),
         facts={
             "dataset": store.name,

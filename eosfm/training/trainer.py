@@ -13,9 +13,6 @@ from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
 from eosfm.training.callbacks import Checkpoints, EpochLines, Record
 from eosfm.training.recipe import Recipe
 
-GRADIENT_NORM = 1.0
-"""Gradients of a larger norm are scaled down to it."""
-
 
 def build_trainer(
     recipe: Recipe, record: Record, checkpoint: Path, live: Path | None
@@ -29,8 +26,8 @@ def build_trainer(
         live: DVCLive's folder of curves; None keeps none.
     """
     options = {key: value for key, value in recipe.trainer.items() if key != "threads"}
+    gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     if options["precision"] is None:
-        gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
         options["precision"] = "bf16-mixed" if gpu else "32-true"
     terminal = sys.stderr.isatty()
     callbacks: list[lightning.Callback] = [
@@ -44,7 +41,7 @@ def build_trainer(
         **options,
         max_epochs=recipe.epochs,
         # A short warm-up from random weights now and then meets a step too far.
-        gradient_clip_val=GRADIENT_NORM,
+        gradient_clip_val=recipe.method.gradient_norm,
         # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
         deterministic="warn",
         logger=_logger(live),
@@ -53,6 +50,8 @@ def build_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
+        # Of several processes on GPUs, batch norms see the whole batch; on CPUs torch cannot.
+        sync_batchnorm=gpu,
     )
     # On its own, deterministic mode also fills every new tensor before it is written to.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -70,6 +70,9 @@ def test_no_more_than_the_limit_are_used():
     x = x[:, [0, 3, 4, 1, 5, 6, 2, 7, 8]]
     assert len(weigh(x, y, owners)) == 3
     assert len(weigh(x, y, owners, limit=2)) == 2
+    # The bands are no specialist, and no ensemble.
+    bands = ["spectral" if owner == "s0" else owner for owner in owners]
+    assert set(weigh(x, y, bands, limit=1)) in ({"spectral", "s1"}, {"spectral", "s2"})
 
 
 def test_dates_that_are_merged_by_training_are_refused(resolve):

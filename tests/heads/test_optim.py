@@ -17,6 +17,14 @@ def test_norms_and_biases_do_not_decay_and_frozen_weights_are_left_alone() -> No
     assert decay == {id(parameter): value for parameter, value in expected.items()}
 
 
+def test_everything_may_decay_in_either_optimiser() -> None:
+    module = nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4))
+    for name, kind in (("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)):
+        optimizer = build_optimizer(module, 1e-3, name=name, weight_decay=0.1, spare=False)
+        assert type(optimizer) is kind
+        assert {group["weight_decay"] for group in optimizer.param_groups} == {0.1}
+
+
 def test_the_rate_rises_to_its_highest_and_falls_to_nothing() -> None:
     optimizer = build_optimizer(nn.Linear(1, 1), 0.1, fused=False)
     schedule = build_schedule(optimizer, 0.1, steps=10)

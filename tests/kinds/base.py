@@ -69,7 +69,7 @@ class KindContract:
 
     def test_every_head_learns_by_every_loss(self) -> None:
         target = self.kind.target(self.batch)
-        for head in self.kind.heads:
+        for head in (*self.kind.heads, *self.kind.specialist_heads):
             torch.manual_seed(0)
             module = self.kind.build_head(
                 head, CHANNELS, len(self.classes), 16, self.statistics()
@@ -94,13 +94,14 @@ class KindContract:
 
     def test_the_constant_answer_can_be_scored(self) -> None:
         target = self.kind.target(self.batch)
-        metrics = self.kind.build_metrics(self.classes, IGNORED)
-        metrics.update(self.kind.constant_logits(self.statistics(), target), target)
-        scores = metrics.compute()
-        assert set(self.kind.metrics) <= set(scores)
-        assert json.loads(json.dumps(scores)) == scores
-        per_class = gather_classes(scores, self.classes)["per_class"]
-        assert not per_class or list(per_class) == list(self.classes)
+        for seen in self.kind.constants(self.statistics()):
+            metrics = self.kind.build_metrics(self.classes, IGNORED)
+            metrics.update(self.kind.constant_logits(seen, target), target)
+            scores = metrics.compute()
+            assert set(self.kind.metrics) <= set(scores)
+            assert json.loads(json.dumps(scores)) == scores
+            per_class = gather_classes(scores, self.classes)["per_class"]
+            assert not per_class or list(per_class) == list(self.classes)
 
     def test_dates_become_one_map_of_the_channels_it_tells(self) -> None:
         for dates in (1, 2):

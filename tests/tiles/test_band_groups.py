@@ -88,7 +88,7 @@ def test_bands_are_stored_in_their_own_type_and_pixels(tmp_path, monkeypatch):
     np.testing.assert_array_equal(target, mask)
     assert (count == 1).all()
     for bands in (("red", "green", "blue"), ("blue", "green"), ("red",), ("blue", "blue")):
-        for options in ({}, {"crop": 5, "augment": True, "standardize": False}):
+        for options in ({}, {"crop": 5, "moves": "turns", "standardize": False}):
             ours, theirs = (TileDataset(s, "train", bands, **options) for s in (store, plain))
             for one, other in zip(ours, theirs, strict=True):
                 assert one["image"].dtype == other["image"].dtype

@@ -124,7 +124,7 @@ def self_labelled(path, height=24, width=24, tile=24) -> TileStore:
 
 def test_crop_and_augmentation_keep_image_and_target_aligned(tmp_path):
     dataset = TileDataset(
-        self_labelled(tmp_path), "train", RGB, crop=8, augment=True, standardize=False
+        self_labelled(tmp_path), "train", RGB, crop=8, moves="turns", standardize=False
     )
     corners, steps = set(), set()
     for epoch in range(200):
@@ -139,8 +139,28 @@ def test_crop_and_augmentation_keep_image_and_target_aligned(tmp_path):
     assert len(corners) > 100  # of 17 * 17 windows
 
 
+def test_flips_are_two_mirrors(tmp_path):
+    dataset = TileDataset(self_labelled(tmp_path, 6, 6, None), "train", RGB, moves="flips",
+                          standardize=False)  # fmt: skip
+    seen = set()
+    for epoch in range(40):
+        dataset.set_epoch(epoch)
+        assert (dataset[0]["image"] == dataset[0]["mask"]).all()
+        seen.add(tuple(dataset[0]["mask"][0, :2].int().tolist()))
+    assert seen == {(1, 2), (6, 5), (31, 32), (36, 35)}
+
+
+def test_a_scaling_of_one_s_own_leaves_gaps_at_the_mean(store):
+    tiles = TileDataset(store, "train", ["red", "green"], scaling=((5.0, 0.0), (2.0, -4.0)))
+    plain = TileDataset(store, "train", ["red", "green"], standardize=False)
+    for index in range(3):
+        image = plain[index]["image"]
+        expected = torch.stack([(image[:, 0] - 5) / 2, image[:, 1] / -4], dim=1)
+        torch.testing.assert_close(tiles[index]["image"], expected)
+
+
 def test_oblong_tiles_are_not_turned_by_a_quarter(tmp_path):
-    dataset = TileDataset(self_labelled(tmp_path, 6, 9, None), "train", RGB, augment=True,
+    dataset = TileDataset(self_labelled(tmp_path, 6, 9, None), "train", RGB, moves="turns",
                           standardize=False)  # fmt: skip
     seen = set()
     for epoch in range(40):
@@ -163,7 +183,7 @@ def test_crop_larger_than_the_tile_is_the_tile(store):
 
 def test_crops_follow_seed_epoch_and_index(store):
     def images(seed, epoch):
-        dataset = TileDataset(store, "train", RGB, crop=8, augment=True, seed=seed)
+        dataset = TileDataset(store, "train", RGB, crop=8, moves="turns", seed=seed)
         dataset.set_epoch(epoch)
         return torch.stack([sample["image"] for sample in dataset.__getitems__(range(24))])
 
@@ -173,7 +193,7 @@ def test_crops_follow_seed_epoch_and_index(store):
 
 
 def test_batches_equal_single_samples(store):
-    dataset = TileDataset(store, "train", ["green", "red"], crop=8, augment=True)
+    dataset = TileDataset(store, "train", ["green", "red"], crop=8, moves="turns")
     for index, sample in zip([5, 0, 23], dataset.__getitems__([5, 0, 23]), strict=True):
         alone = dataset[index]
         assert sample["index"] == index
@@ -195,7 +215,7 @@ def test_boxes_move_with_the_pixels(tmp_path):
     image[..., 10:14, 5:13] = 5000
     scenes = [make_scene("s", "train", image, np.array([[5, 10, 13, 14, 2]], np.float32), False)]
     store = make_store(tmp_path, scenes, 32, kind="detection")
-    dataset = TileDataset(store, "train", RGB, crop=20, augment=True, standardize=False)
+    dataset = TileDataset(store, "train", RGB, crop=20, moves="turns", standardize=False)
     lost = 0
     for epoch in range(100):
         dataset.set_epoch(epoch)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from eosfm.params import Params, load_params
-from eosfm.schema import TrainOverrides
+from eosfm.planning.plan import at_scale
+from eosfm.recipes import TrainOverrides
 from eosfm.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -36,8 +37,41 @@ def test_a_specialist_may_go_beyond_its_scale(params):
     assert Recipe.resolve(own, "loveda") == Recipe.resolve(params, "loveda")
 
 
-def test_null_for_itself_is_the_published_setting(params):
+def test_null_for_itself_is_its_own_setting(params):
     own = with_train(params, "potsdam", epochs=None, batch_size=None)
     recipe = Recipe.resolve(own, "potsdam")
-    published = params.specialist("potsdam")
-    assert (recipe.epochs, recipe.batch_size) == (published.epochs, published.batch_size)
+    entry = params.specialist("potsdam")
+    assert (recipe.epochs, recipe.batch_size) == (entry.epochs, entry.batch_size)
+
+
+def test_the_scale_chooses_the_recipe_and_a_specialist_its_own(params):
+    full = at_scale(params, "full")
+    mini, published = Recipe.resolve(params, "loveda"), Recipe.resolve(full, "loveda")
+    assert mini.method == params.recipes.ours and mini.balanced and mini.crop == 512
+    assert published.method.model_dump() == params.recipes.published.model_dump() | {
+        "optimizer": "adam", "weight_decay": 0.0,
+    }  # fmt: skip
+    assert (published.lr, published.crop, published.balanced) == (1e-3, None, False)
+    assert Recipe.resolve(full, "oscd").method == params.recipes.ours
+    one = with_train(params, "loveda", recipe="published")
+    assert Recipe.resolve(one, "loveda").method == published.method
+    assert Recipe.resolve(one, "potsdam") == Recipe.resolve(params, "potsdam")
+    assert mini.digest() != Recipe.resolve(one, "loveda").digest()
+
+
+def test_the_published_recipe_may_see_other_bands(params):
+    full = at_scale(params, "full")
+    assert Recipe.resolve(params, "dfc2022").bands == ("red", "green", "blue")
+    recipe = Recipe.resolve(full, "dfc2022")
+    assert recipe.bands == full.specialist("dfc2022").bands == ("red", "green", "blue", "height")
+    assert recipe.batch_size == 32
+
+
+def test_every_scaling_fits_its_bands_and_every_loss_is_published(params):
+    full = at_scale(params, "full")
+    scalings = {name: Recipe.resolve(full, name).scaling() for name in full.specialists}
+    assert scalings["sen12ms_all"] == ((0.0,) * 15, (-25.0, -25.0, *(10_000.0,) * 13))
+    assert scalings["sen12ms_s1"] == ((0.0,) * 3, (-25.0,) * 3)
+    assert scalings["ben_rgb"] == ((0.0,) * 3, (255.0,) * 3)
+    assert scalings["oscd"] is None
+    assert Recipe.resolve(params, "sen12ms_rgb").loss == "dice"

@@ -3,7 +3,6 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,20 +45,26 @@ def dying(monkeypatch: pytest.MonkeyPatch, epochs: int, steps: int) -> None:
 
 @pytest.mark.usefixtures("saving")
 @pytest.mark.parametrize(
-    ("kind", "workers", "step"),
-    [("segmentation", 0, 1), ("segmentation", 0, 2), ("segmentation", 1, 3), ("detection", 0, 3)],
+    ("kind", "workers", "step", "recipe_name"),
+    [
+        ("segmentation", 0, 1, "ours"),
+        ("segmentation", 0, 2, "published"),  # which draws what it drops
+        ("segmentation", 1, 3, "ours"),
+        ("detection", 0, 3, "ours"),
+    ],
 )
 def test_two_trainings_and_a_resumed_one_give_the_same_bytes(
     kind: str,
     workers: int,
     step: int,
+    recipe_name: str,
     make_store: MakeStore,
     make_recipe: MakeRecipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    recipe = replace(make_recipe(kind, epochs=3, workers=workers), steps_per_epoch=3)
-    store = make_store(kind)
+    settings = {"recipe": recipe_name, "steps_per_epoch": 3}
+    recipe, store = make_recipe(kind, epochs=3, workers=workers, train=settings), make_store(kind)
     for name in ("first", "second"):
         train(recipe, store, tmp_path, name)
         torch.rand(7)  # the state that one training leaves must not reach the next

@@ -13,6 +13,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.kinds import KINDS, TargetStatistics
 from eosfm.nn.backbone import build_backbone
 from eosfm.nn.specialist import load_specialist
+from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
 from eosfm.training.callbacks import Record, speed
 from eosfm.training.module import SpecialistModule
@@ -167,8 +168,9 @@ def test_predictions_are_drawn_small_and_alike(
 ) -> None:
     store = make_store(kind)
     module = build_module(make_recipe(kind), store, store.target_statistics())
+    tiles = TileDataset(store, "val", ("B04", "B03"))
     for name in ("a", "b"):
-        draw_predictions(module, store, ("B04", "B03"), tmp_path / f"{name}.png")
+        draw_predictions(module, tiles, tmp_path / f"{name}.png")
     data = (tmp_path / "a.png").read_bytes()
     assert data == (tmp_path / "b.png").read_bytes()
     assert 2_000 < len(data) < 100_000

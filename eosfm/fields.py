@@ -1,0 +1,61 @@
+"""The values that keys of ``params.yaml`` take, and what every part of it is."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from eosfm.core.bands import check_bands
+from eosfm.core.splits import Split
+
+
+def _number(value: object) -> object:
+    """Python takes true for 1, which nobody means."""
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0, le=1e6)]
+Rate = Annotated[Number, Field(gt=0, le=10)]
+Fraction = Annotated[Number, Field(gt=0, le=1)]
+Yes = Annotated[bool, Field(strict=True)]
+Count = Annotated[int, Field(strict=True, gt=0, le=10_000_000)]
+Size = Annotated[int, Field(strict=True, gt=0, le=100_000)]
+"""Pixels, channels, or items of a batch."""
+Processes = Annotated[int, Field(strict=True, gt=0, le=4_096)]
+Workers = Annotated[int, Field(strict=True, ge=0, le=1_024)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=100)]
+"""Of files, stages and metrics; it is part of commands that a shell reads."""
+Place = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$")]
+"""A path; in one line, and no end of a text in C."""
+Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
+Head = Literal["upernet", "linear", "ridge", "knn"]
+Aggregation = Literal["mean", "linear", "ltae", "concat", "difference"]
+Metric = Literal["miou", "accuracy", "map", "f1", "rmse", "r2"]
+SourceKind = Literal["simulated", "archive"]
+
+
+def _words(value: object) -> object:
+    """Names in one line, as YAML can name and repeat it and DVC keeps it when it sets a value."""
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+def _known(bands: tuple[str, ...]) -> tuple[str, ...]:
+    check_bands(bands)
+    return bands
+
+
+Bands = Annotated[
+    tuple[str, ...], BeforeValidator(_words), Field(min_length=1), AfterValidator(_known)
+]
+"""Names of bands in the order of the channels: a list, or words with blanks between them."""
+
+CutSplits = Annotated[tuple[Split, ...], BeforeValidator(_words), Field(min_length=1)]
+"""Names of splits: a list, or words with blanks between them."""
+
+
+class Frozen(BaseModel):
+    """No unknown keys, no changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,199 @@
+"""What ``params.yaml`` says of training: recipes, scales' sizes, specialists' entries."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from eosfm.fields import (
+    Bands,
+    Count,
+    Fraction,
+    Frozen,
+    Loss,
+    Name,
+    Number,
+    Positive,
+    Rate,
+    Size,
+    Workers,
+    Yes,
+)
+
+Share = Annotated[Number, Field(ge=0, le=1)]
+Decay = Annotated[Number, Field(ge=0, le=10)]
+RecipeName = Literal["ours", "published"]
+Moves = Literal["none", "flips", "turns"]
+Weights = Literal["none", "balanced"]
+Dates = Literal["siamese", "stacked"]
+Optimizer = Literal["adamw", "adam"]
+Schedule = Literal["one_cycle", "constant", "plateau"]
+Values = Number | tuple[Number, ...]
+"""One for all bands, or one for each, in their order."""
+
+
+class Plateau(Frozen):
+    """``factor`` scales the rate after more than ``patience`` epochs without a lower loss."""
+
+    factor: Fraction
+    patience: Count
+
+
+class Augmentation(Frozen):
+    """What is done to training images; targets per pixel are moved along.
+
+    ``moves``: ``flips`` left to right and top to bottom, each of half of the images; ``turns``:
+    quarter turns as well, all eight alike. ``rotation``: half of the images by up to so many
+    degrees. ``sharpness``: the share of images that are sharpened. ``jitter``: how far brightness,
+    contrast, saturation and hue of half of the images may go. ``erasing``: the share of images that
+    lose a rectangle.
+    """
+
+    moves: Moves
+    rotation: Annotated[Number, Field(ge=0, le=180)]
+    sharpness: Share
+    jitter: Annotated[Number, Field(ge=0, le=0.5)]
+    erasing: Share
+
+
+class Scaling(Frozen):
+    """What is subtracted from a band's values, in their unit, and what they are then divided by."""
+
+    mean: Values
+    std: Values
+
+
+class Heads(Frozen):
+    """The head by what gets an answer: an image, each pixel, or each object."""
+
+    image: Literal["linear", "last_map"]
+    pixel: Literal["upernet", "upernet_batch"]
+    object: Literal["fcos"]
+
+
+class Method(Frozen):
+    """How a specialist learns, whatever it learns from.
+
+    ``decay``: ``kernels`` leaves norms and biases out of the weight decay. ``schedule``:
+    ``one_cycle`` of the rate, ``constant``, or ``plateau``, by the loss on validation tiles.
+    ``gradient_norm``: longer gradients are scaled down to it; null never. ``scaling``: ``tiles`` is
+    mean and deviation of each band's training tiles. ``dropout``: of the head's last maps.
+    ``keep``: the best epoch on validation tiles, or the last.
+    """
+
+    optimizer: Optimizer
+    weight_decay: Decay
+    decay: Literal["kernels", "all"]
+    schedule: Schedule
+    plateau: Plateau
+    gradient_norm: Positive | None
+    augmentation: Augmentation
+    scaling: Literal["tiles"] | Scaling
+    heads: Heads
+    dropout: Annotated[Number, Field(ge=0, lt=1)]
+    keep: Literal["best", "last"]
+
+
+class Recipes(Frozen):
+    """The two recipes."""
+
+    ours: Method
+    published: Method
+
+
+class ScaleTrain(Frozen):
+    """Recipe, limits and sizes of a specialist's training; null leaves the specialist's own value.
+
+    ``epochs`` is an upper limit; ``steps_per_epoch`` its length in batches. ``patience`` ends a
+    training after so many epochs without a better validation score (null: never early).
+    """
+
+    recipe: RecipeName
+    epochs: Count | None
+    steps_per_epoch: Count | None
+    batch_size: Size | None
+    lr: Rate | None
+    decoder_channels: Size
+    workers: Workers
+    patience: Count | None
+
+
+class Given(Frozen):
+    """Settings that an entry may leave out: only what is in the file counts, no default here."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings in the file, by key."""
+        return {key: getattr(self, key) for key in self.model_fields_set}
+
+
+class TrainOverrides(Given):
+    """Settings of :class:`ScaleTrain` that one specialist sets for itself."""
+
+    recipe: RecipeName = "ours"
+    epochs: Count | None = None
+    steps_per_epoch: Count | None = None
+    batch_size: Size | None = None
+    lr: Rate | None = None
+    decoder_channels: Size = 1
+    workers: Workers = 0
+    patience: Count | None = None
+
+
+class Published(Given):
+    """What the published recipe has otherwise for one specialist.
+
+    Keys of its entry, and of :class:`Method`.
+    """
+
+    bands: Bands = ("red",)
+    loss: Loss = "ce"
+    batch_size: Size = 1
+    lr: Rate = 1.0
+    crop: Size | None = None
+    steps_per_epoch: Count | None = None
+    pretrained: Yes = False
+    class_weights: Weights = "none"
+    optimizer: Optimizer = "adamw"
+    weight_decay: Decay = 0.0
+    schedule: Schedule = "constant"
+    augmentation: Augmentation | None = None
+    scaling: Literal["tiles"] | Scaling = "tiles"
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What replaces keys of the specialist's entry."""
+        return {k: v for k, v in self.given.items() if k not in Method.model_fields}
+
+    @property
+    def method(self) -> dict[str, Any]:
+        """What replaces keys of the recipe."""
+        return {k: v for k, v in self.given.items() if k in Method.model_fields}
+
+
+class SpecialistDefaults(Frozen):
+    """What specialists share.
+
+    ``steps_per_epoch`` null is one pass. ``class_weights`` balanced gives rare classes more say in
+    the loss. ``date_mode``: siamese encodes each date by itself, stacked all dates at once, one
+    after the other in the channels, each with ``bands``. ``train`` beats the scale's training and
+    its limits. ``published`` holds where the recipe is that.
+    """
+
+    lr: Rate
+    crop: Size | None
+    steps_per_epoch: Count | None
+    pretrained: Yes
+    class_weights: Weights
+    date_mode: Dates
+    train: TrainOverrides
+    published: Published
+
+
+class SpecialistParams(SpecialistDefaults):
+    """The settings of one specialist."""
+
+    dataset: Name
+    bands: Bands
+    epochs: Count
+    batch_size: Size
+    loss: Loss

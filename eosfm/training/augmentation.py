@@ -1,0 +1,74 @@
+"""What is done to a batch of training images beyond turns and mirrors, which reading does."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eosfm.core.errors import EosfmError
+from eosfm.kinds import Kind
+from eosfm.recipes import Augmentation
+
+HALF = 0.5
+"""Share of the images that are rotated, and of those whose colours change."""
+
+Batch = Mapping[str, Any]
+
+
+def build_augmentation(
+    augmentation: Augmentation, kind: Kind
+) -> Callable[[Batch], dict[str, Any]] | None:
+    """What changes a batch, on the batch's device; None where nothing is asked for.
+
+    It draws from torch's random state. Where a target per pixel turns out of the image's corners,
+    the first class comes in, as the image's 0 does: so do torchgeo's augmentations, with which the
+    published specialists were trained.
+
+    Raises:
+        EosfmError: The kind has objects, which would need other boxes.
+    """
+    changes = _changes(augmentation)
+    if not changes:
+        return None
+    if kind.answer == "object":
+        raise EosfmError(
+            "augmentation asks for more than moves, which would leave boxes where they are; "
+            "expected rotation, sharpness, jitter and erasing of 0 for detection"
+        )
+    from kornia.augmentation import AugmentationSequential
+
+    keys = ["input", "mask"] if kind.answer == "pixel" else ["input"]
+    change = AugmentationSequential(*changes, data_keys=keys)
+
+    def augment(batch: Batch) -> dict[str, Any]:
+        image = _one_date_of_colours(batch["image"])
+        if kind.answer == "image":
+            return {**batch, "image": change(image)[:, None]}
+        target = batch[kind.target_key]
+        image, moved = change(image, target[:, None].to(image.dtype))
+        return {**batch, "image": image[:, None], kind.target_key: moved[:, 0].to(target.dtype)}
+
+    return augment
+
+
+def _changes(wanted: Augmentation) -> list[Any]:
+    """One change after the other, in the order that torchgeo has them in."""
+    if not any((wanted.rotation, wanted.sharpness, wanted.jitter, wanted.erasing)):
+        return []
+    import kornia.augmentation as kornia
+
+    changes = (
+        (wanted.rotation, kornia.RandomRotation(wanted.rotation, p=HALF)),
+        (wanted.sharpness, kornia.RandomSharpness(p=wanted.sharpness)),
+        (wanted.erasing, kornia.RandomErasing(p=wanted.erasing)),
+        (wanted.jitter, kornia.ColorJitter(*(wanted.jitter,) * 4, p=HALF)),
+    )
+    return [change for amount, change in changes if amount]
+
+
+def _one_date_of_colours(image: Any) -> Any:
+    """(B, 3, h, w) of (B, 1, 3, h, w)."""
+    if image.shape[1:3] != (1, 3):
+        raise EosfmError(
+            f"augmentation of {image.shape[1]} date(s) of {image.shape[2]} bands; expected one of "
+            "three; set rotation, sharpness, jitter and erasing to 0"
+        )
+    return image[:, 0]
