@@ -75,8 +75,6 @@ def fit_ridge(
     every = PooledProbe(fusion, splits.train.inputs, trial)
     shares = weigh(*_sample(splits.train, every, trial), _owners(splits.train, every), limit)
     splits = only(splits, list(shares))
-    if SPECTRAL not in shares:
-        splits = splits.map(FrozenFeatures.without_bands)
     model = PooledProbe(fusion, splits.train.inputs, trial)
     solutions = _solve(splits.train, model, trial, shares)
     scores, best = _choose(splits.val, model, trial, solutions)
@@ -93,7 +91,7 @@ def fit_ridge(
 def weigh(
     features: Tensor, truth: Tensor, owners: list[str], limit: int | None = None
 ) -> dict[str, float]:
-    """The weight of each specialist in use, and of the bands; they sum to 1.
+    """The weight of each specialist in use; they sum to 1.
 
     Args:
         features: (N, C).
