@@ -41,6 +41,7 @@ FIXED = Fusion(
     selection="forward",
     scale_features=False,
     spectral=True,
+    start="random",
     ablate=(),
 )
 

@@ -13,6 +13,7 @@ from eosfm.encoding.spectral import spectral_input
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.forward_selection import CELLS
+from eosfm.evaluation.head import starts_from_labels
 from eosfm.evaluation.single import LAST, SHORTLIST, shortened
 from eosfm.features.encode import item_bytes
 from eosfm.features.frozen import KEPT_GB
@@ -254,6 +255,9 @@ def _fits(
         return Work() if stored else planned.encoding(once, inputs)
     head, item = probe_cost(planned.task, fusion, inputs)
     work = Work(loads=planned.fitting(seeds, NOTHING, head))
+    if starts_from_labels(planned.task, fusion):
+        sampled = min(planned.items("train"), CELLS)
+        work += Work(images=sampled) if stored else planned.encoding(sampled, inputs)
     if stored:
         return work + Work(images=seeds * (planned.learned + planned.scored))
     passes = {

@@ -38,12 +38,21 @@ def spread(image: np.ndarray, share: float) -> np.ndarray:
 
 
 def resampled(image: np.ndarray, bands: tuple[str, ...]) -> np.ndarray:
-    """Blur Sentinel-2's bands of 20 m and 60 m pixels as interpolation to 10 m leaves them.
+    """Give Sentinel-2's bands of 20 m and 60 m their pixels, repeated at 10 m without a shift.
 
-    The image (C, H, W) was simulated at 10 m; its shape and dtype stay.
+    The image (C, H, W) was simulated at 10 m; its shape and dtype stay. Pixels that the right or
+    lower edge cuts see the edge repeated.
     """
-    from scipy.ndimage import uniform_filter
-
     return np.stack(
-        [uniform_filter(channel, STEP[name]) for channel, name in zip(image, bands, strict=True)]
+        [_coarse(channel, STEP[name]) for channel, name in zip(image, bands, strict=True)]
     )
+
+
+def _coarse(channel: np.ndarray, step: int) -> np.ndarray:
+    if step == 1:
+        return channel
+    h, w = channel.shape
+    mean = average(np.pad(channel, ((0, -h % step), (0, -w % step)), mode="edge"), step)
+    if channel.dtype.kind == "u":
+        mean = np.rint(mean)
+    return mean.astype(channel.dtype).repeat(step, axis=0).repeat(step, axis=1)[:h, :w]

@@ -7,7 +7,6 @@ measurements.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
@@ -28,8 +27,6 @@ _MATERIALS = {
     "jelly": (14, 14, 13, 12, 11, 9.0, 8.0, 6.0, 5.0, 3.0, 1.0, 0.6, 0.4),
     "mucus": (11, 13, 16, 16, 16, 15, 14, 13, 12, 8.0, 4.0, 3.0, 2.0),
 }
-
-SPACING = 320.0  # metres between things that float
 
 
 @dataclass(frozen=True)
@@ -183,13 +180,24 @@ FLOATING = tuple(_PAINTERS)
 KINDS = (*WATERS, *FLOATING)  # what a pixel of the sea may be
 
 
-def draw_sea(key: Key, size: tuple[int, int], gsd: float = 10.0) -> Sea:
-    """Draw a piece of sea: drifting water masses, and one thing afloat every few hundred metres.
+_GROUPS = {"debris": 3, "sargassum": 3, "organic": 2, "foam": 2, "ship": 2}
+"""Most that are met together; of the others there is one."""
+
+REACH = 200.0
+"""Metres from its middle within which a floating thing is painted."""
+
+
+def draw_sea(key: Key, size: tuple[int, int], gsd: float = 10.0, afloat: Sequence[str] = ()) -> Sea:
+    """Draw a piece of sea: drifting water masses, and the few things that float on them.
+
+    Most of the sea is empty: debris that a satellite can tell gathers in few filaments (Cozar et
+    al. 2024, doi:10.1038/s41467-024-48674-7), and ships lie kilometres apart.
 
     Args:
-        key: The same key, size and distance give the same sea.
+        key: The same key, size, distance and things give the same sea.
         size: (H, W) in pixels.
         gsd: Metres per pixel.
+        afloat: What floats there, of :data:`FLOATING`: one of each, or a small group.
     """
     rng = generator(key, "sea")
     extent = max(size)
@@ -197,8 +205,8 @@ def draw_sea(key: Key, size: tuple[int, int], gsd: float = 10.0) -> Sea:
     chop = fractal(rng, size, 6, 3, 0.8) * fractal(rng, size, 0.5 * extent, 3)
     glint = np.float32(0.03 * rng.beta(0.8, 2.5)) * (1 + 0.25 * chop) + np.float32(0.004) * chop
     matter = np.zeros((len(_MATERIALS), *size), np.float32)
-    half = round(0.62 * SPACING / gsd)
-    for row, col, name in _places(rng, size, gsd):
+    half = round(REACH / gsd)
+    for row, col, name in _places(rng, size, gsd, afloat):
         rows = slice(max(row - half, 0), min(row + half, size[0]))
         cols = slice(max(col - half, 0), min(col + half, size[1]))
         y, x = np.mgrid[rows, cols].astype(np.float32)
@@ -223,22 +231,21 @@ def _water(
 
 
 def _places(
-    rng: np.random.Generator, size: tuple[int, int], gsd: float
+    rng: np.random.Generator, size: tuple[int, int], gsd: float, afloat: Sequence[str]
 ) -> list[tuple[int, int, str]]:
-    """Row, column and name of what floats: a loose grid, every thing in its turn."""
-    step = max(8, round(SPACING / gsd))
-    grid = list(product(*(range(step // 2, length, step) for length in size)))
-    turns = [rng.permutation(len(FLOATING)) for _ in range(len(grid) // len(FLOATING) + 1)]
-    names = np.concatenate(turns)[: len(grid)]
-    off = rng.integers(-step // 5, step // 5 + 1, (len(grid), 2))
-    return [
-        (row + int(dr), col + int(dc), FLOATING[name])
-        for (row, col), (dr, dc), name in zip(grid, off, names, strict=True)
-    ]
+    """Row, column and name of each thing; a group keeps together, things keep off the edge."""
+    places = []
+    for name in afloat:
+        middle = rng.uniform(0.2, 0.8, 2) * size
+        for _ in range(int(rng.integers(1, _GROUPS.get(name, 1) + 1))):
+            away = rng.normal(0, 1.5 * REACH / gsd, 2) * (name in _GROUPS)
+            row, col = np.clip(middle + away, 0.15 * np.array(size), 0.85 * np.array(size))
+            places.append((round(row), round(col), name))
+    return places
 
 
 def observe_sea(sea: Sea, key: Key, bands: Sequence[str], haze: float | None = None) -> np.ndarray:
-    """Look at the sea from above in sunlight.
+    """Look at the sea from above in sunlight; the scattering of the air's molecules is taken away.
 
     Args:
         sea: What lies there.
@@ -261,4 +268,4 @@ def observe_sea(sea: Sea, key: Key, bands: Sequence[str], haze: float | None = N
     water += sea.floor * (through[:, None, None] * sand - water) + sea.glint
     image = water * (1 - sea.matter.sum(axis=0))
     image += np.tensordot(reflectance(_MATERIALS.values(), centres), sea.matter, axes=1)
-    return look(image, key, bands, haze)
+    return look(image, key, bands, haze, "ocean", "rhorc")

@@ -1,19 +1,35 @@
 """What an optical sensor sees of a landscape."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from eosfm.core.bands import BANDS, band
 from eosfm.core.errors import EosfmError
+from eosfm.simulation.clouds import Clouds, draw_clouds
 from eosfm.simulation.covers import SOIL, WATER, code, codes, spectra
 from eosfm.simulation.grid import shifted, spread
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
+from eosfm.simulation.sky import FLIGHTS, OVERPASS, Sky, draw_sky
 
 Units = Literal["reflectance_1e4", "dn8"]
+Product = Literal["toa", "rhorc", "surface"]
+"""Top of atmosphere; corrected for the scattering of the air's molecules and for water vapour;
+corrected for the aerosol as well."""
+
 _PSF = 0.16  # of the light on the neighbour: a modulation transfer near 0.35 at Nyquist
+
+# Signal to noise of Sentinel-2 in orbit (Gascon et al. 2017, doi:10.3390/rs9060584), rounded,
+# and of cameras with small pixels.
+_SNR = {
+    "B01": 1100, "B02": 200, "B03": 220, "B04": 210, "B05": 230, "B06": 200, "B07": 210,
+    "B08": 200, "B8A": 150, "B09": 180, "B10": 350, "B11": 160, "B12": 160,
+}  # fmt: skip
+_SMALL_PIXEL_SNR = 70
+_REFERENCE = 0.15  # reflectance at which the ratio above holds
 
 
 class Observation(NamedTuple):
@@ -30,36 +46,53 @@ def observe(
     units: Units = "reflectance_1e4",
     haze: float | None = None,
     cloud: float = 0.0,
+    region: str = "temperate",
+    product: Product = "toa",
 ) -> Observation:
     """Look at a landscape from above in sunlight.
 
-    Surface reflectance is lit by the sun over relief, trees and houses, scaled by an illumination
-    and calibration gain per scene and band, veiled by haze that grows towards the blue
-    (Angstrom's law), covered by clouds, blurred, and given noise.
+    Surface reflectance is lit by the sun over relief, trees, houses and below clouds, seen through
+    the air, under clouds, blurred, and given noise; products of a higher level are then corrected
+    for the air as far as it is known.
 
     Args:
         land: The landscape.
         key: Two keys are two passes over the same ground.
         bands: Names of optical bands in the order of the channels.
-        units: ``reflectance_1e4`` (uint16, 0 to 16000) or ``dn8`` (uint8, stretched per scene as
-            aerial products are).
-        haze: Optical depth at 550 nm, 0 for none; drawn by the key when left out.
+        units: ``reflectance_1e4`` (uint16, 0 to 16000) or ``dn8`` (uint8, surface reflectance
+            stretched per scene as aerial products are).
+        haze: Optical depth of the aerosol at 550 nm, 0 for none; drawn by the key when left out.
         cloud: Share of the scene under cloud, 0 to 1.
+        region: One of :data:`eosfm.simulation.sky.REGIONS`: its sun and its air.
+        product: What the air's part in the reflectance is; of no account for ``dn8``.
 
     Raises:
-        EosfmError: A band is unknown or not optical.
+        EosfmError: A band is unknown, not optical or not part of the product, or the region is
+            unknown.
     """
-    wavelengths = _wavelengths(bands)
+    if units == "dn8":
+        product, hours = "surface", FLIGHTS
+    else:
+        hours = OVERPASS
+    wavelengths = _wavelengths(bands, product)
     rng = generator(key, "optical")
-    depth = _depth(rng, haze)
-    surface = _reflectance(land, wavelengths) * _sunlight(land, rng)
+    sky = draw_sky(rng, land.doy, region, haze, hours)
+    surface = _reflectance(land, wavelengths) * _sunlight(land, sky)
     surface += _glint(land, rng)
-    image, mask = _clouds(_through_air(surface, wavelengths, depth, rng), rng, cloud)
-    return Observation(_to_units(_sensed(image, key, bands), units, rng), mask)
+    over = draw_clouds(rng, land.size, land.gsd, sky, cloud) if cloud else None
+    image = _at_sensor(surface, wavelengths, sky, over, rng)
+    image = _corrected(_sensed(image, key, bands), wavelengths, sky, product, rng)
+    mask = over.mask if over else np.zeros(land.size, dtype=bool)
+    return Observation(_to_units(image, units, rng), mask)
 
 
 def look(
-    surface: np.ndarray, key: Key, bands: Sequence[str], haze: float | None = None
+    surface: np.ndarray,
+    key: Key,
+    bands: Sequence[str],
+    haze: float | None = None,
+    region: str = "temperate",
+    product: Product = "toa",
 ) -> np.ndarray:
     """Look at any surface from above, without relief, shadow or cloud, as :func:`observe` does.
 
@@ -67,32 +100,35 @@ def look(
         surface: (C, H, W) float32 reflectance 0 to 1 at the bands' wavelengths.
         key: Two keys are two passes over the same surface.
         bands: Names of optical bands in the order of the channels.
-        haze: Optical depth at 550 nm, 0 for none; drawn by the key when left out.
+        haze: Optical depth of the aerosol at 550 nm, 0 for none; drawn by the key when left out.
+        region: One of :data:`eosfm.simulation.sky.REGIONS`: its sun and its air.
+        product: What the air's part in the reflectance is.
 
     Returns:
         (C, H, W) uint16 reflectance times 10,000.
 
     Raises:
-        EosfmError: A band is unknown or not optical.
+        EosfmError: A band is unknown, not optical or not part of the product, or the region is
+            unknown.
     """
-    wavelengths = _wavelengths(bands)
+    wavelengths = _wavelengths(bands, product)
     rng = generator(key, "look")
-    image = _through_air(surface, wavelengths, _depth(rng, haze), rng)
-    return _to_units(_sensed(image, key, bands), "reflectance_1e4", rng)
+    sky = draw_sky(rng, rng.uniform(1, 366), region, haze)
+    image = _sensed(_at_sensor(surface, wavelengths, sky, None, rng), key, bands)
+    return _to_units(_corrected(image, wavelengths, sky, product, rng), "reflectance_1e4", rng)
 
 
-def _depth(rng: np.random.Generator, haze: float | None) -> float:
-    """Optical depth of the haze: the given one, or one of clear to hazy days."""
-    return rng.gamma(1.6, 0.09) if haze is None else haze
-
-
-def _wavelengths(bands: Sequence[str]) -> np.ndarray:
+def _wavelengths(bands: Sequence[str], product: Product) -> np.ndarray:
     centres = [band(name).wavelength for name in bands]
     wrong = [name for name, centre in zip(bands, centres, strict=True) if centre is None]
     if wrong or not bands:
         optical = tuple(name for name, b in BANDS.items() if b.wavelength is not None)
         raise EosfmError(
             f"{', '.join(wrong) or 'no band'} is not optical; valid: {', '.join(optical)}"
+        )
+    if product != "toa" and "B10" in bands:
+        raise EosfmError(
+            f"B10 sees no ground, so a {product} product has no such band; leave it out"
         )
     return np.array(centres, dtype=np.float64)
 
@@ -126,12 +162,10 @@ def _glint(land: Landscape, rng: np.random.Generator) -> np.ndarray:
     return share * np.clip(gusts, 0, 3) * land.shows(*WATER, "flood")
 
 
-def _sunlight(land: Landscape, rng: np.random.Generator) -> np.ndarray:
+def _sunlight(land: Landscape, sky: Sky) -> np.ndarray:
     """(H, W) float32 light relative to flat, open ground."""
-    season = np.cos((land.doy - 172) / 365 * 2 * np.pi)
-    height = np.deg2rad(np.clip(44 + 16 * season + rng.normal(0, 5), 15, 75))
-    azimuth = np.deg2rad(rng.uniform(110, 250))
-    east, north = np.sin(azimuth), np.cos(azimuth)  # towards the sun
+    height = sky.height
+    east, north = np.sin(sky.azimuth), np.cos(sky.azimuth)  # towards the sun
     down, right = np.gradient(land.elevation, np.float32(land.gsd))
     light = 1 - np.float32(1 / np.tan(height)) * (
         right * np.float32(east) - down * np.float32(north)
@@ -163,61 +197,75 @@ def _cast(surface: np.ndarray, gsd: float, slope: float, away: tuple[float, floa
 def _gains(rng: np.random.Generator, wavelengths: np.ndarray) -> np.ndarray:
     """(C,) gain of the scene: a common part, a tilt over wavelength, and a part per band.
 
-    The draws stand on a fixed grid, so that a band's gain does not depend on which others are
-    asked for.
+    The first two stand for the directions of sun and sensor (Roy et al. 2016,
+    doi:10.1016/j.rse.2016.01.023), the third for the calibration, good to about two per cent
+    (Gascon et al. 2017, doi:10.3390/rs9060584). The draws stand on a fixed grid, so that a band's
+    gain does not depend on which others are asked for.
     """
-    common, tilt = rng.normal(0, 0.14), rng.normal(0, 0.12)
+    common, tilt = rng.normal(0, 0.12), rng.normal(0, 0.05)
     grid = np.array([400, 500, 560, 620, 665, 705, 740, 783, 865, 945, 1375, 1610, 2200, 2400])
-    own = np.interp(wavelengths, grid, rng.normal(0, 0.08, len(grid)))
+    own = np.interp(wavelengths, grid, rng.normal(0, 0.02, len(grid)))
     return np.exp(common + tilt * np.log(wavelengths / 800) + own).astype(np.float32)
 
 
-def _through_air(
-    image: np.ndarray, wavelengths: np.ndarray, depth: float, rng: np.random.Generator
+def _at_sensor(
+    surface: np.ndarray,
+    wavelengths: np.ndarray,
+    sky: Sky,
+    clouds: Clouds | None,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """Scale by the scene's gains, add path radiance and take away direct light.
+    """Reflectance at the top of the atmosphere, (C, H, W) float32."""
 
-    Water vapour dims 945 and 1375 nm.
-    """
-    image = image * _gains(rng, wavelengths)[:, None, None]
-    optical = depth * (wavelengths / 550) ** -1.4
-    path = 0.16 * (1 - np.exp(-optical)) + 0.03 * (wavelengths / 443) ** -4.0 * (depth > 0)
-    through = np.exp(-0.55 * optical)
-    vapour = np.where(np.abs(wavelengths - 1375) < 20, 0.004, 1.0)
-    vapour = np.where(np.abs(wavelengths - 945) < 15, 0.45, vapour)
-    through, path = (through * vapour).astype(np.float32), (path * vapour).astype(np.float32)
-    veil = 1 + 0.25 * fractal(rng, image.shape[1:], 0.8 * max(image.shape[1:]), 2)
-    image = image * through[:, None, None]
-    image += path[:, None, None] * np.clip(veil, 0.2, 2)
+    def column(values: np.ndarray) -> np.ndarray:
+        return values.astype(np.float32)[:, None, None]
+
+    size = surface.shape[1:]
+    image = surface * column(_gains(rng, wavelengths) * sky.through(wavelengths))
+    if clouds:  # the ground in their shadow is left the light of the sky, and of other clouds
+        image *= 1 - column(0.72 * sky.direct(wavelengths)) * clouds.shade
+    molecules, aerosol = (column(part) for part in sky.path(wavelengths))
+    # Haze drifts in veils.
+    veil = 1 + 0.25 * fractal(rng, size, 0.8 * max(size), 2)
+    image += molecules + aerosol * np.clip(veil, 0.2, 2)
+    image *= column(sky.dried(wavelengths))
+    if clouds:
+        top = clouds.top * column(sky.dried(wavelengths, above=clouds.height))
+        image += (top - image) * clouds.opacity
     return image
 
 
-def _clouds(
-    image: np.ndarray, rng: np.random.Generator, share: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bright, soft-edged clouds and their shadows; the mask is true where cloud is thick."""
-    h, w = image.shape[1:]
-    if share == 0:
-        return image, np.zeros((h, w), dtype=bool)
-    field = fractal(rng, (h, w), 0.45 * max(h, w), 7, 0.55)
-    edge = np.quantile(field, 1 - share)
-    mask = field > edge
-    opacity = np.clip((field - edge) / np.float32(0.25) + 0.5, 0, 1)
-    away = rng.uniform(0.06, 0.16, 2) * (h, w) * rng.choice([-1, 1], 2)
-    shadow = shifted(opacity, round(away[0]), round(away[1]))
-    image = image * (1 - 0.55 * shadow)
-    top = np.float32(rng.uniform(0.55, 0.85)) * (1 + 0.05 * fractal(rng, (h, w), 0.1 * w, 4))
-    return image + (top - image) * opacity * 0.95, mask
+def _corrected(
+    image: np.ndarray,
+    wavelengths: np.ndarray,
+    sky: Sky,
+    product: Product,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Take the air away again, as far as it is known.
+
+    Molecules are known; the aerosol's depth is estimated with the error of common processors, and
+    as one for the scene, so that veils remain (Doxani et al. 2018, doi:10.3390/rs10020352).
+    """
+    if product == "toa":
+        return image
+    guess = max(sky.depth + rng.normal(0, 0.02 + 0.25 * sky.depth), 0.0)
+    vapour = sky.vapour * rng.normal(1, 0.06)
+    known = replace(sky, depth=guess if product == "surface" else 0.0, vapour=vapour)
+    through = known.through(wavelengths) * known.dried(wavelengths)
+    path = sum(known.path(wavelengths)) * known.dried(wavelengths)
+    path, through = (part.astype(np.float32)[:, None, None] for part in (path, through))
+    return (image - path) / through
 
 
 def _sensed(image: np.ndarray, key: Key, bands: Sequence[str]) -> np.ndarray:
-    """Blur, and add noise by band: a floor, and a part that grows with the signal."""
+    """Blur, and add noise by band: that of the camera, and that of the light itself."""
     image = spread(image, _PSF)
     for channel, name in zip(image, bands, strict=True):
         rng = generator(key, "grain", name)
-        floor = np.float32(rng.uniform(0.001, 0.004))
         noise = rng.standard_normal(channel.shape, dtype=np.float32)
-        channel += noise * (floor + np.float32(0.012) * channel)
+        worst = np.float32(_REFERENCE / _SNR.get(name, _SMALL_PIXEL_SNR))
+        channel += noise * worst * np.sqrt(0.3 + 0.7 * np.maximum(channel, 0) / _REFERENCE)
     return image
 
 

@@ -7,13 +7,27 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.simulation.covers import BUILDINGS, RADAR, SOIL, WATER
-from eosfm.simulation.grid import shifted
+from eosfm.simulation.grid import coordinates, shifted, spread
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
 
 Units = Literal["db", "dn8"]
-LOOKS = 4
-"""Equivalent number of looks; speckle's variance is its inverse."""
+LOOKS = 4.4
+"""Equivalent number of looks of Sentinel-1's ground range products (ESA product specification)."""
+
+RESOLUTION = 20.0
+"""Metres between points that the radar tells apart; pixels that lie closer share speckle."""
+
+INCIDENCE = (30.0, 45.0)
+"""Degrees at near and far range of the interferometric wide swath, 250 km across."""
+
+_PER_KM = (INCIDENCE[1] - INCIDENCE[0]) / 250
+_FALL = (0.13, 0.4)  # dB lost per degree of incidence by land and by water
+_REFERENCE = 37.0  # degrees at which the means of the covers hold
+
+# Flooded canopies in dB, VV and VH: stems and water act as corner reflectors, which raises VV by
+# some 4 dB over the dry canopy, and VH, which comes from the crowns, hardly.
+_STANDING = (-6.5, -17.0)
 
 _POLARISATION = {"vv": 0, "vh": 1, "sar": 0, "vv_desc": 0, "vh_desc": 1}
 
@@ -23,10 +37,12 @@ def backscatter(
 ) -> np.ndarray:
     """Look at a landscape with a side-looking radar.
 
-    Mean backscatter by cover, raised by vigour, soil moisture, slopes that face the radar and
-    walls (double bounce), lowered in radar shadow; water roughens with the scene's wind; speckle
-    is multiplicative and gamma distributed (Goodman 1976). Descending bands see the scene from
-    the other side.
+    Mean backscatter by cover, raised by vigour, soil moisture, slopes that face the radar, walls
+    and flooded stems (double bounce; Tsyganskaya et al. 2018, doi:10.1080/01431161.2017.1420938),
+    lowered in radar shadow and with incidence (Bauer-Marschallinger et al. 2021,
+    doi:10.3390/rs13101870); water roughens with the scene's wind; speckle is multiplicative, gamma
+    distributed (Goodman 1976, doi:10.1364/JOSA.66.001145) and shared by neighbouring pixels that
+    are finer than the radar's resolution. Descending bands see the scene from the other side.
 
     Args:
         land: The landscape.
@@ -49,12 +65,24 @@ def backscatter(
         side = -1 if name.endswith("_desc") else 1
         rng = generator(key, "radar", "desc" if side < 0 else "asc")
         power = 10 ** (_level(land, rng, _POLARISATION[name], side) / 10)
-        speckle = generator(key, "speckle", name).standard_gamma(LOOKS, power.shape)
-        powers[name] = 10 * np.log10(np.maximum(power * speckle / LOOKS, 1e-4))
+        speckle = _speckle(generator(key, "speckle", name), land.size, land.gsd)
+        powers[name] = 10 * np.log10(np.maximum(power * speckle, 1e-4))
     image = np.clip(np.stack([powers[name] for name in bands]), -40, 10).astype(np.float32)
     if units == "db":
         return image
     return np.rint(np.clip((image + 30) / 30, 0, 1) * 255).astype(np.uint8)
+
+
+def _speckle(rng: np.random.Generator, size: tuple[int, int], gsd: float) -> np.ndarray:
+    """(H, W) float32 of mean 1 and variance 1 / LOOKS; correlated below the resolution.
+
+    Sums of gamma variables are nearly gamma distributed: rougher, independent ones are mixed with
+    their neighbours.
+    """
+    share = 0.2 * min(1.0, (0.5 * RESOLUTION / gsd) ** 2)
+    kept = 2 * share**2 + (1 - 2 * share) ** 2  # of the variance, for each axis
+    looks = LOOKS * kept**2
+    return spread(rng.standard_gamma(looks, size, dtype=np.float32) / np.float32(looks), share)
 
 
 def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> np.ndarray:
@@ -66,19 +94,26 @@ def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> 
     flooded = land.shows("flood")
     grown = np.where((land.vigour > 0) & ~flooded, land.vigour - 0.6, 0)
     level = level + (2.5 if cross == 0 else 4.5) * grown
-    # Stems in water: double bounce between the two.
-    level += 11 * np.where(flooded, land.vigour, 0)
     level += 5.0 * (land.moisture - 0.4) * SOIL[land.cover] * (1 - land.vigour)
     level += 4.0 * (np.clip(land.tone, 0.5, 2) - 1) + rng.normal(0, 0.9)
     level += 0.05 * np.minimum(land.canopy_height, 25) - 0.6
     level = _waves(land, rng, level, cross)
+    level = _stems(level, np.where(flooded, land.vigour, 0), cross)
     down, right = np.gradient(land.elevation, np.float32(land.gsd))
     facing = right * np.float32(towards[0]) * -1 + down * np.float32(-towards[1])
     level += np.clip(11 * facing, -9, 9)
     level += _walls(land, towards)
-    # Near range is brighter than far range across a swath.
-    ramp = np.linspace(-1, 1, land.size[1], dtype=np.float32) * np.float32(side)
-    return level + np.float32(rng.uniform(0, 1.2)) * ramp
+    # Near range is brighter than far range.
+    east = coordinates(land.size, land.gsd)[0] / 1000
+    incidence = rng.uniform(*INCIDENCE) - side * _PER_KM * east
+    fall = np.where(land.shows(*WATER, "flood"), _FALL[1], _FALL[0]) * (1 - 0.5 * cross)
+    return (level - fall * (incidence - _REFERENCE)).astype(np.float32)
+
+
+def _stems(level: np.ndarray, share: np.ndarray, cross: int) -> np.ndarray:
+    """Mix the backscatter of open water with that of the canopies that stand in a share of it."""
+    power = (1 - share) * 10 ** (level / 10) + share * 10 ** np.float32(_STANDING[cross] / 10)
+    return np.where(share > 0, 10 * np.log10(power), level)
 
 
 def _waves(land: Landscape, rng: np.random.Generator, level: np.ndarray, cross: int) -> np.ndarray:

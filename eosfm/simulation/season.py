@@ -13,7 +13,7 @@ from eosfm.simulation.covers import CROPS, codes, phenology
 from eosfm.simulation.grid import resampled
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, generator
-from eosfm.simulation.optical import observe
+from eosfm.simulation.optical import Product, observe
 from eosfm.simulation.radar import backscatter
 
 YEAR = 365
@@ -94,7 +94,13 @@ def calendar(rng: np.random.Generator, start: date, days: int, count: int) -> li
 
 
 def see(
-    season: Season, key: Key, days: Sequence[date], bands: tuple[str, ...], cloudy: float
+    season: Season,
+    key: Key,
+    days: Sequence[date],
+    bands: tuple[str, ...],
+    cloudy: float,
+    region: str,
+    product: Product,
 ) -> list[np.ndarray]:
     """What Sentinel-2 sees on some days, resampled to 10 m.
 
@@ -104,6 +110,8 @@ def see(
         days: Dates of the acquisitions.
         bands: Names of the channels.
         cloudy: Share of the acquisitions that have clouds.
+        region: Whose sun and air, as in :func:`eosfm.simulation.observe`.
+        product: What the air's part in the reflectance is, likewise.
 
     Returns:
         An array (C, H, W) uint16 per day.
@@ -113,7 +121,8 @@ def see(
         seen = (*key, "s2", str(day))
         cloud = 0.25 if np.random.default_rng(derive_seed(*seen, "cloud")).random() < cloudy else 0
         land = season.on(day.timetuple().tm_yday)
-        images.append(resampled(observe(land, seen, bands, cloud=cloud).image, bands))
+        image = observe(land, seen, bands, cloud=cloud, region=region, product=product).image
+        images.append(resampled(image, bands))
     return images
 
 

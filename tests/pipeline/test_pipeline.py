@@ -13,6 +13,7 @@ ALL = {
     *(f"train@{name}" for name in KEPT["specialists"]),
     *(f"{s}@{name}" for s in ("features", "evaluate", "baseline") for name in KEPT["tasks"]),
     "watch",
+    "start",
     "export",
     "report",
 }

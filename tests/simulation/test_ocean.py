@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
+from eosfm.datasets.mados import BANDS
 from eosfm.simulation.ocean import FLOATING, KINDS, WATERS, draw_sea, observe_sea
 from eosfm.simulation.optical import look
+from eosfm.simulation.recipes.mados import afloat
 
 KEY = (5, "sea")
 
@@ -23,25 +24,32 @@ def test_the_same_key_gives_the_same_sea_and_another_key_another():
 
 
 def test_shares_of_a_pixel_never_exceed_it():
-    sea = draw_sea(KEY, (128, 128))
+    sea = draw_sea(KEY, (128, 128), afloat=FLOATING)
     covered = sea.matter.sum(axis=0)
     assert sea.matter.min() >= 0 and covered.max() <= 1 + 1e-5
     assert sea.turbidity.min() >= 0 and sea.turbidity.max() <= 1 and sea.glint.min() >= 0
 
 
 def test_everything_floats_somewhere():
-    kinds = np.concatenate([draw_sea((k,), (128, 128)).kind.ravel() for k in range(8)])
+    seas = [draw_sea((k,), (128, 128), afloat=afloat(k)) for k in range(8)]
+    kinds = np.concatenate([sea.kind.ravel() for sea in seas])
     assert np.unique(kinds).tolist() == list(range(len(KINDS)))
     assert len(KINDS) == len(WATERS) + len(FLOATING)
 
 
+def test_the_sea_is_empty_but_for_the_few_things_named():
+    assert draw_sea(KEY, (128, 128)).matter.max() == 0
+    covered = [draw_sea((k,), (240, 240), afloat=("debris",)).matter.sum(axis=0) for k in range(8)]
+    assert 0.0001 < np.mean([(share > 0.08).mean() for share in covered]) < 0.01
+
+
 def test_kinds_look_as_they_should():
-    seas = [draw_sea((k,), (128, 128)) for k in range(6)]
-    images = [observe_sea(sea, (k,), S2_BANDS, haze=0).astype(float) for k, sea in enumerate(seas)]
+    seas = [draw_sea((k,), (128, 128), afloat=afloat(k)) for k in range(12)]
+    images = [observe_sea(sea, (k,), BANDS, haze=0).astype(float) for k, sea in enumerate(seas)]
     kind = np.stack([sea.kind for sea in seas])
     image = np.stack(images, axis=1)
     mean = {name: image[:, kind == KINDS.index(name)].mean(axis=1) for name in KINDS}
-    band = {name: place for place, name in enumerate(S2_BANDS)}
+    band = {name: place for place, name in enumerate(BANDS)}
     for name in ("sargassum", "algae"):  # vegetation: bright beyond the red edge
         assert mean[name][band["B08"]] > 1.5 * mean["clear"][band["B08"]]
         assert mean[name][band["B08"]] > mean[name][band["B04"]]

@@ -122,7 +122,7 @@ def draw(simulation: Simulation, split: Split, index: int) -> dict[str, np.ndarr
     land = simulation.draw(key, theme, DAYS[index % len(DAYS)].timetuple().tm_yday)
     return {
         "s1": backscatter(land, key, ("vv", "vh")),
-        "s2": observe(land, key, tuple(S2_STEP)).image,
+        "s2": observe(land, key, tuple(S2_STEP), product="surface").image,
         "map": generalise(_classes(land, theme)),
     }
 

@@ -9,7 +9,16 @@ import numpy as np
 from eosfm.core.seeds import derive_seed
 from eosfm.datasets import biomassters as native
 from eosfm.datasets.biomassters import FOLDERS, MONTHS
-from eosfm.simulation import FOREST, Key, Landscape, Simulation, backscatter, evolve, observe
+from eosfm.simulation import (
+    FOREST,
+    Key,
+    Landscape,
+    Simulation,
+    backscatter,
+    evolve,
+    observe,
+    resampled,
+)
 from eosfm.simulation.images import write_tiff
 from eosfm.simulation.noise import fractal, generator
 from eosfm.simulation.season import Crop, sow
@@ -64,9 +73,10 @@ def _write_chip(
 
 def _sentinel2(land: Landscape, key: Key, cloud: float) -> np.ndarray:
     """(11, H, W) uint16: ten bands of reflectance, and the cloud probability in per cent."""
-    seen = observe(land, key, native.OPTICAL, cloud=cloud)
+    bands = native.OPTICAL
+    seen = observe(land, key, bands, cloud=cloud, region="boreal", product="surface")
     probability = np.where(seen.cloud, 95, 3).astype(np.uint16)
-    return np.concatenate([np.maximum(seen.image, 1), probability[None]])
+    return np.concatenate([np.maximum(resampled(seen.image, bands), 1), probability[None]])
 
 
 def _by_height(land: Landscape, per_metre: float) -> np.ndarray:

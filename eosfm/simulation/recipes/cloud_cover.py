@@ -43,7 +43,8 @@ def simulate(root: Path, simulation: Simulation) -> None:
 def _write_chip(folder: Path, chip: str, key: Key, simulation: Simulation) -> None:
     index = int(key[-1])
     land = simulation.draw(key, *SCENERY[index % len(SCENERY)])
-    seen = observe(land, key, BANDS, cloud=SHARES[index % len(SHARES)])
+    cloud = SHARES[index % len(SHARES)]
+    seen = observe(land, key, BANDS, cloud=cloud, region="southern", product="surface")
     place = (simulation.gsd, (300_000.0 + index * simulation.side, 8_000_000.0), "EPSG:32736")
     for band, pixels in zip(BANDS, seen.image, strict=True):
         path = folder / f"{folder.name}_features" / chip / f"{band}.tif"

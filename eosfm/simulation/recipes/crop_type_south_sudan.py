@@ -24,6 +24,7 @@ RAINS = 40  # days by which the wild vegetation greens later than in the norther
 SURVEYED = 0.6
 START, DAYS = date(2017, 2, 15), 320  # first day, and number of days, of the simulated year
 COUNTS = {"s2": 7, "s1": 6}  # acquisitions of either sensor
+REGION = "sahel"  # low sun and dust, which no specialist sees
 CLOUDY = 0.3  # share of the simulated acquisitions that have clouds
 
 QUARTERS = 4
@@ -62,10 +63,10 @@ def _draw(key: Key, simulation: Simulation) -> World:
     season = sow(_land(key, shape, simulation.gsd), key, SIMULATED_CROPS, RAINS)
     surveyed = rng.random(int(season.land.parcel.max()) + 1) < SURVEYED
     dates = {name: calendar(rng, START, DAYS, number) for name, number in COUNTS.items()}
-    optical = np.maximum(np.stack(see(season, key, dates["s2"], S2, CLOUDY), axis=-1), 1)
+    optical = np.stack(see(season, key, dates["s2"], S2, CLOUDY, REGION, "toa"), axis=-1)
     radar = np.stack(sound(season, key, dates["s1"]), axis=-1)
     return World(
-        stacks={"s2": optical, "s1": np.concatenate([radar, radar[1:] - radar[:1]])},
+        stacks={"s2": np.maximum(optical, 1), "s1": np.concatenate([radar, radar[1:] - radar[:1]])},
         dates=dates,
         truth=np.where(surveyed[season.land.parcel], season.crop + 1, 0).astype(np.uint8),
     )

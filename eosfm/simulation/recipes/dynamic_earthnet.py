@@ -28,7 +28,8 @@ THEMES = (
 )  # fmt: skip
 
 MONTHS = (4, 5, 6, 7, 8, 9)
-HAZE = 0.05  # little: the product is corrected for the atmosphere, and free of clouds
+REGIONS = ("temperate", "tropics", "southern", "east asia", "sahel")
+"""The product is corrected for the atmosphere and free of clouds; areas lie on all continents."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -44,6 +45,7 @@ def _write_area(root: Path, number: int, key: Key, simulation: Simulation) -> st
     """Write an area's month; returns its line of the split file."""
     index = int(key[-1])
     month = MONTHS[index % len(MONTHS)]
+    region = REGIONS[index % len(REGIONS)]
     land = simulation.draw(key, THEMES[index % len(THEMES)], doy=30 * month - 15)
     area, stamp = f"{number}_3107_13", f"2018-{month:02d}"
     grid, quad = "33N/15E-50N", f"33N-15E-{index}N-L3H-SR"
@@ -51,7 +53,7 @@ def _write_area(root: Path, number: int, key: Key, simulation: Simulation) -> st
     place = (simulation.gsd, (500000.0 + number * simulation.side, 5.6e6))
     write_geotiff(root / label, _layers(land), *place)
     for day in DAYS:
-        seen = observe(land, (*key, day), BANDS, haze=HAZE).image
+        seen = observe(land, (*key, day), BANDS, region=region, product="surface").image
         path = root / "planet" / grid / area / "PF-SR" / f"{stamp}-{day}.tif"
         write_geotiff(path, np.clip(seen, 1, None).astype(np.int16), *place)
     return f"{LISTED}{grid}/{area}/PF-SR /{label} {stamp}"

@@ -67,7 +67,7 @@ def _write_scene(root: Path, name: str, theme: str, key: Key, simulation: Simula
         land, classes = _draw((*key, draw), theme, simulation)
         if (classes == CLASSES.index(THEMES[theme])).mean() >= SHOWN:
             break
-    image = observe(land, key, native.DATASET.bands, units="dn8").image
+    image = observe(land, key, native.DATASET.bands, units="dn8", region="east asia").image
     write_tiff(root / native.IMAGES / f"{name}.tif", image, photometric="CMYK")
     write_png(root / native.LABELS / f"{name}_24label.png", classes)
 

@@ -51,7 +51,9 @@ def draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.n
     severity = np.maximum(severity, new)
     cloud = float(rng.uniform(0.03, 0.1)) if rng.random() < CLOUDY else 0.0
     unburned, burned = (
-        observe(land, (*key, "hls"), BANDS, cloud=cloud).image.astype(np.float32)
+        observe(
+            land, (*key, "hls"), BANDS, cloud=cloud, region="dry west", product="surface"
+        ).image.astype(np.float32)
         for land in (before, after)
     )
     image = unburned + severity * (burned - unburned)

@@ -10,7 +10,15 @@ from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS
 from eosfm.datasets import kenya_croptype as native
 from eosfm.datasets.kenya_croptype import BANDS, COLS, NAME, ROWS, TEST, TILES, VALIDATE
-from eosfm.simulation import CROPS, Key, Simulation, draw_landscape, observe, write_lines
+from eosfm.simulation import (
+    CROPS,
+    Key,
+    Simulation,
+    draw_landscape,
+    observe,
+    resampled,
+    write_lines,
+)
 from eosfm.simulation.covers import codes
 from eosfm.simulation.season import Season
 
@@ -100,9 +108,15 @@ def _write_tile(
     _write(folder / f"{tile}_field_id.tif", fields)
     for number, date in enumerate(SIMULATED_DATES):
         doy, cloud = _day(date), 0.15 * (number % 2)
-        seen = [observe(each.on(doy), (*key, date), BANDS, cloud=cloud) for each in seasons]
+        seen = [
+            observe(
+                each.on(doy), (*key, date), BANDS, cloud=cloud, region="tropics", product="surface"
+            )
+            for each in seasons
+        ]
         # Rows are far narrower than a pixel: two crops are seen as the mean of both.
         image = np.mean([one.image for one in seen], axis=0).astype(np.uint16)
+        image = resampled(image, BANDS)
         (folder / date).mkdir()
         for band, pixels in zip(BANDS, image, strict=True):
             _write(folder / date / f"{tile}_{band}_{date}.tif", pixels)

@@ -21,6 +21,7 @@ SIMULATED_CROPS = {
 PERMANENT = {"meadow": ("pasture",), "grapevine": ("vineyard",), "orchard": ("orchard", "olive")}
 THEMES = ("cropland", "mixed", "orchard", "cropland", "village", "pasture")
 START, DAYS = date(2018, 10, 5), 370  # first day, and number of days, of the simulated year
+REGION = "temperate"  # France
 CLOUDY = 0.15  # share of the simulated acquisitions that have clouds
 
 
@@ -64,7 +65,9 @@ def _write_patch(
     season = sow(land, key, tuple(SIMULATED_CROPS.values()))
     counts = {"S2": int(rng.integers(7, 9)), "S1A": 7}
     dates = {name: calendar(rng, START, DAYS, number) for name, number in counts.items()}
-    optical = np.stack(see(season, key, dates["S2"], S2, CLOUDY)).astype(np.int16)
+    optical = np.stack(see(season, key, dates["S2"], S2, CLOUDY, REGION, "surface")).astype(
+        np.int16
+    )
     radar = np.stack(sound(season, key, dates["S1A"]))
     radar = np.concatenate([radar, radar[:, :1] - radar[:, 1:]], axis=1).astype(np.float16)
     for name, array in (

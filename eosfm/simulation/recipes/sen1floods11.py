@@ -7,11 +7,12 @@ import numpy as np
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.splits import Split
 from eosfm.datasets.sen1floods11 import CHIPS, METADATA, NAME, SPLIT_FILES
-from eosfm.simulation import WATER, Key, Simulation, backscatter, evolve, observe
+from eosfm.simulation import WATER, Key, Simulation, backscatter, evolve, observe, resampled
 from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import write_geojson, write_lines
 
 THEMES = ("river", "cropland", "lake", "village", "wetland", "mixed", "coast")
+REGIONS = ("tropics", "southern", "temperate", "east asia", "sahel")  # events of the whole world
 CLOUDY_EVERY = 3
 DEGREES_PER_PIXEL = 8.983152841195215e-05
 
@@ -36,12 +37,14 @@ def _write_chip(chips: Path, chip: str, key: Key, simulation: Simulation) -> Non
     if index % 4 != 3:
         land = evolve(land, (*key, "flood"), "flood")
     cloud = 0.3 if index % CLOUDY_EVERY == 1 else 0.0
-    optical = observe(land, (*key, "s2"), S2_BANDS, cloud=cloud)
+    region = REGIONS[index % len(REGIONS)]
+    optical = observe(land, (*key, "s2"), S2_BANDS, cloud=cloud, region=region)
+    image = resampled(optical.image, S2_BANDS)
     water = land.shows(*WATER, "flood").astype(np.int16)
     water[optical.cloud] = -1
     west = (int(chip.split("_")[1]) % 1000) * simulation.size * DEGREES_PER_PIXEL
     for layer, pixels in (
-        ("S2Hand", np.clip(optical.image, 1, 32767).astype(np.int16)),
+        ("S2Hand", np.clip(image, 1, 32767).astype(np.int16)),
         ("S1Hand", backscatter(land, (*key, "s1"))),
         ("LabelHand", water[None]),
     ):

@@ -11,6 +11,7 @@ from eosfm.simulation import ROOFS, Key, Landscape, Simulation, evolve, observe,
 from eosfm.simulation.images import write_geotiff
 
 THEMES = ("city", "residential", "village", "industrial", "residential", "smallholder", "desert")
+REGIONS = ("temperate", "tropics", "east asia", "southern", "sahel")  # towns of all continents
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -44,7 +45,8 @@ def _write_month(folder: Path, stem: str, land: Landscape, key: Key, cloudy: boo
     unusable = np.zeros(land.size, bool)
     if cloudy:
         unusable = observe(land, key, ("red",), cloud=0.12).cloud
-    seen = observe(land, key, BANDS, units="dn8").image
+    region = REGIONS[int(key[3]) % len(REGIONS)]
+    seen = observe(land, key, BANDS, units="dn8", region=region).image
     alpha = np.where(unusable, 0, 255).astype(np.uint8)
     rgb = np.where(unusable, 0, np.maximum(seen, 1)).astype(np.uint8)
     # The name gives column and row of Planet's basemap quad, 19.6 km wide, from the lower left.

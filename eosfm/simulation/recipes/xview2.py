@@ -28,6 +28,12 @@ EVENTS: dict[str, dict[str, dict[str, float]]] = {
 
 EVENTS["test"] = EVENTS["train"]
 
+REGIONS = {
+    "mexico-earthquake": "tropics", "palu-tsunami": "tropics", "nepal-flooding": "east asia",
+    "santa-rosa-wildfire": "dry west", "woolsey-fire": "dry west",
+}  # fmt: skip
+"""Sun and air of disasters outside the temperate regions."""
+
 THEMES = ("residential", "village", "city", "residential", "industrial", "village", "smallholder")
 
 
@@ -44,9 +50,10 @@ def simulate(root: Path, simulation: Simulation) -> None:
         pair = next(name for name in names if split_of(part, name) == split)
         before = simulation.draw(key, THEMES[index % len(THEMES)], doy=200)
         after = strike(before, key, EVENTS[part][disaster])
+        region = REGIONS.get(disaster, "temperate")
         for date, land in (("pre", before), ("post", after)):
-            image = observe(land, (*key, date), DATASET.bands, units="dn8").image
-            write_png(root / part / "images" / f"{pair}_{date}_disaster.png", image)
+            seen = observe(land, (*key, date), DATASET.bands, units="dn8", region=region)
+            write_png(root / part / "images" / f"{pair}_{date}_disaster.png", seen.image)
         write_labels = _write_polygons if part == "tier3" else _write_targets
         write_labels(root / part, pair, before.shows(*BUILDINGS), after.damage)
 
