@@ -16,9 +16,10 @@ mini: $(LOCKED)   ## the main job: the whole pipeline at mini scale, offline
 	$(RUN)
 	dvc metrics show
 
+# More arbitrary faults of params.yaml than 40: make test EOSFM_FUZZ=1000
 test: $(LOCKED)   ## lint, types, documentation, then every test
 	$(MAKE) lint
-	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(LOCKED)
 	ruff check .

@@ -5,6 +5,14 @@ from pathlib import Path
 
 import pytest
 
+LONGEST = (
+    "tests/pipeline/test_pipeline.py",
+    "tests/pipeline/test_own.py",
+    "tests/cluster/test_repro.py",
+    "tests/pipeline/test_status.py",
+)
+"""Files of minutes: begun first, so that no process has one before it when the other is done."""
+
 pytest_plugins = [
     "tests.fixtures.artifacts",
     "tests.fixtures.ensembles",
@@ -12,6 +20,11 @@ pytest_plugins = [
     "tests.fixtures.server",
     "tests.fixtures.tasks",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.location[0], len(order)))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """What may be wrong with params.yaml: refused before any work, with the key and what is valid.
 
 Each case says what is broken and the line that must come. Whatever the fault, nothing is written.
+EOSFM_FUZZ says how many arbitrary ones are tried.
 """
 
 import copy
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -354,7 +356,8 @@ def places(tree: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 FUZZ = settings(
-    max_examples=150, deadline=None, derandomize=True, database=None,
+    max_examples=int(os.environ.get("EOSFM_FUZZ", "40")),
+    deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 

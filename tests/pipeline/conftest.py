@@ -21,11 +21,6 @@ DATA = "data/dvc.yaml"
 PIPELINES = ("dvc.yaml", DATA, "analyses/dvc.yaml")
 
 
-def full(name: str) -> str:
-    """The name by which DVC knows a stage."""
-    return f"{DATA}:{name}" if name.startswith(("watch", "download", "tile")) else name
-
-
 def bare(name: str) -> str:
     """A stage's name without its file, where that is the one of the data."""
     return name.removeprefix(f"{DATA}:")
@@ -133,7 +128,7 @@ def copy_project(path: Path) -> Project:
 
 
 def run_nothing(project: Project) -> None:
-    """Let every stage of a project write a word where its results go, and run no code."""
+    """Let every stage write where its results go of which parameters they are, and run no code."""
     names = project.params()["datasets"]
     for file in PIPELINES:
         pipeline = yaml.safe_load((project.path / file).read_text())
@@ -144,7 +139,10 @@ def run_nothing(project: Project) -> None:
             files = [path if path.suffix else path / "word" for path in paths]
             if stage == "watch":
                 files = [Path("data/roots") / f"{name}.json" for name in names]
-            entry["cmd"] = [f"mkdir -p {path.parent} && echo '{{}}' > {path}" for path in files]
+            told = """echo '{"of": "'$(cksum < params.yaml)'"}'"""
+            if stage == "watch":
+                told = "echo '{}'"
+            entry["cmd"] = [f"mkdir -p {path.parent} && {told} > {path}" for path in files]
         (project.path / file).write_text(yaml.safe_dump(pipeline, sort_keys=False))
 
 

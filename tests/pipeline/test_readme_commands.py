@@ -7,8 +7,8 @@ import sys
 
 from .conftest import ROOT
 
-READ_RESULTS = ["tests/test_readme.py", "tests/report", "tests/test_params.py"]
-"""The tests that look at what a run writes into the working tree."""
+READ_RESULTS = ["tests/test_readme.py", "tests/test_docs.py"]
+"""The tests that look at what a run writes into the working tree: links to it, names of metrics."""
 
 
 def test_a_run_of_ones_own_fails_no_test(tmp_path):

@@ -99,6 +99,21 @@ def test_nothing_touched_names_nothing(quiet):
     assert json.loads(said) == {"data/dvc.yaml:watch": ["always changed"]}
 
 
+def test_one_specialists_epochs_retrain_that_one_alone(quiet):
+    """And all that is made of the ensemble again, whatever its stages do."""
+    quiet.set_params(specialists__eurosat_rgb__epochs=1)
+    try:
+        ran = quiet.stages_run(quiet.run("dvc", "repro").stdout)
+    finally:
+        quiet.run("git", "checkout", "-q", ".")
+        quiet.run("dvc", "checkout", "-q", "dvc.yaml")
+    assert {name for name in ran if name.startswith(("download", "tile", "train"))} == {
+        "train@eurosat_rgb"
+    }
+    assert {"export", "features@eurosat", "evaluate@xview2", "report"} <= ran
+    assert named(quiet) == set()
+
+
 def test_a_result_that_is_gone_is_named(quiet):
     path = quiet.path / "models/specialists/levircdplus.pt"
     kept = path.read_bytes()

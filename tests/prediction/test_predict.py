@@ -1,7 +1,6 @@
 """From a scene to a map or a table, as a user does it."""
 
 import csv
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import rasterio
 import torch
 from rasterio import shutil
 
+from eosfm.cli import main
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.fitted import read_fitted
@@ -206,14 +206,18 @@ def test_a_fault_leaves_the_former_map(run, write_scene, mosaic, monkeypatch):
     assert not list(Path(path).parent.glob(".*"))
 
 
-def test_the_command(fitted_file, artifact, write_scene, mosaic, tmp_path):
+def test_the_command(fitted_file, artifact, write_scene, mosaic, tmp_path, monkeypatch, capsys):
     path, _ = fitted_file("segmentation")
     scene = write_scene(mosaic[0].astype(np.float32), descriptions=None)
-    words = [sys.executable, "-c", "from eosfm.cli import main; main()", "predict", scene,
-             "--task", str(path), "-o", str(tmp_path / "m.tif"), "--artifact", str(artifact),
-             "--window", "32", "--overlap", "0"]  # fmt: skip
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.startswith("error: ") and "--bands" in done.stderr
-    done = subprocess.run([*words, "--bands", "red green blue"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(str(tmp_path / "m.tif"))
+    words = ["eosfm", "predict", scene, "--task", str(path), "-o", str(tmp_path / "m.tif"),
+             "--artifact", str(artifact), "--window", "32", "--overlap", "0"]  # fmt: skip
+    for more, status in ([], 1), (["--bands", "red green blue"], 0):
+        monkeypatch.setattr(sys, "argv", [*words, *more])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert (stopped.value.code or 0) == status
+        said = capsys.readouterr()
+        if status:
+            assert said.err.startswith("error: ") and "--bands" in said.err
+        else:
+            assert said.out.startswith(str(tmp_path / "m.tif"))

@@ -17,8 +17,9 @@ from tests.prediction.test_predict import SMALL
 
 OVERLAPPING = Cut(window=64, overlap=32, device="cpu")
 ROUNDS = """
-import os, random, signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
+from eosfm.prediction import maps
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.inputs import Reading
 from eosfm.prediction.predict import predict
@@ -28,22 +29,28 @@ task, artifact, scene, out = sys.argv[1:]
 def rows():
     return len(list(Path(out).parent.glob(f".{Path(out).name}.*.rows/*.npz")))
 
-def attempt(wanted, more):  # a process of its own, forked before torch has any threads
-    child = os.fork()
+def make():
+    predict(Path(task), Path(artifact), [scene], Path(out), Reading(), Cut(64, 32, "cpu"), True)
+
+def two_rows_and_no_more(*args, pauses=iter((0, 0, 600))):
+    time.sleep(next(pauses))
+    return finished(*args)
+
+finished = maps.finished
+for wanted, more in ((0, 0.1), (1, 0), (2, 0.02)):
+    child = os.fork()  # before torch has any threads
     if not child:
-        predict(Path(task), Path(artifact), [scene], Path(out), Reading(), Cut(64, 32, "cpu"), True)
-        os._exit(0)
+        maps.finished = two_rows_and_no_more
+        make()
     while rows() < wanted:
-        time.sleep(0.005)
+        time.sleep(0.002)
     time.sleep(more)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    print(rows())
-
-for wanted in (0, 1, 3, 3, 6):
-    attempt(wanted, random.uniform(0, 0.2))
-predict(Path(task), Path(artifact), [scene], Path(out), Reading(), Cut(64, 32, "cpu"), True)
+print(rows())
+make()
 """
+"""Killed three times, each after so many rows and seconds, then not; eight rows in all."""
 
 
 @pytest.fixture
@@ -58,7 +65,7 @@ def run(fitted_file, artifact, tmp_path):
 
 @pytest.fixture
 def scene(write_scene, mosaic):
-    return write_scene(np.tile(mosaic[0], (1, 3, 2)))
+    return write_scene(np.tile(mosaic[0], (1, 3, 1)))
 
 
 def kept(tmp_path):
@@ -79,7 +86,7 @@ def stop_at(monkeypatch, number, what=KeyboardInterrupt):
     return calls
 
 
-@pytest.mark.parametrize("number", [1, 4, 7])
+@pytest.mark.parametrize("number", [1, 7])
 def test_rows_that_are_finished_are_not_made_again(run, scene, monkeypatch, tmp_path, number):
     expected = run("segmentation", [scene], "whole.tif", probabilities=True).read_bytes()
     with monkeypatch.context() as patch:
@@ -112,7 +119,7 @@ def test_rows_of_another_scene_task_or_option_are_not_used(
             run("segmentation", [scene])
     assert len(kept(tmp_path)) == 3
     if change == "scene":
-        scene = write_scene(np.tile(mosaic[0][:, ::-1], (1, 3, 2)))  # of the same name and size
+        scene = write_scene(np.tile(mosaic[0][:, ::-1], (1, 3, 1)))  # of the same name and size
     options = {"task": "segmentation", "scenes": [scene], **options}
     found = run(**options).read_bytes()
     assert not list(tmp_path.glob(".*"))
@@ -155,18 +162,19 @@ def test_a_table_goes_on_too(run, scene, monkeypatch, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(
+def test_killed_again_and_again_it_ends_with_the_same_bytes(
     run, fitted_file, artifact, scene, tmp_path
 ):
     expected = run("segmentation", [scene], "whole.tif", probabilities=True).read_bytes()
     out = tmp_path / "map.tif"
     words = [fitted_file("segmentation")[0], artifact, scene, out]
     done = subprocess.run(
-        [sys.executable, "-c", ROUNDS, *map(str, words)], capture_output=True, text=True
-    )
+        [sys.executable, "-c", ROUNDS, *map(str, words)],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert out.read_bytes() == expected
-    assert any(int(kept) > 0 for kept in done.stdout.split())  # some were killed on the way
+    assert int(done.stdout) >= 2  # kept of those that were killed
     assert not list(tmp_path.glob(".*"))
 
 
