@@ -131,7 +131,8 @@ def _call(folder: Path, command: list[str], **options: Any) -> str:
 
 def _sections(out: Path) -> Iterator[str]:
     """The table of both tasks, and that of the cities."""
-    head = ["real task", "ensemble", "labels", "EosFM", "random weights", "best single",
+    head = ["real task", "ensemble", "labels", "EosFM", "random weights",
+            "start weights", "best single",
             "from scratch", "linear pixels", "best single is"]  # fmt: skip
     yield markdown([head, *(_row(out, *row) for row in _rows())])
     found = {name: json.loads((out / name / "cities.json").read_text()) for name in ENSEMBLES}
@@ -153,7 +154,7 @@ def _row(out: Path, task: str, ensemble: str) -> list[str]:
     results = out / ensemble / "results"
     ours = read_result(results / f"evaluate/{task}/metrics.json", TaskResult, "")
     base = read_result(results / f"baseline/{task}/metrics.json", BaselineResults, "")
-    others = (base.random, base.single, base.scratch, base.statistics)
+    others = (base.random, base.start, base.single, base.scratch, base.statistics)
     scores = [f"{result.test[ours.metric]:.3f}" for result in (ours, *others)]
     scores[0] += f" ± {ours.spread[ours.metric]:.3f}"
     return [TASKS[task], ENSEMBLES[ensemble], str(ours.labels), *scores, *base.single.selected]

@@ -68,6 +68,12 @@ class Params(Frozen):
         """The settings of the scale in use."""
         return self.scales.mini if self.scale == "mini" else self.scales.full
 
+    @property
+    def imagenet(self) -> bool:
+        """Whether the start weights are ImageNet's; else they are drawn at random."""
+        own = self.backbone.pretrained
+        return self.current.pretrained if own is None else own
+
     def source(self, dataset: str) -> SourceKind:
         """Where a dataset comes from: its own setting before the scale's."""
         return self.dataset(dataset).source or self.current.source

@@ -158,6 +158,8 @@ class Fusion(Frozen):
     ``selection`` of ``max_encoders`` is forward selection by ridge regression on the frozen
     features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published.
     ``spectral`` puts the bands themselves beside the specialists (:mod:`eosfm.encoding.spectral`).
+    ``start`` of ``conv1x1`` for pixel labels, but of change: at random, as published, or from the
+    directions that tell the labels apart (:mod:`eosfm.evaluation.directions`).
     """
 
     method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list
@@ -168,6 +170,7 @@ class Fusion(Frozen):
     selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
     scale_features: Yes
     spectral: Yes
+    start: Literal["random", "labels"]
     ablate: tuple[str, ...]
 
 

@@ -7,6 +7,7 @@ from eosfm.core.parallel import single_thread
 from eosfm.core.results import write_result
 from eosfm.evaluation.baselines import run_baselines
 from eosfm.evaluation.checkpoint import Checkpoints
+from eosfm.evaluation.evidence import write_evidence
 from eosfm.features.task import Task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
@@ -18,21 +19,25 @@ def main(name: str) -> None:
     single_thread()
     params = load_params()
     features, artifact = Path("data/features") / name, Path("models/eosfm.pth")
+    start = Path("models/start.pt")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
+    task = Task.resolve(params, name, store)
     with track("baseline", name, params.energy.country) as tracker:
         results = run_baselines(
-            Task.resolve(params, name, store),
+            task,
             params.backbone.name,
             features,
             artifact,
+            start,
             max_gb=params.encoding.max_gb,
             checkpoints=Checkpoints(
                 Path(".cache/baseline") / name,
                 "baseline.py",
-                (store.path / "store.json", features / "features.json", artifact),
+                (store.path / "store.json", features / "features.json", artifact, start),
             ),
         )
         write_result(tracker.folder / "metrics.json", results)
+        write_evidence(tracker.folder / "tiles.npz", task, vars(results))
         metric = results.single.metric
         scores = (f"{kind} {result.test[metric]:.3f}" for kind, result in vars(results).items())
         tracker.done(f"{metric}: {', '.join(scores)}")

@@ -7,6 +7,7 @@ from eosfm.core.parallel import single_thread
 from eosfm.core.results import write_result
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evaluate import evaluate_task, selection_path
+from eosfm.evaluation.evidence import write_evidence
 from eosfm.evaluation.pictures import draw_answers
 from eosfm.features.task import Task
 from eosfm.params import load_params
@@ -42,6 +43,7 @@ def main(name: str) -> None:
         if best.answers:  # a head that trains nothing keeps none
             draw_answers(task, best.answers, tracker.folder / "predictions.png")
         write_result(tracker.folder / "metrics.json", result)
+        write_evidence(tracker.folder / "tiles.npz", task, {"eosfm": result})
         tracker.done(f"{result.metric} {result.test[result.metric]:.3f}")
 
 

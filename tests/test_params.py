@@ -157,7 +157,8 @@ def test_a_datasets_own_source_wins_over_the_scale(tmp_path):
     assert params.source("potsdam") == "simulated"
     full = load_params(changed(tmp_path, scale="full"))
     assert full.source("potsdam") == "archive"
-    assert full.current.pretrained
+    assert full.imagenet and not params.imagenet
+    assert not load_params(changed(tmp_path, scale="full", backbone__pretrained=False)).imagenet
 
 
 def test_an_unknown_entry_suggests_a_near_one():

@@ -6,11 +6,14 @@ resumable run is a hash of it.
 
 import ast
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[1].name
+
+NAMED = re.compile(rf"{PACKAGE}(\.\w+)+")
 
 FREE = frozenset(
     {
@@ -29,11 +32,16 @@ FREE = frozenset(
 the stages), how a stage starts, ends and is metered, and the tables that import a file by name."""
 
 
-def closure(*starts: Path) -> list[Path]:
+def closure(*starts: Path, named: bool = False) -> list[Path]:
     """The project's files that scripts or modules run, themselves included, sorted.
 
     Imports for type checkers alone, files with nothing but a docstring, and :data:`FREE` are left
     out; what is free is not followed either.
+
+    Args:
+        *starts: The scripts or modules.
+        named: Whether to follow also what they name as text (:func:`eosfm.core.named.named`), as
+            kinds name their losses: who asks a kind for its labels alone does not run these.
     """
     seen: set[Path] = set()
     todo = [start.resolve() for start in starts]
@@ -42,13 +50,15 @@ def closure(*starts: Path) -> list[Path]:
         if file not in seen and file.relative_to(ROOT).as_posix() not in FREE:
             seen.add(file)
             todo += _imports(file)
+            if named:
+                todo += _texts(file)
     return sorted(file for file in seen if _has_code(file))
 
 
 def code_hash(*starts: Path) -> str:
-    """SHA-256 of the names and contents of :func:`closure`."""
+    """SHA-256 of the names and contents of :func:`closure`, with what is named as text."""
     digest = hashlib.sha256()
-    for file in closure(*starts):
+    for file in closure(*starts, named=True):
         digest.update(file.relative_to(ROOT).as_posix().encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
@@ -77,6 +87,20 @@ def _imports(file: Path) -> frozenset[Path]:
 
     visit(ast.parse(file.read_text()))
     return frozenset(found)
+
+
+@cache
+def _texts(file: Path) -> frozenset[Path]:
+    """Files of the project that one names as text: ``"eosfm.heads.losses.LOSSES"``."""
+    texts = [
+        node.value.split(".")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and NAMED.fullmatch(node.value)
+    ]
+    parents = (parts[:end] for parts in texts for end in range(1, len(parts) + 1))
+    return frozenset(path for parent in parents if (path := _module(parent)))
 
 
 def _module(parts: list[str]) -> Path | None:

@@ -5,7 +5,9 @@ Each room has the form of its own in its ``result.py``; here is what all stages 
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import write_json
@@ -27,8 +29,12 @@ class EnergyRecord:
 
 
 def write_result(path: Path, result: object) -> None:
-    """Write one of these as JSON."""
-    write_json(path, asdict(result))  # type: ignore[call-overload]
+    """Write one of these as JSON, without its arrays: they have files of their own."""
+    write_json(path, asdict(result, dict_factory=_plain))  # type: ignore[call-overload]
+
+
+def _plain(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if not isinstance(value, np.ndarray)}
 
 
 def read_result(path: Path, form: type[R], target: str) -> R:

@@ -1,8 +1,9 @@
-"""What the ensemble must beat: random weights, its best member, training from scratch, pixels.
+"""What the ensemble must beat: random and start weights, its best member, scratch, pixels.
 
 Each baseline uses the head, protocol, labels and seeds of the evaluation (the first
 ``protocol.baseline_seeds`` of them), and one fixed fusion (1x1 convolution over all pyramids), so
-that it does not depend on ``fusion.*``.
+that it does not depend on ``fusion.*``. It has the bands themselves beside the features
+(``fusion.spectral``), so that a lead says what the specialists know.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
@@ -18,19 +18,18 @@ from eosfm.encoding.randomize import randomize
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fit import fit_all
-from eosfm.evaluation.forward_selection import explained_alone, ranked
-from eosfm.evaluation.head import run_head
+from eosfm.evaluation.head import fit_head, run_head
 from eosfm.evaluation.linear_baseline import linear_baseline
 from eosfm.evaluation.probe import EndToEnd
-from eosfm.evaluation.result import BaselineResults, TaskResult
+from eosfm.evaluation.result import BaselineResults, Fit, TaskResult
+from eosfm.evaluation.single import best_single
 from eosfm.evaluation.summary import summarise
-from eosfm.evaluation.trial import Trial, make_trials, run_fits
+from eosfm.evaluation.trial import Trial, make_trials, run_fits, seeded
 from eosfm.features.encode import open_features, scratch_features, task_encoder
-from eosfm.features.frozen import only
 from eosfm.features.reading import Reading, image_split, read_split
-from eosfm.features.task import Task
-from eosfm.kinds.scores import better
+from eosfm.features.task import Task, TaskInput
 from eosfm.nn.backbone import build_backbone
+from eosfm.nn.specialist import Specialist, expected_shapes, load_specialist
 from eosfm.params import Fusion
 
 FIXED = Fusion(
@@ -41,13 +40,10 @@ FIXED = Fusion(
     max_encoders=None,
     selection="forward",
     scale_features=False,
-    spectral=False,
+    spectral=True,
+    start="random",
     ablate=(),
 )
-
-CANDIDATES = 2
-"""The best specialists alone, by :func:`eosfm.evaluation.forward_selection.explained_alone`, get
-the whole protocol; of these the better one on the validation split counts."""
 
 
 def run_baselines(
@@ -55,6 +51,7 @@ def run_baselines(
     backbone: str,
     features: Path,
     artifact: Path,
+    start: Path,
     max_gb: float,
     checkpoints: Checkpoints | None = None,
 ) -> BaselineResults:
@@ -65,42 +62,47 @@ def run_baselines(
         backbone: What is trained from scratch, by timm's name.
         features: ``data/features/<task>``.
         artifact: The ensemble.
+        start: A specialist file of the weights that specialists begin with.
         max_gb: Random features that need more room are encoded as they are read.
         checkpoints: Where killed fits resume from.
     """
     count = task.protocol.baseline_seeds
     readings = Splits.of(partial(read_split, task))
     splits = open_features(task, features, artifact, needs_maps(FIXED, task))
-    (trial,) = make_trials(task, splits.train.some_targets(), 1)
-    candidates = ranked(explained_alone(splits.train, splits.val, trial))[:CANDIDATES]
     # Before the jobs, of which no two may draw random numbers at a time.
-    random = random_encoder(task, artifact)
+    started = task_encoder(task, [adapted(load_specialist(start), task)])
     jobs: dict[str, Callable[[], TaskResult]] = {
         "scratch": partial(from_scratch, task, backbone, readings, count, checkpoints),
-        "random": partial(random_weights, task, random, readings, count, max_gb, checkpoints),
-        **{
-            f"single {name}": partial(
-                run_head, task, FIXED, only(splits, [name]), count, checkpoints=checkpoints
-            )
-            for name in candidates
-        },
+        "single": partial(best_single, task, FIXED, splits, count, checkpoints),
+        "random": partial(random_weights, task, artifact, readings, count, max_gb, checkpoints),
+        "start": partial(start_weights, task, started, readings, count, max_gb, checkpoints),
         "statistics": partial(linear_baseline, task, readings),
     }
-    results = run_fits(jobs)
-    best, *others = (results[f"single {name}"] for name in candidates)
-    for other in others:
-        if better(task.metric, other.val[task.metric], best.val[task.metric]):
-            best = other
-    return BaselineResults(results["random"], best, results["scratch"], results["statistics"])
-
-
-def random_encoder(task: Task, artifact: Path) -> EnsembleEncoder:
-    """The task's ensemble before any training."""
-    specialists = randomize(load_artifact(artifact), derive_seed(task.seed, "random", task.name))
-    return task_encoder(task, specialists, copy=False)
+    return BaselineResults(**run_fits(jobs))
 
 
 def random_weights(
+    task: Task,
+    artifact: Path,
+    readings: Splits[Reading],
+    count: int,
+    max_gb: float,
+    checkpoints: Checkpoints | None = None,
+) -> TaskResult:
+    """The task's head on the features of an ensemble that was never trained, drawn for each fit."""
+    fits: list[Fit] = []
+    for trial in make_trials(task, image_split(readings.train).some_targets(), count):
+        with seeded(trial):
+            encoder = task_encoder(task, randomize(load_artifact(artifact), trial.seed), copy=False)
+        with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as splits:
+            done, used = fit_head(
+                [trial], FIXED, splits, checkpoints=checkpoints, features="random weights"
+            )
+        fits += done
+    return summarise(task, fits, len(readings.train.indices), used)
+
+
+def start_weights(
     task: Task,
     encoder: EnsembleEncoder,
     readings: Splits[Reading],
@@ -108,11 +110,32 @@ def random_weights(
     max_gb: float,
     checkpoints: Checkpoints | None = None,
 ) -> TaskResult:
-    """The task's head on the features of an ensemble that was never trained."""
+    """The task's head on the features of one backbone that has not specialised on anything."""
     with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as splits:
         return run_head(
-            task, FIXED, splits, count, checkpoints=checkpoints, features="random weights"
+            task, FIXED, splits, count, checkpoints=checkpoints, features="start weights"
         )
+
+
+def adapted(start: Specialist, task: TaskInput) -> Specialist:
+    """The start weights as a specialist for a task's bands.
+
+    The first convolution is adapted as timm does when a training begins with them: its kernels are
+    repeated in turn, and scaled so that their sum over the channels stays.
+    """
+    from timm.models import adapt_input_conv
+
+    count = len(task.bands)
+    shapes = expected_shapes(start.backbone, count)
+    weights = {
+        key: value if value.shape == shapes[key] else adapt_input_conv(count, value)
+        for key, value in start.state_dict.items()
+    }
+    stored = [task.store.usable(name) for name in task.bands]
+    mean, std = (
+        tuple(values[name] for name in stored) for values in (task.store.mean, task.store.std)
+    )
+    return Specialist(start.name, start.backbone, count, weights, task.bands, task.units, mean, std)
 
 
 def from_scratch(

@@ -9,10 +9,10 @@ the first seed: a batch is encoded once, whatever the number of fits. Their spre
 of the order.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,19 +22,16 @@ from tqdm import tqdm
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoint, Checkpoints
-from eosfm.evaluation.learner import Best, Learner, answer
+from eosfm.evaluation.examine import Answers, examine, score, shown_tiles
+from eosfm.evaluation.learner import Best, Learner
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.evaluation.trial import Trial, run_fits, seeded
-from eosfm.features.device import device, to_device
-from eosfm.features.frozen import TaskSplit, chunks
+from eosfm.features.device import to_device
+from eosfm.features.frozen import TaskSplit
 from eosfm.features.source import Request
-from eosfm.kinds.kind import Confusion
 from eosfm.kinds.scores import better
 
 Log = Callable[[dict[str, float], int], None]
-Answers = dict[int, Tensor]
-"""What a model predicts for some tiles, as targets look, by tile."""
-
 Keep = Callable[[nn.Module, Fit, Answers], None]
 
 
@@ -78,7 +75,7 @@ def fit_all(
             checkpoint.remove()
         kept = models if keep is not None else [None] * len(models)
         return [
-            (Fit(b.scores, test.scores, b.epoch, test.confusion), model, test.answers)
+            (Fit(b.scores, test.scores, b.epoch, test.tiles), model, test.answers)
             for b, test, model in zip(best, tested, kept, strict=True)
         ]
 
@@ -220,69 +217,6 @@ def training_batches(train: TaskSplit[Any], trial: Trial, steps: int, epoch: int
     order = (trial.seed, epoch)
     batches = _batches(len(train), steps, trial.task.protocol.batch_size, order)
     return [Request(tiles * train.windows.count, draw=order) for tiles in batches]
-
-
-class Examined(NamedTuple):
-    """What a model does on a split.
-
-    Attributes:
-        scores: Every metric of the task's kind.
-        confusion: See :meth:`eosfm.kinds.kind.Kind.confusion`.
-        answers: Of the tiles that were asked for.
-    """
-
-    scores: Scores
-    confusion: Confusion
-    answers: Answers
-
-
-def score(models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial) -> list[Scores]:
-    """Every metric of the task's kind for each model, windows blended into whole tiles."""
-    return [examined.scores for examined in examine(models, split, trial)]
-
-
-def shown_tiles(split: TaskSplit[Any], trial: Trial) -> list[int]:
-    """The tiles of a split that a picture shows."""
-    task, source = trial.task, split.source
-    return task.kind.examples(
-        len(split), lambda tile: next(source.targets([tile])), task.ignore_index
-    )
-
-
-def examine(
-    models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial, shown: Collection[int] = ()
-) -> list[Examined]:
-    """What each model does on a split, windows blended into whole tiles.
-
-    Args:
-        models: Called as ``model(inputs, size)``.
-        split: The tiles.
-        trial: A fit of the task.
-        shown: The tiles whose answers are kept.
-    """
-    windows, kind = split.windows, trial.task.kind
-    metrics = [trial.build_metrics().to(device()) for _ in models]
-    for model in models:
-        model.eval()
-    step = max(1, 2 * trial.task.protocol.batch_size // windows.count)
-    parts = chunks(len(split), step)
-    answers: list[Answers] = [{} for _ in models]
-    batches = split.batches([Request(windows.items(tiles)) for tiles in parts])
-    with torch.inference_mode():
-        for tiles, (inputs, target) in zip(parts, batches, strict=True):
-            inputs, target = to_device((inputs, target))
-            whole = windows.join(target)
-            rows = {tile: row for row, tile in enumerate(tiles.tolist()) if tile in shown}
-            for model, metric, own in zip(models, metrics, answers, strict=True):
-                logits = windows.blend(answer(model, inputs, windows.size))
-                metric.update(logits, whole)
-                own |= {
-                    tile: kind.predict(logits[row, None])[0].cpu() for tile, row in rows.items()
-                }
-    return [
-        Examined({n: float(v) for n, v in m.compute().items()}, kind.confusion(m), own)
-        for m, own in zip(metrics, answers, strict=True)
-    ]
 
 
 def _batches(count: int, batches: int, size: int, seed: tuple[int, int]) -> list[np.ndarray]:

@@ -34,13 +34,13 @@ def explained_alone(train: FrozenFeatures, val: FrozenFeatures, trial: Trial) ->
 
     A specialist that gives several pyramids is as good as its best one.
     """
-    known, truth = _samples(train, trial)
-    unknown, answers = _samples(val, trial)
+    known, truth = sample_cells(train, trial)
+    unknown, answers = sample_cells(val, trial)
     scores: dict[str, float] = {}
     for spec, x, z in zip(train.inputs, known, unknown, strict=True):
         if spec.spectral:
             continue
-        x, z = _standardised(x, z)
+        x, z = standardised(x, z)
         found = explained(x, truth, z, answers)
         scores[spec.name] = max(found, scores.get(spec.name, found))
     return scores
@@ -58,8 +58,8 @@ def select_forward(
         The chosen, first the best alone, each with what it explains together with those before it;
         all of them where there are no more than ``count``.
     """
-    known, truth = _samples(train, trial)
-    unknown, answers = _samples(val, trial)
+    known, truth = sample_cells(train, trial)
+    unknown, answers = sample_cells(val, trial)
     features: dict[str, list[tuple[Tensor, Tensor]]] = {}
     with seeded(trial):  # the decomposition starts from a random guess
         for spec, x, z in zip(train.inputs, known, unknown, strict=True):
@@ -81,12 +81,12 @@ def select_forward(
 
 def _components(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
     """Standardised features in the directions in which they vary most."""
-    x, unseen = _standardised(x, unseen)
+    x, unseen = standardised(x, unseen)
     _, _, directions = torch.svd_lowrank(x, min(COMPONENTS, *x.shape))
     return x @ directions, unseen @ directions
 
 
-def _standardised(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
+def standardised(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
     """Both by the mean and standard deviation of the first."""
     mean, std = x.mean(0), x.std(0).clamp_min(1e-6)
     return (x - mean) / std, (unseen - mean) / std
@@ -120,7 +120,7 @@ def explained(x: Tensor, y: Tensor, unseen: Tensor, answers: Tensor) -> float:
     return best
 
 
-def _samples(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Tensor]:
+def sample_cells(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Tensor]:
     """Features by pyramid, each (N, C), and (N, K) targets: one row per cell, or per tile."""
     task = trial.task
     rng = np.random.default_rng(trial.seed)

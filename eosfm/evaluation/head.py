@@ -1,15 +1,17 @@
 """Scoring a task's head on frozen features."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoints
+from eosfm.evaluation.directions import label_directions
 from eosfm.evaluation.fit import Keep, Log, fit_all, steps_per_epoch, training_batches
 from eosfm.evaluation.forward_selection import select_forward
 from eosfm.evaluation.knn import score_knn
 from eosfm.evaluation.learner import Learner
-from eosfm.evaluation.probe import build_probe
+from eosfm.evaluation.probe import Probe, build_probe
 from eosfm.evaluation.result import Fit, TaskResult
 from eosfm.evaluation.ridge import fit_ridge
 from eosfm.evaluation.summary import summarise
@@ -44,13 +46,28 @@ def run_head(
         features: Tells whose features these are, where specialists have the same names.
         keep: Receives the best fit, but of ``knn``, which has no model.
     """
+    trials = make_trials(task, splits.train.some_targets(), fits)
+    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep)
+    return summarise(task, done, len(splits.train), used)
+
+
+def fit_head(
+    trials: Sequence[Trial],
+    fusion: Fusion,
+    splits: Splits[FrozenFeatures],
+    log: Log | None = None,
+    checkpoints: Checkpoints | None = None,
+    features: str = "ensemble",
+    keep: Keep | None = None,
+) -> tuple[list[Fit], list[str]]:
+    """What :func:`run_head` does in given trials: their fits, and the specialists in use."""
+    task = trials[0].task
     splits = choose_bands(fusion, splits)
-    trials, labels = make_trials(task, splits.train.some_targets(), fits), len(splits.train)
     if task.head in ("knn", "ridge"):
         fit, used = _closed_form(task, fusion, splits, trials[0], keep)
         if log is not None:  # no curve, but a point of one
             log({f"val_{task.metric}": fit.val[task.metric]}, 0)
-        return summarise(task, [fit], labels, used)
+        return [fit], used
     limit = fusion.max_encoders
     fewer = limit is not None and limit < len(splits.train.specialists)
     if fewer and not fusion.selection.startswith(PUBLISHED):  # which chooses while it fits
@@ -60,11 +77,30 @@ def run_head(
     with seeded(trials[0]):
         prepare = build_probe(fusion, inputs, trials[0]).fusing.to(device()).prepare
     prepared = splits.map(lambda split: split.prepared(prepare))
+    start = starting_point(task, fusion, splits.train, trials[0])
     done = fit_all(
-        lambda trial: build_probe(fusion, inputs, trial),
+        lambda trial: start(build_probe(fusion, inputs, trial)),
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
     )  # fmt: skip
-    return summarise(task, done, labels, splits.train.specialists)
+    return done, splits.train.specialists
+
+
+def starting_point(
+    task: Task, fusion: Fusion, train: FrozenFeatures, trial: Trial
+) -> Callable[[Probe], Probe]:
+    """What ``fusion.start`` does to a fresh probe; nothing where the fusion has no linear start."""
+    if not starts_from_labels(task, fusion):
+        return lambda probe: probe
+    with seeded(trial):
+        probe = build_probe(fusion, train.inputs, trial)
+    return label_directions(probe.fusing.fuser, train, trial).start
+
+
+def starts_from_labels(task: Task, fusion: Fusion) -> bool:
+    """Whether a regression of the labels can and shall be where the fusion starts."""
+    linear = fusion.method == "conv1x1" and not fusion.projection and fusion.normalize != "batch"
+    pixels = task.kind.answer == "pixel" and not task.kind.bitemporal
+    return fusion.start == "labels" and linear and pixels
 
 
 def choose_bands(fusion: Fusion, splits: Splits[FrozenFeatures]) -> Splits[FrozenFeatures]:
@@ -111,4 +147,4 @@ def _closed_form(
     if task.head == "ridge":
         return fit_ridge(splits, trial, fusion, fusion.max_encoders, keep)
     val, test = (score_knn(splits.train, split, trial) for split in (splits.val, splits.test))
-    return Fit(val, test, best_epoch=0), splits.train.specialists
+    return Fit(val.scores, test.scores, 0, test.tiles), splits.train.specialists

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from eosfm.evaluation.result import Scores
+from eosfm.evaluation.examine import Examined, Tally
 from eosfm.evaluation.trial import Trial
 from eosfm.features.frozen import FrozenFeatures, chunks
 from eosfm.features.source import Request
@@ -14,8 +14,8 @@ TEMPERATURE = 0.07
 """Both as in DINO (Caron et al., 2021, arXiv 2104.14294)."""
 
 
-def score_knn(train: FrozenFeatures, split: FrozenFeatures, trial: Trial) -> Scores:
-    """Every metric of the task's kind on one split.
+def score_knn(train: FrozenFeatures, split: FrozenFeatures, trial: Trial) -> Examined:
+    """The k-NN answers' scores on one split.
 
     A tile's feature is the average over pixels and dates of all levels of all pyramids, each
     channel standardised over the training tiles.
@@ -30,9 +30,9 @@ def score_knn(train: FrozenFeatures, split: FrozenFeatures, trial: Trial) -> Sco
         len(trial.task.classes),
         trial.task.ignore_index,
     )
-    metrics = trial.build_metrics()
-    metrics.update(logits, truth)
-    return {name: float(value) for name, value in metrics.compute().items()}
+    tally = Tally(trial)
+    tally.update(logits, truth)
+    return tally.examined()
 
 
 def vote(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from eosfm.core.splits import Splits
+from eosfm.evaluation.examine import Examined, Tally
 from eosfm.evaluation.result import Fit, Scores, TaskResult
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials
@@ -40,12 +41,12 @@ def linear_baseline(task: Task, readings: Splits[Reading]) -> TaskResult:
     best: tuple[Linear, Scores] | None = None
     for penalty in PENALTIES:
         model = fit_linear(features, targets, trial, penalty)
-        scores = _score(model, whole.val, trial)
+        scores = _examine(model, whole.val, trial).scores
         if best is None or better(task.metric, scores[task.metric], best[1][task.metric]):
             best = model, scores
     assert best is not None
-    fit = Fit(best[1], _score(best[0], whole.test, trial), best_epoch=0)
-    return summarise(task, [fit], len(whole.train))
+    test = _examine(best[0], whole.test, trial)
+    return summarise(task, [Fit(best[1], test.scores, 0, test.tiles)], len(whole.train))
 
 
 class Linear(nn.Module):
@@ -117,10 +118,10 @@ def _images(reading: Reading) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 @torch.no_grad()
-def _score(model: Linear, reading: Reading, trial: Trial) -> Scores:
-    """Every metric of the task's kind on one split."""
-    metrics = trial.build_metrics()
+def _examine(model: Linear, reading: Reading, trial: Trial) -> Examined:
+    """What the model does on one split."""
+    tally = Tally(trial)
     for images, target in _images(reading):
         logits = model(describe(images, trial.task.kind.answer == "image"))
-        metrics.update(logits if logits.ndim == 2 else logits.permute(0, 3, 1, 2), target)
-    return {name: float(value) for name, value in metrics.compute().items()}
+        tally.update(logits if logits.ndim == 2 else logits.permute(0, 3, 1, 2), target)
+    return tally.examined()

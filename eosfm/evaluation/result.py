@@ -1,6 +1,7 @@
 """What evaluation tells the report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 Scores = dict[str, float]
 """Values by metric."""
@@ -14,14 +15,14 @@ class Fit:
         val: Validation metrics of the best epoch.
         test: Test metrics of the same.
         best_epoch: Counted from 1; 0 where nothing is trained in epochs.
-        confusion: How many test targets of each class (rows) were given each class (columns); empty
-            where classes do not exclude each other, or there are none.
+        tiles: (N, ...) array, what the test scores follow from (see :mod:`eosfm.kinds.evidence`).
+            It has a file of its own, :mod:`eosfm.evaluation.evidence`; None where that is not read.
     """
 
     val: Scores
     test: Scores
     best_epoch: int
-    confusion: tuple[tuple[int, ...], ...] = ()
+    tiles: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class TaskResult:
         fits: One by one.
         selected: The specialists in use.
         labels: Labelled training tiles.
+        train_tiles: Training tiles of the task's dataset: as many labels have specialists seen that
+            were trained on it.
     """
 
     metric: str
@@ -68,6 +71,7 @@ class TaskResult:
     fits: tuple[Fit, ...]
     selected: tuple[str, ...]
     labels: int
+    train_tiles: int
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,14 @@ class BaselineResults:
 
     Attributes:
         random: The same ensemble with random weights.
+        start: One frozen backbone with the weights that specialists begin with.
         single: The best specialist alone.
         scratch: One backbone, trained on the task's labels alone.
         statistics: A linear model of the pixels, or of the bands' mean and spread.
     """
 
     random: TaskResult
+    start: TaskResult
     single: TaskResult
     scratch: TaskResult
     statistics: TaskResult

@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import SPECTRAL
-from eosfm.evaluation.fit import Keep, examine, shown_tiles
+from eosfm.evaluation.examine import examine, shown_tiles
+from eosfm.evaluation.fit import Keep
 from eosfm.evaluation.probe import PooledProbe
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.evaluation.trial import Trial
@@ -74,6 +75,8 @@ def fit_ridge(
     every = PooledProbe(fusion, splits.train.inputs, trial)
     shares = weigh(*_sample(splits.train, every, trial), _owners(splits.train, every), limit)
     splits = only(splits, list(shares))
+    if SPECTRAL not in shares:
+        splits = splits.map(FrozenFeatures.without_bands)
     model = PooledProbe(fusion, splits.train.inputs, trial)
     solutions = _solve(splits.train, model, trial, shares)
     scores, best = _choose(splits.val, model, trial, solutions)
@@ -81,7 +84,7 @@ def fit_ridge(
     model.to(device())
     shown = [] if keep is None else shown_tiles(splits.test, trial)
     (tested,) = examine([model], splits.test, trial, shown)
-    fit = Fit(scores, tested.scores, 0, tested.confusion)
+    fit = Fit(scores, tested.scores, 0, tested.tiles)
     if keep is not None:
         keep(model, fit, tested.answers)
     return fit, splits.train.specialists
@@ -90,7 +93,7 @@ def fit_ridge(
 def weigh(
     features: Tensor, truth: Tensor, owners: list[str], limit: int | None = None
 ) -> dict[str, float]:
-    """The weight of each specialist in use; they sum to 1.
+    """The weight of each specialist in use, and of the bands; they sum to 1.
 
     Args:
         features: (N, C).

@@ -40,6 +40,7 @@ def summarise(
         ),
         selected=tuple(selected),
         labels=labels,
+        train_tiles=len(task.store.split("train")),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eosfm.core.named import named
+from eosfm.kinds.evidence import Counts
 from eosfm.kinds.kind import TargetStatistics
 from eosfm.kinds.segmentation import Segmentation
 
@@ -18,6 +19,7 @@ class Change(Segmentation):
 
     name = "change"
     headline = "f1"
+    evidence = Counts(pixels=True, only=1)
     bitemporal = True
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eosfm.core.named import named
+from eosfm.kinds.evidence import Counts
 from eosfm.kinds.image import ImageKind
-from eosfm.kinds.kind import Confusion, TargetStatistics
+from eosfm.kinds.kind import TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +22,7 @@ class Classification(ImageKind):
     losses = ("ce",)
     metrics = ("accuracy", "f1")
     headline = "accuracy"
+    evidence = Counts(pixels=False)
 
     def target_layout(
         self, classes: int, size: tuple[int, ...], ignore_index: int
@@ -35,10 +37,6 @@ class Classification(ImageKind):
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``accuracy`` (share of images), ``f1`` (macro), ``f1/<class>``."""
         return named("eosfm.heads.metrics.ConfusionScores")(classes, ignore_index, pixels=False)
-
-    def confusion(self, metrics: "Metric") -> Confusion:
-        """See :meth:`Kind.confusion`."""
-        return tuple(map(tuple, metrics.matrix.tolist()))  # type: ignore[operator,union-attr]
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K): the majority class."""

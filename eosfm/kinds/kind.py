@@ -9,6 +9,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
+from eosfm.kinds.evidence import Evidence
 from eosfm.kinds.examples import EXAMPLES, Examples, spread
 
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
 MAPS = 4
 """A head takes as many feature maps as an encoder gives, at strides 4, 8, 16, 32."""
-
-
-Confusion = tuple[tuple[int, ...], ...]
-"""How many targets of each class (rows) were given each class (columns); empty where classes do not
-exclude each other, or there are none."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +58,7 @@ class Kind(ABC):
         headline: The metric that chooses the best epoch; higher is better.
         target_key: The key of a sample's target, as torchgeo names it.
         bitemporal: Whether the label says what differs between two dates, so that both are needed.
+        evidence: How scores follow from tiles, in kinds that a task may have.
     """
 
     name: ClassVar[str]
@@ -73,6 +70,7 @@ class Kind(ABC):
     headline: ClassVar[str]
     target_key: ClassVar[Literal["label", "mask", "bbox_xyxy"]]
     bitemporal: ClassVar[bool] = False
+    evidence: ClassVar[Evidence]
 
     # Targets in the tile store
 
@@ -228,10 +226,6 @@ class Kind(ABC):
         (see :func:`eosfm.kinds.scores.gather_classes`). Targets equal to ``ignore_index``, or NaN,
         do not count.
         """
-
-    def confusion(self, metrics: "Metric") -> Confusion:
-        """The counts behind :meth:`build_metrics`, where classes exclude each other."""
-        return ()
 
     def predict(self, logits: Any) -> Any:
         """Turn logits into what the target looks like: by default the most likely class."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eosfm.core.named import named
+from eosfm.kinds.evidence import Labels
 from eosfm.kinds.image import ImageKind
 from eosfm.kinds.kind import TargetStatistics, rarest, some
 
@@ -21,6 +22,7 @@ class Multilabel(ImageKind):
     losses = ("bce",)
     metrics = ("map", "f1")
     headline = "map"
+    evidence = Labels()
 
     def target_layout(
         self, classes: int, size: tuple[int, ...], ignore_index: int

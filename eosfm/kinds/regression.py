@@ -7,6 +7,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
+from eosfm.kinds.evidence import Errors
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.kind import TargetStatistics, some
 from eosfm.kinds.pixel import PixelKind
@@ -27,6 +28,7 @@ class Regression(PixelKind):
     losses = ("mse",)
     metrics = ("r2", "rmse", "mae")
     headline = "r2"
+    evidence = Errors()
 
     def target_layout(
         self, classes: int, size: tuple[int, ...], ignore_index: int

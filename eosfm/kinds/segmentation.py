@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eosfm.core.named import named
+from eosfm.kinds.evidence import Counts
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import Confusion, TargetStatistics, rarest
+from eosfm.kinds.kind import TargetStatistics, rarest
 from eosfm.kinds.pixel import PixelKind
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Segmentation(PixelKind):
     losses = ("ce", "dice")
     metrics = ("miou", "accuracy", "f1")
     headline = "miou"
+    evidence = Counts(pixels=True)
 
     def target_layout(
         self, classes: int, size: tuple[int, ...], ignore_index: int
@@ -40,10 +42,6 @@ class Segmentation(PixelKind):
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``miou``, ``accuracy`` (share of pixels), ``f1`` (macro), ``iou/<class>``."""
         return named("eosfm.heads.metrics.ConfusionScores")(classes, ignore_index, pixels=True)
-
-    def confusion(self, metrics: "Metric") -> Confusion:
-        """See :meth:`Kind.confusion`."""
-        return tuple(map(tuple, metrics.matrix.tolist()))  # type: ignore[operator,union-attr]
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K, H, W): the majority class."""

@@ -14,16 +14,14 @@ from eosfm.planning.findings import Finding, fault, note
 from eosfm.planning.plan import disk_need, largest_archive
 from eosfm.planning.stores import PlannedStore, planned_store
 from eosfm.planning.tasks import PlannedTask, planned_task
-from eosfm.training.recipe import Recipe
 
 LINKS = ("reflink", "hardlink", "symlink")
 """Ways in which DVC puts a file into the project without a second copy."""
 
 
 def check_weights(params: Params) -> Iterator[Finding]:
-    """Published start weights, where a specialist wants them."""
-    wanting = [name for name in params.specialists if Recipe.resolve(params, name).pretrained]
-    if not wanting:
+    """Published start weights, where these are wanted."""
+    if not params.imagenet:
         return
     from huggingface_hub import constants, try_to_load_from_cache
     from timm import is_model
@@ -33,8 +31,8 @@ def check_weights(params: Params) -> Iterator[Finding]:
     config = get_pretrained_cfg(name) if is_model(name) else None
     if config is None or not config.hf_hub_id:
         yield fault(
-            f"no pretrained weights are published for backbone {name!r}, and {len(wanting)} "
-            f"specialists want them ({wanting[0]}, ...); set backbone.pretrained=false"
+            f"no pretrained weights are published for backbone {name!r}; set "
+            "backbone.pretrained=false"
         )
         return
     hub = config.hf_hub_id

@@ -23,7 +23,9 @@ from eosfm.planning.tasks import (
 from eosfm.planning.training import training_work
 from eosfm.planning.work import GB, Work, total
 
-STAGES = ("download", "tile", "train", "export", "features", "evaluate", "baseline", "report")
+STAGES = (
+    "download", "tile", "start", "train", "export", "features", "evaluate", "baseline", "report",
+)  # fmt: skip
 """In the order of the work; ``watch`` runs in every repro and takes no time."""
 
 
@@ -145,6 +147,7 @@ def _steps(params: Params) -> Iterator[tuple[str, str, Work, str]]:
         yield "download", name, _download(params, name, fetched), ""
     for name, store in stores.items():
         yield "tile", name, _cutting(store), "about" if store.about else ""
+    yield "start", "", Work().needing(TORCH_GB), ""
     for name, specialist in params.specialists.items():
         yield "train", name, training_work(params, name, stores[specialist.dataset]), ""
     yield "export", "", Work().needing(TORCH_GB), ""

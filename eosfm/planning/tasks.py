@@ -10,9 +10,11 @@ from eosfm.core.splits import SPLITS, Split
 from eosfm.encoding.adaptation import plan
 from eosfm.encoding.input import InputFormat, InputSpec
 from eosfm.encoding.spectral import spectral_input
-from eosfm.evaluation.baselines import CANDIDATES, FIXED
+from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.forward_selection import CELLS
+from eosfm.evaluation.head import starts_from_labels
+from eosfm.evaluation.single import LAST, SHORTLIST, shortened
 from eosfm.features.encode import item_bytes
 from eosfm.features.frozen import KEPT_GB
 from eosfm.features.reading import BATCH
@@ -87,13 +89,16 @@ class PlannedTask:
         return self.stored and needs_maps(fusion, self.task) == (not self.task.pools)
 
     @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        protocol = self.protocol
+        return protocol.steps_per_epoch or max(1, self.tiles("train") // protocol.batch_size)
+
+    @property
     def learned(self) -> int:
         """Items that one fit trains on: one window of each tile in an epoch."""
-        steps = self.protocol.steps_per_epoch or max(
-            1, self.tiles("train") // self.protocol.batch_size
-        )
         batch = min(self.protocol.batch_size, self.tiles("train"))
-        return self.protocol.epochs * steps * batch
+        return self.protocol.epochs * self.steps * batch
 
     @property
     def scored(self) -> int:
@@ -205,21 +210,40 @@ def evaluation_work(planned: PlannedTask, fusion: Fusion) -> Work:
 
 
 def baseline_work(planned: PlannedTask) -> Work:
-    """The baseline stage: random weights, the best specialists alone, from scratch, pixels."""
+    """The baseline stage: random and start weights, specialists alone, from scratch, pixels."""
     count, inputs = planned.protocol.baseline_seeds, _with_bands(planned.inputs, FIXED)
-    # Random features go to scratch files under the limit that holds for stored ones.
+    # Every fit has random weights of its own.
+    random = [_scratch_features(planned, inputs, 1)] * count
+    adapted = replace(inputs[0], channel_map=tuple(range(len(planned.task.bands))))
+    bands = [spec for spec in inputs if spec.spectral]
+    start = _scratch_features(planned, (adapted, *bands), count)
+    works = [*random, start, _single(planned, count), _from_scratch(planned, count)]
+    return total(works).needing(_memory(planned))
+
+
+def _scratch_features(planned: PlannedTask, inputs: Sequence[InputSpec], count: int) -> Work:
+    """Fits on features of other weights, in scratch files under the limit for stored ones."""
     fits = planned.features_bytes / GB <= planned.max_gb
-    random = _fits(planned, FIXED, inputs, count, fits)
+    work = _fits(planned, FIXED, inputs, count, fits)
     if fits:
-        random += planned.encoding(sum(map(planned.items, SPLITS)), inputs)
-    # Each specialist alone has about the same number of inputs.
+        work += planned.encoding(sum(map(planned.items, SPLITS)), inputs)
+    return work
+
+
+def _single(planned: PlannedTask, count: int) -> Work:
+    """The best specialist alone: a short fit of some, and the whole protocol of the last."""
+    task, inputs = planned.task, _with_bands(planned.inputs, FIXED)
     fed = [spec for spec in inputs if not spec.spectral]
     members = len({spec.name for spec in fed})
+    # Each has as many inputs, about.
     alone = (*fed[: max(1, round(len(fed) / members))], *inputs[len(fed) :])
-    candidates = min(CANDIDATES, members)
-    single = [_fits(planned, FIXED, alone, count, planned.stored_for(FIXED))] * candidates
-    works = [_samples(planned, FIXED), random, *single, _from_scratch(planned, count)]
-    return total(works).needing(_memory(planned))
+    stored, works = planned.stored_for(FIXED), [_samples(planned, FIXED)]
+    if (listed := min(SHORTLIST, members)) > LAST:
+        protocol = shortened(task.protocol, planned.steps)
+        short = replace(planned, task=replace(task, protocol=protocol))
+        works += [_fits(short, FIXED, alone, 1, stored)] * listed
+    works += [_fits(planned, FIXED, alone, count, stored)] * min(LAST, members)
+    return total(works)
 
 
 def _fits(
@@ -231,6 +255,9 @@ def _fits(
         return Work() if stored else planned.encoding(once, inputs)
     head, item = probe_cost(planned.task, fusion, inputs)
     work = Work(loads=planned.fitting(seeds, NOTHING, head))
+    if starts_from_labels(planned.task, fusion):
+        sampled = min(planned.items("train"), CELLS)
+        work += Work(images=sampled) if stored else planned.encoding(sampled, inputs)
     if stored:
         return work + Work(images=seeds * (planned.learned + planned.scored))
     passes = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eosfm.core.files import write_json
 from eosfm.params import Params
-from eosfm.report.results import collect
+from eosfm.report.results import BASELINES, collect
 from eosfm.report.summary import summarise, write_table
 from eosfm.report.tables import results_section, specialists_section
 
@@ -17,6 +17,7 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     Returns:
         The scores as a line for the terminal.
     """
+    from eosfm.report.figures import named
     from eosfm.report.page import write_page
     from eosfm.report.plots import write_plots
 
@@ -29,10 +30,8 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
     sections = [results_section(params, collected), specialists_section(params, collected)]
     (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")
+    rivals = ", ".join(f"{named(n)} {summary[f'baseline.{n}.mean']:.3f}" for n in BASELINES)
     return (
-        f"report: mean score {summary['score.mean']:.3f} (random weights "
-        f"{summary['baseline.random.mean']:.3f}, best single "
-        f"{summary['baseline.single.mean']:.3f}, from scratch "
-        f"{summary['baseline.scratch.mean']:.3f}, pixel statistics "
-        f"{summary['baseline.statistics.mean']:.3f}), {summary['energy.kwh'] * 1000:.1f} Wh"
+        f"report: mean score {summary['score.mean']:.3f} ({rivals}), "
+        f"{summary['energy.kwh'] * 1000:.1f} Wh"
     )

@@ -1,10 +1,14 @@
-"""How the ensemble stands against a baseline, over all tasks."""
+"""How the ensemble stands against a baseline, on each task and over all."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from eosfm.report.results import Results
+from eosfm.report.bootstrap import Interval, interval
+from eosfm.report.results import BASELINES, Results
+
+SIGNIFICANT = 0.05
+"""A smaller p is no accident."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,21 @@ class Lead:
         losses: Tasks on which it is behind.
         p: How often differences of random sign would be as far from 0: an exact paired permutation
             test over the tasks, two-sided.
+        interval: Of the mean, over resampled test scenes and fits of these tasks.
     """
 
     mean: float
     wins: int
     losses: int
     p: float
+    interval: Interval
+
+    @property
+    def verdict(self) -> str:
+        """What the test over tasks says: ``ahead of``, ``level with`` or ``behind``."""
+        if self.p >= SIGNIFICANT:
+            return "level with"
+        return "ahead of" if self.mean > 0 else "behind"
 
 
 def lead(results: Results, baseline: str) -> Lead:
@@ -43,9 +56,39 @@ def lead(results: Results, baseline: str) -> Lead:
             n_resamples=np.inf,
         )
         p = float(test.pvalue)
+    again = [
+        results.resampled("eosfm", task) - results.resampled(baseline, task)
+        for task in results.evaluate
+    ]
     return Lead(
         mean=float(difference.mean()),
         wins=int((difference > 0).sum()),
         losses=int((difference < 0).sum()),
         p=p,
+        interval=interval(float(difference.mean()), np.mean(again, axis=0)),
     )
+
+
+def leads(results: Results) -> dict[str, Lead]:
+    """Compare the ensemble with every baseline."""
+    return {name: lead(results, name) for name in BASELINES}
+
+
+def mean_interval(results: Results, model: str) -> Interval:
+    """Of a model's mean score."""
+    again = [results.resampled(model, task) for task in results.evaluate]
+    return interval(results.mean_score(model), np.mean(again, axis=0))
+
+
+def score_interval(results: Results, model: str, task: str) -> Interval:
+    """Of a model's test result in the task's own metric."""
+    result = results.of(model)[task]
+    again = results.resamples[task][model][result.metric]
+    return interval(result.test[result.metric], again)
+
+
+def difference(results: Results, baseline: str, task: str) -> tuple[float, Interval]:
+    """The ensemble's 0-to-1 score less a baseline's on one task."""
+    found = results.evaluate[task].score - results.of(baseline)[task].score
+    again = results.resampled("eosfm", task) - results.resampled(baseline, task)
+    return found, interval(found, again)

@@ -14,17 +14,30 @@ from matplotlib.figure import Figure
 NAMES = {
     "eosfm": "EosFM",
     "random": "random weights",
+    "start": "start weights",
     "single": "best single specialist",
     "scratch": "from scratch",
     "statistics": "pixel statistics",
 }
+"""What a baseline is called; one that is not here has its name in results."""
+
 COLORS = {
     "eosfm": "#0b6e4f",
     "random": "#b8b8b8",
+    "start": "#c76b98",
     "single": "#6b9ac4",
     "scratch": "#e0a458",
     "statistics": "#8f6bb3",
 }
+
+
+OTHER = "#5f5f5f"
+"""The colour of a baseline that has none."""
+
+
+def named(model: str) -> str:
+    """What a model is called."""
+    return NAMES.get(model, model)
 
 
 def figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:

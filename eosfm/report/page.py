@@ -12,10 +12,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from eosfm.core.files import atomic
-from eosfm.evaluation.result import TaskResult
 from eosfm.params import Params
-from eosfm.report.compare import lead
-from eosfm.report.figures import COLORS, NAMES
+from eosfm.report.answer import answer
+from eosfm.report.figures import COLORS
 from eosfm.report.pictures import (
     PUBLISHED_KWH,
     energy_bars,
@@ -25,8 +24,15 @@ from eosfm.report.pictures import (
     selection_map,
     training_curves,
 )
-from eosfm.report.results import BASELINES, Results
-from eosfm.report.tables import energy_table, scores_table, specialists_table
+from eosfm.report.results import Results
+from eosfm.report.summary import active
+from eosfm.report.tables import (
+    differences_table,
+    energy_table,
+    models_table,
+    scores_table,
+    specialists_table,
+)
 
 PICTURE_WIDTH = 900
 """Pixels of the pictures of predictions; wider ones are made smaller."""
@@ -78,7 +84,7 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
             f"{result.metric} {result.test[result.metric]:.3f}",
             _picture(folder / "evaluate" / name / "predictions.png"),
             result.per_class,
-            confusion(result),
+            confusion(results, name),
         )
         for name, result in results.evaluate.items()
     }
@@ -95,10 +101,11 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
         scale=params.scale,
         seed=params.seed,
         published=PUBLISHED_KWH,
-        answer=answer(results),
+        answer=sentences(results),
         tables={
-            "leads": _table(leads_table(results), totals=0),
-            "scores": _table(scores_table(results), totals=1),
+            "models": _table(models_table(results), totals=0),
+            "scores": _table(scores_table(params, results), totals=1),
+            "differences": _table(differences_table(results), totals=1),
             "specialists": _table(specialists_table(params, results), totals=0),
             "energy": _table(energy_table(results), totals=1),
         },
@@ -117,17 +124,12 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
         beside.write_text(html, encoding="utf-8")
 
 
-def answer(results: Results) -> list[str]:
+def sentences(results: Results) -> list[str]:
     """What the numbers say, in three sentences."""
-    tasks, mean = len(results.evaluate), results.mean_score("eosfm")
-    best = max(BASELINES, key=results.mean_score)
-    ahead = lead(results, best)
-    used = sum(len(result.selected) for result in results.evaluate.values()) / tasks
+    used = active(results)
     kwh = sum(record.kwh or 0 for record in results.energy)
     return [
-        f"Over {tasks} downstream tasks the frozen ensemble scores {mean:.3f} on average, from 0 "
-        f"to 1; the best baseline ({NAMES[best]}) scores {results.mean_score(best):.3f}, a "
-        f"difference of {ahead.mean:+.3f} (p = {ahead.p:.2g}).",
+        answer(results),
         f"A task uses {used:.1f} of {len(results.export.specialists)} specialists, which hold "
         f"{results.export.parameters / 1e6:.1f} M parameters together.",
         f"All stages behind these numbers took {kwh:.4g} kWh; the published system took "
@@ -135,28 +137,15 @@ def answer(results: Results) -> list[str]:
     ]
 
 
-def confusion(result: TaskResult) -> dict[str, list[int] | None]:
+def confusion(results: Results, task: str) -> dict[str, list[int] | None]:
     """The confusion matrix of all fits together, in percent of each class's targets."""
-    counts = [np.array(fit.confusion) for fit in result.fits if fit.confusion]
-    if not counts:
+    whole = results.evidence[task].confusion("eosfm")
+    if whole is None:
         return {}
-    whole = np.sum(counts, axis=0)
     return {
         name: np.rint(100 * row / row.sum()).astype(int).tolist() if row.any() else None
-        for name, row in zip(result.classes, whole, strict=True)
+        for name, row in zip(results.evaluate[task].classes, whole, strict=True)
     }
-
-
-def leads_table(results: Results) -> list[list[str]]:
-    """Baseline by baseline: its mean score, and how far EosFM is ahead of it."""
-    rows = [["baseline", "mean", "EosFM ahead by", "on tasks", "behind on", "p"]]
-    for name in BASELINES:
-        one = lead(results, name)
-        rows.append(
-            [NAMES[name], f"{results.mean_score(name):.3f}", f"{one.mean:+.3f}", str(one.wins),
-             str(one.losses), f"{one.p:.2g}"]
-        )  # fmt: skip
-    return rows
 
 
 def svg(drawn: Figure) -> str:

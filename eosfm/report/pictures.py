@@ -6,27 +6,31 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from eosfm.params import Params
+from eosfm.report.bootstrap import interval
 from eosfm.report.curves import read_curve
-from eosfm.report.figures import COLORS, NAMES, figure, matrix, panels
-from eosfm.report.results import BASELINES, Results
+from eosfm.report.figures import COLORS, OTHER, figure, matrix, named, panels
+from eosfm.report.results import MODELS, Results
 
 PUBLISHED_KWH = 76.05
 """What the published system took, trial and error included (its README)."""
 
 
 def score_dots(results: Results) -> Figure:
-    """Test score by task, beside every baseline's; the bar is the spread between fits."""
+    """Test score by task, beside every baseline's; the bar is its 95 % interval."""
     tasks = list(results.evaluate)
     drawn, (axes,) = figure(7, 1.2 + 0.32 * len(tasks))
     rows = range(len(tasks))
-    for model in reversed(("eosfm", *BASELINES)):
+    for model in reversed(MODELS):
         of_model = [results.of(model)[task] for task in tasks]
         scores, ours = [result.score for result in of_model], model == "eosfm"
         if ours:
-            spread = [result.spread[result.score_metric] for result in of_model]
-            axes.errorbar(scores, rows, xerr=spread, fmt="none", color=COLORS[model], linewidth=1)
+            bars = [
+                interval(score, results.resampled(model, task))
+                for task, score in zip(tasks, scores, strict=True)
+            ]
+            axes.hlines(rows, [b.low for b in bars], [b.high for b in bars], COLORS[model])
         axes.scatter(
-            scores, rows, s=70 if ours else 32, color=COLORS[model], label=NAMES[model],
+            scores, rows, s=70 if ours else 32, color=COLORS.get(model, OTHER), label=named(model),
             zorder=3 if ours else 2,
         )  # fmt: skip
     labels = [f"{task} ({results.evaluate[task].score_metric})" for task in tasks]

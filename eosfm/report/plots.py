@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from eosfm.params import Params
-from eosfm.report.compare import lead
+from eosfm.report.compare import leads
 from eosfm.report.curves import read_curve
-from eosfm.report.figures import NAMES, save
+from eosfm.report.figures import named, save
 from eosfm.report.pictures import score_dots, selection_map
-from eosfm.report.results import BASELINES, Results
+from eosfm.report.results import MODELS, Results
 from eosfm.report.tables import write_csv
 
 Row = tuple[str | float, ...]
@@ -33,13 +33,12 @@ def write_plots(params: Params, results: Results, folder: Path, out: Path) -> No
 def bars(results: Results) -> dict[str, tuple[Row, list[Row]]]:
     """Plots of one number per name: header and rows."""
     tasks = results.evaluate
-    models = {"eosfm": results.mean_score("eosfm")}
-    models |= {name: results.mean_score(name) for name in BASELINES}
+    models = {name: results.mean_score(name) for name in MODELS}
     chosen = {name: sum(name in r.selected for r in tasks.values()) for name in results.train}
     found: dict[str, tuple[Row, Mapping[str, float]]] = {
         "scores": (("task", "score"), {name: r.score for name, r in tasks.items()}),
         "models": (("model", "mean"), models),
-        "leads": (("baseline", "lead"), {NAMES[n]: lead(results, n).mean for n in BASELINES}),
+        "leads": (("baseline", "lead"), {named(n): one.mean for n, one in leads(results).items()}),
         "specialists": (("specialist", "score"), {n: r.score for n, r in results.train.items()}),
         "active": (("task", "specialists"), {name: len(r.selected) for name, r in tasks.items()}),
         "chosen": (("specialist", "tasks"), chosen),

@@ -29,7 +29,8 @@ def stale_scores(text: str, metrics: Mapping[str, float]) -> list[str]:
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in text.splitlines()}
     stale = []
     for key, value in metrics.items():
-        name = key.removeprefix("score.")
-        if name not in (key, "mean") and f" {value:.3f} " not in rows.get(name, ""):
+        section, name, *rest = key.split(".")
+        is_task = section == "score" and name != "mean" and not rest
+        if is_task and f" {value:.3f} " not in rows.get(name, ""):
             stale.append(name)
     return stale

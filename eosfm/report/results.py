@@ -1,20 +1,25 @@
 """Gathering the stages' results."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
 
+import numpy as np
+
 from eosfm.core.results import EnergyRecord, read_result
 from eosfm.encoding.result import ExportResult
+from eosfm.evaluation.evidence import TaskEvidence, read_evidence
 from eosfm.evaluation.result import BaselineResults, SelectionPath, TaskResult
 from eosfm.params import Params
+from eosfm.report.bootstrap import resample
 from eosfm.training.result import TrainResult
 
 DATA = ("download", "tile")
 """The stages of data/dvc.yaml."""
 BASELINES = tuple(field.name for field in fields(BaselineResults))
+MODELS = ("eosfm", *BASELINES)
 
 R = TypeVar("R")
 
@@ -30,6 +35,8 @@ class Results:
         selection: By task.
         baseline: By task.
         energy: One record per stage and item.
+        evidence: By task, what each model's fits did on each test tile.
+        resamples: By task and model, see :func:`eosfm.report.bootstrap.resample`.
     """
 
     train: dict[str, TrainResult]
@@ -38,12 +45,19 @@ class Results:
     selection: dict[str, SelectionPath]
     baseline: dict[str, BaselineResults]
     energy: list[EnergyRecord]
+    evidence: dict[str, TaskEvidence]
+    resamples: dict[str, dict[str, dict[str, np.ndarray]]]
 
     def of(self, model: str) -> dict[str, TaskResult]:
         """The results by task of ``eosfm`` or of a baseline."""
         if model == "eosfm":
             return self.evaluate
         return {task: getattr(result, model) for task, result in self.baseline.items()}
+
+    def resampled(self, model: str, task: str) -> np.ndarray:
+        """A model's 0-to-1 score on each resample of a task."""
+        metric = self.of(model)[task].score_metric
+        return np.clip(self.resamples[task][model][metric], 0, 1)
 
     def spent(self, name: str) -> float:
         """Energy of training one specialist, kWh; 0 where it is unknown."""
@@ -82,16 +96,37 @@ def collect(params: Params, results: Path) -> Results:
 
     stages: dict[str, Iterable[str]] = {
         **dict.fromkeys(DATA, params.datasets),
+        "start": ("",),
         "train": params.specialists,
         "export": ("",),
         **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),
     }
+    evaluate = read("evaluate", params.tasks, TaskResult)
+    baseline = read("baseline", params.tasks, BaselineResults)
+    evidence = {task: _evidence(results, task) for task in params.tasks}
     energy = [read(stage, stages[stage], EnergyRecord, "energy.json") for stage in stages]
     return Results(
         train=read("train", params.specialists, TrainResult),
         export=read("export", ("",), ExportResult)[""],
-        evaluate=read("evaluate", params.tasks, TaskResult),
+        evaluate=evaluate,
         selection=read("evaluate", params.tasks, SelectionPath, "selection.json"),
-        baseline=read("baseline", params.tasks, BaselineResults),
+        baseline=baseline,
         energy=[record for records in energy for record in records.values()],
+        evidence=evidence,
+        resamples={
+            task: resample(
+                params.seed, task, evidence[task],
+                {"eosfm": evaluate[task], **vars(baseline[task])},
+            )
+            for task in params.tasks
+        },
+    )  # fmt: skip
+
+
+def _evidence(results: Path, task: str) -> TaskEvidence:
+    """What every model did on a task, which two stages tell."""
+    ours, theirs = (
+        read_evidence(results / stage / task / "tiles.npz", f"{stage}@{task}")
+        for stage in ("evaluate", "baseline")
     )
+    return replace(ours, models={**ours.models, **theirs.models})

@@ -5,19 +5,26 @@ from statistics import fmean
 
 from eosfm.core.files import write_json
 from eosfm.core.results import EnergyRecord
-from eosfm.report.compare import lead
-from eosfm.report.results import BASELINES, Results
+from eosfm.report.compare import leads, mean_interval
+from eosfm.report.geobench import aggregate
+from eosfm.report.results import BASELINES, MODELS, Results
 
 
 def summarise(results: Results) -> dict[str, float]:
     """The flat metrics: scores, baselines, ensemble size, energy; keys in a fixed order."""
-    leads = {name: lead(results, name) for name in BASELINES}
+    rivals, mean = leads(results), mean_interval(results, "eosfm")
     metrics = {
         **{f"score.{task}": r.test[r.metric] for task, r in results.evaluate.items()},
         "score.mean": results.mean_score("eosfm"),
+        "score.mean.low": mean.low,
+        "score.mean.high": mean.high,
         **{f"baseline.{name}.mean": results.mean_score(name) for name in BASELINES},
-        **{f"lead.{name}": one.mean for name, one in leads.items()},
-        **{f"p.{name}": one.p for name, one in leads.items()},
+        **{f"lead.{name}": one.mean for name, one in rivals.items()},
+        **{f"lead.{name}.low": one.interval.low for name, one in rivals.items()},
+        **{f"lead.{name}.high": one.interval.high for name, one in rivals.items()},
+        **{f"p.{name}": one.p for name, one in rivals.items()},
+        **{f"wins.{name}": one.wins for name, one in rivals.items()},
+        **{f"geobench2.{name}": one.value for name, one in aggregate(results).items()},
         "ensemble.specialists": len(results.export.specialists),
         "ensemble.active": active(results),
         "ensemble.params_m": results.export.parameters / 1e6,
@@ -32,20 +39,21 @@ def summarise(results: Results) -> dict[str, float]:
 def write_table(results: Results, folder: Path) -> None:
     """Write what ``dvc metrics show`` sets out as a table: one file per row.
 
-    A row per task, and ``mean``, ``lead``, ``p`` and the mean number of ``specialists`` in use over
-    all; columns are the models. A task's numbers are in its own metric, ``mean`` and ``lead``
-    in scores from 0 to 1.
+    A row per task, and over all ``mean``, ``geobench2``, ``lead``, ``p``, ``wins`` and the mean
+    number of ``specialists`` in use; columns are the models. A task's numbers are in its own
+    metric, ``mean`` and ``lead`` in scores from 0 to 1.
     """
-    models = ("eosfm", *BASELINES)
     rows = {
-        task: {name: results.of(name)[task].test[result.metric] for name in models}
+        task: {name: results.of(name)[task].test[result.metric] for name in MODELS}
         for task, result in results.evaluate.items()
     }
-    rows["mean"] = {name: results.mean_score(name) for name in models}
+    rows["mean"] = {name: results.mean_score(name) for name in MODELS}
     rows["specialists"] = {"eosfm": active(results)}
-    leads = {name: lead(results, name) for name in BASELINES}
-    rows["lead"] = {name: one.mean for name, one in leads.items()}
-    rows["p"] = {name: one.p for name, one in leads.items()}
+    rivals = leads(results)
+    rows["lead"] = {name: one.mean for name, one in rivals.items()}
+    rows["p"] = {name: one.p for name, one in rivals.items()}
+    rows["wins"] = {name: one.wins for name, one in rivals.items()}
+    rows["geobench2"] = {name: one.value for name, one in aggregate(results).items()}
     for name, row in rows.items():
         values = {key: _short(value) for key, value in row.items()}
         write_json(folder / f"{name}.json", values, sort_keys=False)

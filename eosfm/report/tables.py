@@ -7,28 +7,81 @@ from typing import Any
 
 from eosfm.core.files import atomic
 from eosfm.core.results import EnergyRecord
+from eosfm.evaluation.result import TaskResult
 from eosfm.params import Params
-from eosfm.report.results import BASELINES, Results
+from eosfm.report.answer import answer
+from eosfm.report.compare import difference, leads, mean_interval, score_interval
+from eosfm.report.figures import named
+from eosfm.report.geobench import aggregate
+from eosfm.report.results import BASELINES, MODELS, Results
 
 
-def scores_table(results: Results) -> list[list[str]]:
-    """Task by task: metric, EosFM, every baseline; the mean in the last row."""
-    rows = [["task", "metric", "EosFM", *BASELINES, "labels", "active specialists"]]
+def scores_table(params: Params, results: Results) -> list[list[str]]:
+    """Task by task: metric, EosFM, every baseline, labels; the mean in the last row.
+
+    A baseline that differs from EosFM by more than scenes and fits explain has a star.
+    """
+    seen = "labels seen by specialists"
+    rows = [["task", "metric", "EosFM", *BASELINES, "labels", seen, "active specialists"]]
     for name, result in results.evaluate.items():
-        metric = result.metric
-        others = [results.of(baseline)[name].test[metric] for baseline in BASELINES]
+        others = [
+            f"{results.of(baseline)[name].test[result.metric]:.3f}"
+            f"{'*' if difference(results, baseline, name)[1].apart else ''}"
+            for baseline in BASELINES
+        ]
         rows.append(
             [
                 name,
-                metric,
-                f"{result.test[metric]:.3f} ± {result.spread[metric]:.3f}",
-                *(f"{value:.3f}" for value in others),
+                result.metric,
+                f"{result.test[result.metric]:.3f} ({score_interval(results, 'eosfm', name)})",
+                *others,
                 str(result.labels),
+                _seen(params, name, result),
                 str(len(result.selected)),
             ]
         )
-    means = map(results.mean_score, ("eosfm", *BASELINES))
-    rows.append(["**mean**", "", *(f"**{value:.3f}**" for value in means), "", ""])
+    means = [f"**{results.mean_score(model):.3f}**" for model in BASELINES]
+    ours = f"**{results.mean_score('eosfm'):.3f}** ({mean_interval(results, 'eosfm')})"
+    rows.append(["**mean**", "", ours, *means, "", "", ""])
+    return rows
+
+
+def _seen(params: Params, task: str, result: TaskResult) -> str:
+    """Training tiles of a task's dataset, and how many specialists in use were trained on them."""
+    dataset = params.tasks[task].dataset
+    trained = [params.specialists[name].dataset for name in result.selected].count(dataset)
+    return f"{result.train_tiles} by {trained}" if trained else "0"
+
+
+def models_table(results: Results) -> list[list[str]]:
+    """Model by model: its mean score in two forms, and how EosFM stands against it."""
+    lead = ["EosFM ahead by", "95 % interval of that", "ahead on", "behind on", "p", "EosFM is"]
+    rows = [["model", "mean", "95 % interval", "GEO-Bench-2", *lead]]
+    values, rivals = aggregate(results), leads(results)
+    for name in MODELS:
+        value = values[name]
+        row = [
+            named(name),
+            f"{results.mean_score(name):.3f}",
+            str(mean_interval(results, name)),
+            f"{value.value:.3f} ± {value.error:.3f}",
+        ]
+        if one := rivals.get(name):
+            of = one.interval
+            row += [f"{one.mean:+.3f}", f"{of.low:+.3f} to {of.high:+.3f}", str(one.wins)]
+            row += [str(one.losses), f"{one.p:.2g}", one.verdict]
+        rows.append(row + [""] * (len(rows[0]) - len(row)))
+    return rows
+
+
+def differences_table(results: Results) -> list[list[str]]:
+    """Task by task: EosFM's 0-to-1 score less that of each baseline; the mean in the last row."""
+    rows = [["task", *map(named, BASELINES)]]
+    for task in results.evaluate:
+        found = [difference(results, baseline, task) for baseline in BASELINES]
+        rows.append([task, *(f"{d:+.3f} ({i.low:+.3f} to {i.high:+.3f})" for d, i in found)])
+    means = [(one.mean, one.interval) for one in leads(results).values()]
+    rows.append(["mean", *(f"{d:+.3f} ({i.low:+.3f} to {i.high:+.3f})" for d, i in means)])
     return rows
 
 
@@ -111,7 +164,14 @@ def results_section(params: Params, results: Results) -> str:
     """The tables in the order in which a reader asks for them."""
     return "\n\n".join(
         [
-            markdown(scores_table(results)),
+            answer(results),
+            markdown(scores_table(params, results)),
+            "In brackets, what 95 % of the resamples of test scenes and fits span. *: the paired "
+            "difference from EosFM does not span 0. Labels seen by specialists: labelled training "
+            "tiles of the task's own dataset, and how many specialists in use learnt from them.",
+            markdown(models_table(results)),
+            "p: paired permutation test over the tasks. GEO-Bench-2: its aggregation, an "
+            "interquartile mean of scores normalised by the models of this table.",
             "Specialists, on their validation splits (constant: the answer that looks at no image, "
             "majority class or mean value):",
             markdown(specialists_table(params, results)),

@@ -43,8 +43,15 @@ def houses(canvas: Canvas, mask: np.ndarray) -> None:
     walk = inside & (np.abs(along - width / 2 - half) < 1.4) & (front < setback + 3)
     canvas.paint(walk, "concrete")
     ridge = np.sign(front - setback - depth / 2) * (0.14 if canvas.gsd <= FINE_GSD else 0.0)
-    materials = canvas.rng.dirichlet((3, 2, 0.4))
-    _roofs(canvas, inside & body & (r[4] < 0.93), lots, (4.5, 9), materials, ridge)
+    materials = canvas.rng.dirichlet((1.5, 1.5, 0.2))
+    _roofs(
+        canvas,
+        inside & body & (r[4] < canvas.rng.uniform(0.6, 1.0)),
+        lots,
+        (4.5, 9),
+        materials,
+        ridge,
+    )
 
 
 def blocks_of_flats(canvas: Canvas, mask: np.ndarray) -> None:
@@ -67,11 +74,11 @@ def blocks_of_flats(canvas: Canvas, mask: np.ndarray) -> None:
 
 def halls(canvas: Canvas, mask: np.ndarray) -> None:
     """Industry and trade: large flat roofs among asphalt yards."""
-    blocks = _streets(canvas, mask, (210.0, 150.0), 14.0, bend=4)
+    blocks = _streets(canvas, mask, (240.0, 170.0), 14.0, bend=20)
     inside = mask & (blocks.edge() >= 7)
     # Plots are cut anew in each block, else their edges would line up across streets.
     shift = 400 * canvas.per_cell(blocks)
-    plots = bricks(canvas.rng, blocks.u + shift, blocks.v, (88, 74), 0.45)
+    plots = bricks(canvas.rng, blocks.u + shift, blocks.v, (100, 70), 0.6)
     r = [canvas.per_cell(plots) for _ in range(4)]
     canvas.paint(inside, "asphalt", tone=0.8 + 0.5 * r[0])
     canvas.paint(inside & (r[0] > 0.7), "concrete", tone=0.7 + 0.4 * r[1])
@@ -79,7 +86,7 @@ def halls(canvas: Canvas, mask: np.ndarray) -> None:
     if canvas.gsd <= FINE_GSD:
         _cars(canvas, inside & (r[0] >= 0.16) & (r[0] < 0.5), plots.u, plots.v, 0.45)
     body = inside & (plots.edge() > 7 + 12 * r[2]) & (r[1] < 0.86) & (blocks.edge() > 12)
-    _roofs(canvas, body, plots, (7, 15), (0.4, 4, 2.5))
+    _roofs(canvas, body, plots, (7, 15), canvas.rng.dirichlet((0.5, 6, 2.5)))
     if canvas.gsd <= 12:
         top, _ = crowns(canvas.rng, plots.u, plots.v, 26.0, 0.0, 1.0, (0.36, 0.42))
         _roofs(canvas, inside & (r[1] > 0.94) & (top > 0), plots, (12, 16), (0, 1, 5))
@@ -143,6 +150,13 @@ def city(canvas: Canvas) -> None:
             painter(canvas, mask & part)
 
 
+def estate(canvas: Canvas) -> None:
+    """Halls on one part of the scene, as at the exits of highways."""
+    cx, cy = canvas.rng.uniform(-0.45, 0.45, 2) * canvas.extent
+    near = np.hypot(canvas.x - cx, canvas.y - cy) + 40 * canvas.noise(150, 3)
+    halls(canvas, _everywhere(canvas) & (near < canvas.rng.uniform(80, 200)))
+
+
 def industry(canvas: Canvas) -> None:
     """Halls over most of the scene."""
     halls(canvas, _everywhere(canvas) & ~_gaps(canvas, 1.0))
@@ -165,7 +179,9 @@ def _streets(
     blocks = bricks(canvas.rng, u, v, size, 0.3)
     edge = blocks.edge()
     street = mask & (edge < max(width / 2, 0.42 * canvas.gsd))
-    canvas.paint(street, "asphalt", tone=0.9 + 0.08 * canvas.noise(12, 2))
+    canvas.paint(
+        street, "asphalt", tone=canvas.rng.uniform(0.65, 1.25) + 0.08 * canvas.noise(12, 2)
+    )
     if canvas.gsd <= FINE_GSD:
         canvas.paint(street & (edge > width / 2 - 1.3), "concrete", tone=0.9)
         _cars(canvas, street & (edge > width / 2 - 3.6) & (edge < width / 2 - 1.3), u, v, 0.3)
@@ -197,7 +213,8 @@ def _roofs(
     shares = np.cumsum(materials) / sum(materials)
     roof = codes(ROOFS)[np.searchsorted(shares, canvas.rng.random(cells.count))][cells.id]
     height = heights[0] + (heights[1] - heights[0]) * canvas.per_cell(cells)
-    tone = 0.72 + 0.5 * canvas.per_cell(cells) + ridge
+    # The roofs of a quarter are much alike, of slate or tin, old or new.
+    tone = canvas.rng.lognormal(-0.2, 0.38) * (0.72 + 0.5 * canvas.per_cell(cells) + ridge)
     canvas.paint(mask, roof, building=height, tone=tone, parcel=canvas.number(cells))
 
 
@@ -208,7 +225,7 @@ def _garden_trees(canvas: Canvas, mask: np.ndarray) -> None:
         tone = (0.75 + 0.35 * top) * (0.8 + 0.3 * which)
         canvas.paint(mask & (top > 0), "broadleaf", canopy=height, tone=tone)
     else:
-        trees = canvas.noise(max(14.0, 1.2 * canvas.gsd), 1) > 1.3
+        trees = canvas.noise(max(14.0, 1.2 * canvas.gsd), 1) > canvas.rng.uniform(0.1, 1.7)
         canvas.paint(mask & trees, "broadleaf", canopy=7, tone=0.95)
 
 
@@ -244,6 +261,12 @@ def country_road(canvas: Canvas) -> None:
     away = np.abs(across)
     canvas.paint(away < max(6.0, 0.3 * canvas.gsd), "grassland", growth=0.9)
     canvas.paint(away < max(3.5, 0.45 * canvas.gsd), "road", tone=0.95)
+
+
+def track(canvas: Canvas) -> None:
+    """An unpaved way."""
+    across, _ = _line(canvas, 4, 0.14, 0.4)
+    canvas.paint(np.abs(across) < max(2.0, 0.35 * canvas.gsd), "bare_soil", tone=0.9)
 
 
 def highway(canvas: Canvas) -> None:

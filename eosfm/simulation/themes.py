@@ -1,4 +1,9 @@
-"""Drawing a landscape: what kinds of scene there are, and how each is painted."""
+"""Drawing a landscape: what kinds of scene there are, and how each is painted.
+
+Scenes of one kind differ in soil, season and drought as much as kinds differ from each other: in
+EuroSAT annual and permanent crops, highways and rivers are what a classifier confuses (Helber et
+al. 2019, doi:10.1109/JSTARS.2019.2918242), and benchmarks/yardsticks.py says how much by colour.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +38,7 @@ _COUNTRY = {
     "arable": 1.0, "meadow": 0.8, "broadleaf": 0.5, "mixed_forest": 0.3, "conifer": 0.4,
     "grass": 0.5,
 }  # fmt: skip
-_road, _farm = settlement.country_road, settlement.farm
+_road, _track, _farm = settlement.country_road, settlement.track, settlement.farm
 
 _THEMES: dict[str, Theme] = {
     "mixed": Theme(
@@ -43,26 +48,32 @@ _THEMES: dict[str, Theme] = {
                   (settlement.highway, 0.12), (_farm, 0.4)),
     ),
     "cropland": Theme(
-        {"arable": 1.0, "meadow": 0.03}, (200, 290), 0.04, mood=0.3,
-        features=((_road, 0.3), (_farm, 0.3)),
+        {"arable": 1.0, "meadow": 0.1, "broadleaf": 0.06}, (230, 340), 0.05, mood=0.5, relief=40,
+        features=((_road, 0.3), (_track, 0.4), (_farm, 0.3), (settlement.hamlet, 0.1)),
     ),
     "pasture": Theme(
-        {"meadow": 1.0, "broadleaf": 0.1}, (120, 165), 0.22, relief=45, mood=0.4,
-        features=((_road, 0.25), (_farm, 0.3)),
+        {"meadow": 1.0, "broadleaf": 0.15, "arable": 0.15}, (130, 190), 0.22, relief=70, mood=0.5,
+        features=((water.pond, 0.1), (_road, 0.25), (_track, 0.2), (_farm, 0.3)),
     ),
     "orchard": Theme(
-        {"orchard": 1.0, "vineyard": 0.6, "olive": 0.6, "arable": 0.2}, (130, 190), 0.08,
-        features=((_road, 0.3), (_farm, 0.3)), mood=1.2, relief=50,
+        {"orchard": 1.0, "vineyard": 1.0, "olive": 0.8, "arable": 0.4, "shrub": 0.2, "meadow": 0.1},
+        (70, 190), 0.18, mood=1.2, relief=80, scale=300,
+        features=((_road, 0.3), (_track, 0.6), (_farm, 0.4), (settlement.hamlet, 0.15)),
     ),
     "forest": Theme(
-        {"broadleaf": 1, "conifer": 1, "mixed_forest": 1}, relief=90, mood=1.5, snap=0.3
+        {"broadleaf": 1, "conifer": 1, "mixed_forest": 1, "shrub": 0.05}, relief=150, mood=1.5,
+        snap=0.3, features=((_track, 0.5), (_road, 0.15)),
     ),
-    "conifer": Theme({"conifer": 1}, relief=120),
-    "broadleaf": Theme({"broadleaf": 1}, relief=70),
+    "conifer": Theme({"conifer": 1}, relief=180, features=((_track, 0.4),)),
+    "broadleaf": Theme({"broadleaf": 1}, relief=120, features=((_track, 0.4),)),
     "grassland": Theme(
-        {"grass": 1.0, "shrub": 0.12}, relief=60, mood=0.5, snap=0.0, features=((_road, 0.1),)
+        {"grass": 1.0, "shrub": 0.15, "broadleaf": 0.04}, relief=150, mood=0.5, snap=0.0,
+        features=((_track, 0.7), (_road, 0.2)),
     ),
-    "shrub": Theme({"shrub": 1.0, "heath": 0.5, "grass": 0.3}, relief=80, snap=0.0),
+    "shrub": Theme(
+        {"shrub": 1.0, "heath": 0.5, "grass": 0.5, "rock": 0.05}, relief=180, snap=0.0,
+        features=((_track, 0.6), (_road, 0.1)),
+    ),
     "wetland": Theme(
         {"wetland": 1.0, "grass": 0.25}, relief=4, snap=0.0, features=((water.pond, 0.5),)
     ),
@@ -86,7 +97,9 @@ _THEMES: dict[str, Theme] = {
         features=((settlement.railway, 0.4), (settlement.industry, 1.0)),
     ),
     "highway": Theme(
-        _COUNTRY, features=((_farm, 0.2), (settlement.hamlet, 0.2), (settlement.highway, 1.0))
+        _COUNTRY,
+        features=((_farm, 0.2), (_track, 0.2), (settlement.estate, 0.5), (settlement.village, 0.2),
+                  (settlement.highway, 1.0)),
     ),
     "mountain": Theme(
         {"conifer": 1.1, "grass": 0.9, "rock": 1.0, "snow": 0.8}, relief=700, scale=900,
@@ -98,9 +111,11 @@ _THEMES: dict[str, Theme] = {
     ),
     "desert": Theme({"sand": 1.0, "rock": 0.4, "soil": 0.6}, relief=50, scale=800, snap=0.0),
     "smallholder": Theme(
-        {"garden_crops": 1.0, "paddies": 0.3, "grass": 0.25, "shrub": 0.2}, (48, 70), 0.2,
-        features=((_road, 0.5), (settlement.greenhouses, 0.12), (settlement.hamlet, 0.5),
-                  (_farm, 0.3)),
+        {"garden_crops": 1.0, "paddies": 0.3, "grass": 0.25, "shrub": 0.2, "broadleaf": 0.25,
+         "orchard": 0.2},
+        (48, 70), 0.2, scale=200,
+        features=((water.pond, 0.3), (_road, 0.5), (_track, 0.5),
+                  (settlement.greenhouses, 0.12), (settlement.hamlet, 0.5), (_farm, 0.3)),
     ),
 }  # fmt: skip
 
@@ -179,7 +194,10 @@ def _finish(canvas: Canvas, doy: int) -> Landscape:
     low = 1 - low / max(float(low.max()), 1.0)
     moisture = rng.uniform(0.1, 0.5) + 0.2 * low + canvas.wet + 0.12 * canvas.noise(200, 4)
     moisture[cover_mask(canvas.cover, *WATER)] = 1
-    vigour = phenology(doy + rng.normal(0, 9))[canvas.cover] * canvas.growth
+    # Years and regions differ by weeks in phenology, and by drought, more than crops do.
+    vigour = (
+        phenology(doy + rng.normal(0, 16))[canvas.cover] * canvas.growth * rng.uniform(0.65, 1.05)
+    )
     return Landscape(
         gsd=canvas.gsd,
         doy=doy,
@@ -193,6 +211,6 @@ def _finish(canvas: Canvas, doy: int) -> Landscape:
         parcel=canvas.parcel,
         damage=np.zeros(canvas.size, dtype=np.uint8),
         angle=canvas.angle,
-        soil=(rng.uniform(0.55, 1.25), rng.uniform(-0.2, 0.2)),
-        turbidity=rng.beta(1.4, 2.2),
+        soil=(float(np.clip(rng.lognormal(-0.05, 0.38), 0.4, 1.8)), rng.uniform(-0.2, 0.35)),
+        turbidity=rng.beta(0.5, 2.0),
     )

@@ -10,6 +10,7 @@ from eosfm.simulation.covers import codes
 from eosfm.simulation.noise import Cells, bricks, crowns, rotate
 
 ROW_GSD = 1.6  # coarsest pixel, m, at which single trees and crop rows are drawn
+LANE_GSD = 6.0  # coarsest pixel, m, at which tramlines and rows of vines or trees are seen
 
 
 def parcels(canvas: Canvas, size: tuple[float, float], wobble: float) -> Cells:
@@ -29,30 +30,35 @@ def _ripple(canvas: Canvas, cells: Cells, period: float) -> np.ndarray:
 
 
 def _crops(mix: Mapping[str, float], canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
-    """Arable parcels, each with one crop of the mix."""
-    shares = np.cumsum(list(mix.values())) / sum(mix.values())
+    """Arable parcels, each with one crop of the mix; regions differ in what they sow most."""
+    weights = np.array(list(mix.values())) * canvas.rng.gamma(0.7, size=len(mix))
+    shares = np.cumsum(weights) / weights.sum()
     choice = codes(mix)[np.searchsorted(shares, canvas.rng.random(cells.count))][cells.id]
     tone = 0.78 + 0.44 * canvas.per_cell(cells)
     growth = 0.55 + 0.6 * canvas.per_cell(cells)
-    lines = _ripple(canvas, cells, max(24.0, 3.2 * canvas.gsd))
     growth = growth * (1 + 0.14 * canvas.noise(120, 3))
     if canvas.gsd <= ROW_GSD:
         rows = _ripple(canvas, cells, max(1.5, 3.0 * canvas.gsd))
-        growth = growth * (0.86 + 0.16 * rows) - 0.5 * (lines > 0.985)
-        tone = tone * (1 + 0.07 * rows)
-    else:
+        growth = growth * (0.86 + 0.16 * rows) - 0.5 * (_ripple(canvas, cells, 24.0) > 0.985)
+        growth = growth * (1 + 0.3 * canvas.noise(12, 3, 0.8))  # gaps, weeds, lodging
+        tone = tone * (1 + 0.07 * rows + 0.1 * canvas.noise(5, 2, 0.8))
+    elif canvas.gsd <= LANE_GSD:
+        lines = _ripple(canvas, cells, 24.0)
         growth = growth + 0.10 * lines
         tone = tone * (1 + 0.03 * lines)
     number = canvas.number(cells)
     canvas.paint(mask, choice, canopy=0.6 * growth, tone=tone, growth=growth, parcel=number)
     margin = mask & (cells.edge() < max(1.5, 0.3 * canvas.gsd))
-    canvas.paint(margin, "grassland", tone=0.95, growth=0.9)
+    canvas.paint(margin, "grassland", tone=0.95, growth=growth)
+    if canvas.gsd <= ROW_GSD:
+        # Single trees, and groups of them, stand in fields of all but the largest farms.
+        _trees(canvas, mask & (canvas.noise(35, 3, 0.7) > 1.5), "broadleaf", height=7, spacing=5)
 
 
 def _meadow(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     """Pastures between hedges, with scattered trees."""
-    growth = 0.7 + 0.45 * canvas.per_cell(cells)
-    tone = 0.85 + 0.3 * canvas.per_cell(cells)
+    growth = 0.85 + 0.4 * canvas.per_cell(cells)
+    tone = 0.8 + 0.3 * canvas.per_cell(cells)
     growth = growth * (1 + 0.16 * canvas.noise(60, 4, 0.7))
     number = canvas.number(cells)
     canvas.paint(mask, "pasture", canopy=0.2, tone=tone, growth=growth, parcel=number)
@@ -71,14 +77,21 @@ def _plantation(
     mask: np.ndarray,
     cells: Cells,
 ) -> None:
-    """Trees on a lattice of ``spacing`` metres, or vines in stripes where its second step is 0."""
+    """Trees on a lattice of ``spacing`` metres, or vines in stripes where its second step is 0.
+
+    Where the pixel is too coarse for rows, a parcel is soil or grass with some share of leaves: its
+    colour is that of a field half grown, and its shape and neighbours tell it from one.
+    """
     growth = 0.75 + 0.4 * canvas.per_cell(cells)
     tone = 0.85 + 0.3 * canvas.per_cell(cells)
     # Between the rows lies soil or grass.
     base = 0.15 + 0.7 * canvas.per_cell(cells)
     # Trees closer than three pixels are no longer seen one by one; blocks and lanes still are.
     pitch, along = (max(step, 3.0 * canvas.gsd) for step in spacing)
-    if spacing[1]:
+    if canvas.gsd > LANE_GSD:
+        closed = 0.15 + 0.6 * canvas.per_cell(cells)
+        top = np.clip(closed + 0.12 * canvas.noise(2.5 * canvas.gsd, 2, 0.8), 0, 1)
+    elif spacing[1]:
         top, which = crowns(canvas.rng, cells.u, cells.v, (pitch, along), 0.06, 0.96, (0.36, 0.48))
         top = top * (0.8 + 0.2 * which)
     else:
@@ -116,7 +129,16 @@ def _forest(name: str, spacing: float, canvas: Canvas, mask: np.ndarray, cells: 
 def _grass(canvas: Canvas, mask: np.ndarray, cells: Cells) -> None:
     """Natural grassland: no edges, patchy at all scales."""
     patch = canvas.noise(160, 5, 0.75)
-    canvas.paint(mask, "grassland", canopy=0.3, tone=1 + 0.08 * patch, growth=0.85 + 0.2 * patch)
+    lush = canvas.rng.uniform(0.1, 1.0)  # dry slopes to wet meadows
+    canvas.paint(
+        mask,
+        "grassland",
+        canopy=0.3,
+        growth=lush * (1 + 0.25 * patch),
+        tone=canvas.rng.lognormal(0.05, 0.2) * (1 + 0.10 * patch),
+    )
+    bare = mask & (canvas.noise(90, 4, 0.7) - 1.8 * lush > 0.5)
+    canvas.paint(bare, "bare_soil", tone=0.9 + 0.06 * patch)
     bushes = mask & (canvas.noise(max(14.0, canvas.gsd), 2) > 2.4)
     _trees(canvas, bushes, "shrub", 2.5, 4)
 
@@ -127,7 +149,8 @@ def _scrub(
     """Low bushes that leave gaps of grass."""
     patch = canvas.noise(110, 4, 0.7)
     _grass(canvas, mask, cells)
-    clump = canvas.noise(max(16.0, 1.3 * canvas.gsd), 3, 0.7) + 0.5 * patch > gaps
+    density = canvas.noise(max(16.0, 1.3 * canvas.gsd), 3, 0.7) + 0.5 * patch
+    clump = density > gaps + canvas.rng.normal(0.3, 0.8)  # scattered bushes to thickets
     _trees(canvas, mask & clump, name, height * (1 + 0.2 * patch), 3.0)
 
 

@@ -214,6 +214,14 @@ class TileSplit:
         return np.stack([table["height"].to_numpy(), table["width"].to_numpy()], axis=1)
 
     @cached_property
+    def sources(self) -> np.ndarray:
+        """(N,) the file that each tile was cut from."""
+        from pyarrow import parquet
+
+        table = parquet.read_table(self.path / "tiles.parquet", columns=["source"])
+        return np.array(table["source"].to_pylist(), dtype=str)
+
+    @cached_property
     def _boxes(self) -> list[np.ndarray]:
         from eosfm.tiles.tables import read_boxes
 

@@ -24,7 +24,7 @@ class Recipe:
         backbone: timm model name.
         bands: What it looks at, in order.
         loss: Name of its loss.
-        pretrained: Whether it starts from published weights.
+        pretrained: Whether it begins with the start weights, not with a draw of its own.
         epochs: Length of the training.
         steps_per_epoch: Batches per epoch; None is one pass.
         batch_size: Tiles per batch, of all processes together.

@@ -17,6 +17,7 @@ from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.scores import gather_classes
 from eosfm.nn.backbone import build_backbone
 from eosfm.nn.specialist import Specialist, save_specialist
+from eosfm.nn.start import FILE, build_started
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
 from eosfm.training.callbacks import Record
@@ -46,7 +47,12 @@ class Outputs:
 
 
 def train_specialist(
-    recipe: Recipe, store: TileStore, out: Path, scratch: Path, more: Outputs = Outputs()
+    recipe: Recipe,
+    store: TileStore,
+    out: Path,
+    scratch: Path,
+    more: Outputs = Outputs(),
+    start: Path = FILE,
 ) -> TrainResult:
     """Train a specialist and write its file.
 
@@ -60,13 +66,15 @@ def train_specialist(
         out: The specialist file to write.
         scratch: Folder for checkpoints; what this run puts there is removed at its end.
         more: Further files.
+        start: File of the start weights, read where the recipe begins with them.
 
     Returns:
         The validation scores of the epoch that is kept, beside that of the best constant answer.
 
     Raises:
-        EosfmError: A split or a band is missing, the loss does not fit the labels, pretrained
-            weights cannot be had, training diverged, or the processes cannot share its batches.
+        EosfmError: A split or a band is missing, the loss does not fit the labels, the start
+            weights are missing or of another backbone, training diverged, or the processes cannot
+            share its batches.
         SystemExit: With status 0 in every process of a distributed training but the first, which
             goes on alone.
     """
@@ -81,10 +89,11 @@ def train_specialist(
     lightning.seed_everything(recipe.seed, verbose=False)
     statistics = store.target_statistics()
     data = build_data(recipe, store)
-    module = build_module(recipe, store, statistics)
+    begin = start if recipe.pretrained else None
+    module = build_module(recipe, store, statistics, begin)
     headline = get_kind(store.kind).headline
     record = Record(headline, recipe.name, last=recipe.method.keep == "last")
-    checkpoint = scratch / _run_name(recipe, store) / "last.ckpt"
+    checkpoint = scratch / _run_name(recipe, store, begin) / "last.ckpt"
     if others := _others(checkpoint):
         print(
             f"train {recipe.name}: settings, code or tiles are not those of the interrupted run in "
@@ -138,12 +147,15 @@ def build_data(recipe: Recipe, store: TileStore) -> TileDataModule:
 
 
 def build_module(
-    recipe: Recipe, store: TileStore, statistics: TargetStatistics
+    recipe: Recipe, store: TileStore, statistics: TargetStatistics, begin: Path | None = None
 ) -> SpecialistModule:
-    """Encoder and head for a store's labels."""
+    """Encoder and head for a store's labels, drawn at random but for what ``begin`` holds."""
     kind = get_kind(store.kind)
-    encoder: Any = build_backbone(
-        recipe.backbone, len(_channels(recipe, store)), pretrained=recipe.pretrained
+    channels = len(_channels(recipe, store))
+    encoder: Any = (
+        build_started(begin, recipe.backbone, channels)
+        if begin
+        else build_backbone(recipe.backbone, channels)
     )
     dates = 1 if recipe.stacked else store.shape[0]
     head = kind.build_head(
@@ -263,9 +275,11 @@ def _others(checkpoint: Path) -> list[Path]:
     return sorted(path.parent for path in found)
 
 
-def _run_name(recipe: Recipe, store: TileStore) -> str:
-    """A name for the run: the code, settings and tiles that decide its result."""
+def _run_name(recipe: Recipe, store: TileStore, begin: Path | None) -> str:
+    """A name for the run: the code, settings, start weights and tiles that decide its result."""
     digest = hashlib.sha256(recipe.digest() + (store.path / "store.json").read_bytes())
+    if begin:
+        digest.update(begin.read_bytes())
     digest.update(torch.__version__.encode())
     digest.update(code_hash(ROOT / "stages" / "train.py").encode())
     return f"{recipe.name}-{digest.hexdigest()[:DIGITS]}"

@@ -1,6 +1,5 @@
 """Scores a trained specialist again, without training: ``eosfm score``."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def load_module(recipe: Recipe, store: TileStore, project: Path) -> SpecialistMo
         EosfmError: A file is missing or damaged, or does not fit the parameters.
     """
     name = recipe.name
-    module = build_module(replace(recipe, pretrained=False), store, store.target_statistics())
+    module = build_module(recipe, store, store.target_statistics())
     encoder = load_specialist(project / "models/specialists" / f"{name}.pt").state_dict
     head = tensors.read(project / "results/train" / name / "head.pt")
     try:

@@ -1,12 +1,15 @@
 """Results are written as JSON and read back as the same; what is no result is refused."""
 
+from dataclasses import fields
+
+import numpy as np
 import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.results import read_result, write_result
 from eosfm.evaluation.result import AnalysisResult, BaselineResults, Fit, TaskResult
 
-FIT = Fit({"rmse": 2.0, "r2": 0.5}, {"rmse": 1 / 3, "r2": -0.25}, 4, ((3, 1), (0, 2)))
+FIT = Fit({"rmse": 2.0, "r2": 0.5}, {"rmse": 1 / 3, "r2": -0.25}, 4, np.ones((3, 5)))
 RESULT = TaskResult(
     metric="rmse",
     score=0.0,
@@ -19,13 +22,15 @@ RESULT = TaskResult(
     fits=(FIT, FIT),
     selected=("a", "b"),
     labels=12,
+    train_tiles=48,
 )
+BASELINES = BaselineResults(*[RESULT] * len(fields(BaselineResults)))
 ANALYSIS = AnalysisResult(
     {"1": RESULT, "all": RESULT}, RESULT, {"a": RESULT}, {}, {"0.1": RESULT}, {"0.1": RESULT}
 )
 
 
-@pytest.mark.parametrize("result", [RESULT, BaselineResults(*[RESULT] * 4), ANALYSIS])
+@pytest.mark.parametrize("result", [RESULT, BASELINES, ANALYSIS])
 def test_what_is_written_is_read_back(tmp_path, result):
     write_result(tmp_path / "a.json", result)
     assert read_result(tmp_path / "a.json", type(result), "evaluate@a") == result

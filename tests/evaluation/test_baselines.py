@@ -1,20 +1,25 @@
 """Baselines: all in the same metrics; the linear one knows pixels and no texture."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from eosfm.core.splits import Splits
-from eosfm.evaluation.baselines import run_baselines
+from eosfm.evaluation.baselines import adapted, random_weights, run_baselines
 from eosfm.evaluation.linear_baseline import linear_baseline
+from eosfm.features.reading import read_split
 from eosfm.features.source import Request
+from eosfm.nn.specialist import load_specialist
 
 
 @pytest.mark.parametrize("name", ["classification", "change"])
-def test_baselines_answer_with_the_same_metrics(resolve, artifact, features, name):
+def test_baselines_answer_with_the_same_metrics(resolve, artifact, start, features, name):
     task = resolve(name, protocol={"epochs": 2, "steps_per_epoch": 6})
-    baselines = run_baselines(task, "convnextv2_atto", features[name], artifact, max_gb=1.0)
-    assert list(vars(baselines)) == ["random", "single", "scratch", "statistics"]
+    baselines = run_baselines(task, "convnextv2_atto", features[name], artifact, start, 1.0)
+    assert list(vars(baselines)) == ["random", "start", "single", "scratch", "statistics"]
     assert baselines.single.selected in (("colour",), ("pair",))
     assert baselines.scratch.selected == baselines.statistics.selected == ()
     for result in vars(baselines).values():
@@ -22,6 +27,26 @@ def test_baselines_answer_with_the_same_metrics(resolve, artifact, features, nam
         assert result.score == result.test[task.metric]
         assert len(result.fits) == 1 and result.labels == 16
     assert baselines.random.test[task.metric] > 0.6
+    assert baselines.start.selected == ("start",)
+
+
+def test_every_fit_has_random_weights_of_its_own(resolve, artifact):
+    task = resolve("segmentation", protocol={"epochs": 1, "steps_per_epoch": 4})
+    readings = Splits.of(partial(read_split, task))
+    one, two = (random_weights(task, artifact, readings, count, 1.0) for count in (1, 2))
+    assert one.fits[0] == two.fits[0] != two.fits[1]
+
+
+def test_start_weights_see_every_band(resolve, start):
+    given = load_specialist(start)
+    task = replace(resolve("segmentation"), bands=("blue", "red"))
+    found = adapted(given, task)
+    assert (found.in_chans, found.bands) == (2, task.bands)
+    stem, own = "stem_0.weight", given.state_dict["stem_0.weight"]
+    assert torch.allclose(found.state_dict[stem], own[:, :2] * 3 / 2)
+    assert found.mean == tuple(task.store.mean[name] for name in task.bands)
+    others = given.state_dict.keys() - {stem}
+    assert all(torch.equal(found.state_dict[key], given.state_dict[key]) for key in others)
 
 
 class Pictures:

@@ -1,11 +1,10 @@
 """Fitting: windows are scored as whole tiles, and the best epoch counts."""
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from eosfm.evaluation.fit import examine, score
+from eosfm.evaluation.examine import examine, score
 from eosfm.evaluation.learner import Best
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import TaskSplit
@@ -62,14 +61,14 @@ def test_windows_are_scored_as_whole_tiles(resolve, window):
 
 
 @pytest.mark.parametrize("window", [40, 15])
-def test_answers_and_confusion_are_those_of_the_scores(resolve, window):
+def test_answers_and_tiles_are_those_of_the_scores(resolve, window):
     tiles = Tiles(covering((40, 40), window))
     split = TaskSplit(tiles, torch.zeros(5, 1), tiles.windows)
     (trial,) = make_trials(resolve("segmentation"), split.some_targets(), 1)
     right, wrong = examine([Brightness(), Darkness()], split, trial, shown=[1, 4])
     for found in (right, wrong):
-        counts = np.array(found.confusion)
-        assert counts.sum() == tiles.truth.numel()
+        assert (found.tiles.sum((1, 2)) == tiles.truth[0].numel()).all()
+        counts = found.tiles.sum(0)
         assert counts.trace() / counts.sum() == pytest.approx(found.scores["accuracy"])
         assert set(found.answers) == {1, 4}
     for tile, answer in right.answers.items():

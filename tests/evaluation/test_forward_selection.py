@@ -6,38 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.forward_selection import explained_alone, ranked, select_forward
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import FrozenFeatures
 from eosfm.features.source import StoredLevels
-from eosfm.features.windows import Windows
-
-SIZE = 32
-WHOLE = Windows.whole((SIZE, SIZE))
-
-
-def in_memory(levels: list[torch.Tensor], targets: torch.Tensor) -> StoredLevels:
-    return StoredLevels([level.numpy() for level in levels], targets.numpy(), WHOLE)
-
-
-def noise_and_signal(
-    targets: torch.Tensor, informative: int, dates: int, seed: int
-) -> FrozenFeatures:
-    """Four specialists of noise, one of which has the labels in its finest level."""
-    generator = torch.Generator().manual_seed(seed)
-    specs = tuple(InputSpec(f"s{i}", channels=(6,) * 4, index=i) for i in range(4))
-    levels = []
-    for k, side in enumerate((8, 4, 2, 1)):
-        noise = [torch.randn(len(targets), dates, 6, side, side, generator=generator)
-                 for _ in specs]  # fmt: skip
-        if k == 0:
-            signal = targets.float()
-            signal = signal[:, 2::4, 2::4] if signal.ndim == 3 else signal[:, None, None]
-            noise[informative][:, -1, 0] += 3 * signal
-        levels.append(torch.cat(noise, dim=2).half())
-    days = torch.zeros(len(targets), dates)
-    return FrozenFeatures(in_memory(levels, targets), days, WHOLE, inputs=specs)
+from tests.evaluation.signals import SIZE, in_memory, noise_and_signal
 
 
 @pytest.mark.parametrize("name", ["segmentation", "change", "classification", "regression"])

@@ -106,14 +106,16 @@ def test_epochs_are_validated_as_often_as_the_protocol_says(live, encoded):
     assert [images for images, _ in encoded].count(12) == 2 + 1
 
 
-def test_baselines_without_any_room(resolve, artifact, features, tmp_path):
+def test_baselines_without_any_room(resolve, artifact, start, features):
     """Not even the random features are stored."""
     task = resolve("classification", protocol={"epochs": 2, "steps_per_epoch": 6})
     folder = features["classification"]
     without, stored = (
-        run_baselines(task, "convnextv2_atto", folder, artifact, max_gb) for max_gb in (0.0, 1.0)
+        run_baselines(task, "convnextv2_atto", folder, artifact, start, max_gb)
+        for max_gb in (0.0, 1.0)
     )
     assert without.random.test == pytest.approx(stored.random.test, abs=0.05)
+    assert without.start.test == pytest.approx(stored.start.test, abs=0.05)
     assert without.single == stored.single
 
 

@@ -99,3 +99,10 @@ def test_every_named_thing_is_seen():
     text = "".join(file.read_text() for file in (ROOT / "eosfm").rglob("*.py"))
     dynamic = len(re.findall(r"\bnamed\((?!path)", text))
     assert dynamic == len(NAMED) - len(FUSIONS) + 1  # the table of fusions is one
+
+
+def test_what_names_a_resumable_run_holds_what_is_named_as_text():
+    files = closure(ROOT / "stages" / "train.py", named=True)
+    assert ROOT / "eosfm" / "heads" / "losses.py" in files
+    files = closure(ROOT / "stages" / "evaluate.py", named=True)
+    assert ROOT / "eosfm" / "fusion" / "conv1x1.py" in files

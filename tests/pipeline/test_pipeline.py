@@ -14,6 +14,7 @@ ALL = {
     *(f"train@{name}" for name in KEPT["specialists"]),
     *(f"{s}@{name}" for s in ("features", "evaluate", "baseline") for name in KEPT["tasks"]),
     "watch",
+    "start",
     "export",
     "report",
 }
@@ -25,7 +26,10 @@ def test_one_command_goes_from_nothing_to_scores(project):
     for key in (
         *(f"score.{name}" for name in KEPT["tasks"]),
         "score.mean",
-        *(f"baseline.{kind}.mean" for kind in ("random", "single", "scratch", "statistics")),
+        *(
+            f"baseline.{kind}.mean"
+            for kind in ("random", "start", "single", "scratch", "statistics")
+        ),
         "ensemble.specialists",
         "ensemble.active",
         "ensemble.params_m",

@@ -15,6 +15,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "watch": set(),
     "download": set(),
     "tile": set(),
+    "start": {"torch"},
     "train": set(),
     "export": {"torch"},
     "features": {"torch"},

@@ -42,7 +42,8 @@ def test_numbers_are_the_sums_of_the_items(full):
     assert plain["peak_memory_gb"] == max(peaks)
     assert plain["archives_gb"] == 2.6  # 2.1 of EuroSAT and 0.5 of OSCD
     assert set(plain["items"]) == {
-        "download@oscd", "download@eurosat", "tile@oscd", "tile@eurosat", "train@oscd", "export",
+        "download@oscd", "download@eurosat", "tile@oscd", "tile@eurosat", "start",
+        "train@oscd", "export",
         "features@eurosat", "evaluate@eurosat", "baseline@eurosat", "report",
     }  # fmt: skip
 

@@ -83,12 +83,12 @@ def test_features_that_are_encoded_as_they_are_read(
 
 
 @pytest.mark.parametrize("max_gb", [0.0, 1.0])
-def test_baselines(plan_task, resolve, artifact, calls, tmp_path, max_gb):
+def test_baselines(plan_task, resolve, artifact, start, calls, tmp_path, max_gb):
     planned = plan_task("segmentation", max_gb, **WINDOWED)
     task = resolve("segmentation", **WINDOWED)
     encode_task(task, artifact, tmp_path / "features", max_gb=max_gb)
     calls.clear()
-    run_baselines(task, "convnextv2_atto", tmp_path / "features", artifact, max_gb)
+    run_baselines(task, "convnextv2_atto", tmp_path / "features", artifact, start, max_gb)
     assert baseline_work(planned).encoder_calls == pytest.approx(sum(calls), rel=CLOSE)
 
 

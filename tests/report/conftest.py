@@ -1,6 +1,7 @@
 """Results as the stages write them, for the project's own params."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,18 +10,30 @@ from PIL import Image
 from eosfm.core.files import write_json
 from eosfm.core.results import EnergyRecord, write_result
 from eosfm.encoding.result import ExportResult
+from eosfm.evaluation.evidence import write_evidence
 from eosfm.evaluation.result import BaselineResults, Fit, SelectionPath, TaskResult
 from eosfm.params import Params, load_params
 from eosfm.report.page import write_page
-from eosfm.report.results import collect
+from eosfm.report.results import BASELINES, collect
 from eosfm.report.summary import summarise
 from eosfm.training.result import TrainResult
 
 ROOT = Path(__file__).parents[2]
-FIT = Fit({}, {}, 1, ((6, 2, 0), (0, 4, 0), (0, 0, 0)))
-"""A quarter of the land was taken for water; there is no ice."""
+COUNTS = np.array(
+    [[[6, 0, 0], [0, 1, 0], [0, 0, 0]], [[0, 2, 0], [0, 3, 0], [0, 0, 0]]], dtype=np.int32
+)
+"""Of two tiles: a quarter of the land was taken for water; there is no ice."""
 
-SCORES = {"random": 0.1, "single": 0.2, "scratch": 0.3, "statistics": 0.15}
+KINDS = {"rmse": "regression", "map": "multilabel", "f1": "change", "accuracy": "classification"}
+"""Other metrics are those of segmentation."""
+
+TILES = {
+    "regression": np.array([[4, 8, 4, 40, 500], [4, 16, 8, 60, 950]], dtype=np.float64),
+    "multilabel": np.array([[[2, 1], [0, 0], [-1, 0]], [[-1, 0], [0, 1], [1, 1]]], np.float32),
+}
+"""Where they are no counts."""
+
+SCORES = dict.fromkeys(BASELINES, 0.15) | {"random": 0.1, "single": 0.2, "scratch": 0.3}
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +45,7 @@ def task_result(metric: str, score: float, selected: tuple[str, ...] = ()) -> Ta
     """A result of one fit; errors in physical units score 0.4."""
     error = metric == "rmse"
     scores = {"rmse": 31.0, "r2": 0.4} if error else {metric: score}
+    tiles = TILES.get(KINDS.get(metric, "segmentation"), COUNTS)
     return TaskResult(
         metric=metric,
         score=0.4 if error else score,
@@ -41,9 +55,10 @@ def task_result(metric: str, score: float, selected: tuple[str, ...] = ()) -> Ta
         spread=dict.fromkeys(scores, 0.01),
         per_class={},
         classes=("land", "water", "ice"),
-        fits=() if error else (FIT, FIT),
+        fits=(Fit(scores, scores, 1, tiles),) * 2,
         selected=selected,
         labels=40,
+        train_tiles=160,
     )
 
 
@@ -93,8 +108,15 @@ def write_results(params: Params, folder: Path) -> Path:
         write_curves(folder / "evaluate" / name, f"val_{task.metric}")
         rivals = {kind: task_result(task.metric, score) for kind, score in SCORES.items()}
         write_result(folder / "baseline" / name / "metrics.json", BaselineResults(**rivals))
+        kind = SimpleNamespace(name=KINDS.get(task.metric, "segmentation"))
+        test = SimpleNamespace(sources=np.array(["a.tif", "b.tif"]))
+        store = SimpleNamespace(split=lambda name, test=test: test)
+        facts = SimpleNamespace(kind=kind, ignore_index=255, store=store)
+        write_evidence(folder / "evaluate" / name / "tiles.npz", facts, {"eosfm": ours})
+        write_evidence(folder / "baseline" / name / "tiles.npz", facts, rivals)
     items = {
         **dict.fromkeys(("download", "tile"), params.datasets),
+        "start": ("",),
         "train": params.specialists,
         "export": ("",),
         **dict.fromkeys(("features", "evaluate", "baseline"), params.tasks),

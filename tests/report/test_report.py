@@ -47,6 +47,11 @@ def test_metrics_are_flat_and_add_up(params, results):
         mean = (SCORES[kind] * (tasks - errors) + 0.4 * errors) / tasks
         assert metrics[f"baseline.{kind}.mean"] == pytest.approx(mean, abs=1e-5)
         assert metrics[f"lead.{kind}"] == pytest.approx(metrics["score.mean"] - mean, abs=1e-5)
+        assert metrics[f"wins.{kind}"] == tasks - errors
+        assert (
+            metrics[f"lead.{kind}.low"] <= metrics[f"lead.{kind}"] <= metrics[f"lead.{kind}.high"]
+        )
+        assert metrics[f"geobench2.{kind}"] < metrics["geobench2.eosfm"]
         # Of 2^13 patterns of signs two are as far out as all ahead; one task is even.
         assert metrics[f"p.{kind}"] == pytest.approx(2 * 2**errors / 2**tasks, rel=1e-4)
     assert metrics["energy.kwh"] == pytest.approx(0.001 * records)
@@ -55,7 +60,7 @@ def test_metrics_are_flat_and_add_up(params, results):
     active = [min(2 + i, len(params.specialists)) for i in range(tasks)]
     assert metrics["ensemble.active"] == pytest.approx(sum(active) / tasks, rel=1e-4)
     assert metrics["ensemble.params_m"] == 33.9
-    assert len(metrics) == tasks + 20
+    assert len(metrics) == tasks + 11 + 7 * len(BASELINES)
 
 
 def test_the_report_is_metrics_tables_and_pictures(params, results, tmp_path):
@@ -91,11 +96,12 @@ def test_every_plot_has_the_columns_that_it_draws_and_a_title(params, results, t
             assert "name" in rows[0]
 
 
-def test_the_table_has_a_row_per_task_and_four_over_all(params, results, tmp_path):
+def test_the_table_has_a_row_per_task_and_six_over_all(params, results, tmp_path):
     collected = collect(params, results)
     write_table(collected, tmp_path / "metrics")
     rows = {p.stem: json.loads(p.read_text()) for p in (tmp_path / "metrics").iterdir()}
-    assert set(rows) == {*params.tasks, "mean", "lead", "p", "specialists"}
+    totals = {"mean", "geobench2", "lead", "p", "wins", "specialists"}
+    assert set(rows) == {*params.tasks, *totals}
     metrics = summarise(collected)
     for task in params.tasks:
         assert rows[task]["eosfm"] == metrics[f"score.{task}"]
@@ -115,9 +121,15 @@ def test_a_missing_result_names_its_stage(params, results):
 
 def test_tables_hold_every_item(params, results):
     collected = collect(params, results)
-    scores = scores_table(collected)
+    scores = scores_table(params, collected)
     assert [row[0] for row in scores[1:-1]] == list(params.tasks)
-    assert scores[1][2:6] == ["0.500 ± 0.010", "0.100", "0.200", "0.300"]
+    assert scores[1][2].startswith("0.500 (0.")
+    # All models did the same on the same resamples, so that no difference is one of scenes.
+    assert dict(zip(scores[0], scores[1], strict=True))["scratch"] == "0.300*"
+    seen = {row[0]: row[scores[0].index("labels seen by specialists")] for row in scores[1:-1]}
+    learnt = [entry.dataset for entry in params.specialists.values()]
+    assert seen["bigearthnet"] == f"160 by {learnt[: 1 + len(params.tasks)].count('bigearthnet')}"
+    assert seen["pastis"] == "0"
     assert [row[0] for row in specialists_table(params, collected)[1:]] == list(params.specialists)
     assert {row[-1] for row in specialists_table(params, collected)[1:]} == {"water 0.500"}
     energy = energy_table(collected)

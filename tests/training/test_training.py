@@ -12,7 +12,8 @@ import torch
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import KINDS, TargetStatistics
 from eosfm.nn.backbone import build_backbone
-from eosfm.nn.specialist import load_specialist
+from eosfm.nn.specialist import load_specialist, save_specialist
+from eosfm.nn.start import random_start
 from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
 from eosfm.training.callbacks import Record, speed
@@ -84,6 +85,39 @@ def test_training_learns_what_the_pixels_show(
 ) -> None:
     result = train(make_recipe("segmentation", epochs=6), make_store("segmentation"), tmp_path)
     assert result.score > result.constant + 0.1
+
+
+def test_an_encoder_begins_with_the_start_weights_and_its_head_at_random(
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    recipe, store = make_recipe("change", epochs=1), make_store("change")
+    start = tmp_path / "start.pt"
+    save_specialist(start, random_start(recipe.backbone, 0))
+    made = {}
+    for begin in (start, None):
+        torch.manual_seed(0)
+        module = build_module(recipe, store, store.target_statistics(), begin)
+        made[begin] = module.encoder.state_dict(), module.head.state_dict()
+    key = "stages_0.blocks.0.mlp.fc1.weight"
+    assert made[start][0][key].equal(load_specialist(start).state_dict[key])
+    assert not made[None][0][key].equal(made[start][0][key])
+    assert all(made[None][1][name].equal(value) for name, value in made[start][1].items())
+
+
+def test_start_weights_are_read_where_a_recipe_begins_with_them(
+    make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    store, start = make_store("classification"), tmp_path / "start.pt"
+    recipe = make_recipe("classification", epochs=1, pretrained=True)
+    with pytest.raises(EosfmError, match=r"start\.pt not found"):
+        train_specialist(recipe, store, tmp_path / "a.pt", tmp_path / "s", start=start)
+    save_specialist(start, random_start(recipe.backbone, 0))
+    train_specialist(recipe, store, tmp_path / "a.pt", tmp_path / "s", start=start)
+    alone = replace(recipe, pretrained=False)
+    train_specialist(alone, store, tmp_path / "b.pt", tmp_path / "s", start=start)
+    train_specialist(alone, store, tmp_path / "c.pt", tmp_path / "s")
+    a, b, c = ((tmp_path / f"{name}.pt").read_bytes() for name in "abc")
+    assert a != b == c
 
 
 def test_the_best_epoch_is_kept_not_the_last(

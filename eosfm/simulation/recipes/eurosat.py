@@ -1,12 +1,23 @@
 """A simulated EuroSAT in its native layout."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.eurosat import BANDS, CLASSES, FOLDER, LIST, NAME
-from eosfm.simulation import CROPS, FOREST, ROOFS, WATER, Landscape, Simulation, observe, resampled
+from eosfm.simulation import (
+    CROPS,
+    FOREST,
+    ROOFS,
+    WATER,
+    Landscape,
+    Simulation,
+    average,
+    observe,
+    resampled,
+)
 from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import write_lines
 
@@ -21,10 +32,12 @@ CONTENT: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
     "Pasture": (("pasture",), ("pasture",), 0.6),
     "PermanentCrop": (("orchard",), ("orchard", "vineyard", "olive"), 0.6),
     "Residential": (("residential", "city"), ROOFS, 0.1),
-    "River": (("river",), ("river",), 0.04),
+    "River": (("river",), ("river",), 0.1),
     "SeaLake": (("sea", "lake"), WATER, 0.35),
 }
 TRIES = 10
+FINER = ("Residential",)
+"""Drawn at twice the resolution: 10 m hold a house, its garden and its street."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -45,7 +58,10 @@ def simulate(root: Path, simulation: Simulation) -> None:
 def draw(simulation: Simulation, label: str, number: int) -> np.ndarray:
     """The image ``<label>_<number>`` of a simulated copy: (13, size, size) uint16."""
     land = draw_land(simulation, label, number)
-    return resampled(observe(land, (simulation.seed, NAME, label, number), BANDS).image, BANDS)
+    image = observe(land, (simulation.seed, NAME, label, number), BANDS).image
+    if label in FINER:
+        image = np.rint(average(image, 2)).astype(np.uint16)
+    return resampled(image, BANDS)
 
 
 def draw_land(simulation: Simulation, label: str, number: int) -> Landscape:
@@ -55,7 +71,12 @@ def draw_land(simulation: Simulation, label: str, number: int) -> Landscape:
     for attempt in range(TRIES):
         key = (simulation.seed, NAME, label, number, attempt)
         # Acquisitions of the whole growing season; 61 and 180 have no common divisor.
-        land = simulation.draw(key, theme, doy=100 + 61 * number % 180)
+        finer = (
+            simulation
+            if label not in FINER
+            else replace(simulation, size=2 * simulation.size, gsd=simulation.gsd / 2)
+        )
+        land = finer.draw(key, theme, doy=100 + 61 * number % 180)
         if land.shows(*covers).mean() >= share:
             break
     return land

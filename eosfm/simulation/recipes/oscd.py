@@ -1,4 +1,9 @@
-"""A simulated Onera Satellite Change Detection (OSCD) in its native layout."""
+"""A simulated Onera Satellite Change Detection (OSCD) in its native layout.
+
+Two images of a town differ nearly everywhere: years of sowing, season, sun, brightness of roofs,
+and by up to a pixel in place. Urban growth, the one change that is labelled, is a few in a hundred
+pixels of it (Daudt et al. 2018, arXiv 1810.08468) and is outlined by hand, as sites.
+"""
 
 from pathlib import Path
 
@@ -6,10 +11,33 @@ import numpy as np
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.datasets.oscd import CITIES, DATES, IMAGES, LABELS, NAME
-from eosfm.simulation import ROOFS, Simulation, evolve, observe, resampled
+from eosfm.simulation import (
+    BUILDINGS,
+    ROOFS,
+    Key,
+    Landscape,
+    Simulation,
+    evolve,
+    observe,
+    resampled,
+)
+from eosfm.simulation.grid import shifted
 from eosfm.simulation.images import write_geotiff, write_png
+from eosfm.simulation.noise import fractal, generator
+from eosfm.simulation.season import Crop, sow
 
-THEMES = ("village", "industrial", "mixed", "highway", "village", "coast", "city", "cropland")
+THEMES = (
+    ("city", 1.0), ("residential", 1.0), ("industrial", 0.06), ("village", 0.15), ("city", 1.0),
+    ("mixed", 0.06), ("residential", 1.0), ("highway", 0.1),
+)  # fmt: skip
+"""Kinds of scene, and the strength of building, since the dense town has little open land left."""
+FIELDS = (
+    Crop("cereal", 0, 3.0), Crop("maize", 0, 2.0), Crop("rapeseed", 0, 1.0),
+    Crop("vegetable", 0, 1.0), Crop("bare_field", 0, 2.0),
+)  # fmt: skip
+PAVED = (*BUILDINGS, "concrete", "asphalt", "bare_soil")
+"""What weathers, is swept, parked on and built around between two dates."""
+SITE = 5  # pixels across which new roofs are outlined as one site
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -17,16 +45,40 @@ def simulate(root: Path, simulation: Simulation) -> None:
     for folder in LABELS.values():
         (root / folder).mkdir(parents=True, exist_ok=True)
     for city, index, key in simulation.name(NAME, "cities", CITIES):
-        before = simulation.draw(key, THEMES[index % len(THEMES)], doy=140)
-        # About a year of building passes; only new buildings count as change.
-        after = evolve(before, (*key, "season"), "season", strength=0.7)
-        after = evolve(after, (*key, "construction"), "construction", strength=0.7)
-        new = after.shows(*ROOFS) & ~before.shows(*ROOFS)
+        before, after = draw(simulation, key, *THEMES[index % len(THEMES)])
         labels = root / (LABELS["test"] if city in CITIES["test"] else LABELS["train"])
-        write_png(labels / city / "cm" / "cm.png", new.astype(np.uint8) * 255)
-        for date, land in zip(DATES, (before, after), strict=True):
-            image = resampled(observe(land, (*key, date), S2_BANDS).image, S2_BANDS)
-            for band, pixels in zip(S2_BANDS, image, strict=True):
+        write_png(labels / city / "cm" / "cm.png", outline(before, after).astype(np.uint8) * 255)
+        down, right = generator(key, "registration").integers(-1, 2, 2).tolist()
+        for date, land, move in zip(DATES, (before, after), ((0, 0), (down, right)), strict=True):
+            image = shifted(observe(land, (*key, date), S2_BANDS).image, *move)
+            for band, pixels in zip(S2_BANDS, resampled(image, S2_BANDS), strict=True):
                 path = root / IMAGES / city / date / f"{band}.tif"
                 write_geotiff(path, pixels[None], land.gsd, (0.0, 0.0))
         (root / IMAGES / city / "dates.txt").write_text("date_1: 20160520\ndate_2: 20170722\n")
+
+
+def draw(
+    simulation: Simulation, key: Key, theme: str, building: float
+) -> tuple[Landscape, Landscape]:
+    """A town on two days of different years; in between it has grown."""
+    land = simulation.draw(key, theme)
+    rng = generator(key, "days")
+    states = []
+    for year in DATES:
+        season = sow(land, (*key, year), FIELDS).on(int(rng.integers(75, 290)))
+        weathered = np.exp(0.22 * fractal(rng, land.size, 3.0, 2, 0.8)) * land.shows(*PAVED)
+        tone = np.where(weathered > 0, season.tone * weathered, season.tone)
+        states.append(season.change(tone=tone.astype(np.float32)))
+    before, after = states
+    # Some of the new houses stand where a site was being prepared; some old ones are gone.
+    before = evolve(before, (*key, "sites"), "demolition", strength=0.04)
+    after = evolve(after, (*key, "gone"), "demolition", strength=0.02)
+    return before, evolve(after, (*key, "construction"), "construction", strength=building)
+
+
+def outline(before: Landscape, after: Landscape) -> np.ndarray:
+    """(H, W) bool: the sites of new buildings, with the ground between them."""
+    from scipy.ndimage import uniform_filter
+
+    new = after.shows(*ROOFS) & ~before.shows(*ROOFS)
+    return uniform_filter(new.astype(np.float32), SITE) > 0.25

@@ -1,0 +1,107 @@
+"""Scoring models on a split, windows blended into whole tiles."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eosfm.evaluation.learner import answer
+from eosfm.evaluation.result import Scores
+from eosfm.evaluation.trial import Trial
+from eosfm.features.device import to_device
+from eosfm.features.frozen import TaskSplit, chunks
+from eosfm.features.source import Request
+
+Answers = dict[int, Tensor]
+"""What a model predicts for some tiles, as targets look, by tile."""
+
+
+class Examined(NamedTuple):
+    """What a model does on a split.
+
+    Attributes:
+        scores: Every metric of the task's kind.
+        tiles: (N, ...), what the scores follow from: see :mod:`eosfm.kinds.evidence`.
+        answers: Of the tiles that were asked for.
+    """
+
+    scores: Scores
+    tiles: np.ndarray
+    answers: Answers
+
+
+class Tally:
+    """One model's scores, batch by batch, and what they follow from."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._task = trial.task
+        self._metrics = trial.build_metrics()
+        self._tiles: list[Tensor] = []
+        self._answers: Answers = {}
+
+    def update(self, logits: Tensor, target: Tensor) -> None:
+        """Add a batch of whole tiles."""
+        task = self._task
+        self._metrics.to(logits.device).update(logits, target)
+        tiles = task.kind.evidence.by_tile(logits, target, task.ignore_index)
+        self._tiles.append(tiles.cpu())
+
+    def keep(self, logits: Tensor, rows: dict[int, int]) -> None:
+        """Keep a batch's answers for some tiles.
+
+        Args:
+            logits: (B, ...).
+            rows: Where in the batch each tile is.
+        """
+        for tile, row in rows.items():
+            self._answers[tile] = self._task.kind.predict(logits[row, None])[0].cpu()
+
+    def examined(self) -> Examined:
+        """All batches together."""
+        scores = {name: float(value) for name, value in self._metrics.compute().items()}
+        return Examined(scores, torch.cat(self._tiles).numpy(), self._answers)
+
+
+def score(models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial) -> list[Scores]:
+    """Every metric of the task's kind for each model."""
+    return [examined.scores for examined in examine(models, split, trial)]
+
+
+def shown_tiles(split: TaskSplit[Any], trial: Trial) -> list[int]:
+    """The tiles of a split that a picture shows."""
+    task, source = trial.task, split.source
+    return task.kind.examples(
+        len(split), lambda tile: next(source.targets([tile])), task.ignore_index
+    )
+
+
+def examine(
+    models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial, shown: Collection[int] = ()
+) -> list[Examined]:
+    """What each model does on a split.
+
+    Args:
+        models: Called as ``model(inputs, size)``.
+        split: The tiles.
+        trial: A fit of the task.
+        shown: The tiles whose answers are kept.
+    """
+    windows = split.windows
+    tallies = [Tally(trial) for _ in models]
+    for model in models:
+        model.eval()
+    step = max(1, 2 * trial.task.protocol.batch_size // windows.count)
+    parts = chunks(len(split), step)
+    batches = split.batches([Request(windows.items(tiles)) for tiles in parts])
+    with torch.inference_mode():
+        for tiles, (inputs, target) in zip(parts, batches, strict=True):
+            inputs, target = to_device((inputs, target))
+            whole = windows.join(target)
+            rows = {tile: row for row, tile in enumerate(tiles.tolist()) if tile in shown}
+            for model, tally in zip(models, tallies, strict=True):
+                logits = windows.blend(answer(model, inputs, windows.size))
+                tally.update(logits, whole)
+                tally.keep(logits, rows)
+    return [tally.examined() for tally in tallies]

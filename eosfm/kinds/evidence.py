@@ -1,0 +1,176 @@
+"""What scores follow from, tile by tile, so that they can be computed again for other tiles.
+
+A score over a test split is one number. Kept by tile is what it is made of: counts or sums, or
+where a score is no function of sums (average precision) answers and labels. The same scores as
+those of :mod:`eosfm.heads.metrics` then follow for any weights of the tiles, such as how often a
+bootstrap draws each.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+AT_ONCE = 2**24
+"""Weights of tiles that are looked at together, which bounds the memory."""
+
+
+class Evidence(ABC):
+    """How a kind's scores follow from its tiles."""
+
+    @abstractmethod
+    def by_tile(self, logits: "Tensor", target: "Tensor", ignore_index: int) -> "Tensor":
+        """What each tile of a batch contributes: (B, ...), B first."""
+
+    @abstractmethod
+    def scores(
+        self, tiles: np.ndarray, weights: np.ndarray, ignore_index: int
+    ) -> dict[str, np.ndarray]:
+        """The metrics of the kind, by name, for each of R weightings: (R,).
+
+        Args:
+            tiles: (N, ...), what :meth:`by_tile` gave.
+            weights: (R, N), how often each tile counts.
+            ignore_index: Target that does not count.
+        """
+
+    def confusion(self, tiles: np.ndarray) -> np.ndarray | None:
+        """(K, K) targets of each class (rows) by answers; None where classes are not exclusive."""
+        return None
+
+
+@dataclass(frozen=True)
+class Counts(Evidence):
+    """Classes that exclude each other: a (K, K) confusion matrix of each tile.
+
+    Attributes:
+        pixels: Whether pixels are scored rather than images.
+        only: The one class whose F1 counts.
+    """
+
+    pixels: bool
+    only: int | None = None
+
+    def by_tile(self, logits: "Tensor", target: "Tensor", ignore_index: int) -> "Tensor":
+        """(B, K, K) int32: rows are targets."""
+        import torch
+
+        tiles, size = logits.shape[:2]
+        truth = target.reshape(tiles, -1).long()
+        guess = logits.argmax(dim=1).reshape(tiles, -1)
+        row = torch.arange(tiles, device=truth.device)[:, None]
+        cell = (row * size + truth) * size + guess
+        counts = torch.bincount(cell[truth != ignore_index], minlength=tiles * size * size)
+        return counts.view(tiles, size, size).int()
+
+    def scores(
+        self, tiles: np.ndarray, weights: np.ndarray, ignore_index: int
+    ) -> dict[str, np.ndarray]:
+        """``accuracy``, ``f1``, of pixels ``miou``."""
+        matrix = _sums(tiles, weights)
+        hits = np.diagonal(matrix, axis1=1, axis2=2)
+        truth, guesses = matrix.sum(2), matrix.sum(1)
+        f1 = _ratio(2 * hits, truth + guesses)
+        found = {
+            "accuracy": _ratio(hits.sum(1), truth.sum(1)),
+            "f1": _mean(f1) if self.only is None else np.nan_to_num(f1[:, self.only]),
+        }
+        if self.pixels:
+            iou = np.nan_to_num(_ratio(hits, truth + guesses - hits))
+            counted = [index for index in range(iou.shape[1]) if index != ignore_index]
+            found["miou"] = iou[:, counted].mean(1)
+        return found
+
+    def confusion(self, tiles: np.ndarray) -> np.ndarray:
+        """See :meth:`Evidence.confusion`."""
+        return np.asarray(tiles.sum(0, dtype=np.int64))
+
+
+class Errors(Evidence):
+    """Values: labelled pixels, and sums of squared and absolute error, of truth and its square."""
+
+    def by_tile(self, logits: "Tensor", target: "Tensor", ignore_index: int) -> "Tensor":
+        """(B, 5) in double precision."""
+        import torch
+
+        truth = target.flatten(1).double()
+        known = ~truth.isnan()
+        truth = truth.nan_to_num()
+        error = (logits.flatten(1).double() - truth) * known
+        parts = [known.double(), error.square(), error.abs(), truth, truth.square()]
+        return torch.stack([part.sum(1) for part in parts], dim=1)
+
+    def scores(
+        self, tiles: np.ndarray, weights: np.ndarray, ignore_index: int
+    ) -> dict[str, np.ndarray]:
+        """``rmse``, ``mae``, ``r2``; the latter is 0 where the target does not vary."""
+        count, squared, absolute, total, total_squared = _sums(tiles, weights).T
+        variation = total_squared - _ratio(total**2, count)
+        return {
+            "rmse": np.sqrt(_ratio(squared, count)),
+            "mae": _ratio(absolute, count),
+            "r2": np.where(variation > 0, 1 - _ratio(squared, variation), 0.0),
+        }
+
+
+class Labels(Evidence):
+    """Labels that do not exclude each other: logit and target of each tile and label."""
+
+    def by_tile(self, logits: "Tensor", target: "Tensor", ignore_index: int) -> "Tensor":
+        """(B, K, 2) float32."""
+        import torch
+
+        return torch.stack([logits.float(), target.to(logits.device).float()], dim=2)
+
+    def scores(
+        self, tiles: np.ndarray, weights: np.ndarray, ignore_index: int
+    ) -> dict[str, np.ndarray]:
+        """``map`` and ``f1``."""
+        parts = np.array_split(weights, -(-weights.size // AT_ONCE))
+        found = [self._scores(tiles, part, ignore_index) for part in parts]
+        return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+
+    def _scores(
+        self, tiles: np.ndarray, weights: np.ndarray, ignore_index: int
+    ) -> dict[str, np.ndarray]:
+        precisions, ratios = [], []
+        for logits, targets in tiles.transpose(1, 2, 0):
+            known = np.flatnonzero(targets != ignore_index)
+            best_first = known[np.argsort(-logits[known], kind="stable")]
+            seen, logit = weights[:, best_first].astype(float), logits[best_first]
+            positive = targets[best_first] == 1
+            precisions.append(_average_precision(logit, positive, seen))
+            hits = seen @ (positive & (logit > 0))
+            ratios.append(_ratio(2 * hits, seen @ positive + seen @ (logit > 0)))
+        return {"map": _mean(np.stack(precisions, 1)), "f1": _mean(np.stack(ratios, 1))}
+
+
+def _average_precision(logit: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(R,) average precision of one label, the N answers best first; NaN without a positive."""
+    # Answers of one logit come at once.
+    ends = np.append(np.flatnonzero(np.diff(logit)), len(logit) - 1)
+    taken = np.cumsum(weights, axis=1)[:, ends]
+    hits = np.cumsum(weights * positive, axis=1)[:, ends]
+    gained = np.diff(hits, axis=1, prepend=0)
+    return _ratio((gained * np.nan_to_num(_ratio(hits, taken))).sum(1), hits[:, -1])
+
+
+def _sums(tiles: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(R, ...) weighted sums over tiles; counts stay exact."""
+    flat = tiles.reshape(len(tiles), -1).astype(np.float64)
+    return np.asarray((weights @ flat).reshape(len(weights), *tiles.shape[1:]))
+
+
+def _ratio(part: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """NaN where there is nothing to divide by."""
+    return np.divide(part, of, out=np.full(np.shape(of), np.nan), where=of != 0)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """(R,) means of the values of each row that are not NaN; 0 where there is none."""
+    known = ~np.isnan(values)
+    return np.nan_to_num(values).sum(1) / np.maximum(known.sum(1), 1)

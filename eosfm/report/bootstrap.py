@@ -1,0 +1,77 @@
+"""How far scores would move with other test scenes and other fits: one bootstrap of both.
+
+Each resample draws, for each task, as many test scenes as there are, and for each model as many
+fits as it has, with replacement. All models of a task see the same scenes, so that differences
+between them are paired. A model of one fit varies with the scenes alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from eosfm.core.seeds import derive_seed
+from eosfm.evaluation.evidence import TaskEvidence
+from eosfm.evaluation.result import TaskResult
+
+RESAMPLES = 1000
+
+SHARE = 0.95
+"""Of the resamples, that an interval holds."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval around what was found."""
+
+    low: float
+    high: float
+
+    @property
+    def apart(self) -> bool:
+        """Whether it does not hold 0."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        return f"{self.low:.3f} to {self.high:.3f}"
+
+
+def interval(found: float, resampled: np.ndarray) -> Interval:
+    """The interval around what was found that the middle of its resamples spans.
+
+    The quantiles are moved as the resamples' mean is to ``found``: a resample lacks scenes and has
+    others twice, which makes a mean over rare classes lower, and average precision higher.
+    """
+    tails = (0.5 - SHARE / 2, 0.5 + SHARE / 2)
+    low, high = found + np.quantile(resampled, tails) - resampled.mean()
+    return Interval(float(low), float(high))
+
+
+def resample(
+    seed: int, task: str, evidence: TaskEvidence, models: Mapping[str, TaskResult]
+) -> dict[str, dict[str, np.ndarray]]:
+    """The scores of every model of a task on the same resamples.
+
+    Args:
+        seed: Decides with the task's name what is drawn.
+        task: Its name.
+        evidence: What the models did, tile by tile.
+        models: By name.
+
+    Returns:
+        By model, (RESAMPLES,) by metric: the task's own and the one that makes its 0-to-1 score.
+    """
+    rng = np.random.default_rng(derive_seed(seed, "bootstrap", task))
+    scenes = int(evidence.scenes.max()) + 1
+    drawn = rng.multinomial(scenes, np.full(scenes, 1 / scenes), size=RESAMPLES)
+    weights = drawn[:, evidence.scenes]
+    found = {}
+    for name, result in models.items():
+        fits = len(evidence.models[name])
+        chosen = rng.integers(fits, size=(fits, RESAMPLES))
+        found[name] = {
+            metric: np.take_along_axis(scores, chosen, axis=0).mean(0)
+            for metric, scores in evidence.scores(name, weights).items()
+            if metric in (result.metric, result.score_metric)
+        }
+    return found

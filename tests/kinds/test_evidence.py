@@ -1,0 +1,69 @@
+"""Scores that follow from tiles are those of the metrics, whichever tiles are chosen."""
+
+import numpy as np
+import pytest
+import torch
+
+from eosfm.kinds import KINDS
+
+CLASSES = ("a", "b", "c", "d")
+TILES = 12
+
+
+def batch(name: str, ignore_index: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits and targets, some unlabelled; the class d and the label d occur in no target."""
+    generator = torch.Generator().manual_seed(1)
+    draw = torch.rand(TILES, 4, 5, 5, generator=generator)
+    # Few values, so that some are equal.
+    logits = (torch.randn(TILES, 4, 5, 5, generator=generator) * 2).round()
+    if name == "regression":
+        target = draw[:, 0] * 50
+        target[draw[:, 1] < 0.2] = torch.nan
+        return logits[:, :1] * 20, target
+    if name == "multilabel":
+        target = (draw[:, :, 0, 0] > 0.5).long()
+        target[:, 3] = 0
+        target[2, 1] = ignore_index
+        return logits[:, :, 0, 0], target
+    target = (draw[:, 0] * 3).long()
+    target[draw[:, 1] < 0.2] = ignore_index
+    if name == "classification":
+        return logits[:, :, 0, 0], target[:, 0, 0]
+    return logits, target
+
+
+@pytest.mark.parametrize(
+    ("name", "ignore_index"),
+    [("classification", 255), ("multilabel", 255), ("segmentation", 255), ("segmentation", 1),
+     ("change", 255), ("regression", 255)],
+)  # fmt: skip
+def test_they_are_those_of_the_metrics(name, ignore_index):
+    kind = KINDS[name]
+    logits, target = batch(name, ignore_index)
+    tiles = kind.evidence.by_tile(logits, target, ignore_index).numpy()
+    choices = [np.arange(TILES), np.array([0, 0, 0, 5, 7, 11]), np.array([3, 3, 4])]
+    weights = np.stack([np.bincount(chosen, minlength=TILES) for chosen in choices])
+    found = kind.evidence.scores(tiles, weights, ignore_index)
+    for number, chosen in enumerate(choices):
+        metrics = kind.build_metrics(CLASSES, ignore_index)
+        metrics.update(logits[chosen], target[chosen])
+        expected = {key: value for key, value in metrics.compute().items() if "/" not in key}
+        again = {key: values[number] for key, values in found.items()}
+        assert again == pytest.approx(expected, abs=1e-6)
+
+
+def test_average_precision_does_not_depend_on_how_much_is_looked_at_together(monkeypatch):
+    logits, target = batch("multilabel", 255)
+    rule = KINDS["multilabel"].evidence
+    tiles = rule.by_tile(logits, target, 255).numpy()
+    weights = np.random.default_rng(0).integers(0, 3, (9, TILES))
+    whole = rule.scores(tiles, weights, 255)
+    monkeypatch.setattr("eosfm.kinds.evidence.AT_ONCE", 2 * TILES)
+    for name, values in rule.scores(tiles, weights, 255).items():
+        np.testing.assert_array_equal(values, whole[name])
+
+
+def test_confusion_is_of_exclusive_classes_alone():
+    counts = np.ones((3, 2, 2), dtype=np.int32)
+    assert KINDS["change"].evidence.confusion(counts).tolist() == [[3, 3], [3, 3]]
+    assert KINDS["regression"].evidence.confusion(np.ones((3, 5))) is None

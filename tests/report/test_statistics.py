@@ -1,0 +1,102 @@
+"""Intervals over scenes and fits, GEO-Bench-2's aggregation, and the sentence of the answer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from eosfm.evaluation.evidence import TaskEvidence
+from eosfm.report.answer import answer
+from eosfm.report.bootstrap import RESAMPLES, interval, resample
+from eosfm.report.compare import Lead
+from eosfm.report.geobench import aggregate
+from eosfm.report.results import collect
+
+from .conftest import task_result
+
+SCENES = 40
+
+
+def images(right: np.ndarray) -> np.ndarray:
+    """(N, 2, 2) counts of tiles of one image each, right or wrong."""
+    counts = np.zeros((len(right), 2, 2), dtype=np.int32)
+    counts[np.arange(len(right)), 0, 1 - right.astype(int)] = 1
+    return counts
+
+
+@pytest.fixture
+def right():
+    return np.random.default_rng(0).random(SCENES) < 0.7
+
+
+def resampled(models, scenes):
+    evidence = TaskEvidence("classification", 255, scenes, models)
+    return resample(0, "a", evidence, dict.fromkeys(models, task_result("accuracy", 0.7)))
+
+
+def test_the_spread_over_scenes_is_that_of_theory(right):
+    found = resampled({"eosfm": images(right)[None]}, np.arange(SCENES))["eosfm"]["accuracy"]
+    share = right.mean()
+    assert found.shape == (RESAMPLES,)
+    assert found.std() == pytest.approx((share * (1 - share) / SCENES) ** 0.5, rel=0.1)
+
+
+def test_tiles_of_a_scene_are_drawn_together(right):
+    """Of four tiles each that are alike, four times the tiles tell no more."""
+    once = resampled({"eosfm": images(right)[None]}, np.arange(SCENES))["eosfm"]["accuracy"]
+    tiles, scenes = images(right).repeat(4, axis=0), np.arange(SCENES).repeat(4)
+    again = resampled({"eosfm": tiles[None]}, scenes)["eosfm"]["accuracy"]
+    np.testing.assert_allclose(once, again)
+
+
+def test_fits_are_drawn_as_well_as_scenes():
+    """Two fits, one always right and one never: the mean of two draws is 0, 1/2 or 1."""
+    fits = np.stack([images(np.ones(SCENES)), images(np.zeros(SCENES))])
+    found = resampled({"eosfm": fits}, np.arange(SCENES))["eosfm"]["accuracy"]
+    values, counts = np.unique(found, return_counts=True)
+    assert values.tolist() == [0, 0.5, 1]
+    assert counts / RESAMPLES == pytest.approx([0.25, 0.5, 0.25], abs=0.05)
+
+
+def test_models_see_the_same_scenes(right):
+    both = {"eosfm": images(right)[None], "random": images(right)[None]}
+    found = resampled(both, np.arange(SCENES))
+    np.testing.assert_array_equal(found["eosfm"]["accuracy"], found["random"]["accuracy"])
+
+
+def test_an_interval_lies_around_what_was_found():
+    around = interval(0.5, np.linspace(0.2, 0.4, 1001))
+    assert (around.low, around.high) == pytest.approx((0.405, 0.595))
+    assert around.apart and not interval(0.05, np.linspace(-1, 1, 1001)).apart
+
+
+def test_the_aggregation_of_geo_bench_2(params, results):
+    """One fit a model and task leaves nothing to draw: the interquartile mean, by hand."""
+    found = collect(params, results)
+    task = next(iter(found.evaluate))
+    alone = replace(found, evaluate={task: found.evaluate[task]})
+    alone = replace(alone, baseline={task: found.baseline[task]})
+    values = aggregate(alone)
+    best, least = found.evaluate[task].score, found.of("random")[task].score
+    for name, value in values.items():
+        expected = (alone.of(name)[task].score - least) / (best - least)
+        assert value.value == pytest.approx(expected)
+        assert value.error == pytest.approx(0)
+
+
+def test_the_answer_says_what_the_test_found(params, results, monkeypatch):
+    around = interval(0.0, np.zeros(3))
+    found = {
+        "random": Lead(0.1, 9, 1, 0.001, around),
+        "scratch": Lead(0.05, 9, 1, 0.049, around),
+        "single": Lead(0.1, 9, 1, 0.05, around),
+        "statistics": Lead(-0.1, 1, 9, 0.01, around),
+    }
+    monkeypatch.setattr("eosfm.report.answer.leads", lambda _: found)
+    sentence = answer(collect(params, results))
+    told = sentence[sentence.index("): ") + 3 :]
+    assert told == (
+        "ahead of random weights (+0.100, p = 0.001) and from scratch (+0.050, p = 0.049); "
+        "level with best single specialist (+0.100, p = 0.05); "
+        "behind pixel statistics (-0.100, p = 0.01)."
+    )
