@@ -89,7 +89,7 @@ CASES = [
     Case(
         "cut in the middle",
         r"is missing; add it|not valid YAML",
-        content=lambda words: words.encode()[:4000],
+        content=text(lambda words: words[: words.index("\nspecialists:")]),
     ),
     Case(
         "a merge conflict",
