@@ -17,7 +17,7 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     Returns:
         The scores as a line for the terminal.
     """
-    from eosfm.report.figures import named
+    from eosfm.report.figures import display_name
     from eosfm.report.page import write_page
     from eosfm.report.plots import write_plots
 
@@ -30,7 +30,7 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
     sections = [results_section(params, collected), specialists_section(params, collected)]
     (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")
-    rivals = ", ".join(f"{named(n)} {summary[f'baseline.{n}.mean']:.3f}" for n in BASELINES)
+    rivals = ", ".join(f"{display_name(n)} {summary[f'baseline.{n}.mean']:.3f}" for n in BASELINES)
     return (
         f"report: mean score {summary['score.mean']:.3f} ({rivals}), "
         f"{summary['energy.kwh'] * 1000:.1f} Wh"

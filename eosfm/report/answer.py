@@ -1,7 +1,7 @@
 """What the numbers say, in words: nothing here is written but what they bear out."""
 
 from eosfm.report.compare import Lead, leads, mean_interval
-from eosfm.report.figures import named
+from eosfm.report.figures import display_name
 from eosfm.report.results import Results
 
 VERDICTS = ("ahead of", "level with", "behind")
@@ -24,7 +24,7 @@ def answer(results: Results) -> str:
 
 
 def _told(name: str, one: Lead) -> str:
-    return f"{named(name)} ({one.mean:+.3f}, p = {one.p:.2g})"
+    return f"{display_name(name)} ({one.mean:+.3f}, p = {one.p:.2g})"
 
 
 def _listed(parts: list[str]) -> str:

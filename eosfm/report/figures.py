@@ -35,7 +35,7 @@ OTHER = "#5f5f5f"
 """The colour of a baseline that has none."""
 
 
-def named(model: str) -> str:
+def display_name(model: str) -> str:
     """What a model is called."""
     return NAMES.get(model, model)
 

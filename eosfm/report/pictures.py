@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from eosfm.params import Params
 from eosfm.report.bootstrap import interval
 from eosfm.report.curves import read_curve
-from eosfm.report.figures import COLORS, OTHER, figure, matrix, named, panels
+from eosfm.report.figures import COLORS, OTHER, display_name, figure, matrix, panels
 from eosfm.report.results import MODELS, Results
 
 PUBLISHED_KWH = 76.05
@@ -30,8 +30,8 @@ def score_dots(results: Results) -> Figure:
             ]
             axes.hlines(rows, [b.low for b in bars], [b.high for b in bars], COLORS[model])
         axes.scatter(
-            scores, rows, s=70 if ours else 32, color=COLORS.get(model, OTHER), label=named(model),
-            zorder=3 if ours else 2,
+            scores, rows, s=70 if ours else 32, color=COLORS.get(model, OTHER),
+            label=display_name(model), zorder=3 if ours else 2,
         )  # fmt: skip
     labels = [f"{task} ({results.evaluate[task].score_metric})" for task in tasks]
     axes.set_yticks(rows, labels, fontsize=8)

@@ -6,7 +6,7 @@ from pathlib import Path
 from eosfm.params import Params
 from eosfm.report.compare import leads
 from eosfm.report.curves import read_curve
-from eosfm.report.figures import named, save
+from eosfm.report.figures import display_name, save
 from eosfm.report.pictures import score_dots, selection_map
 from eosfm.report.results import MODELS, Results
 from eosfm.report.tables import write_csv
@@ -38,7 +38,10 @@ def bars(results: Results) -> dict[str, tuple[Row, list[Row]]]:
     found: dict[str, tuple[Row, Mapping[str, float]]] = {
         "scores": (("task", "score"), {name: r.score for name, r in tasks.items()}),
         "models": (("model", "mean"), models),
-        "leads": (("baseline", "lead"), {named(n): one.mean for n, one in leads(results).items()}),
+        "leads": (
+            ("baseline", "lead"),
+            {display_name(n): one.mean for n, one in leads(results).items()},
+        ),
         "specialists": (("specialist", "score"), {n: r.score for n, r in results.train.items()}),
         "active": (("task", "specialists"), {name: len(r.selected) for name, r in tasks.items()}),
         "chosen": (("specialist", "tasks"), chosen),

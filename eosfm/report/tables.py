@@ -11,7 +11,7 @@ from eosfm.evaluation.result import TaskResult
 from eosfm.params import Params
 from eosfm.report.answer import answer
 from eosfm.report.compare import difference, leads, mean_interval, score_interval
-from eosfm.report.figures import named
+from eosfm.report.figures import display_name
 from eosfm.report.geobench import aggregate
 from eosfm.report.results import BASELINES, MODELS, Results
 
@@ -49,7 +49,9 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
 def _seen(params: Params, task: str, result: TaskResult) -> str:
     """Training tiles of a task's dataset, and how many specialists in use were trained on them."""
     dataset = params.tasks[task].dataset
-    trained = [params.specialists[name].dataset for name in result.selected].count(dataset)
+    # An artifact that was brought along may have others than those of params.yaml.
+    entries = [params.specialists[n] for n in result.selected if n in params.specialists]
+    trained = [entry.dataset for entry in entries].count(dataset)
     return f"{result.train_tiles} by {trained}" if trained else "0"
 
 
@@ -61,7 +63,7 @@ def models_table(results: Results) -> list[list[str]]:
     for name in MODELS:
         value = values[name]
         row = [
-            named(name),
+            display_name(name),
             f"{results.mean_score(name):.3f}",
             str(mean_interval(results, name)),
             f"{value.value:.3f} ± {value.error:.3f}",
@@ -76,7 +78,7 @@ def models_table(results: Results) -> list[list[str]]:
 
 def differences_table(results: Results) -> list[list[str]]:
     """Task by task: EosFM's 0-to-1 score less that of each baseline; the mean in the last row."""
-    rows = [["task", *map(named, BASELINES)]]
+    rows = [["task", *map(display_name, BASELINES)]]
     for task in results.evaluate:
         found = [difference(results, baseline, task) for baseline in BASELINES]
         rows.append([task, *(f"{d:+.3f} ({i.low:+.3f} to {i.high:+.3f})" for d, i in found)])

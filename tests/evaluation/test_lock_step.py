@@ -57,10 +57,10 @@ def test_only_the_selected_specialists_are_encoded(live, encoded):
     fusion = FIXED.model_copy(update={"max_encoders": 1})
     result = run_head(task, fusion, splits, 2)
     (name,) = result.selected
-    (index,) = (i for i, spec in enumerate(splits.train.inputs) if spec.name == name)
+    used = (i for i, spec in enumerate(splits.train.inputs) if spec.spectral or spec.name == name)
     looked, trained = encoded[:2], encoded[2:]  # some training and validation tiles to select by
-    assert [pyramids for _, pyramids in looked] == [(0, 1)] * 2
-    assert {pyramids for _, pyramids in trained} == {(index,)}
+    assert [pyramids for _, pyramids in looked] == [(0, 1, 2)] * 2  # the bands are the last
+    assert {pyramids for _, pyramids in trained} == {tuple(used)}
 
 
 def test_five_of_seven_are_encoded_alone(resolve, make_specialist, encoded, tmp_path, monkeypatch):
@@ -72,7 +72,7 @@ def test_five_of_seven_are_encoded_alone(resolve, make_specialist, encoded, tmp_
     result = run_head(task, fusion, open_features(task, folder, path), 2)
     five = tuple(sorted(int(name.removeprefix("s")) for name in result.selected))
     assert len(five) == 5
-    assert {pyramids for _, pyramids in encoded[2:]} == {five}
+    assert {pyramids for _, pyramids in encoded[2:]} == {(*five, 7)}  # and the bands
     assert [images for images, _ in encoded[5:]] == ([8] * STEPS + [12]) * EPOCHS + [12]
 
 

@@ -83,7 +83,7 @@ def test_the_page_opens_and_shows_the_metrics(chromium, params, page, tmp_path, 
     metrics = json.loads((page.parent / "metrics.json").read_text())
     for name in params.tasks:
         assert rows[name][2].split(" ")[0] == f"{metrics[f'score.{name}']:.3f}"
-    assert rows["mean"][2] == f"{metrics['score.mean']:.3f}"
+    assert rows["mean"][2].split(" ")[0] == f"{metrics['score.mean']:.3f}"
     by_score = sorted(params.tasks, key=lambda name: metrics[f"score.{name}"])
     assert (found["lowest"], found["highest"]) == (by_score[0], by_score[-1])
     assert found["filtered"] == ["eurosat"]
