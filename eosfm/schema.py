@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from eosfm.fields import (
     Aggregation,
@@ -156,7 +156,8 @@ class Fusion(Frozen):
     """How the specialists' pyramids become one (see :class:`eosfm.EosFM`).
 
     ``selection`` of ``max_encoders`` is forward selection by ridge regression on the frozen
-    features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published.
+    features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published. Where
+    ``max_encoders`` is ``auto``, forward selection stops when more explain no more.
     ``spectral`` puts the bands themselves beside the specialists (:mod:`eosfm.encoding.spectral`).
     ``start`` of ``conv1x1`` for pixel labels, but of change: at random, as published, or from the
     directions that tell the labels apart (:mod:`eosfm.evaluation.directions`).
@@ -166,12 +167,25 @@ class Fusion(Frozen):
     width_multiplier: Positive
     normalize: Literal["pixel", "batch", "layer", "none"]
     projection: Yes
-    max_encoders: Count | None
+    max_encoders: Count | Literal["auto"] | None
     selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
     scale_features: Yes
     spectral: Yes
     start: Literal["random", "labels"]
     ablate: tuple[str, ...]
+
+    @property
+    def limit(self) -> int | None:
+        """Specialists to keep; None for all, and where the labels say how many."""
+        return None if self.max_encoders == "auto" else self.max_encoders
+
+    @model_validator(mode="after")
+    def _only_forward_selection_ends(self) -> "Fusion":
+        if self.max_encoders == "auto" and self.selection != "forward":
+            raise ValueError(
+                f"max_encoders is auto, which selection {self.selection} cannot be; give a number"
+            )
+        return self
 
 
 class TaskDefaults(Frozen):

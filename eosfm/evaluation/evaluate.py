@@ -8,7 +8,7 @@ from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Keep, Log
-from eosfm.evaluation.forward_selection import select_forward
+from eosfm.evaluation.forward_selection import MOST, select_forward
 from eosfm.evaluation.head import choose_bands, run_head
 from eosfm.evaluation.result import SelectionPath, TaskResult
 from eosfm.evaluation.trial import make_trials
@@ -17,9 +17,6 @@ from eosfm.features.frozen import only
 from eosfm.features.store import FeatureStore
 from eosfm.features.task import Task
 from eosfm.params import Fusion
-
-STEPS = 10
-"""So many specialists are followed in the order in which they would be chosen."""
 
 
 def evaluate_task(
@@ -56,12 +53,12 @@ def evaluate_task(
 
 
 def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -> SelectionPath:
-    """How much the specialists tell that forward selection would choose, up to :data:`STEPS`."""
+    """How much the specialists tell that forward selection would choose, up to :data:`MOST`."""
     members = remaining(FeatureStore.open(features), fusion.ablate)
     splits = only(open_features(task, features, artifact), members)
     splits = choose_bands(fusion, splits)
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
-    path = select_forward(splits.train, splits.val, trial, STEPS)
+    path = select_forward(splits.train, splits.val, trial, MOST)
     return SelectionPath(tuple(path), tuple(path.values()))
 
 

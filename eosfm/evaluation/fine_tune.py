@@ -8,7 +8,7 @@ from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import Keep, Log, fit_all
-from eosfm.evaluation.head import choose
+from eosfm.evaluation.head import choose, selects
 from eosfm.evaluation.probe import EndToEnd, build_fuser
 from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.summary import summarise
@@ -44,8 +44,7 @@ def fine_tune(
     readings = Splits.of(partial(read_split, task))
     splits = readings.map(image_split)
     trials = make_trials(task, splits.train.some_targets(), task.protocol.seeds)
-    limit = fusion.max_encoders
-    if fusion.selection == "forward" and limit is not None and limit < len(members):
+    if fusion.selection == "forward" and selects(fusion, len(members)):
         encoder = task_encoder(task, specialists, spectral=fusion.spectral)
         train, val = (live_features(encoder, False, s) for s in (readings.train, readings.val))
         chosen = choose(fusion, train, val, trials[0])

@@ -25,6 +25,12 @@ labels, at most so many items."""
 PENALTIES = (1e-2, 1e-1, 1.0)
 """Ridge penalties over the number of samples; each pyramid, or team, takes its best."""
 
+MOST = 10
+"""Specialists are followed so far in the order in which they are chosen."""
+
+MARGIN = 0.01
+"""R2 by which more specialists must lead, or fewer are enough."""
+
 COMPONENTS = 32
 """Principal components that stand for a pyramid in a team."""
 
@@ -77,6 +83,12 @@ def select_forward(
         best = ranked(scores)[0]
         chosen[best] = scores[best]
     return chosen
+
+
+def enough(path: dict[str, float]) -> list[str]:
+    """The first few of what :func:`select_forward` gives that explain as much as any number."""
+    names, best = list(path), max(path.values())
+    return next(names[: n + 1] for n, name in enumerate(names) if path[name] >= best - MARGIN)
 
 
 def _components(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:

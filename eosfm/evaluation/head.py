@@ -8,7 +8,7 @@ from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.directions import label_directions
 from eosfm.evaluation.fit import Keep, Log, fit_all, steps_per_epoch, training_batches
-from eosfm.evaluation.forward_selection import select_forward
+from eosfm.evaluation.forward_selection import MOST, enough, select_forward
 from eosfm.evaluation.knn import score_knn
 from eosfm.evaluation.learner import Learner
 from eosfm.evaluation.probe import Probe, build_probe
@@ -68,8 +68,7 @@ def fit_head(
         if log is not None:  # no curve, but a point of one
             log({f"val_{task.metric}": fit.val[task.metric]}, 0)
         return [fit], used
-    limit = fusion.max_encoders
-    fewer = limit is not None and limit < len(splits.train.specialists)
+    fewer = selects(fusion, len(splits.train.specialists))
     if fewer and not fusion.selection.startswith(PUBLISHED):  # which chooses while it fits
         chosen = choose(fusion, splits.train, splits.val, trials[0])
         splits = only(splits, chosen)
@@ -108,6 +107,12 @@ def choose_bands(fusion: Fusion, splits: Splits[FrozenFeatures]) -> Splits[Froze
     return splits if fusion.spectral else splits.map(FrozenFeatures.without_bands)
 
 
+def selects(fusion: Fusion, members: int) -> bool:
+    """Whether not all of so many specialists are kept, or it is to be seen how many."""
+    most = 1 if fusion.max_encoders == "auto" else fusion.max_encoders
+    return most is not None and most < members
+
+
 def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Trial) -> list[str]:
     """The ``fusion.max_encoders`` specialists that a task selects, by ``fusion.selection``.
 
@@ -115,6 +120,8 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
     choice is settled and at most a third of a fit. What the ways cost and give is in
     ``benchmarks/README.md``.
     """
+    if fusion.max_encoders == "auto":
+        return enough(select_forward(train, val, trial, MOST))
     if fusion.selection == "forward":
         return list(select_forward(train, val, trial, cast(int, fusion.max_encoders)))
     trial = replace(trial, task=trial.task.with_linear_head())
@@ -145,6 +152,6 @@ def _closed_form(
     Ridge chooses them by its own weights, whatever ``fusion.selection`` says.
     """
     if task.head == "ridge":
-        return fit_ridge(splits, trial, fusion, fusion.max_encoders, keep)
+        return fit_ridge(splits, trial, fusion, fusion.limit, keep)
     val, test = (score_knn(splits.train, split, trial) for split in (splits.val, splits.test))
     return Fit(val.scores, test.scores, 0, test.tiles), splits.train.specialists

@@ -99,7 +99,7 @@ def build_probe(fusion: Fusion, inputs: Sequence[InputSpec], trial: Trial) -> Pr
 
 def build_fuser(fusion: Fusion, inputs: Sequence[InputSpec]) -> Fuser:
     """A fresh fusion of some pyramids."""
-    limit = fusion.max_encoders
+    limit = fusion.limit
     specialists = {spec.name for spec in inputs if not spec.spectral}
     return Fuser(
         inputs,

@@ -94,7 +94,7 @@ def check_ensemble(params: Params, project: Path) -> Iterator[Finding]:
     pipeline, members = project / "dvc.yaml", list(params.ensemble)
     if pipeline.exists() and read_yaml(pipeline)["stages"]["export"].get("frozen"):
         return
-    limit = params.fusion.max_encoders
+    limit = params.fusion.limit
     if limit is not None and limit > len(members):
         yield fault(
             f"fusion.max_encoders is {limit}, but the ensemble has {len(members)} specialists; "

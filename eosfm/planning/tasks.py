@@ -196,8 +196,10 @@ def evaluation_work(planned: PlannedTask, fusion: Fusion) -> Work:
     """The evaluate stage: choice of specialists, and the fits of all seeds."""
     inputs, work = _with_bands(planned.inputs, fusion), Work()
     members = list(dict.fromkeys(spec.name for spec in inputs if not spec.spectral))
-    limit = fusion.max_encoders
+    limit = fusion.limit
     work += _path(planned)
+    if fusion.max_encoders == "auto":  # any number may be chosen
+        work += _samples(planned, fusion)
     if limit is not None and limit < len(members):
         work += _samples(planned, fusion)
         # Which are chosen is not known; those that come first stand for them.

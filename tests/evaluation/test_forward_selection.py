@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eosfm.evaluation.forward_selection import explained_alone, ranked, select_forward
+from eosfm.evaluation.forward_selection import enough, explained_alone, ranked, select_forward
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import FrozenFeatures
 from eosfm.features.source import StoredLevels
@@ -116,3 +116,8 @@ def test_a_large_split_is_looked_at_here_and_there(pair_of_signals, monkeypatch)
     part = explained_alone(train, val, trial)
     assert len(read) == 2 * 20 and read[0] == 0 and read[19] == 39
     assert part != whole and ranked(part)[3] == "s2"
+
+
+def test_fewer_are_enough_where_more_explain_no_more():
+    assert enough({"a": 0.2, "b": 0.5, "c": 0.595, "d": 0.6, "e": 0.55}) == ["a", "b", "c"]
+    assert enough({"a": -0.1, "b": -0.3}) == ["a"]
