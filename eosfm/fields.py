@@ -21,6 +21,18 @@ Rate = Annotated[Number, Field(gt=0, le=10)]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
 Yes = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, gt=0, le=10_000_000)]
+
+
+def _some(value: object) -> object:
+    """Of a union, pydantic would name each member that a value is not."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    if not (whole or value in ("auto", None)):
+        raise ValueError("expected a whole number greater than 0, auto, or null for all")
+    return value
+
+
+Some = Annotated[Literal["auto"] | int | None, BeforeValidator(_some)]
+"""How many of what there is: a number, as many as help, or all."""
 Size = Annotated[int, Field(strict=True, gt=0, le=100_000)]
 """Pixels, channels, or items of a batch."""
 Processes = Annotated[int, Field(strict=True, gt=0, le=4_096)]

@@ -20,6 +20,7 @@ from eosfm.fields import (
     Processes,
     Rate,
     Size,
+    Some,
     SourceKind,
     Workers,
     Yes,
@@ -167,7 +168,7 @@ class Fusion(Frozen):
     width_multiplier: Positive
     normalize: Literal["pixel", "batch", "layer", "none"]
     projection: Yes
-    max_encoders: Count | Literal["auto"] | None
+    max_encoders: Some
     selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
     scale_features: Yes
     spectral: Yes
