@@ -9,17 +9,12 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.datasets import get_dataset
 from eosfm.params import Params
 from eosfm.planning.cost import reference_macs
+from eosfm.planning.fits import baseline_work, evaluation_work
 from eosfm.planning.hardware import Gpu, kwh
 from eosfm.planning.memory import READER_GB, TORCH_GB, tile_gb
 from eosfm.planning.status import stage_name
 from eosfm.planning.stores import PlannedStore, planned_stores
-from eosfm.planning.tasks import (
-    PlannedTask,
-    baseline_work,
-    evaluation_work,
-    features_work,
-    planned_task,
-)
+from eosfm.planning.tasks import PlannedTask, features_work, planned_task
 from eosfm.planning.training import training_work
 from eosfm.planning.work import GB, Work, total
 

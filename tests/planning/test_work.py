@@ -8,8 +8,9 @@ from eosfm.evaluation.evaluate import evaluate_task, selection_path
 from eosfm.evaluation.probe import EndToEnd
 from eosfm.features.encode import encode_task
 from eosfm.planning.cost import COMPUTED, encoder_cost, reference_macs
+from eosfm.planning.fits import baseline_work, evaluation_work
 from eosfm.planning.hardware import OPERATION_S, find_gpu
-from eosfm.planning.tasks import baseline_work, evaluation_work, features_work
+from eosfm.planning.tasks import features_work
 from eosfm.planning.training import training_work
 from eosfm.planning.work import Load, Work, total
 from eosfm.training.recipe import Recipe
