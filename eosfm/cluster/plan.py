@@ -1,7 +1,9 @@
 """Which stages are to run, in which order: asked of DVC in the user's folder, once."""
 
+import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -142,15 +144,30 @@ def _describe(stage: Any, locks: dict[str, Mapping[str, Entry]], changed: bool) 
 def expected_seconds(names: Sequence[str], results: Path = Path("results")) -> dict[str, float]:
     """Seconds that stages took in earlier runs, by what is left of these in a folder of results.
 
-    A stage that has not run yet is given the mean of its kind, so ``train@b`` that of ``train``.
+    A stage that has not run yet is given the mean of its kind, so ``train@b`` that of ``train``. In
+    a fresh clone, where none has, the committed report tells what all of a kind took together.
     """
     known: dict[str, float] = {}
+    kinds: dict[str, list[float]] = {}
     for name in names:
-        kind, _, item = name.rpartition(":")[2].partition("@")
-        record = results / kind / item / "energy.json"
+        record = results / _kind(name) / name.partition("@")[2] / "energy.json"
         if record.is_file():
             known[name] = float(json.loads(record.read_text())["seconds"])
-    kinds: dict[str, list[float]] = {}
-    for name, seconds in known.items():
-        kinds.setdefault(name.partition("@")[0], []).append(seconds)
-    return {name: known.get(name, mean(kinds.get(name.partition("@")[0], [1.0]))) for name in names}
+            kinds.setdefault(_kind(name), []).append(known[name])
+    reported = _reported_minutes(results / "plots" / "minutes.csv")
+    for kind, count in Counter(map(_kind, names)).items():
+        kinds.setdefault(kind, [60 * reported.get(kind, count / 60) / count])
+    return {name: known.get(name, mean(kinds[_kind(name)])) for name in names}
+
+
+def _reported_minutes(table: Path) -> dict[str, float]:
+    """Minutes of all stages of a kind together, by kind; none where nothing was reported."""
+    if not table.is_file():
+        return {}
+    with table.open(newline="") as file:
+        return {row["stage"]: float(row["minutes"]) for row in csv.DictReader(file)}
+
+
+def _kind(name: str) -> str:
+    """``train`` of ``train@a``, and ``tile`` of ``data/dvc.yaml:tile@a``."""
+    return name.rpartition(":")[2].partition("@")[0]

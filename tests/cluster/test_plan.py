@@ -36,6 +36,15 @@ def test_a_stage_without_a_record_is_expected_to_take_as_long_as_its_kind(tmp_pa
     }  # fmt: skip
 
 
+def test_in_a_fresh_clone_the_committed_report_tells(tmp_path):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots" / "minutes.csv").write_text("stage,minutes\ntrain,2.0\ntile,0.5\n")
+    names = ["train@a", "train@b", "data/dvc.yaml:tile@a", "export"]
+    assert expected_seconds(names, tmp_path) == {
+        "train@a": 60, "train@b": 60, "data/dvc.yaml:tile@a": 30, "export": 1,
+    }  # fmt: skip
+
+
 def test_the_time_left_is_by_what_is_expected_not_by_count(monkeypatch, capsys):
     now = iter([0, 10, 20])
     monkeypatch.setattr("time.monotonic", lambda: next(now))
