@@ -42,7 +42,7 @@ PAINTED = 2
 """Scenes of a split that are painted; the others are these under other names."""
 
 STEPS = (
-    ("download", NAME), ("tile", NAME), ("train", "visible"), ("train", "infrared"),
+    ("download", NAME), ("tile", NAME), ("start", ""), ("train", "visible"), ("train", "infrared"),
     ("export", ""), ("features", "live"), ("evaluate", "live"), ("baseline", "live"),
     ("features", "stored"), ("evaluate", "stored"),
 )  # fmt: skip
@@ -156,6 +156,7 @@ def write_params(project: Project, stored: bool) -> None:
         "tasks": {"live": task, "stored": task | {"label_fraction": 0.25}},
     }
     params["backbone"]["pretrained"] = False  # no hub can be reached
+    params["fusion"]["max_encoders"] = None  # how many help, no plan can know
     params["encoding"]["max_gb"] = 1000.0 if stored else 1e-6
     (project.path / "params.yaml").write_text(yaml.safe_dump(params))
 
@@ -163,7 +164,9 @@ def write_params(project: Project, stored: bool) -> None:
 @contextmanager
 def rehearsing(path: Path) -> Iterator[None]:
     """While the catalogue has a project's archive, and shards are small."""
+    from eosfm.evaluation import baselines
     from eosfm.planning import facts as known
+    from eosfm.planning import fits
     from eosfm.tiles import shards
 
     facts = json.loads((path / "rehearsal.json").read_text())
@@ -171,11 +174,14 @@ def rehearsing(path: Path) -> Iterator[None]:
     source = replace(
         dataset.source, size_gb=facts["size_gb"], archives=(Archive(facts["url"], ARCHIVE),)
     )
+    everyone = baselines.FIXED.model_copy(update={"max_encoders": None})
     counted = known.ArchiveFacts(**facts["scenes"], height=SCENE, width=SCENE, source="painted")
     with (
         patch.object(hls_burn_scars, "DATASET", replace(dataset, source=source)),
         patch.object(shards, "SHARD_BYTES", SHARD_BYTES),
         patch.dict(known.ARCHIVES, {NAME: counted}),
+        patch.object(baselines, "FIXED", everyone),
+        patch.object(fits, "FIXED", everyone),
     ):
         yield
 

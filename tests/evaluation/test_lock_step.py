@@ -12,6 +12,8 @@ from eosfm.features.encode import encode_task, open_features
 
 EPOCHS, STEPS = 3, 8
 
+ALL = FIXED.model_copy(update={"max_encoders": None})
+
 
 @pytest.fixture
 def live(resolve, artifact, tmp_path, monkeypatch):
@@ -44,7 +46,7 @@ def encoded(monkeypatch):
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_a_batch_is_encoded_once_for_all_fits(live, encoded, seeds):
     task, splits = live("segmentation")
-    result = run_head(task, FIXED, splits, seeds)
+    result = run_head(task, ALL, splits, seeds)
     assert len(result.fits) == seeds
     # Beside one image of each split, which says how large prepared features are.
     assert [images for images, _ in encoded[:3]] == [1] * 3
@@ -78,20 +80,20 @@ def test_five_of_seven_are_encoded_alone(resolve, make_specialist, encoded, tmp_
 
 def test_features_that_are_encoded_as_they_are_read_score_like_stored_ones(live, opened):
     task, splits = live("segmentation")
-    found, stored = (run_head(task, FIXED, s, 1) for s in (splits, opened("segmentation")))
+    found, stored = (run_head(task, ALL, s, 1) for s in (splits, opened("segmentation")))
     assert found.test == pytest.approx(stored.test, abs=0.02)
 
 
 def test_the_first_of_many_fits_is_the_only_one_of_one(live):
     task, splits = live("regression")
-    one, three = (run_head(task, FIXED, splits, count) for count in (1, 3))
+    one, three = (run_head(task, ALL, splits, count) for count in (1, 3))
     assert three.fits[0] == one.fits[0]
     assert len({fit.val["rmse"] for fit in three.fits}) > 1  # their weights are their own
 
 
 def test_large_tiles_are_cropped_in_training_and_scored_whole(live, encoded):
     task, splits = live("segmentation", protocol={"window": 16, "epochs": 6})
-    result = run_head(task, FIXED, splits, 2)
+    result = run_head(task, ALL, splits, 2)
     assert splits.test.windows.count == 4
     # One window of each tile in training, all four in validation and test.
     assert sum(images for images, _ in encoded) == 6 * STEPS * 8 + (6 + 1) * 12 * 4
@@ -101,7 +103,7 @@ def test_large_tiles_are_cropped_in_training_and_scored_whole(live, encoded):
 def test_epochs_are_validated_as_often_as_the_protocol_says(live, encoded):
     task, splits = live("segmentation", protocol={"validate_every": 2})
     log = []
-    run_head(task, FIXED, splits, 2, lambda point, epoch: log.append(epoch))
+    run_head(task, ALL, splits, 2, lambda point, epoch: log.append(epoch))
     assert log == [2, 3]
     assert [images for images, _ in encoded].count(12) == 2 + 1
 

@@ -22,7 +22,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "evaluate": {"torch"},
     "baseline": {"torch"},
     "analyse": {"torch"},
-    "report": set(),
+    "report": {"matplotlib"},  # which draws all that it shows
     "report_analyses": {"matplotlib"},
 }
 """What may be loaded before a stage looks at its arguments."""
