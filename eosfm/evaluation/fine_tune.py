@@ -8,6 +8,7 @@ from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import Keep, Log, fit_all
+from eosfm.evaluation.late_fusion import pixel_voter
 from eosfm.evaluation.probe import EndToEnd, build_fuser
 from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.summary import summarise
@@ -40,7 +41,8 @@ def fine_tune(
         keep: Receives the best fit.
     """
     specialists = [s for s in load_artifact(artifact) if s.name in members]
-    splits = Splits.of(partial(read_split, task)).map(image_split)
+    readings = Splits.of(partial(read_split, task))
+    splits = readings.map(image_split)
     trials = make_trials(task, splits.train.some_targets(), task.protocol.seeds)
     backbones: dict[int, EosFM] = {}
 
@@ -51,6 +53,7 @@ def fine_tune(
 
     members = [specialist.name for specialist in specialists]
     decisive = ("fine_tune", fusion, members)
-    done = fit_all(build, splits, trials, log, checkpoints, decisive, keep)
+    voter = pixel_voter(trials[0], readings)
+    done = fit_all(build, splits, trials, log, checkpoints, decisive, keep, voter)
     selected = backbones[trials[0].seed].selected  # each fit may choose others: the first tells
     return summarise(task, done, len(splits.train), selected)

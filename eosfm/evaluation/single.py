@@ -17,6 +17,7 @@ from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import steps_per_epoch
 from eosfm.evaluation.forward_selection import explained_alone, ranked
 from eosfm.evaluation.head import run_head
+from eosfm.evaluation.late_fusion import PixelVoter
 from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.trial import make_trials, run_fits
 from eosfm.features.frozen import FrozenFeatures, only
@@ -38,6 +39,7 @@ def best_single(
     splits: Splits[FrozenFeatures],
     count: int,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """Score the specialist that does best alone.
 
@@ -47,15 +49,18 @@ def best_single(
         splits: Features of all specialists.
         count: Fits of the whole protocol.
         checkpoints: Where killed fits resume from.
+        voter: What answers along, of pixel labels.
     """
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     names = ranked(explained_alone(splits.train, splits.val, trial))[:SHORTLIST]
     protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
+    # What answers along later has no say in the choice.
     short, blind = replace(task, protocol=protocol), replace(splits, test=splits.val)
     fits = {name: partial(run_head, short, fusion, only(blind, [name]), 1) for name in names}
     # One alone has nothing to win.
     best = _best(run_fits(fits), task.metric) if len(names) > 1 else names[0]
-    return run_head(task, fusion, only(splits, [best]), count, checkpoints=checkpoints)
+    alone = only(splits, [best])
+    return run_head(task, fusion, alone, count, checkpoints=checkpoints, voter=voter)
 
 
 def _best(results: Mapping[str, TaskResult], metric: str) -> str:

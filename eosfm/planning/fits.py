@@ -20,7 +20,7 @@ from eosfm.planning.cost import (
     scratch_head_cost,
 )
 from eosfm.planning.memory import loading_gb
-from eosfm.planning.tasks import PlannedTask, validations
+from eosfm.planning.tasks import PlannedTask
 from eosfm.planning.work import GB, Work, total
 
 NOTHING = Cost(0, 0)
@@ -72,7 +72,8 @@ def _scratch_features(planned: PlannedTask, inputs: Sequence[InputSpec], count: 
 
 def _single(planned: PlannedTask, count: int) -> Work:
     """The best specialist alone: a short fit of some, and the whole protocol of one."""
-    task, inputs = planned.task, _with_bands(planned.inputs, FIXED)
+    task, scenes = planned.task, planned.store.scenes
+    inputs = _with_bands(planned.inputs, FIXED)
     fed = [spec for spec in inputs if not spec.spectral]
     members = len({spec.name for spec in fed})
     # Each has as many inputs, about.
@@ -81,7 +82,10 @@ def _single(planned: PlannedTask, count: int) -> Work:
     works = [_samples(planned, stored)]
     if (listed := min(SHORTLIST, members)) > 1:
         protocol = shortened(task.protocol, planned.steps)
-        short = replace(planned, task=replace(task, protocol=protocol))
+        protocol = protocol.model_copy(update={"late_fusion": False})
+        # Validation tiles take the place of the test tiles.
+        store = replace(planned.store, scenes=scenes | {"test": scenes["val"]})
+        short = replace(planned, task=replace(task, protocol=protocol), store=store)
         works += [_fits(short, FIXED, alone, 1, stored)] * listed
     return total([*works, _fits(planned, FIXED, alone, count, stored)])
 
@@ -101,7 +105,7 @@ def _fits(
         return work + Work(images=seeds * (planned.learned + planned.scored))
     passes = {
         "train": planned.learned,
-        "val": validations(planned.protocol) * planned.items("val"),
+        "val": planned.validations * planned.items("val"),
         "test": planned.items("test"),
     }
     for split in SPLITS:

@@ -21,6 +21,7 @@ CLOSE = 0.1
 """How far a plan may be off here; benchmarks/plan.py allows a quarter."""
 
 WINDOWED = {"protocol": {"window": 16}}
+LATE = {"protocol": {"late_fusion": True, "window": 16}}
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_features_that_are_stored(plan_task, resolve, artifact, calls, tmp_path,
         ("segmentation", WINDOWED, None),
         ("segmentation", WINDOWED, 1),
         ("segmentation", {}, None),
+        ("segmentation", LATE, None),
         ("classification", {}, None),
         ("series", WINDOWED, None),
     ],
