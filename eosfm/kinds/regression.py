@@ -9,8 +9,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Errors
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import TargetStatistics, some
 from eosfm.kinds.pixel import PixelKind
+from eosfm.kinds.targets import TargetStatistics, some
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
