@@ -93,8 +93,9 @@ def _by_labels(
     """The ensemble and a backbone from scratch, by stratified share of the labelled tiles."""
     readings = Splits.of(partial(read_split, task))
     labelled = readings.train.indices
-    groups, (seed,) = strata(task.store, "train")[labelled], task.fit_seeds(1)
-    shares = {f"{part:g}": stratified_share(groups, part, seed) for part in FRACTIONS}
+    groups = strata(task.store, "train", task.strata)[labelled]
+    (seed,) = task.fit_seeds(1)
+    shares = {f"{part:g}": stratified_share(groups, part, seed, task.strata) for part in FRACTIONS}
 
     def ensemble(tiles: np.ndarray) -> TaskResult:
         return run_head(task, FIXED, replace(splits, train=splits.train.take(tiles)), 1)

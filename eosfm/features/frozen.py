@@ -1,8 +1,9 @@
 """A task's split, ready for a model: as frozen features, or as images."""
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from eosfm.core.mapped import release
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import InputSpec
+from eosfm.features.labels import repeated
 from eosfm.features.source import (
     Levels,
     PreparedLevels,
@@ -51,16 +53,26 @@ class TaskSplit(Generic[T]):
         days: (N, T) day of each date by tile, NaN where unknown.
         windows: How tiles are cut.
         live: Whether inputs are encoded as they are read, at a price that fits should share.
+        repeat: By class index, how often one pass sees a tile that shows it.
     """
 
     source: Source[T]
     days: Tensor
     windows: Windows
     live: bool = False
+    repeat: Mapping[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of tiles."""
         return len(self.days)
+
+    @cached_property
+    def one_pass(self) -> np.ndarray:
+        """The tiles of one pass, those that ``repeat`` is of several times."""
+        tiles = np.arange(len(self))
+        if not self.repeat:
+            return tiles
+        return np.repeat(tiles, repeated(self.source.targets(tiles.tolist()), self.repeat))
 
     def batches(self, requests: Iterable[Request]) -> Iterator[tuple[tuple[T, Tensor], Tensor]]:
         """Inputs (what the source gives, and days) and targets of each request."""
