@@ -17,6 +17,7 @@ from eosfm.encoding.input import InputSpec
 from eosfm.features.labels import repeated
 from eosfm.features.source import (
     Levels,
+    Noted,
     PreparedLevels,
     Request,
     SomeTiles,
@@ -76,17 +77,11 @@ class TaskSplit(Generic[T]):
 
     def batches(self, requests: Iterable[Request]) -> Iterator[tuple[tuple[T, Tensor], Tensor]]:
         """Inputs (what the source gives, and days) and targets of each request."""
-        asked = []
-
-        def noted() -> Iterator[Request]:
-            for request in requests:
-                asked.append(self.days[torch.from_numpy(request.items // self.windows.count)])
-                yield request
-
-        for inputs, targets in self.source.stream(noted()):
+        noted = Noted(requests, self.days, self.windows.count)
+        for inputs, targets in self.source.stream(noted):
             # Stored as small as they are; losses and metrics take integers of one type.
             targets = targets if targets.is_floating_point() else targets.long()
-            yield (inputs, asked.pop(0)), targets
+            yield (inputs, noted.pop()), targets
 
     def batch(self, items: np.ndarray) -> tuple[tuple[T, Tensor], Tensor]:
         """Inputs and targets of some items."""
@@ -128,13 +123,13 @@ class FrozenFeatures(TaskSplit[Levels]):
         source = self.source.only(self.inputs, chosen)
         return replace(self, source=source, inputs=tuple(self.inputs[index] for index in chosen))
 
-    def prepared(self, prepare: Callable[[Levels], Levels]) -> "FrozenFeatures":
-        """The same items with ``prepare`` applied to their levels.
+    def prepared(self, prepare: Callable[[Levels, Tensor], Levels]) -> "FrozenFeatures":
+        """The same items with ``prepare`` applied to their levels and days.
 
         Once, where there is room and tiles are seen whole: of windows, others are drawn in every
         epoch.
         """
-        source = PreparedLevels(self.source, prepare)
+        source = PreparedLevels(self.source, prepare, self.days, self.windows.count)
         if self.windows.count > 1:
             return replace(self, source=source)
         levels, targets = next(source.stream([Request(np.arange(1))]))

@@ -9,7 +9,6 @@ from eosfm.core.splits import Split
 from eosfm.kinds import get_kind
 from eosfm.tiles.store import TileStore
 
-
 ROUNDING: dict[str, Callable[[float], int]] = {"rarest": round, "thirds": math.floor}
 """What becomes of a share of a stratum that is no whole number, by kind of strata."""
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from eosfm.core.cores import loaders
 from eosfm.core.mapped import release
 from eosfm.core.splits import Split
-from eosfm.features.dates import days_of
+from eosfm.features.dates import days_of, fill_gaps
 from eosfm.features.device import device
 from eosfm.features.frozen import TaskSplit
 from eosfm.features.source import Request, Source
@@ -95,7 +95,7 @@ class Reading(Source[Tensor]):
         return (whole.read(Request(np.array([tile]))).targets.numpy()[0] for tile in tiles)
 
     def days(self) -> Tensor:
-        """(N, T) days of the dates in use, NaN where the store does not tell."""
+        """(N, T) days of the dates in use, NaN where there is no image or no day is known."""
         from pyarrow import parquet
 
         path = self.tiles.tiles.path / "tiles.parquet"
@@ -135,14 +135,14 @@ class Reading(Source[Tensor]):
         return self.tiles.corner(tile, np.random.default_rng((*draw, tile)))
 
     def _finished(self, native: Native) -> Tensor:
-        """What was not measured takes its band's mean, as :class:`TileDataset` has it."""
+        """Scaled images; see :func:`fill_gaps` for what was not measured."""
         where = native.images.device
         mean, std = (
             torch.tensor(values, device=where).view(-1, 1, 1) for values in self.statistics
         )
         images = native.images.to(torch.float32)
         unmeasured = native.missing[:, :, None] | images.isnan()
-        images = torch.where(unmeasured, mean, images)
+        images = fill_gaps(images, unmeasured, mean)
         return (images - mean) / std if self.standardize else images
 
 
