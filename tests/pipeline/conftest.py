@@ -34,8 +34,8 @@ class Project:
         self.trace = path.parent / "trace"
         self.trace.mkdir(exist_ok=True)
 
-    def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
+    def start(self, *words: str, **env: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
             words,
             cwd=self.path,
             text=True,
@@ -48,9 +48,13 @@ class Project:
                 **env,
             },
         )
-        if check and done.returncode:
-            pytest.fail(f"{' '.join(words)}\n{done.stdout}")
-        return done
+
+    def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*words, **env)
+        out, _ = process.communicate()
+        if check and process.returncode:
+            pytest.fail(f"{' '.join(words)}\n{out}")
+        return subprocess.CompletedProcess(words, process.returncode, out)
 
     def stages_run(self, output: str) -> set[str]:
         """Names of the stages that DVC says it ran."""
