@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.native.listing import listed, one_of, require
+from eosfm.datasets.native.listing import listed, one_of, pair_all, require
 from eosfm.datasets.native.scenes import Part, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.urbanatlas import (
@@ -39,13 +39,16 @@ def scenes(root: Path) -> Iterator[Scene]:
     for folder, splits in FOLDERS.items():
         if folder == "test" and not (root / folder).exists():
             continue
-        for image in listed(root / folder, "**/*.tif", NAME, "<conurbation>/*.tif"):
+        images = listed(root / folder, "**/*.tif", NAME, "<conurbation>/*.tif")
+        for image in images:
             department = parse_sheet(image, NAME).department
             one_of(department, list(splits), "département", image)
             stem = image.name.split(".")[0]
             label = labels.get(f"{stem}_UA2012.tif", root / LABELS / f"{stem}_UA2012.tif")
             target = Part(label, prepare=LAND_USE)
             yield raster_scene(NAME, stem, splits[department], [rgb(image)], target)
+        own = (path for path in labels.values() if path.name.split("-")[0] in splits)
+        pair_all({image.name.split(".")[0] for image in images}, own, "_UA2012.tif")
 
 
 DATASET = Dataset(
