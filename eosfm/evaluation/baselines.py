@@ -19,7 +19,8 @@ from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fit import fit_all
 from eosfm.evaluation.head import fit_head, run_head
-from eosfm.evaluation.linear_baseline import linear_baseline
+from eosfm.evaluation.late_fusion import PixelVoter, fuses_late
+from eosfm.evaluation.linear_baseline import best_linear, linear_baseline
 from eosfm.evaluation.probe import EndToEnd
 from eosfm.evaluation.result import BaselineResults, Fit, TaskResult
 from eosfm.evaluation.single import best_single
@@ -71,12 +72,17 @@ def run_baselines(
     splits = open_features(task, features, artifact, needs_maps(FIXED, task))
     # Before the jobs, of which no two may draw random numbers at a time.
     started = task_encoder(task, [adapted(load_specialist(start), task)])
+    (trial,) = make_trials(task, splits.train.some_targets(), 1)
+    linear, val = best_linear(trial, readings)
+    voter = PixelVoter(linear, readings.val, readings.test) if fuses_late(task) else None
     jobs: dict[str, Callable[[], TaskResult]] = {
-        "scratch": partial(from_scratch, task, backbone, readings, count, checkpoints),
-        "single": partial(best_single, task, FIXED, splits, count, checkpoints),
-        "random": partial(random_weights, task, artifact, readings, count, max_gb, checkpoints),
-        "start": partial(start_weights, task, started, readings, count, max_gb, checkpoints),
-        "statistics": partial(linear_baseline, task, readings),
+        "scratch": partial(from_scratch, task, backbone, readings, count, checkpoints, voter),
+        "single": partial(best_single, task, FIXED, splits, count, checkpoints, voter),
+        "random": partial(
+            random_weights, task, artifact, readings, count, max_gb, checkpoints, voter
+        ),
+        "start": partial(start_weights, task, started, readings, count, max_gb, checkpoints, voter),
+        "statistics": partial(linear_baseline, trial, linear, val, readings),
     }
     return BaselineResults(**run_fits(jobs))
 
@@ -88,6 +94,7 @@ def random_weights(
     count: int,
     max_gb: float,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """The task's head on the features of an ensemble that was never trained, drawn for each fit."""
     fits: list[Fit] = []
@@ -96,7 +103,12 @@ def random_weights(
             encoder = task_encoder(task, randomize(load_artifact(artifact), trial.seed), copy=False)
         with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as splits:
             done, used = fit_head(
-                [trial], FIXED, splits, checkpoints=checkpoints, features="random weights"
+                [trial],
+                FIXED,
+                splits,
+                checkpoints=checkpoints,
+                features="random weights",
+                voter=voter,
             )
         fits += done
     return summarise(task, fits, len(readings.train.indices), used)
@@ -109,11 +121,18 @@ def start_weights(
     count: int,
     max_gb: float,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """The task's head on the features of one backbone that has not specialised on anything."""
     with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as splits:
         return run_head(
-            task, FIXED, splits, count, checkpoints=checkpoints, features="start weights"
+            task,
+            FIXED,
+            splits,
+            count,
+            checkpoints=checkpoints,
+            features="start weights",
+            voter=voter,
         )
 
 
@@ -144,6 +163,7 @@ def from_scratch(
     readings: Splits[Reading],
     count: int,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """One backbone of the specialists' kind, trained on the task's labels alone."""
     if task.head == "ridge":  # nothing to train by, and all is trained here
@@ -156,5 +176,5 @@ def from_scratch(
     splits = readings.map(image_split)
     trials = make_trials(task, splits.train.some_targets(), count)
     decisive = ("from scratch", backbone)
-    done = fit_all(build, splits, trials, checkpoints=checkpoints, decisive=decisive)
+    done = fit_all(build, splits, trials, checkpoints=checkpoints, decisive=decisive, voter=voter)
     return summarise(task, done, len(splits.train))

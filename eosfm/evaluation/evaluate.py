@@ -1,19 +1,23 @@
 """Scoring one downstream task with the ensemble."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Keep, Log
 from eosfm.evaluation.forward_selection import MOST, select_forward
 from eosfm.evaluation.head import choose_bands, run_head
+from eosfm.evaluation.late_fusion import pixel_voter
 from eosfm.evaluation.result import SelectionPath, TaskResult
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.encode import open_features
 from eosfm.features.frozen import only
+from eosfm.features.reading import read_split
 from eosfm.features.store import FeatureStore
 from eosfm.features.task import Task
 from eosfm.params import Fusion
@@ -49,7 +53,11 @@ def evaluate_task(
         return fine_tune(task, fusion, artifact, members, log, checkpoints, keep)
     opened = open_features(task, features, artifact, needs_maps(fusion, task))
     splits = only(opened, members)
-    return run_head(task, fusion, splits, task.protocol.seeds, log, checkpoints, keep=keep)
+    (first,) = make_trials(task, splits.train.some_targets(), 1)
+    voter = pixel_voter(first, Splits.of(partial(read_split, task)))
+    return run_head(
+        task, fusion, splits, task.protocol.seeds, log, checkpoints, keep=keep, voter=voter
+    )
 
 
 def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -> SelectionPath:

@@ -9,6 +9,7 @@ from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import Keep, Log, fit_all
 from eosfm.evaluation.head import choose, selects
+from eosfm.evaluation.late_fusion import pixel_voter
 from eosfm.evaluation.probe import EndToEnd, build_fuser
 from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.summary import summarise
@@ -58,6 +59,7 @@ def fine_tune(
 
     members = [specialist.name for specialist in specialists]
     decisive = ("fine_tune", fusion, members)
-    done = fit_all(build, splits, trials, log, checkpoints, decisive, keep)
+    voter = pixel_voter(trials[0], readings)
+    done = fit_all(build, splits, trials, log, checkpoints, decisive, keep, voter)
     selected = backbones[trials[0].seed].selected  # each fit may choose others: the first tells
     return summarise(task, done, len(splits.train), selected)

@@ -10,6 +10,7 @@ from eosfm.evaluation.directions import label_directions
 from eosfm.evaluation.fit import Keep, Log, fit_all, steps_per_epoch, training_batches
 from eosfm.evaluation.forward_selection import MOST, enough, select_forward
 from eosfm.evaluation.knn import score_knn
+from eosfm.evaluation.late_fusion import PixelVoter
 from eosfm.evaluation.learner import Learner
 from eosfm.evaluation.probe import Probe, build_probe
 from eosfm.evaluation.result import Fit, TaskResult
@@ -33,6 +34,7 @@ def run_head(
     checkpoints: Checkpoints | None = None,
     features: str = "ensemble",
     keep: Keep | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """Train fusion and head, and test the best epoch once.
 
@@ -45,9 +47,10 @@ def run_head(
         checkpoints: Where killed fits resume from.
         features: Tells whose features these are, where specialists have the same names.
         keep: Receives the best fit, but of ``knn``, which has no model.
+        voter: What answers along, of pixel labels.
     """
     trials = make_trials(task, splits.train.some_targets(), fits)
-    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep)
+    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep, voter)
     return summarise(task, done, len(splits.train), used)
 
 
@@ -59,6 +62,7 @@ def fit_head(
     checkpoints: Checkpoints | None = None,
     features: str = "ensemble",
     keep: Keep | None = None,
+    voter: PixelVoter | None = None,
 ) -> tuple[list[Fit], list[str]]:
     """What :func:`run_head` does in given trials: their fits, and the specialists in use."""
     task = trials[0].task
@@ -80,6 +84,7 @@ def fit_head(
     done = fit_all(
         lambda trial: start(build_probe(fusion, inputs, trial)),
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
+        voter,
     )  # fmt: skip
     return done, splits.train.specialists
 

@@ -17,6 +17,7 @@ from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import steps_per_epoch
 from eosfm.evaluation.forward_selection import explained_alone, ranked
 from eosfm.evaluation.head import run_head
+from eosfm.evaluation.late_fusion import PixelVoter
 from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.trial import make_trials, run_fits
 from eosfm.features.frozen import FrozenFeatures, only
@@ -41,6 +42,7 @@ def best_single(
     splits: Splits[FrozenFeatures],
     count: int,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """Score the specialist that does best alone.
 
@@ -50,15 +52,17 @@ def best_single(
         splits: Features of all specialists.
         count: Fits of the whole protocol.
         checkpoints: Where killed fits resume from.
+        voter: What answers along, of pixel labels.
     """
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     names = ranked(explained_alone(splits.train, splits.val, trial))[:SHORTLIST]
     if len(names) > LAST:
         blind = replace(splits, test=splits.val)
         protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
-        short = _ranked(replace(task, protocol=protocol), fusion, blind, names, 1)
+        watched = None if voter is None else replace(voter, test=voter.val)
+        short = _ranked(replace(task, protocol=protocol), fusion, blind, names, 1, voter=watched)
         names = list(short)[:LAST]
-    return next(iter(_ranked(task, fusion, splits, names, count, checkpoints).values()))
+    return next(iter(_ranked(task, fusion, splits, names, count, checkpoints, voter).values()))
 
 
 def _ranked(
@@ -68,12 +72,19 @@ def _ranked(
     names: Sequence[str],
     count: int,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> dict[str, TaskResult]:
     """Each specialist's result, from the best on the validation split down."""
     results = run_fits(
         {
             name: partial(
-                run_head, task, fusion, only(splits, [name]), count, checkpoints=checkpoints
+                run_head,
+                task,
+                fusion,
+                only(splits, [name]),
+                count,
+                checkpoints=checkpoints,
+                voter=voter,
             )
             for name in names
         }

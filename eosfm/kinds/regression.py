@@ -86,6 +86,10 @@ class Regression(PixelKind):
             return inner  # as published, it finds the unit by itself
         return named("eosfm.heads.decoders.PhysicalUnits")(inner, seen.mean, seen.std)
 
+    def mix(self, logits: "Tensor", others: "Tensor", share: float) -> "Tensor":
+        """The weighted mean of both values."""
+        return logits + share * (others - logits)
+
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``rmse`` and ``mae`` in the target's unit, ``r2``."""
         return named("eosfm.heads.metrics.RegressionScores")()
