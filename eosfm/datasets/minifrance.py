@@ -36,6 +36,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     top = require(root / LABELS, NAME, f"the folder {LABELS} with *_UA2012.tif")
     labels = {path.name: path for path in top.rglob("*_UA2012.tif")}
+    pairs: dict[str, set[str]] = {}
     for folder, splits in FOLDERS.items():
         if folder == "test" and not (root / folder).exists():
             continue
@@ -47,8 +48,10 @@ def scenes(root: Path) -> Iterator[Scene]:
             label = labels.get(f"{stem}_UA2012.tif", root / LABELS / f"{stem}_UA2012.tif")
             target = Part(label, prepare=LAND_USE)
             yield raster_scene(NAME, stem, splits[department], [rgb(image)], target)
-        own = (path for path in labels.values() if path.name.split("-")[0] in splits)
-        pair_all({image.name.split(".")[0] for image in images}, own, "_UA2012.tif")
+        pairs[folder] = {image.name.split(".")[0] for image in images}
+    for folder, stems in pairs.items():
+        own = (path for path in labels.values() if path.name.split("-")[0] in FOLDERS[folder])
+        pair_all(stems, own, "_UA2012.tif")
 
 
 DATASET = Dataset(
