@@ -20,6 +20,7 @@ from eosfm.fields import (
     Positive,
     Processes,
     Rate,
+    SceneCounts,
     Size,
     Some,
     SourceKind,
@@ -134,11 +135,13 @@ class DatasetDefaults(Frozen):
     """Where a dataset's files come from.
 
     ``source`` null leaves it to the scale; ``root`` is the folder of a copy that the user has, null
-    for a download.
+    for a download. ``scenes`` is how many an archive must have: as many as its publisher says or,
+    where that is not known, as the first copy had; or any number, of a part.
     """
 
     source: SourceKind | None
     root: Place | None
+    scenes: SceneCounts
 
 
 class DatasetParams(DatasetDefaults):
