@@ -43,7 +43,8 @@ def statistics(path: Path | str) -> Statistics:
                                        mean=scaling.mean, std=scaling.std)
 
     Args:
-        path: What rasterio opens (a URL too), or the folder of a tile store.
+        path: A GeoTIFF, JPEG 2000, PNG, JPEG or Imagine file (a URL too), or the folder of a tile
+            store.
 
     Raises:
         EosfmError: It is neither, is damaged, or a band has no measured pixel.
@@ -65,17 +66,17 @@ def _of_store(path: Path) -> Statistics:
 
 def _of_raster(path: str) -> Statistics:
     try:
-        import rasterio
+        from rasterio.errors import NotGeoreferencedWarning, RasterioError
     except ImportError:
         raise EosfmError("rasterio is not installed; pip install rasterio") from None
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+    from eosfm.prediction.scene import open_raster
     from eosfm.tiles.statistics import BandStatistics
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # no place is asked for
-            raster = rasterio.open(path)
+            raster = open_raster(path)
         with raster:
             names = tuple(f"band {index}" for index in raster.indexes)
             sums = BandStatistics(names)

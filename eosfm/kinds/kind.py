@@ -123,6 +123,10 @@ class Kind(ABC):
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The stratum of each stored target, (N,) integers, for shares of the labels."""
 
+    def thirds(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
+        """The strata of PANGAEA (arXiv 2412.04204); where it has none, those of :meth:`strata`."""
+        return self.strata(targets, classes)
+
     # Batches and models
 
     def target(self, batch: Mapping[str, Any]) -> Any:
