@@ -55,7 +55,8 @@ class ScaleProtocol(Frozen):
     through windows: one drawn anew in every epoch of training, the fewest that cover a tile in
     validation and test. Every ``validate_every`` epochs and after the last the validation split is
     scored; ``workers`` is the number of loader processes. ``fine_tune`` trains the encoders as
-    well; ``class_weights`` balanced gives rare classes more say in the loss.
+    well; ``class_weights`` balanced gives rare classes more say in the loss; with ``late_fusion`` a
+    linear model of pixel values answers along with heads of pixel labels.
     """
 
     recipe: Literal["ours", "pangaea"]
@@ -73,6 +74,7 @@ class ScaleProtocol(Frozen):
     validate_every: Count
     workers: Workers
     fine_tune: Yes
+    late_fusion: Yes
     class_weights: Literal["none", "balanced"]
 
 

@@ -23,6 +23,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoint, Checkpoints
 from eosfm.evaluation.examine import Answers, examine, score, shown_tiles
+from eosfm.evaluation.late_fusion import PixelVoter, fuse, share_of, with_images
 from eosfm.evaluation.learner import Best, Learner
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.evaluation.trial import Trial, run_fits, seeded
@@ -43,6 +44,7 @@ def fit_all(
     checkpoints: Checkpoints | None = None,
     decisive: Any = None,
     keep: Keep | None = None,
+    voter: PixelVoter | None = None,
 ) -> list[Fit]:
     """Fit and test a model once per trial.
 
@@ -55,6 +57,7 @@ def fit_all(
         decisive: What decides the result beside the trials, in plain values.
         keep: Receives the model that does best on validation data, at its best epoch, its fit, and
             what it predicts for the test tiles that a picture shows.
+        voter: What answers along with each model once it is fitted.
 
     Returns:
         One per trial, scores of single classes included.
@@ -70,13 +73,20 @@ def fit_all(
         if checkpoints is not None:
             checkpoint = checkpoints.of(decisive, len(splits.train), [t.settings() for t in group])
         best = fit(models, splits.train, splits.val, group, log=follow, checkpoint=checkpoint)
-        tested = examine(models, splits.test, group[0], shown)
+        scores, test = [one.scores for one in best], splits.test
+        if voter is not None:
+            models, scores = map(list, zip(*fuse(models, voter, splits.val, group[0]), strict=True))
+            test = with_images(test, voter.test)
+        tested = examine(models, test, group[0], shown)
         if checkpoint is not None:
             checkpoint.remove()
-        kept = models if keep is not None else [None] * len(models)
         return [
-            (Fit(b.scores, test.scores, b.epoch, test.tiles), model, test.answers)
-            for b, test, model in zip(best, tested, kept, strict=True)
+            (
+                Fit(val, found.scores, one.epoch, found.tiles, share_of(model)),
+                None if keep is None else model,
+                found.answers,
+            )
+            for val, found, one, model in zip(scores, tested, best, models, strict=True)
         ]
 
     groups = [list(trials)] if splits.train.live else [[trial] for trial in trials]

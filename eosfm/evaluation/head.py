@@ -10,6 +10,7 @@ from eosfm.evaluation.directions import label_directions
 from eosfm.evaluation.fit import Keep, Log, fit_all, steps_per_epoch, training_batches
 from eosfm.evaluation.forward_selection import MOST, enough, select_forward
 from eosfm.evaluation.knn import score_knn
+from eosfm.evaluation.late_fusion import PixelVoter
 from eosfm.evaluation.learner import Learner
 from eosfm.evaluation.probe import Probe, build_probe
 from eosfm.evaluation.result import Fit, TaskResult
@@ -23,6 +24,9 @@ from eosfm.fusion.fuser import PUBLISHED
 from eosfm.fusion.selection import Selection
 from eosfm.params import Fusion
 
+CLOSED_FORM = ("knn", "ridge")
+"""Heads without steps."""
+
 
 def run_head(
     task: Task,
@@ -33,6 +37,7 @@ def run_head(
     checkpoints: Checkpoints | None = None,
     features: str = "ensemble",
     keep: Keep | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """Train fusion and head, and test the best epoch once.
 
@@ -45,9 +50,10 @@ def run_head(
         checkpoints: Where killed fits resume from.
         features: Tells whose features these are, where specialists have the same names.
         keep: Receives the best fit, but of ``knn``, which has no model.
+        voter: What answers along, of pixel labels.
     """
     trials = make_trials(task, splits.train.some_targets(), fits)
-    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep)
+    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep, voter)
     return summarise(task, done, len(splits.train), used)
 
 
@@ -59,11 +65,12 @@ def fit_head(
     checkpoints: Checkpoints | None = None,
     features: str = "ensemble",
     keep: Keep | None = None,
+    voter: PixelVoter | None = None,
 ) -> tuple[list[Fit], list[str]]:
     """What :func:`run_head` does in given trials: their fits, and the specialists in use."""
     task = trials[0].task
     splits = choose_bands(fusion, splits)
-    if task.head in ("knn", "ridge"):
+    if task.head in CLOSED_FORM:
         fit, used = _closed_form(task, fusion, splits, trials[0], keep)
         if log is not None:  # no curve, but a point of one
             log({f"val_{task.metric}": fit.val[task.metric]}, 0)
@@ -80,6 +87,7 @@ def fit_head(
     done = fit_all(
         lambda trial: start(build_probe(fusion, inputs, trial)),
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
+        voter,
     )  # fmt: skip
     return done, splits.train.specialists
 

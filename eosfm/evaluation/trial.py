@@ -13,7 +13,7 @@ from torch import nn
 from eosfm.core.parallel import run_together
 from eosfm.features.device import device
 from eosfm.features.task import Task
-from eosfm.kinds.kind import TargetStatistics
+from eosfm.kinds.targets import TargetStatistics
 
 if TYPE_CHECKING:
     from torchmetrics import Metric

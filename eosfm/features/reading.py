@@ -22,8 +22,9 @@ from eosfm.features.frozen import TaskSplit
 from eosfm.features.source import Request, Source
 from eosfm.features.task import TaskInput
 from eosfm.features.windows import Windows
-from eosfm.tiles.dataset import TileDataset, View
+from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
+from eosfm.tiles.views import View
 
 BATCH = 32
 """Images that are encoded at once, dates and windows counted."""

@@ -9,8 +9,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Errors
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import TargetStatistics, some
 from eosfm.kinds.pixel import PixelKind
+from eosfm.kinds.targets import TargetStatistics, some
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,6 +90,10 @@ class Regression(PixelKind):
         if head == "upernet_batch":
             return inner  # as published, it finds the unit by itself
         return named("eosfm.heads.decoders.PhysicalUnits")(inner, seen.mean, seen.std)
+
+    def mix(self, logits: "Tensor", others: "Tensor", share: float) -> "Tensor":
+        """The weighted mean of both values."""
+        return logits + share * (others - logits)
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``rmse`` and ``mae`` in the target's unit, ``r2``."""

@@ -8,8 +8,8 @@ import numpy as np
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Counts
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import TargetStatistics, rarest
 from eosfm.kinds.pixel import PixelKind
+from eosfm.kinds.targets import TargetStatistics, rarest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
