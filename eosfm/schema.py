@@ -1,7 +1,7 @@
 """The parts of ``params.yaml``: which keys there are and which values they take."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -13,6 +13,7 @@ from eosfm.fields import (
     Fraction,
     Frozen,
     Head,
+    Loss,
     Metric,
     Name,
     Place,
@@ -27,7 +28,7 @@ from eosfm.fields import (
     Yes,
 )
 from eosfm.fusion import FUSIONS
-from eosfm.recipes import ScaleTrain, SpecialistDefaults
+from eosfm.recipes import Given, ScaleTrain, Scaling, SpecialistDefaults
 
 
 class Energy(Frozen):
@@ -46,6 +47,10 @@ class Backbone(Frozen):
 class ScaleProtocol(Frozen):
     """How a downstream head is trained at this scale.
 
+    ``recipe`` chooses among :class:`Protocols`. ``strata`` says of what kinds of tiles a share of
+    the labels keeps the same share: ``rarest`` by the rarest class of a tile, ``thirds`` by the
+    shares of all its classes (:meth:`eosfm.kinds.kind.Kind.thirds`).
+
     ``seeds`` is the number of fits of the ensemble, ``baseline_seeds`` of each baseline;
     ``max_dates`` an upper limit of every task's; tiles larger than ``window`` pixels are seen
     through windows: one drawn anew in every epoch of training, the fewest that cover a tile in
@@ -55,7 +60,9 @@ class ScaleProtocol(Frozen):
     linear model of pixel values answers along with heads of pixel labels.
     """
 
+    recipe: Literal["ours", "pangaea"]
     label_fraction: Fraction
+    strata: Literal["rarest", "thirds"]
     epochs: Count
     steps_per_epoch: Count | None
     batch_size: Size
@@ -198,12 +205,14 @@ class TaskDefaults(Frozen):
     """What downstream tasks share.
 
     ``aggregation`` joins the features of several dates: ``mean``, ``linear`` or ``ltae`` of a
-    series, ``concat`` or ``difference`` for change, null where there is one date.
+    series, ``concat`` or ``difference`` for change, null where there is one date. ``loss`` null is
+    the first of the kind's (:attr:`eosfm.kinds.kind.Kind.losses`).
     """
 
     head: Head
     metric: Metric
     aggregation: Aggregation | None
+    loss: Loss | None
 
 
 class TaskParams(TaskDefaults):
@@ -213,6 +222,33 @@ class TaskParams(TaskDefaults):
     bands: Bands
     label_fraction: Fraction | None
     max_dates: Count | None
+
+
+class TaskOptions(Given):
+    """What a protocol has otherwise for one task; what is left out stays as it is.
+
+    ``bands``, ``aggregation`` and ``loss`` replace the entry's. ``scaling`` stands for mean and
+    deviation of the training tiles. ``repeat`` says, by class, how often an epoch sees a training
+    tile that shows it: the most often of its classes, and once where it shows none of these.
+    """
+
+    bands: Bands = ("red",)
+    aggregation: Aggregation | None = None
+    loss: Loss | None = None
+    scaling: Scaling | None = None
+    repeat: dict[str, Count] = Field(default_factory=dict)
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What replaces keys of the task's entry."""
+        return {key: value for key, value in self.given.items() if key in TaskParams.model_fields}
+
+
+class Protocols(Frozen):
+    """By protocol, and then by task, what it has otherwise."""
+
+    ours: dict[str, TaskOptions]
+    pangaea: dict[str, TaskOptions]
 
 
 class Defaults(Frozen):

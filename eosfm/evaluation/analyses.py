@@ -106,8 +106,9 @@ def _by_labels(
 ) -> list[dict[str, TaskResult]]:
     """The ensemble and a backbone from scratch, by stratified share of the labelled tiles."""
     labelled = readings.train.indices
-    groups, (seed,) = strata(task.store, "train")[labelled], task.fit_seeds(1)
-    shares = {f"{part:g}": stratified_share(groups, part, seed) for part in FRACTIONS}
+    groups = strata(task.store, "train", task.strata)[labelled]
+    (seed,) = task.fit_seeds(1)
+    shares = {f"{part:g}": stratified_share(groups, part, seed, task.strata) for part in FRACTIONS}
 
     fewer = {
         share: replace(readings, train=replace(readings.train, indices=labelled[tiles]))

@@ -14,11 +14,12 @@ from typing import Any
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
+from eosfm.encoding.input import SPECTRAL
 from eosfm.encoding.randomize import randomize
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fit import fit_all
-from eosfm.evaluation.head import fit_head, run_head
+from eosfm.evaluation.head import CLOSED_FORM, choose, fit_head, run_head
 from eosfm.evaluation.late_fusion import PixelVoter, fuses_late
 from eosfm.evaluation.linear_baseline import best_linear, linear_baseline
 from eosfm.evaluation.probe import EndToEnd
@@ -26,11 +27,17 @@ from eosfm.evaluation.result import BaselineResults, Fit, TaskResult
 from eosfm.evaluation.single import best_single
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials, run_fits, seeded
-from eosfm.features.encode import open_features, scratch_features, task_encoder
+from eosfm.features.encode import (
+    live_features,
+    open_features,
+    scratch_features,
+    task_encoder,
+)
 from eosfm.features.reading import Reading, image_split, read_split
 from eosfm.features.task import Task, TaskInput
 from eosfm.nn.backbone import build_backbone
-from eosfm.nn.specialist import Specialist, expected_shapes, load_specialist
+from eosfm.nn.specialist import Specialist, load_specialist
+from eosfm.nn.start import started_weights
 from eosfm.params import Fusion
 
 FIXED = Fusion(
@@ -45,6 +52,9 @@ FIXED = Fusion(
     start="random",
     ablate=(),
 )
+
+ALL = FIXED.model_copy(update={"max_encoders": None})
+"""Of specialists that are chosen already."""
 
 
 def run_baselines(
@@ -96,20 +106,30 @@ def random_weights(
     checkpoints: Checkpoints | None = None,
     voter: PixelVoter | None = None,
 ) -> TaskResult:
-    """The task's head on the features of an ensemble that was never trained, drawn for each fit."""
+    """The task's head on the features of an ensemble that was never trained, drawn for each fit.
+
+    Features are stored of the chosen specialists alone: what is read but once is not.
+    """
+    pools = not needs_maps(FIXED, task)
     fits: list[Fit] = []
     for trial in make_trials(task, image_split(readings.train).some_targets(), count):
         with seeded(trial):
             encoder = task_encoder(task, randomize(load_artifact(artifact), trial.seed), copy=False)
-        with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as splits:
-            done, used = fit_head(
-                [trial],
-                FIXED,
-                splits,
-                checkpoints=checkpoints,
-                features="random weights",
-                voter=voter,
-            )
+        live = readings.map(partial(live_features, encoder, pools))
+        if task.head in CLOSED_FORM:
+            done, used = fit_head([trial], FIXED, live)
+        else:
+            used = choose(FIXED, live.train, live.val, trial)
+            chosen = encoder.keep([*used, SPECTRAL])
+            with scratch_features(chosen, readings, max_gb, pools) as splits:
+                done, _ = fit_head(
+                    [trial],
+                    ALL,
+                    splits,
+                    checkpoints=checkpoints,
+                    features="random weights",
+                    voter=voter,
+                )
         fits += done
     return summarise(task, fits, len(readings.train.indices), used)
 
@@ -137,19 +157,9 @@ def start_weights(
 
 
 def adapted(start: Specialist, task: TaskInput) -> Specialist:
-    """The start weights as a specialist for a task's bands.
-
-    The first convolution is adapted as timm does when a training begins with them: its kernels are
-    repeated in turn, and scaled so that their sum over the channels stays.
-    """
-    from timm.models import adapt_input_conv
-
+    """The start weights as a specialist for a task's bands, as a training begins with them."""
     count = len(task.bands)
-    shapes = expected_shapes(start.backbone, count)
-    weights = {
-        key: value if value.shape == shapes[key] else adapt_input_conv(count, value)
-        for key, value in start.state_dict.items()
-    }
+    weights = started_weights(start, count)
     stored = [task.store.usable(name) for name in task.bands]
     mean, std = (
         tuple(values[name] for name in stored) for values in (task.store.mean, task.store.std)

@@ -219,20 +219,20 @@ class _Progress:
 def steps_per_epoch(trial: Trial, train: TaskSplit[Any]) -> int:
     """Batches of an epoch: the protocol's number, or one pass."""
     protocol = trial.task.protocol
-    return protocol.steps_per_epoch or max(1, len(train) // protocol.batch_size)
+    return protocol.steps_per_epoch or max(1, len(train.one_pass) // protocol.batch_size)
 
 
 def training_batches(train: TaskSplit[Any], trial: Trial, steps: int, epoch: int) -> list[Request]:
     """The batches of an epoch, one window of each tile."""
     order = (trial.seed, epoch)
-    batches = _batches(len(train), steps, trial.task.protocol.batch_size, order)
+    batches = _batches(train.one_pass, steps, trial.task.protocol.batch_size, order)
     return [Request(tiles * train.windows.count, draw=order) for tiles in batches]
 
 
-def _batches(count: int, batches: int, size: int, seed: tuple[int, int]) -> list[np.ndarray]:
+def _batches(tiles: np.ndarray, batches: int, size: int, seed: tuple[int, int]) -> list[np.ndarray]:
     """The tiles of each batch of an epoch: as many permutations as it takes."""
     rng = np.random.default_rng(seed)
-    size = min(size, count)
-    rounds = -(-batches * size // count)
-    order = np.concatenate([rng.permutation(count) for _ in range(rounds)])
+    size = min(size, len(tiles))
+    rounds = -(-batches * size // len(tiles))
+    order = np.concatenate([rng.permutation(tiles) for _ in range(rounds)])
     return [order[i * size : (i + 1) * size] for i in range(batches)]

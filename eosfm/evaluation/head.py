@@ -24,6 +24,9 @@ from eosfm.fusion.fuser import PUBLISHED
 from eosfm.fusion.selection import Selection
 from eosfm.params import Fusion
 
+CLOSED_FORM = ("knn", "ridge")
+"""Heads without steps."""
+
 
 def run_head(
     task: Task,
@@ -67,7 +70,7 @@ def fit_head(
     """What :func:`run_head` does in given trials: their fits, and the specialists in use."""
     task = trials[0].task
     splits = choose_bands(fusion, splits)
-    if task.head in ("knn", "ridge"):
+    if task.head in CLOSED_FORM:
         fit, used = _closed_form(task, fusion, splits, trials[0], keep)
         if log is not None:  # no curve, but a point of one
             log({f"val_{task.metric}": fit.val[task.metric]}, 0)

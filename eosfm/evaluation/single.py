@@ -1,14 +1,14 @@
 """The best specialist alone, found by the fit that is scored.
 
-Ridge regression, in closed form, leaves a short list of all specialists; a short fit of the task's
-own head leaves the last few of these, and those get the whole protocol. Validation decides
-throughout, and test tiles are read of the last few alone.
+Ridge regression, in closed form, leaves a short list of all specialists; of these, a short fit of
+the task's own head finds the one that gets the whole protocol. Validation decides throughout, and
+test tiles are read of that one alone.
 
 Short fits of all, without the list, choose worse: at ``mini`` a decoder has learned next to nothing
 in a sixteenth of its steps (``benchmarks/README.md``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -25,15 +25,12 @@ from eosfm.features.task import Task
 from eosfm.kinds.scores import better
 from eosfm.params import Fusion, ScaleProtocol
 
-SHORTLIST = 6
+SHORTLIST = 5
 """Specialists that get a short fit: those that explain most of the labels, by
 :func:`eosfm.evaluation.forward_selection.explained_alone`."""
 
 PART = 4
 """Steps of the whole protocol over those of a short fit."""
-
-LAST = 2
-"""Specialists that get the whole protocol."""
 
 
 def best_single(
@@ -56,41 +53,20 @@ def best_single(
     """
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     names = ranked(explained_alone(splits.train, splits.val, trial))[:SHORTLIST]
-    if len(names) > LAST:
-        blind = replace(splits, test=splits.val)
-        protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
-        watched = None if voter is None else replace(voter, test=voter.val)
-        short = _ranked(replace(task, protocol=protocol), fusion, blind, names, 1, voter=watched)
-        names = list(short)[:LAST]
-    return next(iter(_ranked(task, fusion, splits, names, count, checkpoints, voter).values()))
+    protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
+    # What answers along later has no say in the choice.
+    short, blind = replace(task, protocol=protocol), replace(splits, test=splits.val)
+    fits = {name: partial(run_head, short, fusion, only(blind, [name]), 1) for name in names}
+    # One alone has nothing to win.
+    best = _best(run_fits(fits), task.metric) if len(names) > 1 else names[0]
+    alone = only(splits, [best])
+    return run_head(task, fusion, alone, count, checkpoints=checkpoints, voter=voter)
 
 
-def _ranked(
-    task: Task,
-    fusion: Fusion,
-    splits: Splits[FrozenFeatures],
-    names: Sequence[str],
-    count: int,
-    checkpoints: Checkpoints | None = None,
-    voter: PixelVoter | None = None,
-) -> dict[str, TaskResult]:
-    """Each specialist's result, from the best on the validation split down."""
-    results = run_fits(
-        {
-            name: partial(
-                run_head,
-                task,
-                fusion,
-                only(splits, [name]),
-                count,
-                checkpoints=checkpoints,
-                voter=voter,
-            )
-            for name in names
-        }
-    )
-    sign = 1 if better(task.metric, 0.0, 1.0) else -1
-    return dict(sorted(results.items(), key=lambda item: sign * item[1].val[task.metric]))
+def _best(results: Mapping[str, TaskResult], metric: str) -> str:
+    """The one of the best validation score; the first of equals."""
+    sign = 1 if better(metric, 0.0, 1.0) else -1
+    return min(results, key=lambda name: sign * results[name].val[metric])
 
 
 def shortened(protocol: ScaleProtocol, steps: int) -> ScaleProtocol:

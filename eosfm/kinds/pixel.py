@@ -7,7 +7,8 @@ import numpy as np
 
 from eosfm.core.named import named
 from eosfm.kinds.examples import EXAMPLES, spread
-from eosfm.kinds.kind import Kind, TargetStatistics
+from eosfm.kinds.kind import Kind
+from eosfm.kinds.targets import TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -21,7 +21,8 @@ from eosfm.evaluation.probe import build_fuser
 from eosfm.evaluation.trial import Trial
 from eosfm.features.task import Task
 from eosfm.heads.temporal import LTAEMerge, build_merge
-from eosfm.kinds.kind import Kind, TargetStatistics
+from eosfm.kinds.kind import Kind
+from eosfm.kinds.targets import TargetStatistics
 from eosfm.nn.backbone import STRIDES, build_backbone
 from eosfm.params import Fusion
 from eosfm.planning.hardware import REFERENCE, REFERENCE_SIZE

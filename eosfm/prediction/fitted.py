@@ -41,8 +41,8 @@ class FittedTask:
         target_unit: Unit of a regression's values.
         bands: The input's channels, by band name.
         units: Physical unit of each.
-        mean: Of each band over the training tiles, in its unit.
-        std: Likewise.
+        mean: What is subtracted from each band, in its unit: its mean over the training tiles.
+        std: What it is then divided by: its standard deviation.
         nodata: Value that means "not measured" when all bands have it; None where there is none.
         adaptation: How the input reaches specialists of other bands.
         standardize: Whose statistics scale the input, ``dataset`` or ``specialist``.
@@ -117,6 +117,7 @@ class BestFit:
             artifact: The ensemble that it was fitted on.
         """
         fuser, weights = _parts(self.model)
+        mean, std = task.statistics
         names = dict.fromkeys(spec["name"] for spec in fuser.get("inputs", ()))
         fitted = FittedTask(
             task=task.name,
@@ -127,8 +128,8 @@ class BestFit:
             target_unit=task.store.target_unit,
             bands=task.bands,
             units=task.units,
-            mean=tuple(task.store.mean[name] for name in task.bands),
-            std=tuple(task.store.std[name] for name in task.bands),
+            mean=mean,
+            std=std,
             nodata=task.store.nodata,
             adaptation=task.adaptation,
             standardize=task.standardize,
