@@ -110,6 +110,11 @@ class Counts:
     left: int = 0
     names: list[str] = field(default_factory=list)
 
+    @property
+    def figures(self) -> tuple[int, ...]:
+        """All that was counted, in the table's order."""
+        return self.stopped, self.resumed, self.torn, self.different, self.left
+
     def note(self, what: str, found: Sequence[str]) -> None:
         """Count some faults of a kind."""
         setattr(self, what, getattr(self, what) + len(found))
@@ -144,7 +149,7 @@ def remove(folder: Path, names: Sequence[str]) -> None:
 
 
 def begin(work: Work, loaded: Path | None) -> None:
-    """In a fork: be the command, in a session of its own; tell which modules it loaded."""
+    """In a fork, be the command, in a session of its own; tell which modules it loaded."""
     os.setsid()
     os.chdir(work.folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -258,6 +263,7 @@ def interrupt(work: Work, moments: int, seed: int) -> Counts:
         different = [name for name in wanted | made if wanted.get(name) != made.get(name)]
         counts.note("different", sorted(different))
         counts.note("left", sorted(names_of(work.folder) - there))
+        print(work.title, *counts.figures, flush=True)
     return counts
 
 
@@ -356,9 +362,7 @@ def main(
         faults = []
         for work in works:
             counts = interrupt(work, moments, seed)
-            figures = (counts.stopped, counts.resumed, counts.torn, counts.different, counts.left)
-            table.add_row(work.title, f"{counts.seconds:.1f}", *map(str, figures))
-            print(work.title, *figures, *counts.names, flush=True)
+            table.add_row(work.title, f"{counts.seconds:.1f}", *map(str, counts.figures))
             faults += [f"{work.title}: {name}" for name in counts.names]
     Console().print(table)
     print(*faults, sep="\n")
