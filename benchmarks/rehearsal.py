@@ -136,7 +136,7 @@ def write_params(project: Project, stored: bool) -> None:
     """Write the project's params.yaml: those of ``scale=full``, but for what must be small."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     full, bands = params["scales"]["full"], params["tasks"][NAME]["bands"]
-    entry = params["datasets"][NAME] | {"tile": TILE, "simulated": None}
+    entry = params["datasets"][NAME] | {"tile": TILE, "simulated": None, "scenes": "any"}
     specialist = {"dataset": NAME, "epochs": 1, "batch_size": 32, "loss": "ce", "crop": 24}
     task = params["tasks"][NAME] | {"dataset": NAME, "bands": bands}
     full["train"] |= {"steps_per_epoch": 5, "decoder_channels": 16, "workers": 2}

@@ -102,5 +102,6 @@ DATASET = Dataset(
         archives=of_torchgeo("PASTIS"),
     ),
     scenes=scenes,
+    published={"train val test": 2_433},
 )
 """Ten optical bands, VV, VH and their difference of six dates; 18 crops, background, and void."""

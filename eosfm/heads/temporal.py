@@ -116,8 +116,8 @@ class LTAEMerge(nn.Module):
 
 def seen_dates(days: Tensor) -> Tensor | None:
     """Which of (B, T) dates have an image, True or False; None where all have."""
-    # An exported graph has no branches, and a plan no values: there, every date has one.
-    if days.is_meta or torch.compiler.is_compiling() or not (gaps := days.isnan()).any():
+    # An exported graph has no branches: there, every date has one.
+    if torch.compiler.is_compiling() or not (gaps := days.isnan()).any():
         return None
     return ~gaps | gaps.all(dim=1, keepdim=True)
 
