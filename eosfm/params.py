@@ -125,7 +125,7 @@ class Params(Frozen):
         for recipe, options in self.protocols:
             for name in options:
                 # A task may be taken out while its dataset stays.
-                _entry(self.tasks | self.datasets, "tasks", name, f"protocols.{recipe} is of")
+                _entry({**self.tasks, **self.datasets}, "tasks", name, f"protocols.{recipe} is of")
         for name in self.ensemble:
             _entry(self.specialists, "specialists", name, "ensemble names")
         twice = {name for name in self.ensemble if self.ensemble.count(name) > 1}

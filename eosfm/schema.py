@@ -172,8 +172,6 @@ class Fusion(Frozen):
     features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published. Where
     ``max_encoders`` is ``auto``, forward selection stops when more explain no more.
     ``spectral`` puts the bands themselves beside the specialists (:mod:`eosfm.encoding.spectral`).
-    ``start`` of ``conv1x1`` for pixel labels, but of change: at random, as published, or from the
-    directions that tell the labels apart (:mod:`eosfm.evaluation.directions`).
     """
 
     method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list
@@ -184,7 +182,6 @@ class Fusion(Frozen):
     selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
     scale_features: Yes
     spectral: Yes
-    start: Literal["random", "labels"]
     ablate: tuple[str, ...]
 
     @property

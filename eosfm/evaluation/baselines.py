@@ -49,7 +49,6 @@ FIXED = Fusion(
     selection="forward",
     scale_features=False,
     spectral=True,
-    start="random",
     ablate=(),
 )
 

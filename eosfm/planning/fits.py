@@ -7,7 +7,7 @@ from eosfm.core.splits import SPLITS
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.forward_selection import CELLS, MOST
-from eosfm.evaluation.head import CLOSED_FORM, starts_from_labels
+from eosfm.evaluation.head import CLOSED_FORM
 from eosfm.evaluation.ridge import SAMPLES, SHARES
 from eosfm.evaluation.single import SHORTLIST, shortened
 from eosfm.features.frozen import KEPT_GB
@@ -98,9 +98,6 @@ def _fits(
         return Work() if stored else _closed_form(planned, inputs)
     head, item = probe_cost(planned.task, fusion, inputs)
     work = Work(loads=planned.fitting(seeds, NOTHING, head))
-    if starts_from_labels(planned.task, fusion):
-        sampled = min(planned.items("train"), CELLS)
-        work += Work(images=sampled) if stored else planned.encoding(sampled, inputs)
     if stored:
         return work + Work(images=seeds * (planned.learned + planned.scored))
     passes = {

@@ -94,9 +94,9 @@ class TileWriter:
             return
         if tile.split == "train":
             self._count(tile.image, missing)
-        if tile.dates and (blank := missing.all(axis=(1, 2))).any():
-            days = zip(tile.dates, blank, strict=True)
-            tile = replace(tile, dates=tuple("" if none else day for day, none in days))
+        if tile.dates:
+            days = zip(tile.dates, missing, strict=True)
+            tile = replace(tile, dates=tuple("" if none.all() else day for day, none in days))
         if tile.split not in self._splits:
             self._splits[tile.split] = SplitWriter(
                 self.folder / tile.split, self.dataset, (*tile.image.shape[:2], *size),
