@@ -1,6 +1,5 @@
 """The statistics that standardise an input: of a raster, or of a tile store."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +65,7 @@ def _of_store(path: Path) -> Statistics:
 
 def _of_raster(path: str) -> Statistics:
     try:
-        from rasterio.errors import NotGeoreferencedWarning, RasterioError
+        from rasterio.errors import RasterioError
     except ImportError:
         raise EosfmError("rasterio is not installed; pip install rasterio") from None
 
@@ -74,17 +73,14 @@ def _of_raster(path: str) -> Statistics:
     from eosfm.tiles.statistics import BandStatistics
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # no place is asked for
-            raster = open_raster(path)
-        with raster:
+        with open_raster(path) as raster:
             names = tuple(f"band {index}" for index in raster.indexes)
             sums = BandStatistics(names)
             for window in _windows(raster):
                 values = raster.read(window=window, masked=True).astype(np.float64).filled(np.nan)
                 sums.update(values[None], np.zeros((1, *values.shape[1:]), bool))
             described = raster.descriptions
-    except RasterioError as error:
+    except (RasterioError, EosfmError) as error:
         raise EosfmError(
             f"{path} cannot be read ({error}); expected a raster or the folder of a tile store"
         ) from None
