@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 from eosfm.core.files import atomic
 from eosfm.heads.pictures import class_palette
 from eosfm.prediction.grid import Grid
+from eosfm.prediction.rows import Rows
 
 BLOCK = 512
 CACHE_MB = 256
@@ -66,11 +67,21 @@ def writing(
             plain.unlink(missing_ok=True)
 
 
-def write_strip(raster: Any, row: int, values: Any) -> None:
-    """Write (K, n, W) values at a row of an open raster."""
+def write_rows(raster: Any, rows: Rows) -> float:
+    """Write kept rows of ``values`` (K, n, W) and ``unknown`` (n, W) into an open raster.
+
+    Returns:
+        The share of its pixels that have no answer.
+    """
     from rasterio.windows import Window
 
-    raster.write(values, window=Window(0, row, values.shape[2], values.shape[1]))
+    row = missing = 0
+    for kept in rows.read():
+        _, height, width = kept["values"].shape
+        raster.write(kept["values"], window=Window(0, row, width, height))
+        row += height
+        missing += int(kept["unknown"].sum())
+    return missing / (raster.height * raster.width)
 
 
 def write_categories(path: Path, classes: Sequence[str]) -> None:
