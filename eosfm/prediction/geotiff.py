@@ -15,6 +15,10 @@ BLOCK = 512
 CACHE_MB = 256
 """GDAL's memory for blocks of all open files; its own choice grows with the machine's memory."""
 
+REST = ("no ", "not ", "background", "unlabelled")
+"""What the name of a first class begins with that is the rest of the world."""
+PALE = (240, 240, 235)
+
 Colour = tuple[int, int, int, int]
 
 
@@ -95,7 +99,15 @@ def write_categories(path: Path, classes: Sequence[str]) -> None:
         beside.write_text(text)
 
 
-def class_colours(classes: int) -> dict[int, Colour]:
-    """A colour per class, those of the report's pictures, in the form that rasterio writes."""
-    rgb = (255 * class_palette(classes)).round().astype(int).tolist()
+def class_colours(classes: Sequence[str]) -> dict[int, Colour]:
+    """A colour per class, in the form that rasterio writes: those of the report's pictures.
+
+    But water has the blue one, and a first class that is the rest of the world is pale.
+    """
+    rgb = (255 * class_palette(len(classes))).round().astype(int).tolist()
+    if "water" in classes:
+        water = classes.index("water")
+        rgb[0], rgb[water] = rgb[water], rgb[0]
+    if classes[0].startswith(REST):
+        rgb[0] = PALE
     return {k: (r, g, b, 255) for k, (r, g, b) in enumerate(rgb)}

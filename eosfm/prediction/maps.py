@@ -105,7 +105,7 @@ def describe(raster: Any, fitted: FittedTask, categories: bool) -> None:
     """Write what a map's values mean into an open raster."""
     raster.update_tags(TASK=fitted.task, DATASET=fitted.dataset, ENSEMBLE_SHA256=fitted.artifact)
     if categories:
-        raster.write_colormap(1, class_colours(len(fitted.classes)))
+        raster.write_colormap(1, class_colours(fitted.classes))
         raster.update_tags(1, **{f"class_{k}": name for k, name in enumerate(fitted.classes)})
     elif fitted.target_unit:
         raster.units = (fitted.target_unit,)
