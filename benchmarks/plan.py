@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eosfm.core.splits import SPLITS
+from eosfm.encoding.input import SPECTRAL
 from eosfm.params import Params, load_params
 from eosfm.planning.stores import planned_stores
 from eosfm.planning.tasks import features_work, planned_task
@@ -79,7 +80,7 @@ def _features(params: Params, project: Path) -> Iterator[Row]:
         levels = [np.load(folder / split / "level-0.npy", mmap_mode="r") for split in SPLITS]
         images = sum(level.shape[0] * level.shape[1] for level in levels)
         yield Row(f"features {name}", "images", work.images, images)
-        calls = images * len(facts["inputs"])
+        calls = images * sum(one["name"] != SPECTRAL for one in facts["inputs"])
         yield Row(f"features {name}", "encoder calls", work.encoder_calls, calls)
         yield Row(f"features {name}", "bytes", 1e9 * work.features_gb, _size(folder))
 

@@ -35,9 +35,9 @@ from eosfm.datasets.native.spec import Archive
 
 ROOT = Path(__file__).parents[1]
 ARCHIVE = "scenes.tar"
-TILE, SCENE = 64, 256
+TILE, SCENE = 32, 128
 """Height and width of tiles and of scenes, pixels: 16 tiles a scene."""
-SHARD_BYTES = 6_600_000
+SHARD_BYTES = 1_650_000
 PAINTED = 2
 """Scenes of a split that are painted; the others are these under other names."""
 
@@ -136,12 +136,12 @@ def write_params(project: Project, stored: bool) -> None:
     """Write the project's params.yaml: those of ``scale=full``, but for what must be small."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     full, bands = params["scales"]["full"], params["tasks"][NAME]["bands"]
-    entry = params["datasets"][NAME] | {"tile": TILE, "simulated": None}
-    specialist = {"dataset": NAME, "epochs": 1, "batch_size": 32, "loss": "ce", "crop": 48}
+    entry = params["datasets"][NAME] | {"tile": TILE, "simulated": None, "scenes": "any"}
+    specialist = {"dataset": NAME, "epochs": 1, "batch_size": 32, "loss": "ce", "crop": 24}
     task = params["tasks"][NAME] | {"dataset": NAME, "bands": bands}
     full["train"] |= {"steps_per_epoch": 5, "decoder_channels": 16, "workers": 2}
     full["protocol"] |= {
-        "epochs": 1, "decoder_channels": 16, "seeds": 2, "workers": 2,
+        "epochs": 1, "batch_size": 64, "decoder_channels": 16, "seeds": 2, "workers": 2,
         "window": 3 * TILE // 4,  # four windows a tile
     }  # fmt: skip
     params |= {

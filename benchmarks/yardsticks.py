@@ -26,7 +26,8 @@ import eosfm.cli
 from eosfm.core.splits import Split
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.spec import Scene, Window
-from eosfm.evaluation.linear_baseline import PENALTIES, STEPS, Linear, describe
+from eosfm.evaluation.linear_baseline import PENALTIES, STEPS
+from eosfm.heads.linear_model import LinearModel, band_statistics
 from eosfm.nn.backbone import build_backbone
 from eosfm.report.tables import markdown
 from eosfm.simulation import Simulation
@@ -98,7 +99,7 @@ def yardsticks(
     if per_image:
         plain = {"band means": slice(bands), "band means and deviations": slice(2 * bands)}
         for name, some in plain.items():
-            seen[name] = lambda images, some=some: [describe(images, True)[:, some, None, None]]
+            seen[name] = lambda images, some=some: [band_statistics(images)[:, some, None, None]]
     else:
         seen["pixels"] = lambda images: [images.flatten(1, 2)]
         seen["pixels and their surroundings"] = lambda images: _surroundings(images.flatten(1, 2))
@@ -138,7 +139,7 @@ def _samples(side: Side, see: Callable[[Tensor], list[Tensor]], seed: int) -> tu
 def _score(samples: list[tuple[Tensor, Tensor]], measure: Measure) -> float:
     """The test score of logistic regression with the best of some penalties."""
     (x, y), (z, answers) = samples
-    start = Linear(x, y, int(max(y.max(), answers.max())) + 1)
+    start = LinearModel.scaled_to(x, y, int(max(y.max(), answers.max())) + 1)
     x, z = ((side - start.center) / start.scale for side in (x, z))
     scores = []
     for penalty in PENALTIES:

@@ -46,6 +46,7 @@ Head = Literal["upernet", "linear", "ridge", "knn"]
 Aggregation = Literal["mean", "linear", "ltae", "concat", "difference"]
 Metric = Literal["miou", "accuracy", "map", "f1", "rmse", "r2"]
 SourceKind = Literal["simulated", "archive"]
+SceneCounts = Literal["published", "any"]
 
 
 def _words(value: object) -> object:

@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError, model_validator
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import SPLITS
 from eosfm.core.validation import first_fault, read_yaml
-from eosfm.fields import Aggregation, Bands, Frozen, Head, Metric, Name, Place, SourceKind
-from eosfm.recipes import Recipes, SpecialistParams
+from eosfm.fields import Aggregation, Bands, Frozen, Head, Loss, Metric, Name, Place, SourceKind
+from eosfm.recipes import Recipes, Scaling, SpecialistParams
 from eosfm.schema import (
     Backbone,
     DatasetParams,
@@ -19,9 +19,11 @@ from eosfm.schema import (
     Encoding,
     Energy,
     Fusion,
+    Protocols,
     Scale,
     ScaleProtocol,
     Scales,
+    TaskOptions,
     TaskParams,
     Trainer,
 )
@@ -31,9 +33,11 @@ __all__ = [
     "Encoding",
     "Fusion",
     "Head",
+    "Loss",
     "Metric",
     "Params",
     "ScaleProtocol",
+    "Scaling",
     "SpecialistParams",
     "TaskParams",
     "load_params",
@@ -61,6 +65,7 @@ class Params(Frozen):
     ensemble: Annotated[tuple[Name, ...], Field(min_length=1)]
     encoding: Encoding
     fusion: Fusion
+    protocols: Protocols
     tasks: dict[str, TaskParams]
 
     @property
@@ -97,12 +102,18 @@ class Params(Frozen):
         return own.model_copy(update=own.published.entry) if recipe == "published" else own
 
     def task(self, name: str) -> TaskParams:
-        """A downstream task's entry.
+        """A downstream task's entry, as the scale's protocol has it.
 
         Raises:
             EosfmError: There is none of that name.
         """
-        return _entry(self.tasks, "tasks", name)
+        own = _entry(self.tasks, "tasks", name)
+        return own.model_copy(update=self.task_options(name).entry)
+
+    def task_options(self, name: str) -> TaskOptions:
+        """What the scale's protocol has otherwise for a task."""
+        chosen: dict[str, TaskOptions] = getattr(self.protocols, self.current.protocol.recipe)
+        return chosen.get(name, TaskOptions())
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Params":
@@ -111,6 +122,10 @@ class Params(Frozen):
         for section, entries in (("specialists", self.specialists), ("tasks", self.tasks)):
             for name, entry in entries.items():
                 _entry(self.datasets, "datasets", entry.dataset, f"{section}.{name}.dataset is")
+        for recipe, options in self.protocols:
+            for name in options:
+                # A task may be taken out while its dataset stays.
+                _entry({**self.tasks, **self.datasets}, "tasks", name, f"protocols.{recipe} is of")
         for name in self.ensemble:
             _entry(self.specialists, "specialists", name, "ensemble names")
         twice = {name for name in self.ensemble if self.ensemble.count(name) > 1}

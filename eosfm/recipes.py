@@ -26,7 +26,6 @@ Moves = Literal["none", "flips", "turns"]
 Weights = Literal["none", "balanced"]
 Dates = Literal["siamese", "stacked"]
 Optimizer = Literal["adamw", "adam"]
-Schedule = Literal["one_cycle", "constant", "plateau"]
 Values = Number | tuple[Number, ...]
 """One for all bands, or one for each, in their order."""
 
@@ -36,6 +35,9 @@ class Plateau(Frozen):
 
     factor: Fraction
     patience: Count
+
+
+Schedule = Literal["one_cycle", "constant"] | Plateau
 
 
 class Augmentation(Frozen):
@@ -63,18 +65,17 @@ class Scaling(Frozen):
 
 
 class Heads(Frozen):
-    """The head by what gets an answer: an image, each pixel, or each object."""
+    """The head by what gets an answer: an image, or each pixel. Objects have one head."""
 
     image: Literal["linear", "last_map"]
     pixel: Literal["upernet", "upernet_batch"]
-    object: Literal["fcos"]
 
 
 class Method(Frozen):
     """How a specialist learns, whatever it learns from.
 
     ``decay``: ``kernels`` leaves norms and biases out of the weight decay. ``schedule``:
-    ``one_cycle`` of the rate, ``constant``, or ``plateau``, by the loss on validation tiles.
+    ``one_cycle`` of the rate, ``constant``, or a plateau, by the loss on validation tiles.
     ``gradient_norm``: longer gradients are scaled down to it; null never. ``scaling``: ``tiles`` is
     mean and deviation of each band's training tiles. ``dropout``: of the head's last maps.
     ``keep``: the best epoch on validation tiles, or the last.
@@ -84,7 +85,6 @@ class Method(Frozen):
     weight_decay: Decay
     decay: Literal["kernels", "all"]
     schedule: Schedule
-    plateau: Plateau
     gradient_norm: Positive | None
     augmentation: Augmentation
     scaling: Literal["tiles"] | Scaling

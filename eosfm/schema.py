@@ -1,7 +1,7 @@
 """The parts of ``params.yaml``: which keys there are and which values they take."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -13,12 +13,14 @@ from eosfm.fields import (
     Fraction,
     Frozen,
     Head,
+    Loss,
     Metric,
     Name,
     Place,
     Positive,
     Processes,
     Rate,
+    SceneCounts,
     Size,
     Some,
     SourceKind,
@@ -26,7 +28,7 @@ from eosfm.fields import (
     Yes,
 )
 from eosfm.fusion import FUSIONS
-from eosfm.recipes import ScaleTrain, SpecialistDefaults
+from eosfm.recipes import Given, ScaleTrain, Scaling, SpecialistDefaults
 
 
 class Energy(Frozen):
@@ -45,15 +47,22 @@ class Backbone(Frozen):
 class ScaleProtocol(Frozen):
     """How a downstream head is trained at this scale.
 
+    ``recipe`` chooses among :class:`Protocols`. ``strata`` says of what kinds of tiles a share of
+    the labels keeps the same share: ``rarest`` by the rarest class of a tile, ``thirds`` by the
+    shares of all its classes (:meth:`eosfm.kinds.kind.Kind.thirds`).
+
     ``seeds`` is the number of fits of the ensemble, ``baseline_seeds`` of each baseline;
     ``max_dates`` an upper limit of every task's; tiles larger than ``window`` pixels are seen
     through windows: one drawn anew in every epoch of training, the fewest that cover a tile in
     validation and test. Every ``validate_every`` epochs and after the last the validation split is
     scored; ``workers`` is the number of loader processes. ``fine_tune`` trains the encoders as
-    well; ``class_weights`` balanced gives rare classes more say in the loss.
+    well; ``class_weights`` balanced gives rare classes more say in the loss; with ``late_fusion`` a
+    linear model of pixel values answers along with heads of pixel labels.
     """
 
+    recipe: Literal["ours", "pangaea"]
     label_fraction: Fraction
+    strata: Literal["rarest", "thirds"]
     epochs: Count
     steps_per_epoch: Count | None
     batch_size: Size
@@ -66,6 +75,7 @@ class ScaleProtocol(Frozen):
     validate_every: Count
     workers: Workers
     fine_tune: Yes
+    late_fusion: Yes
     class_weights: Literal["none", "balanced"]
 
 
@@ -125,11 +135,13 @@ class DatasetDefaults(Frozen):
     """Where a dataset's files come from.
 
     ``source`` null leaves it to the scale; ``root`` is the folder of a copy that the user has, null
-    for a download.
+    for a download. ``scenes`` is how many an archive must have: as many as its publisher says or,
+    where that is not known, as the first copy had; or any number, of a part.
     """
 
     source: SourceKind | None
     root: Place | None
+    scenes: SceneCounts
 
 
 class DatasetParams(DatasetDefaults):
@@ -160,8 +172,6 @@ class Fusion(Frozen):
     features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published. Where
     ``max_encoders`` is ``auto``, forward selection stops when more explain no more.
     ``spectral`` puts the bands themselves beside the specialists (:mod:`eosfm.encoding.spectral`).
-    ``start`` of ``conv1x1`` for pixel labels, but of change: at random, as published, or from the
-    directions that tell the labels apart (:mod:`eosfm.evaluation.directions`).
     """
 
     method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list
@@ -172,7 +182,6 @@ class Fusion(Frozen):
     selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
     scale_features: Yes
     spectral: Yes
-    start: Literal["random", "labels"]
     ablate: tuple[str, ...]
 
     @property
@@ -193,12 +202,14 @@ class TaskDefaults(Frozen):
     """What downstream tasks share.
 
     ``aggregation`` joins the features of several dates: ``mean``, ``linear`` or ``ltae`` of a
-    series, ``concat`` or ``difference`` for change, null where there is one date.
+    series, ``concat`` or ``difference`` for change, null where there is one date. ``loss`` null is
+    the first of the kind's (:attr:`eosfm.kinds.kind.Kind.losses`).
     """
 
     head: Head
     metric: Metric
     aggregation: Aggregation | None
+    loss: Loss | None
 
 
 class TaskParams(TaskDefaults):
@@ -208,6 +219,33 @@ class TaskParams(TaskDefaults):
     bands: Bands
     label_fraction: Fraction | None
     max_dates: Count | None
+
+
+class TaskOptions(Given):
+    """What a protocol has otherwise for one task; what is left out stays as it is.
+
+    ``bands``, ``aggregation`` and ``loss`` replace the entry's. ``scaling`` stands for mean and
+    deviation of the training tiles. ``repeat`` says, by class, how often an epoch sees a training
+    tile that shows it: the most often of its classes, and once where it shows none of these.
+    """
+
+    bands: Bands = ("red",)
+    aggregation: Aggregation | None = None
+    loss: Loss | None = None
+    scaling: Scaling | None = None
+    repeat: dict[str, Count] = Field(default_factory=dict)
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What replaces keys of the task's entry."""
+        return {key: value for key, value in self.given.items() if key in TaskParams.model_fields}
+
+
+class Protocols(Frozen):
+    """By protocol, and then by task, what it has otherwise."""
+
+    ours: dict[str, TaskOptions]
+    pangaea: dict[str, TaskOptions]
 
 
 class Defaults(Frozen):

@@ -28,6 +28,7 @@ def main(name: str) -> None:
             NativeCopy(name, entry.reader, params.source(name), entry.root, params.archives),
             simulate,
             out=Path("data/raw") / name,
+            a_part=entry.scenes == "any",
         )
         scenes = ", ".join(f"{split} {count}" for split, count in manifest.scenes.items())
         size = f"{manifest.count} files, {manifest.bytes / 1e6:.1f} MB"

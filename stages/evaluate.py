@@ -24,6 +24,8 @@ def main(name: str) -> None:
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     task, best = Task.resolve(params, name, store), BestFit()
     with track("evaluate", name, params.energy.country) as tracker:
+        path = selection_path(task, params.fusion, features, artifact)
+        write_result(tracker.folder / "selection.json", path)
         result = evaluate_task(
             task,
             params.fusion,
@@ -36,10 +38,9 @@ def main(name: str) -> None:
                 (store.path / "store.json", features / "features.json", artifact),
             ),
             keep=best.keep,
+            path=path,
         )
         best.write(Path("models/tasks") / f"{name}.pt", task, artifact)
-        path = selection_path(task, params.fusion, features, artifact)
-        write_result(tracker.folder / "selection.json", path)
         if best.answers:  # a head that trains nothing keeps none
             draw_answers(task, best.answers, tracker.folder / "predictions.png")
         write_result(tracker.folder / "metrics.json", result)

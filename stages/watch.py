@@ -22,7 +22,8 @@ def main() -> None:
         name: Path(entry.root) if entry.root and sources[name] == "archive" else None
         for name, entry in params.datasets.items()
     }
-    watch_roots(roots, sources, Path("data/roots"))
+    parts = [name for name, entry in params.datasets.items() if entry.scenes == "any"]
+    watch_roots(roots, sources, Path("data/roots"), parts=parts)
     watched = [name for name, root in roots.items() if root is not None]
     print(f"watch: {', '.join(watched) or 'no roots'}")
 

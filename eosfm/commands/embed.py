@@ -7,7 +7,9 @@ import typer
 
 
 def embed(
-    scene: Annotated[str, typer.Argument(help="A raster that GDAL opens.")],
+    scene: Annotated[
+        str, typer.Argument(help="A raster: GeoTIFF, JPEG 2000, PNG, JPEG, Imagine or .vrt.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="A .tif.")],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
     bands: Annotated[

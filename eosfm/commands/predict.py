@@ -11,9 +11,9 @@ def predict(
         list[str],
         typer.Argument(
             metavar="SCENE [SCENE2 ...]",
-            help="A raster that GDAL opens, a folder of rasters on one grid, or a STAC item; of "
-            "change two, of a time series one per date, in their order, or a STAC collection of "
-            "items.",
+            help="A raster (GeoTIFF, JPEG 2000, PNG, JPEG, Imagine, .vrt), a folder of rasters on "
+            "one grid, or a STAC item; of change two, of a time series one per date, in their "
+            "order, or a STAC collection of items.",
         ),
     ],
     task: Annotated[

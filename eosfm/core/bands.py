@@ -53,6 +53,8 @@ BANDS: dict[str, Band] = {
         # VV and VH of the descending orbit where a dataset gives both orbits (BioMassters).
         Band("vv_desc", "vv"),
         Band("vh_desc", "vh"),
+        # VV minus VH, which PASTIS-R and PANGAEA give beside them.
+        Band("vv_vh", "vv_vh"),
         Band("height", "height"),
     )
 }

@@ -78,7 +78,7 @@ def read_json(path: Path, remedy: str = "build it again") -> Any:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise EosfmError(f"{path} not found; {remedy}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EosfmError(f"{path} is damaged or no JSON ({error}); {remedy}") from None
 
 

@@ -65,6 +65,7 @@ DATASET = Dataset(
         ),
     ),
     scenes=scenes,
+    published={"train val test": 62},
     split_rule="official train, validate and test folders, by tile of about 5 km",
     nodata=0,
 )

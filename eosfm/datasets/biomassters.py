@@ -106,6 +106,7 @@ DATASET = Dataset(
         ),
     ),
     scenes=scenes,
+    published={"train val": 8_689, "test": 2_773},
     split_rule="official test chips; a fifth of the training chips validate, drawn by the chip's "
     "name (the dataset does not tell where a chip lies)",
     nodata=float("nan"),

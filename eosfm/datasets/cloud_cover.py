@@ -68,5 +68,6 @@ DATASET = Dataset(
         download=download,
     ),
     scenes=scenes,
+    published={"train val": 11_748, "test": 10_980},
 )
 """Bottom-of-atmosphere reflectance of 2018 to 2020 and masks drawn by people."""

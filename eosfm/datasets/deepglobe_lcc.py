@@ -72,4 +72,5 @@ DATASET = Dataset(
         "data/training_data and data/test_data",
     ),
     scenes=scenes,
+    published={"train val test": 803},
 )

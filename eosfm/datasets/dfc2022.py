@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.band_groups import BandGroup
+from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.native.listing import listed, one_of
+from eosfm.datasets.native.listing import listed, one_of, pair_all
 from eosfm.datasets.native.raster import Size, open_raster, read_open
 from eosfm.datasets.native.scenes import Part, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
@@ -40,7 +41,8 @@ def split_of(city: str, easting: int) -> Split:
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images of the two labelled cities."""
-    for image in listed(root / FOLDER, "*/BDORTHO/*.tif", NAME, "images of labeled_train.zip"):
+    images = listed(root / FOLDER, "*/BDORTHO/*.tif", NAME, "images of labeled_train.zip")
+    for image in images:
         city = image.parents[1]
         one_of(city.name, (TRAINING, HELD_OUT), "labelled city", image)
         split = split_of(city.name, parse_sheet(image, NAME).easting)
@@ -49,6 +51,8 @@ def scenes(root: Path) -> Iterator[Scene]:
         scene = raster_scene(NAME, image.stem, split, [rgb(image), height], label)
         height.header()  # a file of another kind is refused before its pixels are read
         yield scene
+    masks = (root / FOLDER).glob("*/UrbanAtlas/*_UA2012.tif")
+    pair_all({image.stem for image in images}, masks, "_UA2012.tif")
 
 
 class Height(Part):
@@ -74,11 +78,21 @@ def read_height(path: Path, size: Size, window: Window) -> np.ndarray:
         EosfmError: The file is missing or damaged.
     """
     with open_raster(path) as raster:
+        _check_ground(path, raster.shape, size)
         row, rows = _weights(window.row, window.height, size[0], raster.height)
         col, cols = _weights(window.col, window.width, size[1], raster.width)
         part = Window(row, col, rows.shape[1], cols.shape[1])
         coarse = read_open(raster, part, indexes=1, masked=True).filled(0)
     return (rows @ coarse @ cols.T).astype(np.float32)
+
+
+def _check_ground(path: Path, found: Size, size: Size) -> None:
+    """Where the pixels are not square on the orthophoto's grid, a part of the model is missing."""
+    if abs(found[0] * size[1] / size[0] - found[1]) > 2:
+        raise EosfmError(
+            f"{path} has {found[0]}x{found[1]} px; expected the shape of its orthophoto, which has "
+            f"{size[0]}x{size[1]}; fetch the file again"
+        )
 
 
 def _weights(start: int, length: int, total: int, available: int) -> tuple[int, np.ndarray]:

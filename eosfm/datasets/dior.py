@@ -45,7 +45,13 @@ def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
     """
     rows = []
     with expecting(path, "a Pascal VOC annotation", ElementTree.ParseError):
-        for thing in ElementTree.fromstring(read_text(path)).findall("object"):
+        root = ElementTree.fromstring(read_text(path))
+        if root.tag != "annotation":  # a web page may be XML as well, and has no object
+            raise ValueError(f"<{root.tag}>")
+        for side, found in zip(("height", "width"), size, strict=True):
+            if (said := root.findtext(f"size/{side}")) is not None and int(said) != found:
+                raise ValueError(f"{side} {said} where its image has {found}")
+        for thing in root.findall("object"):
             # The first release writes Expressway-Service-area and the like.
             name = re.sub("[- ]", "", thing.findtext("name", "").lower())
             corners = [float(thing.findtext(f"bndbox/{side}", "")) for side in SIDES]
@@ -84,4 +90,5 @@ DATASET = Dataset(
         archives=archives,
     ),
     scenes=scenes,
+    published={"train": 5_862, "val": 5_863},
 )

@@ -7,7 +7,7 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import of_torchgeo
-from eosfm.datasets.native.listing import one_of, require
+from eosfm.datasets.native.listing import one_of, pair_all, require
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import presence
@@ -34,8 +34,10 @@ def _tiles(event: Path) -> Iterator[Scene]:
     one_of(region, list(REGIONS), "region", event)
     folder = event / "tiles"
     date = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
-    for vv in sorted(require(folder / "vv", NAME, "<tile>_vv.png files").glob("*_vv.png")):
-        tile = vv.name.removesuffix("_vv.png")
+    files = sorted(require(folder / "vv", NAME, "<tile>_vv.png files").glob("*_vv.png"))
+    tiles = {file.name.removesuffix("_vv.png"): file for file in files}
+    pair_all(tiles, (folder / "vh").glob("*_vh.png"), "_vh.png")
+    for tile, vv in tiles.items():
         image = [Part(file, dtype="uint8") for file in (vv, folder / "vh" / f"{tile}_vh.png")]
         flood = Part(folder / "flood_label" / f"{tile}.png", prepare=presence)
         scene = raster_scene(NAME, tile, REGIONS[region], image, flood, dates=[date])

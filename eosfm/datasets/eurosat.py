@@ -41,7 +41,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     is_rgb = _is_rgb(root)
     splits = _listed(root)
-    if is_rgb and not any((root / LIST.format(split)).exists() for split in SPLITS):
+    if is_rgb and not _has_lists(root):
         splits = _held_out(root)
     for split, label, stem in splits:
         if is_rgb:
@@ -57,7 +57,8 @@ def edition(root: Path) -> Dataset:
     if not _is_rgb(root):
         return DATASET
     units = ("dn8",) * len(RGB_BANDS)
-    return replace(DATASET, bands=RGB_BANDS, units=units, dtype="uint8")
+    published = DATASET.published if _has_lists(root) else {"train val test": 27_000}
+    return replace(DATASET, bands=RGB_BANDS, units=units, dtype="uint8", published=published)
 
 
 def _is_rgb(root: Path) -> bool:
@@ -65,6 +66,10 @@ def _is_rgb(root: Path) -> bool:
         return True
     require(root / FOLDER, NAME, f"the class folders of EuroSATallBands.zip, or {RGB_FOLDER}/")
     return False
+
+
+def _has_lists(root: Path) -> bool:
+    return any((root / LIST.format(split)).exists() for split in SPLITS)
 
 
 def _listed(root: Path) -> Iterator[tuple[Split, str, str]]:
@@ -116,5 +121,6 @@ DATASET = Dataset(
         archives=archives,
     ),
     scenes=scenes,
+    published={"train": 16_200, "val": 5_400, "test": 5_400},
     edition=edition,
 )

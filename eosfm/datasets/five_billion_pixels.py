@@ -80,5 +80,6 @@ DATASET = Dataset(
         ),
     ),
     scenes=scenes,
+    published={"train val": 120, "test": 30},
 )
 """150 scenes of about 6908 x 7300 px; 8-bit near infrared, red, green and blue."""

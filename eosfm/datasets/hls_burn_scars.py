@@ -82,6 +82,7 @@ DATASET = Dataset(
         ),
     ),
     scenes=scenes,
+    published={"train val": 540, "test": 264},
     split_rule="the published validation folder is the test split; about an eighth of the "
     "Sentinel-2 tiles of the training folder validate, drawn by the tile's name",
     ignore_index=-1,

@@ -56,4 +56,5 @@ DATASET = Dataset(
         "AerialImageDataset appears",
     ),
     scenes=scenes,
+    published={"train": 130, "val": 25, "test": 25},
 )

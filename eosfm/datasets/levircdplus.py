@@ -72,4 +72,5 @@ DATASET = Dataset(
         archives=of_torchgeo("LEVIRCDPlus"),
     ),
     scenes=scenes,
+    published={"train val": 637, "test": 348},
 )

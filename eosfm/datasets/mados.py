@@ -87,6 +87,7 @@ DATASET = Dataset(
         ),
     ),
     scenes=scenes,
+    published={"train val test": 2_803},
     split_rule="official train, val and test lists; patches of a scene stay together",
     ignore_index=-1,
     nodata=float("nan"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.native.listing import listed, one_of, require
+from eosfm.datasets.native.listing import listed, one_of, pair_all, require
 from eosfm.datasets.native.scenes import Part, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.urbanatlas import (
@@ -36,16 +36,22 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     top = require(root / LABELS, NAME, f"the folder {LABELS} with *_UA2012.tif")
     labels = {path.name: path for path in top.rglob("*_UA2012.tif")}
+    pairs: dict[str, set[str]] = {}
     for folder, splits in FOLDERS.items():
         if folder == "test" and not (root / folder).exists():
             continue
-        for image in listed(root / folder, "**/*.tif", NAME, "<conurbation>/*.tif"):
+        images = listed(root / folder, "**/*.tif", NAME, "<conurbation>/*.tif")
+        for image in images:
             department = parse_sheet(image, NAME).department
             one_of(department, list(splits), "département", image)
             stem = image.name.split(".")[0]
             label = labels.get(f"{stem}_UA2012.tif", root / LABELS / f"{stem}_UA2012.tif")
             target = Part(label, prepare=LAND_USE)
             yield raster_scene(NAME, stem, splits[department], [rgb(image)], target)
+        pairs[folder] = {image.name.split(".")[0] for image in images}
+    for folder, stems in pairs.items():
+        own = (path for path in labels.values() if path.name.split("-")[0] in FOLDERS[folder])
+        pair_all(stems, own, "_UA2012.tif")
 
 
 DATASET = Dataset(

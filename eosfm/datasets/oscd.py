@@ -91,4 +91,5 @@ DATASET = Dataset(
         archives=archives,
     ),
     scenes=scenes,
+    published={"train": 11, "val": 3, "test": 10},
 )

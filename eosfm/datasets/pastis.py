@@ -30,8 +30,8 @@ METADATA = "metadata.geojson"
 DATES = 6
 """Acquisitions taken of every patch."""
 S2 = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
-S1 = ("vv", "vh")
-"""The radar files hold the ratio of both as a third channel, which says nothing new."""
+S1 = ("vv", "vh", "vv_vh")
+"""The third channel of the radar files is the difference of the others, which says nothing new."""
 CLASSES = (
     "background", "meadow", "soft winter wheat", "corn", "winter barley", "winter rapeseed",
     "spring barley", "sunflower", "grapevine", "beet", "winter triticale", "winter durum wheat",
@@ -62,7 +62,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         )
         stacks = (
             Stack(s2, optical, len(S2), len(S2), blank=UNMEASURED),
-            Stack(s1, radar, len(S1) + 1, len(S1)),
+            Stack(s1, radar, len(S1), len(S1)),
         )
         size = read_array(target, (3, None, None)).shape[1:]
         yield stack_scene(patch, split, size, stacks, DATES, target, _classes)
@@ -102,5 +102,6 @@ DATASET = Dataset(
         archives=of_torchgeo("PASTIS"),
     ),
     scenes=scenes,
+    published={"train val test": 2_433},
 )
-"""Ten optical bands and VV, VH of six dates; 18 crops, background, and void (never scored)."""
+"""Ten optical bands, VV, VH and their difference of six dates; 18 crops, background, and void."""

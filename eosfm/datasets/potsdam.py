@@ -82,4 +82,5 @@ DATASET = Dataset(
         "c4a8f7d8c7196dd4eba4addd0aae10c1) and 5_Labels_all.zip into one folder",
     ),
     scenes=scenes,
+    published={"train": 20, "val": 4, "test": 14},
 )

@@ -87,6 +87,7 @@ DATASET = Dataset(
         ),
     ),
     scenes=scenes,
+    published={"train": 252, "val": 89, "test": 90},
     split_rule="official train, valid and test files; the held-out Bolivia file is left out",
     ignore_index=-1,
     nodata=float("nan"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.spacenet7 import IGNORE, describe, months
+from eosfm.datasets.native.spacenet7 import AOIS, IGNORE, describe, months
 from eosfm.datasets.native.spec import Scene, Window
 
 NAME = "spacenet7_change"
@@ -55,7 +55,8 @@ def _pair(first: Scene, last: Scene) -> Scene:
     )
 
 
-DATASET = describe(
-    NAME, "SpaceNet 7 (MUDS), change", "change", ("no change", "building change"), scenes
+DATASET = replace(
+    describe(NAME, "SpaceNet 7 (MUDS), change", "change", ("no change", "building change"), scenes),
+    published={split: len(areas) for split, areas in AOIS.items()},
 )
 """The same files as SpaceNet 7's months; ``root`` may point at that dataset's copy."""

@@ -10,19 +10,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED, from_scratch
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.head import run_head
+from eosfm.evaluation.late_fusion import PixelVoter, pixel_voter
 from eosfm.evaluation.result import AnalysisResult, TaskResult
-from eosfm.evaluation.trial import run_fits
+from eosfm.evaluation.trial import make_trials, run_fits
 from eosfm.features.encode import open_features
 from eosfm.features.frozen import FrozenFeatures, only
 from eosfm.features.labels import strata, stratified_share
-from eosfm.features.reading import read_split
+from eosfm.features.reading import Reading, image_split, read_split
 from eosfm.features.task import Task
 
 COUNTS = (1, 2, 3, 5, 10)
@@ -49,9 +49,10 @@ def analyse_task(task: Task, backbone: str, features: Path, artifact: Path) -> A
     short = task.with_linear_head(epochs=max(1, task.protocol.epochs // SHORTER))
     alone = {member: [member] for member in members}
     without = {member: [other for other in members if other != member] for member in members}
-    ensemble, scratch = _by_labels(task, backbone, splits)
+    readings = Splits.of(partial(read_split, task))
+    ensemble, scratch = _by_labels(task, backbone, splits, readings)
     return AnalysisResult(
-        counts=_by_count(task, splits, len(members)),
+        counts=_by_count(task, splits, len(members), _voter(task, readings)),
         whole=run_head(short, FIXED, splits, 1),
         alone=_by_team(short, splits, alone, "alone"),
         without=_by_team(short, splits, without, "without"),
@@ -60,13 +61,26 @@ def analyse_task(task: Task, backbone: str, features: Path, artifact: Path) -> A
     )
 
 
-def _by_count(task: Task, splits: Splits[FrozenFeatures], members: int) -> dict[str, TaskResult]:
+def _voter(task: Task, readings: Splits[Reading]) -> PixelVoter | None:
+    """What answers along, on so many labels."""
+    (trial,) = make_trials(task, image_split(readings.train).some_targets(), 1)
+    return pixel_voter(trial, readings)
+
+
+def _by_count(
+    task: Task, splits: Splits[FrozenFeatures], members: int, voter: PixelVoter | None
+) -> dict[str, TaskResult]:
     """Selection of so many specialists, and ``all`` of them."""
     limits = {"all": None} | {str(count): count for count in COUNTS if count < members}
     return run_fits(
         {
             name: partial(
-                run_head, task, FIXED.model_copy(update={"max_encoders": limit}), splits, 1
+                run_head,
+                task,
+                FIXED.model_copy(update={"max_encoders": limit}),
+                splits,
+                1,
+                voter=voter,
             )
             for name, limit in limits.items()
         }
@@ -88,25 +102,29 @@ def _by_team(
 
 
 def _by_labels(
-    task: Task, backbone: str, splits: Splits[FrozenFeatures]
+    task: Task, backbone: str, splits: Splits[FrozenFeatures], readings: Splits[Reading]
 ) -> list[dict[str, TaskResult]]:
     """The ensemble and a backbone from scratch, by stratified share of the labelled tiles."""
-    readings = Splits.of(partial(read_split, task))
     labelled = readings.train.indices
-    groups, (seed,) = strata(task.store, "train")[labelled], task.fit_seeds(1)
-    shares = {f"{part:g}": stratified_share(groups, part, seed) for part in FRACTIONS}
+    groups = strata(task.store, "train", task.strata)[labelled]
+    (seed,) = task.fit_seeds(1)
+    shares = {f"{part:g}": stratified_share(groups, part, seed, task.strata) for part in FRACTIONS}
 
-    def ensemble(tiles: np.ndarray) -> TaskResult:
-        return run_head(task, FIXED, replace(splits, train=splits.train.take(tiles)), 1)
+    fewer = {
+        share: replace(readings, train=replace(readings.train, indices=labelled[tiles]))
+        for share, tiles in shares.items()
+    }
+    voters = {share: _voter(task, some) for share, some in fewer.items()}
 
-    def scratch(tiles: np.ndarray) -> TaskResult:
-        fewer = replace(readings.train, indices=labelled[tiles])
-        return from_scratch(task, backbone, replace(readings, train=fewer), 1)
+    def ensemble(share: str) -> TaskResult:
+        some = replace(splits, train=splits.train.take(shares[share]))
+        return run_head(task, FIXED, some, 1, voter=voters[share])
+
+    def scratch(share: str) -> TaskResult:
+        return from_scratch(task, backbone, fewer[share], 1, voter=voters[share])
 
     jobs = {
-        (rival, share): partial(rival, tiles)
-        for rival in (scratch, ensemble)
-        for share, tiles in shares.items()
+        (rival, share): partial(rival, share) for rival in (scratch, ensemble) for share in shares
     }
     results = run_fits(jobs)
     return [{share: results[rival, share] for share in shares} for rival in (ensemble, scratch)]

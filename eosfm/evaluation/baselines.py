@@ -14,22 +14,30 @@ from typing import Any
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
+from eosfm.encoding.input import SPECTRAL
 from eosfm.encoding.randomize import randomize
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fit import fit_all
-from eosfm.evaluation.head import fit_head, run_head
-from eosfm.evaluation.linear_baseline import linear_baseline
+from eosfm.evaluation.head import CLOSED_FORM, choose, fit_head, run_head
+from eosfm.evaluation.late_fusion import PixelVoter, fuses_late
+from eosfm.evaluation.linear_baseline import best_linear, linear_baseline
 from eosfm.evaluation.probe import EndToEnd
 from eosfm.evaluation.result import BaselineResults, Fit, TaskResult
 from eosfm.evaluation.single import best_single
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials, run_fits, seeded
-from eosfm.features.encode import open_features, scratch_features, task_encoder
+from eosfm.features.encode import (
+    live_features,
+    open_features,
+    scratch_features,
+    task_encoder,
+)
 from eosfm.features.reading import Reading, image_split, read_split
 from eosfm.features.task import Task, TaskInput
 from eosfm.nn.backbone import build_backbone
-from eosfm.nn.specialist import Specialist, expected_shapes, load_specialist
+from eosfm.nn.specialist import Specialist, load_specialist
+from eosfm.nn.start import started_weights
 from eosfm.params import Fusion
 
 FIXED = Fusion(
@@ -41,9 +49,11 @@ FIXED = Fusion(
     selection="forward",
     scale_features=False,
     spectral=True,
-    start="random",
     ablate=(),
 )
+
+ALL = FIXED.model_copy(update={"max_encoders": None})
+"""Of specialists that are chosen already."""
 
 
 def run_baselines(
@@ -71,12 +81,17 @@ def run_baselines(
     splits = open_features(task, features, artifact, needs_maps(FIXED, task))
     # Before the jobs, of which no two may draw random numbers at a time.
     started = task_encoder(task, [adapted(load_specialist(start), task)])
+    (trial,) = make_trials(task, splits.train.some_targets(), 1)
+    linear, val = best_linear(trial, readings)
+    voter = PixelVoter(linear, readings.val, readings.test) if fuses_late(task) else None
     jobs: dict[str, Callable[[], TaskResult]] = {
-        "scratch": partial(from_scratch, task, backbone, readings, count, checkpoints),
-        "single": partial(best_single, task, FIXED, splits, count, checkpoints),
-        "random": partial(random_weights, task, artifact, readings, count, max_gb, checkpoints),
-        "start": partial(start_weights, task, started, readings, count, max_gb, checkpoints),
-        "statistics": partial(linear_baseline, task, readings),
+        "scratch": partial(from_scratch, task, backbone, readings, count, checkpoints, voter),
+        "single": partial(best_single, task, FIXED, splits, count, checkpoints, voter),
+        "random": partial(
+            random_weights, task, artifact, readings, count, max_gb, checkpoints, voter
+        ),
+        "start": partial(start_weights, task, started, readings, count, max_gb, checkpoints, voter),
+        "statistics": partial(linear_baseline, trial, linear, val, readings),
     }
     return BaselineResults(**run_fits(jobs))
 
@@ -88,16 +103,32 @@ def random_weights(
     count: int,
     max_gb: float,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
-    """The task's head on the features of an ensemble that was never trained, drawn for each fit."""
+    """The task's head on the features of an ensemble that was never trained, drawn for each fit.
+
+    Features are stored of the chosen specialists alone: what is read but once is not.
+    """
+    pools = not needs_maps(FIXED, task)
     fits: list[Fit] = []
     for trial in make_trials(task, image_split(readings.train).some_targets(), count):
         with seeded(trial):
             encoder = task_encoder(task, randomize(load_artifact(artifact), trial.seed), copy=False)
-        with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as splits:
-            done, used = fit_head(
-                [trial], FIXED, splits, checkpoints=checkpoints, features="random weights"
-            )
+        live = readings.map(partial(live_features, encoder, pools))
+        if task.head in CLOSED_FORM:
+            done, used = fit_head([trial], FIXED, live)
+        else:
+            used = choose(FIXED, live.train, live.val, trial)
+            chosen = encoder.keep([*used, SPECTRAL])
+            with scratch_features(chosen, readings, max_gb, pools) as splits:
+                done, _ = fit_head(
+                    [trial],
+                    ALL,
+                    splits,
+                    checkpoints=checkpoints,
+                    features="random weights",
+                    voter=voter,
+                )
         fits += done
     return summarise(task, fits, len(readings.train.indices), used)
 
@@ -109,28 +140,25 @@ def start_weights(
     count: int,
     max_gb: float,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """The task's head on the features of one backbone that has not specialised on anything."""
     with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as splits:
         return run_head(
-            task, FIXED, splits, count, checkpoints=checkpoints, features="start weights"
+            task,
+            FIXED,
+            splits,
+            count,
+            checkpoints=checkpoints,
+            features="start weights",
+            voter=voter,
         )
 
 
 def adapted(start: Specialist, task: TaskInput) -> Specialist:
-    """The start weights as a specialist for a task's bands.
-
-    The first convolution is adapted as timm does when a training begins with them: its kernels are
-    repeated in turn, and scaled so that their sum over the channels stays.
-    """
-    from timm.models import adapt_input_conv
-
+    """The start weights as a specialist for a task's bands, as a training begins with them."""
     count = len(task.bands)
-    shapes = expected_shapes(start.backbone, count)
-    weights = {
-        key: value if value.shape == shapes[key] else adapt_input_conv(count, value)
-        for key, value in start.state_dict.items()
-    }
+    weights = started_weights(start, count)
     stored = [task.store.usable(name) for name in task.bands]
     mean, std = (
         tuple(values[name] for name in stored) for values in (task.store.mean, task.store.std)
@@ -144,6 +172,7 @@ def from_scratch(
     readings: Splits[Reading],
     count: int,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """One backbone of the specialists' kind, trained on the task's labels alone."""
     if task.head == "ridge":  # nothing to train by, and all is trained here
@@ -156,5 +185,5 @@ def from_scratch(
     splits = readings.map(image_split)
     trials = make_trials(task, splits.train.some_targets(), count)
     decisive = ("from scratch", backbone)
-    done = fit_all(build, splits, trials, checkpoints=checkpoints, decisive=decisive)
+    done = fit_all(build, splits, trials, checkpoints=checkpoints, decisive=decisive, voter=voter)
     return summarise(task, done, len(splits.train))

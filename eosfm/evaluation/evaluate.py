@@ -1,19 +1,23 @@
 """Scoring one downstream task with the ensemble."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Keep, Log
-from eosfm.evaluation.forward_selection import MOST, select_forward
-from eosfm.evaluation.head import choose_bands, run_head
+from eosfm.evaluation.forward_selection import MOST, enough, select_forward
+from eosfm.evaluation.head import CLOSED_FORM, choose_bands, run_head, selects
+from eosfm.evaluation.late_fusion import pixel_voter
 from eosfm.evaluation.result import SelectionPath, TaskResult
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.encode import open_features
 from eosfm.features.frozen import only
+from eosfm.features.reading import read_split
 from eosfm.features.store import FeatureStore
 from eosfm.features.task import Task
 from eosfm.params import Fusion
@@ -27,6 +31,7 @@ def evaluate_task(
     log: Log,
     checkpoints: Checkpoints | None = None,
     keep: Keep | None = None,
+    path: SelectionPath | None = None,
 ) -> TaskResult:
     """Train fusion and head on a task's frozen features, and test the best epoch once.
 
@@ -40,26 +45,46 @@ def evaluate_task(
         log: Receives the score of each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
         keep: Receives the best fit.
+        path: What :func:`selection_path` found; None where it is to be found here, if need be.
 
     Raises:
         EosfmError: ``fusion.ablate`` names no specialist, or leaves none.
     """
     members = remaining(FeatureStore.open(features), fusion.ablate)
+    learns = task.head not in CLOSED_FORM
+    if learns and fusion.selection == "forward" and selects(fusion, len(members)):
+        path = path or selection_path(task, fusion, features, artifact)
+        members, fusion = settled(fusion, path)
     if task.protocol.fine_tune:
         return fine_tune(task, fusion, artifact, members, log, checkpoints, keep)
     opened = open_features(task, features, artifact, needs_maps(fusion, task))
     splits = only(opened, members)
-    return run_head(task, fusion, splits, task.protocol.seeds, log, checkpoints, keep=keep)
+    (first,) = make_trials(task, splits.train.some_targets(), 1)
+    voter = pixel_voter(first, Splits.of(partial(read_split, task)))
+    return run_head(
+        task, fusion, splits, task.protocol.seeds, log, checkpoints, keep=keep, voter=voter
+    )
 
 
 def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -> SelectionPath:
-    """How much the specialists tell that forward selection would choose, up to :data:`MOST`."""
+    """How much the specialists tell that forward selection would choose.
+
+    Up to :data:`MOST` of them, or as many as the fusion shall have.
+    """
     members = remaining(FeatureStore.open(features), fusion.ablate)
     splits = only(open_features(task, features, artifact), members)
     splits = choose_bands(fusion, splits)
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
-    path = select_forward(splits.train, splits.val, trial, MOST)
+    path = select_forward(splits.train, splits.val, trial, max(MOST, fusion.limit or 0))
     return SelectionPath(tuple(path), tuple(path.values()))
+
+
+def settled(fusion: Fusion, path: SelectionPath) -> tuple[list[str], Fusion]:
+    """The specialists that forward selection takes, and a fusion with nothing left to choose."""
+    if fusion.max_encoders == "auto":
+        found = enough(dict(zip(path.specialists, path.explained, strict=True)))
+        return found, fusion.model_copy(update={"max_encoders": None})
+    return list(path.specialists[: fusion.limit]), fusion
 
 
 def remaining(store: FeatureStore, ablate: Sequence[str]) -> list[str]:

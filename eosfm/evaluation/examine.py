@@ -1,6 +1,6 @@
 """Scoring models on a split, windows blended into whole tiles."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,20 +88,27 @@ def examine(
         trial: A fit of the task.
         shown: The tiles whose answers are kept.
     """
-    windows = split.windows
     tallies = [Tally(trial) for _ in models]
+    for tiles, answers, target in blended(models, split, trial):
+        rows = {tile: row for row, tile in enumerate(tiles.tolist()) if tile in shown}
+        for logits, tally in zip(answers, tallies, strict=True):
+            tally.update(logits, target)
+            tally.keep(logits, rows)
+    return [tally.examined() for tally in tallies]
+
+
+def blended(
+    models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial
+) -> Iterator[tuple[np.ndarray, list[Tensor], Tensor]]:
+    """Some tiles at a time: which, the logits of each model for them, and their targets."""
+    windows = split.windows
     for model in models:
         model.eval()
     step = max(1, 2 * trial.task.protocol.batch_size // windows.count)
     parts = chunks(len(split), step)
     batches = split.batches([Request(windows.items(tiles)) for tiles in parts])
-    with torch.inference_mode():
-        for tiles, (inputs, target) in zip(parts, batches, strict=True):
-            inputs, target = to_device((inputs, target))
-            whole = windows.join(target)
-            rows = {tile: row for row, tile in enumerate(tiles.tolist()) if tile in shown}
-            for model, tally in zip(models, tallies, strict=True):
-                logits = windows.blend(answer(model, inputs, windows.size))
-                tally.update(logits, whole)
-                tally.keep(logits, rows)
-    return [tally.examined() for tally in tallies]
+    for tiles, (inputs, target) in zip(parts, batches, strict=True):
+        inputs, target = to_device((inputs, target))
+        with torch.inference_mode():
+            answers = [windows.blend(answer(model, inputs, windows.size)) for model in models]
+        yield tiles, answers, windows.join(target)

@@ -14,6 +14,7 @@ from eosfm.features.source import Levels, split_levels
 from eosfm.features.task import Task
 from eosfm.fusion.fuser import Fuser
 from eosfm.fusion.selection import Selection
+from eosfm.heads.temporal import mean_date, seen_dates
 from eosfm.params import Aggregation, Fusion
 
 
@@ -24,7 +25,7 @@ class Fusing(nn.Module):
         super().__init__()
         self.fuser = fuser
 
-    def prepare(self, levels: Levels) -> Levels:
+    def prepare(self, levels: Levels, days: Tensor | None = None) -> Levels:
         """Nothing can be done ahead."""
         return levels
 
@@ -64,13 +65,14 @@ class LinearFusing(nn.Module):
             self.register_buffer(f"owner{k}", owner, persistent=False)
 
     @torch.no_grad()
-    def prepare(self, levels: Levels) -> Levels:
-        """Normalise: (B, T, C, h, w) to (B, T', h', w', C)."""
+    def prepare(self, levels: Levels, days: Tensor | None = None) -> Levels:
+        """Normalise: (B, T, C, h, w) to (B, T', h', w', C); a date without a day has no image."""
         normal = [level.float() for level in levels] if self.pooled else self._normal(levels)
         if self.pool:
             normal = [level.mean(dim=(-2, -1), keepdim=True) for level in normal]
         if self.average:
-            normal = [level.mean(dim=1, keepdim=True) for level in normal]
+            seen = None if days is None else seen_dates(days)
+            normal = [mean_date(level, seen).unsqueeze(1) for level in normal]
         return [level.permute(0, 1, 3, 4, 2) for level in normal]
 
     def _normal(self, levels: Levels) -> Levels:

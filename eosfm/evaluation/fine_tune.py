@@ -8,12 +8,12 @@ from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import Keep, Log, fit_all
-from eosfm.evaluation.head import choose, selects
+from eosfm.evaluation.late_fusion import pixel_voter
 from eosfm.evaluation.probe import EndToEnd, build_fuser
 from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials
-from eosfm.features.encode import live_features, task_encoder
+from eosfm.features.encode import task_encoder
 from eosfm.features.reading import image_split, read_split
 from eosfm.features.task import Task
 from eosfm.model import EosFM
@@ -35,7 +35,7 @@ def fine_tune(
         task: The task.
         fusion: How the specialists' pyramids become one.
         artifact: The ensemble.
-        members: The specialists to start with.
+        members: The specialists to start with, as forward selection leaves them.
         log: Receives the score of each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
         keep: Receives the best fit.
@@ -44,11 +44,6 @@ def fine_tune(
     readings = Splits.of(partial(read_split, task))
     splits = readings.map(image_split)
     trials = make_trials(task, splits.train.some_targets(), task.protocol.seeds)
-    if fusion.selection == "forward" and selects(fusion, len(members)):
-        encoder = task_encoder(task, specialists, spectral=fusion.spectral)
-        train, val = (live_features(encoder, False, s) for s in (readings.train, readings.val))
-        chosen = choose(fusion, train, val, trials[0])
-        specialists = [s for s in specialists if s.name in chosen]
     backbones: dict[int, EosFM] = {}
 
     def build(trial: Trial) -> EndToEnd:
@@ -58,6 +53,7 @@ def fine_tune(
 
     members = [specialist.name for specialist in specialists]
     decisive = ("fine_tune", fusion, members)
-    done = fit_all(build, splits, trials, log, checkpoints, decisive, keep)
+    voter = pixel_voter(trials[0], readings)
+    done = fit_all(build, splits, trials, log, checkpoints, decisive, keep, voter)
     selected = backbones[trials[0].seed].selected  # each fit may choose others: the first tells
     return summarise(task, done, len(splits.train), selected)

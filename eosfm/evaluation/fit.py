@@ -23,6 +23,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoint, Checkpoints
 from eosfm.evaluation.examine import Answers, examine, score, shown_tiles
+from eosfm.evaluation.late_fusion import PixelVoter, fuse, share_of, with_images
 from eosfm.evaluation.learner import Best, Learner
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.evaluation.trial import Trial, run_fits, seeded
@@ -43,6 +44,7 @@ def fit_all(
     checkpoints: Checkpoints | None = None,
     decisive: Any = None,
     keep: Keep | None = None,
+    voter: PixelVoter | None = None,
 ) -> list[Fit]:
     """Fit and test a model once per trial.
 
@@ -55,6 +57,7 @@ def fit_all(
         decisive: What decides the result beside the trials, in plain values.
         keep: Receives the model that does best on validation data, at its best epoch, its fit, and
             what it predicts for the test tiles that a picture shows.
+        voter: What answers along with each model once it is fitted.
 
     Returns:
         One per trial, scores of single classes included.
@@ -70,13 +73,20 @@ def fit_all(
         if checkpoints is not None:
             checkpoint = checkpoints.of(decisive, len(splits.train), [t.settings() for t in group])
         best = fit(models, splits.train, splits.val, group, log=follow, checkpoint=checkpoint)
-        tested = examine(models, splits.test, group[0], shown)
+        scores, test = [one.scores for one in best], splits.test
+        if voter is not None:
+            models, scores = map(list, zip(*fuse(models, voter, splits.val, group[0]), strict=True))
+            test = with_images(test, voter.test)
+        tested = examine(models, test, group[0], shown)
         if checkpoint is not None:
             checkpoint.remove()
-        kept = models if keep is not None else [None] * len(models)
         return [
-            (Fit(b.scores, test.scores, b.epoch, test.tiles), model, test.answers)
-            for b, test, model in zip(best, tested, kept, strict=True)
+            (
+                Fit(val, found.scores, one.epoch, found.tiles, share_of(model)),
+                None if keep is None else model,
+                found.answers,
+            )
+            for val, found, one, model in zip(scores, tested, best, models, strict=True)
         ]
 
     groups = [list(trials)] if splits.train.live else [[trial] for trial in trials]
@@ -209,20 +219,20 @@ class _Progress:
 def steps_per_epoch(trial: Trial, train: TaskSplit[Any]) -> int:
     """Batches of an epoch: the protocol's number, or one pass."""
     protocol = trial.task.protocol
-    return protocol.steps_per_epoch or max(1, len(train) // protocol.batch_size)
+    return protocol.steps_per_epoch or max(1, len(train.one_pass) // protocol.batch_size)
 
 
 def training_batches(train: TaskSplit[Any], trial: Trial, steps: int, epoch: int) -> list[Request]:
     """The batches of an epoch, one window of each tile."""
     order = (trial.seed, epoch)
-    batches = _batches(len(train), steps, trial.task.protocol.batch_size, order)
+    batches = _batches(train.one_pass, steps, trial.task.protocol.batch_size, order)
     return [Request(tiles * train.windows.count, draw=order) for tiles in batches]
 
 
-def _batches(count: int, batches: int, size: int, seed: tuple[int, int]) -> list[np.ndarray]:
+def _batches(tiles: np.ndarray, batches: int, size: int, seed: tuple[int, int]) -> list[np.ndarray]:
     """The tiles of each batch of an epoch: as many permutations as it takes."""
     rng = np.random.default_rng(seed)
-    size = min(size, count)
-    rounds = -(-batches * size // count)
-    order = np.concatenate([rng.permutation(count) for _ in range(rounds)])
+    size = min(size, len(tiles))
+    rounds = -(-batches * size // len(tiles))
+    order = np.concatenate([rng.permutation(tiles) for _ in range(rounds)])
     return [order[i * size : (i + 1) * size] for i in range(batches)]

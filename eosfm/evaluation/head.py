@@ -1,17 +1,17 @@
 """Scoring a task's head on frozen features."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
 from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoints
-from eosfm.evaluation.directions import label_directions
 from eosfm.evaluation.fit import Keep, Log, fit_all, steps_per_epoch, training_batches
 from eosfm.evaluation.forward_selection import MOST, enough, select_forward
 from eosfm.evaluation.knn import score_knn
+from eosfm.evaluation.late_fusion import PixelVoter
 from eosfm.evaluation.learner import Learner
-from eosfm.evaluation.probe import Probe, build_probe
+from eosfm.evaluation.probe import build_probe
 from eosfm.evaluation.result import Fit, TaskResult
 from eosfm.evaluation.ridge import fit_ridge
 from eosfm.evaluation.summary import summarise
@@ -23,6 +23,9 @@ from eosfm.fusion.fuser import PUBLISHED
 from eosfm.fusion.selection import Selection
 from eosfm.params import Fusion
 
+CLOSED_FORM = ("knn", "ridge")
+"""Heads without steps."""
+
 
 def run_head(
     task: Task,
@@ -33,6 +36,7 @@ def run_head(
     checkpoints: Checkpoints | None = None,
     features: str = "ensemble",
     keep: Keep | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """Train fusion and head, and test the best epoch once.
 
@@ -45,9 +49,10 @@ def run_head(
         checkpoints: Where killed fits resume from.
         features: Tells whose features these are, where specialists have the same names.
         keep: Receives the best fit, but of ``knn``, which has no model.
+        voter: What answers along, of pixel labels.
     """
     trials = make_trials(task, splits.train.some_targets(), fits)
-    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep)
+    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep, voter)
     return summarise(task, done, len(splits.train), used)
 
 
@@ -59,11 +64,12 @@ def fit_head(
     checkpoints: Checkpoints | None = None,
     features: str = "ensemble",
     keep: Keep | None = None,
+    voter: PixelVoter | None = None,
 ) -> tuple[list[Fit], list[str]]:
     """What :func:`run_head` does in given trials: their fits, and the specialists in use."""
     task = trials[0].task
     splits = choose_bands(fusion, splits)
-    if task.head in ("knn", "ridge"):
+    if task.head in CLOSED_FORM:
         fit, used = _closed_form(task, fusion, splits, trials[0], keep)
         if log is not None:  # no curve, but a point of one
             log({f"val_{task.metric}": fit.val[task.metric]}, 0)
@@ -76,30 +82,12 @@ def fit_head(
     with seeded(trials[0]):
         prepare = build_probe(fusion, inputs, trials[0]).fusing.to(device()).prepare
     prepared = splits.map(lambda split: split.prepared(prepare))
-    start = starting_point(task, fusion, splits.train, trials[0])
     done = fit_all(
-        lambda trial: start(build_probe(fusion, inputs, trial)),
+        lambda trial: build_probe(fusion, inputs, trial),
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
+        voter,
     )  # fmt: skip
     return done, splits.train.specialists
-
-
-def starting_point(
-    task: Task, fusion: Fusion, train: FrozenFeatures, trial: Trial
-) -> Callable[[Probe], Probe]:
-    """What ``fusion.start`` does to a fresh probe; nothing where the fusion has no linear start."""
-    if not starts_from_labels(task, fusion):
-        return lambda probe: probe
-    with seeded(trial):
-        probe = build_probe(fusion, train.inputs, trial)
-    return label_directions(probe.fusing.fuser, train, trial).start
-
-
-def starts_from_labels(task: Task, fusion: Fusion) -> bool:
-    """Whether a regression of the labels can and shall be where the fusion starts."""
-    linear = fusion.method == "conv1x1" and not fusion.projection and fusion.normalize != "batch"
-    pixels = task.kind.answer == "pixel" and not task.kind.bitemporal
-    return fusion.start == "labels" and linear and pixels
 
 
 def choose_bands(fusion: Fusion, splits: Splits[FrozenFeatures]) -> Splits[FrozenFeatures]:

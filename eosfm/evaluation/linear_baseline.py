@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from eosfm.core.splits import Splits
 from eosfm.evaluation.examine import Examined, Tally
 from eosfm.evaluation.result import Fit, Scores, TaskResult
 from eosfm.evaluation.summary import summarise
-from eosfm.evaluation.trial import Trial, make_trials
+from eosfm.evaluation.trial import Trial
 from eosfm.features.reading import Reading
-from eosfm.features.task import Task
+from eosfm.heads.linear_model import LinearModel, band_statistics, pixel_values
 from eosfm.kinds.scores import better
 
 PIXELS = 20_000
-"""Training pixels, at most, as many of each tile."""
+"""Labelled training pixels, at most, as many of each tile."""
 
 PENALTIES = (1e-4, 1e-2, 1.0)
 """Weights of the squared norm beside the loss; the validation score decides."""
@@ -25,52 +25,44 @@ STEPS = 60
 """Iterations of L-BFGS, at most."""
 
 
-def linear_baseline(task: Task, readings: Splits[Reading]) -> TaskResult:
-    """Fit and test a linear model of what can be said about a pixel, or a tile, without its place.
+def linear_baseline(
+    trial: Trial, model: LinearModel, val: Scores, readings: Splits[Reading]
+) -> TaskResult:
+    """Test a linear model of what can be said about a pixel, or a tile, without its place.
 
-    Pixel tasks: the values of all bands at all dates, per pixel. Image tasks: the mean and the
-    standard deviation of each band and date over the tile. The loss is the task's own. The first
-    fit's seed decides which pixels are read; the fit itself has no randomness.
+    Args:
+        trial: What it was fitted in.
+        model: What :func:`best_linear` gives, and
+        val: its scores on validation tiles.
+        readings: The task's images.
     """
-    whole = readings.map(lambda reading: reading.whole())
-    (seed,) = task.fit_seeds(1)
-    features, targets = _training_samples(task, whole.train, seed)
-    # All pixels are one target to the statistics, which count tiles for labels of whole tiles.
-    seen = targets.numpy()
-    (trial,) = make_trials(task, seen if task.kind.answer == "image" else seen[None], 1)
-    best: tuple[Linear, Scores] | None = None
+    test = _examine(model, readings.test.whole(), trial)
+    fit = Fit(val, test.scores, 0, test.tiles)
+    return summarise(trial.task, [fit], len(readings.train.indices))
+
+
+def best_linear(trial: Trial, readings: Splits[Reading]) -> tuple[LinearModel, Scores]:
+    """The linear model of the penalty that does best on validation tiles, and its scores there.
+
+    Pixel tasks: of the values of all bands at all dates, per pixel. Image tasks: of the mean and
+    the standard deviation of each band and date over the tile. The loss is the task's own. The
+    trial's seed decides which pixels are read; the fit itself has no randomness.
+    """
+    train, val = readings.train.whole(), readings.val.whole()
+    features, targets = _training_samples(trial, train)
+    best: tuple[LinearModel, Scores] | None = None
     for penalty in PENALTIES:
         model = fit_linear(features, targets, trial, penalty)
-        scores = _examine(model, whole.val, trial).scores
-        if best is None or better(task.metric, scores[task.metric], best[1][task.metric]):
+        scores, metric = _examine(model, val, trial).scores, trial.task.metric
+        if best is None or better(metric, scores[metric], best[1][metric]):
             best = model, scores
     assert best is not None
-    test = _examine(best[0], whole.test, trial)
-    return summarise(task, [Fit(best[1], test.scores, 0, test.tiles)], len(whole.train))
+    return best
 
 
-class Linear(nn.Module):
-    """A linear map of (..., C) standardised features; regression in the target's unit."""
-
-    def __init__(self, features: Tensor, targets: Tensor, classes: int) -> None:
-        super().__init__()
-        self.center, self.scale = features.mean(0), features.std(0).clamp_min(1e-6)
-        self.shift, self.unit = torch.zeros(()), torch.ones(())
-        if targets.is_floating_point():
-            known = targets[~targets.isnan()]
-            self.shift, self.unit = known.mean(), known.std().clamp_min(1e-6)
-        self.weight = nn.Parameter(torch.zeros(features.shape[1], classes))
-        self.bias = nn.Parameter(torch.zeros(classes))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Logits (..., K), or values (..., 1)."""
-        normal = (features - self.center) / self.scale
-        return self.shift + self.unit * (normal @ self.weight + self.bias)
-
-
-def fit_linear(features: Tensor, targets: Tensor, trial: Trial, penalty: float) -> Linear:
+def fit_linear(features: Tensor, targets: Tensor, trial: Trial, penalty: float) -> LinearModel:
     """Minimise the task's loss plus ``penalty`` times the squared weights, on all samples."""
-    model = Linear(features, targets, len(trial.task.classes))
+    model = LinearModel.scaled_to(features, targets, len(trial.task.classes))
     loss = trial.build_loss()
     optimizer = torch.optim.LBFGS(model.parameters(), max_iter=STEPS, line_search_fn="strong_wolfe")
 
@@ -85,30 +77,30 @@ def fit_linear(features: Tensor, targets: Tensor, trial: Trial, penalty: float) 
     return model
 
 
-def describe(images: Tensor, per_image: bool) -> Tensor:
-    """What the model sees: (B, 2TC) band statistics, or (B, H, W, TC) pixel values."""
-    bands = images.flatten(1, 2)
-    if per_image:
-        return torch.cat([bands.mean(dim=(-2, -1)), bands.std(dim=(-2, -1))], dim=1)
-    return bands.permute(0, 2, 3, 1)
-
-
-def _training_samples(task: Task, reading: Reading, seed: int) -> tuple[Tensor, Tensor]:
-    """(N, C) features and their targets."""
-    rng = np.random.default_rng(seed)
-    per_image = task.kind.answer == "image"
-    features, targets = [], []
-    for images, target in _images(reading):
-        seen = describe(images, per_image)
-        if not per_image:
-            height, width = seen.shape[1:3]
-            count = min(max(1, PIXELS // len(reading)), height * width)
-            chosen = torch.from_numpy(rng.choice(height * width, count, replace=False))
-            seen = seen.flatten(1, 2)[:, chosen].flatten(0, 1)
-            target = target.flatten(1)[:, chosen].flatten()
-        features.append(seen)
-        targets.append(target)
+def _training_samples(trial: Trial, reading: Reading) -> tuple[Tensor, Tensor]:
+    """(N, C) features of labelled pixels, or of tiles, and their targets."""
+    if trial.task.kind.answer == "image":
+        parts = [(band_statistics(images), target) for images, target in _images(reading)]
+    else:
+        rng = np.random.default_rng(trial.seed)
+        most = max(1, PIXELS // len(reading))
+        parts = [
+            _labelled_pixels(image, target, most, trial.task.ignore_index, rng)
+            for images, targets in _images(reading)
+            for image, target in zip(pixel_values(images), targets, strict=True)
+        ]
+    features, targets = zip(*parts, strict=True)
     return torch.cat(features), torch.cat(targets)
+
+
+def _labelled_pixels(
+    image: Tensor, target: Tensor, most: int, ignore_index: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Some pixels of a (H, W, C) image that have a target."""
+    known = ~target.isnan() if target.is_floating_point() else target != ignore_index
+    places = known.flatten().nonzero()[:, 0].numpy()
+    chosen = torch.from_numpy(rng.choice(places, min(most, len(places)), replace=False))
+    return image.flatten(0, 1)[chosen], target.flatten()[chosen]
 
 
 def _images(reading: Reading) -> Iterator[tuple[Tensor, Tensor]]:
@@ -118,10 +110,11 @@ def _images(reading: Reading) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 @torch.no_grad()
-def _examine(model: Linear, reading: Reading, trial: Trial) -> Examined:
+def _examine(model: LinearModel, reading: Reading, trial: Trial) -> Examined:
     """What the model does on one split."""
-    tally = Tally(trial)
+    tally, per_image = Tally(trial), trial.task.kind.answer == "image"
     for images, target in _images(reading):
-        logits = model(describe(images, trial.task.kind.answer == "image"))
-        tally.update(logits if logits.ndim == 2 else logits.permute(0, 3, 1, 2), target)
+        tally.update(
+            model(band_statistics(images)) if per_image else model.of_pixels(images), target
+        )
     return tally.examined()

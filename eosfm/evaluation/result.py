@@ -17,12 +17,14 @@ class Fit:
         best_epoch: Counted from 1; 0 where nothing is trained in epochs.
         tiles: (N, ...) array, what the test scores follow from (see :mod:`eosfm.kinds.evidence`).
             It has a file of its own, :mod:`eosfm.evaluation.evidence`; None where that is not read.
+        pixel_share: What a linear model of pixel values has of the answer, by late fusion.
     """
 
     val: Scores
     test: Scores
     best_epoch: int
     tiles: Any = field(default=None, compare=False, repr=False)
+    pixel_share: float = 0.0
 
 
 @dataclass(frozen=True)

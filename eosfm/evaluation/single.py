@@ -1,14 +1,14 @@
 """The best specialist alone, found by the fit that is scored.
 
-Ridge regression, in closed form, leaves a short list of all specialists; a short fit of the task's
-own head leaves the last few of these, and those get the whole protocol. Validation decides
-throughout, and test tiles are read of the last few alone.
+Ridge regression, in closed form, leaves a short list of all specialists; of these, a short fit of
+the task's own head finds the one that gets the whole protocol. Validation decides throughout, and
+test tiles are read of that one alone.
 
 Short fits of all, without the list, choose worse: at ``mini`` a decoder has learned next to nothing
 in a sixteenth of its steps (``benchmarks/README.md``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.fit import steps_per_epoch
 from eosfm.evaluation.forward_selection import explained_alone, ranked
 from eosfm.evaluation.head import run_head
+from eosfm.evaluation.late_fusion import PixelVoter
 from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.trial import make_trials, run_fits
 from eosfm.features.frozen import FrozenFeatures, only
@@ -24,15 +25,12 @@ from eosfm.features.task import Task
 from eosfm.kinds.scores import better
 from eosfm.params import Fusion, ScaleProtocol
 
-SHORTLIST = 6
+SHORTLIST = 5
 """Specialists that get a short fit: those that explain most of the labels, by
 :func:`eosfm.evaluation.forward_selection.explained_alone`."""
 
 PART = 4
 """Steps of the whole protocol over those of a short fit."""
-
-LAST = 2
-"""Specialists that get the whole protocol."""
 
 
 def best_single(
@@ -41,6 +39,7 @@ def best_single(
     splits: Splits[FrozenFeatures],
     count: int,
     checkpoints: Checkpoints | None = None,
+    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """Score the specialist that does best alone.
 
@@ -50,36 +49,24 @@ def best_single(
         splits: Features of all specialists.
         count: Fits of the whole protocol.
         checkpoints: Where killed fits resume from.
+        voter: What answers along, of pixel labels.
     """
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     names = ranked(explained_alone(splits.train, splits.val, trial))[:SHORTLIST]
-    if len(names) > LAST:
-        blind = replace(splits, test=splits.val)
-        protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
-        short = _ranked(replace(task, protocol=protocol), fusion, blind, names, 1)
-        names = list(short)[:LAST]
-    return next(iter(_ranked(task, fusion, splits, names, count, checkpoints).values()))
+    protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
+    # What answers along later has no say in the choice.
+    short, blind = replace(task, protocol=protocol), replace(splits, test=splits.val)
+    fits = {name: partial(run_head, short, fusion, only(blind, [name]), 1) for name in names}
+    # One alone has nothing to win.
+    best = _best(run_fits(fits), task.metric) if len(names) > 1 else names[0]
+    alone = only(splits, [best])
+    return run_head(task, fusion, alone, count, checkpoints=checkpoints, voter=voter)
 
 
-def _ranked(
-    task: Task,
-    fusion: Fusion,
-    splits: Splits[FrozenFeatures],
-    names: Sequence[str],
-    count: int,
-    checkpoints: Checkpoints | None = None,
-) -> dict[str, TaskResult]:
-    """Each specialist's result, from the best on the validation split down."""
-    results = run_fits(
-        {
-            name: partial(
-                run_head, task, fusion, only(splits, [name]), count, checkpoints=checkpoints
-            )
-            for name in names
-        }
-    )
-    sign = 1 if better(task.metric, 0.0, 1.0) else -1
-    return dict(sorted(results.items(), key=lambda item: sign * item[1].val[task.metric]))
+def _best(results: Mapping[str, TaskResult], metric: str) -> str:
+    """The one of the best validation score; the first of equals."""
+    sign = 1 if better(metric, 0.0, 1.0) else -1
+    return min(results, key=lambda name: sign * results[name].val[metric])
 
 
 def shortened(protocol: ScaleProtocol, steps: int) -> ScaleProtocol:

@@ -13,7 +13,7 @@ from torch import nn
 from eosfm.core.parallel import run_together
 from eosfm.features.device import device
 from eosfm.features.task import Task
-from eosfm.kinds.kind import TargetStatistics
+from eosfm.kinds.targets import TargetStatistics
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -51,12 +51,12 @@ class Trial:
         return task.kind.build_head(task.head, channels, len(task.classes), width, self.statistics)
 
     def build_loss(self) -> nn.Module:
-        """The default loss of the task's kind, classes weighted if the protocol asks for it."""
+        """The task's loss, classes weighted if the protocol asks for it."""
         kind, weights = self.task.kind, None
         # What has no classes, a regression, has none to weigh.
         if self.task.protocol.class_weights == "balanced" and self.statistics.counts:
             weights = kind.class_weights(self.statistics)
-        return kind.build_loss(kind.losses[0], self.task.ignore_index, weights)
+        return kind.build_loss(self.task.loss, self.task.ignore_index, weights)
 
     def build_metrics(self) -> "Metric":
         """Every metric of the task's kind."""

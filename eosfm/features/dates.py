@@ -16,7 +16,8 @@ def days_of(dates: Sequence[Sequence[str]], positions: Sequence[int], stored: in
     """Days since 1 January of each tile's first year, so that seasons stay comparable.
 
     Args:
-        dates: ISO dates by tile; tiles of which the dates are unknown have another number.
+        dates: ISO dates by tile, one without an image empty; tiles of which the dates are unknown
+            have another number.
         positions: The dates in use.
         stored: Dates per tile.
 

@@ -113,7 +113,9 @@ class LiveLevels(Source[Levels]):
 def live_features(encoder: EnsembleEncoder, pools: bool, reading: Reading) -> FrozenFeatures:
     """A split that is encoded as it is read, and pooled if asked: nothing of it stays in memory."""
     source = LiveLevels(encoder, reading, tuple(range(len(encoder.inputs))), pools)
-    return FrozenFeatures(source, reading.days(), reading.windows, True, encoder.inputs)
+    return FrozenFeatures(
+        source, reading.days(), reading.windows, True, reading.repeat, encoder.inputs
+    )
 
 
 @contextmanager
@@ -136,7 +138,8 @@ def scratch_features(
         for split, reading in zip(SPLITS, readings, strict=True):
             store_split(encoder, reading, pools, Path(folder) / split, "encode")
         store = FeatureStore(Path(folder), True, encoder.inputs, encoder.skipped)
-        yield Splits.of(lambda split: store.split(split, readings.train.windows))
+        opened = Splits.of(lambda split: store.split(split, readings.train.windows))
+        yield replace(opened, train=replace(opened.train, repeat=readings.train.repeat))
 
 
 def open_features(
@@ -152,7 +155,8 @@ def open_features(
     """
     store, pools = FeatureStore.open(features), task.pools and not maps
     if store.stored and pools == task.pools:
-        return Splits.of(lambda split: store.split(split, task.windows))
+        opened = Splits.of(lambda split: store.split(split, task.windows))
+        return replace(opened, train=replace(opened.train, repeat=task.repeat))
     encoder = task_encoder(task, load_artifact(artifact), copy=False)
     return Splits.of(lambda split: live_features(encoder, pools, read_split(task, split)))
 

@@ -1,8 +1,9 @@
 """A task's split, ready for a model: as frozen features, or as images."""
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
@@ -13,8 +14,10 @@ from torch import Tensor
 from eosfm.core.mapped import release
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import InputSpec
+from eosfm.features.labels import repeated
 from eosfm.features.source import (
     Levels,
+    Noted,
     PreparedLevels,
     Request,
     SomeTiles,
@@ -51,30 +54,34 @@ class TaskSplit(Generic[T]):
         days: (N, T) day of each date by tile, NaN where unknown.
         windows: How tiles are cut.
         live: Whether inputs are encoded as they are read, at a price that fits should share.
+        repeat: By class index, how often one pass sees a tile that shows it.
     """
 
     source: Source[T]
     days: Tensor
     windows: Windows
     live: bool = False
+    repeat: Mapping[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of tiles."""
         return len(self.days)
 
+    @cached_property
+    def one_pass(self) -> np.ndarray:
+        """The tiles of one pass, those that ``repeat`` is of several times."""
+        tiles = np.arange(len(self))
+        if not self.repeat:
+            return tiles
+        return np.repeat(tiles, repeated(self.source.targets(tiles.tolist()), self.repeat))
+
     def batches(self, requests: Iterable[Request]) -> Iterator[tuple[tuple[T, Tensor], Tensor]]:
         """Inputs (what the source gives, and days) and targets of each request."""
-        asked = []
-
-        def noted() -> Iterator[Request]:
-            for request in requests:
-                asked.append(self.days[torch.from_numpy(request.items // self.windows.count)])
-                yield request
-
-        for inputs, targets in self.source.stream(noted()):
+        noted = Noted(requests, self.days, self.windows.count)
+        for inputs, targets in self.source.stream(noted):
             # Stored as small as they are; losses and metrics take integers of one type.
             targets = targets if targets.is_floating_point() else targets.long()
-            yield (inputs, asked.pop(0)), targets
+            yield (inputs, noted.pop()), targets
 
     def batch(self, items: np.ndarray) -> tuple[tuple[T, Tensor], Tensor]:
         """Inputs and targets of some items."""
@@ -116,13 +123,13 @@ class FrozenFeatures(TaskSplit[Levels]):
         source = self.source.only(self.inputs, chosen)
         return replace(self, source=source, inputs=tuple(self.inputs[index] for index in chosen))
 
-    def prepared(self, prepare: Callable[[Levels], Levels]) -> "FrozenFeatures":
-        """The same items with ``prepare`` applied to their levels.
+    def prepared(self, prepare: Callable[[Levels, Tensor], Levels]) -> "FrozenFeatures":
+        """The same items with ``prepare`` applied to their levels and days.
 
         Once, where there is room and tiles are seen whole: of windows, others are drawn in every
         epoch.
         """
-        source = PreparedLevels(self.source, prepare)
+        source = PreparedLevels(self.source, prepare, self.days, self.windows.count)
         if self.windows.count > 1:
             return replace(self, source=source)
         levels, targets = next(source.stream([Request(np.arange(1))]))

@@ -3,7 +3,7 @@
 Loader processes read; scaling to float32 happens on the device.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -22,8 +22,9 @@ from eosfm.features.frozen import TaskSplit
 from eosfm.features.source import Request, Source
 from eosfm.features.task import TaskInput
 from eosfm.features.windows import Windows
-from eosfm.tiles.dataset import TileDataset, View
+from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
+from eosfm.tiles.views import View
 
 BATCH = 32
 """Images that are encoded at once, dates and windows counted."""
@@ -45,21 +46,25 @@ class Reading(Source[Tensor]):
         store: The tiles.
         split: Which of them.
         bands: The channels.
-        standardize: Whether the store's statistics scale the images.
+        statistics: What is subtracted from each, and what it is then divided by.
+        standardize: Whether they scale the images; else they are what is missing takes.
         indices: The tiles in use, by index in the store.
         dates: The dates in use, by position in the store.
         windows: How tiles are cut.
         workers: Loader processes, one for each core at most.
+        repeat: By class index, how often an epoch sees a tile that shows it.
     """
 
     store: TileStore
     split: Split
     bands: tuple[str, ...]
+    statistics: tuple[tuple[float, ...], tuple[float, ...]]
     standardize: bool
     indices: np.ndarray
     dates: tuple[int, ...]
     windows: Windows
     workers: int
+    repeat: Mapping[int, int]
 
     def __len__(self) -> int:
         """Number of items."""
@@ -91,7 +96,7 @@ class Reading(Source[Tensor]):
         return (whole.read(Request(np.array([tile]))).targets.numpy()[0] for tile in tiles)
 
     def days(self) -> Tensor:
-        """(N, T) days of the dates in use, NaN where the store does not tell."""
+        """(N, T) days of the dates in use, NaN where there is no image or no day is known."""
         from pyarrow import parquet
 
         path = self.tiles.tiles.path / "tiles.parquet"
@@ -131,9 +136,11 @@ class Reading(Source[Tensor]):
         return self.tiles.corner(tile, np.random.default_rng((*draw, tile)))
 
     def _finished(self, native: Native) -> Tensor:
-        """What was not measured takes its band's mean, as :class:`TileDataset` has it."""
+        """Scaled images, in which what was not measured is 0 (unscaled: its band's mean)."""
         where = native.images.device
-        mean, std = (torch.from_numpy(values).to(where) for values in self.tiles.statistics)
+        mean, std = (
+            torch.tensor(values, device=where).view(-1, 1, 1) for values in self.statistics
+        )
         images = native.images.to(torch.float32)
         unmeasured = native.missing[:, :, None] | images.isnan()
         images = torch.where(unmeasured, mean, images)
@@ -156,15 +163,17 @@ def read_split(task: TaskInput, split: Split) -> Reading:
         task.store,
         split,
         task.bands,
+        task.statistics,
         # Tiles are standardised unless the specialists do that themselves.
         task.standardize == "dataset",
         task.indices(split),
         task.dates,
         task.windows,
         task.workers,
+        task.repeat if split == "train" else {},
     )
 
 
 def image_split(reading: Reading) -> TaskSplit[Tensor]:
     """A split as images, for models that are trained from the pixels on."""
-    return TaskSplit(reading, reading.days(), reading.windows)
+    return TaskSplit(reading, reading.days(), reading.windows, repeat=reading.repeat)

@@ -1,6 +1,7 @@
 """Whatever gives what a head reads of a task's split, with the targets: from disk, or made anew."""
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar, cast
@@ -31,6 +32,29 @@ class Request(NamedTuple):
 
     items: np.ndarray
     draw: tuple[int, ...] | None = None
+
+
+class Noted(Iterable[Request]):
+    """Requests, which a source may read ahead, and the days of each in the same order.
+
+    Args:
+        requests: They.
+        days: (N, T) by tile.
+        count: Windows per tile.
+    """
+
+    def __init__(self, requests: Iterable[Request], days: Tensor, count: int) -> None:
+        self.requests, self.days, self.count = requests, days, count
+        self.asked: deque[Tensor] = deque()
+
+    def __iter__(self) -> Iterator[Request]:
+        for request in self.requests:
+            self.asked.append(self.days[torch.from_numpy(request.items // self.count)])
+            yield request
+
+    def pop(self) -> Tensor:
+        """The days (B, T) of the first request whose days were not asked for yet."""
+        return self.asked.popleft()
 
 
 class Source(ABC, Generic[T]):
@@ -117,15 +141,25 @@ class SomePyramids(Source[Levels]):
 
 @dataclass(frozen=True)
 class PreparedLevels(Source[Levels]):
-    """The levels of another source, prepared on the device, anew at every reading."""
+    """The levels of another source, prepared on the device, anew at every reading.
+
+    Attributes:
+        source: The other.
+        prepare: Called with levels and the days (B, T) of their dates.
+        days: (N, T) by tile.
+        count: Windows per tile.
+    """
 
     source: Source[Levels]
-    prepare: Callable[[Levels], Levels]
+    prepare: Callable[[Levels, Tensor], Levels]
+    days: Tensor
+    count: int
 
     def stream(self, requests: Iterable[Request]) -> Iterator[tuple[Levels, Tensor]]:
         """Read and prepare."""
-        for levels, targets in self.source.stream(requests):
-            yield self.prepare(to_device(levels)), targets
+        noted = Noted(requests, self.days, self.count)
+        for levels, targets in self.source.stream(noted):
+            yield self.prepare(*to_device((levels, noted.pop()))), targets
 
     def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
         """See :meth:`Source.targets`."""

@@ -3,12 +3,13 @@
 The stages call ``resolve``; nothing further in reads the parameters.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import Split
 from eosfm.features.dates import pick_dates
@@ -16,7 +17,7 @@ from eosfm.features.labels import labelled_subset
 from eosfm.features.windows import Windows, task_windows
 from eosfm.kinds import get_kind
 from eosfm.kinds.kind import Kind
-from eosfm.params import Aggregation, Head, Metric, Params, ScaleProtocol
+from eosfm.params import Aggregation, Head, Loss, Metric, Params, ScaleProtocol, Scaling
 from eosfm.tiles.store import TileStore
 
 TRAINED = ("linear", "ltae")
@@ -36,7 +37,10 @@ class TaskInput:
         bands: The input's channels, by band name.
         dates: The dates in use, by position in the store.
         windows: How tiles are cut.
+        scaling: What scales each band instead of the training tiles' mean and deviation.
         label_fraction: Share of the training tiles that carry labels.
+        strata: Of what tiles it is the same share, ``rarest`` or ``thirds``.
+        repeat: By class index, how often an epoch sees a training tile that shows it.
         adaptation: How the input reaches specialists of other bands, ``named`` or ``counted``.
         standardize: Whose statistics scale the input, ``dataset`` or ``specialist``.
         seed: All of the task's random numbers follow from it.
@@ -51,7 +55,10 @@ class TaskInput:
     bands: tuple[str, ...]
     dates: tuple[int, ...]
     windows: Windows
+    scaling: Scaling | None
     label_fraction: float
+    strata: str
+    repeat: Mapping[int, int]
     adaptation: str
     standardize: str
     seed: int
@@ -59,8 +66,15 @@ class TaskInput:
 
     @classmethod
     def resolve(cls, params: Params, name: str, store: TileStore) -> Self:
-        """Settle how a task's tiles are read: its own settings before the scale's."""
+        """Settle how a task's tiles are read: its own settings before the scale's.
+
+        Raises:
+            EosfmError: The protocol's ``scaling`` or ``repeat`` does not fit the tiles.
+        """
         own, protocol, kind = params.task(name), params.current.protocol, get_kind(store.kind)
+        options, key = params.task_options(name), f"protocols.{protocol.recipe}.{name}"
+        if options.scaling is not None:
+            _check_scaling(f"{key}.scaling", options.scaling, own.bands, params)
         dates, *_, height, width = store.shape
         limits = [limit for limit in (own.max_dates, protocol.max_dates) if limit is not None]
         return cls(
@@ -73,7 +87,10 @@ class TaskInput:
             # What differs between two dates needs both.
             dates=pick_dates(dates, None if kind.bitemporal else min(limits, default=None)),
             windows=task_windows(kind, (height, width), protocol.window),
+            scaling=options.scaling,
             label_fraction=own.label_fraction or protocol.label_fraction,
+            strata=protocol.strata,
+            repeat=_by_index(f"{key}.repeat", options.repeat, kind, store.classes),
             adaptation=params.encoding.adaptation,
             standardize=params.encoding.standardize,
             seed=params.seed,
@@ -88,12 +105,21 @@ class TaskInput:
         if split != "train":
             return np.arange(len(self.store.split(split)))
         seed = derive_seed(self.seed, "labels", self.name)
-        return labelled_subset(self.store, split, self.label_fraction, seed)
+        return labelled_subset(self.store, split, self.label_fraction, seed, self.strata)
 
     @property
     def pools(self) -> bool:
         """Whether its features are stored as averages (see :mod:`eosfm.features.pooling`)."""
         return self.kind.answer == "image"
+
+    @property
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """What is subtracted from each of ``bands``, and what it is then divided by."""
+        if self.scaling is not None:
+            count = len(self.bands)
+            return _each(self.scaling.mean, count), _each(self.scaling.std, count)
+        names, store = [self.store.usable(name) for name in self.bands], self.store
+        return tuple(store.mean[name] for name in names), tuple(store.std[name] for name in names)
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -110,34 +136,39 @@ class Task(TaskInput):
         head: ``upernet``, ``linear``, ``ridge`` or ``knn``.
         metric: The headline, which decides which epoch is best.
         aggregation: How the features of several dates become one; None where there is one date.
+        loss: What is minimised.
         protocol: Epochs, batch size, learning rate, width of the decoder.
     """
 
     head: Head
     metric: Metric
     aggregation: Aggregation | None
+    loss: Loss
     protocol: ScaleProtocol
 
     @classmethod
     def resolve(cls, params: Params, name: str, store: TileStore) -> Self:
-        """Settle a task and check that its head, metric and aggregation fit its labels and dates.
+        """Settle a task; check that head, metric, loss and aggregation fit its labels and dates.
 
         Raises:
             EosfmError: One does not; the line says which would.
         """
         own, protocol = params.task(name), params.current.protocol
+        given = TaskInput.resolve(params, name, store)
         task = cls(
-            **vars(TaskInput.resolve(params, name, store)),
+            **vars(given),
             # What is trained with the encoders is trained by steps.
             head="linear" if own.head == "ridge" and protocol.fine_tune else own.head,
             metric=own.metric,
             aggregation=own.aggregation,
+            loss=own.loss or cast(Loss, given.kind.losses[0]),
             protocol=protocol,
         )
         kind, dates = task.kind, len(task.dates)
         on = f"{kind.name} on {dates} date{'s' * (dates > 1)}"
         _check(f"tasks.{name}.head", task.head, kind.heads, kind.name)
         _check(f"tasks.{name}.metric", task.metric, kind.metrics, kind.name)
+        _check(f"tasks.{name}.loss", task.loss, kind.losses, kind.name)
         aggregations = kind.aggregations(dates)
         if task.head == "ridge":
             aggregations = tuple(a for a in aggregations if a not in TRAINED)
@@ -165,3 +196,36 @@ def _check(key: str, value: str | None, valid: tuple[str | None, ...], what: str
         choices = f"{', '.join(others)} or {last}" if others else last
         found = "null" if value is None else repr(value)
         raise EosfmError(f"{key} is {found}, which does not fit {what}; set it to {choices}")
+
+
+def _check_scaling(key: str, scaling: Scaling, bands: tuple[str, ...], params: Params) -> None:
+    if params.encoding.standardize == "specialist":
+        raise EosfmError(
+            f"{key} scales the bands, and encoding.standardize=specialist leaves them in physical "
+            "units; take it out, or set encoding.standardize=dataset"
+        )
+    for what, values in (("mean", scaling.mean), ("std", scaling.std)):
+        count = len(values) if isinstance(values, tuple) else len(bands)
+        if count != len(bands):
+            raise EosfmError(
+                f"{key}.{what} has {count} values for {len(bands)} bands; give one each"
+            )
+        if what == "std" and 0 in _each(values, count):
+            raise EosfmError(f"{key}.std has a 0, and nothing can be divided by it; change it")
+
+
+def _each(values: float | tuple[float, ...], count: int) -> tuple[float, ...]:
+    return values if isinstance(values, tuple) else (values,) * count
+
+
+def _by_index(
+    key: str, repeat: Mapping[str, int], kind: Kind, classes: tuple[str, ...]
+) -> dict[int, int]:
+    if repeat and "ce" not in kind.losses:
+        raise EosfmError(
+            f"{key} goes by classes that exclude each other, which {kind.name} lacks; take it out"
+        )
+    for name in repeat:
+        if name not in classes:
+            raise EosfmError(f"{key} has {name!r}, no class of it; {suggest(name, classes)}")
+    return {classes.index(name): times for name, times in repeat.items()}

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from eosfm.kinds.kind import TargetStatistics
+from eosfm.kinds.targets import TargetStatistics
 
 
 def majority(statistics: TargetStatistics, target: Tensor) -> Tensor:

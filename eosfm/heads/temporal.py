@@ -1,7 +1,9 @@
 """How the features of several dates become one pyramid.
 
 Modules here are called as ``merge(maps, days)``: ``maps`` are four fused levels (B, T, C, h, w),
-``days`` is (B, T), and the answer is four levels (B, C', h, w) of ``out_channels``.
+``days`` is (B, T), and the answer is four levels (B, C', h, w) of ``out_channels``. A date whose
+day is NaN has no image and is left out; of a tile without any day the days are not known, and all
+dates count.
 """
 
 import math
@@ -39,7 +41,8 @@ class Merge(nn.Module):
             return [level.flatten(1, 2) for level in maps]
         if self.aggregation == "difference":
             return [level[:, 1] - level[:, 0] for level in maps]
-        return [level[:, 0] if level.shape[1] == 1 else level.mean(dim=1) for level in maps]
+        seen = seen_dates(days)
+        return [level[:, 0] if level.shape[1] == 1 else mean_date(level, seen) for level in maps]
 
 
 class LinearMerge(nn.Module):
@@ -53,8 +56,11 @@ class LinearMerge(nn.Module):
         )
 
     def forward(self, maps: Sequence[Tensor], days: Tensor) -> list[Tensor]:
-        """Merge."""
-        return [(level * weight).sum(1) for level, weight in zip(maps, self.weights, strict=True)]
+        """Merge; the weights of the dates that are there stand for those of all."""
+        weighted = [level * weight for level, weight in zip(maps, self.weights, strict=True)]
+        if (seen := seen_dates(days)) is None:
+            return [level.sum(dim=1) for level in weighted]
+        return [mean_date(level, seen) * level.shape[1] for level in weighted]
 
 
 class LTAE(nn.Module):
@@ -106,6 +112,22 @@ class LTAEMerge(nn.Module):
                 "use mean or linear"
             )
         return [attend(level, days) for attend, level in zip(self.levels, maps, strict=True)]
+
+
+def seen_dates(days: Tensor) -> Tensor | None:
+    """Which of (B, T) dates have an image, True or False; None where all have."""
+    # An exported graph has no branches: there, every date has one.
+    if torch.compiler.is_compiling() or not (gaps := days.isnan()).any():
+        return None
+    return ~gaps | gaps.all(dim=1, keepdim=True)
+
+
+def mean_date(level: Tensor, seen: Tensor | None) -> Tensor:
+    """The mean of a level (B, T, ...) over the dates that have an image, (B, ...)."""
+    if seen is None:
+        return level.mean(dim=1)
+    there = seen.view(*seen.shape, *[1] * (level.ndim - 2))
+    return torch.where(there, level, 0).sum(dim=1) / there.sum(dim=1)
 
 
 def build_merge(

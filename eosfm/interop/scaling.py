@@ -1,6 +1,5 @@
 """The statistics that standardise an input: of a raster, or of a tile store."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,8 @@ def statistics(path: Path | str) -> Statistics:
                                        mean=scaling.mean, std=scaling.std)
 
     Args:
-        path: What rasterio opens (a URL too), or the folder of a tile store.
+        path: A GeoTIFF, JPEG 2000, PNG, JPEG or Imagine file (a URL too), or the folder of a tile
+            store.
 
     Raises:
         EosfmError: It is neither, is damaged, or a band has no measured pixel.
@@ -65,25 +65,22 @@ def _of_store(path: Path) -> Statistics:
 
 def _of_raster(path: str) -> Statistics:
     try:
-        import rasterio
+        from rasterio.errors import RasterioError
     except ImportError:
         raise EosfmError("rasterio is not installed; pip install rasterio") from None
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+    from eosfm.prediction.scene import open_raster
     from eosfm.tiles.statistics import BandStatistics
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # no place is asked for
-            raster = rasterio.open(path)
-        with raster:
+        with open_raster(path) as raster:
             names = tuple(f"band {index}" for index in raster.indexes)
             sums = BandStatistics(names)
             for window in _windows(raster):
                 values = raster.read(window=window, masked=True).astype(np.float64).filled(np.nan)
                 sums.update(values[None], np.zeros((1, *values.shape[1:]), bool))
             described = raster.descriptions
-    except RasterioError as error:
+    except (RasterioError, EosfmError) as error:
         raise EosfmError(
             f"{path} cannot be read ({error}); expected a raster or the folder of a tile store"
         ) from None

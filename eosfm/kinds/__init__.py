@@ -5,10 +5,11 @@ from eosfm.kinds.change import Change
 from eosfm.kinds.classification import Classification
 from eosfm.kinds.detection import Detection
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import Kind, TargetStatistics
+from eosfm.kinds.kind import Kind
 from eosfm.kinds.multilabel import Multilabel
 from eosfm.kinds.regression import Regression
 from eosfm.kinds.segmentation import Segmentation
+from eosfm.kinds.targets import TargetStatistics
 
 __all__ = ["KINDS", "Examples", "Kind", "TargetStatistics", "get_kind"]
 

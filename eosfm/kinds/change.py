@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Counts
-from eosfm.kinds.kind import TargetStatistics
 from eosfm.kinds.segmentation import Segmentation
+from eosfm.kinds.targets import TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor

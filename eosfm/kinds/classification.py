@@ -8,7 +8,7 @@ import numpy as np
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Counts
 from eosfm.kinds.image import ImageKind
-from eosfm.kinds.kind import TargetStatistics
+from eosfm.kinds.targets import TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor

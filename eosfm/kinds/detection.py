@@ -9,7 +9,8 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import Kind, TargetStatistics, rarest, some
+from eosfm.kinds.kind import Kind
+from eosfm.kinds.targets import TargetStatistics, rarest, some
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import Kind, TargetStatistics
+from eosfm.kinds.kind import Kind
+from eosfm.kinds.targets import TargetStatistics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Evidence
 from eosfm.kinds.examples import EXAMPLES, Examples, spread
+from eosfm.kinds.targets import TargetStatistics, some
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,27 +19,6 @@ if TYPE_CHECKING:
 
 MAPS = 4
 """A head takes as many feature maps as an encoder gives, at strides 4, 8, 16, 32."""
-
-
-@dataclass(frozen=True)
-class TargetStatistics:
-    """What a training split's targets look like.
-
-    Attributes:
-        counts: Labelled targets per class (positives per label for multilabel, objects for
-            detection); empty for regression.
-        labelled: Labelled targets, in all (per label for multilabel).
-        mean: Mean of a regression target in its unit; 0 for other kinds.
-        std: Standard deviation of a regression target, 1 where it does not vary or for other kinds.
-        boxes: Mean box of each class, x_min, y_min, x_max, y_max in pixels (all 0 for a class
-            without objects); empty for kinds other than detection.
-    """
-
-    counts: tuple[int, ...]
-    labelled: int
-    mean: float = 0.0
-    std: float = 1.0
-    boxes: tuple[tuple[float, ...], ...] = ()
 
 
 class Kind(ABC):
@@ -143,6 +122,10 @@ class Kind(ABC):
     @abstractmethod
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The stratum of each stored target, (N,) integers, for shares of the labels."""
+
+    def thirds(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
+        """The strata of PANGAEA (arXiv 2412.04204); where it has none, those of :meth:`strata`."""
+        return self.strata(targets, classes)
 
     # Batches and models
 
@@ -283,20 +266,3 @@ class Kind(ABC):
             raise EosfmError(
                 f"{what} {found!r} does not fit {self.name}; valid: {', '.join(valid)}"
             )
-
-
-def some(count: int) -> int:
-    """A count of labelled training targets, once there is one."""
-    if count == 0:
-        raise EosfmError(
-            "no labelled target in the training split; expected at least one; "
-            "check the split and the dataset's ignore index"
-        )
-    return count
-
-
-def rarest(present: np.ndarray) -> np.ndarray:
-    """The rarest class that each of (N, K) tiles shows, -1 where it shows none."""
-    frequency = present.sum(axis=0)
-    cost = np.where(present, frequency[None, :], np.inf)
-    return np.where(present.any(axis=1), cost.argmin(axis=1), -1)

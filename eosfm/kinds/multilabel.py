@@ -8,7 +8,7 @@ import numpy as np
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Labels
 from eosfm.kinds.image import ImageKind
-from eosfm.kinds.kind import TargetStatistics, rarest, some
+from eosfm.kinds.targets import TargetStatistics, rarest, some
 
 if TYPE_CHECKING:
     from torch import Tensor

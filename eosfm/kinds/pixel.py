@@ -7,13 +7,18 @@ import numpy as np
 
 from eosfm.core.named import named
 from eosfm.kinds.examples import EXAMPLES, spread
-from eosfm.kinds.kind import Kind, TargetStatistics
+from eosfm.kinds.kind import Kind
+from eosfm.kinds.targets import TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CANDIDATES = 64
 """Tiles, evenly spread, of which those with the most varied labels are drawn."""
+
+
+LEAST = 1e-12
+"""Probabilities below this are taken for it, so that their logarithm is finite."""
 
 
 class PixelKind(Kind):
@@ -58,6 +63,17 @@ class PixelKind(Kind):
     def trim(self, logits: "Tensor", size: tuple[int, int]) -> "Tensor":
         """(B, K, H, W) logits of an image's own pixels."""
         return logits[..., : size[0], : size[1]]
+
+    def mix(self, logits: "Tensor", others: "Tensor", share: float) -> "Tensor":
+        """The answer of two models together: logits (B, K, H, W) of their mean probabilities.
+
+        Args:
+            logits: Of one model.
+            others: Of the other.
+            share: Weight of the other, 0 to 1.
+        """
+        own, other = logits.softmax(1), others.softmax(1)
+        return (own + share * (other - own)).clamp_min(LEAST).log()
 
     def unknown(self, missing: np.ndarray) -> np.ndarray:
         """Which pixels have no target: (T, h, w) not measured to (h, w)."""

@@ -9,8 +9,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Errors
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import TargetStatistics, some
 from eosfm.kinds.pixel import PixelKind
+from eosfm.kinds.targets import TargetStatistics, some
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,9 +67,14 @@ class Regression(PixelKind):
 
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The quantile bin of the tile's mean."""
-        means = np.array([np.nanmean(t) if np.isfinite(t).any() else 0.0 for t in targets])
+        means = _means(targets)
         edges = np.quantile(means, np.linspace(0, 1, BINS + 1)[1:-1])
         return np.searchsorted(edges, means)
+
+    def thirds(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
+        """The third of the range of the tiles' means that the tile's lies in."""
+        means = _means(targets)
+        return np.searchsorted(np.linspace(means.min(), means.max(), 4)[1:-1], means, side="right")
 
     def head(
         self,
@@ -85,6 +90,10 @@ class Regression(PixelKind):
         if head == "upernet_batch":
             return inner  # as published, it finds the unit by itself
         return named("eosfm.heads.decoders.PhysicalUnits")(inner, seen.mean, seen.std)
+
+    def mix(self, logits: "Tensor", others: "Tensor", share: float) -> "Tensor":
+        """The weighted mean of both values."""
+        return logits + share * (others - logits)
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``rmse`` and ``mae`` in the target's unit, ``r2``."""
@@ -108,3 +117,8 @@ class Regression(PixelKind):
     def draw(self, examples: Examples) -> "Figure":
         """Images, maps of the target and maps of the prediction on one scale of colours."""
         return named("eosfm.heads.pictures.value_maps")(examples)
+
+
+def _means(targets: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of each tile; 0 where nothing is labelled."""
+    return np.array([np.nanmean(t) if np.isfinite(t).any() else 0.0 for t in targets])

@@ -8,8 +8,8 @@ import numpy as np
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Counts
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import TargetStatistics, rarest
 from eosfm.kinds.pixel import PixelKind
+from eosfm.kinds.targets import TargetStatistics, rarest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +39,12 @@ class Segmentation(PixelKind):
         """The rarest class that covers at least :data:`RARE` of the tile."""
         return rarest(np.array([_covering(target, classes) for target in targets]))
 
+    def thirds(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
+        """One for all tiles of which each class covers the same third, or nothing."""
+        shares = np.array([_shares(target, classes, ignore_index) for target in targets])
+        _, strata = np.unique(np.ceil(shares * 3), axis=0, return_inverse=True)
+        return np.ravel(strata)
+
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``miou``, ``accuracy`` (share of pixels), ``f1`` (macro), ``iou/<class>``."""
         return named("eosfm.heads.metrics.ConfusionScores")(classes, ignore_index, pixels=True)
@@ -57,3 +63,9 @@ def _covering(target: np.ndarray, classes: int) -> np.ndarray:
     inside = target[(target >= 0) & (target < classes)]
     shares = np.bincount(inside.astype(int).ravel(), minlength=classes) / max(target.size, 1)
     return shares >= RARE
+
+
+def _shares(target: np.ndarray, classes: int, ignore_index: int) -> np.ndarray:
+    """(K,) shares of the classes among a tile's labelled pixels; all 0 where there are none."""
+    known = target[(target >= 0) & (target < classes) & (target != ignore_index)]
+    return np.bincount(known.astype(int), minlength=classes) / max(known.size, 1)

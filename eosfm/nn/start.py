@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.nn.backbone import build_backbone
-from eosfm.nn.specialist import Specialist, load_specialist
+from eosfm.nn.specialist import Specialist, expected_shapes, load_specialist
 
 NAME = "start"
 FILE = Path("models/start.pt")
@@ -54,11 +54,23 @@ def imagenet_start(backbone: str) -> Specialist:
     )
 
 
-def build_started(path: Path, backbone: str, in_chans: int) -> nn.Module:
-    """Build an encoder that begins with the start weights.
+def started_weights(start: Specialist, in_chans: int) -> dict[str, Tensor]:
+    """The start weights for any number of channels.
 
-    To other numbers of channels than three the first convolution is adapted as timm does: its
-    kernels are repeated in turn, and scaled so that their sum over the channels stays.
+    To others than three the first convolution is adapted as timm does: its kernels are repeated in
+    turn, and scaled so that their sum over the channels stays.
+    """
+    from timm.models import adapt_input_conv
+
+    shapes = expected_shapes(start.backbone, in_chans)
+    return {
+        key: value if value.shape == shapes[key] else adapt_input_conv(in_chans, value)
+        for key, value in start.state_dict.items()
+    }
+
+
+def build_started(path: Path, backbone: str, in_chans: int) -> nn.Module:
+    """Build an encoder that begins with the start weights (see :func:`started_weights`).
 
     Args:
         path: File of the start weights.
@@ -71,19 +83,11 @@ def build_started(path: Path, backbone: str, in_chans: int) -> nn.Module:
     Raises:
         EosfmError: The file is missing or damaged, or of another backbone.
     """
-    from timm.models import adapt_input_conv
-
     start = load_specialist(path)
     if start.backbone != backbone:
         raise EosfmError(
             f"{path} has weights of {start.backbone}, expected {backbone}; run `dvc repro start`"
         )
     model = build_backbone(backbone, in_chans)
-    shapes = {key: value.shape for key, value in model.state_dict().items()}
-    model.load_state_dict(
-        {
-            key: value if value.shape == shapes[key] else adapt_input_conv(in_chans, value)
-            for key, value in start.state_dict.items()
-        }
-    )
+    model.load_state_dict(started_weights(start, in_chans))
     return model

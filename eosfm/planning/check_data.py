@@ -10,6 +10,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
+from eosfm.datasets.fetching.counts import check_published, count_scenes
 from eosfm.datasets.fetching.record import FOLDER
 from eosfm.datasets.native.archives import by_hand
 from eosfm.datasets.native.copy import NativeCopy
@@ -19,6 +20,8 @@ from eosfm.planning.findings import Finding, fault, note, refusals
 from eosfm.planning.readers import Reader, check_readers
 from eosfm.simulation.recipes import get_recipe
 
+COUNTED = 30_000
+"""Scenes that are counted: of more, opening each takes long, and download does it in any case."""
 LOOK = 64
 """Pixels of the first scene that are read, in height and width."""
 
@@ -71,7 +74,7 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
             f"{dataset.title}; correct it, or set it to null to download one"
         )
     else:
-        yield from _check_copy(name, dataset, copy.folder)
+        yield from _check_copy(name, dataset, copy.folder, count=entry.scenes == "published")
 
 
 def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
@@ -89,8 +92,8 @@ def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Findi
         )
 
 
-def _check_copy(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
-    """Read a window of the first scene: readers are lazy, so that nothing else is read."""
+def _check_copy(name: str, dataset: Dataset, folder: Path, count: bool) -> Iterator[Finding]:
+    """Read a window of the first scene, readers being lazy, and count the scenes."""
     try:
         scene = next(iter(dataset.scenes(folder)), None)
         if scene is None:
@@ -102,6 +105,9 @@ def _check_copy(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
         window = Window(0, 0, min(LOOK, scene.height), min(LOOK, scene.width))
         image = np.asarray(scene.image(window))
         scene.target(window)
+        if count and 0 < sum(dataset.published.values()) <= COUNTED:
+            named = replace(dataset, name=name)
+            check_published(named, folder, count_scenes(named, folder))
     except (EosfmError, OSError) as error:
         yield fault(f"datasets.{name}: {' '.join(str(error).split())}")
         return

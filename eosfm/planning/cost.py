@@ -21,7 +21,8 @@ from eosfm.evaluation.probe import build_fuser
 from eosfm.evaluation.trial import Trial
 from eosfm.features.task import Task
 from eosfm.heads.temporal import LTAEMerge, build_merge
-from eosfm.kinds.kind import Kind, TargetStatistics
+from eosfm.kinds.kind import Kind
+from eosfm.kinds.targets import TargetStatistics
 from eosfm.nn.backbone import STRIDES, build_backbone
 from eosfm.params import Fusion
 from eosfm.planning.hardware import REFERENCE, REFERENCE_SIZE
@@ -134,9 +135,10 @@ def _merge_and_head(task: Task, channels: Sequence[int]) -> tuple[Callable[[Any]
     merge: Any = build_merge(task.aggregation, channels, len(task.dates)).to("meta")
     with torch.device("meta"):
         head = Trial(task, _statistics(len(task.classes)), 0).build_head(merge.out_channels).eval()
-    days = _empty(1, len(task.dates))
     if not isinstance(merge, LTAEMerge):
+        days = torch.zeros(1, len(task.dates))  # with values: whether one is missing is looked at
         return lambda series: merge(series, days), head
+    days = _empty(1, len(task.dates))
     return lambda series: [m(x, days) for m, x in zip(merge.levels, series, strict=True)], head
 
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 from eosfm.core.splits import SPLITS
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.baselines import FIXED
-from eosfm.evaluation.forward_selection import CELLS
-from eosfm.evaluation.head import starts_from_labels
-from eosfm.evaluation.single import LAST, SHORTLIST, shortened
+from eosfm.evaluation.forward_selection import CELLS, MOST
+from eosfm.evaluation.head import CLOSED_FORM
+from eosfm.evaluation.ridge import SAMPLES, SHARES
+from eosfm.evaluation.single import SHORTLIST, shortened
 from eosfm.features.frozen import KEPT_GB
 from eosfm.params import Fusion
 from eosfm.planning.cost import (
@@ -19,7 +20,7 @@ from eosfm.planning.cost import (
     scratch_head_cost,
 )
 from eosfm.planning.memory import loading_gb
-from eosfm.planning.tasks import PlannedTask, validations
+from eosfm.planning.tasks import PlannedTask
 from eosfm.planning.work import GB, Work, total
 
 NOTHING = Cost(0, 0)
@@ -30,16 +31,9 @@ SELECTION_GB = 1.0
 
 def evaluation_work(planned: PlannedTask, fusion: Fusion) -> Work:
     """The evaluate stage: choice of specialists, and the fits of all seeds."""
-    inputs, work = _with_bands(planned.inputs, fusion), Work()
-    members = list(dict.fromkeys(spec.name for spec in inputs if not spec.spectral))
-    limit = fusion.limit
-    work += _path(planned)
-    if fusion.max_encoders == "auto":  # any number may be chosen
-        work += _samples(planned, fusion)
-    if limit is not None and limit < len(members):
-        work += _samples(planned, fusion)
-        # Which are chosen is not known; those that come first stand for them.
-        inputs = tuple(spec for spec in inputs if spec.spectral or spec.name in members[:limit])
+    inputs, work = _with_bands(planned.inputs, fusion), _samples(planned, planned.stored)
+    if planned.task.head not in CLOSED_FORM:
+        inputs = _first(inputs, MOST if fusion.max_encoders == "auto" else fusion.limit)
     if planned.protocol.fine_tune:
         work += _fine_tuning(planned, fusion, inputs)
     else:
@@ -51,7 +45,7 @@ def baseline_work(planned: PlannedTask) -> Work:
     """The baseline stage: random and start weights, specialists alone, from scratch, pixels."""
     count, inputs = planned.protocol.baseline_seeds, _with_bands(planned.inputs, FIXED)
     # Every fit has random weights of its own.
-    random = [_scratch_features(planned, inputs, 1)] * count
+    random = [_random(planned, inputs)] * count
     adapted = replace(inputs[0], channel_map=tuple(range(len(planned.task.bands))))
     bands = [spec for spec in inputs if spec.spectral]
     start = _scratch_features(planned, (adapted, *bands), count)
@@ -59,9 +53,17 @@ def baseline_work(planned: PlannedTask) -> Work:
     return total(works).needing(_memory(planned))
 
 
+def _random(planned: PlannedTask, inputs: Sequence[InputSpec]) -> Work:
+    """One fit on features of random weights: all are looked at, and few kept."""
+    if planned.task.head in CLOSED_FORM:
+        return _fits(planned, FIXED, inputs, 1, stored=False)
+    few = _first(inputs, MOST)
+    return _samples(planned, stored=False) + _scratch_features(planned, few, 1)
+
+
 def _scratch_features(planned: PlannedTask, inputs: Sequence[InputSpec], count: int) -> Work:
     """Fits on features of other weights, in scratch files under the limit for stored ones."""
-    fits = planned.features_bytes / GB <= planned.max_gb
+    fits = replace(planned, inputs=tuple(inputs)).features_bytes / GB <= planned.max_gb
     work = _fits(planned, FIXED, inputs, count, fits)
     if fits:
         work += planned.encoding(sum(map(planned.items, SPLITS)), inputs)
@@ -69,38 +71,38 @@ def _scratch_features(planned: PlannedTask, inputs: Sequence[InputSpec], count: 
 
 
 def _single(planned: PlannedTask, count: int) -> Work:
-    """The best specialist alone: a short fit of some, and the whole protocol of the last."""
-    task, inputs = planned.task, _with_bands(planned.inputs, FIXED)
+    """The best specialist alone: a short fit of some, and the whole protocol of one."""
+    task, scenes = planned.task, planned.store.scenes
+    inputs = _with_bands(planned.inputs, FIXED)
     fed = [spec for spec in inputs if not spec.spectral]
     members = len({spec.name for spec in fed})
     # Each has as many inputs, about.
     alone = (*fed[: max(1, round(len(fed) / members))], *inputs[len(fed) :])
-    stored, works = planned.stored_for(FIXED), [_samples(planned, FIXED)]
-    if (listed := min(SHORTLIST, members)) > LAST:
+    stored = planned.stored_for(FIXED)
+    works = [_samples(planned, stored)]
+    if (listed := min(SHORTLIST, members)) > 1:
         protocol = shortened(task.protocol, planned.steps)
-        short = replace(planned, task=replace(task, protocol=protocol))
+        protocol = protocol.model_copy(update={"late_fusion": False})
+        # Validation tiles take the place of the test tiles.
+        store = replace(planned.store, scenes=scenes | {"test": scenes["val"]})
+        short = replace(planned, task=replace(task, protocol=protocol), store=store)
         works += [_fits(short, FIXED, alone, 1, stored)] * listed
-    works += [_fits(planned, FIXED, alone, count, stored)] * min(LAST, members)
-    return total(works)
+    return total([*works, _fits(planned, FIXED, alone, count, stored)])
 
 
 def _fits(
     planned: PlannedTask, fusion: Fusion, inputs: Sequence[InputSpec], seeds: int, stored: bool
 ) -> Work:
     """Fits of heads on frozen features: what is not stored is encoded once for all seeds."""
-    if planned.task.head in ("knn", "ridge"):
-        once = sum(map(planned.items, SPLITS))
-        return Work() if stored else planned.encoding(once, inputs)
+    if planned.task.head in CLOSED_FORM:
+        return Work() if stored else _closed_form(planned, inputs)
     head, item = probe_cost(planned.task, fusion, inputs)
     work = Work(loads=planned.fitting(seeds, NOTHING, head))
-    if starts_from_labels(planned.task, fusion):
-        sampled = min(planned.items("train"), CELLS)
-        work += Work(images=sampled) if stored else planned.encoding(sampled, inputs)
     if stored:
         return work + Work(images=seeds * (planned.learned + planned.scored))
     passes = {
         "train": planned.learned,
-        "val": validations(planned.protocol) * planned.items("val"),
+        "val": planned.validations * planned.items("val"),
         "test": planned.items("test"),
     }
     for split in SPLITS:
@@ -109,18 +111,20 @@ def _fits(
     return work
 
 
-def _samples(planned: PlannedTask, fusion: Fusion) -> Work:
-    """The items of training and validation from which specialists are ranked."""
-    if planned.stored_for(fusion):
-        return Work()
-    items = sum(min(planned.items(split), CELLS) for split in SPLITS[:2])
-    return planned.encoding(items, planned.inputs)
+def _closed_form(planned: PlannedTask, inputs: Sequence[InputSpec]) -> Work:
+    """A head without steps on what is encoded as it is read: some tiles by all specialists."""
+    once = sum(map(planned.items, SPLITS))
+    if planned.task.head == "knn":  # the references anew for each of the two other splits
+        return planned.encoding(once + planned.items("train"), inputs)
+    sample = min(planned.items("train"), SAMPLES)
+    few = _first(inputs, SHARES)
+    return planned.encoding(sample, inputs) + planned.encoding(sample + once, few)
 
 
-def _path(planned: PlannedTask) -> Work:
-    """The items of which forward selection tells what specialists explain; the page shows it."""
+def _samples(planned: PlannedTask, stored: bool) -> Work:
+    """The items of training and validation by which specialists are ranked, or chosen."""
     items = sum(min(planned.items(split), CELLS) for split in SPLITS[:2])
-    return Work(images=items) if planned.stored else planned.encoding(items, planned.inputs)
+    return Work(images=items) if stored else planned.encoding(items, planned.inputs)
 
 
 def _from_scratch(planned: PlannedTask, count: int) -> Work:
@@ -143,6 +147,12 @@ def _fine_tuning(planned: PlannedTask, fusion: Fusion, inputs: Sequence[InputSpe
     images = seeds * (planned.learned + planned.scored) * dates
     loads = planned.fitting(seeds, encoders, head)
     return Work(images, images * len(fed), loads=loads)
+
+
+def _first(inputs: Sequence[InputSpec], most: int | None) -> tuple[InputSpec, ...]:
+    """The bands, and the inputs of the specialists that come first, for those that are chosen."""
+    members = list(dict.fromkeys(spec.name for spec in inputs if not spec.spectral))[:most]
+    return tuple(spec for spec in inputs if spec.spectral or spec.name in members)
 
 
 def _with_bands(inputs: Sequence[InputSpec], fusion: Fusion) -> tuple[InputSpec, ...]:

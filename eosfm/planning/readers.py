@@ -38,7 +38,7 @@ def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Find
     """Bands and losses against the datasets that they are asked of; batches against processes."""
     readers: list[tuple[str, Reader]] = [
         *((f"specialists.{name}", params.specialist(name)) for name in params.specialists),
-        *((f"tasks.{name}", entry) for name, entry in params.tasks.items()),
+        *((f"tasks.{name}", params.task(name)) for name in params.tasks),
     ]
     for key, reader in readers:
         if (dataset := known.get(reader.dataset)) is None:
@@ -64,11 +64,11 @@ def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Find
 
 
 def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
-    """Heads, metrics and aggregations against the kind of labels.
+    """Heads, metrics, losses and aggregations against the kind of labels.
 
     How many dates a task has is not known before its tiles are: :func:`check_plan` reckons it.
     """
-    for name, task in params.tasks.items():
+    for name, task in ((name, params.task(name)) for name in params.tasks):
         if task.dataset not in known:
             continue
         kind = get_kind(known[task.dataset].kind)
@@ -76,6 +76,7 @@ def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Findin
         yield from refusals(
             partial(kind.check, f"tasks.{name}.head", task.head, kind.heads),
             partial(kind.check, f"tasks.{name}.metric", task.metric, kind.metrics),
+            partial(kind.check, f"tasks.{name}.loss", task.loss or kind.losses[0], kind.losses),
         )
         if task.aggregation not in several:
             valid = ", ".join("null" if one is None else one for one in several)

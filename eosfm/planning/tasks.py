@@ -11,6 +11,7 @@ from eosfm.encoding.adaptation import plan
 from eosfm.encoding.input import InputFormat, InputSpec
 from eosfm.encoding.spectral import spectral_input
 from eosfm.evaluation.feature_fusion import needs_maps
+from eosfm.evaluation.late_fusion import fuses_late
 from eosfm.features.encode import item_bytes
 from eosfm.features.reading import BATCH
 from eosfm.features.task import Task
@@ -91,7 +92,13 @@ class PlannedTask:
     @property
     def scored(self) -> int:
         """Items that one fit validates and tests on."""
-        return validations(self.protocol) * self.items("val") + self.items("test")
+        return self.validations * self.items("val") + self.items("test")
+
+    @property
+    def validations(self) -> int:
+        """How often a fit answers for the validation split; late fusion chooses its share there."""
+        protocol = self.protocol
+        return -(-protocol.epochs // protocol.validate_every) + fuses_late(self.task)
 
     @property
     def scoring_items(self) -> int:
@@ -135,11 +142,6 @@ class PlannedTask:
         per_date = self.store.read_bytes * len(self.task.dates) / self.store.dates
         items = max(self.protocol.batch_size, self.scoring_items)
         return int(items * share * (per_date + self.store.target_bytes))
-
-
-def validations(protocol: ScaleProtocol) -> int:
-    """How often a fit scores the validation split."""
-    return -(-protocol.epochs // protocol.validate_every)
 
 
 def planned_task(params: Params, name: str, store: PlannedStore) -> PlannedTask:

@@ -17,12 +17,13 @@ from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.input import SPECTRAL
 from eosfm.evaluation.fit import Answers
+from eosfm.evaluation.late_fusion import LateFusion
 from eosfm.evaluation.probe import EndToEnd, Probe
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.features.task import Task
 from eosfm.model import EosFM
 
-FORMAT = 2
+FORMAT = 3
 
 Weights = dict[str, Tensor]
 
@@ -40,8 +41,8 @@ class FittedTask:
         target_unit: Unit of a regression's values.
         bands: The input's channels, by band name.
         units: Physical unit of each.
-        mean: Of each band over the training tiles, in its unit.
-        std: Likewise.
+        mean: What is subtracted from each band, in its unit: its mean over the training tiles.
+        std: What it is then divided by: its standard deviation.
         nodata: Value that means "not measured" when all bands have it; None where there is none.
         adaptation: How the input reaches specialists of other bands.
         standardize: Whose statistics scale the input, ``dataset`` or ``specialist``.
@@ -58,8 +59,9 @@ class FittedTask:
         specialists: Those in use.
         artifact: SHA-256 of the ensemble artifact, hexadecimal.
         fuser: See :meth:`eosfm.fusion.fuser.Fuser.settings`.
-        weights: Of ``fuser``, ``merge`` and ``head``, and of ``encoder`` where it was trained
-            along; empty for a head that is not trained.
+        pixel_share: What a linear model of pixel values has of the answer, by late fusion.
+        weights: Of ``fuser``, ``merge`` and ``head``, of ``encoder`` where it was trained along,
+            and of ``pixels`` where these have a share; empty for a head that is not trained.
     """
 
     __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True, "extra": "forbid"}
@@ -90,6 +92,7 @@ class FittedTask:
     specialists: tuple[str, ...]
     artifact: str
     fuser: Mapping[str, Any]
+    pixel_share: float
     weights: Mapping[str, Weights]
 
 
@@ -114,6 +117,7 @@ class BestFit:
             artifact: The ensemble that it was fitted on.
         """
         fuser, weights = _parts(self.model)
+        mean, std = task.statistics
         names = dict.fromkeys(spec["name"] for spec in fuser.get("inputs", ()))
         fitted = FittedTask(
             task=task.name,
@@ -124,8 +128,8 @@ class BestFit:
             target_unit=task.store.target_unit,
             bands=task.bands,
             units=task.units,
-            mean=tuple(task.store.mean[name] for name in task.bands),
-            std=tuple(task.store.std[name] for name in task.bands),
+            mean=mean,
+            std=std,
             nodata=task.store.nodata,
             adaptation=task.adaptation,
             standardize=task.standardize,
@@ -142,6 +146,7 @@ class BestFit:
             specialists=tuple(name for name in names if name != SPECTRAL),
             artifact=file_hash(artifact),
             fuser=fuser,
+            pixel_share=self.fit.pixel_share if self.fit else 0.0,
             weights=weights,
         )
         tensors.write(path, {"format": FORMAT, **vars(fitted)})
@@ -198,7 +203,12 @@ def _parts(model: nn.Module | None) -> tuple[dict[str, Any], dict[str, Weights]]
     """A fitted model's fusion settings, and the weights of its parts."""
     if model is None:
         return {}, {}
-    parts: dict[str, Any] = {"merge": model.merge, "head": model.head}
+    parts: dict[str, Any] = {}
+    if isinstance(model, LateFusion):
+        if model.share:
+            parts["pixels"] = model.voter
+        model = model.model
+    parts |= {"merge": model.merge, "head": model.head}
     if isinstance(model, EndToEnd):
         backbone = cast(EosFM, model.backbone)
         parts |= {"fuser": backbone.fuser, "encoder": backbone.encoder.models}

@@ -11,15 +11,17 @@ from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.encoding.input import describe_input
 from eosfm.fusion.fuser import Fuser
+from eosfm.heads.linear_model import LinearModel
 from eosfm.heads.temporal import build_merge
 from eosfm.kinds import TargetStatistics, get_kind
+from eosfm.kinds.pixel import PixelKind
 from eosfm.model import EosFM
 from eosfm.nn.specialist import Specialist
 from eosfm.prediction.fitted import FittedTask, file_hash
 
 
 class TaskModel(nn.Module):
-    """Encoders, fusion, merging of dates and head.
+    """Encoders, fusion, merging of dates and head, and the linear model that answers along.
 
     Args:
         fitted: The fit.
@@ -31,7 +33,7 @@ class TaskModel(nn.Module):
 
     def __init__(self, fitted: FittedTask, specialists: Sequence[Specialist]) -> None:
         super().__init__()
-        kind = get_kind(fitted.kind)
+        self.kind = kind = get_kind(fitted.kind)
         fuser = Fuser.from_settings(dict(fitted.fuser))
         given = describe_input(fitted.bands, None, fitted.standardize, None, None, fitted.units)
         encoder = EnsembleEncoder(specialists, fuser.inputs, given)
@@ -45,6 +47,10 @@ class TaskModel(nn.Module):
         parts: dict[str, nn.Module] = {
             "fuser": fuser, "merge": self.merge, "head": self.head, "encoder": encoder.models,
         }  # fmt: skip
+        self.share = fitted.pixel_share
+        if self.share:
+            values, classes = fitted.weights["pixels"]["weight"].shape
+            parts["pixels"] = self.pixels = LinearModel(values, classes)
         for name, weights in fitted.weights.items():
             parts[name].load_state_dict(weights)
         self.requires_grad_(False).eval()
@@ -53,7 +59,11 @@ class TaskModel(nn.Module):
         """Logits of (B, T, C, h, w) images, as the task's tiles are, and (B, T) days."""
         maps = self.backbone(images.flatten(0, 1))
         series = [level.unflatten(0, (-1, images.shape[1])) for level in maps]
-        return self.head(self.merge(series, days), (images.shape[-2], images.shape[-1]))
+        logits = self.head(self.merge(series, days), (images.shape[-2], images.shape[-1]))
+        if not self.share:
+            return logits
+        assert isinstance(self.kind, PixelKind)
+        return self.kind.mix(logits, self.pixels.of_pixels(images), self.share)
 
 
 def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:

@@ -12,8 +12,10 @@ from eosfm.prediction.grid import grid_of, on_finest
 from eosfm.prediction.names import file_bands, match
 from eosfm.prediction.stac import Item
 
-SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".png", ".jpg", ".jpeg", ".img")
+SUFFIXES = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".img")
 """What is read of a folder."""
+DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG", "HFA")
+"""GDAL's drivers that read what they are given, and no file or address that stands in it."""
 
 EXACT = ("uint8", "int8", "uint16", "int16", "float32")
 """Types whose every value float32 holds."""
@@ -144,8 +146,8 @@ def open_scene(
     """Open one date.
 
     Args:
-        path: A raster, or whatever rasterio opens; a folder of rasters on one grid; or a STAC
-            item, whose coarser assets are read on the grid of the finest, bilinearly.
+        path: A raster, see :func:`open_raster`; a folder of rasters on one grid; or a STAC item,
+            whose coarser assets are read on the grid of the finest, bilinearly.
         bands: The channels wanted, by name.
         units: The unit that each is wanted in; None for the file's.
         names: The file's bands in their order, instead of what it says itself.
@@ -204,23 +206,33 @@ def named_bands(path: str) -> list[str | None]:
 
 
 def open_raster(path: str) -> Any:
-    """Open what rasterio can open, a URL or a part of an archive included.
+    """Open a raster of a format of :data:`DRIVERS`, at a URL or in a part of an archive as well.
+
+    A VRT names the files and addresses that it is made of: it is opened where a local file has that
+    ending, so that nobody takes one for an image.
 
     Raises:
-        EosfmError: It cannot.
+        EosfmError: It cannot be read.
     """
-    import rasterio
+    from rasterio.env import ensure_env_with_credentials
     from rasterio.errors import RasterioIOError
+    from rasterio.io import DatasetReader
 
     from eosfm.datasets.native.raster import expect_plain_images
 
     expect_plain_images()
-    try:
-        return rasterio.open(path)
+    drivers = [*DRIVERS, "VRT"] if _is_vrt(path) else [*DRIVERS]
+    try:  # what rasterio.open does, which takes one driver alone
+        return ensure_env_with_credentials(DatasetReader)(path, driver=drivers)
     except RasterioIOError as error:
         raise EosfmError(
-            f"{path} cannot be read as a raster ({str(error)[:120]}); give a file that GDAL opens"
+            f"{path} cannot be read as a raster ({str(error)[:120]}); expected GeoTIFF, JPEG 2000, "
+            "PNG, JPEG, Imagine, or a local .vrt; convert it with gdal_translate"
         ) from None
+
+
+def _is_vrt(path: str) -> bool:
+    return path.lower().endswith(".vrt") and Path(path).is_file()
 
 
 def _files(path: str) -> list[str]:

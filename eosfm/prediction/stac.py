@@ -19,6 +19,8 @@ SUFFIXES = (".json", ".geojson")
 SHOWN = {"thumbnail", "overview", "visual", "metadata"}
 """Roles of assets that are made to be looked at."""
 SECONDS = 30
+REMOTE = ("http://", "https://", "s3://", "gs://")
+"""Where an asset may be, beside the files of an item's own machine."""
 
 
 @dataclass(frozen=True)
@@ -160,9 +162,18 @@ def _number(fact: dict[str, Any], key: str, default: Any) -> Any:
 
 
 def _absolute(href: str, path: str) -> str:
-    """A path or URL as seen from its item."""
-    if "://" in href:
-        return href.removeprefix("file://")
-    if path.startswith(("http://", "https://")):
-        return urljoin(path, href)
-    return str(Path(path).parent / href)
+    """A path or URL as seen from its item.
+
+    Raises:
+        EosfmError: It is neither, or leads from somebody's server to a file of this machine.
+    """
+    base = path if path.startswith(REMOTE) else None
+    found = urljoin(base, href) if base else href.removeprefix("file://")
+    if found.startswith(REMOTE):
+        return found
+    if base or "://" in found or found.startswith("/vsi"):
+        raise EosfmError(
+            f"{path} has an asset at {href[:120]}; expected a URL ({', '.join(REMOTE)}) or, of an "
+            "item in a file, a path; take another item"
+        )
+    return str(Path(path).parent / found)

@@ -9,8 +9,9 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from eosfm.core.cores import loaders
-from eosfm.tiles.dataset import Moves, TileDataset, collate
+from eosfm.tiles.dataset import TileDataset, collate
 from eosfm.tiles.store import TileStore
+from eosfm.tiles.views import Moves
 
 
 class EpochSampler(DistributedSampler[int]):

@@ -1,7 +1,7 @@
 """Tiles as training samples: chosen bands, crops, augmentation, standardisation."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,23 +13,7 @@ from eosfm.kinds.pixel import PixelKind
 from eosfm.tiles.codec import window_of
 from eosfm.tiles.statistics import unmeasured
 from eosfm.tiles.store import TileStore
-
-VISIBLE = 0.3
-"""A box of which less than this share of its area lies in a crop is left out."""
-
-
-Moves = Literal["none", "flips", "turns"]
-"""Whether a sample is shown as it is, also mirrored from left to right and from top to bottom, or
-in all eight ways of quarter turns and a mirror."""
-
-
-class View(NamedTuple):
-    """How a sample looks at its tile: a window, then quarter turns, then a left-right flip."""
-
-    row: int
-    col: int
-    turns: int
-    flip: bool
+from eosfm.tiles.views import Moves, View, turned, turned_boxes
 
 
 class Choice(NamedTuple):
@@ -175,15 +159,15 @@ class TileDataset(Dataset[dict[str, Any]]):
                 blank |= unmeasured(pixels[:, choice.stored], None)
             holes = pixels.dtype.kind != "f" and out.dtype.kind == "f" and blank.any()
             for place, date in enumerate(dates):
-                taken = _turned(pixels[date][choice.stored], view)
+                taken = turned(pixels[date][choice.stored], view)
                 if holes:
-                    taken = np.where(_turned(blank[date], view), np.float32(np.nan), taken)
+                    taken = np.where(turned(blank[date], view), np.float32(np.nan), taken)
                 out[place, choice.channels] = taken
             missing &= blank
         height, width = self.tiles.extents[index]
         missing[:, max(0, height - view.row) :] = True
         missing[:, :, max(0, width - view.col) :] = True
-        return _turned(missing, view)
+        return turned(missing, view)
 
     def corner(self, index: int, rng: np.random.Generator) -> tuple[int, int]:
         """Row and column of a random window of a tile."""
@@ -222,9 +206,9 @@ class TileDataset(Dataset[dict[str, Any]]):
         """A window's target in the store's dtype; boxes as (n, 5), cut and turned along."""
         target = self.tiles.target(index)
         if self.kind.answer == "object":
-            return _turned_boxes(target, view, self.size)
+            return turned_boxes(target, view, self.size)
         if isinstance(self.kind, PixelKind):
-            target = np.array(_turned(self._window(target, view), view))
+            target = np.array(turned(self._window(target, view), view))
             target[self.kind.unknown(missing)] = self.kind.blank(self.store.ignore_index)
         return np.asarray(target)
 
@@ -278,28 +262,3 @@ def _choices(names: Sequence[str], store: TileStore) -> list[Choice]:
                 )
             )
     return choices
-
-
-def _turned(array: np.ndarray, view: View) -> np.ndarray:
-    """A view of the array with its last two axes turned and flipped."""
-    array = np.rot90(array, view.turns, axes=(-2, -1)) if view.turns else array
-    return array[..., ::-1] if view.flip else array
-
-
-def _turned_boxes(boxes: np.ndarray, view: View, size: tuple[int, int]) -> np.ndarray:
-    """Boxes cut to the window, then moved as :func:`_turned` moves the pixels.
-
-    What shows too little of itself is left out: nobody could tell what it is, or how large.
-    """
-    height, width = size
-    whole = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    x = np.clip(boxes[:, [0, 2]] - view.col, 0, width)
-    y = np.clip(boxes[:, [1, 3]] - view.row, 0, height)
-    for _ in range(view.turns):  # counterclockwise: what was right is now on top
-        x, y = y, (width - x)[:, ::-1]
-        height, width = width, height
-    if view.flip:
-        x = (width - x)[:, ::-1]
-    result = np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1], boxes[:, 4]], axis=1)
-    area = (x[:, 1] - x[:, 0]) * (y[:, 1] - y[:, 0])
-    return result[(area > 0) & (area >= VISIBLE * whole)].astype(np.float32)

@@ -96,7 +96,7 @@ class SplitWriter:
         self._targets = Shards(folder, "targets", *target, rows, blank) if target else None
         self._boxes: list[np.ndarray] = []
         self.ids: list[str] = []
-        self._scenes: list[Tile] = []  # without pixels: one per scene, for its provenance
+        self._scenes: list[Tile] = []  # provenance without pixels, once where it is the same
         self._scene_of = array("q")
         self._numbers = array("d")  # row, col, height, width, valid of each tile
 
@@ -115,7 +115,8 @@ class SplitWriter:
         else:
             self._targets.append(self._stored_target(np.asarray(tile.target), where))
         self.ids.append(f"{tile.scene}:{tile.row}:{tile.col}")
-        if not self._scenes or self._scenes[-1].scene != tile.scene:
+        last = self._scenes[-1] if self._scenes else None
+        if last is None or (last.scene, last.dates) != (tile.scene, tile.dates):
             empty = np.empty(0)
             self._scenes.append(
                 Tile(tile.split, tile.scene, tile.source, 0, 0, empty, empty, tile.crs,

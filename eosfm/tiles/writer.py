@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ class TileWriter:
     def add(self, tile: Tile, size: tuple[int, int]) -> None:
         """Append a tile, padded to ``size`` (height, width); a tile without data is dropped.
 
+        A date on which nothing of it was measured is stored without its day.
+
         Raises:
             EosfmError: Shape, dtype or target do not agree with the dataset or earlier tiles.
         """
@@ -91,6 +94,9 @@ class TileWriter:
             return
         if tile.split == "train":
             self._count(tile.image, missing)
+        if tile.dates:
+            days = zip(tile.dates, missing, strict=True)
+            tile = replace(tile, dates=tuple("" if none.all() else day for day, none in days))
         if tile.split not in self._splits:
             self._splits[tile.split] = SplitWriter(
                 self.folder / tile.split, self.dataset, (*tile.image.shape[:2], *size),

@@ -13,7 +13,7 @@ from eosfm.core.seeds import derive_seed
 from eosfm.heads.optim import build_optimizer, build_schedule
 from eosfm.kinds import Kind
 from eosfm.nn.backbone import STRIDES
-from eosfm.recipes import Method
+from eosfm.recipes import Method, Plateau
 from eosfm.training.augmentation import build_augmentation
 
 NEVER = 2**62
@@ -95,7 +95,7 @@ class SpecialistModule(lightning.LightningModule):
         """Score one batch; its loss is asked for where that sets the rate."""
         logits, target = self(batch["image"]), self.kind.target(batch)
         self.metrics.update(logits, target)
-        if self.method.schedule == "plateau":
+        if isinstance(self.method.schedule, Plateau):
             loss, count = self.loss(logits, target), len(batch["image"])
             self._losses.append(torch.stack([loss * count, torch.full_like(loss, count)]))
 
@@ -140,8 +140,8 @@ class SpecialistModule(lightning.LightningModule):
         )
         if method.schedule == "constant":
             return optimizer
-        if method.schedule == "plateau":
-            plateau = ReduceLROnPlateau(optimizer, **method.plateau.model_dump())
+        if isinstance(method.schedule, Plateau):
+            plateau = ReduceLROnPlateau(optimizer, **method.schedule.model_dump())
             registered = {"scheduler": plateau, "monitor": "none", "frequency": NEVER}
             return {"optimizer": optimizer, "lr_scheduler": registered}
         # A loader of our own to count by: the trainer's, built now, would begin a resumed run

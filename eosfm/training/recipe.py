@@ -99,8 +99,8 @@ class Recipe:
         )
 
     def head(self, kind: Kind) -> str:
-        """The head for a kind of labels."""
-        return str(getattr(self.method.heads, kind.answer))
+        """The head for a kind of labels; what the method leaves open, the kind's first."""
+        return str(getattr(self.method.heads, kind.answer, kind.heads[0]))
 
     def scaling(self) -> Scaling | None:
         """What scales each band; None leaves it to the mean and deviation of its training tiles.

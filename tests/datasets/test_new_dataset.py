@@ -51,7 +51,7 @@ class AddedContract(DatasetContract):
 
     def test_it_is_prepared_and_tiled(self, dataset: Dataset, root: Path, scenes, tmp_path: Path):
         copy = NativeCopy("mine", self.name, "archive", str(root), "unused", tmp_path / "cache")
-        manifest = prepare(dataset, copy, lambda folder: None, tmp_path / "raw")
+        manifest = prepare(dataset, copy, lambda folder: None, tmp_path / "raw", a_part=True)
         assert sum(manifest.scenes.values()) == len(scenes)
         with native_files(copy, tmp_path / "raw") as files:
             cut_dataset(

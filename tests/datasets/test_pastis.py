@@ -52,7 +52,7 @@ def test_torchgeo_reads_the_same(simulated, whole):
             np.testing.assert_array_equal(image[:, :10], optical[taken])
             for step, day in enumerate(s2[t] for t in taken):
                 gaps = [abs(other - day) for other in s1]
-                np.testing.assert_array_equal(image[step, 10:], radar[gaps.index(min(gaps))][:2])
+                np.testing.assert_array_equal(image[step, 10:], radar[gaps.index(min(gaps))])
     assert len(lengths) > 1
 
 
@@ -80,10 +80,10 @@ def test_bands_dates_and_windows_keep_their_places(tiny):
     scene = next(iter(DATASET.scenes(root)))
     assert scene.dates == tuple(f"2019-01-{day:02d}" for day in (1, 3, 5, 7, 9, 11))
     image = scene.image(Window(4, 6, 10, 12))
-    assert image.dtype == np.float32 and image.shape == (DATES, 12, 10, 12)
+    assert image.dtype == np.float32 and image.shape == (DATES, 13, 10, 12)
     np.testing.assert_array_equal(image[:, :10], optical[[1, 3, 5, 7, 9, 0], :, 4:14, 6:18])
-    np.testing.assert_array_equal(image[:, 10:], radar[[1, 1, 2, 2, 0, 0], :2, 4:14, 6:18])
-    assert DATASET.bands == (*S2, "vv", "vh")
+    np.testing.assert_array_equal(image[:, 10:], radar[[1, 1, 2, 2, 0, 0], :, 4:14, 6:18])
+    assert DATASET.bands == (*S2, "vv", "vh", "vv_vh")
 
 
 def test_unmeasured_pixels_are_nan_in_the_optical_bands(tiny, whole):

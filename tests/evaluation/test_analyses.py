@@ -1,10 +1,16 @@
 """The analyses of one task, on two specialists."""
 
+from functools import partial
+
 import pytest
 
+from eosfm.core.splits import Splits
 from eosfm.evaluation.analyses import FRACTIONS, analyse_task
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.head import run_head
+from eosfm.evaluation.late_fusion import pixel_voter
+from eosfm.evaluation.trial import make_trials
+from eosfm.features.reading import read_split
 
 NAME = "segmentation"
 
@@ -34,5 +40,9 @@ def test_every_part_is_answered(analysis):
 
 def test_all_specialists_and_all_labels_are_whole_fits(task, analysis, opened):
     everyone = FIXED.model_copy(update={"max_encoders": None})
+    splits, readings = opened(NAME), Splits.of(partial(read_split, task))
+    (trial,) = make_trials(task, splits.train.some_targets(), 1)
+    voter = pixel_voter(trial, readings)
     for found, fusion in ((analysis.counts["all"], everyone), (analysis.labels["1"], FIXED)):
-        assert found.test == pytest.approx(run_head(task, fusion, opened(NAME), 1).test)
+        whole = run_head(task, fusion, splits, 1, voter=voter)
+        assert found.test == pytest.approx(whole.test)

@@ -11,6 +11,7 @@ from eosfm.evaluation.feature_fusion import Fusing, LinearFusing, build_fusing, 
 from eosfm.features.pooling import pool
 from eosfm.features.source import split_levels
 from eosfm.fusion.fuser import Fuser
+from eosfm.heads.temporal import build_merge
 
 CHANNELS = (4, 6, 8, 10)
 INPUTS = [InputSpec(f"s{i // 2}", channels=CHANNELS, index=i // 2) for i in range(6)]
@@ -98,3 +99,13 @@ def test_maps_are_needed_where_the_average_must_come_last(resolve, fusion, maps)
 )  # fmt: skip
 def test_only_what_is_linear_is_taken_ahead(options, kind):
     assert type(build_fusing(Fuser(INPUTS, **options), per_image=False, aggregation=None)) is kind
+
+
+def test_dates_without_an_image_are_no_part_of_the_mean_ahead():
+    fuser = Fuser(INPUTS).eval()
+    ahead, later = (LinearFusing(fuser, pool=False, average=first) for first in (True, False))
+    days = torch.tensor([[1.0, float("nan")], [1.0, 2.0], [float("nan")] * 2])
+    merge = build_merge("mean", fuser.out_channels, 2)
+    early = ahead(ahead.prepare(levels(), days))
+    for mine, expected in zip(early, merge(later(later.prepare(levels())), days), strict=True):
+        torch.testing.assert_close(mine[:, 0], expected, atol=1e-5, rtol=1e-4)

@@ -28,7 +28,6 @@ def splits():
 
 def test_short_fits_decide_who_gets_the_whole_protocol(resolve, splits, monkeypatch):
     monkeypatch.setattr("eosfm.evaluation.single.SHORTLIST", 3)
-    monkeypatch.setattr("eosfm.evaluation.single.LAST", 1)
     task = resolve("segmentation", protocol={"epochs": 4, "steps_per_epoch": 20}).with_linear_head()
     fitted = []
 

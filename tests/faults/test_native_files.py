@@ -100,7 +100,8 @@ WMS = (
     "<DataWindow><SizeX>32</SizeX><SizeY>32</SizeY></DataWindow></GDAL_WMS>"
 )
 CORNERS = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox>"
-WHALE = f"<a><object><name>whale</name>{CORNERS}</object></a>"
+SAID = "<size><width>32</width><height>32</height></size>"
+WHALE = f"<annotation>{SAID}<object><name>whale</name>{CORNERS}</object></annotation>"
 TENFOLD = (f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
 BOMB = f'<!DOCTYPE a [<!ENTITY e0 "aaaaaaaaaa">{"".join(TENFOLD)}]><a>&e11;</a>'
 ELSEWHERE = '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/hostname">]><a>&e;</a>'
@@ -318,8 +319,16 @@ CASES = [
     Case(
         "box without corners",
         "a.xml",
-        "<a><object><name>ship</name></object></a>",
+        f"<annotation>{SAID}<object><name>ship</name></object></annotation>",
         r"ValueError",
+        boxes,
+    ),
+    Case("a page that is XML", "a.xml", "<html><body/></html>", r"ValueError\('<html>'", boxes),
+    Case(
+        "labels of another image",
+        "a.xml",
+        f"<annotation>{SAID.replace('32', '64')}</annotation>",
+        r"height 64 where its image has 32",
         boxes,
     ),
     Case("box of no class", "a.xml", WHALE, r"unknown class 'whale'", boxes),

@@ -1,5 +1,7 @@
 """Frozen features: some of the tiles, some of the specialists, prepared once or anew."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -60,7 +62,9 @@ def test_some_tiles_with_all_their_windows():
 
 
 def test_changes_follow_one_another(split):
-    some = split.take(np.array([5, 2, 9])).only(["s1"]).prepared(lambda xs: [2 * x for x in xs])
+    some = (
+        split.take(np.array([5, 2, 9])).only(["s1"]).prepared(lambda xs, days: [2 * x for x in xs])
+    )
     (found, days), targets = some.batch(np.array([2, 0]))
     assert targets.tolist() == [9, 5] and days[:, 0].tolist() == [18, 10]
     wanted = split_levels(levels(split, np.array([9, 5])), INPUTS)
@@ -69,8 +73,8 @@ def test_changes_follow_one_another(split):
 
 
 def test_preparing_once_and_anew_give_the_same(split, monkeypatch, tmp_path):
-    def prepare(levels):
-        return [level.mean(dim=1) for level in levels]
+    def prepare(levels, days):
+        return [level.mean(dim=1) + days[:, 1].view(-1, 1, 1, 1) for level in levels]
 
     monkeypatch.setattr("eosfm.features.frozen.SCRATCH", tmp_path)
     in_memory = split.prepared(prepare)
@@ -86,3 +90,23 @@ def test_preparing_once_and_anew_give_the_same(split, monkeypatch, tmp_path):
         first, *others = (s.batch(items) for s in (in_memory, on_disk, anew))
         for other in others:
             torch.testing.assert_close(other, first, rtol=0, atol=0)
+
+
+def test_tiles_that_show_a_class_are_seen_several_times_in_a_pass(split):
+    assert split.one_pass.tolist() == list(range(20))
+    often = replace(split, repeat={3: 2, 7: 3})
+    assert often.one_pass.tolist() == sorted([*range(20), 3, 7, 7])
+    assert often.take(np.array([7, 5])).one_pass.tolist() == [0, 0, 0, 1]
+
+
+def test_days_follow_the_requests_that_are_read_ahead(split):
+    class Ahead(StoredLevels):
+        def stream(self, requests):
+            yield from super().stream(list(requests))
+
+    source = split.source
+    ahead = replace(split, source=Ahead(source.arrays, source.by_tile, source.windows))
+    requests = [Request(np.array([k, k + 1])) for k in range(3)]
+    assert [days[:, 0].tolist() for (_, days), _ in ahead.batches(requests)] == [
+        [2.0 * k, 2.0 * k + 2] for k in range(3)
+    ]

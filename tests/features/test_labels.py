@@ -1,11 +1,21 @@
+"""Which training tiles carry labels, and which an epoch sees several times."""
+
+from functools import partial
+
 import numpy as np
 import pytest
 
-from eosfm.features.labels import labelled_subset
+from eosfm.features.labels import labelled_subset as any_subset
+from eosfm.features.labels import repeated
+
+labelled_subset = partial(any_subset, by="rarest")
+by_thirds = partial(any_subset, by="thirds")
 
 
 class Store:
-    """The three things of a tile store that the subset looks at."""
+    """What the subset looks at of a tile store."""
+
+    ignore_index = 255
 
     def __init__(self, kind, targets, classes):
         self.kind, self.targets, self.classes = kind, targets, tuple(map(str, range(classes)))
@@ -66,3 +76,42 @@ def test_the_seed_decides_and_one_means_all(seed):
     assert np.array_equal(kept, labelled_subset(store, "train", 0.2, seed))
     assert not np.array_equal(kept, labelled_subset(store, "train", 0.2, seed + 10))
     assert labelled_subset(store, "train", 1.0, seed).tolist() == list(range(50))
+
+
+def tile(*shares):
+    """One row of 12 pixels, with so many of each class; the rest is not labelled."""
+    row = np.repeat(np.arange(len(shares)), shares)
+    return np.pad(row, (0, 12 - len(row)), constant_values=255)[None].astype(np.uint8)
+
+
+def test_tiles_whose_classes_cover_the_same_thirds_are_one_stratum():
+    # Shares count among labelled pixels: 4 of 6 and 8 of 12 are the same.
+    groups = [tile(12), tile(8, 4), tile(4, 2), tile(4, 8), tile(5, 5, 2), tile(6, 5, 1)]
+    store = Store("segmentation", [one for one in groups for _ in range(10)], 3)
+    kept = by_thirds(store, "train", 0.35, seed=0)
+    counts = np.bincount(kept // 10, minlength=6)
+    assert counts[[0, 3]].tolist() == [3, 3]  # rounded down
+    assert counts[1] + counts[2] == 7 and counts[4] + counts[5] == 7
+
+
+def test_a_tile_without_labels_is_a_stratum_of_thirds():
+    store = Store("segmentation", [tile(12)] * 20 + [tile()], 1)
+    assert 20 in by_thirds(store, "train", 0.1, seed=0)
+
+
+def test_thirds_of_a_regression_are_those_of_the_range():
+    means = [0.0] * 20 + [5.0] * 20 + [8.9] * 10 + [9.0] * 10
+    store = Store("regression", [np.full((2, 2), mean) for mean in means], 1)
+    kept = by_thirds(store, "train", 0.1, seed=0)
+    assert np.bincount(kept // 20, minlength=3).tolist() == [2, 2, 2]
+
+
+def test_labels_of_images_are_stratified_alike_by_both():
+    store = Store("classification", np.repeat([0, 1], [30, 10]), 2)
+    both = [subset(store, "train", 0.1, seed=0) for subset in (by_thirds, labelled_subset)]
+    assert np.array_equal(*both)
+
+
+def test_a_tile_is_seen_as_often_as_the_most_repeated_of_its_classes():
+    targets = [tile(12), tile(6, 6), tile(4, 4, 4), tile(0, 0, 12), tile()]
+    assert repeated(targets, {1: 2, 2: 3}).tolist() == [1, 2, 3, 3, 1]

@@ -2,9 +2,13 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
+import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.features.reading import read_split
+from eosfm.features.source import Request
 from eosfm.features.task import Task, TaskInput
 
 
@@ -65,7 +69,9 @@ def test_a_linear_head_changes_nothing_else(resolve):
      ("segmentation", {"aggregation": "ltae"}, "segmentation on 1 date; set it to null"),
      ("series", {"aggregation": "difference"}, "3 dates; set it to 'mean', 'linear' or 'ltae'"),
      ("series", {"aggregation": None}, "null, .* on 3 dates; set it to 'mean', "),
-     ("change", {"aggregation": "mean"}, "set it to 'concat' or 'difference'")],
+     ("change", {"aggregation": "mean"}, "set it to 'concat' or 'difference'"),
+     ("regression", {"loss": "ce"}, "fit regression; set it to 'mse'"),
+     ("classification", {"loss": "dice"}, "fit classification; set it to 'ce'")],
 )  # fmt: skip
 def test_settings_that_do_not_fit_are_refused_in_one_line(edited, stores, name, values, advice):
     params = edited(**{name: values})
@@ -73,3 +79,50 @@ def test_settings_that_do_not_fit_are_refused_in_one_line(edited, stores, name, 
     with pytest.raises(EosfmError, match=rf"^tasks\.{name}\.{key} is .*{advice}") as error:
         Task.resolve(params, name, stores[name])
     assert "\n" not in str(error.value)
+
+
+def test_the_kinds_own_loss_is_taken_unless_another_is_named(resolve):
+    assert resolve("regression").loss == "mse" and resolve("segmentation").loss == "ce"
+    assert resolve("segmentation", segmentation={"loss": "dice"}).loss == "dice"
+
+
+def test_what_the_protocol_has_otherwise_for_a_task(resolve):
+    own = {"bands": "blue green red", "loss": "dice", "repeat": {"bright": 3, "dark": 2}}
+    task = resolve("segmentation", options={"segmentation": own})
+    assert (task.bands, task.loss) == (("blue", "green", "red"), "dice")
+    assert task.repeat == {1: 3, 0: 2}
+    other = resolve("change", options={"segmentation": own})
+    assert (other.bands, other.loss, other.repeat) == (("red", "green", "blue"), "ce", {})
+
+
+def test_bands_are_scaled_by_the_training_tiles_or_as_the_protocol_says(resolve, stores):
+    task, store = resolve("series"), stores["series"]
+    assert task.statistics[0] == tuple(store.mean[band] for band in task.bands)
+    scaling = {"mean": [0, 10, 20], "std": 200}
+    task = resolve("series", options={"series": {"scaling": scaling}})
+    assert task.statistics == ((0, 10, 20), (200, 200, 200))
+    tiles = np.arange(2)
+    images, _ = next(read_split(task, "val").stream([Request(tiles)]))
+    native = torch.tensor(np.stack([store.split("val").image(i) for i in tiles])).float()
+    offset = torch.tensor([0.0, 10, 20]).view(3, 1, 1)
+    torch.testing.assert_close(images.cpu(), (native - offset) / 200)
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "line"),
+    [("segmentation", {"repeat": {"brihgt": 2}}, "repeat has 'brihgt', no class .*'bright'"),
+     ("regression", {"repeat": {"height": 2}}, "repeat goes by classes .* regression lacks"),
+     ("series", {"scaling": {"mean": [0, 1], "std": 1}}, "scaling.mean has 2 values for 3 bands"),
+     ("series", {"scaling": {"mean": 0, "std": [1, 0, 1]}}, "scaling.std has a 0")],
+)  # fmt: skip
+def test_what_a_protocol_cannot_have_is_refused(edited, stores, name, own, line):
+    params = edited(options={name: own})
+    with pytest.raises(EosfmError, match=rf"^protocols\.ours\.{name}\.{line}"):
+        TaskInput.resolve(params, name, stores[name])
+
+
+def test_a_scaling_needs_the_datasets_standardisation(edited, stores):
+    own = {"series": {"scaling": {"mean": 0, "std": 255}}}
+    params = edited(options=own, encoding={"standardize": "specialist"}, fusion={"spectral": False})
+    with pytest.raises(EosfmError, match="physical units; take it out, or set encoding"):
+        TaskInput.resolve(params, "series", stores["series"])

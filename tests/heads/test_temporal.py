@@ -72,6 +72,31 @@ def test_attention_leaves_unknown_dates_out():
     assert not torch.allclose(attend(series, DAYS), attend(other, DAYS))
 
 
+@pytest.mark.parametrize("aggregation", ["mean", "linear"])
+def test_a_date_without_an_image_is_left_out(aggregation):
+    merge = build_merge(aggregation, CHANNELS, 3)
+    days = DAYS.clone()
+    days[0, 1] = math.nan
+    merged = merge(maps(), days)
+    for level, original in zip(merged, maps(), strict=True):
+        torch.testing.assert_close(level[0], original[0, [0, 2]].mean(0))
+        torch.testing.assert_close(level[1], original[1].mean(0))
+
+
+def test_weights_of_dates_without_an_image_go_to_the_others():
+    merge = build_merge("linear", [1], 2)
+    merge.weights[0].data = torch.tensor([2.0, -1.0]).view(2, 1, 1, 1)
+    series = torch.tensor([3.0, math.nan]).view(1, 2, 1, 1, 1)
+    assert merge([series], torch.tensor([[7.0, math.nan]]))[0].item() == 2 * 2.0 * 3.0
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "linear"])
+def test_where_no_day_is_known_all_dates_count(aggregation):
+    merge = build_merge(aggregation, CHANNELS, 3)
+    days = torch.full((2, 3), math.nan)
+    torch.testing.assert_close(merge(maps(), days), merge(maps(), DAYS))
+
+
 def test_every_weight_of_the_attention_gets_a_gradient():
     merge = build_merge("ltae", CHANNELS, 3)
     sum(level.square().sum() for level in merge(maps(), DAYS)).backward()

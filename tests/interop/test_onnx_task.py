@@ -53,7 +53,7 @@ def make_task(mixed, tmp_path):
             adaptation="named", standardize="dataset", gsd=1.0, tile=(SIZE, SIZE),
             window=(SIZE, SIZE), dates=dates, aggregation=aggregation, head=head, width=16,
             metric="miou", val={}, test={}, specialists=("rgb",), artifact=file_hash(artifact),
-            fuser=fuser.settings(),
+            fuser=fuser.settings(), pixel_share=0.0,
             weights={"fuser": dict(fuser.state_dict()), "merge": dict(merge.state_dict()),
                      "head": dict(built.state_dict())},
         )  # fmt: skip

@@ -84,7 +84,7 @@ def test_a_change_below_a_root_is_noticed(fresh, tmp_path):
     with tarfile.open(fresh.path / "data/raw/eurosat/files.tar") as tar:
         tar.extractall(tmp_path / "mine", filter="data")
     real = {"reader": "eurosat", "tile": None, "splits": "train val", "simulated": None}
-    real |= {"source": "archive", "root": str(tmp_path / "mine")}
+    real |= {"source": "archive", "root": str(tmp_path / "mine"), "scenes": "any"}
     fresh.set_params(datasets__eurosat_real=real)
     all_of_it = {"watch", "download@eurosat_real", "tile@eurosat_real"}
 

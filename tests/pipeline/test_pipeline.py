@@ -91,8 +91,9 @@ def test_every_parameter_that_a_stage_reads_is_declared(project):
         free = {"scale", "archives", "energy.country", "scales.mini.protocol.workers"}
         if stage in ("download", "tile"):
             # A dep says it: the reader's file, and what watch has found in data/roots.
-            free |= {f"datasets.{item}.{key}" for key in ("reader", "source", "root")}
-            free |= {"defaults.datasets.source", "defaults.datasets.root", "scales.mini.source"}
+            free |= {f"datasets.{item}.{key}" for key in ("reader", "source", "root", "scenes")}
+            free |= {f"defaults.datasets.{key}" for key in ("source", "root", "scenes")}
+            free |= {"scales.mini.source"}
         entry = stages[stage].get("do", stages[stage])
         declared = [
             key.replace("${key}", item).replace("${scale}", "mini") for key in entry["params"]
@@ -190,7 +191,12 @@ def test_real_samples_run_through_the_chain(tmp_path, samples):
     data = yaml.safe_load((project.path / "params.yaml").read_text())
     names = ("loveda", "levircdplus", "sen1floods11")
     data["datasets"] = {
-        name: {**full["datasets"][name], "source": "archive", "root": str(samples / name)}
+        name: {
+            **full["datasets"][name],
+            "source": "archive",
+            "root": str(samples / name),
+            "scenes": "any",
+        }
         for name in names
     }
     data["specialists"] = {name: full["specialists"][name] for name in names[:2]}

@@ -98,9 +98,18 @@ def test_of_a_good_root_one_window_is_read(project, tmp_path):
     root.mkdir()
     scenes = {"train": 2, "val": 1, "test": 1}
     get_recipe("eurosat")(root, Simulation(0, scenes, 64, 10.0))
-    folder = project(set_dataset(source="archive", root=str(root)))
+    folder = project(set_dataset(source="archive", root=str(root), scenes="any"))
     assert faults(folder) == []
     assert any(f"{root} can be read, first scene" in line for line in notes(folder))
+
+
+def test_scenes_of_a_root_are_counted(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    (line,) = faults(project(set_dataset(source="archive", root=str(root))))
+    assert "holds 2 scenes of train; expected 16200, as published" in line
+    assert "set datasets.eurosat.scenes=any" in line
 
 
 def test_a_damaged_first_file_is_a_fault(project, tmp_path):

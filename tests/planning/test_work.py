@@ -21,6 +21,7 @@ CLOSE = 0.1
 """How far a plan may be off here; benchmarks/plan.py allows a quarter."""
 
 WINDOWED = {"protocol": {"window": 16}}
+LATE = {"protocol": {"late_fusion": True, "window": 16}}
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ def calls(monkeypatch):
 
 def evaluate(task, fusion, folder, artifact):
     """What the stage runs."""
-    selection_path(task, fusion, folder, artifact)
-    evaluate_task(task, fusion, folder, artifact, log=lambda scores, epoch: None)
+    path = selection_path(task, fusion, folder, artifact)
+    evaluate_task(task, fusion, folder, artifact, log=lambda scores, epoch: None, path=path)
 
 
 @pytest.mark.parametrize("name", ["segmentation", "classification", "change", "series"])
@@ -68,6 +69,7 @@ def test_features_that_are_stored(plan_task, resolve, artifact, calls, tmp_path,
         ("segmentation", WINDOWED, None),
         ("segmentation", WINDOWED, 1),
         ("segmentation", {}, None),
+        ("segmentation", LATE, None),
         ("classification", {}, None),
         ("series", WINDOWED, None),
     ],
@@ -84,7 +86,9 @@ def test_features_that_are_encoded_as_they_are_read(
 
 
 @pytest.mark.parametrize("max_gb", [0.0, 1.0])
-def test_baselines(plan_task, resolve, artifact, start, calls, tmp_path, max_gb):
+def test_baselines(plan_task, resolve, artifact, start, calls, tmp_path, max_gb, monkeypatch):
+    # Of random specialists as many as may be, as the plan has it; fewer may be enough.
+    monkeypatch.setattr("eosfm.evaluation.head.enough", list)
     planned = plan_task("segmentation", max_gb, **WINDOWED)
     task = resolve("segmentation", **WINDOWED)
     encode_task(task, artifact, tmp_path / "features", max_gb=max_gb)

@@ -73,7 +73,7 @@ def test_fine_tuned_encoders_are_kept(edited, stores, features, artifact, tmp_pa
     model = load_model(read_fitted(path), artifact)
     images, days = torch.randn(2, 1, 3, 32, 32), torch.zeros(2, 1)
     with torch.inference_mode():
-        expected = best.model.eval()((images, days), (32, 32))
+        expected = best.model.eval()(((images, images), days), (32, 32))
         torch.testing.assert_close(model(images, days), expected)
     frozen = open_features(task, features["segmentation"], artifact).test.inputs
     assert [spec.name for spec in frozen] == [spec.name for spec in model.backbone.inputs]
@@ -112,7 +112,7 @@ def test_a_missing_or_foreign_file_is_refused(fitted_file, tmp_path):
     with pytest.raises(EosfmError, match=r"has .*segmentation.*dvc repro evaluate@flood"):
         read_fitted(path.with_name("flood.pt"))
     tensors.write(tmp_path / "x.pt", {"format": 99})
-    with pytest.raises(EosfmError, match="format 99; expected 2"):
+    with pytest.raises(EosfmError, match="format 99; expected 3"):
         read_fitted(tmp_path / "x.pt")
 
 

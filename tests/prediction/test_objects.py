@@ -80,7 +80,7 @@ def detector_file(artifact, tmp_path_factory):
         window=(SIZE, SIZE), dates=1,
         aggregation=None, head="fcos", width=32, metric="map50", val={"map50": 1.0},
         test={"map50": 1.0}, specialists=("colour", "pair"), artifact=file_hash(artifact),
-        fuser=backbone.fuser.settings(),
+        fuser=backbone.fuser.settings(), pixel_share=0.0,
         weights={"fuser": dict(backbone.fuser.state_dict()), "head": dict(head.state_dict()),
                  "merge": {}},
     )  # fmt: skip

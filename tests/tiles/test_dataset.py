@@ -8,9 +8,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from eosfm.core.errors import EosfmError
-from eosfm.tiles.dataset import TileDataset, View, _turned_boxes, collate_boxes
+from eosfm.tiles.dataset import TileDataset, collate_boxes
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
+from eosfm.tiles.views import View, turned_boxes
 from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
 
 RGB = ["red", "green", "blue"]
@@ -247,7 +248,7 @@ def test_boxes_move_with_the_pixels(tmp_path):
 )
 def test_boxes_by_hand(view, moved):
     boxes = np.array([[5, 10, 13, 14, 2]], np.float32)
-    assert _turned_boxes(boxes, view, (20, 20)).tolist() == moved
+    assert turned_boxes(boxes, view, (20, 20)).tolist() == moved
 
 
 def test_workers_read_the_same(store):

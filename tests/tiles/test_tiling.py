@@ -84,6 +84,16 @@ def test_blank_tiles_are_dropped(tmp_path):
     assert "2 without data dropped" in str(summary)
 
 
+def test_a_date_that_shows_nothing_of_a_tile_has_no_day_there(tmp_path):
+    image = draw(7, 16, 32, dates=2)
+    image[1, :, :, 16:] = 0
+    days = ("2020-05-01", "2020-06-01")
+    scene = make_scene("series", "train", image, draw_mask(7, 16, 32), dates=days)
+    cut(make_dataset([scene], nodata=0), tmp_path / "toy", 16, splits=["train"])
+    stored = TileStore(tmp_path / "toy").split("train").table["dates"]
+    assert [list(of) for of in stored] == [list(days), ["2020-05-01", ""]]
+
+
 @pytest.mark.parametrize(
     ("kind", "target", "shape", "dtype"),
     [

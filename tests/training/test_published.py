@@ -117,8 +117,8 @@ def test_adam_follows_the_loss_on_validation_tiles(
     """A loss that never falls lowers the rate once patience is over."""
     monkeypatch.setattr(SpecialistModule, "training_step", still)
     recipe = make_published(
-        "classification", epochs=4, optimizer="adam", weight_decay=0.0, schedule="plateau",
-        plateau=Plateau(factor=0.5, patience=1),
+        "classification", epochs=4, optimizer="adam", weight_decay=0.0,
+        schedule=Plateau(factor=0.5, patience=1),
     )  # fmt: skip
     optimizer, rates = fitted(recipe, make_store("classification"), tmp_path, monkeypatch)
     assert type(optimizer) is Adam
@@ -137,9 +137,7 @@ def test_a_resumed_run_knows_how_long_the_loss_has_not_fallen(
 ) -> None:
     monkeypatch.setattr(callbacks, "SAVE_SECONDS", 0.0)
     plateau = Plateau(factor=0.5, patience=1)
-    recipe = make_published(
-        "classification", epochs=3, schedule="plateau", plateau=plateau, weight_decay=0.0
-    )
+    recipe = make_published("classification", epochs=3, schedule=plateau, weight_decay=0.0)
 
     def dies(self: SpecialistModule, batch: Any, batch_idx: int) -> torch.Tensor:
         if self.current_epoch == 2:

@@ -2,17 +2,15 @@
 
 import shutil
 import tarfile
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
-from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets.fetching.counts import check_first, check_published, count_scenes
 from eosfm.datasets.fetching.fetch import fetch
+from eosfm.datasets.fetching.trust import TRUSTED
 from eosfm.datasets.native.contents import list_files
 from eosfm.datasets.native.copy import MANIFEST, PACKED, NativeCopy
 from eosfm.datasets.native.manifest import Manifest, save_manifest
@@ -20,7 +18,12 @@ from eosfm.datasets.native.spec import Dataset
 
 
 def prepare(
-    dataset: Dataset, copy: NativeCopy, simulate: Callable[[Path], None], out: Path
+    dataset: Dataset,
+    copy: NativeCopy,
+    simulate: Callable[[Path], None],
+    out: Path,
+    a_part: bool = False,
+    trusted: Path = TRUSTED,
 ) -> Manifest:
     """Simulate, find or download a dataset, and write ``out/manifest.parquet``.
 
@@ -32,6 +35,8 @@ def prepare(
         copy: Where its files are, or come from.
         simulate: Writes a simulated copy into a folder.
         out: The stage's output folder; replaced.
+        a_part: Whether an archive may have other numbers of scenes than its publisher says.
+        trusted: Folder of the numbers that were trusted on first use, where he does not say.
 
     Raises:
         EosfmError: The files cannot be had, or are not the dataset described.
@@ -55,7 +60,16 @@ def prepare(
                 f"of {dataset.title}; correct it, or set it to null to download one"
             )
         manifest = write_manifest(copy.folder, beside / MANIFEST, dataset, copy.cache)
+        if not a_part:
+            _check_scenes(dataset, copy.folder, manifest, trusted)
         return replace(manifest, path=out / MANIFEST)
+
+
+def _check_scenes(dataset: Dataset, root: Path, manifest: Manifest, trusted: Path) -> None:
+    if dataset.published:
+        check_published(dataset, root, manifest.scenes)
+    else:
+        check_first(dataset, root, manifest.scenes, trusted)
 
 
 def write_manifest(root: Path, out: Path, dataset: Dataset, cache: Path | None = None) -> Manifest:
@@ -79,31 +93,6 @@ def write_manifest(root: Path, out: Path, dataset: Dataset, cache: Path | None =
     manifest = Manifest(out, dataset.name, scenes, len(files), size)
     save_manifest(manifest, files)
     return manifest
-
-
-def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
-    """Read all scenes' descriptions once and count them by split.
-
-    Raises:
-        EosfmError: There is no scene, a scene occurs twice, or there is none to train on.
-    """
-    counts: Counter[Split] = Counter()
-    seen: set[str] = set()
-    for scene in tqdm(dataset.scenes(root), desc="scenes", unit="scene", leave=False, disable=None):
-        if scene.id in seen:
-            raise EosfmError(
-                f"{dataset.name}: scene {scene.id} occurs twice below {root}; expected each once; "
-                "remove the second copy"
-            )
-        seen.add(scene.id)
-        counts[scene.split] += 1
-    if not counts["train"]:
-        raise EosfmError(
-            f"{dataset.name}: {root} loads {len(seen)} labelled scenes, none for training; "
-            f"expected {dataset.title} in its published layout; "
-            f"set datasets.{dataset.name}.root to such a copy"
-        )
-    return {split: counts[split] for split in SPLITS}
 
 
 def _pack(folder: Path, manifest: Manifest, archive: Path) -> None:

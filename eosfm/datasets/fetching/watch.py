@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from eosfm.core.files import atomic
@@ -14,6 +14,7 @@ def watch_roots(
     sources: Mapping[str, str],
     out: Path,
     cache: Path = CACHE,
+    parts: Collection[str] = (),
 ) -> None:
     """Write each dataset's source, and what lies below its ``root``, to ``out/<name>.json``.
 
@@ -25,6 +26,7 @@ def watch_roots(
         sources: Of each name, ``simulated`` or ``archive``.
         out: Folder of the files written.
         cache: Folder that remembers hashes.
+        parts: Names of which any number of scenes will do.
 
     Raises:
         EosfmError: A link below a root leads nowhere, or a file cannot be read.
@@ -37,8 +39,11 @@ def watch_roots(
                 files = list_files(root.expanduser(), cache)
                 size = sum(entry.bytes for entry in files)
                 facts = {"files": len(files), "bytes": size, "sha256": _digest(files)}
+        said = {"source": sources[name], "root": facts}
+        if name in parts:
+            said["scenes"] = "any"
         with atomic(out / f"{name}.json") as beside:
-            beside.write_text(json.dumps({"source": sources[name], "root": facts}) + "\n")
+            beside.write_text(json.dumps(said) + "\n")
 
 
 def _digest(files: Iterable[Entry]) -> str:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -85,6 +85,25 @@ def class_folders(
                 "archive again"
             )
         yield from ((path, index) for path in paths)
+
+
+def pair_all(images: Collection[str], others: Iterable[Path], stem: str) -> None:
+    """Make sure that every file that belongs to an image has it: a lost image is a scene less.
+
+    Args:
+        images: Names of the images that are there.
+        others: Files that belong to them, for example masks.
+        stem: What the name of such a file has behind its image's.
+
+    Raises:
+        EosfmError: An image is missing.
+    """
+    for other in others:
+        if (image := other.name.removesuffix(stem)) not in images:
+            raise EosfmError(
+                f"{other} has no image {image}; expected one for each such file; fetch the image, "
+                "or remove this file"
+            )
 
 
 def read_text(path: Path) -> str:

@@ -1,6 +1,6 @@
 """What a dataset is: a frozen description, a reader of its native files."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -148,6 +148,9 @@ class Dataset:
         groups: The bands by what the native files keep them in, where that differs from band to
             band: tiles are stored like that. Empty: all in ``dtype``. Where a group's ``nodata``
             stands in all of its bands, scenes give NaN.
+        published: How many scenes its publisher says there are, by our splits, several joined by
+            blanks where the publisher's part is divided among them: ``{"train val": 540, "test":
+            264}``. Empty where that is not known for certain.
         edition: ``edition(root)`` is the dataset as the files below ``root`` have it, where it was
             published more than once with other bands or values; ``scenes`` reads them all.
     """
@@ -168,6 +171,7 @@ class Dataset:
     target_unit: str | None = None
     target_steps: int | None = None
     groups: tuple[BandGroup, ...] = ()
+    published: Mapping[str, int] = field(default_factory=dict, hash=False)
     edition: Callable[[Path], "Dataset"] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -42,7 +42,7 @@ def copy_of(tmp_path: Path, source: str, root: Path | None = None) -> NativeCopy
 def run(tmp_path: Path, source: str, root: Path | None = None, simulate=write_copy):
     """Prepare, check the manifest against the native files, and say where they were."""
     copy = copy_of(tmp_path, source, root)
-    manifest = prepare(LOVEDA, copy, simulate, tmp_path / "out")
+    manifest = prepare(LOVEDA, copy, simulate, tmp_path / "out", a_part=True)
     with native_files(copy, tmp_path / "out") as files:
         check_manifest(read_manifest(tmp_path / "out" / "manifest.parquet"), files)
     return manifest, files

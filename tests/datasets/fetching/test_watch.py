@@ -175,6 +175,11 @@ def test_roots_are_written_down(root: Path, tmp_path: Path):
     assert mine == {"files": 20, "bytes": 2000, "sha256": digest.hexdigest()}
     watch_roots(roots, sources, tmp_path / "again", tmp_path / "cache")
     assert texts == {path.name: path.read_text() for path in (tmp_path / "again").iterdir()}
+    watch_roots(roots, sources, tmp_path / "part", tmp_path / "cache", parts=["mine"])
+    assert json.loads((tmp_path / "part" / "mine.json").read_text()) == {
+        "source": "archive", "root": mine, "scenes": "any"
+    }  # fmt: skip
+    assert (tmp_path / "part" / "none.json").read_text() == texts["none.json"]
     rewrite(root)
     watch_roots(roots, sources, tmp_path / "again", tmp_path / "cache")
     assert (tmp_path / "again" / "mine.json").read_text() != texts["mine.json"]

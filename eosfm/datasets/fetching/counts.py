@@ -1,0 +1,82 @@
+"""How many scenes a copy holds, and how many it should: a lost file is a scene less."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from eosfm.core.errors import EosfmError
+from eosfm.core.files import atomic
+from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets.fetching.trust import TRUSTED
+from eosfm.datasets.native.spec import Dataset
+
+Counts = Mapping[Split, int]
+
+
+def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
+    """Read all scenes' descriptions once and count them by split.
+
+    Raises:
+        EosfmError: There is no scene, a scene occurs twice, or there is none to train on.
+    """
+    counts: Counter[Split] = Counter()
+    seen: set[str] = set()
+    for scene in tqdm(dataset.scenes(root), desc="scenes", unit="scene", leave=False, disable=None):
+        if scene.id in seen:
+            raise EosfmError(
+                f"{dataset.name}: scene {scene.id} occurs twice below {root}; expected each once; "
+                "remove the second copy"
+            )
+        seen.add(scene.id)
+        counts[scene.split] += 1
+    if not counts["train"]:
+        raise EosfmError(
+            f"{dataset.name}: {root} loads {len(seen)} labelled scenes, none for training; "
+            f"expected {dataset.title} in its published layout; "
+            f"set datasets.{dataset.name}.root to such a copy"
+        )
+    return {split: counts[split] for split in SPLITS}
+
+
+def check_published(dataset: Dataset, root: Path, counts: Counts) -> None:
+    """Make sure that a copy is whole, where its publisher's numbers are known.
+
+    Raises:
+        EosfmError: It has other numbers of scenes.
+    """
+    for part, expected in dataset.below(root).published.items():
+        splits = part.split()
+        if (found := sum(counts[split] for split in SPLITS if split in splits)) != expected:
+            raise _other(dataset, root, f"{found} scenes of {part}", f"{expected}, as published")
+
+
+def check_first(dataset: Dataset, root: Path, counts: Counts, trusted: Path = TRUSTED) -> None:
+    """The same where they are not known: the numbers of the first copy are trusted.
+
+    Args:
+        dataset: The dataset; its name is that of the entry in params.
+        root: The copy.
+        counts: Scenes of each split.
+        trusted: Folder of what was trusted on first use; it is for Git.
+
+    Raises:
+        EosfmError: The first copy had other numbers.
+    """
+    path = trusted / f"{dataset.name}.scenes"
+    line = " ".join(f"{split} {counts[split]}" for split in SPLITS)
+    if not path.exists():
+        with atomic(path) as beside:
+            beside.write_text(f"{line}\n")
+        return
+    if (first := path.read_text().strip()[:120]) != line:
+        expected = f"{first}, as in the first copy (delete {path} if that one lacked some)"
+        raise _other(dataset, root, f"scenes {line}", expected)
+
+
+def _other(dataset: Dataset, root: Path, found: str, expected: str) -> EosfmError:
+    return EosfmError(
+        f"{dataset.name}: {root} holds {found}; expected {expected}; fetch what is missing, or set "
+        f"datasets.{dataset.name}.scenes=any to go on with a part"
+    )

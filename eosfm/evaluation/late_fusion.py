@@ -1,0 +1,155 @@
+"""Late fusion: a linear model of pixel values answers along with a head of frozen features.
+
+Features begin at a stride of 4, and a head that learns from few tiles cannot tell apart what only
+the values of single pixels tell apart. What both say is averaged, as probabilities or values, with
+a share that validation tiles choose (score-level fusion; Kittler et al., 1998,
+doi:10.1109/34.667881).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eosfm.core.splits import Splits
+from eosfm.evaluation.examine import Tally, blended
+from eosfm.evaluation.linear_baseline import best_linear
+from eosfm.evaluation.result import Scores
+from eosfm.evaluation.trial import Trial
+from eosfm.features.frozen import TaskSplit
+from eosfm.features.reading import Reading
+from eosfm.features.source import Request, Source
+from eosfm.features.task import Task
+from eosfm.heads.linear_model import LinearModel
+from eosfm.kinds.pixel import PixelKind
+from eosfm.kinds.scores import better
+
+SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
+"""What the linear model may have of the answer: never all of it."""
+
+
+@dataclass(frozen=True)
+class PixelVoter:
+    """The linear model, and where it sees the pixels.
+
+    Attributes:
+        model: See :func:`eosfm.evaluation.linear_baseline.best_linear`.
+        val: The images of the validation tiles, in the windows of the features.
+        test: Those of the test tiles.
+    """
+
+    model: LinearModel
+    val: Reading
+    test: Reading
+
+
+def pixel_voter(trial: Trial, readings: Splits[Reading]) -> PixelVoter | None:
+    """Fit what answers along on a task; None where nothing does.
+
+    Args:
+        trial: The first fit of the task.
+        readings: Its images, of train those of the labelled tiles.
+    """
+    if not fuses_late(trial.task):
+        return None
+    return PixelVoter(best_linear(trial, readings)[0], readings.val, readings.test)
+
+
+def fuses_late(task: Task) -> bool:
+    """Whether its protocol has late fusion, and its labels are those of pixels."""
+    return task.protocol.late_fusion and task.kind.answer == "pixel"
+
+
+class LateFusion(nn.Module):
+    """A fitted model and the linear model, averaged.
+
+    Args:
+        model: Called as ``model(inputs, size)``.
+        voter: The linear model.
+        kind: Says what an average of answers is.
+        share: Weight of the linear model.
+    """
+
+    def __init__(self, model: nn.Module, voter: LinearModel, kind: PixelKind, share: float) -> None:
+        super().__init__()
+        self.model, self.voter, self.kind, self.share = model, voter, kind, share
+
+    def forward(self, inputs: tuple[tuple[Any, Tensor], Tensor], size: tuple[int, int]) -> Tensor:
+        """Logits from what the model takes, and images (B, T, C, H, W), beside it, and days."""
+        (features, images), days = inputs
+        own = self.model((features, days), size).float()
+        mixed: Tensor = self.kind.mix(own, self.voter.of_pixels(images), self.share)
+        return mixed
+
+
+class _Both(LateFusion):
+    """The answers of both, one after the other in the channels."""
+
+    def forward(self, inputs: tuple[tuple[Any, Tensor], Tensor], size: tuple[int, int]) -> Tensor:
+        """(B, 2K, H, W)."""
+        (features, images), days = inputs
+        return torch.cat([self.model((features, days), size), self.voter.of_pixels(images)], dim=1)
+
+
+@dataclass(frozen=True)
+class _Beside(Source[tuple[Any, Tensor]]):
+    """What another source gives, with the images of the same windows."""
+
+    source: Source[Any]
+    images: Reading
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[tuple[tuple[Any, Tensor], Tensor]]:
+        """Read both."""
+        requests = list(requests)
+        pairs = zip(self.source.stream(requests), self.images.stream(requests), strict=True)
+        return (((features, images), target) for (features, target), (images, _) in pairs)
+
+    def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
+        """See :meth:`Source.targets`."""
+        return self.source.targets(tiles)
+
+
+def with_images(split: TaskSplit[Any], images: Reading) -> TaskSplit[tuple[Any, Tensor]]:
+    """A validation or test split whose inputs have the images beside them."""
+    source = _Beside(split.source, images)
+    return TaskSplit(source, split.days, split.windows, split.live)
+
+
+def fuse(
+    models: Sequence[nn.Module], voter: PixelVoter, val: TaskSplit[Any], trial: Trial
+) -> list[tuple[LateFusion, Scores]]:
+    """Give each fitted model the share that does best on validation tiles; with its scores there.
+
+    The smaller share of equals counts. All shares are scored in one pass.
+    """
+    task, kind = trial.task, trial.task.kind
+    assert isinstance(kind, PixelKind)
+    both = [_Both(model, voter.model, kind, 0.0) for model in models]
+    tallies = [{share: Tally(trial) for share in SHARES} for _ in models]
+    for _, answers, target in blended(both, with_images(val, voter.val), trial):
+        for answer, by_share in zip(answers, tallies, strict=True):
+            own, other = answer.chunk(2, dim=1)
+            for share, tally in by_share.items():
+                tally.update(kind.mix(own, other, share), target)
+    fused = []
+    for model, by_share in zip(models, tallies, strict=True):
+        scores = {share: tally.examined().scores for share, tally in by_share.items()}
+        share = _best(scores, task.metric)
+        fused.append((LateFusion(model, voter.model, kind, share), scores[share]))
+    return fused
+
+
+def share_of(model: nn.Module) -> float:
+    """What the linear model has of a model's answer."""
+    return model.share if isinstance(model, LateFusion) else 0.0
+
+
+def _best(scores: dict[float, Scores], metric: str) -> float:
+    best = SHARES[0]
+    for share in SHARES[1:]:
+        if better(metric, scores[share][metric], scores[best][metric]):
+            best = share
+    return best

@@ -1,0 +1,45 @@
+"""What a training split's targets look like."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+
+
+@dataclass(frozen=True)
+class TargetStatistics:
+    """What a training split's targets look like.
+
+    Attributes:
+        counts: Labelled targets per class (positives per label for multilabel, objects for
+            detection); empty for regression.
+        labelled: Labelled targets, in all (per label for multilabel).
+        mean: Mean of a regression target in its unit; 0 for other kinds.
+        std: Standard deviation of a regression target, 1 where it does not vary or for other kinds.
+        boxes: Mean box of each class, x_min, y_min, x_max, y_max in pixels (all 0 for a class
+            without objects); empty for kinds other than detection.
+    """
+
+    counts: tuple[int, ...]
+    labelled: int
+    mean: float = 0.0
+    std: float = 1.0
+    boxes: tuple[tuple[float, ...], ...] = ()
+
+
+def some(count: int) -> int:
+    """A count of labelled training targets, once there is one."""
+    if count == 0:
+        raise EosfmError(
+            "no labelled target in the training split; expected at least one; "
+            "check the split and the dataset's ignore index"
+        )
+    return count
+
+
+def rarest(present: np.ndarray) -> np.ndarray:
+    """The rarest class that each of (N, K) tiles shows, -1 where it shows none."""
+    frequency = present.sum(axis=0)
+    cost = np.where(present, frequency[None, :], np.inf)
+    return np.where(present.any(axis=1), cost.argmin(axis=1), -1)
