@@ -40,6 +40,8 @@ TILE, SCENE = 32, 128
 SHARD_BYTES = 1_650_000
 PAINTED = 2
 """Scenes of a split that are painted; the others are these under other names."""
+SPECIALISTS = 2
+"""Of the ensemble; every model keeps all."""
 
 STEPS = (
     ("download", NAME), ("tile", NAME), ("start", ""), ("train", "visible"), ("train", "infrared"),
@@ -154,6 +156,7 @@ def write_params(project: Project, stored: bool) -> None:
         "ensemble": ["visible", "infrared"],
         # Enough labels for what is stored to be larger than what a process needs anyway.
         "tasks": {"live": task, "stored": task | {"label_fraction": 0.25}},
+        "protocols": {key: {} for key in params["protocols"]},
     }
     params["backbone"]["pretrained"] = False  # no hub can be reached
     params["fusion"]["max_encoders"] = None  # how many help, no plan can know
@@ -174,7 +177,8 @@ def rehearsing(path: Path) -> Iterator[None]:
     source = replace(
         dataset.source, size_gb=facts["size_gb"], archives=(Archive(facts["url"], ARCHIVE),)
     )
-    everyone = baselines.FIXED.model_copy(update={"max_encoders": None})
+    # How many help, no plan can know.
+    everyone = baselines.FIXED.model_copy(update={"max_encoders": SPECIALISTS})
     counted = known.ArchiveFacts(**facts["scenes"], height=SCENE, width=SCENE, source="painted")
     with (
         patch.object(hls_burn_scars, "DATASET", replace(dataset, source=source)),
