@@ -325,8 +325,8 @@ def fetch(folder: Path, server: object) -> Work:
     facts = {"root": "toy", "trusted": "trusted", "archives": [asdict(one) for one in archives]}
     (folder / "facts.json").write_text(json.dumps(facts))
     words = (str(ROOT / "tests/faults/fetching_process.py"), "facts.json")
-    made = ("toy", "trusted")
-    return Work("fetch", folder, words, made, fresh=made, kept="toy/*.part")
+    made = ("toy/zip", "toy/tar", "toy/plain.bin", "trusted")  # records have the times of files
+    return Work("fetch", folder, words, made, fresh=("toy", "trusted"), kept="toy/*.part")
 
 
 TOOLS = ("fetch", "predict", "eosfm repro")
