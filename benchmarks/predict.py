@@ -84,6 +84,9 @@ def memory(
 def write_noise(path: Path, fitted: FittedTask, size: tuple[int, int], measured: int) -> None:
     """Write a scene, NaN below its first rows."""
     rng = np.random.default_rng(0)
+    mean, std = (
+        np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
+    )
     with rasterio.open(
         path, "w", driver="GTiff", height=size[0], width=size[1], count=len(fitted.bands),
         dtype="float32", nodata=np.nan, crs="EPSG:32633", tiled=True, compress="lzw",
@@ -92,9 +95,8 @@ def write_noise(path: Path, fitted: FittedTask, size: tuple[int, int], measured:
         raster.descriptions = fitted.bands
         for row in range(0, min(measured, size[0]), ROWS):
             rows = min(ROWS, measured - row, size[0] - row)
-            for band, (mean, std) in enumerate(zip(fitted.mean, fitted.std, strict=True), 1):
-                noise = mean + std * (2 * rng.random((rows, size[1]), np.float32) - 1)
-                raster.write(noise, band, window=Window(0, row, size[1], rows))
+            noise = 2 * rng.random((len(mean), rows, size[1]), np.float32) - 1
+            raster.write(mean + std * noise, window=Window(0, row, size[1], rows))
 
 
 def peak_gib() -> float:

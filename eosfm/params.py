@@ -122,10 +122,6 @@ class Params(Frozen):
         for section, entries in (("specialists", self.specialists), ("tasks", self.tasks)):
             for name, entry in entries.items():
                 _entry(self.datasets, "datasets", entry.dataset, f"{section}.{name}.dataset is")
-        for recipe, options in self.protocols:
-            for name in options:
-                # A task may be taken out while its dataset stays.
-                _entry({**self.tasks, **self.datasets}, "tasks", name, f"protocols.{recipe} is of")
         for name in self.ensemble:
             _entry(self.specialists, "specialists", name, "ensemble names")
         twice = {name for name in self.ensemble if self.ensemble.count(name) > 1}

@@ -7,7 +7,7 @@ from pathlib import Path
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.files import read_json
 from eosfm.encoding.artifact import STATE_KEY, load_entries, read_entries, save_artifact
-from eosfm.nn.specialist import Specialist
+from eosfm.nn.specialist import Specialist, load_specialist
 
 
 def prune_artifact(artifact: Path, keep: Sequence[str], out: Path) -> str:
@@ -53,7 +53,7 @@ def merge_artifacts(
     """Write an artifact of the specialists of several, in order.
 
     Args:
-        artifacts: At least two.
+        artifacts: At least two; one that ends in ``.pt`` is the file of a specialist.
         out: The file to write.
         prefixes: Put before the names, one per artifact.
 
@@ -90,7 +90,9 @@ def merge_artifacts(
 
 
 def _open(artifact: Path) -> tuple[list[Specialist], str]:
-    """The specialists of an artifact, and what of it is left behind."""
+    """The specialists of an artifact or of one's own file, and what of it is left behind."""
+    if artifact.suffix == ".pt":  # as training writes one
+        return [load_specialist(artifact)], ""
     entries = read_entries(artifact)
     saved = STATE_KEY in entries[0][2]
     note = f"; the fusion of {artifact} is left out: it is made for all of its specialists"

@@ -1,6 +1,7 @@
 """The user's own folder: what runs before the workers start, and what takes in their results."""
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 from eosfm.cluster.plan import Entry, Plan
 from eosfm.core.errors import EosfmError
+from eosfm.core.files import atomic
 
 T = TypeVar("T")
 
@@ -91,12 +93,15 @@ def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
     if not entries:  # DVC takes no target for all
         return
     for lock in dict.fromkeys(plan.stages[name].lock for name in entries):
-        with modify_yaml(lock) as data:
-            data.setdefault("schema", "2.0")
-            known = data.setdefault("stages", {})
-            for name, stage in plan.stages.items():  # in DVC's order
-                if stage.lock == lock and name in entries:
-                    known[stage.key] = entries[name]
+        with atomic(lock) as beside:  # a killed run leaves no half of what `dvc repro` rests on
+            if Path(lock).exists():
+                shutil.copy(lock, beside)
+            with modify_yaml(beside) as data:
+                data.setdefault("schema", "2.0")
+                known = data.setdefault("stages", {})
+                for name, stage in plan.stages.items():  # in DVC's order
+                    if stage.lock == lock and name in entries:
+                        known[stage.key] = entries[name]
     with open_repo() as repo:
         if remote:
             _told(lambda: repo.fetch(list(entries)))

@@ -18,6 +18,9 @@ def embed(
     ] = None,
     dims: Annotated[int, typer.Option(help="Principal components that are kept.")] = 16,
     dtype: Annotated[str, typer.Option(help="int8 or float16.")] = "int8",
+    spectral: Annotated[
+        bool, typer.Option("--spectral", help="The bands themselves beside the specialists.")
+    ] = False,
     window: Annotated[int, typer.Option(help="Pixels that are looked at together.")] = 512,
     overlap: Annotated[int, typer.Option(help="Pixels by which windows overlap.")] = 64,
     device: Annotated[
@@ -26,12 +29,16 @@ def embed(
 ) -> None:
     """Write a scene's features, for models of your own.
 
-    At a quarter of its resolution, as a GeoTIFF of a few principal components.
+    At a quarter of its resolution, as a GeoTIFF of a few principal components. What was interrupted
+    goes on from the last finished row of windows when it is run again.
 
     Example: eosfm embed scene.tif -o features.tif --bands B02 B03 B04 B08
     """
+    from eosfm.commands.resumed import resumed
     from eosfm.prediction.cut import Cut
     from eosfm.prediction.embed import embed as run
     from eosfm.prediction.names import parse_bands
 
-    print(run(artifact, scene, out, parse_bands(bands), dims, dtype, Cut(window, overlap, device)))
+    cut = Cut(window, overlap, device)
+    with resumed():
+        print(run(artifact, scene, out, parse_bands(bands), dims, dtype, spectral, cut))

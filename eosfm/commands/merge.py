@@ -7,7 +7,7 @@ import typer
 
 
 def merge(
-    artifacts: Annotated[list[Path], typer.Argument(help="Ensemble artifacts, in their order.")],
+    artifacts: Annotated[list[Path], typer.Argument(help="In their order; a .pt is a specialist.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The artifact to write.")],
     prefix: Annotated[
         list[str] | None,

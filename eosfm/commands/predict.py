@@ -1,6 +1,5 @@
 """``eosfm predict``."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -68,6 +67,7 @@ def predict(
 
     Example: eosfm predict before.tif after.tif --task xview2 -o damage.tif --bands red green blue
     """
+    from eosfm.commands.resumed import resumed
     from eosfm.prediction.fitted import task_file
     from eosfm.prediction.inputs import Reading
     from eosfm.prediction.names import parse_bands
@@ -76,9 +76,5 @@ def predict(
 
     reading = Reading(parse_bands(bands), scale, tuple(dates or ()))
     cut = Cut(window, overlap, device)
-    try:
+    with resumed():
         print(run(task_file(task), artifact, scenes, out, reading, cut, probabilities, min_score))
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from the last finished row of windows",
-              file=sys.stderr)  # fmt: skip
-        raise typer.Exit(130) from None

@@ -1,29 +1,35 @@
 """``eosfm readme``."""
 
-import json
-from pathlib import Path
-
 from eosfm.core.errors import EosfmError
 
 
 def readme(check: bool = False) -> None:
-    """Rewrite the results in README.md.
+    """Rewrite the results in README.md and docs/results.md.
 
     With --check only compare them with metrics.json.
     """
-    from eosfm.params import load_params
-    from eosfm.report.readme import replace_section, stale_scores
-    from eosfm.report.results import collect
-    from eosfm.report.tables import results_section
+    import json
+    from pathlib import Path
 
-    path = Path("README.md")
+    from eosfm.params import load_params
+    from eosfm.report.readme import PAGE, README, replace_section, stale_scores
+    from eosfm.report.results import collect
+    from eosfm.report.tables import results_section, summary_section
+
     if check:
-        stale = stale_scores(path.read_text(), json.loads(Path("metrics.json").read_text()))
+        metrics = json.loads(Path("metrics.json").read_text())
+        stale = stale_scores(PAGE.read_text(), metrics)
+        if "mean" in stale_scores(README.read_text(), metrics):
+            stale.append(f"the mean in {README}")
         if stale:
             raise EosfmError(
-                f"README.md shows other scores than metrics.json for {', '.join(stale)}; run "
+                f"{PAGE} shows other scores than metrics.json for {', '.join(stale)}; run "
                 "`eosfm readme`"
             )
         return
-    section = results_section(load_params(), collect(load_params(), Path("results")))
-    path.write_text(replace_section(path.read_text(), section))
+    params = load_params()
+    results = collect(params, Path("results"))
+    sections = {README: summary_section(results), PAGE: results_section(params, results)}
+    written = {path: replace_section(path, section) for path, section in sections.items()}
+    for path, text in written.items():
+        path.write_text(text)

@@ -6,7 +6,7 @@ knows of a specialist (bands, units, statistics, provenance) are further keys of
 Tensors and plain values only: files are always read with ``weights_only=True``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +26,38 @@ Entry = tuple[int, dict[str, Tensor], dict[str, Any]]
 """Channels, weights and config of one specialist."""
 
 
-def load_artifact(path: Path | str) -> list[Specialist]:
+def load_artifact(path: Path | str, names: Collection[str] | None = None) -> list[Specialist]:
     """Read an artifact, a published one or one of ours.
+
+    Args:
+        path: The file.
+        names: The specialists wanted, in the file's order; None for all. The others' weights are
+            not looked at, and those wanted stay in the file, mapped.
 
     Raises:
         EosfmError: The file is missing, damaged, holds code or is no artifact, or weights do not
             fit their backbone.
     """
-    return load_entries(read_entries(path), path)
+    return load_entries(read_entries(path, mapped=names is not None), path, names)
 
 
-def load_entries(entries: Sequence[Entry], path: Path | str) -> list[Specialist]:
-    """The specialists of an artifact's entries, if all can be used: the one way from a file.
+def load_entries(
+    entries: Sequence[Entry], path: Path | str, names: Collection[str] | None = None
+) -> list[Specialist]:
+    """The specialists of an artifact's entries, if they can be used: the one way from a file.
 
     Args:
         entries: From :func:`read_entries`.
         path: Where they are from; errors name it.
+        names: Those wanted; None for all.
 
     Raises:
         EosfmError: An entry lacks something, weights do not fit their backbone, names stand twice,
             or weights or statistics are no finite numbers.
     """
     specialists = [parse_entry(entry, path, index) for index, entry in enumerate(entries)]
+    if names is not None:
+        specialists = [one for one in specialists if one.name in names]
     check_specialists(specialists)
     return specialists
 

@@ -1,10 +1,8 @@
-"""Which dates of a series are used, the day of each, and what stands where one shows nothing."""
+"""Which dates of a series are used, and the day of each."""
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
 
 def pick_dates(stored: int, wanted: int | None) -> tuple[int, ...]:
@@ -18,7 +16,8 @@ def days_of(dates: Sequence[Sequence[str]], positions: Sequence[int], stored: in
     """Days since 1 January of each tile's first year, so that seasons stay comparable.
 
     Args:
-        dates: ISO dates by tile; tiles of which the dates are unknown have another number.
+        dates: ISO dates by tile, one without an image empty; tiles of which the dates are unknown
+            have another number.
         positions: The dates in use.
         stored: Dates per tile.
 
@@ -34,22 +33,3 @@ def days_of(dates: Sequence[Sequence[str]], positions: Sequence[int], stored: in
             known = np.where(np.isnat(offset), np.nan, offset.astype(np.float32))
             row[:] = known[list(positions)]
     return days
-
-
-def fill_gaps(images: Tensor, gaps: Tensor, mean: Tensor) -> Tensor:
-    """Images without gaps: a band's pixel that a date lacks is the mean of the other dates'.
-
-    So a month without an optical image changes no mean over dates, and a specialist that reads
-    radar as well sees both. What no date has takes the band's mean.
-
-    Args:
-        images: (..., T, C, h, w).
-        gaps: Which were not measured, of the same shape or one that spreads to it.
-        mean: (C, 1, 1) of each band.
-    """
-    if images.shape[-4] == 1:
-        return torch.where(gaps, mean, images)
-    known = (~gaps).expand_as(images)
-    count = known.sum(dim=-4, keepdim=True)
-    others = torch.where(known, images, 0).sum(dim=-4, keepdim=True) / count.clamp_min(1)
-    return torch.where(known, images, torch.where(count > 0, others, mean))

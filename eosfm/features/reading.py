@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from eosfm.core.cores import loaders
 from eosfm.core.mapped import release
 from eosfm.core.splits import Split
-from eosfm.features.dates import days_of, fill_gaps
+from eosfm.features.dates import days_of
 from eosfm.features.device import device
 from eosfm.features.frozen import TaskSplit
 from eosfm.features.source import Request, Source
@@ -136,14 +136,14 @@ class Reading(Source[Tensor]):
         return self.tiles.corner(tile, np.random.default_rng((*draw, tile)))
 
     def _finished(self, native: Native) -> Tensor:
-        """Scaled images; see :func:`fill_gaps` for what was not measured."""
+        """Scaled images, in which what was not measured is 0 (unscaled: its band's mean)."""
         where = native.images.device
         mean, std = (
             torch.tensor(values, device=where).view(-1, 1, 1) for values in self.statistics
         )
         images = native.images.to(torch.float32)
         unmeasured = native.missing[:, :, None] | images.isnan()
-        images = fill_gaps(images, unmeasured, mean)
+        images = torch.where(unmeasured, mean, images)
         return (images - mean) / std if self.standardize else images
 
 

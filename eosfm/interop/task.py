@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from eosfm.features.dates import fill_gaps
 from eosfm.kinds import get_kind
 from eosfm.kinds.multilabel import Multilabel
 from eosfm.kinds.regression import Regression
@@ -37,7 +36,7 @@ class PhysicalTask(nn.Module):
             Probabilities of the classes or labels, (B, K, h, w), or (B, K) for an answer per image;
             of a regression the value.
         """
-        known = fill_gaps(image, ~image.isfinite(), self.mean)
+        known = torch.where(image.isfinite(), image, self.mean)
         if self.fitted.standardize == "dataset":
             known = (known - self.mean) / self.std
         if days is None:

@@ -135,9 +135,10 @@ def _merge_and_head(task: Task, channels: Sequence[int]) -> tuple[Callable[[Any]
     merge: Any = build_merge(task.aggregation, channels, len(task.dates)).to("meta")
     with torch.device("meta"):
         head = Trial(task, _statistics(len(task.classes)), 0).build_head(merge.out_channels).eval()
-    days = _empty(1, len(task.dates))
     if not isinstance(merge, LTAEMerge):
+        days = torch.zeros(1, len(task.dates))  # with values: whether one is missing is looked at
         return lambda series: merge(series, days), head
+    days = _empty(1, len(task.dates))
     return lambda series: [m(x, days) for m, x in zip(merge.levels, series, strict=True)], head
 
 

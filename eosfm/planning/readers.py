@@ -10,7 +10,7 @@ from pathlib import Path
 from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.validation import read_yaml
-from eosfm.datasets import get_dataset
+from eosfm.datasets import DATASETS, get_dataset
 from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
 from eosfm.params import Params, SpecialistParams, TaskParams
@@ -68,6 +68,12 @@ def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Findin
 
     How many dates a task has is not known before its tiles are: :func:`check_plan` reckons it.
     """
+    for recipe, options in params.protocols:
+        # A task of the catalogue may be taken out while its options stay.
+        for name in (name for name in options if name not in (*params.tasks, *DATASETS)):
+            yield fault(
+                f"protocols.{recipe} has {name!r}, no task; {suggest(name, list(params.tasks))}"
+            )
     for name, task in ((name, params.task(name)) for name in params.tasks):
         if task.dataset not in known:
             continue

@@ -1,6 +1,7 @@
 """A scene's fused features as a cube of few bands: what the ensemble sees, without any task."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
@@ -16,9 +18,11 @@ from eosfm.fusion.fuser import Fuser
 from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.geotiff import bounded_cache, write_strip, writing
+from eosfm.prediction.fitted import file_hash
+from eosfm.prediction.geotiff import bounded_cache, write_rows, writing
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.predict import check_out
+from eosfm.prediction.rows import Arrays, Rows
 from eosfm.prediction.scene import Scene, named_bands, open_scene
 from eosfm.prediction.windows import Part, Sweep, strips
 
@@ -31,7 +35,29 @@ FITTING_MB = 256
 """Memory for the features of the cells that they are fitted on."""
 TAIL = 0.999
 """Share of the sample's values that int8 holds unclipped."""
-DTYPES = ("int8", "float16")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How components are stored.
+
+    Attributes:
+        dtype: Of the file, and of kept rows.
+        nodata: Where there is no answer.
+        scaled: Whether they are whole numbers of steps.
+        options: Of GDAL's GeoTIFF driver.
+    """
+
+    dtype: str
+    nodata: float
+    scaled: bool
+    options: Mapping[str, int]
+
+
+FORMS = {
+    "int8": Form("int8", -128.0, True, {}),
+    "float16": Form("float32", np.nan, False, {"nbits": 16}),  # GDAL: floats, in 16 bits each
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +75,11 @@ class Components:
     centre: Tensor
     reach: float
     explained: float
+
+    @property
+    def step(self) -> float:
+        """What a whole number of int8 is worth."""
+        return self.reach / 127
 
     def project(self, levels: Sequence[Tensor]) -> Tensor:
         """(B, C_k, h_k, w_k) levels to (B, dims, h_0, w_0).
@@ -71,9 +102,12 @@ def embed(
     names: Sequence[str] | None,
     dims: int,
     dtype: str,
+    spectral: bool,
     cut: Cut,
 ) -> str:
     """Write a scene's features.
+
+    What was stopped is gone on with as :func:`eosfm.prediction.predict.predict` does.
 
     All levels of all specialists that the scene's bands can be given to are normalised over the
     channels and stand side by side at stride 4, each level with as much weight; of these, the first
@@ -86,6 +120,7 @@ def embed(
         names: Its bands in their order, instead of what it says itself.
         dims: How many components.
         dtype: ``int8`` (with a scale in the file) or ``float16``.
+        spectral: Whether the bands themselves stand beside the specialists, as much as one does.
         cut: How the scene is cut.
 
     Returns:
@@ -94,24 +129,35 @@ def embed(
     Raises:
         EosfmError: Files or options do not fit each other.
     """
-    if dtype not in DTYPES:
-        raise EosfmError(f"--dtype {dtype}; expected {' or '.join(DTYPES)}")
+    if dtype not in FORMS:
+        raise EosfmError(f"--dtype {dtype}; expected {' or '.join(FORMS)}")
     check_out(out, (".tif", ".tiff"), [path])
     with bounded_cache():
         bands = _bands(path, names)
         scene = open_scene(path, bands, None, names)
         reader = _Reader(scene)
-        encoder = build_encoder(load_artifact(artifact), bands, copy=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of specialists skipped: they are counted
+            encoder = build_encoder(load_artifact(artifact), bands, copy=False, spectral=spectral)
         backbone = EosFM(encoder, Fuser(encoder.inputs, fusion="concat")).to(cut.where).eval()
         if not 1 <= dims <= sum(backbone.out_channels):
             raise EosfmError(f"--dims {dims}; expected 1 to {sum(backbone.out_channels)}")
         sweep = cut.sweep(scene.grid.size, WINDOW)
         with torch.inference_mode():
             components = fit_components(backbone, reader, sweep, dims, cut.where)
-        _write(out, scene.grid, backbone, reader, sweep, components, dtype, cut)
+        rows = Rows(
+            out, Path(__file__), file_hash(artifact), scene.identity(), bands, sweep, dims, dtype,
+            spectral, cut.where.type,
+        )  # fmt: skip
+        rows.fill(lambda first: _made(backbone, reader, sweep, components, dtype, cut, first))
+        missing = _write(out, scene.grid, rows, components, dtype)
+    rows.remove()
+    count = len(encoder.specialists)
+    skipped = f" ({len(encoder.skipped)} more cannot be fed)" * bool(encoder.skipped)
+    share = f", {missing:.0%} without a measurement" * bool(missing)
     return (
-        f"{out}: {dims} components of {sum(backbone.out_channels)} features of "
-        f"{len(backbone.selected)} specialists, {components.explained:.0%} of the variance"
+        f"{out}: {dims} components of {sum(backbone.out_channels)} features of {count} "
+        f"specialists{skipped}, {components.explained:.0%} of the variance{share}"
     )
 
 
@@ -128,7 +174,8 @@ def fit_components(
     channels = sum(backbone.out_channels)
     each = FITTING_MB * 2**20 // (4 * channels * len(chosen))
     rng, cells = np.random.default_rng(0), []
-    for row, col in (places[place] for place in chosen):
+    bar = tqdm(chosen, desc="embed: components", unit="window", disable=None, leave=False)
+    for row, col in (places[place] for place in bar):
         part = reader.read(row, col, sweep.window)
         known = np.argwhere(~part.unknown[::STRIDE, ::STRIDE])
         if len(known):
@@ -172,42 +219,56 @@ class _Reader:
         return Part(torch.from_numpy(np.nan_to_num(values, nan=0.0))[None], unknown)
 
 
-def _write(
-    out: Path, grid: Grid, backbone: EosFM, reader: _Reader, sweep: Sweep, components: Components,
-    dtype: str, cut: Cut,
-) -> None:  # fmt: skip
-    dims = len(components.centre)
+def _made(
+    backbone: EosFM, reader: _Reader, sweep: Sweep, components: Components, dtype: str, cut: Cut,
+    first: int,
+) -> Iterator[Arrays]:  # fmt: skip
+    """Rows of windows from a number on, as they are written."""
 
     def answer(images: Tensor) -> Tensor:
         with torch.inference_mode():
             return components.project(_levels(backbone, images.flatten(0, 1).to(cut.where)))
 
+    form = FORMS[dtype]
+    for strip in strips(
+        sweep, lambda row, col: reader.read(row, col, sweep.window), answer,
+        len(components.centre), cut.batch(sweep.window[0] * sweep.window[1]), STRIDE, "embed",
+        first,
+    ):  # fmt: skip
+        values = strip.values
+        if form.scaled:
+            values = (values / components.step).round().clamp(-127, 127)
+        known = np.where(strip.unknown, form.nodata, values.numpy())
+        yield {"values": known.astype(form.dtype), "unknown": strip.unknown}
+
+
+def _write(out: Path, grid: Grid, rows: Rows, components: Components, dtype: str) -> float:
+    """Write kept rows at a quarter of a grid's resolution; the share without an answer."""
     cells = Grid(
         -(-grid.height // STRIDE), -(-grid.width // STRIDE), grid.crs,
         grid.transform @ grid.transform.scale(STRIDE),
     )  # fmt: skip
-    step = components.reach / 127
-    whole = dtype == "int8"
-    # GDAL keeps half floats as floats of 16 bits.
-    kind, nodata, more = ("int8", -128.0, {}) if whole else ("float32", np.nan, {"nbits": 16})
+    dims, form = len(components.centre), FORMS[dtype]
     names = [f"component {number}" for number in range(1, dims + 1)]
-    with writing(out, cells, kind, nodata, names, "average", **more) as raster:
-        if whole:
-            raster.scales = (step,) * dims
-        for strip in strips(
-            sweep, lambda row, col: reader.read(row, col, sweep.window), answer, dims,
-            cut.batch(sweep.window[0] * sweep.window[1]), STRIDE, "embed",
-        ):  # fmt: skip
-            values = strip.values
-            if whole:
-                values = (values / step).round().clamp(-127, 127)
-            known = np.where(strip.unknown, nodata, values.numpy())
-            write_strip(raster, strip.row, known.astype(kind))
+    with writing(out, cells, form.dtype, form.nodata, names, "average", **form.options) as raster:
+        if form.scaled:
+            raster.scales = (components.step,) * dims
+        return write_rows(raster, rows)
 
 
 def _levels(backbone: EosFM, images: Tensor) -> list[Tensor]:
-    """Fused levels, each of as much weight: the coarse ones have most channels, and no detail."""
-    return [level / level.shape[1] ** 0.5 for level in backbone(images)]
+    """Fused levels, each of as much weight: the coarse ones have most channels, and no detail.
+
+    So do the bands, where they stand beside the specialists: as much as one of these.
+    """
+    levels = backbone(images)
+    if backbone.encoder.spectral is not None:
+        one, bands = (backbone.inputs[index].channels for index in (0, -1))
+        levels = [
+            torch.cat([level[:, :-last], level[:, -last:] * (width / last) ** 0.5], dim=1)
+            for level, width, last in zip(levels, one, bands, strict=True)
+        ]
+    return [level / level.shape[1] ** 0.5 for level in levels]
 
 
 def _bands(path: str, names: Sequence[str] | None) -> list[str]:

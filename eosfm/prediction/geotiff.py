@@ -9,10 +9,15 @@ from xml.sax.saxutils import escape
 from eosfm.core.files import atomic
 from eosfm.heads.pictures import class_palette
 from eosfm.prediction.grid import Grid
+from eosfm.prediction.rows import Rows
 
 BLOCK = 512
 CACHE_MB = 256
 """GDAL's memory for blocks of all open files; its own choice grows with the machine's memory."""
+
+REST = ("no ", "not ", "background", "unlabelled")
+"""What the name of a first class begins with that is the rest of the world."""
+PALE = (240, 240, 235)
 
 Colour = tuple[int, int, int, int]
 
@@ -66,11 +71,21 @@ def writing(
             plain.unlink(missing_ok=True)
 
 
-def write_strip(raster: Any, row: int, values: Any) -> None:
-    """Write (K, n, W) values at a row of an open raster."""
+def write_rows(raster: Any, rows: Rows) -> float:
+    """Write kept rows of ``values`` (K, n, W) and ``unknown`` (n, W) into an open raster.
+
+    Returns:
+        The share of its pixels that have no answer.
+    """
     from rasterio.windows import Window
 
-    raster.write(values, window=Window(0, row, values.shape[2], values.shape[1]))
+    row = missing = 0
+    for kept in rows.read():
+        _, height, width = kept["values"].shape
+        raster.write(kept["values"], window=Window(0, row, width, height))
+        row += height
+        missing += int(kept["unknown"].sum())
+    return missing / (raster.height * raster.width)
 
 
 def write_categories(path: Path, classes: Sequence[str]) -> None:
@@ -84,7 +99,15 @@ def write_categories(path: Path, classes: Sequence[str]) -> None:
         beside.write_text(text)
 
 
-def class_colours(classes: int) -> dict[int, Colour]:
-    """A colour per class, those of the report's pictures, in the form that rasterio writes."""
-    rgb = (255 * class_palette(classes)).round().astype(int).tolist()
+def class_colours(classes: Sequence[str]) -> dict[int, Colour]:
+    """A colour per class, in the form that rasterio writes: those of the report's pictures.
+
+    But water has the blue one, and a first class that is the rest of the world is pale.
+    """
+    rgb = (255 * class_palette(len(classes))).round().astype(int).tolist()
+    if "water" in classes:
+        water = classes.index("water")
+        rgb[0], rgb[water] = rgb[water], rgb[0]
+    if classes[0].startswith(REST):
+        rgb[0] = PALE
     return {k: (r, g, b, 255) for k, (r, g, b) in enumerate(rgb)}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
-from eosfm.features.dates import days_of, fill_gaps
+from eosfm.features.dates import days_of
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
 from eosfm.prediction.fitted import FittedTask
@@ -69,7 +69,7 @@ class TaskInput:
             check_values(scene, fitted.units)
         self.days = torch.from_numpy(days_of([dates], range(count), count))
         self._mean, self._std = (
-            torch.tensor(values).view(-1, 1, 1) for values in (fitted.mean, fitted.std)
+            np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
         )
 
     def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
@@ -85,12 +85,12 @@ class TaskInput:
         return tuple(scene.identity() for scene in self.scenes), self.days.tolist()
 
     def _finished(self, values: np.ndarray) -> Tensor:
-        """As :class:`eosfm.features.reading.Reading` does."""
-        images = torch.from_numpy(values)
-        images = fill_gaps(images, images.isnan(), self._mean)
+        """As :class:`eosfm.tiles.dataset.TileDataset` does: what is missing takes its mean."""
+        np.copyto(values, self._mean, where=np.isnan(values))
         if self.fitted.standardize == "dataset":
-            images = (images - self._mean) / self._std
-        return images
+            values -= self._mean
+            values /= self._std
+        return torch.from_numpy(values)
 
 
 def common_grid(scenes: Sequence[Scene]) -> Grid:

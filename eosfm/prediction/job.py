@@ -6,10 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from eosfm.core.closure import code_hash
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.fitted import FittedTask
 from eosfm.prediction.inputs import TaskInput
@@ -55,9 +53,7 @@ class Job:
 
     def rows(self, sweep: Sweep, *options: Any) -> Rows:
         """What is finished of it; ``options`` are those of the output that decide the rows."""
-        where = self.cut.where.type
-        decisive = (
-            torch.__version__, code_hash(Path(__file__).with_name("predict.py")), self.weights,
-            self.given.identity(), sweep, self.batch(sweep), where, options,
+        return Rows(
+            self.out, Path(__file__).with_name("predict.py"), self.weights, self.given.identity(),
+            sweep, self.batch(sweep), self.cut.where.type, options,
         )  # fmt: skip
-        return Rows(self.out, decisive)

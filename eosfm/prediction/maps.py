@@ -1,6 +1,6 @@
 """Kinds with an answer per pixel: a map, as a Cloud Optimized GeoTIFF on the scene's grid."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.kinds import get_kind
 from eosfm.kinds.regression import Regression
 from eosfm.prediction.fitted import FittedTask
-from eosfm.prediction.geotiff import class_colours, write_categories, write_strip, writing
+from eosfm.prediction.geotiff import class_colours, write_categories, write_rows, writing
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays
 from eosfm.prediction.windows import Strip, strips
@@ -55,24 +55,22 @@ def write_map(job: Job, probabilities: bool) -> str:
     sweep = job.cut.sweep(grid.size, max(fitted.window))
     form = map_format(fitted, probabilities)
     rows = job.rows(sweep, probabilities)
-    first = rows.done()
-    finished_strips = strips(
-        sweep, job.reader(sweep), job.answer, len(fitted.classes), job.batch(sweep), 1, job.name,
-        first,
-    )  # fmt: skip
-    for number, strip in enumerate(finished_strips, first):
-        rows.keep(number, finished(strip, form))
-    row = missing = 0
+
+    def made(first: int) -> Iterator[Arrays]:
+        for strip in strips(
+            sweep, job.reader(sweep), job.answer, len(fitted.classes), job.batch(sweep), 1,
+            job.name, first,
+        ):  # fmt: skip
+            yield finished(strip, form)
+
+    rows.fill(made)
     with writing(job.out, grid, form.dtype, form.nodata, form.names, form.resampling) as raster:
         describe(raster, fitted, categories=form.dtype == "uint8")
-        for kept in rows.read():
-            write_strip(raster, row, kept["values"])
-            row += kept["values"].shape[1]
-            missing += int(kept["unknown"].sum())
+        missing = write_rows(raster, rows)
     if form.dtype == "uint8":
         write_categories(job.out, fitted.classes)
     rows.remove()
-    share = f", {missing / (grid.height * grid.width):.0%} without a measurement" * bool(missing)
+    share = f", {missing:.0%} without a measurement" * bool(missing)
     return f"{job.out}: {fitted.kind} of {grid}, {', '.join(fitted.classes)}{share}"
 
 
@@ -107,7 +105,7 @@ def describe(raster: Any, fitted: FittedTask, categories: bool) -> None:
     """Write what a map's values mean into an open raster."""
     raster.update_tags(TASK=fitted.task, DATASET=fitted.dataset, ENSEMBLE_SHA256=fitted.artifact)
     if categories:
-        raster.write_colormap(1, class_colours(len(fitted.classes)))
+        raster.write_colormap(1, class_colours(fitted.classes))
         raster.update_tags(1, **{f"class_{k}": name for k, name in enumerate(fitted.classes)})
     elif fitted.target_unit:
         raster.units = (fitted.target_unit,)

@@ -36,7 +36,7 @@ class TaskModel(nn.Module):
         self.kind = kind = get_kind(fitted.kind)
         fuser = Fuser.from_settings(dict(fitted.fuser))
         given = describe_input(fitted.bands, None, fitted.standardize, None, None, fitted.units)
-        encoder = EnsembleEncoder(specialists, fuser.inputs, given, copy=False)
+        encoder = EnsembleEncoder(specialists, fuser.inputs, given)
         self.backbone = EosFM(encoder, fuser)
         self.merge = build_merge(fitted.aggregation, fuser.out_channels, fitted.dates)
         # The statistics only start a head's weights, which are replaced.
@@ -76,7 +76,7 @@ def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
     Raises:
         EosfmError: It is another one, or cannot be read.
     """
-    specialists = load_artifact(artifact)
+    specialists = load_artifact(artifact, fitted.specialists)
     found = file_hash(artifact)
     if found != fitted.artifact:
         raise EosfmError(
@@ -85,7 +85,7 @@ def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
             f"`dvc repro evaluate@{fitted.task}`"
         )
     try:
-        return TaskModel(fitted, [s for s in specialists if s.name in fitted.specialists])
+        return TaskModel(fitted, specialists)
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         # What torch and Python say of settings or weights that are not a task's.
         raise EosfmError(

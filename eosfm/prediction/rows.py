@@ -7,12 +7,14 @@ writes is made of the kept rows, whether it made them itself or found them.
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from eosfm.core.closure import code_hash
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 
@@ -28,15 +30,17 @@ def joined(parts: Sequence[Arrays]) -> Arrays:
 class Rows:
     """The rows of one prediction.
 
-    Those of another scene, task or option for the same output are removed, not used.
+    Those of another scene, task, option or code for the same output are removed, not used.
 
     Args:
         out: The output that they are for.
+        code: The module that makes them; what it imports counts as well.
         decisive: Plain values that decide them, each and all.
     """
 
-    def __init__(self, out: Path, decisive: Any) -> None:
-        digest = hashlib.sha256(repr(decisive).encode()).hexdigest()[:16]
+    def __init__(self, out: Path, code: Path, *decisive: Any) -> None:
+        said = repr((torch.__version__, code_hash(code), *decisive))
+        digest = hashlib.sha256(said.encode()).hexdigest()[:16]
         self.folder = out.with_name(f".{out.name}.{digest}.rows")
         for former in out.parent.glob(f".{out.name}.*.rows"):
             if former != self.folder:
@@ -48,6 +52,12 @@ class Rows:
         while self._file(number).exists():
             number += 1
         return number
+
+    def fill(self, make: Callable[[int], Iterator[Arrays]]) -> None:
+        """Make and keep those that are missing; ``make`` gives all from a number on."""
+        first = self.done()
+        for number, arrays in enumerate(make(first), first):
+            self.keep(number, arrays)
 
     def keep(self, number: int, arrays: Arrays) -> None:
         """Keep a row, whole or not at all."""
@@ -66,7 +76,7 @@ class Rows:
                     yield {name: kept[name] for name in kept.files}
             except (ValueError, OSError, EOFError, zipfile.BadZipFile):
                 raise EosfmError(
-                    f"{self._file(number)} is damaged; remove {self.folder} and predict again"
+                    f"{self._file(number)} is damaged; remove {self.folder} and run it again"
                 ) from None
 
     def remove(self) -> None:

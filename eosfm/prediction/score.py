@@ -14,7 +14,7 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.copy import NativeCopy, native_files
 from eosfm.datasets.native.spec import Dataset, Scene, Window
-from eosfm.features.dates import days_of, fill_gaps, pick_dates
+from eosfm.features.dates import days_of, pick_dates
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
 from eosfm.params import Params
@@ -141,9 +141,8 @@ class NativeScene:
         stored = stored[list(pick_dates(len(stored), self.fitted.dates))]
         missing = unmeasured(stored, self.nodata)
         values = stored[:, self._channels].astype(np.float32)
-        gaps = torch.from_numpy(np.isnan(values) | missing[:, None])
-        mean = torch.from_numpy(self._mean)
-        values = fill_gaps(torch.from_numpy(values), gaps, mean).numpy()
+        gaps = np.isnan(values) | missing[:, None]
+        np.copyto(values, self._mean, where=gaps)
         if self.fitted.standardize == "dataset":
             values = (values - self._mean) / self._std
         beyond = ((0, size[0] - height), (0, size[1] - width))

@@ -1,36 +1,57 @@
-"""Puts the results' tables into the README: ``eosfm readme``.
+"""Puts the results into the pages that show them: ``eosfm readme``.
 
-``--check`` says before a commit whether README.md and metrics.json come from one run.
+``--check`` says before a commit whether they and metrics.json come from one run.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from eosfm.core.errors import EosfmError
 
+README, PAGE = Path("README.md"), Path("docs/results.md")
+"""Where the answer stands, and where every table does."""
+
 BEGIN = "<!-- results: written by `eosfm readme` -->"
+ROUNDED = 1e-5
+"""Metrics are rounded to so much."""
+
 END = "<!-- end of results -->"
 
 
-def replace_section(text: str, section: str) -> str:
-    """The README with what stands between the two marks replaced.
+def replace_section(path: Path, section: str) -> str:
+    """A page with what stands between the two marks replaced.
 
     Raises:
         EosfmError: A mark is missing.
     """
+    text = path.read_text()
     if BEGIN not in text or END not in text:
-        raise EosfmError(f"README.md lacks {BEGIN!r} or {END!r}; put both marks back")
+        raise EosfmError(f"{path} lacks {BEGIN!r} or {END!r}; put both marks back")
     before, rest = text.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
     return f"{before}{BEGIN}\n\n{section}\n\n{END}{after}"
 
 
-def stale_scores(text: str, metrics: Mapping[str, float]) -> list[str]:
-    """The tasks whose score in the README's table is not the one in the metrics."""
-    rows = {line.split(" | ")[0].removeprefix("| "): line for line in text.splitlines()}
-    stale = []
-    for key, value in metrics.items():
-        section, name, *rest = key.split(".")
-        is_task = section == "score" and name != "mean" and not rest
-        if is_task and f" {value:.3f} " not in rows.get(name, ""):
-            stale.append(name)
-    return stale
+def stale_scores(page: str, metrics: Mapping[str, float]) -> list[str]:
+    """The scores in the metrics that a page's table does not show: tasks, and the mean.
+
+    Args:
+        page: What has a row for each of them that it shows.
+        metrics: Of metrics.json.
+    """
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("|")]
+    shown: dict[str, list[str]] = {}
+    for first, *cells in rows:  # the first row of a name: a specialist may be called as a task is
+        numbers = [cell.split()[0].strip("*") for cell in cells if cell.strip()]
+        shown.setdefault(first.strip("*"), numbers)
+    scores = {
+        key.removeprefix("score."): value
+        for key, value in metrics.items()
+        if key.startswith("score.") and key.count(".") == 1
+    }
+    # Those of metrics.json are rounded too, to fewer places than a table's are rounded from.
+    return [
+        name
+        for name, value in scores.items()
+        if not {f"{value + more:.3f}" for more in (-ROUNDED, 0, ROUNDED)} & set(shown.get(name, ()))
+    ]

@@ -183,6 +183,14 @@ def results_section(params: Params, results: Results) -> str:
     )
 
 
+def summary_section(results: Results) -> str:
+    """The answer, and the mean score of every model."""
+    rows = [["", *map(display_name, MODELS)]]
+    ours = f"**{results.mean_score('eosfm'):.3f}** ({mean_interval(results, 'eosfm')})"
+    rows.append(["**mean**", ours, *(f"{results.mean_score(name):.3f}" for name in BASELINES)])
+    return f"{answer(results)}\n\n{markdown(rows)}"
+
+
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
     """Write rows, whole or not at all."""
     with atomic(path) as beside, beside.open("w", newline="") as file:

@@ -96,9 +96,7 @@ class SplitWriter:
         self._targets = Shards(folder, "targets", *target, rows, blank) if target else None
         self._boxes: list[np.ndarray] = []
         self.ids: list[str] = []
-        self._scenes: list[
-            Tile
-        ] = []  # without pixels: provenance, of several tiles where it is the same
+        self._scenes: list[Tile] = []  # provenance without pixels, once where it is the same
         self._scene_of = array("q")
         self._numbers = array("d")  # row, col, height, width, valid of each tile
 

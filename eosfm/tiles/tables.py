@@ -1,12 +1,18 @@
 """The tables beside the shards: where each tile lies (GeoParquet) and detection boxes."""
 
+import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.tiles.layout import BOX_COLUMNS, Tile
+
+ROWS = 1024
+"""Tiles that become rows at a time: as Python's objects each takes some 2 KB."""
 
 
 def write_tiles(
@@ -20,7 +26,23 @@ def write_tiles(
         scenes: Provenance of each tile's scene.
         numbers: (N, 5) row, col, height, width and share of valid pixels.
     """
+    import pyarrow
+    from pyarrow import parquet
+
+    slices = (slice(start, start + ROWS) for start in range(0, len(ids), ROWS))
+    parts = [_rows(ids[part], scenes[part], numbers[part]) for part in slices]
+    table = pyarrow.concat_tables(parts, promote_options="permissive")
+    facts = {**parts[0].schema.metadata, b"geo": _geometry_facts(parts)}
+    # Parquet calls the items of a list otherwise than Arrow does.
+    dates = table["dates"].cast(pyarrow.list_(table["dates"].type.value_type))
+    table = table.set_column(table.column_names.index("dates"), "dates", dates)
+    parquet.write_table(table.replace_schema_metadata(facts), path, compression="snappy")
+
+
+def _rows(ids: Sequence[str], scenes: Sequence[Tile], numbers: np.ndarray) -> Any:
+    """Some rows as an Arrow table of GeoParquet's."""
     import geopandas
+    from pyarrow import parquet
 
     rows, cols, heights, widths = numbers[:, :4].astype(np.int32).T
     frame = geopandas.GeoDataFrame(
@@ -39,7 +61,21 @@ def write_tiles(
         geometry=footprints(scenes, numbers),
         crs="EPSG:4326",
     )
-    frame.to_parquet(path, index=False)
+    file = io.BytesIO()
+    frame.to_parquet(file, index=False)
+    return parquet.read_table(file)
+
+
+def _geometry_facts(parts: Sequence[Any]) -> bytes:
+    """What GeoParquet says of parts of a table together: which outlines, and what bounds them."""
+    facts = [json.loads(part.schema.metadata[b"geo"]) for part in parts]
+    columns = [one["columns"]["geometry"] for one in facts]
+    kinds = {kind for one in columns for kind in one["geometry_types"]}
+    columns[0]["geometry_types"] = sorted(kinds)
+    if bounds := [one["bbox"] for one in columns if "bbox" in one]:
+        low, high = np.min(bounds, axis=0)[:2], np.max(bounds, axis=0)[2:]
+        columns[0]["bbox"] = [*low.tolist(), *high.tolist()]
+    return json.dumps(facts[0]).encode()
 
 
 def footprints(scenes: Sequence[Tile], numbers: np.ndarray) -> np.ndarray:

@@ -96,7 +96,7 @@ class TileWriter:
             self._count(tile.image, missing)
         if tile.dates:
             days = zip(tile.dates, missing, strict=True)
-            tile = replace(tile, dates=tuple("" if none.all() else day for day, none in days))
+            tile = replace(tile, dates=tuple("" if gone.all() else day for day, gone in days))
         if tile.split not in self._splits:
             self._splits[tile.split] = SplitWriter(
                 self.folder / tile.split, self.dataset, (*tile.image.shape[:2], *size),

@@ -61,8 +61,11 @@ class Record(lightning.Callback):
         """Loss and headline score of an epoch, counted from 1."""
         return {key: self.epochs[epoch - 1][key] for key in ("loss", self.headline)}
 
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Tell the logger of the epochs before a resumed one."""
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        """Tell the logger of the epochs before a resumed one.
+
+        No training starts where all of them are done, and what was stopped came after.
+        """
         for epoch in range(1, len(self.epochs) + 1):
             self._tell(trainer, epoch)
 

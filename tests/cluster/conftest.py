@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 600
+"""Seconds after which something hangs, on a machine with whatever else to do."""
 EOSFM = (sys.executable, "-c", "from eosfm.cli import main; main()")
 DATA = """
 vars: [../params.yaml]
@@ -117,7 +119,7 @@ class Project:
 
     def run(self, *words: str, code: int = 0) -> str:
         process = self.start(*words)
-        out, _ = process.communicate(timeout=300)
+        out, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == code, out
         return out
 
@@ -149,15 +151,15 @@ class Project:
 
     def hang(self, stage: str) -> None:
         """Let a stage hang the first time, and pass when it comes to it again."""
-        pause = f'if [ "$1-$2" = {stage} ] && mkdir .cache/hung 2>/dev/null; then sleep 77; fi\n'
+        pause = f'if [ "$1-$2" = {stage} ] && mkdir .cache/hung 2>/dev/null; then sleep 7777; fi\n'
         self.edit("stages.sh", "mkdir -p data", f"{pause}mkdir -p data")
 
     def wait_for(self, what: str) -> None:
-        for _ in range(600):
-            if (self.path / ".cache" / what).exists():
-                return
+        end = time.monotonic() + PATIENCE
+        while not (self.path / ".cache" / what).exists():
+            if time.monotonic() > end:
+                pytest.fail(f"{what} did not come")
             time.sleep(0.1)
-        pytest.fail(f"{what} did not come")
 
     def processes(self) -> list[psutil.Process]:
         """All that work in this project or a clone of it."""
@@ -172,11 +174,13 @@ class Project:
 
     def wait_for_silence(self) -> None:
         """Fail if anything still runs after a while."""
-        for _ in range(100):
-            left = self.processes()
-            if not left:
-                return
+        end = time.monotonic() + PATIENCE / 5
+        while left := self.processes():
+            if time.monotonic() > end:
+                break
             time.sleep(0.1)
+        else:
+            return
         words = [process.cmdline() for process in left]
         for process in left:
             process.send_signal(signal.SIGKILL)

@@ -5,7 +5,7 @@ import signal
 import pytest
 import yaml
 
-from .conftest import EOSFM, Project
+from .conftest import EOSFM, PATIENCE, Project
 
 LOCKS = ("dvc.lock", "data/dvc.lock")
 ALL = {"raw a", "raw b", "fit a", "fit b"}
@@ -77,9 +77,9 @@ def test_the_stage_of_a_killed_worker_runs_again_elsewhere(project):
     (hanging,) = [p for p in project.processes() if p.cmdline()[:1] == ["sleep"]]
     worker = next(p for p in hanging.parents() if "multiprocessing" in " ".join(p.cmdline()))
     worker.kill()
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out
-    hanging.wait(5)
+    hanging.wait(PATIENCE)
     assert (project.path / ".cache/ran").read_text().count("fit a ") == 2
     again = project.run("dvc", "repro")
     assert again.count("Running stage") == 1
@@ -94,7 +94,7 @@ def test_a_stopped_run_leaves_nothing_running_and_keeps_what_is_done(project, ki
     for other in project.processes():  # as Ctrl-C reaches all of the terminal
         if kind == signal.SIGINT or other.pid == process.pid:
             other.send_signal(kind)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     assert "Traceback" not in out, out
     project.wait_for_silence()
@@ -113,7 +113,7 @@ def test_a_second_run_is_told_of_the_first(project):
     out = project.repro(code=1)
     assert out.startswith("error: ") or "\nerror: another run makes the same" in out
     process.terminate()
-    process.wait(60)
+    process.wait(PATIENCE)
 
 
 def test_what_is_no_stage_is_named(project):

@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from eosfm.cluster import workers
 from eosfm.core.errors import EosfmError
 
-from .conftest import EOSFM
+from .conftest import EOSFM, PATIENCE
 
 APART = Path(__file__).parent / "apart.py"
 
@@ -28,16 +29,22 @@ def start(project, tmp_path):
         worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--no-dashboard"]
         for words in machines:
             processes.append(project.start(*worker, "--scheduler-file", str(file), *words))
-        for _ in range(600):
-            if file.exists():
-                return json.loads(file.read_text())["address"]
+        end = time.monotonic() + PATIENCE
+        while not file.exists():
+            if time.monotonic() > end:
+                pytest.fail("no scheduler")
             time.sleep(0.1)
-        pytest.fail("no scheduler")
+        address = json.loads(file.read_text())["address"]
+        with Client(
+            address, timeout=PATIENCE
+        ) as client:  # `eosfm repro` waits for one, not as long
+            client.wait_for_workers(len(machines), timeout=PATIENCE)
+        return address
 
     yield run
     for process in processes:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
 
 
 def test_machines_that_share_no_disk_meet_in_the_remote(project, start, tmp_path):

@@ -97,6 +97,16 @@ CASES = [
         content=text(lambda words: "<<<<<<< ours\n" + words),
     ),
     # Keys
+    Case(
+        "options of a task that is none",
+        r"protocols.pangaea has 'xviw2', no task; did you mean 'xview2'",
+        {"protocols.pangaea.xviw2": {"loss": "dice"}},
+    ),
+    Case(
+        "misspelt option of a task",
+        r"unknown key protocols.pangaea.xview2.lost; did you mean 'loss'",
+        {"protocols.pangaea.xview2.lost": "dice"},
+    ),
     Case("misspelt section", r"unknown key fusoin; did you mean 'fusion'", {"fusoin": {}}),
     Case(
         "misspelt key",

@@ -34,8 +34,8 @@ class Project:
         self.trace = path.parent / "trace"
         self.trace.mkdir(exist_ok=True)
 
-    def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
+    def start(self, *words: str, **env: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
             words,
             cwd=self.path,
             text=True,
@@ -48,9 +48,13 @@ class Project:
                 **env,
             },
         )
-        if check and done.returncode:
-            pytest.fail(f"{' '.join(words)}\n{done.stdout}")
-        return done
+
+    def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*words, **env)
+        out, _ = process.communicate()
+        if check and process.returncode:
+            pytest.fail(f"{' '.join(words)}\n{out}")
+        return subprocess.CompletedProcess(words, process.returncode, out)
 
     def stages_run(self, output: str) -> set[str]:
         """Names of the stages that DVC says it ran."""
@@ -87,6 +91,9 @@ def tiny_params() -> dict:
     for section, names in KEPT.items():
         data[section] = {name: data[section][name] for name in names}
     data["ensemble"] = list(KEPT["specialists"])
+    for recipe, tasks in data["protocols"].items():
+        kept = {name: options for name, options in tasks.items() if name in data["tasks"]}
+        data["protocols"][recipe] = kept
     data["datasets"]["eurosat"]["simulated"] |= {"train": 40, "val": 20, "test": 20}
     data["datasets"]["levircdplus"]["simulated"] |= {"train": 3, "val": 1, "test": 2, "size": 128}
     data["datasets"]["xview2"]["simulated"] |= {"train": 3, "val": 1, "test": 2}

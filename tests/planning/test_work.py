@@ -21,6 +21,7 @@ CLOSE = 0.1
 """How far a plan may be off here; benchmarks/plan.py allows a quarter."""
 
 WINDOWED = {"protocol": {"window": 16}}
+MEAN = {"series": {"aggregation": "mean"}}
 LATE = {"protocol": {"late_fusion": True, "window": 16}}
 
 
@@ -72,6 +73,7 @@ def test_features_that_are_stored(plan_task, resolve, artifact, calls, tmp_path,
         ("segmentation", LATE, None),
         ("classification", {}, None),
         ("series", WINDOWED, None),
+        ("series", MEAN, None),
     ],
 )
 def test_features_that_are_encoded_as_they_are_read(

@@ -1,5 +1,7 @@
 """A scene's features as a cube."""
 
+import re
+
 import numpy as np
 import pytest
 import rasterio
@@ -16,9 +18,11 @@ SMALL = Cut(window=64, overlap=32, device="cpu")
 
 @pytest.fixture
 def run(artifact, tmp_path):
-    def call(scene, out="features.tif", names=None, dims=4, dtype="float16", cut=SMALL):
+    def call(
+        scene, out="features.tif", names=None, dims=4, dtype="float16", spectral=False, cut=SMALL
+    ):
         path = tmp_path / out
-        line = embed(artifact, scene, path, names, dims, dtype, cut)
+        line = embed(artifact, scene, path, names, dims, dtype, spectral, cut)
         assert not list(tmp_path.glob(".*"))
         return path, line
 
@@ -50,6 +54,17 @@ def test_eight_bits_hold_what_sixteen_do(run, write_scene, mosaic):
     inside = np.abs(expected) < 127 * step
     assert inside.mean() > 0.99
     assert np.abs(found * step - expected)[inside].max() <= 0.51 * step + 2e-2
+
+
+def test_bands_stand_beside_the_specialists(run, write_scene, mosaic):
+    scene = write_scene(mosaic[0])
+    (path, line), (with_bands, more) = run(scene), run(scene, out="bands.tif", spectral=True)
+    of, of_more = (
+        int(re.search(r"of (\d+) features of 2 specialists", s)[1]) for s in (line, more)
+    )
+    assert of_more == of + 4 * 2 * 3  # levels, mean and deviation, bands
+    with rasterio.open(path) as one, rasterio.open(with_bands) as other:
+        assert not np.allclose(one.read(), other.read(), atol=1e-2)
 
 
 def test_a_second_run_gives_the_same(run, write_scene, mosaic):

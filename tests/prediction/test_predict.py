@@ -15,6 +15,7 @@ from eosfm.cli import main
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.fitted import read_fitted
+from eosfm.prediction.geotiff import PALE, class_colours
 from eosfm.prediction.inputs import Reading
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
@@ -37,6 +38,14 @@ def run(fitted_file, artifact, tmp_path):
         return path, line
 
     return call
+
+
+def test_water_is_blue_and_the_rest_of_the_world_pale():
+    urban, water, _ = class_colours(("urban", "water", "soil")).values()
+    assert class_colours(("no water", "water")) == {0: (*PALE, 255), 1: water}
+    assert water[2] > water[0] and urban != water
+    damage = class_colours(("background", "no damage", "destroyed"))
+    assert damage[0] == (*PALE, 255) and len(set(damage.values())) == 3
 
 
 def test_a_map_is_a_cog_on_the_scene_s_grid_with_names_and_colours(

@@ -3,13 +3,16 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.prediction import maps
+from eosfm.prediction import rows as rows_module
 from eosfm.prediction.cut import Cut
+from eosfm.prediction.embed import embed
 from eosfm.prediction.inputs import Reading
 from eosfm.prediction.predict import predict
 from eosfm.prediction.rows import Rows
@@ -135,7 +138,7 @@ def test_a_fault_on_the_way_keeps_what_is_finished(run, scene, monkeypatch, tmp_
 
 
 def test_a_damaged_row_is_one_line(tmp_path):
-    rows = Rows(tmp_path / "map.tif", "x")
+    rows = Rows(tmp_path / "map.tif", Path(rows_module.__file__), "x")
     rows.keep(0, {"values": np.arange(5)})
     (file,) = rows.folder.iterdir()
     file.write_bytes(file.read_bytes()[:-30])
@@ -159,6 +162,27 @@ def test_a_table_goes_on_too(run, scene, monkeypatch, tmp_path):
             run("classification", [scene], "labels.csv", cut)
     assert len(kept(tmp_path)) == 5
     assert run("classification", [scene], "labels.csv", cut).read_bytes() == expected
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_features_go_on_too(artifact, scene, monkeypatch, tmp_path):
+    def run(out):
+        embed(artifact, scene, tmp_path / out, None, 4, "int8", True, OVERLAPPING)
+        return (tmp_path / out).read_bytes()
+
+    expected, keep = run("whole.tif"), Rows.keep
+
+    def stopped(rows, number, arrays):
+        if number == 5:
+            raise KeyboardInterrupt
+        keep(rows, number, arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Rows, "keep", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run("features.tif")
+    assert len(kept(tmp_path)) == 5
+    assert run("features.tif") == expected
     assert not list(tmp_path.glob(".*"))
 
 

@@ -18,6 +18,7 @@ from eosfm.report.tables import (
     scores_table,
     specialists_section,
     specialists_table,
+    summary_section,
 )
 
 from .conftest import ROOT, SCORES
@@ -157,20 +158,29 @@ def test_pictures_are_the_same_bytes_twice(params, results, tmp_path):
         assert len(data) < 200_000
 
 
-def test_the_readmes_results_are_replaced_and_nothing_else(params, results):
-    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    section = results_section(params, collect(params, results))
-    changed = replace_section(text, section)
+def test_the_readmes_results_are_replaced_and_nothing_else(params, results, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    section = summary_section(collect(params, results))
+    changed = replace_section(page, section)
     assert changed.startswith("before\n")
     assert changed.endswith(f"{END}\nafter\n")
     assert "old" not in changed
-    assert replace_section(changed, section) == changed
+    page.write_text(changed)
+    assert replace_section(page, section) == changed
+    page.write_text("no marks")
     with pytest.raises(EosfmError, match="put both marks back"):
-        replace_section("no marks", section)
+        replace_section(page, section)
 
 
-def test_scores_that_the_readme_does_not_show_are_named():
+def test_scores_that_a_page_does_not_show_are_named(params, results):
     text = "| task | metric |\n| a | miou | 0.500 ± 0.010 |\n| b | miou | 0.250 ± 0.010 |\n"
-    metrics = {"score.a": 0.50001, "score.b": 0.26, "score.mean": 0.4, "energy.kwh": 1.0}
+    metrics = {"score.a": 0.50001, "score.b": 0.26, "score.b.low": 0.1, "energy.kwh": 1.0}
     assert stale_scores(text, metrics) == ["b"]
     assert stale_scores("", metrics) == ["a", "b"]
+    collected = collect(params, results)
+    metrics = summarise(collected)
+    assert stale_scores(results_section(params, collected), metrics) == []
+    assert stale_scores(summary_section(collected), metrics) == list(params.tasks)
+    metrics["score.mean"] += 0.01
+    assert "mean" in stale_scores(summary_section(collected), metrics)

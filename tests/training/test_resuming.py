@@ -144,12 +144,35 @@ def test_a_run_killed_while_it_resumes_still_resumes(
     def killed(self: Record, *args: Any) -> None:
         raise KeyboardInterrupt
 
-    for hook in ("on_train_epoch_end", "on_train_start"):
+    for hook in ("on_train_epoch_end", "on_fit_start"):
         with monkeypatch.context() as patched, pytest.raises((KeyboardInterrupt, SystemExit)):
             patched.setattr(Record, hook, killed)
             train(recipe, store, tmp_path, "killed")
     train(recipe, store, tmp_path, "killed")
     assert (tmp_path / "killed.pt").read_bytes() == (tmp_path / "whole.pt").read_bytes()
+
+
+@pytest.mark.usefixtures("saving")
+def test_a_run_killed_after_its_last_epoch_keeps_its_curves(
+    make_store: MakeStore,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe, store = make_recipe("classification", epochs=2), make_store("classification")
+    train(recipe, store, tmp_path, "whole")
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr("eosfm.training.train._constant_score", killed)
+        train(recipe, store, tmp_path, "killed")
+    shutil.rmtree(tmp_path / "live-killed")
+    train(recipe, store, tmp_path, "killed")
+    assert (tmp_path / "killed.pt").read_bytes() == (tmp_path / "whole.pt").read_bytes()
+    assert len(curves(tmp_path, "killed")["loss"]) == 2
+    assert curves(tmp_path, "killed") == curves(tmp_path, "whole")
 
 
 def test_another_run_s_checkpoint_is_not_taken_up(

@@ -1,0 +1,369 @@
+"""Stages and tools that are stopped at random moments: the same bytes in the end, nothing left.
+
+python -m benchmarks.interruptions                        # all of them, twenty moments each; hours
+python -m benchmarks.interruptions train predict --moments 5
+python -m benchmarks.interruptions --project FOLDER       # a small project of an earlier call
+
+Each is stopped by SIGKILL, SIGTERM and Ctrl-C in turn, at moments drawn over the time it takes
+undisturbed, and then run again. Stages run on the tests' small project, as DVC runs them: what they
+make is removed first.
+"""
+
+import json
+import multiprocessing
+import os
+import random
+import runpy
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from hashlib import file_digest
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from tests.faults.test_archives import tarred, zipped
+from tests.fixtures.server import Fault, serving
+from tests.pipeline.conftest import KEPT, Project, copy_project
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = Path(sys.executable).parent
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+FORK = multiprocessing.get_context("fork")
+SPENT = ("energy.json", "live/metrics.json")
+"""Ends of the files that tell energy and time, which differ from run to run."""
+ASIDE = (".git", ".dvc", "__pycache__", "logs")
+"""Folders of other programs, and of what a run printed."""
+INTERVALS = {"eosfm.training.callbacks": "SAVE_SECONDS", "eosfm.evaluation.checkpoint": "SECONDS"}
+"""What says how often checkpoints are written: a minute is longer than these runs take."""
+OFTEN = 0.1
+STAGES = {
+    "watch": "", "download": "levircdplus", "tile": "levircdplus", "start": "",
+    "train": "levircdplus", "export": "", "features": "xview2", "evaluate": "xview2",
+    "baseline": "xview2", "report": "",
+}  # fmt: skip
+"""The item of each stage that is stopped, with fits by steps where there are fits."""
+ITEMS = {
+    "download": "datasets", "tile": "datasets", "train": "specialists", "features": "tasks",
+    "evaluate": "tasks", "baseline": "tasks",
+}  # fmt: skip
+SCRATCH = (".cache/training", ".cache/evaluate", ".cache/baseline")
+KEPT_BY = {
+    "train": ".cache/training/*/last.ckpt",
+    "evaluate": ".cache/evaluate/**/*.pt",
+    "baseline": ".cache/baseline/**/*.pt",
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is stopped.
+
+    Attributes:
+        title: For the table.
+        folder: Where it runs.
+        words: Its command line. A Python script runs in forks of a process that has its imports.
+        made: Files and folders in ``folder`` that it makes.
+        removed: What is removed before each run, the repeated one included.
+        fresh: What is removed before it begins anew.
+        kept: Pattern of the files from which an interrupted run is gone on with.
+    """
+
+    title: str
+    folder: Path
+    words: tuple[str, ...]
+    made: tuple[str, ...]
+    removed: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    kept: str = ""
+
+
+@dataclass
+class Counts:
+    """What came of it: how often it was stopped, and how often which fault was seen.
+
+    Attributes:
+        seconds: What it takes undisturbed.
+        stopped: Interruptions, each followed by a whole run.
+        resumed: Those that left something to go on from.
+        torn: Files found after an interruption under their own name with other bytes.
+        different: Files with other bytes at the end, the names of the first in ``names``.
+        left: Files and processes that were still there.
+    """
+
+    seconds: float = 0.0
+    stopped: int = 0
+    resumed: int = 0
+    torn: int = 0
+    different: int = 0
+    left: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def note(self, what: str, found: Sequence[str]) -> None:
+        """Count some faults of a kind."""
+        setattr(self, what, getattr(self, what) + len(found))
+        self.names += [f"{what}: {name}" for name in found[:3]]
+
+
+def digests(work: Work) -> dict[str, str]:
+    """SHA-256 of each file that was made under its own name, and tells no energy."""
+    found = {}
+    for name in work.made:
+        path = work.folder / name
+        for file in [path] if path.is_file() else filter(Path.is_file, path.rglob("*")):
+            key = str(file.relative_to(work.folder))
+            if not (key.endswith((*SPENT, ".part")) or file.name.startswith(".")):
+                with file.open("rb") as opened:
+                    found[key] = file_digest(opened, "sha256").hexdigest()
+    return found
+
+
+def names_of(folder: Path) -> set[str]:
+    files = (file.relative_to(folder) for file in folder.rglob("*") if not file.is_dir())
+    return {str(file) for file in files if not set(ASIDE).intersection(file.parts)}
+
+
+def remove(folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def begin(work: Work, loaded: Path | None) -> None:
+    """In a fork: be the command, in a session of its own; tell which modules it loaded."""
+    os.setsid()
+    os.chdir(work.folder)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    log = os.open(work.folder.parent / f"{work.title}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    if not is_script(work):
+        os.environ["PYTHONPATH"] = str(work.folder)
+        os.execvp(work.words[0], work.words)
+    sys.argv = list(work.words)
+    try:
+        runpy.run_path(work.words[0], run_name="__main__")
+    finally:
+        if loaded is not None:
+            loaded.write_text("\n".join(sys.modules))
+
+
+def is_script(work: Work) -> bool:
+    return work.words[0].endswith(".py") or work.words[1:2] == ("predict",)
+
+
+def run_whole(work: Work, loaded: Path | None = None) -> float:
+    """Run it undisturbed, and say how long it took."""
+    remove(work.folder, work.removed)
+    process = FORK.Process(target=begin, args=(work, loaded))
+    start = time.perf_counter()
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{work.title} failed; see {work.folder.parent / work.title}.log")
+    return time.perf_counter() - start
+
+
+def stop(work: Work, moment: float, kind: signal.Signals) -> bool:
+    """Begin it and stop it at a moment; whether it was stopped before its end."""
+    remove(work.folder, work.removed)
+    process = FORK.Process(target=begin, args=(work, None))
+    process.start()
+    while os.getpgid(process.pid) != process.pid:
+        time.sleep(0.001)
+    process.join(moment)
+    if not process.is_alive():
+        return False
+    if kind == signal.SIGINT:  # as a terminal does
+        os.killpg(process.pid, kind)
+    else:
+        os.kill(process.pid, kind)
+    process.join()
+    return process.exitcode != 0
+
+
+def wait_for_silence(folder: Path) -> list[str]:
+    """Processes that still work in a folder after a while, which are ended."""
+    end = time.monotonic() + 30
+    while left := working_in(folder):
+        if time.monotonic() > end:
+            words = [" ".join(process.cmdline()) for process in left]
+            for process in left:
+                process.kill()
+            return words
+        time.sleep(0.05)
+    return []
+
+
+def working_in(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.status() != "zombie" and Path(process.cwd()).is_relative_to(folder):
+                found.append(process)
+    return found
+
+
+def load_as(work: Work) -> None:
+    """Have in this process what the command loads, once it has been run in a fork."""
+    loaded = work.folder.parent / "modules"
+    run_whole(work, loaded)
+    if not is_script(work):
+        return
+    for name in loaded.read_text().splitlines():
+        with suppress(ImportError):  # made while it ran
+            import_module(name)
+    for module, name in INTERVALS.items():
+        if module in sys.modules:
+            setattr(sys.modules[module], name, OFTEN)
+
+
+def interrupt(work: Work, moments: int, seed: int) -> Counts:
+    """Stop a command at random moments, and compare what another run of it then makes."""
+    draw, counts = random.Random(f"{seed} {work.title}"), Counts()
+    remove(work.folder, work.fresh)
+    load_as(work)
+    remove(work.folder, work.fresh)
+    counts.seconds = run_whole(work)
+    wanted, there = digests(work), names_of(work.folder)
+    if not wanted:
+        raise SystemExit(f"{work.title} made nothing")
+    for _ in range(3 * moments):  # one that comes to its end before the moment does not count
+        if counts.stopped == moments:
+            break
+        remove(work.folder, work.fresh)
+        if not stop(work, draw.uniform(0, counts.seconds), SIGNALS[counts.stopped % 3]):
+            continue
+        counts.stopped += 1
+        counts.resumed += bool(work.kept) and any(work.folder.glob(work.kept))
+        torn = {name for name, digest in digests(work).items() if wanted.get(name) != digest}
+        counts.note("torn", sorted(name for name in torn if "/live/" not in name))
+        run_whole(work)
+        counts.note("left", wait_for_silence(work.folder))
+        made = digests(work)
+        different = [name for name in wanted | made if wanted.get(name) != made.get(name)]
+        counts.note("different", sorted(different))
+        counts.note("left", sorted(names_of(work.folder) - there))
+    return counts
+
+
+def small_project(project: Path) -> None:
+    """Make the tests' small project, and run all of its stages."""
+    copied = copy_project(project)
+    for stage in STAGES:
+        for number, item in enumerate(KEPT.get(ITEMS.get(stage, ""), [""])):
+            (load_as if number == 0 else run_whole)(as_work(project, stage, item))
+            print(stage, item, flush=True)
+    copied.run("dvc", "commit", "--force", "dvc.yaml", "data/dvc.yaml")  # or `watch` fears for them
+
+
+def as_work(project: Path, stage: str, item: str) -> Work:
+    """A stage with the outs that DVC knows of it."""
+    entries: dict[str, dict] = {}
+    for name in ("data/dvc.yaml", "dvc.yaml"):
+        entries |= yaml.safe_load((project / name).read_text())["stages"]
+    entry = entries[stage].get("do", entries[stage])
+    listed = [*entry["outs"], *entry.get("metrics", [])]
+    paths = [out if isinstance(out, str) else next(iter(out)) for out in listed]
+    outs = tuple(path.replace("${key}", item) for path in paths)
+    words = (str(ROOT / "stages" / f"{stage}.py"), *filter(None, [item]))
+    return Work(stage, project, words, outs, outs, SCRATCH, KEPT_BY.get(stage, ""))
+
+
+def repro(project: Path, folder: Path) -> Work:
+    """The pipeline of the data by two workers, with a cache of its own."""
+    Project(project).run("git", "clone", "-q", str(project), str(folder))
+    made = ("data/raw", "data/tiles", "data/roots", "results/download", "results/tile")
+    fresh = (*made, "data/dvc.lock", ".dvc/cache", ".dvc/tmp", ".cache")
+    words = (str(SCRIPTS / "eosfm"), "repro", "--workers", "2", "data/dvc.yaml")
+    return Work("eosfm repro", folder, words, made[:3], fresh=fresh, kept=".dvc/cache/runs/*/*/*")
+
+
+def predict(project: Path, folder: Path) -> Work:
+    """The map of a scene of two dates, by windows."""
+    from benchmarks.predict import write_noise
+    from eosfm.prediction.fitted import read_fitted
+
+    folder.mkdir()
+    task, artifact = project / "models/tasks/xview2.pt", project / "models/eosfm.pth"
+    for name in ("before.tif", "after.tif"):
+        write_noise(folder / name, read_fitted(task), (640, 512), 640)
+    words = (
+        str(SCRIPTS / "eosfm"), "predict", "before.tif", "after.tif", "--task", str(task),
+        "--artifact", str(artifact), "-o", "map.tif", "--window", "128", "--overlap", "32",
+    )  # fmt: skip
+    return Work("predict", folder, words, ("map.tif",), fresh=("map.tif",), kept=".map.tif.*/*.npz")
+
+
+def fetch(folder: Path, server: object) -> Work:
+    """Three archives from a slow server of this machine, one of them without a checksum."""
+    from itertools import repeat
+
+    folder.mkdir()
+    data = random.Random(1).randbytes(600_000)
+    archives = [
+        server.describe(zipped(("zip/a.bin", data), ("zip/b.bin", data[9:]), method=0), "/a.zip"),
+        server.describe(tarred(("tar/a.bin", data)), "/b.tar.gz", checksum=None),
+        server.describe(data, "/plain.bin", extract=None),
+    ]
+    for archive in archives:
+        server.faults[f"/{archive.filename}"] = repeat(Fault(pace=0.004))
+    facts = {"root": "toy", "trusted": "trusted", "archives": [asdict(one) for one in archives]}
+    (folder / "facts.json").write_text(json.dumps(facts))
+    words = (str(ROOT / "tests/faults/fetching_process.py"), "facts.json")
+    made = ("toy/zip", "toy/tar", "toy/plain.bin", "trusted")  # records have the times of files
+    return Work("fetch", folder, words, made, fresh=("toy", "trusted"), kept="toy/*.part")
+
+
+TOOLS = ("fetch", "predict", "eosfm repro")
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument()] = None,
+    moments: int = 20,
+    project: Path | None = None,
+    seed: int = 0,
+) -> None:
+    """Stop the named stages and tools, or all, at so many MOMENTS each."""
+    chosen = names or [*STAGES, *TOOLS]
+    with tempfile.TemporaryDirectory() as scratch, serving() as server:
+        place = Path(scratch)
+        small = project or place / "small" / "project"
+        if not small.exists():
+            small_project(small)
+        make: dict[str, Callable[[], Work]] = {
+            "fetch": lambda: fetch(place / "fetch", server),
+            "predict": lambda: predict(small, place / "predict"),
+            "eosfm repro": lambda: repro(small, place / "repro"),
+        }
+        works = [as_work(small, name, item) for name, item in STAGES.items() if name in chosen]
+        works += [make[name]() for name in TOOLS if name in chosen]
+        table = Table("what", "seconds", "stopped", "to go on from", "torn", "differ", "left")
+        faults = []
+        for work in works:
+            counts = interrupt(work, moments, seed)
+            figures = (counts.stopped, counts.resumed, counts.torn, counts.different, counts.left)
+            table.add_row(work.title, f"{counts.seconds:.1f}", *map(str, figures))
+            print(work.title, *figures, *counts.names, flush=True)
+            faults += [f"{work.title}: {name}" for name in counts.names]
+    Console().print(table)
+    print(*faults, sep="\n")
+    raise SystemExit(bool(faults))
+
+
+if __name__ == "__main__":
+    typer.run(main)
