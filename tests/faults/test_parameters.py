@@ -241,7 +241,11 @@ CASES = [
         "ensemble", r"ensemble names 'postdam'.*did you mean 'potsdam'", {"ensemble": ["postdam"]}
     ),
     Case("ensemble of none", r"ensemble is \[\]", {"ensemble": []}),
-    Case("ensemble twice", r"names 'potsdam' twice", {"ensemble": ["potsdam", "potsdam"]}),
+    Case(
+        "ensemble twice",
+        r"names 'potsdam' twice; name it once",
+        {"ensemble": ["potsdam", "potsdam"]},
+    ),
     Case(
         "loss",
         r"specialists.oscd.loss 'bce' does not fit change; valid: ce, dice",
