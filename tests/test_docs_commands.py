@@ -64,6 +64,8 @@ NOT_RUN = {
     "eosfm check --scale full": PLAN,
     "eosfm use gathered.pth": "needs the pipeline's own folder: tests/artifacts",
     "eosfm use --built": "likewise",
+    "dvc --wait-for-lock repro --single-item train@potsdam": "tests/pipeline/test_sharing.py",
+    "dvc --wait-for-lock repro --single-item train@loveda": "tests/pipeline/test_sharing.py",
     "dvc metrics show": PLACE,
     "dvc metrics diff": PLACE,
     "dvc plots diff": PLACE,

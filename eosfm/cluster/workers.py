@@ -12,13 +12,15 @@ from eosfm.core.errors import EosfmError
 
 STARTS = 30
 """Seconds that a cluster has to answer."""
+ATTEMPTS = 3
+"""How often the workers of this machine are started."""
 
 
 @contextmanager
 def local_workers(count: int) -> Iterator[Any]:
     """Start workers here, each with a GPU where there are any, and give Dask's client of them."""
     import dask
-    from distributed import Client, Nanny, Scheduler, SpecCluster
+    from distributed import Client, Nanny, Scheduler
 
     gpus = visible_gpus()
     options = {
@@ -48,10 +50,28 @@ def local_workers(count: int) -> Iterator[Any]:
     }
     with (
         dask.config.set(options),
-        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.WARNING) as cluster,
+        _started(workers, scheduler) as cluster,
         Client(cluster) as client,
     ):
         yield client
+
+
+def _started(workers: dict[int, Any], scheduler: dict[str, Any]) -> Any:
+    """A cluster with all of its workers; one that was killed as it started is started again.
+
+    Dask does so itself with those that have been there already.
+    """
+    from distributed import SpecCluster
+
+    for _ in range(ATTEMPTS):
+        try:
+            return SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.WARNING)
+        except RuntimeError as error:
+            reason = error.__cause__ or error
+    raise EosfmError(
+        f"no worker process started in {ATTEMPTS} attempts ({reason}); free memory, or take fewer "
+        "--workers"
+    )
 
 
 @contextmanager

@@ -2,13 +2,29 @@
 
 import signal
 
+import psutil
 import pytest
 import yaml
+
+from eosfm.cluster import workers
+from eosfm.core.errors import EosfmError
 
 from .conftest import EOSFM, PATIENCE, Project
 
 LOCKS = ("dvc.lock", "data/dvc.lock")
 ALL = {"raw a", "raw b", "fit a", "fit b"}
+
+
+def children(process: int) -> list[psutil.Process]:
+    return psutil.Process(process).children(recursive=True)
+
+
+def command(process: psutil.Process) -> str:
+    """Its command line; none where it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +100,25 @@ def test_the_stage_of_a_killed_worker_runs_again_elsewhere(project):
     again = project.run("dvc", "repro")
     assert again.count("Running stage") == 1
     project.wait_for_silence()
+
+
+def test_a_worker_that_is_killed_as_it_starts_is_started_again(project, plain):
+    process = project.start(*EOSFM, "repro", "--workers", "2")
+    while not (found := [c for c in children(process.pid) if "spawn_main" in command(c)]):
+        assert process.poll() is None
+    found[0].kill()
+    out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, out
+    assert project.made() == plain and project.ran() == ALL
+
+
+def test_workers_that_never_start_are_one_line(monkeypatch):
+    def refuse(**_):
+        raise RuntimeError("Nanny failed to start.") from MemoryError("no room")
+
+    monkeypatch.setattr("distributed.SpecCluster", refuse)
+    with pytest.raises(EosfmError, match=r"no worker process started in 3 attempts \(no room\)"):
+        workers.local_workers(1).__enter__()
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -9,7 +9,6 @@ undisturbed, and then run again. Stages run on the tests' small project, as DVC 
 make is removed first.
 """
 
-import json
 import multiprocessing
 import os
 import random
@@ -21,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import file_digest
 from importlib import import_module
 from pathlib import Path
@@ -29,16 +28,13 @@ from typing import Annotated
 
 import psutil
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults.test_archives import tarred, zipped
-from tests.fixtures.server import Fault, serving
-from tests.pipeline.conftest import KEPT, Project, copy_project
+from benchmarks.interruptions.works import ITEMS, STAGES, Work, as_work, fetch, predict, repro
+from tests.fixtures.server import serving
+from tests.pipeline.conftest import KEPT, copy_project
 
-ROOT = Path(__file__).parents[1]
-SCRIPTS = Path(sys.executable).parent
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 FORK = multiprocessing.get_context("fork")
 SPENT = ("energy.json", "live/metrics.json")
@@ -48,45 +44,6 @@ ASIDE = (".git", ".dvc", "__pycache__", "logs")
 INTERVALS = {"eosfm.training.callbacks": "SAVE_SECONDS", "eosfm.evaluation.checkpoint": "SECONDS"}
 """What says how often checkpoints are written: a minute is longer than these runs take."""
 OFTEN = 0.1
-STAGES = {
-    "watch": "", "download": "levircdplus", "tile": "levircdplus", "start": "",
-    "train": "levircdplus", "export": "", "features": "xview2", "evaluate": "xview2",
-    "baseline": "xview2", "report": "",
-}  # fmt: skip
-"""The item of each stage that is stopped, with fits by steps where there are fits."""
-ITEMS = {
-    "download": "datasets", "tile": "datasets", "train": "specialists", "features": "tasks",
-    "evaluate": "tasks", "baseline": "tasks",
-}  # fmt: skip
-SCRATCH = (".cache/training", ".cache/evaluate", ".cache/baseline")
-KEPT_BY = {
-    "train": ".cache/training/*/last.ckpt",
-    "evaluate": ".cache/evaluate/**/*.pt",
-    "baseline": ".cache/baseline/**/*.pt",
-}
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is stopped.
-
-    Attributes:
-        title: For the table.
-        folder: Where it runs.
-        words: Its command line. A Python script runs in forks of a process that has its imports.
-        made: Files and folders in ``folder`` that it makes.
-        removed: What is removed before each run, the repeated one included.
-        fresh: What is removed before it begins anew.
-        kept: Pattern of the files from which an interrupted run is gone on with.
-    """
-
-    title: str
-    folder: Path
-    words: tuple[str, ...]
-    made: tuple[str, ...]
-    removed: tuple[str, ...] = ()
-    fresh: tuple[str, ...] = ()
-    kept: str = ""
 
 
 @dataclass
@@ -109,6 +66,11 @@ class Counts:
     different: int = 0
     left: int = 0
     names: list[str] = field(default_factory=list)
+
+    @property
+    def figures(self) -> tuple[int, ...]:
+        """All that was counted, in the table's order."""
+        return self.stopped, self.resumed, self.torn, self.different, self.left
 
     def note(self, what: str, found: Sequence[str]) -> None:
         """Count some faults of a kind."""
@@ -144,7 +106,7 @@ def remove(folder: Path, names: Sequence[str]) -> None:
 
 
 def begin(work: Work, loaded: Path | None) -> None:
-    """In a fork: be the command, in a session of its own; tell which modules it loaded."""
+    """In a fork, be the command, in a session of its own; tell which modules it loaded."""
     os.setsid()
     os.chdir(work.folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -258,6 +220,7 @@ def interrupt(work: Work, moments: int, seed: int) -> Counts:
         different = [name for name in wanted | made if wanted.get(name) != made.get(name)]
         counts.note("different", sorted(different))
         counts.note("left", sorted(names_of(work.folder) - there))
+        print(work.title, *counts.figures, flush=True)
     return counts
 
 
@@ -269,64 +232,6 @@ def small_project(project: Path) -> None:
             (load_as if number == 0 else run_whole)(as_work(project, stage, item))
             print(stage, item, flush=True)
     copied.run("dvc", "commit", "--force", "dvc.yaml", "data/dvc.yaml")  # or `watch` fears for them
-
-
-def as_work(project: Path, stage: str, item: str) -> Work:
-    """A stage with the outs that DVC knows of it."""
-    entries: dict[str, dict] = {}
-    for name in ("data/dvc.yaml", "dvc.yaml"):
-        entries |= yaml.safe_load((project / name).read_text())["stages"]
-    entry = entries[stage].get("do", entries[stage])
-    listed = [*entry["outs"], *entry.get("metrics", [])]
-    paths = [out if isinstance(out, str) else next(iter(out)) for out in listed]
-    outs = tuple(path.replace("${key}", item) for path in paths)
-    words = (str(ROOT / "stages" / f"{stage}.py"), *filter(None, [item]))
-    return Work(stage, project, words, outs, outs, SCRATCH, KEPT_BY.get(stage, ""))
-
-
-def repro(project: Path, folder: Path) -> Work:
-    """The pipeline of the data by two workers, with a cache of its own."""
-    Project(project).run("git", "clone", "-q", str(project), str(folder))
-    made = ("data/raw", "data/tiles", "data/roots", "results/download", "results/tile")
-    fresh = (*made, "data/dvc.lock", ".dvc/cache", ".dvc/tmp", ".cache")
-    words = (str(SCRIPTS / "eosfm"), "repro", "--workers", "2", "data/dvc.yaml")
-    return Work("eosfm repro", folder, words, made[:3], fresh=fresh, kept=".dvc/cache/runs/*/*/*")
-
-
-def predict(project: Path, folder: Path) -> Work:
-    """The map of a scene of two dates, by windows."""
-    from benchmarks.predict import write_noise
-    from eosfm.prediction.fitted import read_fitted
-
-    folder.mkdir()
-    task, artifact = project / "models/tasks/xview2.pt", project / "models/eosfm.pth"
-    for name in ("before.tif", "after.tif"):
-        write_noise(folder / name, read_fitted(task), (640, 512), 640)
-    words = (
-        str(SCRIPTS / "eosfm"), "predict", "before.tif", "after.tif", "--task", str(task),
-        "--artifact", str(artifact), "-o", "map.tif", "--window", "128", "--overlap", "32",
-    )  # fmt: skip
-    return Work("predict", folder, words, ("map.tif",), fresh=("map.tif",), kept=".map.tif.*/*.npz")
-
-
-def fetch(folder: Path, server: object) -> Work:
-    """Three archives from a slow server of this machine, one of them without a checksum."""
-    from itertools import repeat
-
-    folder.mkdir()
-    data = random.Random(1).randbytes(600_000)
-    archives = [
-        server.describe(zipped(("zip/a.bin", data), ("zip/b.bin", data[9:]), method=0), "/a.zip"),
-        server.describe(tarred(("tar/a.bin", data)), "/b.tar.gz", checksum=None),
-        server.describe(data, "/plain.bin", extract=None),
-    ]
-    for archive in archives:
-        server.faults[f"/{archive.filename}"] = repeat(Fault(pace=0.004))
-    facts = {"root": "toy", "trusted": "trusted", "archives": [asdict(one) for one in archives]}
-    (folder / "facts.json").write_text(json.dumps(facts))
-    words = (str(ROOT / "tests/faults/fetching_process.py"), "facts.json")
-    made = ("toy/zip", "toy/tar", "toy/plain.bin", "trusted")  # records have the times of files
-    return Work("fetch", folder, words, made, fresh=("toy", "trusted"), kept="toy/*.part")
 
 
 TOOLS = ("fetch", "predict", "eosfm repro")
@@ -356,9 +261,7 @@ def main(
         faults = []
         for work in works:
             counts = interrupt(work, moments, seed)
-            figures = (counts.stopped, counts.resumed, counts.torn, counts.different, counts.left)
-            table.add_row(work.title, f"{counts.seconds:.1f}", *map(str, figures))
-            print(work.title, *figures, *counts.names, flush=True)
+            table.add_row(work.title, f"{counts.seconds:.1f}", *map(str, counts.figures))
             faults += [f"{work.title}: {name}" for name in counts.names]
     Console().print(table)
     print(*faults, sep="\n")
