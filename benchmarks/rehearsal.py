@@ -142,6 +142,7 @@ def write_params(project: Project, stored: bool) -> None:
     specialist = {"dataset": NAME, "epochs": 1, "batch_size": 32, "loss": "ce", "crop": 24}
     task = params["tasks"][NAME] | {"dataset": NAME, "bands": bands}
     full["train"] |= {"steps_per_epoch": 5, "decoder_channels": 16, "workers": 2}
+    full["tasks"] = {}
     full["protocol"] |= {
         "epochs": 1, "batch_size": 64, "decoder_channels": 16, "seeds": 2, "workers": 2,
         "window": 3 * TILE // 4,  # four windows a tile
@@ -156,7 +157,6 @@ def write_params(project: Project, stored: bool) -> None:
         "ensemble": ["visible", "infrared"],
         # Enough labels for what is stored to be larger than what a process needs anyway.
         "tasks": {"live": task, "stored": task | {"label_fraction": 0.25}},
-        "protocols": {key: {} for key in params["protocols"]},
     }
     params["backbone"]["pretrained"] = False  # no hub can be reached
     params["fusion"]["max_encoders"] = None  # how many help, no plan can know
