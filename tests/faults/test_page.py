@@ -30,9 +30,9 @@ SHORT = {
     "... is no ... (... at ...); run ...": ("tests/core/test_results.py", "no Fit .*; run"),
     "unknown ...; ...": ("tests/faults/test_parameters.py", "unknown band 'nirr'"),
     "unknown key ...; ...": ("tests/faults/test_parameters.py", "unknown key fusoin; did you mean"),
-    "protocols.... has ..., no task; ...": (
+    "scales.... has ..., no task; ...": (
         "tests/faults/test_parameters.py",
-        r"protocols.pangaea has 'xviw2', no task; did you mean 'xview2'",
+        r"scales.full.tasks has 'xviw2', no task; did you mean 'xview2'",
     ),
     "no entry ...": ("tests/test_params.py", "no entry tasks.nothing"),
     "datasets.... is simulated, but its ...": (
