@@ -6,22 +6,23 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from eosfm.cluster import home, shell, snapshot
 from eosfm.cluster.clone import ENVIRONMENT, FOLDER, NAME, Clone, Settings, sees_home
 from eosfm.cluster.plan import Entry, Plan, make_plan
 from eosfm.cluster.progress import Progress, clock
 from eosfm.cluster.stage import run_stage, stop_stage
-from eosfm.cluster.workers import local_workers, usual_count, workers_at
+from eosfm.cluster.workers import ATTEMPTS, local_workers, usual_count, workers_at
 from eosfm.core.errors import EosfmError
 from eosfm.tracking import RUN
 
+T = TypeVar("T")
 GROUP = "stage"
 """By one name, Dask takes all stages for jobs of a kind and hands them out one by one."""
 
@@ -64,8 +65,8 @@ def _run_all(repo: Any, plan: Plan, client: Any) -> None:
     Raises:
         EosfmError: Stages failed; what does not depend on them is done.
     """
-    client.register_plugin(Clone(_settings(repo, client)), name=NAME)
-    remote = not all(client.run(sees_home).values())
+    _insist(lambda: client.register_plugin(Clone(_settings(repo, client)), name=NAME))
+    remote = not all(_insist(lambda: client.run(sees_home)).values())
     if remote:
         home.push(repo, plan)
     run = _Run(plan, client, remote)
@@ -79,6 +80,20 @@ def _run_all(repo: Any, plan: Plan, client: Any) -> None:
         home.take_in(plan, run.entries, remote)
     if run.failed:
         raise EosfmError(run.summary())
+
+
+def _insist(ask: Callable[[], T]) -> T:
+    """Ask all workers; where one is killed meanwhile, ask all that are there then.
+
+    Raises:
+        EosfmError: They are killed again and again.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return ask()
+        except OSError as error:  # of which Dask's closed connections are
+            reason = error
+    raise EosfmError(f"workers were killed in {ATTEMPTS} attempts to reach them: {reason}")
 
 
 class _Run:

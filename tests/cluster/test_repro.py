@@ -5,8 +5,10 @@ import signal
 import psutil
 import pytest
 import yaml
+from distributed.comm import CommClosedError
 
 from eosfm.cluster import workers
+from eosfm.cluster.run import ATTEMPTS, _insist
 from eosfm.core.errors import EosfmError
 
 from .conftest import EOSFM, PATIENCE, Project
@@ -119,6 +121,21 @@ def test_workers_that_never_start_are_one_line(monkeypatch):
     monkeypatch.setattr("distributed.SpecCluster", refuse)
     with pytest.raises(EosfmError, match=r"no worker process started in 3 attempts \(no room\)"):
         workers.local_workers(1).__enter__()
+
+
+def test_workers_are_asked_again_where_one_is_killed_meanwhile():
+    answers = iter([CommClosedError("gone"), {"tcp://1": True}])
+
+    def ask():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert _insist(ask) == {"tcp://1": True}
+    answers = iter([CommClosedError("gone")] * ATTEMPTS)
+    with pytest.raises(EosfmError, match=r"killed in 3 attempts to reach them: gone"):
+        _insist(ask)
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
