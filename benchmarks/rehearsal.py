@@ -40,6 +40,8 @@ TILE, SCENE = 32, 128
 SHARD_BYTES = 1_650_000
 PAINTED = 2
 """Scenes of a split that are painted; the others are these under other names."""
+SPECIALISTS = 2
+"""Of the ensemble; every model keeps all."""
 
 STEPS = (
     ("download", NAME), ("tile", NAME), ("start", ""), ("train", "visible"), ("train", "infrared"),
@@ -140,6 +142,7 @@ def write_params(project: Project, stored: bool) -> None:
     specialist = {"dataset": NAME, "epochs": 1, "batch_size": 32, "loss": "ce", "crop": 24}
     task = params["tasks"][NAME] | {"dataset": NAME, "bands": bands}
     full["train"] |= {"steps_per_epoch": 5, "decoder_channels": 16, "workers": 2}
+    full["tasks"] = {}
     full["protocol"] |= {
         "epochs": 1, "batch_size": 64, "decoder_channels": 16, "seeds": 2, "workers": 2,
         "window": 3 * TILE // 4,  # four windows a tile
@@ -174,7 +177,8 @@ def rehearsing(path: Path) -> Iterator[None]:
     source = replace(
         dataset.source, size_gb=facts["size_gb"], archives=(Archive(facts["url"], ARCHIVE),)
     )
-    everyone = baselines.FIXED.model_copy(update={"max_encoders": None})
+    # How many help, no plan can know.
+    everyone = baselines.FIXED.model_copy(update={"max_encoders": SPECIALISTS})
     counted = known.ArchiveFacts(**facts["scenes"], height=SCENE, width=SCENE, source="painted")
     with (
         patch.object(hls_burn_scars, "DATASET", replace(dataset, source=source)),

@@ -19,7 +19,6 @@ from eosfm.schema import (
     Encoding,
     Energy,
     Fusion,
-    Protocols,
     Scale,
     ScaleProtocol,
     Scales,
@@ -65,7 +64,6 @@ class Params(Frozen):
     ensemble: Annotated[tuple[Name, ...], Field(min_length=1)]
     encoding: Encoding
     fusion: Fusion
-    protocols: Protocols
     tasks: dict[str, TaskParams]
 
     @property
@@ -102,7 +100,7 @@ class Params(Frozen):
         return own.model_copy(update=own.published.entry) if recipe == "published" else own
 
     def task(self, name: str) -> TaskParams:
-        """A downstream task's entry, as the scale's protocol has it.
+        """A downstream task's entry, as the scale has it.
 
         Raises:
             EosfmError: There is none of that name.
@@ -111,9 +109,8 @@ class Params(Frozen):
         return own.model_copy(update=self.task_options(name).entry)
 
     def task_options(self, name: str) -> TaskOptions:
-        """What the scale's protocol has otherwise for a task."""
-        chosen: dict[str, TaskOptions] = getattr(self.protocols, self.current.protocol.recipe)
-        return chosen.get(name, TaskOptions())
+        """What the scale has otherwise for a task."""
+        return self.current.tasks.get(name, TaskOptions())
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Params":

@@ -47,7 +47,7 @@ class Backbone(Frozen):
 class ScaleProtocol(Frozen):
     """How a downstream head is trained at this scale.
 
-    ``recipe`` chooses among :class:`Protocols`. ``strata`` says of what kinds of tiles a share of
+    ``strata`` says of what kinds of tiles a share of
     the labels keeps the same share: ``rarest`` by the rarest class of a tile, ``thirds`` by the
     shares of all its classes (:meth:`eosfm.kinds.kind.Kind.thirds`).
 
@@ -60,7 +60,6 @@ class ScaleProtocol(Frozen):
     linear model of pixel values answers along with heads of pixel labels.
     """
 
-    recipe: Literal["ours", "pangaea"]
     label_fraction: Fraction
     strata: Literal["rarest", "thirds"]
     epochs: Count
@@ -79,6 +78,26 @@ class ScaleProtocol(Frozen):
     class_weights: Literal["none", "balanced"]
 
 
+class TaskOptions(Given):
+    """What a scale has otherwise for one task; what is left out stays as it is.
+
+    ``bands``, ``aggregation`` and ``loss`` replace the entry's. ``scaling`` stands for mean and
+    deviation of the training tiles. ``repeat`` says, by class, how often an epoch sees a training
+    tile that shows it: the most often of its classes, and once where it shows none of these.
+    """
+
+    bands: Bands = ("red",)
+    aggregation: Aggregation | None = None
+    loss: Loss | None = None
+    scaling: Scaling | None = None
+    repeat: dict[str, Count] = Field(default_factory=dict)
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What replaces keys of the task's entry."""
+        return {key: value for key, value in self.given.items() if key in TaskParams.model_fields}
+
+
 class Scale(Frozen):
     """The size-dependent settings and the default source of data."""
 
@@ -87,6 +106,7 @@ class Scale(Frozen):
     tile: Size | None
     train: ScaleTrain
     protocol: ScaleProtocol
+    tasks: dict[str, TaskOptions]
 
 
 class Scales(Frozen):
@@ -219,33 +239,6 @@ class TaskParams(TaskDefaults):
     bands: Bands
     label_fraction: Fraction | None
     max_dates: Count | None
-
-
-class TaskOptions(Given):
-    """What a protocol has otherwise for one task; what is left out stays as it is.
-
-    ``bands``, ``aggregation`` and ``loss`` replace the entry's. ``scaling`` stands for mean and
-    deviation of the training tiles. ``repeat`` says, by class, how often an epoch sees a training
-    tile that shows it: the most often of its classes, and once where it shows none of these.
-    """
-
-    bands: Bands = ("red",)
-    aggregation: Aggregation | None = None
-    loss: Loss | None = None
-    scaling: Scaling | None = None
-    repeat: dict[str, Count] = Field(default_factory=dict)
-
-    @property
-    def entry(self) -> dict[str, Any]:
-        """What replaces keys of the task's entry."""
-        return {key: value for key, value in self.given.items() if key in TaskParams.model_fields}
-
-
-class Protocols(Frozen):
-    """By protocol, and then by task, what it has otherwise."""
-
-    ours: dict[str, TaskOptions]
-    pangaea: dict[str, TaskOptions]
 
 
 class Defaults(Frozen):

@@ -118,11 +118,13 @@ def track(stage: str, item: str, country: str, results: Path = RESULTS) -> Itera
 class _EnergyMeter:
     """CodeCarbon's offline tracker, which may fail without failing the stage.
 
-    It starts in a thread, because its first look at the machine takes more than a second.
+    It starts in a thread, because its first look at the machine takes more than a second. What was
+    spent meanwhile counts with the mean power of the time after.
     """
 
     def __init__(self, country: str) -> None:
         self._country = country
+        self._begun = time.perf_counter()
         self._tracker: Any = None
         self._fault: str | None = None
         self._thread = threading.Thread(target=self._start, daemon=True)
@@ -153,8 +155,13 @@ class _EnergyMeter:
         except Exception as error:
             self._fault = f"{type(error).__name__}: {error}"
 
+    def _elapsed(self) -> float:
+        """Seconds since the meter was asked for."""
+        return time.perf_counter() - self._begun
+
     def stop(self) -> dict[str, Any]:
         """The energy so far; None for kwh and co2eq_kg where it could not be had."""
+        elapsed = self._elapsed()
         self._thread.join()
         try:
             if self._fault is None:
@@ -163,6 +170,7 @@ class _EnergyMeter:
                 shared = float(data.cpu_energy) + float(data.ram_energy)
                 kwh = float(data.energy_consumed)
                 own = kwh - shared * (1 - float(os.environ.get(SHARE, "1")))
+                own *= elapsed / data.duration
                 return {
                     "kwh": own,
                     "co2eq_kg": float(data.emissions) * (own / kwh if kwh else 1.0),

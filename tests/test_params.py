@@ -164,3 +164,8 @@ def test_a_datasets_own_source_wins_over_the_scale(tmp_path):
 def test_an_unknown_entry_suggests_a_near_one():
     with pytest.raises(EosfmError, match="did you mean 'eurosat_rgb'"):
         load_params(PARAMS).specialist("eurosat_rbg")
+
+
+def test_an_entry_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(EosfmError, match=r"no entry tasks.nothing; .*valid: "):
+        load_params(changed(tmp_path)).task("nothing")

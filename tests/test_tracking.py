@@ -5,7 +5,7 @@ import pytest
 
 from eosfm import tracking
 from eosfm.core.files import write_json
-from eosfm.tracking import current_run, track
+from eosfm.tracking import _EnergyMeter, current_run, track
 
 
 def test_a_stage_leaves_an_energy_record_and_one_line(tmp_path, monkeypatch, capsys):
@@ -53,19 +53,23 @@ def test_a_failed_stage_leaves_no_record(tmp_path, monkeypatch):
 
 
 def test_stages_side_by_side_share_the_energy_of_the_machine(tmp_path, monkeypatch):
-    """CodeCarbon meters the whole machine; here it has spent 3 Wh of CPU, 1 of memory, 6 of GPU."""
+    """CodeCarbon meters the whole machine; here it has spent 3 Wh of CPU, 1 of memory, 6 of GPU.
+
+    It has done so in the last two of three seconds, so what was spent is half as much again.
+    """
     from codecarbon import OfflineEmissionsTracker
 
     spent = SimpleNamespace(
         cpu_energy=0.003, ram_energy=0.001, gpu_energy=0.006, energy_consumed=0.010,
-        emissions=0.1, cpu_model="c", gpu_model="g",
+        emissions=0.1, cpu_model="c", gpu_model="g", duration=2.0,
     )  # fmt: skip
     monkeypatch.setattr(OfflineEmissionsTracker, "start", lambda self: None)
     monkeypatch.setattr(OfflineEmissionsTracker, "stop", lambda self: None)
     monkeypatch.setattr(OfflineEmissionsTracker, "final_emissions_data", spent, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EOSFM_RUN", "night-7")
-    for share, kwh in (("1", 0.010), ("0.25", 0.007)):
+    monkeypatch.setattr(_EnergyMeter, "_elapsed", lambda self: 3.0)
+    for share, kwh in (("1", 0.015), ("0.25", 0.0105)):
         monkeypatch.setenv("EOSFM_MACHINE_SHARE", share)
         with track("tile", share, "FRA"):
             pass

@@ -1,7 +1,8 @@
-"""Draws map.png, the picture of the README: a scene of Sentinel-2 beside a map of it.
+"""Draws map.png, the picture of the README: a scene of Sentinel-2, its label, and the map of it.
 
-eosfm predict FOLDER --task sen1floods11 -o water.tif --bands vv vh B01 B02 ...
-python docs/images/map.py SCENE.tif water.tif
+cd data/raw/sen1floods11/v1.1/data/flood_events/HandLabeled
+eosfm predict S1Hand/NAME_S1Hand.tif ... --task sen1floods11 -o map.tif
+python docs/images/map.py S2Hand/NAME_S2Hand.tif LabelHand/NAME_LabelHand.tif map.tif
 """
 
 import sys
@@ -17,27 +18,32 @@ import rasterio
 RGB, BRIGHT = (4, 3, 2), 3_000
 """Bands of a file of all thirteen, and the reflectance times 10,000 that is drawn white."""
 
+UNKNOWN = (0.5, 0.5, 0.5)
+"""Pixels without a label."""
 
-def draw(scene: str, labels: str, out: Path) -> None:
-    """Draw the scene, and its map in the map's own colours."""
+
+def draw(scene: str, label: str, labels: str, out: Path) -> None:
+    """Draw the scene, and the label and the map in the map's own colours."""
     with rasterio.open(scene) as raster:
         image = np.clip(np.moveaxis(raster.read(RGB), 0, -1) / BRIGHT, 0, 1)
     with rasterio.open(labels) as raster:
-        classes = raster.read(1)
-        colours = np.array([raster.colormap(1).get(k, (0, 0, 0, 0)) for k in range(256)]) / 255
-        names = raster.tags(1)
-    figure, axes = plt.subplots(1, 2, figsize=(8, 4.2), dpi=90, layout="constrained")
-    axes[0].imshow(image)
-    axes[1].imshow(colours[classes][..., :3])
-    for axis, title in zip(axes, ("Sentinel-2, red green blue", "map"), strict=True):
+        found, palette, names = raster.read(1), raster.colormap(1), raster.tags(1)
+    with rasterio.open(label) as raster:
+        truth = raster.read(1)
+    count = sum(name.startswith("class_") for name in names)
+    colours = np.array([palette[k][:3] for k in range(count)]) / 255
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), dpi=100, layout="constrained")
+    known = (truth >= 0)[..., None]
+    pictures = (image, np.where(known, colours[truth.clip(0)], UNKNOWN), colours[found])
+    titles = ("Sentinel-2, red green blue", "label", "map")
+    for axis, picture, title in zip(axes, pictures, titles, strict=True):
+        axis.imshow(picture)
         axis.set_title(title, fontsize=10)
         axis.set_axis_off()
-    handles = [
-        plt.Rectangle((0, 0), 1, 1, color=colours[k][:3]) for k in range(len(np.unique(classes)))
-    ]
-    axes[1].legend(handles, [names[f"class_{k}"] for k in range(len(handles))], fontsize=8)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in colours]
+    axes[2].legend(handles, [names[f"class_{k}"] for k in range(count)], fontsize=8)
     figure.savefig(out, metadata={"Software": None})
 
 
 if __name__ == "__main__":
-    draw(sys.argv[1], sys.argv[2], Path(__file__).with_suffix(".png"))
+    draw(*sys.argv[1:4], Path(__file__).with_name("map.png"))

@@ -19,7 +19,7 @@ from eosfm.encoding.randomize import randomize
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fit import fit_all
-from eosfm.evaluation.head import CLOSED_FORM, choose, fit_head, run_head
+from eosfm.evaluation.head import CLOSED_FORM, choose, fit_head, run_head, selects
 from eosfm.evaluation.late_fusion import PixelVoter, fuses_late
 from eosfm.evaluation.linear_baseline import best_linear, linear_baseline
 from eosfm.evaluation.probe import EndToEnd
@@ -118,7 +118,9 @@ def random_weights(
         if task.head in CLOSED_FORM:
             done, used = fit_head([trial], FIXED, live)
         else:
-            used = choose(FIXED, live.train, live.val, trial)
+            used = live.train.specialists
+            if selects(FIXED, len(used)):
+                used = choose(FIXED, live.train, live.val, trial)
             chosen = encoder.keep([*used, SPECTRAL])
             with scratch_features(chosen, readings, max_gb, pools) as splits:
                 done, _ = fit_head(

@@ -69,10 +69,10 @@ class TaskInput:
         """Settle how a task's tiles are read: its own settings before the scale's.
 
         Raises:
-            EosfmError: The protocol's ``scaling`` or ``repeat`` does not fit the tiles.
+            EosfmError: The scale's ``scaling`` or ``repeat`` does not fit the tiles.
         """
         own, protocol, kind = params.task(name), params.current.protocol, get_kind(store.kind)
-        options, key = params.task_options(name), f"protocols.{protocol.recipe}.{name}"
+        options, key = params.task_options(name), f"scales.{params.scale}.tasks.{name}"
         if options.scaling is not None:
             _check_scaling(f"{key}.scaling", options.scaling, own.bands, params)
         dates, *_, height, width = store.shape

@@ -57,8 +57,8 @@ def _random(planned: PlannedTask, inputs: Sequence[InputSpec]) -> Work:
     """One fit on features of random weights: all are looked at, and few kept."""
     if planned.task.head in CLOSED_FORM:
         return _fits(planned, FIXED, inputs, 1, stored=False)
-    few = _first(inputs, MOST)
-    return _samples(planned, stored=False) + _scratch_features(planned, few, 1)
+    work = _scratch_features(planned, _first(inputs, MOST), 1)
+    return work if FIXED.max_encoders is None else work + _samples(planned, stored=False)
 
 
 def _scratch_features(planned: PlannedTask, inputs: Sequence[InputSpec], count: int) -> Work:

@@ -68,11 +68,11 @@ def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Findin
 
     How many dates a task has is not known before its tiles are: :func:`check_plan` reckons it.
     """
-    for recipe, options in params.protocols:
+    for scale, settings in params.scales:
         # A task of the catalogue may be taken out while its options stay.
-        for name in (name for name in options if name not in (*params.tasks, *DATASETS)):
+        for name in (name for name in settings.tasks if name not in (*params.tasks, *DATASETS)):
             yield fault(
-                f"protocols.{recipe} has {name!r}, no task; {suggest(name, list(params.tasks))}"
+                f"scales.{scale}.tasks has {name!r}, no task; {suggest(name, list(params.tasks))}"
             )
     for name, task in ((name, params.task(name)) for name in params.tasks):
         if task.dataset not in known:

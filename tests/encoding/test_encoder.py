@@ -187,8 +187,16 @@ class TestStandardize:
             for a, b in zip(one, two, strict=True):
                 torch.testing.assert_close(a, b)
 
+    def test_numbers_of_another_type_are_refused(self, known):
+        encoder = build_encoder(known, bands=["red", "green", "blue"])
+        message = "input is torch.float64, expected torch.float32; convert"
+        with pytest.raises(EosfmError, match=message):
+            encoder.encode(torch.zeros(1, 3, 32, 32, dtype=torch.float64))
+
     def test_units_must_agree(self, known):
-        with pytest.raises(EosfmError, match="rgb: trained on reflectance_1e4, fed with dn8"):
+        with pytest.raises(
+            EosfmError, match="cannot scale for rgb: trained on reflectance_1e4, fed with dn8"
+        ):
             build_encoder(
                 known, bands=["red", "green", "blue"], standardize="specialist", units="dn8"
             )

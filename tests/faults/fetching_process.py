@@ -1,4 +1,4 @@
-"""A process that fetches: `python -m tests.faults.fetching_process FACTS`, a JSON file."""
+"""A process that fetches once it is told to: `python -m tests.faults.fetching_process FACTS`."""
 
 import json
 import sys
@@ -15,6 +15,7 @@ facts = json.loads(Path(sys.argv[1]).read_text())
 archives = tuple(Archive(**archive) for archive in facts["archives"])
 source = Source("https://example.org", "CC0", "Nobody 2020", 0.001, archives)
 print("ready", flush=True)
+sys.stdin.readline()
 fetch(
     SimpleNamespace(name="toy", source=source),
     Path(facts["root"]),

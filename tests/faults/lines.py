@@ -1,4 +1,4 @@
-"""What a user sees of a fault: exit status 1 and one line."""
+"""What a user sees of a fault: exit status 1 and one line, which the page of error lines has."""
 
 import re
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eosfm import cli
+from tests.faults.page import rows_of
 
 
 def line_of(capsys: pytest.CaptureFixture[str], work: Callable[[], Any]) -> str:
@@ -17,6 +18,7 @@ def line_of(capsys: pytest.CaptureFixture[str], work: Callable[[], Any]) -> str:
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: ")
     assert len(lines[0]) < 1_500
+    assert rows_of(lines[0]), f"docs/when-things-go-wrong.md lacks: {lines[0]}"
     return lines[0]
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import repeat
 from pathlib import Path
@@ -52,7 +53,7 @@ def archives(server: Server) -> list[Archive]:
 
 @pytest.fixture
 def start(archives: list[Archive], tmp_path: Path) -> Start:
-    """``start(user)``: a process that has begun to fetch into a folder that all share."""
+    """``start(user)``: a process that will fetch into a folder that all share, see :func:`go`."""
 
     def run(user: str) -> subprocess.Popen[str]:
         facts = {
@@ -63,7 +64,8 @@ def start(archives: list[Archive], tmp_path: Path) -> Start:
         (tmp_path / f"{user}.json").write_text(json.dumps(facts))
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.fetching_process", tmp_path / f"{user}.json"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, cwd=ROOT,
         )  # fmt: skip
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         return process
@@ -71,9 +73,33 @@ def start(archives: list[Archive], tmp_path: Path) -> Start:
     return run
 
 
+def go(*processes: subprocess.Popen[str]) -> None:
+    """Let processes fetch, which have loaded all that they need: none is far ahead."""
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+
+def wait_for(process: subprocess.Popen[str], folder: Path, more: int) -> None:
+    """Wait until a folder holds so many bytes more, or the process has ended, however slow."""
+    goal = size_of(folder) + more
+    while process.poll() is None and size_of(folder) < goal:
+        time.sleep(0.005)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes in files that may go as they are counted."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
+
+
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for a process that must end well, and give what it said."""
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     return said
 
@@ -94,13 +120,16 @@ def test_killed_at_any_moment_it_goes_on(start: Start, server: Server, tmp_path:
     moments = random.Random(KILLS)
     for number in range(KILLS):
         process = start("one")
-        time.sleep(moments.uniform(0, 3 / KILLS))
+        go(process)
+        wait_for(process, tmp_path / "shared", moments.randint(0, 400_000 // KILLS))
         process.send_signal((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[number % 3])
-        process.communicate(timeout=20)
+        process.communicate(timeout=300)
         for name, data in fetched(tmp_path).items():
             assert name in ("a.zip", "b.tar.gz") or data == EXPECTED[name], name
             assert name not in ("a.zip", "b.tar.gz") or data == server.files[f"/{name}"]
-    finish(start("one"))
+    last = start("one")
+    go(last)
+    finish(last)
     assert fetched(tmp_path) == EXPECTED
     ranges = [wanted for _, wanted in server.asked if wanted]
     assert len({int(wanted[6:-1]) for wanted in ranges}) > 1, "no run went on with another's bytes"
@@ -108,6 +137,7 @@ def test_killed_at_any_moment_it_goes_on(start: Start, server: Server, tmp_path:
 
 def test_two_who_share_a_folder_fetch_once(start: Start, server: Server, tmp_path: Path):
     first, second = start("one"), start("two")
+    go(first, second)
     said = finish(first) + finish(second)
     assert said.count(f"another process fetches toy to {tmp_path}/shared/toy; waiting") == 1
     assert fetched(tmp_path) == EXPECTED
@@ -118,7 +148,9 @@ def test_two_who_share_a_folder_fetch_once(start: Start, server: Server, tmp_pat
 
 def test_who_waits_takes_over_from_who_was_killed(start: Start, tmp_path: Path):
     first, second = start("one"), start("two")
-    time.sleep(0.3)
+    go(first)
+    wait_for(first, tmp_path / "shared", 1)
+    go(second)
     first.kill()
     first.communicate()
     finish(second)

@@ -5,6 +5,7 @@ copy is opened, whatever a file says, and no file is lost.
 """
 
 import json
+import os
 import socket
 import struct
 import zlib
@@ -29,6 +30,9 @@ SIZE = (32, 32)
 WINDOW = Window(0, 0, *SIZE)
 GREY = np.arange(32 * 32, dtype=np.uint16).reshape(1, 32, 32)
 RED = {(255, 0, 0): 0}
+
+
+MUTATED = 5_000 if os.environ.get("EOSFM_LONG") else 500
 
 
 @dataclass(frozen=True)
@@ -393,7 +397,7 @@ def test_any_damage_of_an_image_is_read_or_refused_in_a_line(good: Path, tmp_pat
     """A fuzzer of half a thousand mutations: no traceback, no file but its own."""
     rng = np.random.default_rng(0)
     images = {"a.tif": good.read_bytes(), "a.png": encoded("PNG"), "a.jpg": encoded("JPEG")}
-    for number in range(500):
+    for number in range(MUTATED):
         name = list(images)[number % 3]
         content = bytearray(images[name])
         for at in rng.integers(len(content), size=rng.integers(1, 9)):

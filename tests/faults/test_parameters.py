@@ -99,13 +99,13 @@ CASES = [
     # Keys
     Case(
         "options of a task that is none",
-        r"protocols.pangaea has 'xviw2', no task; did you mean 'xview2'",
-        {"protocols.pangaea.xviw2": {"loss": "dice"}},
+        r"scales.full.tasks has 'xviw2', no task; did you mean 'xview2'",
+        {"scales.full.tasks.xviw2": {"loss": "dice"}},
     ),
     Case(
         "misspelt option of a task",
-        r"unknown key protocols.pangaea.xview2.lost; did you mean 'loss'",
-        {"protocols.pangaea.xview2.lost": "dice"},
+        r"unknown key scales.full.tasks.xview2.lost; did you mean 'loss'",
+        {"scales.full.tasks.xview2.lost": "dice"},
     ),
     Case("misspelt section", r"unknown key fusoin; did you mean 'fusion'", {"fusoin": {}}),
     Case(
@@ -241,7 +241,11 @@ CASES = [
         "ensemble", r"ensemble names 'postdam'.*did you mean 'potsdam'", {"ensemble": ["postdam"]}
     ),
     Case("ensemble of none", r"ensemble is \[\]", {"ensemble": []}),
-    Case("ensemble twice", r"names 'potsdam' twice", {"ensemble": ["potsdam", "potsdam"]}),
+    Case(
+        "ensemble twice",
+        r"names 'potsdam' twice; name it once",
+        {"ensemble": ["potsdam", "potsdam"]},
+    ),
     Case(
         "loss",
         r"specialists.oscd.loss 'bce' does not fit change; valid: ce, dice",

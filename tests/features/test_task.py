@@ -117,7 +117,7 @@ def test_bands_are_scaled_by_the_training_tiles_or_as_the_protocol_says(resolve,
 )  # fmt: skip
 def test_what_a_protocol_cannot_have_is_refused(edited, stores, name, own, line):
     params = edited(options={name: own})
-    with pytest.raises(EosfmError, match=rf"^protocols\.ours\.{name}\.{line}"):
+    with pytest.raises(EosfmError, match=rf"^scales\.mini\.tasks\.{name}\.{line}"):
         TaskInput.resolve(params, name, stores[name])
 
 

@@ -36,6 +36,12 @@ def test_an_encoder_begins_with_weights_for_other_channels(start: Path, in_chans
     torch.testing.assert_close(began[STEM], expected[in_chans])
 
 
+def test_weights_of_another_backbone_are_refused(start: Path) -> None:
+    message = r"has weights of convnextv2_atto, expected convnextv2_femto; run `dvc repro start`"
+    with pytest.raises(EosfmError, match=message):
+        build_started(start, "convnextv2_femto", 3)
+
+
 def test_random_ones_follow_from_the_seed_alone() -> None:
     state = torch.get_rng_state()
     one, same, other = (random_start(BACKBONE, seed).state_dict[STEM] for seed in (0, 0, 1))

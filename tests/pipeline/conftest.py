@@ -91,9 +91,6 @@ def tiny_params() -> dict:
     for section, names in KEPT.items():
         data[section] = {name: data[section][name] for name in names}
     data["ensemble"] = list(KEPT["specialists"])
-    for recipe, tasks in data["protocols"].items():
-        kept = {name: options for name, options in tasks.items() if name in data["tasks"]}
-        data["protocols"][recipe] = kept
     data["datasets"]["eurosat"]["simulated"] |= {"train": 40, "val": 20, "test": 20}
     data["datasets"]["levircdplus"]["simulated"] |= {"train": 3, "val": 1, "test": 2, "size": 128}
     data["datasets"]["xview2"]["simulated"] |= {"train": 3, "val": 1, "test": 2}

@@ -202,7 +202,6 @@ def test_real_samples_run_through_the_chain(tmp_path, samples):
     data["specialists"] = {name: full["specialists"][name] for name in names[:2]}
     data["ensemble"] = list(names[:2])
     data["tasks"] = {"sen1floods11": full["tasks"]["sen1floods11"]}
-    data["protocols"] = {recipe: {} for recipe in data["protocols"]}
     (project.path / "params.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
     before = {path: os.stat(path).st_mtime_ns for path in samples.rglob("*") if path.is_file()}
     out = project.run("dvc", "repro").stdout
