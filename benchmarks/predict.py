@@ -18,8 +18,8 @@ import typer
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
+from eosfm.evaluation.fitted import FittedTask, read_fitted
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import FittedTask, read_fitted
 from eosfm.prediction.inputs import Reading
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict

@@ -8,10 +8,10 @@ from eosfm.core.results import write_result
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evaluate import evaluate_task, selection_path
 from eosfm.evaluation.evidence import write_evidence
+from eosfm.evaluation.fitted import BestFit
 from eosfm.evaluation.pictures import draw_answers
 from eosfm.features.task import Task
 from eosfm.params import load_params
-from eosfm.prediction.fitted import BestFit
 from eosfm.tiles.store import TileStore
 from eosfm.tracking import track
 

@@ -81,7 +81,7 @@ def repro(project: Path, folder: Path) -> Work:
 def predict(project: Path, folder: Path) -> Work:
     """The map of a scene of two dates, by windows."""
     from benchmarks.predict import write_noise
-    from eosfm.prediction.fitted import read_fitted
+    from eosfm.evaluation.fitted import read_fitted
 
     folder.mkdir()
     task, artifact = project / "models/tasks/xview2.pt", project / "models/eosfm.pth"

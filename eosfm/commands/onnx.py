@@ -36,9 +36,9 @@ def onnx(
 
     Example: eosfm onnx backbone.pth -o backbone.onnx
     """
+    from eosfm.evaluation.fitted import task_file
     from eosfm.interop.onnx import export_onnx, export_task
     from eosfm.model import EosFM
-    from eosfm.prediction.fitted import task_file
 
     if out is None or (backbone is None) == (task is None):
         raise EosfmError("give a BACKBONE or --task NAME, one of the two, and -o FILE.onnx")

@@ -16,7 +16,7 @@ from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 
 if TYPE_CHECKING:
-    from eosfm.prediction.fitted import FittedTask
+    from eosfm.evaluation.fitted import FittedTask
 
 INPUT = "image"
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
@@ -95,8 +95,8 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
     Raises:
         EosfmError: onnx or onnxscript is missing, a file cannot be used, or the task finds objects.
     """
+    from eosfm.evaluation.fitted import read_fitted
     from eosfm.interop.task import PhysicalTask
-    from eosfm.prediction.fitted import read_fitted
     from eosfm.prediction.model import load_model
 
     _expect_exporter()

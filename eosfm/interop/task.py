@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from eosfm.evaluation.fitted import FittedTask
 from eosfm.kinds import get_kind
 from eosfm.kinds.multilabel import Multilabel
 from eosfm.kinds.regression import Regression
-from eosfm.prediction.fitted import FittedTask
 from eosfm.prediction.model import TaskModel
 
 

@@ -14,11 +14,11 @@ from tqdm import tqdm
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import build_encoder
+from eosfm.evaluation.fitted import file_hash
 from eosfm.fusion.fuser import Fuser
 from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import file_hash
 from eosfm.prediction.geotiff import bounded_cache, write_rows, writing
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.predict import check_out

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
+from eosfm.evaluation.fitted import FittedTask
 from eosfm.features.dates import days_of
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
-from eosfm.prediction.fitted import FittedTask
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.plausible import check_values
 from eosfm.prediction.scene import Scene, open_scene

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from eosfm.evaluation.fitted import FittedTask
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import FittedTask
 from eosfm.prediction.inputs import TaskInput
 from eosfm.prediction.rows import Rows
 from eosfm.prediction.windows import Part, Sweep

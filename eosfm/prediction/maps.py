@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
+from eosfm.evaluation.fitted import FittedTask
 from eosfm.kinds import get_kind
 from eosfm.kinds.regression import Regression
-from eosfm.prediction.fitted import FittedTask
 from eosfm.prediction.geotiff import class_colours, write_categories, write_rows, writing
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays

@@ -10,6 +10,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.encoding.input import describe_input
+from eosfm.evaluation.fitted import FittedTask, file_hash
 from eosfm.fusion.fuser import Fuser
 from eosfm.heads.linear_model import LinearModel
 from eosfm.heads.temporal import build_merge
@@ -17,7 +18,6 @@ from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.pixel import PixelKind
 from eosfm.model import EosFM
 from eosfm.nn.specialist import Specialist
-from eosfm.prediction.fitted import FittedTask, file_hash
 
 
 class TaskModel(nn.Module):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
+from eosfm.evaluation.fitted import file_hash, read_fitted
 from eosfm.kinds import get_kind
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import file_hash, read_fitted
 from eosfm.prediction.geotiff import bounded_cache
 from eosfm.prediction.inputs import Reading, TaskInput
 from eosfm.prediction.job import Job

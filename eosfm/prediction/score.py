@@ -14,12 +14,12 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.copy import NativeCopy, native_files
 from eosfm.datasets.native.spec import Dataset, Scene, Window
+from eosfm.evaluation.fitted import FittedTask, read_fitted
 from eosfm.features.dates import days_of, pick_dates
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
 from eosfm.params import Params
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import FittedTask, read_fitted
 from eosfm.prediction.model import TaskModel, load_model
 from eosfm.prediction.windows import Part, strips
 from eosfm.tiles.statistics import unmeasured

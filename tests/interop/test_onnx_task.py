@@ -12,13 +12,13 @@ from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import save_artifact
 from eosfm.encoding.encoder import build_encoder
+from eosfm.evaluation.fitted import FORMAT, FittedTask, file_hash, read_fitted
 from eosfm.fusion.fuser import Fuser
 from eosfm.heads.temporal import build_merge
 from eosfm.interop.onnx import export_task
 from eosfm.interop.task import PhysicalTask
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import FORMAT, FittedTask, file_hash, read_fitted
 from eosfm.prediction.inputs import Reading
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict

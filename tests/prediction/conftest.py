@@ -5,30 +5,9 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from eosfm.evaluation.evaluate import evaluate_task
-from eosfm.prediction.fitted import BestFit
 from tests.fixtures.tasks import SIZE, picture
 
 PLACE = {"crs": "EPSG:32633", "transform": from_origin(400_000, 5_000_000, 10, 10)}
-
-
-@pytest.fixture(scope="session")
-def fitted_file(params, resolve, features, artifact, tmp_path_factory):
-    """``fitted_file(task)``: the file of its best fit, made once; and the result that it is of."""
-    folder, made = tmp_path_factory.mktemp("tasks"), {}
-
-    def make(name):
-        if name not in made:
-            best, task = BestFit(), resolve(name)
-            result = evaluate_task(
-                task, params.fusion, features[name], artifact, lambda *_: None, keep=best.keep
-            )
-            path = folder / f"{name}.pt"
-            best.write(path, task, artifact)
-            made[name] = path, result
-        return made[name]
-
-    return make
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import build_encoder
+from eosfm.evaluation.fitted import FORMAT, FittedTask, file_hash
 from eosfm.fusion.fuser import Fuser
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.model import EosFM
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import FORMAT, FittedTask, file_hash
 from eosfm.prediction.inputs import Reading
 from eosfm.prediction.objects import _middle, _once
 from eosfm.prediction.predict import predict

@@ -13,8 +13,8 @@ from rasterio import shutil
 
 from eosfm.cli import main
 from eosfm.core.errors import EosfmError
+from eosfm.evaluation.fitted import read_fitted
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import read_fitted
 from eosfm.prediction.geotiff import PALE, class_colours
 from eosfm.prediction.inputs import Reading
 from eosfm.prediction.model import load_model

@@ -7,9 +7,9 @@ import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.spec import Scene
+from eosfm.evaluation.fitted import read_fitted
 from eosfm.kinds import get_kind
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.fitted import read_fitted
 from eosfm.prediction.score import NativeScene, score_scenes
 from eosfm.tiles.dataset import TileDataset
 from tests.fixtures.tasks import SIZE, dataset

@@ -73,7 +73,7 @@ def test_coarser_assets_are_read_on_the_finest_grid(make_item, write_scene, tmp_
 def test_a_collection_is_a_series_in_the_order_of_its_dates(
     make_item, mosaic, fitted_file, tmp_path
 ):
-    from eosfm.prediction.fitted import read_fitted
+    from eosfm.evaluation.fitted import read_fitted
 
     plain = np.full_like(mosaic[0], 100)
     dates = {"late": "2020-09-01", "early": "2020-04-01", "middle": "2020-06-15"}

@@ -9,10 +9,10 @@ import torch
 from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.evaluation.evaluate import evaluate_task
+from eosfm.evaluation.fitted import BestFit, read_fitted
 from eosfm.features.encode import open_features
 from eosfm.features.reading import image_split, read_split
 from eosfm.features.source import Request
-from eosfm.prediction.fitted import BestFit, read_fitted
 from eosfm.prediction.model import load_model
 from tests.fixtures.tasks import TASKS
 
