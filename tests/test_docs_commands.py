@@ -20,9 +20,7 @@ from eosfm.model import EosFM
 from tests.prediction import conftest as prediction
 from tests.test_docs import PAGES, commands, page
 
-fitted_file, mosaic, write_scene = (
-    prediction.fitted_file, prediction.mosaic, prediction.write_scene,
-)  # fmt: skip
+mosaic, write_scene = prediction.mosaic, prediction.write_scene
 
 RUNS = "runs the pipeline: tests/pipeline does"
 PLACE = "needs a repository with experiments, or a place of somebody's own"
