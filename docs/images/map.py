@@ -41,7 +41,9 @@ def draw(scene: str, label: str, labels: str, out: Path) -> None:
         axis.set_title(title, fontsize=10)
         axis.set_axis_off()
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in colours]
-    axes[2].legend(handles, [names[f"class_{k}"] for k in range(count)], fontsize=8, loc="lower left")
+    axes[2].legend(
+        handles, [names[f"class_{k}"] for k in range(count)], fontsize=8, loc="lower left"
+    )
     figure.savefig(out, metadata={"Software": None})
 
 

@@ -7,7 +7,7 @@ from eosfm.core.splits import SPLITS
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.forward_selection import CELLS, MOST
-from eosfm.evaluation.head import CLOSED_FORM
+from eosfm.evaluation.head import CLOSED_FORM, selects
 from eosfm.evaluation.ridge import SAMPLES, SHARES
 from eosfm.evaluation.single import SHORTLIST, shortened
 from eosfm.features.frozen import KEPT_GB
@@ -58,7 +58,8 @@ def _random(planned: PlannedTask, inputs: Sequence[InputSpec]) -> Work:
     if planned.task.head in CLOSED_FORM:
         return _fits(planned, FIXED, inputs, 1, stored=False)
     work = _scratch_features(planned, _first(inputs, MOST), 1)
-    return work if FIXED.max_encoders is None else work + _samples(planned, stored=False)
+    members = {spec.name for spec in inputs if not spec.spectral}
+    return work + _samples(planned, stored=False) if selects(FIXED, len(members)) else work
 
 
 def _scratch_features(planned: PlannedTask, inputs: Sequence[InputSpec], count: int) -> Work:

@@ -1,5 +1,6 @@
 """``eosfm repro`` on a small pipeline: what ``dvc repro`` makes, whatever happens on the way."""
 
+import contextlib
 import signal
 
 import psutil
@@ -145,7 +146,8 @@ def test_a_stopped_run_leaves_nothing_running_and_keeps_what_is_done(project, ki
     project.wait_for("hung")
     for other in project.processes():  # as Ctrl-C reaches all of the terminal
         if kind == signal.SIGINT or other.pid == process.pid:
-            other.send_signal(kind)
+            with contextlib.suppress(psutil.NoSuchProcess):  # one that has just gone
+                other.send_signal(kind)
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     assert "Traceback" not in out, out

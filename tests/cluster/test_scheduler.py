@@ -30,7 +30,7 @@ def start(project, tmp_path):
         for words in machines:
             processes.append(project.start(*worker, "--scheduler-file", str(file), *words))
         end = time.monotonic() + PATIENCE
-        while not file.exists():
+        while not (file.exists() and file.read_text()):  # it is written in place
             if time.monotonic() > end:
                 pytest.fail("no scheduler")
             time.sleep(0.1)

@@ -29,7 +29,7 @@ TOUCHED = [
     "eosfm/kinds/change.py",
     "eosfm/model.py",
     "eosfm/planning/plan.py",
-    "eosfm/evaluation/fitted.py",
+    "eosfm/prediction/model.py",
     "eosfm/heads/decoders.py",
     "eosfm/nn/backbone.py",
     "eosfm/report/tables.py",
