@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -146,9 +147,8 @@ def test_a_damaged_row_is_one_line(tmp_path):
         list(rows.read())
 
 
-def test_a_table_goes_on_too(run, scene, monkeypatch, tmp_path):
-    cut = Cut(device="cpu")
-    expected = run("classification", [scene], "whole.csv", cut).read_bytes()
+@contextmanager
+def stopped_at_the_sixth_row(monkeypatch):
     keep = Rows.keep
 
     def stopped(rows, number, arrays):
@@ -159,7 +159,14 @@ def test_a_table_goes_on_too(run, scene, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr(Rows, "keep", stopped)
         with pytest.raises(KeyboardInterrupt):
-            run("classification", [scene], "labels.csv", cut)
+            yield
+
+
+def test_a_table_goes_on_too(run, scene, monkeypatch, tmp_path):
+    cut = Cut(device="cpu")
+    expected = run("classification", [scene], "whole.csv", cut).read_bytes()
+    with stopped_at_the_sixth_row(monkeypatch):
+        run("classification", [scene], "labels.csv", cut)
     assert len(kept(tmp_path)) == 5
     assert run("classification", [scene], "labels.csv", cut).read_bytes() == expected
     assert not list(tmp_path.glob(".*"))
@@ -170,17 +177,9 @@ def test_features_go_on_too(artifact, scene, monkeypatch, tmp_path):
         embed(artifact, scene, tmp_path / out, None, 4, "int8", True, OVERLAPPING)
         return (tmp_path / out).read_bytes()
 
-    expected, keep = run("whole.tif"), Rows.keep
-
-    def stopped(rows, number, arrays):
-        if number == 5:
-            raise KeyboardInterrupt
-        keep(rows, number, arrays)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Rows, "keep", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run("features.tif")
+    expected = run("whole.tif")
+    with stopped_at_the_sixth_row(monkeypatch):
+        run("features.tif")
     assert len(kept(tmp_path)) == 5
     assert run("features.tif") == expected
     assert not list(tmp_path.glob(".*"))
