@@ -38,6 +38,7 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
     """
     import timm
 
+    from eosfm.nn.depthwise import use_lean_depthwise
     from eosfm.nn.grn import use_lean_norms
 
     if not timm.is_model(name):  # neither is "hf-hub:..." nor "local-dir:..."
@@ -60,6 +61,7 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
             f"{list(STRIDES)}; {INSTEAD}"
         )
     use_lean_norms(model)
+    use_lean_depthwise(model)
     return model
 
 
