@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.tensors import check_sums
-from eosfm.encoding.artifact import load_entries, read_entries
+from eosfm.encoding.artifact import check_entries, load_entries, read_entries
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.encoding.input import describe_input
 from eosfm.evaluation.fitted import FittedTask, file_hash
@@ -73,12 +73,12 @@ def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
 
     Args:
         fitted: The fit.
-        artifact: The ensemble that it was fitted on.
+        artifact: The ensemble that it was fitted on; not looked at where the fit has its own.
 
     Raises:
         EosfmError: It is another one, or cannot be read.
     """
-    specialists = _read_ensemble(fitted, artifact)
+    specialists = read_ensemble(fitted, artifact)
     try:
         return TaskModel(fitted, specialists)
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -90,8 +90,15 @@ def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
         ) from None
 
 
-def _read_ensemble(fitted: FittedTask, artifact: Path) -> list[Specialist]:
-    """The specialists of a fitted task, from the very file that it was fitted on."""
+def read_ensemble(fitted: FittedTask, artifact: Path) -> list[Specialist]:
+    """The specialists of a fitted task: its own, or those of the very file that it was fitted on.
+
+    Raises:
+        EosfmError: The file is another one, or cannot be read.
+    """
+    if fitted.ensemble:
+        where = f"the file of task {fitted.task}"
+        return load_entries(check_entries([*fitted.ensemble], where), where, fitted.specialists)
     with ThreadPoolExecutor(1) as beside:  # hashing frees the GIL
         hashed = beside.submit(file_hash, artifact)
         # The hash tells more than the members' checksums, which would be read beside it.
