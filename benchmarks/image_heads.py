@@ -16,30 +16,21 @@ from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from eosfm.core.seeds import derive_seed
-from eosfm.core.splits import SPLITS, Splits
-from eosfm.datasets import get_dataset
+from second_world import second_world
+
+from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.evaluation.head import run_head
 from eosfm.features.encode import scratch_features, task_encoder
 from eosfm.features.frozen import FrozenFeatures
 from eosfm.features.labels import strata, stratified_share
-from eosfm.features.reading import Reading, read_split
+from eosfm.features.reading import read_split
 from eosfm.features.task import Task
-from eosfm.params import DatasetParams, Fusion, load_params
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes import get_recipe
+from eosfm.params import Fusion, load_params
 from eosfm.tiles.store import TileStore
-from eosfm.tiles.tiling import cut_dataset
 
 HEADS = ("linear", "knn", "ridge")
 LIMITS = ("auto", 5, 1)
-
-WORLD = derive_seed(1000, "image_heads")
-"""Seed of the second world."""
-
-OTHERS = 100
-"""Tiles of its other splits, which nobody reads."""
 
 
 def main(draws: int, heads: list[str], tiles: int) -> None:
@@ -54,7 +45,7 @@ def main(draws: int, heads: list[str], tiles: int) -> None:
         whole = replace(task, label_fraction=1.0)
         encoder = task_encoder(whole, load_artifact(Path("models/eosfm.pth")))
         with TemporaryDirectory() as folder:
-            other = second_world(whole, params.dataset(entry.dataset), Path(folder), tiles)
+            other = second_world(params, whole, Path(folder), tiles)
             readings = replace(Splits.of(partial(read_split, whole)), test=other)
             with scratch_features(encoder, readings, params.encoding.max_gb, True) as splits:
                 print(f"{name}: {task.metric} on {tiles} tiles of a second world, {labels} labels")
@@ -74,19 +65,6 @@ def compare(
             f"{statistics.fmean(found):.3f} ± {error:.3f}",
             flush=True,
         )
-
-
-def second_world(task: Task, entry: DatasetParams, folder: Path, tiles: int) -> Reading:
-    """Tiles of a task's dataset from another simulated Earth, scaled as the task's own are."""
-    raw, cut, amount = folder / "raw", folder / "tiles", entry.simulated
-    assert amount is not None
-    raw.mkdir()
-    scenes = {"train": OTHERS, "val": OTHERS, "test": tiles}
-    get_recipe(entry.reader)(raw, Simulation(WORLD, scenes, amount.size, amount.gsd))
-    dataset = replace(get_dataset(entry.reader).below(raw), name=entry.reader)
-    cut_dataset(dataset, raw, cut, entry.tile, splits=SPLITS, source="simulated")
-    reading = read_split(replace(task, store=TileStore(cut)), "test")
-    return replace(reading, statistics=task.statistics)
 
 
 def _score(task: Task, fusion: Fusion, splits: Splits[FrozenFeatures], draw: int) -> float:
