@@ -76,13 +76,15 @@ def fit_ridge(
     """
     every = PooledProbe(fusion, splits.train.inputs, trial)
     known, unseen = (_sample(split, every, trial) for split in (splits.train, splits.val))
-    weights = weigh(known, unseen, _owners(splits.train, every), limit)
+    owners = _owners(splits.train, every)
+    weights = weigh(known, unseen, owners, limit)
+    kept = torch.tensor([name in weights or name == SPECTRAL for name in owners])
     splits = only(splits, list(weights))
     model = PooledProbe(fusion, splits.train.inputs, trial)
     teams = [weights]
     if any(spec.spectral for spec in splits.train.inputs):
         teams.append({SPECTRAL: 1.0})
-    solved = _solve(splits.train, model, trial, teams)
+    solved = _solve(splits.train, model, trial, teams, known[0][:, kept])
     scores, best = _choose(splits.val, model, trial, solved)
     model.head.set(*best)
     model.to(device())
@@ -137,11 +139,23 @@ class _Layer(NamedTuple):
 
 
 def _solve(
-    split: FrozenFeatures, model: PooledProbe, trial: Trial, teams: Sequence[Mapping[str, float]]
+    split: FrozenFeatures,
+    model: PooledProbe,
+    trial: Trial,
+    teams: Sequence[Mapping[str, float]],
+    sample: Tensor,
 ) -> list[list[_Layer]]:
-    """The solution of each team and penalty, for features as they come; teams tell weights."""
-    features, _ = _sample(split, model, trial)
-    parts = [_Part.of(features, _owners(split, model), team) for team in teams]
+    """The solution of each team and penalty, for features as they come.
+
+    Args:
+        split: The labelled tiles.
+        model: Gives their features.
+        trial: The task.
+        teams: The weights of the members of each.
+        sample: (N, C) of these features, by which they are scaled.
+    """
+    owners = _owners(split, model)
+    parts = [_Part.of(sample, owners, team) for team in teams]
     classes = len(trial.task.classes)
     sums = [Moments(p.width, classes, dual=len(split) <= p.width) for p in parts]
     for x, y in _known(split, model, trial):

@@ -119,7 +119,7 @@ def _closed_form(planned: PlannedTask, inputs: Sequence[InputSpec]) -> Work:
         return planned.encoding(once + planned.items("train"), inputs)
     known, unseen = (min(planned.items(split), SAMPLES) for split in SPLITS[:2])
     few = _first(inputs, MOST)
-    return planned.encoding(known + unseen, inputs) + planned.encoding(known + once, few)
+    return planned.encoding(known + unseen, inputs) + planned.encoding(once, few)
 
 
 def _samples(planned: PlannedTask, stored: bool) -> Work:
