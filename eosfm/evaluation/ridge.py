@@ -223,7 +223,8 @@ def _choose(
         metrics.update(sharpness * margin, target)
         scores = {name: float(value) for name, value in metrics.compute().items()}
         if best is None or better(metric, scores[metric], best[0][metric]):
-            weight, bias = (torch.lerp(a, b, share) for a, b in zip(*layers, strict=True))
+            both = zip(layers[0], layers[-1], strict=True)
+            weight, bias = (torch.lerp(a, b, share) for a, b in both)
             best = scores, _Layer(sharpness * weight, sharpness * (bias - 0.5))
     assert best is not None
     return best
