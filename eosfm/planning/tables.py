@@ -58,7 +58,7 @@ def assumptions(plan: Plan) -> list[str]:
         "Trainings and fits last all their epochs; loaders keep up; downloads and cutting take no "
         "GPU. Sizes of archives: eosfm/planning/facts.py.",
         "Classes for which tiles are seen repeatedly (`repeat`) are taken to be on every tile: on "
-        "how many they are, nobody has published. So these tasks take at most what is said.",
+        "how many they are is known once these are cut. So such tasks take at most what is said.",
     ]
 
 
