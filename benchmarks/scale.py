@@ -30,7 +30,7 @@ MEMORY, TIME, PLAN = 0.10, 0.20, 0.25
 SLACK_S = 2.0
 """Seconds by which a stage's start differs from one run to the next; less growth says nothing."""
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
-SAMPLE_S = 1.0
+SAMPLE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Cost:
 
     Attributes:
         tiles: Of the project.
-        gigabytes: Most memory at a time, libraries aside: what processes share is counted once,
-            pages of mapped files that they hold are counted.
+        gigabytes: Most memory at a time: what processes share is counted once, pages of mapped
+            files, libraries among them, are not.
         seconds: Wall time.
         busy: Processor time, to which other programs on the machine add little.
     """
@@ -100,17 +100,19 @@ def measure(project: Project, stage: str, item: str) -> Cost:
 
 
 def _memory(pid: int) -> int:
-    """Bytes of a process and all below it, proportional shares, but for libraries.
+    """Bytes of a process and all below it: of what they share, each has its part.
 
-    How much of those counts as a process's own depends on who else on the machine has loaded them.
+    Pages of mapped files are left out: they are the system's, which takes them back at any time.
     """
     total = 0
     try:
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
-            total += sum(part.pss for part in process.memory_maps() if ".so" not in part.path)
-    except psutil.NoSuchProcess:  # it ended meanwhile; the next sample sees the others
-        return 0
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+            sizes = dict(line.split(":") for line in lines[1:])
+            total += sum(1024 * int(sizes[name].split()[0]) for name in ("Pss_Anon", "Pss_Shmem"))
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        return 0  # one ended meanwhile; the next sample sees the others
     return total
 
 

@@ -57,6 +57,8 @@ def assumptions(plan: Plan) -> list[str]:
         f"Power: {DRAW:.0%} of {gpu.watts:g} W, and {gpu.host_watts:g} W for what is around it.",
         "Trainings and fits last all their epochs; loaders keep up; downloads and cutting take no "
         "GPU. Sizes of archives: eosfm/planning/facts.py.",
+        "Classes for which tiles are seen repeatedly (`repeat`) are taken to be on every tile: on "
+        "how many they are is known once these are cut. So such tasks take at most what is said.",
     ]
 
 

@@ -78,15 +78,21 @@ class PlannedTask:
         return self.stored and needs_maps(fusion, self.task) == (not self.task.pools)
 
     @property
+    def one_pass(self) -> int:
+        """Tiles of one pass of training, at most: as if each showed the class repeated most."""
+        # How many tiles show a class is known once they are cut.
+        return max(self.task.repeat.values(), default=1) * self.tiles("train")
+
+    @property
     def steps(self) -> int:
         """Batches of an epoch."""
         protocol = self.protocol
-        return protocol.steps_per_epoch or max(1, self.tiles("train") // protocol.batch_size)
+        return protocol.steps_per_epoch or max(1, self.one_pass // protocol.batch_size)
 
     @property
     def learned(self) -> int:
-        """Items that one fit trains on: one window of each tile in an epoch."""
-        batch = min(self.protocol.batch_size, self.tiles("train"))
+        """Items that one fit trains on: a window of each tile that an epoch's pass has."""
+        batch = min(self.protocol.batch_size, self.one_pass)
         return self.protocol.epochs * self.steps * batch
 
     @property
@@ -121,7 +127,7 @@ class PlannedTask:
 
     def fitting(self, fits: int, encoder: Cost, head: Cost) -> tuple[Load, Load]:
         """The training and the scoring of so many fits; each item costs so much."""
-        steps = self.learned / min(self.protocol.batch_size, self.tiles("train"))
+        steps = self.learned / min(self.protocol.batch_size, self.one_pass)
         batches = self.scored / self.scoring_items
         operations = encoder.operations + head.operations
         each = ((COMPUTED * self.learned, COMPUTED * steps), (self.scored, batches))

@@ -21,6 +21,8 @@ CLOSE = 0.1
 """How far a plan may be off here; benchmarks/plan.py allows a quarter."""
 
 WINDOWED = {"protocol": {"window": 16}}
+ONE_PASS = {"protocol": {"window": 16, "steps_per_epoch": None}}
+REPEATED = {"options": {"segmentation": {"repeat": {"dark": 2, "bright": 3}}}}
 MEAN = {"series": {"aggregation": "mean"}}
 LATE = {"protocol": {"late_fusion": True, "window": 16}}
 
@@ -71,6 +73,8 @@ def test_features_that_are_stored(plan_task, resolve, artifact, calls, tmp_path,
         ("segmentation", WINDOWED, 1),
         ("segmentation", {}, None),
         ("segmentation", LATE, None),
+        ("segmentation", ONE_PASS, None),
+        ("segmentation", ONE_PASS | REPEATED, None),
         ("classification", {}, None),
         ("series", WINDOWED, None),
         ("series", MEAN, None),

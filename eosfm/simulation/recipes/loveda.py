@@ -12,28 +12,42 @@ import numpy as np
 
 from eosfm.datasets.loveda import AREAS, CLASSES, DATASET, FOLDERS, NAME
 from eosfm.simulation import CROPS, Key, Landscape, Simulation, evolve, legend, observe
+from eosfm.simulation.grid import coordinates
 from eosfm.simulation.images import write_png
-from eosfm.simulation.noise import generator
+from eosfm.simulation.noise import Cells, bricks, generator, rotate
 
 BACKGROUND = CLASSES.index("background")
 FARMED = CLASSES.index("agriculture")
+WOODED = CLASSES.index("forest")
 AREAS_DRAWN = tuple(CLASSES.index(name) for name in ("barren", "forest", "agriculture"))
+CITIES = 3  # Nanjing, Changzhou and Wuhan
+JULY = 197  # of 2016, when all were imaged
+BALANCED = 0.7  # how far each part of a mosaic is as bright as the city, 0 to 1
+PLOT_M = (45.0, 8.0)  # of one household's crop
+IDLE = 0.06  # of the plots: paths, ditches and their verges, as green as the crops beside them
+OPEN = (*CROPS, "bare_field", "grassland", "orchard", "olive", "vineyard")
 AREA_M = 25.0  # across which people see one area
-DOUBTFUL = 0.4  # of fields and pastures: fallow, garden or meadow, drawn as the other of the two
+DOUBTFUL = (
+    ((*CROPS, "bare_field"), 0.15, BACKGROUND),
+    (("orchard", "olive"), 0.25, WOODED),
+    (("pasture",), 0.4, FARMED),
+)
+"""Which share of the parcels with some covers is drawn as what: fallow land and gardens as
+background, old groves as woods, meadows as the fields that they lie between."""
 
 LEGEND = {
     "roof_red": 2, "roof_grey": 2, "roof_bright": 2, "greenhouse": 2,
     "asphalt": 3, "road": 3, "car": 3,
     "ocean": 4, "lake": 4, "river": 4, "flood": 4,
     "sand": 5, "rock": 5, "bare_soil": 5, "burned": 5,
-    "orchard": 6, "olive": 6, "conifer": 6, "broadleaf": 6, "mixed_forest": 6,
+    "conifer": 6, "broadleaf": 6, "mixed_forest": 6,
     "cereal": 7, "maize": 7, "rapeseed": 7, "vegetable": 7, "rice": 7, "bare_field": 7,
-    "vineyard": 7,
+    "vineyard": 7, "orchard": 7, "olive": 7,
 }  # fmt: skip
 """Cover of the simulated Earth to LoveDA class; grass, paved yards and the like are background."""
 
 THEMES = {
-    "Rural": ("smallholder", "river", "forest", "village"),
+    "Rural": ("smallholder", "river", "cropland", "village", "smallholder", "forest"),
     "Urban": ("city", "residential", "industrial", "highway"),
 }
 
@@ -45,24 +59,44 @@ def simulate(root: Path, simulation: Simulation) -> None:
         area = AREAS[number % len(AREAS)]
         theme = THEMES[area][number // len(AREAS) % len(THEMES[area])]
         key = (simulation.seed, NAME, number)
-        # The cities were imaged in different months of the growing season.
-        land = simulation.draw(key, theme, doy=120 + 40 * (number % 4))
+        city = (simulation.seed, NAME, "city", number // len(AREAS) % CITIES)
+        land = simulation.draw(key, theme, doy=JULY)
         if area == "Urban":
             # Cleared building land is most of what is barren in fast-growing cities.
             land = evolve(land, key, "demolition", strength=0.4)
+        land = plotted(land, key)
         folder = root / FOLDERS[split] / area
-        image = mosaicked(observe(land, key, DATASET.bands, units="dn8").image, key)
+        image = mosaicked(observe(land, key, DATASET.bands, units="dn8").image, city)
         write_png(folder / "images_png" / f"{number}.png", image)
         write_png(folder / "masks_png" / f"{number}.png", outline(land, key))
 
 
-def mosaicked(image: np.ndarray, key: Key) -> np.ndarray:
-    """(3, h, w) uint8 as part of a mosaic: dark, grey, each city in a tint of its own."""
-    rng = generator(key, "mosaic")
+def plots_of(land: Landscape, key: Key) -> Cells:
+    """The plots that the land's fields would be cut to."""
+    x, y = coordinates(land.size, land.gsd)
+    return bricks(generator(key, "plots"), *rotate(x, y, land.angle), PLOT_M, 0.35)
+
+
+def plotted(land: Landscape, key: Key) -> Landscape:
+    """Fields and meadows of many narrow plots, each with its own crop's vigour; green water."""
+    plots, low, rng = plots_of(land, key), land.shows(*OPEN), generator(key, "crops")
+    vigour = rng.lognormal(-0.1, 0.5, plots.count)[plots.id]
+    tone = rng.lognormal(0, 0.25, plots.count)[plots.id]
+    return land.change(
+        vigour=np.where(low, np.clip(land.vigour * vigour, 0, 1), land.vigour).astype(np.float32),
+        tone=np.where(low, np.clip(land.tone * tone, 0.2, 4), land.tone).astype(np.float32),
+        turbidity=0.15 * land.turbidity,
+    )
+
+
+def mosaicked(image: np.ndarray, city: Key) -> np.ndarray:
+    """(3, h, w) uint8 as part of a city's mosaic: dark, grey, and as bright as its other parts."""
+    rng = generator(city, "mosaic")
     grey = image.mean(0, keepdims=True)
-    pale = image + (grey - image) * rng.uniform(0.2, 0.7)
-    tint = rng.uniform(0.5, 0.85) * rng.normal(1, 0.05, (3, 1, 1))
-    return np.clip(pale * tint, 0, 255).round().astype(np.uint8)
+    pale = image + (grey - image) * rng.uniform(0.6, 0.8)
+    usual = rng.uniform(60, 95) * rng.normal(1, 0.05, (3, 1, 1))
+    gain = (usual / pale.mean((1, 2), keepdims=True)) ** BALANCED
+    return np.clip(pale * gain, 0, 255).round().astype(np.uint8)
 
 
 def outline(land: Landscape, key: Key) -> np.ndarray:
@@ -71,10 +105,10 @@ def outline(land: Landscape, key: Key) -> np.ndarray:
 
     classes = legend(land.cover, LEGEND, default=BACKGROUND)
     numbers, index = np.unique(land.parcel, return_inverse=True)
-    doubtful = generator(key, "doubt").random(len(numbers)) < DOUBTFUL
-    doubtful = (doubtful & (numbers > 0))[index].reshape(land.size)
-    for covers, drawn_as in (((*CROPS, "bare_field"), BACKGROUND), (("pasture",), FARMED)):
-        classes[doubtful & land.shows(*covers)] = drawn_as
+    doubt = np.where(numbers > 0, generator(key, "doubt").random(len(numbers)), 1)
+    doubt = doubt[index].reshape(land.size)
+    for covers, share, drawn_as in DOUBTFUL:
+        classes[land.shows(*covers) & (doubt < share)] = drawn_as
     width = max(3, round(AREA_M / land.gsd))
     open_land = np.isin(classes, (BACKGROUND, *AREAS_DRAWN))
     drawn = classes.copy()
@@ -82,4 +116,7 @@ def outline(land: Landscape, key: Key) -> np.ndarray:
     for area in AREAS_DRAWN:
         dense = uniform_filter((classes == area).astype(np.float32), width) > 0.5
         drawn[dense & open_land] = area
+    plots = plots_of(land, key)
+    idle = generator(key, "idle").random(plots.count) < IDLE
+    drawn[idle[plots.id] & (drawn == FARMED)] = BACKGROUND
     return drawn

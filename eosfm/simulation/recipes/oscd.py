@@ -27,8 +27,8 @@ from eosfm.simulation.noise import fractal, generator
 from eosfm.simulation.season import Crop, sow
 
 THEMES = (
-    ("city", 1.0), ("residential", 1.0), ("industrial", 0.06), ("village", 0.15), ("city", 1.0),
-    ("mixed", 0.06), ("residential", 1.0), ("highway", 0.1),
+    ("city", 1.0), ("residential", 1.0), ("industrial", 0.08), ("village", 0.18), ("city", 1.0),
+    ("mixed", 0.08), ("residential", 1.0), ("highway", 0.14),
 )  # fmt: skip
 """Kinds of scene, and the strength of building, since the dense town has little open land left."""
 FIELDS = (
@@ -37,7 +37,7 @@ FIELDS = (
 )  # fmt: skip
 PAVED = (*BUILDINGS, "concrete", "asphalt", "bare_soil")
 """What weathers, is swept, parked on and built around between two dates."""
-SITE = 5  # pixels across which new roofs are outlined as one site
+SITE = 7  # pixels across which new roofs are outlined as one site
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -66,13 +66,13 @@ def draw(
     states = []
     for year in DATES:
         season = sow(land, (*key, year), FIELDS).on(int(rng.integers(75, 290)))
-        weathered = np.exp(0.22 * fractal(rng, land.size, 3.0, 2, 0.8)) * land.shows(*PAVED)
+        weathered = np.exp(0.28 * fractal(rng, land.size, 6.0, 3, 0.8)) * land.shows(*PAVED)
         tone = np.where(weathered > 0, season.tone * weathered, season.tone)
         states.append(season.change(tone=tone.astype(np.float32)))
     before, after = states
     # Some of the new houses stand where a site was being prepared; some old ones are gone.
-    before = evolve(before, (*key, "sites"), "demolition", strength=0.04)
-    after = evolve(after, (*key, "gone"), "demolition", strength=0.02)
+    before = evolve(before, (*key, "sites"), "demolition", strength=0.12)
+    after = evolve(after, (*key, "gone"), "demolition", strength=0.1)
     return before, evolve(after, (*key, "construction"), "construction", strength=building)
 
 
@@ -81,4 +81,4 @@ def outline(before: Landscape, after: Landscape) -> np.ndarray:
     from scipy.ndimage import uniform_filter
 
     new = after.shows(*ROOFS) & ~before.shows(*ROOFS)
-    return uniform_filter(new.astype(np.float32), SITE) > 0.25
+    return uniform_filter(new.astype(np.float32), SITE) > 0.16
