@@ -88,8 +88,8 @@ def specialist(name: str, seed: int) -> Specialist:
     import torch
 
     torch.manual_seed(seed)
-    net = timm.create_model("convnextv2_atto", features_only=True, in_chans=3)
-    return Specialist(name, "convnextv2_atto", 3, net.state_dict(), bands=("B04", "B03", "B02"))
+    net = timm.create_model("test_convnext3", features_only=True, in_chans=3)
+    return Specialist(name, "test_convnext3", 3, net.state_dict(), bands=("B04", "B03", "B02"))
 
 
 def test_a_partner_s_specialist_is_imported_updated_and_merged(hosts, tmp_path):
