@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 
 import pytest
 import yaml
@@ -150,9 +149,7 @@ def test_analyses_run_apart_and_leave_the_main_job_up_to_date(project):
 def test_two_workers_make_the_same_bytes(project, tmp_path):
     """``eosfm repro`` in a fresh clone, side by side, makes again what ``dvc repro`` made."""
     ours = copy_project(tmp_path / "ours")
-    command = "from eosfm.cli import main; main()"
-    words = ["repro", "--workers", "2", "features@eurosat"]
-    out = ours.run(sys.executable, "-c", command, *words).stdout
+    out = ours.run("eosfm", "repro", "--workers", "2", "features@eurosat").stdout
     later = ("evaluate", "baseline", "report")
     made = {name for name in ALL if not name.startswith(later) and "xview2" not in name}
     count = len(made - {"watch"})
@@ -166,7 +163,7 @@ def test_two_workers_make_the_same_bytes(project, tmp_path):
                 assert before["md5"] == after["md5"], before["path"]
     records = [json.loads(file.read_text()) for file in ours.path.rglob("energy.json")]
     assert len(records) == count and len({record["run"] for record in records}) == 1
-    again = ours.run("dvc", "repro", *words[3:]).stdout
+    again = ours.run("dvc", "repro", "features@eurosat").stdout
     assert ours.stages_run(again) == {"watch"}
 
 

@@ -39,15 +39,15 @@ with socket.socket(socket.AF_UNIX) as door:
     door.shutdown(socket.SHUT_WR)
     sys.exit(int(door.recv(16) or 1))
 """
-"""The command that is found as `python` and as `dvc`: hands itself over and waits for the end."""
+"""What is found as each of the commands: it hands itself over and waits for the end."""
 
 
 @contextlib.contextmanager
 def warm_commands() -> Iterator[Path]:
-    """A folder of commands `python` and `dvc` that need no start."""
+    """A folder of commands `python`, `dvc` and `eosfm` that need no start."""
     with tempfile.TemporaryDirectory() as folder:  # pytest's are too long for a socket's name
         door = f"{folder}/door"
-        for name in ("python", "dvc"):
+        for name in ("python", "dvc", "eosfm"):
             command = Path(folder, "bin", name)
             command.parent.mkdir(exist_ok=True)
             command.write_text(CLIENT.format(python=sys.executable, door=door))
@@ -103,15 +103,16 @@ def attend(asked: socket.socket) -> bool:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = [str(shutil.which(program)), *words] if program == "dvc" else words
+    sys.argv = words if program == "python" else [str(shutil.which(program)), *words]
     return True
 
 
 def run() -> None:
     """What Python does with its command line."""
-    if Path(sys.argv[0]).name == "dvc":
-        sys.exit(import_module("dvc.cli").main())
-    sys.path[:0] = [str(Path(sys.argv[0]).parent), *os.environ["PYTHONPATH"].split(os.pathsep)]
+    program = Path(sys.argv[0])
+    sys.path[:0] = [str(program.parent), *os.environ["PYTHONPATH"].split(os.pathsep)]
+    if program.suffix != ".py":
+        sys.exit(import_module(f"{program.name}.cli").main())
     with contextlib.suppress(ModuleNotFoundError):
         sys.modules.pop("sitecustomize", None)
         import_module("sitecustomize")
