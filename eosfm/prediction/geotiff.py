@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from eosfm.core.files import atomic
 from eosfm.heads.pictures import class_palette
 from eosfm.prediction.grid import Grid
-from eosfm.prediction.rows import Rows
+from eosfm.prediction.rows import Arrays, Rows
 
 BLOCK = 512
 CACHE_MB = 256
@@ -71,21 +71,20 @@ def writing(
             plain.unlink(missing_ok=True)
 
 
-def write_rows(raster: Any, rows: Rows) -> float:
+def written(raster: Any, rows: Rows) -> Iterator[Arrays]:
     """Write kept rows of ``values`` (K, n, W) and ``unknown`` (n, W) into an open raster.
 
-    Returns:
-        The share of its pixels that have no answer.
+    Yields:
+        Each of them, for what is to be said of the whole.
     """
     from rasterio.windows import Window
 
-    row = missing = 0
+    row = 0
     for kept in rows.read():
         _, height, width = kept["values"].shape
         raster.write(kept["values"], window=Window(0, row, width, height))
         row += height
-        missing += int(kept["unknown"].sum())
-    return missing / (raster.height * raster.width)
+        yield kept
 
 
 def write_categories(path: Path, classes: Sequence[str]) -> None:
