@@ -13,11 +13,16 @@ if not os.environ.get("EOSFM_TEST_GPU"):
 
 LONGEST = (
     "tests/pipeline/test_pipeline.py",
-    "tests/pipeline/test_own.py",
     "tests/cluster/test_repro.py",
+    "tests/pipeline/test_sharing.py",
+    "tests/pipeline/test_own.py",
+    "tests/interop/test_onnx.py",
     "tests/pipeline/test_status.py",
+    "tests/cluster/test_scheduler.py",
+    "tests/training/test_distributed.py",
+    "tests/planning/test_work.py",
 )
-"""Files of minutes: begun first, so that no process has one before it when the other is done."""
+"""The longest files: begun first, so that no process has one before it when the other is done."""
 
 pytest_plugins = [
     "tests.fixtures.artifacts",

@@ -135,7 +135,7 @@ def maps(place, fitted_file, artifact, write_scene, mosaic) -> None:
 
 
 @pytest.fixture
-def artifacts(place, artifact) -> None:
+def artifacts(place, artifact, make_specialist) -> None:
     """What the other pages begin with: artifacts, a result, checkpoints, a saved backbone."""
     one, other = load_artifact(artifact)
     save_artifact("partner.pth", [one])
@@ -146,7 +146,8 @@ def artifacts(place, artifact) -> None:
     named = [replace(s, name=n) for s, n in zip((one, other), names, strict=True)]
     save_artifact("models/eosfm.pth", named)
     Path("checkpoints/potsdam").mkdir(parents=True)
-    weights = {f"model.encoder.{key}": value for key, value in one.state_dict.items()}
+    published = make_specialist("potsdam", 3, backbone="convnextv2_atto")
+    weights = {f"model.encoder.{key}": value for key, value in published.state_dict.items()}
     torch.save({"state_dict": weights}, "checkpoints/potsdam/last.ckpt")
     EosFM.from_specialists(named, ["B04", "B03", "B02"]).save("backbone.pth")
 

@@ -1,7 +1,4 @@
 import itertools
-import subprocess
-import sys
-from dataclasses import replace
 
 import pytest
 import torch
@@ -221,23 +218,6 @@ def test_decoder_of_segmentation_models(few):
     decoder = upernet.UPerNetDecoder([13, 0, *backbone.out_channels], encoder_depth=5)
     maps = [x, x.new_zeros(2, 0, 32, 32), *backbone(x)]
     assert decoder.eval()(maps).shape[-2:] == (16, 16)
-
-
-def test_needs_torch_and_timm_alone(few, tmp_path):
-    ensemble = randomize([replace(few[0], backbone="convnextv2_atto")], 0)
-    save_artifact(tmp_path / "a.pth", ensemble)
-    code = f"""
-import sys
-for name in ("lightning", "pytorch_lightning", "torchgeo", "rasterio", "dvc", "dvclive", "pandas",
-             "pydantic", "geopandas", "typer", "segmentation_models_pytorch", "scipy"):
-    sys.modules[name] = None  # importing it fails
-import torch, eosfm.encoding.checkpoints
-from eosfm import EosFM
-maps = EosFM.from_artifact({str(tmp_path / "a.pth")!r}, in_chans=3)(torch.zeros(1, 3, 32, 32))
-print(len(maps))
-"""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "4", result.stderr
 
 
 def test_statistics_are_saved_with_the_backbone(make_specialist, tmp_path):

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -43,6 +45,24 @@ def test_what_another_logged_gets_the_energy_too(tmp_path, monkeypatch):
     assert summary["emissions"]["kwh"] > 0
     assert (summary["loss"], summary["step"]) == (0.5, 3)
     assert [file.name for file in tmp_path.rglob("*.tsv")] == ["loss.tsv"]
+
+
+DVC = """
+import os, subprocess, sys
+print(os.getpid(), flush=True)
+stage = "from eosfm.tracking import current_run; print(current_run())"
+for _ in range(2):
+    subprocess.run(["sh", "-c", '"$0" -c "$1"; true', sys.executable, stage], check=True)
+"""
+
+
+def test_stages_that_one_dvc_process_starts_are_of_one_run(tmp_path, monkeypatch):
+    monkeypatch.delenv(tracking.RUN, raising=False)
+    (tmp_path / "dvc").write_text(DVC)
+    words = [sys.executable, str(tmp_path / "dvc"), "repro"]
+    done = subprocess.run(words, text=True, capture_output=True, check=True)
+    process, *runs = done.stdout.split()
+    assert len(runs) == 2 and len(set(runs)) == 1 and runs[0].startswith(f"{process}-")
 
 
 def test_a_failed_stage_leaves_no_record(tmp_path, monkeypatch):

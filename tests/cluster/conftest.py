@@ -123,8 +123,8 @@ class Project:
         assert process.returncode == code, out
         return out
 
-    def repro(self, *words: str, code: int = 0) -> str:
-        return self.run(*EOSFM, "repro", "--workers", "2", *words, code=code)
+    def repro(self, *words: str, workers: int = 1, code: int = 0) -> str:
+        return self.run(*EOSFM, "repro", "--workers", str(workers), *words, code=code)
 
     def ran(self) -> set[str]:
         """What has run since the last call."""

@@ -39,7 +39,7 @@ def plain(tmp_path_factory):
 
 
 def test_the_results_and_locks_are_those_of_dvc_repro(project, plain):
-    out = project.repro()
+    out = project.repro(workers=2)
     assert project.ran() == ALL
     assert project.made() == plain
     assert "[5/5]" in out and "| fit@a: fit a ends" in out

@@ -1,4 +1,3 @@
-import subprocess
 import sys
 from pathlib import Path
 
@@ -6,6 +5,7 @@ import pytest
 import timm
 import torch
 
+from eosfm.cli import main
 from eosfm.commands.gather import gather
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
@@ -112,7 +112,7 @@ def test_folder_to_artifact(encoder, tmp_path, capsys):
     assert len(EosFM.from_specialists([etci, loveda], in_chans=3).inputs) == 2
 
 
-def test_faults_are_one_line(encoder, tmp_path):
+def test_faults_are_one_line(encoder, tmp_path, monkeypatch, capsys):
     with pytest.raises(EosfmError, match="no checkpoint below"):
         import_checkpoints(tmp_path)
     for name in ("a/last.ckpt", "a/best.ckpt"):
@@ -127,16 +127,11 @@ def test_faults_are_one_line(encoder, tmp_path):
     torch.save({"state_dict": {"model.fc.weight": torch.zeros(2, 2)}}, tmp_path / "a" / "best.ckpt")
     with pytest.raises(EosfmError, match=r"best\.ckpt: no encoder found"):
         import_checkpoints(tmp_path)
-    command = [
-        sys.executable,
-        "-c",
-        "from eosfm.cli import main; main()",
-        "gather",
-        tmp_path,
-        tmp_path / "out.pth",
-    ]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
+    words = ["eosfm", "gather", str(tmp_path), str(tmp_path / "out.pth")]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 1
+    assert said.startswith("error: ") and said.count("\n") == 1
     assert not (tmp_path / "out.pth").exists()

@@ -11,6 +11,7 @@ from eosfm.evaluation.head import run_head
 from eosfm.evaluation.late_fusion import pixel_voter
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.reading import read_split
+from tests.fixtures.tasks import BACKBONE
 
 NAME = "segmentation"
 
@@ -22,7 +23,7 @@ def task(resolve):
 
 @pytest.fixture(scope="module")
 def analysis(task, features, artifact):
-    return analyse_task(task, "convnextv2_atto", features[NAME], artifact)
+    return analyse_task(task, BACKBONE, features[NAME], artifact)
 
 
 def test_every_part_is_answered(analysis):

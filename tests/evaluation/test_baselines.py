@@ -10,12 +10,13 @@ from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import adapted, random_weights, run_baselines
 from eosfm.features.reading import read_split
 from eosfm.nn.specialist import load_specialist
+from tests.fixtures.tasks import BACKBONE
 
 
 @pytest.mark.parametrize("name", ["classification", "change"])
 def test_baselines_answer_with_the_same_metrics(resolve, artifact, start, features, name):
     task = resolve(name, protocol={"epochs": 2, "steps_per_epoch": 6})
-    baselines = run_baselines(task, "convnextv2_atto", features[name], artifact, start, 1.0)
+    baselines = run_baselines(task, BACKBONE, features[name], artifact, start, 1.0)
     assert list(vars(baselines)) == ["random", "start", "single", "scratch", "statistics"]
     assert baselines.single.selected in (("colour",), ("pair",))
     assert baselines.scratch.selected == baselines.statistics.selected == ()

@@ -10,6 +10,7 @@ from eosfm.evaluation.head import run_head
 from eosfm.evaluation.learner import Learner
 from eosfm.features.encode import encode_task, open_features
 from eosfm.features.reading import read_split
+from tests.fixtures.tasks import BACKBONE
 
 STEPS = 8
 
@@ -87,7 +88,7 @@ def test_models_that_are_trained_from_the_pixels_on(resolve, checkpoints, steps)
     readings = Splits.of(lambda split: read_split(task, split))
 
     def run():
-        return from_scratch(task, "convnextv2_atto", readings, 1, checkpoints)
+        return from_scratch(task, BACKBONE, readings, 1, checkpoints)
 
     whole = run()
     assert resumed(run, steps, (4,)) == whole

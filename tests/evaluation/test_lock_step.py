@@ -9,6 +9,7 @@ from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.evaluation.baselines import FIXED, run_baselines
 from eosfm.evaluation.head import run_head
 from eosfm.features.encode import encode_task, open_features
+from tests.fixtures.tasks import BACKBONE
 
 EPOCHS, STEPS = 3, 8
 
@@ -113,8 +114,7 @@ def test_baselines_without_any_room(resolve, artifact, start, features):
     task = resolve("classification", protocol={"epochs": 2, "steps_per_epoch": 6})
     folder = features["classification"]
     without, stored = (
-        run_baselines(task, "convnextv2_atto", folder, artifact, start, max_gb)
-        for max_gb in (0.0, 1.0)
+        run_baselines(task, BACKBONE, folder, artifact, start, max_gb) for max_gb in (0.0, 1.0)
     )
     assert without.random.test == pytest.approx(stored.random.test, abs=0.05)
     assert without.start.test == pytest.approx(stored.start.test, abs=0.05)

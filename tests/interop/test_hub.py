@@ -174,20 +174,22 @@ def test_the_cards_example_runs(artifact_file, backbone_file, tmp_path):
 
 
 def test_opening_needs_torch_and_timm_alone(tmp_path):
-    ensemble = randomize([Specialist("a", "convnextv2_atto", 3, {})], 0)
+    ensemble = randomize([Specialist("a", "test_convnext3", 3, {})], 0)
     save_artifact(tmp_path / "a.pth", ensemble)
     export_folder(tmp_path / "a.pth", tmp_path / "hub")
     code = f"""
 import sys
-for name in ("lightning", "torchgeo", "rasterio", "dvc", "pandas", "pydantic", "geopandas",
-             "typer", "rich", "segmentation_models_pytorch", "scipy"):
+for name in ("lightning", "pytorch_lightning", "torchgeo", "rasterio", "dvc", "dvclive", "pandas",
+             "pydantic", "geopandas", "typer", "rich", "segmentation_models_pytorch", "scipy"):
     sys.modules[name] = None  # importing it fails
-import torch
+import torch, eosfm.encoding.checkpoints
 from eosfm import EosFM
-print(len(EosFM.from_pretrained({str(tmp_path / "hub")!r}, in_chans=3)(torch.zeros(1, 3, 32, 32))))
+opened = EosFM.from_pretrained({str(tmp_path / "hub")!r}, in_chans=3)
+again = EosFM.from_artifact({str(tmp_path / "a.pth")!r}, in_chans=3)
+print(*(len(backbone(torch.zeros(1, 3, 32, 32))) for backbone in (opened, again)))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "4", result.stderr
+    assert result.stdout.strip() == "4 4", result.stderr
 
 
 def test_config_is_strict_json(artifact_file, tmp_path):

@@ -3,7 +3,6 @@ import sys
 
 import pytest
 import torch
-from torch.export import Dim
 
 from eosfm.commands.onnx import onnx as main
 from eosfm.core.errors import EosfmError
@@ -45,16 +44,6 @@ def run(path, x):
     return session.run(None, {"image": x.numpy()})
 
 
-def test_torch_export_of_any_batch_and_size(build):
-    backbone = build(**COUNTED).prune()
-    dims = {0: Dim("batch"), 2: 32 * Dim("rows"), 3: 32 * Dim("columns")}
-    example = torch.randn(2, 13, 64, 64)
-    exported = torch.export.export(backbone, (example,), dynamic_shapes=(dims,)).module()
-    for batch, size in ((1, (64, 64)), (2, (96, 64)), (5, (64, 160))):
-        x = torch.randn(batch, 13, *size)
-        assert_same(exported(x), backbone(x))
-
-
 def test_onnx_of_any_size(build, tmp_path):
     pytest.importorskip("onnxscript")
     backbone = build(**COUNTED).train()
@@ -64,7 +53,7 @@ def test_onnx_of_any_size(build, tmp_path):
     assert backbone.training
     assert all(torch.equal(value, before[key]) for key, value in backbone.state_dict().items())
     backbone.eval()
-    for batch, size in ((1, (64, 96)), (2, (32, 32)), (5, (96, 64))):
+    for batch, size in ((1, (64, 160)), (2, (32, 32)), (5, (96, 64))):
         x = torch.randn(batch, 13, *size)
         assert_same(run(tmp_path / "small.onnx", x), backbone(x))
 

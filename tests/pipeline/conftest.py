@@ -4,10 +4,16 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
+
+from .warm import warm_commands
 
 ROOT = Path(__file__).parents[2]
 KEPT = {
@@ -27,7 +33,14 @@ def bare(name: str) -> str:
 
 
 class Project:
-    """A copy of the project, and commands run in it."""
+    """A copy of the project, and commands run in it.
+
+    Attributes:
+        commands: Folder of the commands `python` and `dvc`.
+    """
+
+    commands: ClassVar = Path(sys.executable).parent
+    _runs: ClassVar = count(1)
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,8 +56,10 @@ class Project:
             stderr=subprocess.STDOUT,
             env={
                 **os.environ,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "PATH": f"{self.commands}{os.pathsep}{os.environ['PATH']}",
                 "PYTHONPATH": str(self.path),
+                # A stage that was forked has no parent of this name to tell the run by.
+                "EOSFM_RUN": f"{next(self._runs)}-{int(time.time())}",
                 **env,
             },
         )
@@ -91,6 +106,7 @@ def tiny_params() -> dict:
     for section, names in KEPT.items():
         data[section] = {name: data[section][name] for name in names}
     data["ensemble"] = list(KEPT["specialists"])
+    data["backbone"]["name"] = "test_convnext3"  # one of timm's smallest
     data["datasets"]["eurosat"]["simulated"] |= {"train": 40, "val": 20, "test": 20}
     data["datasets"]["levircdplus"]["simulated"] |= {"train": 3, "val": 1, "test": 2, "size": 128}
     data["datasets"]["xview2"]["simulated"] |= {"train": 3, "val": 1, "test": 2}
@@ -151,7 +167,15 @@ def run_nothing(project: Project) -> None:
 
 
 @pytest.fixture(scope="session")
-def quiet(tmp_path_factory) -> Project:
+def warm() -> Iterator[None]:
+    """Let the commands of every project be forked instead of started."""
+    with warm_commands() as folder:
+        Project.commands = folder
+        yield
+
+
+@pytest.fixture(scope="session")
+def quiet(warm, tmp_path_factory) -> Project:
     """The tiny project with commands that do nothing, run once: its DAG alone."""
     project = copy_project(tmp_path_factory.mktemp("quiet") / "project")
     run_nothing(project)
@@ -161,7 +185,7 @@ def quiet(tmp_path_factory) -> Project:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory) -> Project:
+def project(warm, tmp_path_factory) -> Project:
     """The tiny project after one whole ``dvc repro``, everything committed."""
     project = copy_project(tmp_path_factory.mktemp("pipeline") / "project")
     done = project.run(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 
 import pytest
 import yaml
@@ -39,7 +38,7 @@ def test_one_command_goes_from_nothing_to_scores(project):
     ):
         assert isinstance(metrics[key], int | float), key
     assert metrics["ensemble.specialists"] == 2
-    assert 6.5 < metrics["ensemble.params_m"] < 7
+    assert 0.6 < metrics["ensemble.params_m"] < 0.8
     assert metrics["energy.kwh"] == pytest.approx(metrics["energy.run_kwh"])
     table = project.run("dvc", "metrics", "show").stdout
     assert max(map(len, table.splitlines())) <= 100
@@ -150,10 +149,9 @@ def test_analyses_run_apart_and_leave_the_main_job_up_to_date(project):
 def test_two_workers_make_the_same_bytes(project, tmp_path):
     """``eosfm repro`` in a fresh clone, side by side, makes again what ``dvc repro`` made."""
     ours = copy_project(tmp_path / "ours")
-    command = "from eosfm.cli import main; main()"
-    words = ["repro", "--workers", "2", *(f"features@{name}" for name in KEPT["tasks"])]
-    out = ours.run(sys.executable, "-c", command, *words).stdout
-    made = {name for name in ALL if not name.startswith(("evaluate", "baseline", "report"))}
+    out = ours.run("eosfm", "repro", "--workers", "2", "features@eurosat").stdout
+    later = ("evaluate", "baseline", "report")
+    made = {name for name in ALL if not name.startswith(later) and "xview2" not in name}
     count = len(made - {"watch"})
     assert f"[{count}/{count}]" in out and "train levircdplus: f1" in out
     first, second = project.lock(), ours.lock()
@@ -165,7 +163,7 @@ def test_two_workers_make_the_same_bytes(project, tmp_path):
                 assert before["md5"] == after["md5"], before["path"]
     records = [json.loads(file.read_text()) for file in ours.path.rglob("energy.json")]
     assert len(records) == count and len({record["run"] for record in records}) == 1
-    again = ours.run("dvc", "repro", *words[3:]).stdout
+    again = ours.run("dvc", "repro", "features@eurosat").stdout
     assert ours.stages_run(again) == {"watch"}
 
 
@@ -184,7 +182,7 @@ def test_a_key_of_the_defaults_is_set_with_a_plus(project):
     assert "use +specialists.eurosat_rgb.lr=1" in done.stdout
 
 
-def test_real_samples_run_through_the_chain(tmp_path, samples):
+def test_real_samples_run_through_the_chain(warm, tmp_path, samples):
     """LoveDA and LEVIR-CD+ specialists on real tiles, Sen1Floods11 scored on its real chips."""
     project = copy_project(tmp_path / "project")
     full = yaml.safe_load((ROOT / "params.yaml").read_text())

@@ -7,7 +7,7 @@ from eosfm.features.encode import task_encoder
 from eosfm.params import Params, load_params
 from eosfm.planning.stores import PlannedStore
 from eosfm.planning.tasks import PlannedTask
-from tests.fixtures.tasks import COUNTS, DATES, ROOT, SIZE, dataset
+from tests.fixtures.tasks import BACKBONE, COUNTS, DATES, ROOT, SIZE, dataset
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +29,6 @@ def plan_task(resolve, artifact):
     def make(name, max_gb, **changes) -> PlannedTask:
         task = resolve(name, **changes)
         inputs = task_encoder(task, load_artifact(artifact)).inputs
-        return PlannedTask(task, planned_fixture(name), "convnextv2_atto", inputs, max_gb)
+        return PlannedTask(task, planned_fixture(name), BACKBONE, inputs, max_gb)
 
     return make

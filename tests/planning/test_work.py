@@ -15,6 +15,7 @@ from eosfm.planning.training import training_work
 from eosfm.planning.work import Load, Work, total
 from eosfm.training.recipe import Recipe
 from eosfm.training.train import build_data
+from tests.fixtures.tasks import BACKBONE
 from tests.planning.conftest import planned_fixture
 
 CLOSE = 0.1
@@ -99,7 +100,7 @@ def test_baselines(plan_task, resolve, artifact, start, calls, tmp_path, max_gb,
     task = resolve("segmentation", **WINDOWED)
     encode_task(task, artifact, tmp_path / "features", max_gb=max_gb)
     calls.clear()
-    run_baselines(task, "convnextv2_atto", tmp_path / "features", artifact, start, max_gb)
+    run_baselines(task, BACKBONE, tmp_path / "features", artifact, start, max_gb)
     assert baseline_work(planned).encoder_calls == pytest.approx(sum(calls), rel=CLOSE)
 
 
@@ -117,7 +118,7 @@ def test_training_costs_three_forward_passes(real):
     params = real.model_copy(update={"specialists": {"toy": real.specialist("eurosat_rgb")}})
     recipe, store = Recipe.resolve(params, "toy"), planned_fixture("classification")
     learning, scoring = training_work(params, "toy", store).loads
-    one = encoder_cost("convnextv2_atto", 3, 32, 32).macs
+    one = encoder_cost(recipe.backbone, 3, 32, 32).macs
     assert scoring.encoder_macs == recipe.epochs * store.tiles["val"] * one
     assert recipe.steps_per_epoch is not None
     trained = recipe.epochs * recipe.steps_per_epoch * recipe.batch_size

@@ -92,7 +92,7 @@ def test_projecting_first_and_enlarging_then_is_the_same_as_the_reverse():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [({"dims": 0}, "--dims 0; expected 1 to"), ({"dtype": "int4"}, "expected int8 or float16"),
-     ({"out": "x.csv"}, "expected a .tif"), ({"dims": 1200}, "256 measured cells were found")],
+     ({"out": "x.csv"}, "expected a .tif"), ({"dims": 640}, "256 measured cells were found")],
 )  # fmt: skip
 def test_wrong_options_are_refused(run, write_scene, mosaic, changes, message):
     with pytest.raises(EosfmError, match=message):

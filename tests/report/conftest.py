@@ -77,15 +77,22 @@ def results(params, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def page(params, tmp_path_factory) -> Path:
+def shown(params) -> Params:
+    """All tasks and a few specialists: what a page shows, whose panels take long to draw."""
+    few = dict(list(params.specialists.items())[:4])
+    return params.model_copy(update={"specialists": few})
+
+
+@pytest.fixture(scope="session")
+def page(shown, tmp_path_factory) -> Path:
     """The page of such results, with a picture of one specialist and one of a task, and metrics."""
-    results = write_results(params, tmp_path_factory.mktemp("page") / "results")
+    results = write_results(shown, tmp_path_factory.mktemp("page") / "results")
     pixels = np.random.default_rng(0).integers(0, 255, (1200, 1400, 3)).astype(np.uint8)
-    for stage, names in (("train", params.specialists), ("evaluate", params.tasks)):
+    for stage, names in (("train", shown.specialists), ("evaluate", shown.tasks)):
         picture = results / stage / next(iter(names)) / "predictions.png"
         Image.fromarray(pixels).save(picture)
-    collected = collect(params, results)
-    write_page(params, collected, results, results / "report.html")
+    collected = collect(shown, results)
+    write_page(shown, collected, results, results / "report.html")
     write_json(results / "metrics.json", summarise(collected))
     return results / "report.html"
 

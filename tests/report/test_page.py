@@ -41,18 +41,18 @@ class Page(HTMLParser):
             self._rows[-1][-1] += data.strip()
 
 
-def test_the_page_shows_the_scores_of_the_stages(params, page):
+def test_the_page_shows_the_scores_of_the_stages(shown, page):
     tables = Page(page.read_text()).tables
     scores = {row[0]: row for row in tables["scores"]}
-    for i, (task, entry) in enumerate(params.tasks.items()):
+    for i, (task, entry) in enumerate(shown.tasks.items()):
         expected = "31.000" if entry.metric == "rmse" else f"{0.5 + 0.01 * i:.3f}"
         assert scores[task][2].startswith(f"{expected} (")
-    assert set(params.specialists) <= {row[0] for row in tables["specialists"]}
+    assert set(shown.specialists) <= {row[0] for row in tables["specialists"]}
     assert tables["energy"][-1][0] == "all"
     header, *rows = tables["models"]
     models = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
     scratch = models["from scratch"]
-    assert (scratch["ahead on"], scratch["behind on"]) == (str(len(params.tasks) - 1), "0")
+    assert (scratch["ahead on"], scratch["behind on"]) == (str(len(shown.tasks) - 1), "0")
     assert scratch["EosFM is"] == "ahead of"
     assert len(models) == len(tables["differences"][0])
 
