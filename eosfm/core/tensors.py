@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, tells_of_memory
 from eosfm.core.files import atomic
 
 SHARED = 4
@@ -55,6 +55,8 @@ def read(path: Path | str, mapped: bool = False) -> Any:
         reason = "holds code" if code else "is damaged or no file of weights"
         raise EosfmError(f"{path} {reason}; expected tensors and plain values alone") from None
     except DAMAGED as error:
+        if tells_of_memory(error):
+            raise
         raise EosfmError(
             f"{path} is damaged or no file of weights ({type(error).__name__}); build it again"
         ) from None

@@ -1,4 +1,4 @@
-"""Disks that are full or may not be written to: one line, and what came is kept."""
+"""Disks that are full or may not be written to, and too little memory: one line, nothing lost."""
 
 import errno
 import os
@@ -7,10 +7,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
-from eosfm.core.errors import EosfmError
+from eosfm import cli
+from eosfm.core.errors import REMEDIES, EosfmError
+from eosfm.core.files import atomic, write_json
 from eosfm.datasets.fetching.fetch import fetch
 from eosfm.datasets.fetching.part import Part
+from tests.faults.lines import assert_says, line_of
 from tests.faults.test_archives import GOOD, zipped
 from tests.faults.test_downloads import BYTES, dataset, files, impatient  # noqa: F401
 from tests.fixtures.server import Server
@@ -88,3 +92,55 @@ def test_what_is_there_can_be_used_by_who_may_not_write(broken, server: Server, 
     fetch(dataset(archive), tmp_path / "toy", trusted=tmp_path)
     broken(Path, "mkdir")
     fetch(dataset(archive), tmp_path / "toy", trusted=tmp_path)
+
+
+@pytest.mark.parametrize("number", [number for numbers in REMEDIES for number in numbers])
+def test_what_a_result_cannot_be_written_to_is_named(number: int, capsys, tmp_path: Path):
+    path = tmp_path / "result.json"
+    write_json(path, {"former": 1})
+
+    def work() -> None:
+        with atomic(path) as beside:
+            beside.write_text("half")
+            raise OSError(number, os.strerror(number))
+
+    line = line_of(capsys, work)
+    assert_says(
+        line, rf"error: {path} cannot be used \({os.strerror(number)}\); .*, and run again$"
+    )
+    assert files(tmp_path) == {"result.json": b'{\n "former": 1\n}\n'}
+
+
+def test_a_disk_that_ends_while_a_result_is_written(capsys, tmp_path: Path):
+    path = tmp_path / "result.json"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        line = line_of(capsys, lambda: write_json(path, list(range(10_000))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert_says(line, rf"{path} cannot be used \(File too large\); make room there, and run again")
+    assert files(tmp_path) == {}
+
+
+def from_memory() -> None:
+    try:
+        bytearray(2**62)
+    finally:
+        raise RuntimeError("what the library did not finish")
+
+
+@pytest.mark.parametrize(
+    "work",
+    [lambda: bytearray(2**62), lambda: torch.empty(2**50), from_memory],
+    ids=["Python's", "torch's", "what comes of it"],
+)
+def test_memory_that_runs_out_is_a_line(work, capsys):
+    assert_says(line_of(capsys, work), r"memory ran out \(\w+Error\); close other programs or take")
+
+
+def test_other_errors_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError):
+        cli._finish(lambda: 1 / 0)
+    with pytest.raises(FileNotFoundError):
+        cli._finish(Path("nowhere").read_text)
