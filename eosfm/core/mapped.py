@@ -2,9 +2,18 @@
 
 import mmap
 import os
+import tokenize
+import zipfile
+import zlib
 from typing import Any, BinaryIO
 
 import numpy as np
+
+DAMAGED = (
+    OSError, ValueError, EOFError, LookupError, RuntimeError, SyntaxError, tokenize.TokenError,
+    zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What numpy raises of ``.npy`` and ``.npz`` files that are damaged."""
 
 
 def reserve(file: BinaryIO, size: int) -> None:

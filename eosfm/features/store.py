@@ -20,7 +20,7 @@ from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import read_json
-from eosfm.core.mapped import release, reserve
+from eosfm.core.mapped import DAMAGED, release, reserve
 from eosfm.core.splits import Split
 from eosfm.encoding.input import InputSpec
 from eosfm.features.frozen import FrozenFeatures
@@ -115,7 +115,7 @@ class FeatureStore:
     def _check(self, path: Path, stored: Stored) -> None:
         try:
             found = Stored.of(path)
-        except (OSError, ValueError, EOFError) as error:
+        except DAMAGED as error:
             raise EosfmError(f"{path} cannot be read ({error}); {remedy(self.path)}") from None
         for one, other, what in zip(found, stored, Stored._fields, strict=True):
             if one != other:
