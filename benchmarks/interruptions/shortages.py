@@ -150,7 +150,10 @@ def told(lines: list[str]) -> list[str]:
 def left_by(work: Work) -> set[str]:
     """Its files, but for whole ones to go on from."""
     names = names_of(work.folder)
-    return {name for name in names if not (name.startswith(SCRATCH) and name[-5:] != ".part")}
+    kept = {name for name in names if name.startswith(SCRATCH) and name[-5:] != ".part"}
+    if work.kept:
+        kept.update(str(path.relative_to(work.folder)) for path in work.folder.glob(work.kept))
+    return names - kept
 
 
 def observe(
@@ -169,7 +172,7 @@ def observe(
         again = digests(work)
         if status not in (0, 1):  # what a process leaves that was ended, the next removes
             left = left_by(work) - there
-    torn = [name for name in made if made[name] != wanted.get(name)]
+    torn = [name for name in made if made[name] != wanted.get(name) and "/live/" not in name]
     different = [name for name in wanted | again if wanted.get(name) != again.get(name)]
     return Seen(status, told(lines), torn, sorted(left), different)
 

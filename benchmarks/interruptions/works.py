@@ -97,7 +97,7 @@ def repro(project: Path, folder: Path) -> Work:
 def tool(project: Path, name: str) -> Work:
     """One of :data:`TOOLS` in a small project."""
     words, made = TOOLS[name]
-    kept = ".map.tif.*/*.npz" if name == "predict" else ""
+    kept = ".*.rows/*.npz" if name in ("predict", "embed") else ""
     return Work(f"eosfm {name}", project, (str(SCRIPTS / "eosfm"), name, *words.split()), made,
                 fresh=made, kept=kept)  # fmt: skip
 

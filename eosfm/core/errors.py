@@ -37,7 +37,7 @@ def line_of(error: BaseException) -> str | None:
         )
     for numbers, remedy in REMEDIES.items():
         if number in numbers and isinstance(error, OSError):
-            name = error.filename or "a file"
+            name = error.filename2 or error.filename or "a file"  # of two, where it was to go
             return f"{name} cannot be used ({error.strerror}); {remedy}, and run again"
     origin = error.__cause__ or error.__context__
     return None if origin is None else line_of(origin)

@@ -43,8 +43,10 @@ def atomic(path: Path | str) -> Iterator[Path]:
         else:
             beside.replace(path)
     except OSError as error:
-        if error.filename is None or str(error.filename).startswith(str(beside)):
-            error.filename = str(path)  # the place beside says nothing to who reads of it
+        named = error.filename2 or error.filename
+        if named is None or str(named).startswith(str(beside)):
+            # The place beside says nothing to who reads of it.
+            error.filename, error.filename2 = str(path), None
         raise
     finally:
         _remove(beside)
