@@ -94,6 +94,17 @@ def test_what_is_there_can_be_used_by_who_may_not_write(broken, server: Server, 
     fetch(dataset(archive), tmp_path / "toy", trusted=tmp_path)
 
 
+def test_folders_that_are_there_stay_as_they_are(server: Server, tmp_path: Path):
+    """Only their owner may change them, who may be another of those that share them."""
+    folder = tmp_path / "toy" / "data"
+    folder.mkdir(parents=True)
+    folder.chmod(0o2777)
+    archive = server.describe(zipped(*GOOD.items()))
+    fetch(dataset(archive), tmp_path / "toy", trusted=tmp_path)
+    assert files(folder) == {name[5:]: data for name, data in GOOD.items()}
+    assert folder.stat().st_mode & 0o7777 == 0o2777
+
+
 @pytest.mark.parametrize("number", [number for numbers in REMEDIES for number in numbers])
 def test_what_a_result_cannot_be_written_to_is_named(number: int, capsys, tmp_path: Path):
     path = tmp_path / "result.json"
