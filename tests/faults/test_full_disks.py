@@ -6,14 +6,19 @@ import resource
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from rasterio import CRS
+from rasterio.transform import from_origin
 
 from eosfm import cli
 from eosfm.core.errors import REMEDIES, EosfmError
 from eosfm.core.files import atomic, write_json
 from eosfm.datasets.fetching.fetch import fetch
 from eosfm.datasets.fetching.part import Part
+from eosfm.prediction.geotiff import writing
+from eosfm.prediction.grid import Grid
 from tests.faults.lines import assert_says, line_of
 from tests.faults.test_archives import GOOD, zipped
 from tests.faults.test_downloads import BYTES, dataset, files, impatient  # noqa: F401
@@ -140,6 +145,35 @@ def test_of_two_places_the_line_names_where_it_was_to_go(capsys, tmp_path: Path)
             raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x", None, str(beside))
 
     assert_says(line_of(capsys, work), f"error: {tmp_path}/last.ckpt cannot be used")
+
+
+def write_map(path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 4, (1, 600, 600), np.uint8)
+    grid = Grid(600, 600, CRS.from_epsg(32633), from_origin(0, 0, 10, 10))
+    with writing(path, grid, "uint8", 255, ["class"], "nearest") as raster:
+        raster.write(pixels)
+
+
+def test_a_map_on_a_disk_that_ends_is_whole_or_a_line(tmp_path: Path):
+    """GDAL itself says nothing where the last of its bytes do not fit."""
+    path = tmp_path / "map.tif"
+    write_map(path)
+    whole, refused = path.read_bytes(), 0
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in np.linspace(0.5, 1.1, 16) * len(whole):
+        path.unlink(missing_ok=True)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), limits[1]))
+        try:
+            write_map(path)
+        except EosfmError as error:
+            refused += 1
+            assert_says(str(error), f"{path} cannot be used .*; make room there, and run again")
+            assert files(tmp_path) == {}
+        else:
+            assert path.read_bytes() == whole
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert 8 < refused < 16
 
 
 def from_memory() -> None:
