@@ -10,7 +10,10 @@ REMEDIES = {
     (errno.EIO,): "mend the disk",
 }
 """What the user can do, by the numbers with which the system refuses a file."""
-MEMORY = ("allocate memory", "out of memory", "bad_alloc", "can't start new thread")
+MEMORY = (
+    "allocate memory", "out of memory", "bad_alloc", "can't start new thread",
+    "could not create a primitive",
+)  # fmt: skip
 """What libraries say in other errors than Python's own when there is no memory left."""
 
 

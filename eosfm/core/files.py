@@ -44,7 +44,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
             beside.replace(path)
     except OSError as error:
         named = error.filename2 or error.filename
-        if named is None or str(named).startswith(str(beside)):
+        if named is None or beside.name in str(named):
             # The place beside says nothing to who reads of it.
             error.filename, error.filename2 = str(path), None
         raise
