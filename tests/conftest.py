@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+if not os.environ.get("EOSFM_TEST_GPU"):
+    # What the tests compare are the numbers of a CPU, on whatever machine. tests/test_gpu.py runs
+    # those of tests/gpu where there is a GPU.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    collect_ignore = ["gpu"]
+
 LONGEST = (
     "tests/pipeline/test_pipeline.py",
     "tests/pipeline/test_own.py",

@@ -181,17 +181,6 @@ def test_autocast(few):
     assert all(torch.isfinite(level).all() for level in maps)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_cuda_equals_cpu(few):
-    backbone = EosFM.from_specialists(few, in_chans=13, max_encoders=2).eval()
-    x = torch.randn(2, 13, 50, 64)
-    expected = backbone(x)
-    small = backbone.cuda().prune()
-    for maps in (backbone(x.cuda()), small(x.cuda())):
-        for one, two in zip(maps, expected, strict=True):
-            torch.testing.assert_close(one.cpu(), two, atol=1e-3, rtol=1e-3)
-
-
 def test_a_saved_backbone_is_an_artifact_and_an_artifact_no_backbone(few, tmp_path):
     backbone = EosFM.from_specialists(few, in_chans=13, max_encoders=2).prune()
     backbone.save(tmp_path / "small.pth")

@@ -7,6 +7,7 @@ doi:10.1109/34.667881).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from eosfm.evaluation.examine import Tally, blended
 from eosfm.evaluation.linear_baseline import best_linear
 from eosfm.evaluation.result import Scores
 from eosfm.evaluation.trial import Trial
+from eosfm.features.device import device
 from eosfm.features.frozen import TaskSplit
 from eosfm.features.reading import Reading
 from eosfm.features.source import Request, Source
@@ -127,7 +129,8 @@ def fuse(
     """
     task, kind = trial.task, trial.task.kind
     assert isinstance(kind, PixelKind)
-    both = [_Both(model, voter.model, kind, 0.0) for model in models]
+    linear = deepcopy(voter.model).to(device())  # fitted on the CPU, and still in use there
+    both = [_Both(model, linear, kind, 0.0) for model in models]
     tallies = [{share: Tally(trial) for share in SHARES} for _ in models]
     for _, answers, target in blended(both, with_images(val, voter.val), trial):
         for answer, by_share in zip(answers, tallies, strict=True):
@@ -138,7 +141,7 @@ def fuse(
     for model, by_share in zip(models, tallies, strict=True):
         scores = {share: tally.examined().scores for share, tally in by_share.items()}
         share = _best(scores, task.metric)
-        fused.append((LateFusion(model, voter.model, kind, share), scores[share]))
+        fused.append((LateFusion(model, linear, kind, share), scores[share]))
     return fused
 
 

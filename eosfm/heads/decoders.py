@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eosfm.heads.resize import deterministic_resizing
 from eosfm.nn.backbone import STRIDES
 
 
@@ -31,8 +32,9 @@ class UPerNetHead(nn.Module):
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Decode four maps to (B, K, height, width)."""
-        logits = self.classifier(self.dropout(self.decoder([None, None, *maps])))
-        return resize(logits, size)
+        with deterministic_resizing(maps[0]):
+            logits = self.classifier(self.dropout(self.decoder([None, None, *maps])))
+            return resize(logits, size)
 
 
 class LinearPixelHead(nn.Module):
@@ -52,11 +54,10 @@ class LinearPixelHead(nn.Module):
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Map four maps to (B, K, height, width)."""
         finest = (maps[0].shape[-2], maps[0].shape[-1])
-        answers = [
-            resize(level(feature), finest) for level, feature in zip(self.levels, maps, strict=True)
-        ]
-        logits = torch.stack(answers).sum(dim=0)
-        return resize(logits, size)
+        pairs = zip(self.levels, maps, strict=True)
+        with deterministic_resizing(maps[0]):
+            answers = [resize(level(feature), finest) for level, feature in pairs]
+            return resize(torch.stack(answers).sum(dim=0), size)
 
 
 class PooledHead(nn.Module):

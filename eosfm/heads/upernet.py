@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eosfm.heads.decoders import resize
+from eosfm.heads.resize import deterministic_resizing
 
 POOLED = (1, 2, 3, 6)
 """Cells per side that the coarsest map is pooled to."""
@@ -48,6 +49,11 @@ class UPerNetBatchHead(nn.Module):
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Decode four maps to (B, K, height, width)."""
+        with deterministic_resizing(maps[0]):
+            return resize(self.head(self._fuse(maps)), size)  # where corners are not aligned
+
+    def _fuse(self, maps: Sequence[Tensor]) -> Tensor:
+        """All levels together, (B, width, h, w) of the finest."""
         *finer, coarsest = maps
         around = [_resized(pooled(coarsest), coarsest) for pooled in self.pooled]
         level = self.context(torch.cat([coarsest, *around], dim=1))
@@ -60,7 +66,8 @@ class UPerNetBatchHead(nn.Module):
             levels.append(smooth(level))
         finest = levels[-1]
         together = torch.cat([_resized(each, finest) for each in reversed(levels)], dim=1)
-        return resize(self.head(self.fused(together)), size)  # where corners are not aligned
+        fused: Tensor = self.fused(together)
+        return fused
 
 
 def _convolved(channels: int, width: int, kernel: int) -> nn.Sequential:
