@@ -152,8 +152,10 @@ def stop(work: Work, moment: float, kind: signal.Signals) -> bool:
     process.start()
     while os.getpgid(process.pid) != process.pid:
         time.sleep(0.001)
-    process.join(moment)
-    if not process.is_alive():
+    end = time.monotonic() + moment
+    while process.exitcode is None and time.monotonic() < end:  # `join` would wait for one that has
+        time.sleep(0.005)  # executed another program to its end
+    if process.exitcode is not None:
         return False
     if kind == signal.SIGINT:  # as a terminal does
         os.killpg(process.pid, kind)
