@@ -189,10 +189,10 @@ def working_in(folder: Path) -> list[psutil.Process]:
 
 def load_as(work: Work) -> None:
     """Have in this process what the command loads, once it has been run in a fork."""
-    loaded = work.folder.parent / "modules"
-    run_whole(work, loaded)
     if not work.forked:
         return
+    loaded = work.folder.parent / "modules"
+    run_whole(work, loaded)
     for name in loaded.read_text().splitlines():
         with suppress(ImportError):  # made while it ran
             import_module(name)
