@@ -23,7 +23,10 @@ SMALL = 64 * 2**20
 VALUES = 1_000_000
 """Plain values that a file may hold: those that are named again are counted again."""
 
-DAMAGED = RuntimeError, EOFError, ValueError, LookupError, struct.error, zipfile.BadZipFile
+DAMAGED = (
+    RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError,
+    struct.error, zipfile.BadZipFile,
+)  # fmt: skip
 """What torch raises of files that are not its own."""
 
 
