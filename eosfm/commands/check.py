@@ -29,6 +29,7 @@ def check(
             print(f"note: {text}")
         for text in faults:
             print(f"fault: {text}")
-        print(f"{len(faults)} faults, {len(notes)} notes")
+        counts = {"fault": len(faults), "note": len(notes)}
+        print(", ".join(f"{n} {what}{'s' * (n != 1)}" for what, n in counts.items()))
     if faults:
         raise typer.Exit(1)

@@ -13,11 +13,11 @@ def predict(
             metavar="SCENE [SCENE2 ...]",
             help="A raster (GeoTIFF, JPEG 2000, PNG, JPEG, Imagine, .vrt), a folder of rasters on "
             "one grid, or a STAC item; of change two, of a time series one per date, in their "
-            "order, or a STAC collection of items.",
+            "order, or a folder or a STAC collection of them.",
         ),
     ],
     task: Annotated[
-        str, typer.Option(help="A task of params.yaml, or its file from models/tasks.")
+        str, typer.Option(help="A task of params.yaml, or a file: of models/tasks, or a bundle.")
     ],
     out: Annotated[
         Path,

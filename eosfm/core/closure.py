@@ -7,6 +7,7 @@ resumable run is a hash of it.
 import ast
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -49,10 +50,10 @@ def closure(*starts: Path, named: bool = False) -> list[Path]:
         file = todo.pop()
         if file not in seen and file.relative_to(ROOT).as_posix() not in FREE:
             seen.add(file)
-            todo += _imports(file)
+            todo += _parsed(file).imports
             if named:
-                todo += _texts(file)
-    return sorted(file for file in seen if _has_code(file))
+                todo += _parsed(file).texts
+    return sorted(file for file in seen if _parsed(file).has_code)
 
 
 def code_hash(*starts: Path) -> str:
@@ -64,52 +65,55 @@ def code_hash(*starts: Path) -> str:
     return digest.hexdigest()
 
 
-@cache
-def _imports(file: Path) -> frozenset[Path]:
-    """Files of the project that one imports, wherever in it, and their packages."""
-    found: set[Path] = set()
+@dataclass(frozen=True)
+class _File:
+    """What one file says of others, read and parsed once.
 
-    def visit(node: ast.AST) -> None:
+    Attributes:
+        imports: Files of the project that it imports, wherever in it, and their packages.
+        texts: Files that it names as text: ``"eosfm.heads.losses.LOSSES"``.
+        has_code: Whether there is more in it than a docstring.
+    """
+
+    imports: frozenset[Path]
+    texts: frozenset[Path]
+    has_code: bool
+
+
+@cache
+def _parsed(file: Path) -> _File:
+    imported: set[str] = set()
+    texts: set[str] = set()
+
+    def visit(node: ast.AST, runs: bool) -> None:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            return
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == PACKAGE:
-                parents = (parts[:end] for end in range(1, len(parts) + 1))
-                found.update(file for parent in parents if (file := _module(parent)))
+            runs = False
+        if runs and isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names)
+        elif runs and isinstance(node, ast.ImportFrom):
+            imported.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.add(node.value)
         for child in ast.iter_child_nodes(node):
-            visit(child)
+            visit(child, runs)
 
-    visit(ast.parse(file.read_text()))
-    return frozenset(found)
+    tree = ast.parse(file.read_text())
+    visit(tree, runs=True)
+    has_code = any(
+        not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)) for n in tree.body
+    )
+    named = {text for text in texts if NAMED.fullmatch(text)}
+    return _File(_files(imported), _files(named), has_code)
 
 
-@cache
-def _texts(file: Path) -> frozenset[Path]:
-    """Files of the project that one names as text: ``"eosfm.heads.losses.LOSSES"``."""
-    texts = [
-        node.value.split(".")
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and NAMED.fullmatch(node.value)
-    ]
-    parents = (parts[:end] for parts in texts for end in range(1, len(parts) + 1))
-    return frozenset(path for parent in parents if (path := _module(parent)))
+def _files(names: set[str]) -> frozenset[Path]:
+    """The project's files among dotted names, and their packages."""
+    parts = (name.split(".") for name in names)
+    parents = (one[:end] for one in parts if one[0] == PACKAGE for end in range(1, len(one) + 1))
+    return frozenset(file for parent in parents if (file := _module(parent)))
 
 
 def _module(parts: list[str]) -> Path | None:
     path = ROOT.joinpath(*parts)
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in candidates if file.is_file()), None)
-
-
-@cache
-def _has_code(file: Path) -> bool:
-    body = ast.parse(file.read_text()).body
-    return any(not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)) for n in body)

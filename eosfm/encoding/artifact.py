@@ -124,17 +124,18 @@ def export_artifact(files: Sequence[Path | str], out: Path | str) -> list[Specia
     return specialists
 
 
-def read_entries(path: Path | str, mapped: bool = False) -> list[Entry]:
+def read_entries(path: Path | str, mapped: bool = False, summed: bool = True) -> list[Entry]:
     """What an artifact holds, entry by entry, as it stands there.
 
     Args:
         path: The file.
         mapped: See :func:`eosfm.core.tensors.read`.
+        summed: Likewise.
 
     Raises:
         EosfmError: The file is missing, damaged, holds code or is no list of entries.
     """
-    return check_entries(tensors.read(path, mapped), path)
+    return check_entries(tensors.read(path, mapped, summed), path)
 
 
 def check_entries(content: Any, path: Path | str) -> list[Entry]:

@@ -62,6 +62,8 @@ class FittedTask:
         pixel_share: What a linear model of pixel values has of the answer, by late fusion.
         weights: Of ``fuser``, ``merge`` and ``head``, of ``encoder`` where it was trained along,
             and of ``pixels`` where these have a share; empty for a head that is not trained.
+        ensemble: Entries of the specialists in use, see :mod:`eosfm.encoding.artifact`; empty where
+            they are in the artifact alone.
     """
 
     __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True, "extra": "forbid"}
@@ -94,6 +96,7 @@ class FittedTask:
     fuser: Mapping[str, Any]
     pixel_share: float
     weights: Mapping[str, Weights]
+    ensemble: tuple[Any, ...] = ()
 
 
 class BestFit:
@@ -149,7 +152,13 @@ class BestFit:
             pixel_share=self.fit.pixel_share if self.fit else 0.0,
             weights=weights,
         )
-        tensors.write(path, {"format": FORMAT, **vars(fitted)})
+        write_fitted(path, fitted)
+
+
+def write_fitted(path: Path, fitted: FittedTask) -> None:
+    """Write a fit; one without specialists says nothing of them."""
+    content = {key: value for key, value in vars(fitted).items() if key != "ensemble" or value}
+    tensors.write(path, {"format": FORMAT, **content})
 
 
 def task_file(task: str) -> Path:

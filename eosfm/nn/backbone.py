@@ -6,6 +6,7 @@ import urllib.request
 from typing import Any
 
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from eosfm.core.errors import EosfmError, tells_of_memory
 
@@ -38,6 +39,7 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
     """
     import timm
 
+    from eosfm.nn.depthwise import use_lean_depthwise
     from eosfm.nn.grn import use_lean_norms
 
     if not timm.is_model(name):  # neither is "hf-hub:..." nor "local-dir:..."
@@ -62,7 +64,35 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
             f"{list(STRIDES)}; {INSTEAD}"
         )
     use_lean_norms(model)
+    use_lean_depthwise(model)
     return model
+
+
+def build_unset(name: str, in_chans: int) -> nn.Module:
+    """What :func:`build_backbone` builds, for what loads its own weights: three times as fast.
+
+    Its parameters are whatever the memory holds, and torch's random state stays as it is.
+
+    Raises:
+        EosfmError: As :func:`build_backbone` does.
+    """
+    with _ParametersUnset():
+        return build_backbone(name, in_chans)
+
+
+class _ParametersUnset(TorchFunctionMode):
+    """Leaves out what fills parameters in place, as all ways to start weights do; not buffers."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        target = args[0] if args else kwargs.get("tensor")
+        name = getattr(func, "__name__", "")
+        in_place = name.endswith("_") and not name.endswith("__") and name != "requires_grad_"
+        if in_place and isinstance(target, nn.Parameter):
+            return target
+        return func(*args, **kwargs)
 
 
 def _weights(name: str) -> dict[str, str]:

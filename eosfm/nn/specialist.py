@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from eosfm.core import tensors
 from eosfm.core.bands import check_bands
 from eosfm.core.errors import EosfmError
-from eosfm.nn.backbone import build_backbone
+from eosfm.nn.backbone import build_unset
 
 FORMAT = 1
 PER_CHANNEL = ("bands", "units", "mean", "std")
@@ -118,8 +118,7 @@ def check_weights(name: str, backbone: str, in_chans: int, weights: Mapping[str,
 
 @lru_cache(maxsize=64)
 def _shapes(backbone: str, in_chans: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    with torch.device("meta"):
-        model = build_backbone(backbone, in_chans, pretrained=False)
+    model = build_unset(backbone, in_chans)
     return tuple((key, tuple(value.shape)) for key, value in model.state_dict().items())
 
 
@@ -143,7 +142,7 @@ def build_model(specialist: Specialist) -> nn.Module:
     """
     name, backbone, in_chans = specialist.name, specialist.backbone, specialist.in_chans
     try:
-        model = build_backbone(backbone, in_chans, pretrained=False)
+        model = build_unset(backbone, in_chans)
     except EosfmError as error:
         raise EosfmError(f"{name}: {error}") from None
     check_weights(name, backbone, in_chans, specialist.state_dict)

@@ -19,7 +19,7 @@ from eosfm.fusion.fuser import Fuser
 from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.geotiff import bounded_cache, write_rows, writing
+from eosfm.prediction.geotiff import bounded_cache, writing, written
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.predict import check_out
 from eosfm.prediction.rows import Arrays, Rows
@@ -253,7 +253,8 @@ def _write(out: Path, grid: Grid, rows: Rows, components: Components, dtype: str
     with writing(out, cells, form.dtype, form.nodata, names, "average", **form.options) as raster:
         if form.scaled:
             raster.scales = (components.step,) * dims
-        return write_rows(raster, rows)
+        missing = sum(int(kept["unknown"].sum()) for kept in written(raster, rows))
+        return missing / (cells.height * cells.width)
 
 
 def _levels(backbone: EosFM, images: Tensor) -> list[Tensor]:

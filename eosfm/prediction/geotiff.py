@@ -10,7 +10,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.heads.pictures import class_palette
 from eosfm.prediction.grid import Grid
-from eosfm.prediction.rows import Rows
+from eosfm.prediction.rows import Arrays, Rows
 
 BLOCK = 512
 CACHE_MB = 256
@@ -99,21 +99,20 @@ def _read_through(path: Path) -> None:
                 raster.read(window=window)
 
 
-def write_rows(raster: Any, rows: Rows) -> float:
+def written(raster: Any, rows: Rows) -> Iterator[Arrays]:
     """Write kept rows of ``values`` (K, n, W) and ``unknown`` (n, W) into an open raster.
 
-    Returns:
-        The share of its pixels that have no answer.
+    Yields:
+        Each of them, for what is to be said of the whole.
     """
     from rasterio.windows import Window
 
-    row = missing = 0
+    row = 0
     for kept in rows.read():
         _, height, width = kept["values"].shape
         raster.write(kept["values"], window=Window(0, row, width, height))
         row += height
-        missing += int(kept["unknown"].sum())
-    return missing / (raster.height * raster.width)
+        yield kept
 
 
 def write_categories(path: Path, classes: Sequence[str]) -> None:

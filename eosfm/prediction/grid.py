@@ -9,6 +9,9 @@ import numpy as np
 SAME = 1e-3
 """Pixels by which two grids may differ."""
 
+UNITS = {"metre": "m", "degree": "degrees"}
+"""What is said of the unit of a reference system."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -44,7 +47,9 @@ class Grid:
         size = f"{self.height}x{self.width} px"
         if not self.crs:
             return f"{size} without georeference"
-        return f"{size} of {abs(self.transform.a):g} in {self.crs.to_string()}"
+        unit = self.crs.units_factor[0]
+        side = f"{abs(self.transform.a):.3g} {UNITS.get(unit, unit)}"
+        return f"{size} of {side} in {self.crs.to_string()}"
 
 
 def grid_of(raster: Any) -> Grid:

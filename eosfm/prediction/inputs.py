@@ -16,6 +16,7 @@ from eosfm.kinds.pixel import PixelKind
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.plausible import check_values
 from eosfm.prediction.scene import Scene, open_scene
+from eosfm.prediction.series import dates_in
 from eosfm.prediction.stac import Item, is_stac, read_items
 from eosfm.prediction.windows import Part
 
@@ -51,10 +52,10 @@ class TaskInput:
     """
 
     def __init__(self, fitted: FittedTask, paths: Sequence[str], reading: Reading) -> None:
-        sources = [source for path in paths for source in _sources(path)]
-        days = [source.date for source in sources if isinstance(source, Item) and source.date]
-        # The items' own dates, where each has one and the user gives none.
-        dates = reading.dates or (tuple(days) if len(days) == len(sources) else ())
+        found = [one for path in paths for one in _sources(path, fitted, reading)]
+        sources, days = zip(*found, strict=True)
+        # What items and names tell, where each tells it and the user does not.
+        dates = reading.dates or tuple(day for day in days if day and all(days))
         count = len(sources)
         _check_dates(fitted, count, dates)
         self.fitted = fitted
@@ -109,9 +110,13 @@ def common_grid(scenes: Sequence[Scene]) -> Grid:
     return first.grid
 
 
-def _sources(path: str) -> list[str] | list[Item]:
-    """What a path that a user gives stands for: itself, or the items of a STAC file."""
-    return read_items(path) if is_stac(path) else [path]
+def _sources(
+    path: str, fitted: FittedTask, reading: Reading
+) -> Sequence[tuple[str | Item, str | None]]:
+    """The dates that a user's path stands for, and their days: STAC items, or parts of a folder."""
+    if is_stac(path):
+        return [(item, item.date) for item in read_items(path)]
+    return dates_in(path, fitted.bands, reading.bands)
 
 
 def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> None:

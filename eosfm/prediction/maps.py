@@ -12,13 +12,18 @@ from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import FittedTask
 from eosfm.kinds import get_kind
 from eosfm.kinds.regression import Regression
-from eosfm.prediction.geotiff import class_colours, write_categories, write_rows, writing
+from eosfm.prediction.geotiff import class_colours, write_categories, writing, written
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays
 from eosfm.prediction.windows import Strip, strips
 
 UNKNOWN = 255
 """What a map of classes has where nothing was measured."""
+
+SHOWN = 5
+"""Classes whose shares are told, the commonest first, ..."""
+LEAST = 0.0005
+"""... of those that have as much."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,16 @@ def write_map(job: Job, probabilities: bool) -> str:
     rows.fill(made)
     with writing(job.out, grid, form.dtype, form.nodata, form.names, form.resampling) as raster:
         describe(raster, fitted, categories=form.dtype == "uint8")
-        missing = write_rows(raster, rows)
+        sums, known = np.zeros(len(fitted.classes)), 0
+        for kept in written(raster, rows):
+            sums += _sums(kept, len(sums))
+            known += int((~kept["unknown"]).sum())
     if form.dtype == "uint8":
         write_categories(job.out, fitted.classes)
     rows.remove()
-    share = f", {missing:.0%} without a measurement" * bool(missing)
-    return f"{job.out}: {fitted.kind} of {grid}, {', '.join(fitted.classes)}{share}"
+    missing = 1 - known / (grid.height * grid.width)
+    share = f"; {missing:.0%} without a measurement" * bool(missing)
+    return f"{job.out}: {grid}{_told(fitted, sums / known) if known else ''}{share}"
 
 
 def map_format(fitted: FittedTask, probabilities: bool) -> MapFormat:
@@ -99,6 +108,23 @@ def finished(strip: Strip, form: MapFormat) -> Arrays:
     values = form.values(strip.values[None]).numpy()
     known = np.where(strip.unknown, np.array(form.nodata, form.dtype), values)
     return {"values": known, "unknown": strip.unknown}
+
+
+def _sums(kept: Arrays, classes: int) -> np.ndarray:
+    """(K,) over the pixels with an answer: how many are of a class, or the sum of a band."""
+    values = kept["values"][:, ~kept["unknown"]]
+    if values.dtype == np.uint8:
+        return np.bincount(values[0], minlength=classes)
+    return np.asarray(values.sum(axis=1, dtype=np.float64))
+
+
+def _told(fitted: FittedTask, means: np.ndarray) -> str:
+    """What is said of a map: the mean value, or the shares of the commonest classes."""
+    if isinstance(get_kind(fitted.kind), Regression):
+        return f"; {fitted.classes[0]} {means[0]:.4g} {fitted.target_unit or ''}".rstrip()
+    there = [k for k in np.argsort(-means, kind="stable") if means[k] >= LEAST]
+    more = f" and {len(there) - SHOWN} more" * (len(there) > SHOWN)
+    return "; " + ", ".join(f"{fitted.classes[k]} {means[k]:.1%}" for k in there[:SHOWN]) + more
 
 
 def describe(raster: Any, fitted: FittedTask, categories: bool) -> None:

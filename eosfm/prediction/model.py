@@ -1,13 +1,15 @@
 """A task's best fit as one module: images in, logits out."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.artifact import load_artifact
+from eosfm.core.tensors import check_sums
+from eosfm.encoding.artifact import check_entries, load_entries, read_entries
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.encoding.input import describe_input
 from eosfm.evaluation.fitted import FittedTask, file_hash
@@ -71,19 +73,12 @@ def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
 
     Args:
         fitted: The fit.
-        artifact: The ensemble that it was fitted on.
+        artifact: The ensemble that it was fitted on; not looked at where the fit has its own.
 
     Raises:
         EosfmError: It is another one, or cannot be read.
     """
-    specialists = load_artifact(artifact, fitted.specialists)
-    found = file_hash(artifact)
-    if found != fitted.artifact:
-        raise EosfmError(
-            f"{artifact} (SHA-256 {found[:12]}...) is not the ensemble that {fitted.task} was "
-            f"fitted on ({fitted.artifact[:12]}...); give that one with --artifact, or run "
-            f"`dvc repro evaluate@{fitted.task}`"
-        )
+    specialists = read_ensemble(fitted, artifact)
     try:
         return TaskModel(fitted, specialists)
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -93,3 +88,27 @@ def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
             f"{str(error).strip().splitlines()[0][:120]}); run `dvc repro -f "
             f"evaluate@{fitted.task}`"
         ) from None
+
+
+def read_ensemble(fitted: FittedTask, artifact: Path) -> list[Specialist]:
+    """The specialists of a fitted task: its own, or those of the very file that it was fitted on.
+
+    Raises:
+        EosfmError: The file is another one, or cannot be read.
+    """
+    if fitted.ensemble:
+        where = f"the file of task {fitted.task}"
+        return load_entries(check_entries([*fitted.ensemble], where), where, fitted.specialists)
+    with ThreadPoolExecutor(1) as beside:  # hashing frees the GIL
+        hashed = beside.submit(file_hash, artifact)
+        # The hash tells more than the members' checksums, which would be read beside it.
+        entries = read_entries(artifact, mapped=True, summed=False)
+    found = hashed.result()
+    if found != fitted.artifact:
+        check_sums(artifact)  # a damaged file is another, too, but needs another mending
+        raise EosfmError(
+            f"{artifact} (SHA-256 {found[:12]}...) is not the ensemble that {fitted.task} was "
+            f"fitted on ({fitted.artifact[:12]}...); give that one with --artifact, or run "
+            f"`dvc repro evaluate@{fitted.task}`"
+        )
+    return load_entries(entries, artifact, fitted.specialists)

@@ -242,10 +242,15 @@ def _files(path: str) -> list[str]:
     folder = Path(path)
     if not folder.is_dir():
         return [path]
-    files = sorted(str(f) for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
+    files = rasters_in(folder)
     if not files:
         raise EosfmError(f"{path} has no raster; expected files of {', '.join(SUFFIXES)}")
     return files
+
+
+def rasters_in(folder: Path) -> list[str]:
+    """The rasters of a folder, by name."""
+    return sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
 
 
 def _said(rasters: Sequence[Any]) -> list[str | None]:

@@ -1,6 +1,7 @@
 """Kinds with one answer per image: a table of windows, CSV or GeoParquet."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -46,7 +47,13 @@ def write_table(job: Job) -> str:
                 table.writeheader()
                 table.writerows(rows)
     kept.remove()
-    return f"{job.out}: {len(rows)} windows of {size[0]}x{size[1]} px, {', '.join(fitted.classes)}"
+    return f"{job.out}: {len(rows)} windows of {size[0]}x{size[1]} px, {_told(rows)}"
+
+
+def _told(rows: list[Row]) -> str:
+    """How many windows have an answer, the commonest first."""
+    counts = Counter(name for row in rows for name in row["class"].split("; ") if name)
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none of a class"
 
 
 def _answer_rows(job: Job, sweep: Sweep, kept: Rows) -> None:

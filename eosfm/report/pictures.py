@@ -74,6 +74,8 @@ def _curves(items: dict[str, tuple[Path, str, str]]) -> Figure:
             curve = read_curve(folder, key)
             side.plot(list(curve), list(curve.values()), color=color, marker=".", linewidth=1)
             side.tick_params(axis="y", colors=color)
+            if len(curve) == 1:  # a fit in closed form has one step, and no fractions of it
+                side.set_xticks(list(curve))
     return drawn
 
 
@@ -95,7 +97,7 @@ def selection_curves(results: Results) -> Figure:
     left.set_ylabel("explained share of the labels' variance")
     left.set_xticks(counts)
     right.plot(np.mean(np.cumsum(spent, axis=1), axis=0), means, color=COLORS["eosfm"], marker="o")
-    right.set_xlabel("energy of training the specialists in use, Wh (mean of tasks)")
+    right.set_xlabel("energy of training these, Wh (mean of tasks)")
     right.set_ylabel("explained share, mean of tasks")
     return drawn
 

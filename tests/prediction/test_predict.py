@@ -1,6 +1,7 @@
 """From a scene to a map or a table, as a user does it."""
 
 import csv
+import re
 import sys
 from pathlib import Path
 
@@ -67,7 +68,10 @@ def test_a_map_is_a_cog_on_the_scene_s_grid_with_names_and_colours(
     missing[:20, 100:] = True
     np.testing.assert_array_equal(found == 255, missing)
     assert (found == bright)[~missing].mean() > 0.85
-    assert "dark, bright" in line and "EPSG:32633" in line and "without a measurement" in line
+    assert re.search(r"px of 10 m in EPSG:32633; .*%; 8% without a measurement$", line)
+    shares = {name: float(share) for name, share in re.findall(r"(\w+) ([\d.]+)%[,;]", line)}
+    told = {name: 100 * (found[~missing] == k).mean() for k, name in enumerate(("dark", "bright"))}
+    assert shares == pytest.approx(told, abs=0.051)
     shutil.copy(path, tmp_path / "x.vrt", driver="VRT")  # which spells out what GDAL reads
     text = (tmp_path / "x.vrt").read_text()
     assert "<Category>dark</Category>" in text and "<Category>bright</Category>" in text
@@ -112,12 +116,13 @@ def test_strips_and_batches_do_not_show(run, write_scene, mosaic, monkeypatch):
 
 def test_a_regression_is_in_its_unit(run, write_scene, mosaic):
     image, bright = mosaic
-    path, _ = run("regression", [write_scene(image)])
+    path, line = run("regression", [write_scene(image)])
     with rasterio.open(path) as raster:
         assert raster.dtypes == ("float32",) and np.isnan(raster.nodata)
         assert raster.descriptions == ("height",)
         found = raster.read(1)
     assert found[bright == 1].mean() - found[bright == 0].mean() > 3  # 12 and 4 in training
+    assert f"; height {found.mean():.4g}" in line
     with pytest.raises(EosfmError, match="has no classes; leave --probabilities out"):
         run("regression", [write_scene(image)], probabilities=True)
 
@@ -160,7 +165,7 @@ def test_image_labels_are_a_table_of_windows(run, write_scene, mosaic, task):
     path, line = run(task, [scene], out="labels.csv", cut=Cut(device="cpu"))
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 14 and "14 windows of 32x32 px" in line  # one was not measured
+    assert len(rows) == 14 and "14 windows of 32x32 px, " in line  # one was not measured
     first = rows[0]
     assert (first["row"], first["col"], first["height"], first["width"]) == ("0", "32", "32", "32")
     assert float(first["x_min"]) == 400_320 and float(first["y_max"]) == 5_000_000

@@ -1,0 +1,30 @@
+"""``eosfm bundle``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bundle(
+    task: Annotated[
+        str, typer.Argument(help="A task of params.yaml, or its file from models/tasks.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="A .pt.")],
+    artifact: Annotated[Path, typer.Option(help="The ensemble that it was fitted on.")] = Path(
+        "models/eosfm.pth"
+    ),
+) -> None:
+    """Write a task's best fit and its specialists as one file.
+
+    With it, predict and onnx need no ensemble: --task FILE.
+
+    Example: eosfm bundle sen1floods11 -o flood.pt
+    """
+    from eosfm.core.errors import EosfmError
+    from eosfm.evaluation.fitted import task_file
+    from eosfm.prediction.bundle import bundle as run
+
+    if out.suffix != ".pt":
+        raise EosfmError(f"-o {out} is of another format; expected a .pt")
+    print(run(task_file(task), artifact, out))

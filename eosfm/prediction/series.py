@@ -1,0 +1,65 @@
+"""A folder that is a time series: a date per folder in it, or per file that has all bands."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from eosfm.core.bands import find
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.names import file_bands
+from eosfm.prediction.scene import SUFFIXES, open_raster, rasters_in
+
+DAY = re.compile(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)")
+"""A day in a file's name: 2020-05-01 or 20200501."""
+
+
+def dates_in(
+    path: str, bands: Sequence[str], names: Sequence[str] | None
+) -> list[tuple[str, str | None]]:
+    """The dates of a scene's path, in the order of their names.
+
+    Args:
+        path: A raster or a folder.
+        bands: Those that are wanted of each date.
+        names: What the user says of each date's bands.
+
+    Returns:
+        Each date's path, and the day that its name tells; the path itself, of no day, where it is
+        one date.
+
+    Raises:
+        EosfmError: A folder has no raster, or a file of several cannot be read.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return [(path, None)]
+    files = [Path(file) for file in rasters_in(folder)]
+    parts = files or sorted(sub for sub in folder.iterdir() if sub.is_dir() and rasters_in(sub))
+    if not parts:
+        raise EosfmError(
+            f"{path} has no raster; expected files of {', '.join(SUFFIXES)}, or a folder of them "
+            "per date"
+        )
+    if files and not (len(files) > 1 and all(_has(file, bands, names) for file in files)):
+        parts = []
+    return [(str(part), _day(part.name)) for part in parts] or [(path, None)]
+
+
+def _has(file: Path, bands: Sequence[str], names: Sequence[str] | None) -> bool:
+    """Whether a file alone has all bands."""
+    with open_raster(str(file)) as raster:
+        told = names if names and len(names) == raster.count else file_bands(raster, raster.name)
+    there = [name for name in told if name is not None]
+    return all(find(band, there) is not None for band in bands)
+
+
+def _day(name: str) -> str | None:
+    """The first day in a name, ISO."""
+    for parts in DAY.findall(name):
+        try:
+            return str(np.datetime64("-".join(parts), "D"))
+        except ValueError:
+            continue
+    return None

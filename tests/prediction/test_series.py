@@ -1,0 +1,62 @@
+"""Time series from one folder."""
+
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.inputs import Reading
+from eosfm.prediction.predict import predict
+from eosfm.prediction.series import dates_in
+from tests.prediction.test_predict import SMALL
+
+COLOURS = ("red", "green", "blue")
+
+
+@pytest.mark.parametrize("form", ["files", "folders"])
+def test_a_folder_of_dates_is_the_series_that_its_names_tell(
+    form, fitted_file, artifact, write_scene, mosaic, tmp_path
+):
+    image, bright = mosaic
+    plain = np.full_like(image, 100)
+    days = {"2020-04-01": plain, "S2_20200615_x": image, "2020-09-01": plain}
+    for name, pixels in days.items():
+        if form == "files":
+            write_scene(pixels, name=f"series/{name}.tif")
+        else:
+            (tmp_path / "series").mkdir(exist_ok=True)
+            for band, colour in zip(pixels, COLOURS, strict=True):
+                write_scene(band[None], name=f"series/{name}/{colour}.tif", descriptions=None)
+    found = dates_in(str(tmp_path / "series"), COLOURS, None)
+    assert [day for _, day in found] == ["2020-04-01", "2020-09-01", "2020-06-15"]
+    out = tmp_path / "map.tif"
+    predict(fitted_file("series")[0], artifact, [str(tmp_path / "series")], out, Reading(), SMALL)
+    with rasterio.open(out) as raster:
+        assert (raster.read(1) == bright).mean() > 0.8
+
+
+def test_files_that_share_the_bands_are_one_date(write_scene, mosaic, tmp_path):
+    image, _ = mosaic
+    write_scene(image[:2], name="date/optical.tif", descriptions=("red", "green"))
+    write_scene(image[2:], name="date/more.tif", descriptions=("blue",))
+    folder = str(tmp_path / "date")
+    assert dates_in(folder, COLOURS, None) == [(folder, None)]
+    assert dates_in(f"{folder}/optical.tif", COLOURS, None) == [(f"{folder}/optical.tif", None)]
+
+
+def test_names_that_the_user_gives_are_those_of_each_date(write_scene, mosaic, tmp_path):
+    for name in ("a", "b_20201399"):
+        pixels = mosaic[0].astype(np.float32)  # of which no file says that they are colours
+        write_scene(pixels, name=f"series/{name}.tif", descriptions=None)
+    folder = str(tmp_path / "series")
+    found = [(f"{folder}/a.tif", None), (f"{folder}/b_20201399.tif", None)]
+    assert dates_in(folder, COLOURS, COLOURS) == found
+    assert dates_in(folder, COLOURS, None) == [(folder, None)]
+
+
+def test_a_folder_without_a_raster_is_one_line(fitted_file, artifact, tmp_path):
+    with pytest.raises(EosfmError, match="has no raster"):
+        predict(
+            fitted_file("series")[0], artifact, [str(tmp_path)], tmp_path / "map.tif", Reading(),
+            SMALL,
+        )  # fmt: skip
