@@ -190,7 +190,8 @@ class Fusion(Frozen):
 
     ``selection`` of ``max_encoders`` is forward selection by ridge regression on the frozen
     features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published. Where
-    ``max_encoders`` is ``auto``, forward selection stops when more explain no more.
+    ``max_encoders`` is ``auto``, forward selection stops at three or more when others explain no
+    more.
     ``spectral`` puts the bands themselves beside the specialists (:mod:`eosfm.encoding.spectral`).
     """
 

@@ -28,8 +28,12 @@ PENALTIES = (1e-2, 1e-1, 1.0)
 MOST = 10
 """Specialists are followed so far in the order in which they are chosen."""
 
+FEWEST = 3
+"""Specialists that are taken, however little more of them explain: a decoder of maps learns more
+from some than from one where a linear model does not (``benchmarks/README.md``)."""
+
 MARGIN = 0.01
-"""R2 by which more specialists must lead, or fewer are enough."""
+"""R2 by which more specialists must lead, or fewer are enough; never fewer than FEWEST."""
 
 COMPONENTS = 32
 """Principal components that stand for a pyramid in a team."""
@@ -86,9 +90,13 @@ def select_forward(
 
 
 def enough(path: dict[str, float]) -> list[str]:
-    """The first few of what :func:`select_forward` gives that explain as much as any number."""
+    """The first few of what :func:`select_forward` gives that explain as much as any number.
+
+    At least :data:`FEWEST`, where there are so many.
+    """
     names, best = list(path), max(path.values())
-    return next(names[: n + 1] for n, name in enumerate(names) if path[name] >= best - MARGIN)
+    count = next(n for n, name in enumerate(names, 1) if path[name] >= best - MARGIN)
+    return names[: max(count, FEWEST)]
 
 
 def _components(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:

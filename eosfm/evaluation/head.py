@@ -140,6 +140,7 @@ def _closed_form(
     Ridge chooses them by its own weights, whatever ``fusion.selection`` says.
     """
     if task.head == "ridge":
-        return fit_ridge(splits, trial, fusion, fusion.limit, keep)
+        limit = MOST if fusion.max_encoders == "auto" else fusion.limit
+        return fit_ridge(splits, trial, fusion, limit, keep)
     val, test = (score_knn(splits.train, split, trial) for split in (splits.val, splits.test))
     return Fit(val.scores, test.scores, 0, test.tiles), splits.train.specialists

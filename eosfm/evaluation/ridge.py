@@ -1,11 +1,14 @@
-"""The head ``ridge``: image labels in closed form, with a weight for every specialist.
+"""The head ``ridge``: image labels in closed form, by the specialists and by the bands.
 
 Some hundred labels do not tell a training by gradient steps which of ten thousand features help:
-the many weak ones drown the few strong. Ridge regression has an exact solution, and an exact error
-on each sample when it is left out. By that error specialists get their weights, in the way of
-ensemble selection with replacement (Caruana et al., 2004, doi 10.1145/1015330.1015432): step by
-step one more share for whichever lowers it most, until none helps. Those without a share are not
-used. The penalty is chosen on validation tiles.
+the many weak ones drown the few strong. Ridge regression has an exact solution. There are two: one
+of all specialists, each with a weight, and one of the bands. Each has the penalty that suits it,
+and their answers are averaged with a share that validation tiles choose, as in late fusion
+(:mod:`eosfm.evaluation.late_fusion`).
+
+A specialist's weight is the square of what it explains alone of the validation labels (R2). The
+labelled tiles cannot say it: specialists that were trained on the task's own dataset have seen them
+and look better there than they are.
 
 The answer is linear in averages over pixels of normalised features, so it is a fusion by ``concat``
 and a linear layer, which EosFM runs like any other.
@@ -23,6 +26,9 @@ from eosfm.core.splits import Splits
 from eosfm.encoding.input import SPECTRAL
 from eosfm.evaluation.examine import examine, shown_tiles
 from eosfm.evaluation.fit import Keep
+from eosfm.evaluation.forward_selection import ranked, standardised
+from eosfm.evaluation.late_fusion import SHARES
+from eosfm.evaluation.moments import Moments
 from eosfm.evaluation.probe import PooledProbe
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.evaluation.trial import Trial
@@ -34,23 +40,19 @@ from eosfm.kinds.scores import better
 from eosfm.params import Fusion
 
 SAMPLES = 1000
-"""Tiles, at most, by which specialists are weighed and features are scaled."""
+"""Tiles of a split, at most, by which specialists are weighed and features are scaled."""
 
 CHUNK = 64
 """Tiles that are read at once."""
 
-SHARES = 8
-"""Steps of the selection, at most."""
-
-GAIN = 0.01
-"""Part of the error that a step must take away; one that does not is not taken."""
-
-WEIGHING = (0.03, 0.3, 3.0)
-PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-"""Ridge penalties while specialists are weighed, and at last; 1 is a sample's mean square."""
+POWER = 2
+"""Of what a specialist explains: its weight."""
 
 SHARPNESS = tuple(2.0**k for k in range(-2, 9))
 """What regression's answers, 0 to 1, may be multiplied by to be logits."""
+
+Samples = tuple[Tensor, Tensor]
+"""(N, C) features and (N, K) targets, 0 or 1, float64."""
 
 
 def fit_ridge(
@@ -60,7 +62,7 @@ def fit_ridge(
     limit: int | None = None,
     keep: Keep | None = None,
 ) -> tuple[Fit, list[str]]:
-    """Weigh the specialists, solve, choose the penalty on validation tiles, and test once.
+    """Weigh the specialists, solve, choose penalties and the bands' share, and test once.
 
     Args:
         splits: Pooled features.
@@ -73,11 +75,17 @@ def fit_ridge(
         The fit, and the specialists in use.
     """
     every = PooledProbe(fusion, splits.train.inputs, trial)
-    shares = weigh(*_sample(splits.train, every, trial), _owners(splits.train, every), limit)
-    splits = only(splits, list(shares))
+    known, unseen = (_sample(split, every, trial) for split in (splits.train, splits.val))
+    owners = _owners(splits.train, every)
+    weights = weigh(known, unseen, owners, limit)
+    kept = torch.tensor([name in weights or name == SPECTRAL for name in owners])
+    splits = only(splits, list(weights))
     model = PooledProbe(fusion, splits.train.inputs, trial)
-    solutions = _solve(splits.train, model, trial, shares)
-    scores, best = _choose(splits.val, model, trial, solutions)
+    teams = [weights]
+    if any(spec.spectral for spec in splits.train.inputs):
+        teams.append({SPECTRAL: 1.0})
+    solved = _solve(splits.train, model, trial, teams, known[0][:, kept])
+    scores, best = _choose(splits.val, model, trial, solved)
     model.head.set(*best)
     model.to(device())
     shown = [] if keep is None else shown_tiles(splits.test, trial)
@@ -89,55 +97,38 @@ def fit_ridge(
 
 
 def weigh(
-    features: Tensor, truth: Tensor, owners: list[str], limit: int | None = None
+    known: Samples, unseen: Samples, owners: list[str], limit: int | None = None
 ) -> dict[str, float]:
     """The weight of each specialist in use; they sum to 1.
 
     Args:
-        features: (N, C).
-        truth: (N, K) targets.
+        known: What is learned from.
+        unseen: What tells how much was learned.
         owners: The specialist of each of the C, or :data:`SPECTRAL`, which is none.
         limit: How many specialists may be used, at most.
+
+    Returns:
+        Those that explain something of ``unseen``, the best first; the best where none does.
     """
-    names = list(dict.fromkeys(owners))
-    specialists = [name for name in names if name != SPECTRAL]
-    x = _standardised(features)
-    kernels = {}
-    for name in names:
-        own = x[:, [owner == name for owner in owners]]
-        kernels[name] = own @ own.T / own.shape[1]
-    shares = dict.fromkeys(names, 0)
-    whole, lowest = torch.zeros(len(x), len(x), dtype=x.dtype), torch.inf
-    for step in range(1, SHARES + 1):
-        used = [name for name in specialists if shares[name]]
-        open_to = used if limit is not None and len(used) >= limit else specialists
-        if used and SPECTRAL in names:  # alone, the bands are no ensemble
-            open_to = [*open_to, SPECTRAL]
-        errors = {n: _left_out_error((whole + kernels[n]) / step, truth) for n in open_to}
-        best = min(errors, key=errors.__getitem__)
-        if errors[best] > (1 - GAIN) * lowest:
-            break
-        lowest = errors[best]
-        whole = whole + kernels[best]
-        shares[best] += 1
-    return {name: share / sum(shares.values()) for name, share in shares.items() if share}
+    x, z = standardised(known[0], unseen[0])
+    explained = {}
+    for name in dict.fromkeys(owners):
+        if name != SPECTRAL:
+            own = [owner == name for owner in owners]
+            explained[name] = _explained((x[:, own], known[1]), (z[:, own], unseen[1]))
+    names = ranked(explained)[:limit]
+    powers = {name: explained[name] ** POWER for name in names if explained[name] > 0}
+    powers = powers or {names[0]: 1.0}
+    return {name: power / sum(powers.values()) for name, power in powers.items()}
 
 
-def _left_out_error(kernel: Tensor, truth: Tensor) -> float:
-    """Mean squared error on each sample of the regression without it, of the best penalty.
-
-    The constant is fitted without it as well: of a mean over all samples, the others would tell
-    what is left out.
-    """
-    unit = kernel.diagonal().mean()
-    spectrum, vectors = torch.linalg.eigh(kernel)
-    errors = []
-    for penalty in WEIGHING:
-        inverse = (vectors / (spectrum.clamp_min(0) + penalty * unit)) @ vectors.T
-        constant = inverse.sum(1)
-        inverse = inverse - torch.outer(constant, constant) / constant.sum()
-        errors.append((inverse @ truth / inverse.diagonal()[:, None]).square().mean())
-    return float(torch.stack(errors).min())
+def _explained(known: Samples, unseen: Samples) -> float:
+    """R2 of ridge regression on unseen samples, all targets together, of the best penalty."""
+    (x, y), (z, answers) = known, unseen
+    moments = Moments(x.shape[1], y.shape[1], dual=len(x) <= x.shape[1])
+    moments.add(x, y)
+    errors = [(z @ weight + bias - answers).square().mean() for weight, bias in moments.solve()]
+    return float(1 - min(errors) / (answers - y.mean(0)).square().mean())
 
 
 class _Layer(NamedTuple):
@@ -148,82 +139,93 @@ class _Layer(NamedTuple):
 
 
 def _solve(
-    split: FrozenFeatures, model: PooledProbe, trial: Trial, shares: Mapping[str, float]
-) -> list[_Layer]:
-    """The solution of each penalty, for features as they come."""
-    features, _ = _sample(split, model, trial)
+    split: FrozenFeatures,
+    model: PooledProbe,
+    trial: Trial,
+    teams: Sequence[Mapping[str, float]],
+    sample: Tensor,
+) -> list[list[_Layer]]:
+    """The solution of each team and penalty, for features as they come.
+
+    Args:
+        split: The labelled tiles.
+        model: Gives their features.
+        trial: The task.
+        teams: The weights of the members of each.
+        sample: (N, C) of these features, by which they are scaled.
+    """
     owners = _owners(split, model)
-    weights = torch.tensor([shares.get(name, 0.0) / owners.count(name) for name in owners])
-    scale = weights.sqrt() / features.std(0).clamp_min(1e-6)
-    shift = features.mean(0)
-    moments = _Moments(len(owners), len(trial.task.classes), dual=len(split) <= len(owners))
+    parts = [_Part.of(sample, owners, team) for team in teams]
+    classes = len(trial.task.classes)
+    sums = [Moments(p.width, classes, dual=len(split) <= p.width) for p in parts]
     for x, y in _known(split, model, trial):
-        moments.add((x - shift) * scale, y)
-    layers = []
-    for solution, bias in moments.solve(PENALTIES):
-        weight = solution * scale[:, None]
-        layers.append(_Layer(weight.T, bias - shift @ weight))
-    return layers
+        for part, moments in zip(parts, sums, strict=True):
+            moments.add((x[:, part.used] - part.shift) * part.scale, y)
+    return [
+        [part.layer(*solution) for solution in moments.solve()]
+        for part, moments in zip(parts, sums, strict=True)
+    ]
 
 
-class _Moments:
-    """What ridge regression needs of its samples: sums, or where these are few, themselves."""
+class _Part(NamedTuple):
+    """The features of a team: which of all (C,), what is taken from each, and its factor."""
 
-    def __init__(self, features: int, targets: int, dual: bool) -> None:
-        size = 0 if dual else features
-        self.dual, self.count = dual, 0
-        self.rows: list[tuple[Tensor, Tensor]] = []
-        self.x = torch.zeros(features, dtype=torch.float64)
-        self.y = torch.zeros(targets, dtype=torch.float64)
-        self.gram = torch.zeros(size, size, dtype=torch.float64)
-        self.cross = torch.zeros(size, targets, dtype=torch.float64)
+    used: Tensor
+    shift: Tensor
+    scale: Tensor
 
-    def add(self, x: Tensor, y: Tensor) -> None:
-        """Count some samples: (B, C) features and (B, K) targets, float64."""
-        self.count += len(x)
-        self.x += x.sum(0)
-        self.y += y.sum(0)
-        if self.dual:
-            self.rows.append((x, y))
-        else:
-            self.gram += x.T @ x
-            self.cross += x.T @ y
+    @classmethod
+    def of(cls, features: Tensor, owners: list[str], weights: Mapping[str, float]) -> "_Part":
+        used = torch.tensor([name in weights for name in owners])
+        own = [name for name in owners if name in weights]
+        each = torch.tensor([weights[name] / owners.count(name) for name in own])
+        features = features[:, used]
+        return cls(used, features.mean(0), each.sqrt() / features.std(0).clamp_min(1e-6))
 
-    def solve(self, penalties: Sequence[float]) -> Iterator[tuple[Tensor, Tensor]]:
-        """(C, K) weights and (K,) bias for each penalty."""
-        mean, level = self.x / self.count, self.y / self.count
-        if self.dual:
-            rows, truth = (torch.cat(parts) for parts in zip(*self.rows, strict=True))
-            rows, right = rows - mean, truth - level
-            gram = rows @ rows.T
-        else:
-            gram = self.gram - self.count * torch.outer(mean, mean)
-            right = self.cross - self.count * torch.outer(mean, level)
-        unit = gram.trace() / self.count
-        for penalty in penalties:
-            shifted = gram + penalty * unit * torch.eye(len(gram), dtype=gram.dtype)
-            weights = torch.cholesky_solve(right, torch.linalg.cholesky(shifted))
-            weights = rows.T @ weights if self.dual else weights
-            yield weights, level - mean @ weights
+    @property
+    def width(self) -> int:
+        return len(self.shift)
+
+    def layer(self, solution: Tensor, bias: Tensor) -> _Layer:
+        """What gives for all features what a solution (width, K) gives for scaled ones."""
+        weight = solution * self.scale[:, None]
+        whole = weight.new_zeros(len(bias), len(self.used))
+        whole[:, self.used] = weight.T
+        return _Layer(whole, bias - self.shift @ weight)
 
 
 def _choose(
-    split: FrozenFeatures, model: PooledProbe, trial: Trial, layers: Sequence[_Layer]
+    split: FrozenFeatures, model: PooledProbe, trial: Trial, teams: Sequence[Sequence[_Layer]]
 ) -> tuple[Scores, _Layer]:
-    """The scores on a split of the layer that does best, and that layer, giving logits."""
-    answers, truth = [], []
+    """The best on a split: the scores, and the layer that gives its logits.
+
+    Each team's penalty is that of the least squared error, the share of the second that of the
+    best score; the smaller of equals.
+    """
+    given: list[list[Tensor]] = []
+    truth = []
     for x, target in _vectors(split, model):
-        answers.append(torch.stack([x @ layer.weight.T + layer.bias for layer in layers]))
+        given.append([torch.stack([x @ layer.weight.T + layer.bias for layer in t]) for t in teams])
         truth.append(target)
     target, metric = torch.cat(truth), trial.task.metric
+    known, y = _indicators(target, trial)
+    layers, answers = [], []
+    for team, parts in zip(teams, zip(*given, strict=True), strict=True):
+        answer = torch.cat(parts, dim=1)
+        errors = (answer[:, known] - y).square().mean(dim=(1, 2))
+        least = int(errors.argmin())
+        layers.append(team[least])
+        answers.append(answer[least])
     best: tuple[Scores, _Layer] | None = None
-    for layer, answer in zip(layers, torch.cat(answers, dim=1).float(), strict=True):
-        metrics = trial.build_metrics()
-        sharpness = _sharpness(answer - 0.5, target, trial)
-        metrics.update(sharpness * (answer - 0.5), target)
+    for share in SHARES if len(teams) > 1 else SHARES[:1]:
+        margin = (torch.lerp(answers[0], answers[-1], share) - 0.5).float()
+        metrics, sharpness = trial.build_metrics(), _sharpness(margin, target, trial)
+        metrics.update(sharpness * margin, target)
         scores = {name: float(value) for name, value in metrics.compute().items()}
         if best is None or better(metric, scores[metric], best[0][metric]):
-            best = scores, _Layer(sharpness * layer.weight, sharpness * (layer.bias - 0.5))
+            both = zip(layers[0], layers[-1], strict=True)
+            weight, bias = (torch.lerp(a, b, share) for a, b in both)
+            best = scores, _Layer(sharpness * weight, sharpness * (bias - 0.5))
     assert best is not None
     return best
 
@@ -246,12 +248,17 @@ def _known(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(B, C) features and (B, K) targets of labelled tiles, 0 or 1, some at a time, float64."""
     for x, target in _vectors(split, model):
-        known = target != trial.task.ignore_index
-        if target.ndim == 1:
-            x, y = x[known], F.one_hot(target[known], len(trial.task.classes))
-        else:
-            x, y = x[known.all(1)], target[known.all(1)]
-        yield x, y.double()
+        known, y = _indicators(target, trial)
+        yield x[known], y
+
+
+def _indicators(target: Tensor, trial: Trial) -> tuple[Tensor, Tensor]:
+    """Which of (B,) classes or (B, K) labels are known, and of these (N, K) 0 or 1, float64."""
+    known = target != trial.task.ignore_index
+    if target.ndim == 1:
+        return known, F.one_hot(target[known], len(trial.task.classes)).double()
+    known = known.all(1)
+    return known, target[known].double()
 
 
 def _vectors(split: FrozenFeatures, model: PooledProbe) -> Iterator[tuple[Tensor, Tensor]]:
@@ -269,7 +276,3 @@ def _owners(split: FrozenFeatures, model: PooledProbe) -> list[str]:
         for spec in split.inputs
         for _ in range(spec.channels[level])
     ]
-
-
-def _standardised(x: Tensor) -> Tensor:
-    return (x - x.mean(0)) / x.std(0).clamp_min(1e-6)

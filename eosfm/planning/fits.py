@@ -8,7 +8,7 @@ from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.forward_selection import CELLS, MOST
 from eosfm.evaluation.head import CLOSED_FORM, selects
-from eosfm.evaluation.ridge import SAMPLES, SHARES
+from eosfm.evaluation.ridge import SAMPLES
 from eosfm.evaluation.single import SHORTLIST, shortened
 from eosfm.features.frozen import KEPT_GB
 from eosfm.params import Fusion
@@ -117,9 +117,9 @@ def _closed_form(planned: PlannedTask, inputs: Sequence[InputSpec]) -> Work:
     once = sum(map(planned.items, SPLITS))
     if planned.task.head == "knn":  # the references anew for each of the two other splits
         return planned.encoding(once + planned.items("train"), inputs)
-    sample = min(planned.items("train"), SAMPLES)
-    few = _first(inputs, SHARES)
-    return planned.encoding(sample, inputs) + planned.encoding(sample + once, few)
+    known, unseen = (min(planned.items(split), SAMPLES) for split in SPLITS[:2])
+    few = _first(inputs, MOST)
+    return planned.encoding(known + unseen, inputs) + planned.encoding(once, few)
 
 
 def _samples(planned: PlannedTask, stored: bool) -> Work:

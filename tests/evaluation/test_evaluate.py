@@ -137,6 +137,11 @@ def test_ridge_keeps_to_the_limit(run):
     assert len(result.selected) == 1
 
 
+def test_ridge_does_without_bands(run):
+    result, _ = run("classification", fusion={"spectral": False}, classification={"head": "ridge"})
+    assert result.test["accuracy"] > 0.9
+
+
 @pytest.mark.parametrize("normalize", ["layer", "batch", "none"])
 def test_ridge_reads_maps_where_averages_are_not_enough(run, normalize):
     changes = {"fusion": {"normalize": normalize}, "classification": {"head": "ridge"}}

@@ -119,5 +119,10 @@ def test_a_large_split_is_looked_at_here_and_there(pair_of_signals, monkeypatch)
 
 
 def test_fewer_are_enough_where_more_explain_no_more():
-    assert enough({"a": 0.2, "b": 0.5, "c": 0.595, "d": 0.6, "e": 0.55}) == ["a", "b", "c"]
-    assert enough({"a": -0.1, "b": -0.3}) == ["a"]
+    path = {"a": 0.2, "b": 0.4, "c": 0.5, "d": 0.595, "e": 0.6, "f": 0.55}
+    assert enough(path) == ["a", "b", "c", "d"]
+
+
+def test_three_are_taken_however_little_they_explain():
+    assert enough({"a": -0.1, "b": -0.3, "c": -0.4, "d": -0.5}) == ["a", "b", "c"]
+    assert enough({"a": -0.1, "b": -0.3}) == ["a", "b"]
