@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from eosfm.core.allocator import keep_freed_memory
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import line_of
 from eosfm.core.loading import begin_loading, end_loading
 
 COMMANDS = (
@@ -27,8 +27,9 @@ keep_freed_memory()
 def run(main: Callable[..., Any]) -> None:
     """Run a stage's or a tool's ``main`` as a command line.
 
-    An :class:`EosfmError` is printed as one line on standard error and ends the process with
-    status 1. With ``EOSFM_DEBUG=1`` the traceback is shown instead.
+    A fault that the user can mend is printed as one line on standard error and ends the process
+    with status 1 (:func:`eosfm.core.errors.line_of`). With ``EOSFM_DEBUG=1`` the traceback is shown
+    instead.
     """
     import typer
 
@@ -65,8 +66,9 @@ def _finish(app: Callable[[], Any]) -> None:
     end_loading()
     try:
         app()
-    except EosfmError as error:
-        if os.environ.get("EOSFM_DEBUG") == "1":
+    except Exception as error:
+        line = line_of(error)
+        if line is None or os.environ.get("EOSFM_DEBUG") == "1":
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {line}", file=sys.stderr)
         sys.exit(1)

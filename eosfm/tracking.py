@@ -94,8 +94,10 @@ def track(stage: str, item: str, country: str, results: Path = RESULTS) -> Itera
     start = time.perf_counter()
     try:
         yield tracker
-    except BaseException:
+    except BaseException as error:
         meter.stop()
+        if isinstance(error, OSError) and error.filename is None:  # as of DVCLive's curves
+            error.filename = str(tracker.folder)
         raise
     energy = meter.stop()
     tracker.close(energy)

@@ -31,7 +31,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.interruptions.works import ITEMS, STAGES, Work, as_work, fetch, predict, repro
+from benchmarks.interruptions.works import (
+    ITEMS,
+    STAGES,
+    Work,
+    as_work,
+    fetch,
+    repro,
+    tool,
+    write_scenes,
+)
 from tests.fixtures.server import serving
 from tests.pipeline.conftest import KEPT, copy_project
 
@@ -113,7 +122,7 @@ def begin(work: Work, loaded: Path | None) -> None:
     log = os.open(work.folder.parent / f"{work.title}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    if not is_script(work):
+    if not work.forked:
         os.environ["PYTHONPATH"] = str(work.folder)
         os.execvp(work.words[0], work.words)
     sys.argv = list(work.words)
@@ -122,10 +131,6 @@ def begin(work: Work, loaded: Path | None) -> None:
     finally:
         if loaded is not None:
             loaded.write_text("\n".join(sys.modules))
-
-
-def is_script(work: Work) -> bool:
-    return work.words[0].endswith(".py") or work.words[1:2] == ("predict",)
 
 
 def run_whole(work: Work, loaded: Path | None = None) -> float:
@@ -147,8 +152,10 @@ def stop(work: Work, moment: float, kind: signal.Signals) -> bool:
     process.start()
     while os.getpgid(process.pid) != process.pid:
         time.sleep(0.001)
-    process.join(moment)
-    if not process.is_alive():
+    end = time.monotonic() + moment
+    while process.exitcode is None and time.monotonic() < end:  # `join` would wait for one that has
+        time.sleep(0.005)  # executed another program to its end
+    if process.exitcode is not None:
         return False
     if kind == signal.SIGINT:  # as a terminal does
         os.killpg(process.pid, kind)
@@ -182,10 +189,10 @@ def working_in(folder: Path) -> list[psutil.Process]:
 
 def load_as(work: Work) -> None:
     """Have in this process what the command loads, once it has been run in a fork."""
+    if not work.forked:
+        return
     loaded = work.folder.parent / "modules"
     run_whole(work, loaded)
-    if not is_script(work):
-        return
     for name in loaded.read_text().splitlines():
         with suppress(ImportError):  # made while it ran
             import_module(name)
@@ -231,10 +238,11 @@ def small_project(project: Path) -> None:
         for number, item in enumerate(KEPT.get(ITEMS.get(stage, ""), [""])):
             (load_as if number == 0 else run_whole)(as_work(project, stage, item))
             print(stage, item, flush=True)
+    write_scenes(project)
     copied.run("dvc", "commit", "--force", "dvc.yaml", "data/dvc.yaml")  # or `watch` fears for them
 
 
-TOOLS = ("fetch", "predict", "eosfm repro")
+OTHERS = ("fetch", "predict", "eosfm repro")
 
 
 def main(
@@ -244,7 +252,7 @@ def main(
     seed: int = 0,
 ) -> None:
     """Stop the named stages and tools, or all, at so many MOMENTS each."""
-    chosen = names or [*STAGES, *TOOLS]
+    chosen = names or [*STAGES, *OTHERS]
     with tempfile.TemporaryDirectory() as scratch, serving() as server:
         place = Path(scratch)
         small = project or place / "small" / "project"
@@ -252,11 +260,11 @@ def main(
             small_project(small)
         make: dict[str, Callable[[], Work]] = {
             "fetch": lambda: fetch(place / "fetch", server),
-            "predict": lambda: predict(small, place / "predict"),
+            "predict": lambda: tool(small, "predict"),
             "eosfm repro": lambda: repro(small, place / "repro"),
         }
         works = [as_work(small, name, item) for name, item in STAGES.items() if name in chosen]
-        works += [make[name]() for name in TOOLS if name in chosen]
+        works += [make[name]() for name in OTHERS if name in chosen]
         table = Table("what", "seconds", "stopped", "to go on from", "torn", "differ", "left")
         faults = []
         for work in works:

@@ -32,6 +32,19 @@ KEPT_BY = {
     "baseline": ".cache/baseline/**/*.pt",
 }
 
+TOOLS = {
+    "predict": (
+        "before.tif after.tif --task models/tasks/xview2.pt -o map.tif --window 128 --overlap 32",
+        ("map.tif", "map.tif.aux.xml"),
+    ),
+    "embed": ("scene.tif -o features.tif --window 128 --overlap 32", ("features.tif",)),
+    "merge": ("models/eosfm.pth models/eosfm.pth -o all.pth --prefix a_ b_", ("all.pth",)),
+    "prune": ("models/eosfm.pth -o rgb.pth --keep eurosat_rgb", ("rgb.pth",)),
+    "export": ("models/eosfm.pth hub", ("hub",)),
+    "onnx": ("--task eurosat -o eurosat.onnx", ("eurosat.onnx",)),
+}
+"""Arguments of commands of ``eosfm``, and what they make."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -40,7 +53,8 @@ class Work:
     Attributes:
         title: For the table.
         folder: Where it runs.
-        words: Its command line. A Python script runs in forks of a process that has its imports.
+        words: Its command line, a Python script first.
+        forked: Whether it runs in forks of a process that has its imports.
         made: Files and folders in ``folder`` that it makes.
         removed: What is removed before each run, the repeated one included.
         fresh: What is removed before it begins anew.
@@ -54,6 +68,7 @@ class Work:
     removed: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     kept: str = ""
+    forked: bool = True
 
 
 def as_work(project: Path, stage: str, item: str) -> Work:
@@ -75,23 +90,26 @@ def repro(project: Path, folder: Path) -> Work:
     made = ("data/raw", "data/tiles", "data/roots", "results/download", "results/tile")
     fresh = (*made, "data/dvc.lock", ".dvc/cache", ".dvc/tmp", ".cache")
     words = (str(SCRIPTS / "eosfm"), "repro", "--workers", "2", "data/dvc.yaml")
-    return Work("eosfm repro", folder, words, made[:3], fresh=fresh, kept=".dvc/cache/runs/*/*/*")
+    kept = ".dvc/cache/runs/*/*/*"
+    return Work("eosfm repro", folder, words, made[:3], fresh=fresh, kept=kept, forked=False)
 
 
-def predict(project: Path, folder: Path) -> Work:
-    """The map of a scene of two dates, by windows."""
+def tool(project: Path, name: str) -> Work:
+    """One of :data:`TOOLS` in a small project."""
+    words, made = TOOLS[name]
+    kept = ".*.rows/*.npz" if name in ("predict", "embed") else ""
+    return Work(f"eosfm {name}", project, (str(SCRIPTS / "eosfm"), name, *words.split()), made,
+                fresh=made, kept=kept)  # fmt: skip
+
+
+def write_scenes(project: Path) -> None:
+    """Write two dates of a scene for the change task of a project, and one for the other."""
     from benchmarks.predict import write_noise
     from eosfm.evaluation.fitted import read_fitted
 
-    folder.mkdir()
-    task, artifact = project / "models/tasks/xview2.pt", project / "models/eosfm.pth"
-    for name in ("before.tif", "after.tif"):
-        write_noise(folder / name, read_fitted(task), (640, 512), 640)
-    words = (
-        str(SCRIPTS / "eosfm"), "predict", "before.tif", "after.tif", "--task", str(task),
-        "--artifact", str(artifact), "-o", "map.tif", "--window", "128", "--overlap", "32",
-    )  # fmt: skip
-    return Work("predict", folder, words, ("map.tif",), fresh=("map.tif",), kept=".map.tif.*/*.npz")
+    for name, task in (("before", "xview2"), ("after", "xview2"), ("scene", "eurosat")):
+        fitted = read_fitted(project / f"models/tasks/{task}.pt")
+        write_noise(project / f"{name}.tif", fitted, (640, 512), 640)
 
 
 def fetch(folder: Path, server: Server) -> Work:

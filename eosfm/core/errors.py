@@ -1,11 +1,54 @@
 """What a user sees when something is wrong: one line, exit status 1."""
 
+import errno
+
+REMEDIES = {
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): "make room there",
+    (errno.EROFS, errno.EACCES, errno.EPERM): "give the right to it, or choose another place",
+    (errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP): "choose another place",
+    (errno.EMFILE, errno.ENFILE): "allow more open files, `ulimit -n 4096`",
+    (errno.EIO,): "mend the disk",
+}
+"""What the user can do, by the numbers with which the system refuses a file."""
+MEMORY = (
+    "allocate memory", "out of memory", "bad_alloc", "can't start new thread",
+    "could not create a primitive",
+)  # fmt: skip
+"""What libraries say in other errors than Python's own when there is no memory left."""
+
 
 class EosfmError(Exception):
     """A fault that the user can mend.
 
     The message is one line: what was found, what was expected, what to do.
     """
+
+
+def line_of(error: BaseException) -> str | None:
+    """The line for an error, or for what it came of: a fault of ours, or a want of the system's.
+
+    Returns:
+        None where it is neither, and a traceback tells more.
+    """
+    if isinstance(error, EosfmError):
+        return " ".join(str(error).split())
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or tells_of_memory(error):
+        return (
+            f"memory ran out ({type(error).__name__}); close other programs or take a larger "
+            "machine, or lower batch_size, crop or window; run again"
+        )
+    for numbers, remedy in REMEDIES.items():
+        if number in numbers and isinstance(error, OSError):
+            name = error.filename2 or error.filename or "a file"  # of two, where it was to go
+            return f"{name} cannot be used ({error.strerror}); {remedy}, and run again"
+    origin = error.__cause__ or error.__context__
+    return None if origin is None else line_of(origin)
+
+
+def tells_of_memory(error: BaseException) -> bool:
+    """Whether a library's error is for want of memory."""
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in MEMORY)
 
 
 def suggest(name: str, valid: "list[str] | tuple[str, ...]") -> str:

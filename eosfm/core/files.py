@@ -30,9 +30,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
         FileNotFoundError: The block ended well, but nothing was written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    beside = path.with_name(f"{_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    beside = _place_beside(path)
     try:
         yield beside
         for file in [*beside.rglob("*"), beside]:
@@ -44,6 +42,27 @@ def atomic(path: Path | str) -> Iterator[Path]:
             shutil.rmtree(former)
         else:
             beside.replace(path)
+    except OSError as error:
+        named = error.filename2 or error.filename
+        if named is None or beside.name in str(named):
+            # The place beside says nothing to who reads of it.
+            error.filename, error.filename2 = str(path), None
+        raise
+    finally:
+        _remove(beside)
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Make a folder beside ``path`` that goes with the ``with`` block.
+
+    One of a process that was killed is removed by the next that asks for the same ``path``;
+    Python's ``TemporaryDirectory`` would stay for good, and here they hold gigabytes.
+    """
+    beside = _place_beside(path)
+    beside.mkdir()
+    try:
+        yield beside
     finally:
         _remove(beside)
 
@@ -82,6 +101,13 @@ def read_json(path: Path, remedy: str = "build it again") -> Any:
         raise EosfmError(f"{path} is damaged or no JSON ({error}); {remedy}") from None
 
 
+def _place_beside(path: Path) -> Path:
+    """A name of this process's own, in a folder that is there, swept of what others left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    return path.with_name(f"{_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+
+
 def _prefix(path: Path) -> str:
     return f".{path.name}.{os.uname().nodename}-"
 
@@ -108,5 +134,5 @@ def _alive(process: int) -> bool:
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
-    else:
+    elif os.path.lexists(path):  # a disk that is read-only refuses to remove what is not there
         path.unlink(missing_ok=True)

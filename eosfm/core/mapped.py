@@ -1,9 +1,32 @@
 """Memory-mapped arrays that cost no memory beyond what is being read."""
 
 import mmap
-from typing import Any
+import os
+import tokenize
+import zipfile
+import zlib
+from typing import Any, BinaryIO
 
 import numpy as np
+
+DAMAGED = (
+    OSError, ValueError, EOFError, LookupError, RuntimeError, SyntaxError, tokenize.TokenError,
+    zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What numpy raises of ``.npy`` and ``.npz`` files that are damaged."""
+
+
+def reserve(file: BinaryIO, size: int) -> None:
+    """Take the room of a file that will be mapped, in bytes, before anything is written to it.
+
+    Where the disk is full when a mapped page is written, the process ends by SIGBUS, without a
+    word.
+
+    Raises:
+        OSError: There is no room.
+    """
+    if hasattr(os, "posix_fallocate"):  # macOS has none
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def release(array: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, tells_of_memory
 from eosfm.core.files import atomic
 
 SHARED = 4
@@ -23,7 +23,10 @@ SMALL = 64 * 2**20
 VALUES = 1_000_000
 """Plain values that a file may hold: those that are named again are counted again."""
 
-DAMAGED = RuntimeError, EOFError, ValueError, LookupError, struct.error, zipfile.BadZipFile
+DAMAGED = (
+    RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError,
+    struct.error, zipfile.BadZipFile,
+)  # fmt: skip
 """What torch raises of files that are not its own."""
 
 
@@ -56,6 +59,8 @@ def read(path: Path | str, mapped: bool = False, summed: bool = True) -> Any:
         reason = "holds code" if code else "is damaged or no file of weights"
         raise EosfmError(f"{path} {reason}; expected tensors and plain values alone") from None
     except DAMAGED as error:
+        if tells_of_memory(error):
+            raise
         raise EosfmError(
             f"{path} is damaged or no file of weights ({type(error).__name__}); build it again"
         ) from None

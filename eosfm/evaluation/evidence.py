@@ -1,6 +1,5 @@
 """What test scores follow from, as a file beside them: ``tiles.npz``."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
+from eosfm.core.mapped import DAMAGED
 from eosfm.evaluation.result import TaskResult
 from eosfm.kinds import get_kind
 
@@ -83,7 +83,7 @@ def read_evidence(path: Path, target: str) -> TaskEvidence:
             models = {name: file[name] for name in file.files if name not in FACTS}
     except FileNotFoundError:
         raise EosfmError(f"{path} not found; run `dvc repro {target}`") from None
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise EosfmError(
             f"{path} is damaged ({type(error).__name__}); run `dvc repro -f {target}`"
         ) from None

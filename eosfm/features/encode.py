@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from eosfm.core.files import atomic, write_json
+from eosfm.core.files import atomic, temporary_folder, write_json
 from eosfm.core.splits import SPLITS, Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
@@ -133,11 +132,10 @@ def scratch_features(
     if gigabytes(encoder, readings, pools) > max_gb:
         yield readings.map(partial(live_features, encoder, pools))
         return
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=SCRATCH) as folder:
+    with temporary_folder(SCRATCH / "encoded") as folder:
         for split, reading in zip(SPLITS, readings, strict=True):
-            store_split(encoder, reading, pools, Path(folder) / split, "encode")
-        store = FeatureStore(Path(folder), True, encoder.inputs, encoder.skipped)
+            store_split(encoder, reading, pools, folder / split, "encode")
+        store = FeatureStore(folder, True, encoder.inputs, encoder.skipped)
         opened = Splits.of(lambda split: store.split(split, readings.train.windows))
         yield replace(opened, train=replace(opened.train, repeat=readings.train.repeat))
 

@@ -1,5 +1,6 @@
 """A task's split, ready for a model: as frozen features, or as images."""
 
+import math
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eosfm.core.mapped import release
+from eosfm.core.mapped import release, reserve
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import InputSpec
 from eosfm.features.labels import repeated
@@ -165,4 +166,5 @@ def _empty(shape: Sequence[int], dtype: np.dtype, on_disk: bool) -> np.ndarray:
         return np.empty(shape, dtype)
     SCRATCH.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=SCRATCH) as file:  # the mapping outlives the name
+        reserve(file, math.prod(shape) * dtype.itemsize)
         return np.memmap(file, dtype, "w+", shape=tuple(shape))

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import read_json
-from eosfm.core.mapped import release
+from eosfm.core.mapped import DAMAGED, release, reserve
 from eosfm.core.splits import Split
 from eosfm.encoding.input import InputSpec
 from eosfm.features.frozen import FrozenFeatures
@@ -115,7 +115,7 @@ class FeatureStore:
     def _check(self, path: Path, stored: Stored) -> None:
         try:
             found = Stored.of(path)
-        except (OSError, ValueError, EOFError) as error:
+        except DAMAGED as error:
             raise EosfmError(f"{path} cannot be read ({error}); {remedy(self.path)}") from None
         for one, other, what in zip(found, stored, Stored._fields, strict=True):
             if one != other:
@@ -168,7 +168,10 @@ def write_split(
 
 def _create(path: Path, count: int, like: Tensor) -> np.memmap:
     part = like.numpy(force=True)
-    return np.lib.format.open_memmap(path, "w+", part.dtype, (count, *part.shape[1:]))
+    mapped = np.lib.format.open_memmap(path, "w+", part.dtype, (count, *part.shape[1:]))
+    with path.open("r+b") as file:
+        reserve(file, path.stat().st_size)
+    return mapped
 
 
 def _level_files(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, tells_of_memory
 
 STRIDES = (4, 8, 16, 32)
 """Pixels per cell of the four maps that every encoder gives, finest first."""
@@ -51,6 +51,8 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
     try:
         model: Any = timm.create_model(name, **options)
     except (RuntimeError, AttributeError) as error:
+        if tells_of_memory(error):
+            raise
         raise EosfmError(
             f"timm cannot build backbone {name!r} with features_only "
             f"({str(error).splitlines()[0][:120]}); {INSTEAD}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.heads.pictures import class_palette
 from eosfm.prediction.grid import Grid
@@ -47,9 +48,14 @@ def writing(
         names: Of its bands.
         resampling: How overviews are made, as GDAL names it.
         options: Of GDAL's GeoTIFF driver.
+
+    Raises:
+        EosfmError: GDAL cannot write it, as on a full disk.
     """
     import rasterio
     from rasterio import shutil
+    from rasterio._err import CPLE_BaseError
+    from rasterio.errors import RasterioError
 
     place = {"crs": grid.crs, "transform": grid.transform} if grid.crs else {}
     layout = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "if_safer"}
@@ -67,8 +73,30 @@ def writing(
                 plain, beside, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", BLOCKSIZE=BLOCK,
                 OVERVIEW_RESAMPLING=resampling, BIGTIFF="IF_SAFER", **options,
             )  # fmt: skip
+            _read_through(beside)
+        except (RasterioError, CPLE_BaseError) as error:  # GDAL does not say what the system said
+            raise EosfmError(
+                f"{path} cannot be used (not written whole, as on a full disk: {error}); make room "
+                "there, and run again"
+            ) from None
         finally:
             plain.unlink(missing_ok=True)
+
+
+def _read_through(path: Path) -> None:
+    """Read every block, of which each has a checksum: GDAL is silent on a disk that ends at last.
+
+    Raises:
+        RasterioError: A block is cut.
+    """
+    import rasterio
+
+    with rasterio.open(path) as whole:
+        levels = range(-1, len(whole.overviews(1)))
+    for level in levels:
+        with rasterio.open(path, **({"overview_level": level} if level >= 0 else {})) as raster:
+            for _, window in raster.block_windows(1):
+                raster.read(window=window)
 
 
 def written(raster: Any, rows: Rows) -> Iterator[Arrays]:

@@ -6,7 +6,6 @@ writes is made of the kept rows, whether it made them itself or found them.
 
 import hashlib
 import shutil
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from eosfm.core.closure import code_hash
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
+from eosfm.core.mapped import DAMAGED
 
 Arrays = dict[str, np.ndarray]
 """What is kept of a row, by name."""
@@ -74,7 +74,7 @@ class Rows:
             try:
                 with np.load(self._file(number), allow_pickle=False) as kept:
                     yield {name: kept[name] for name in kept.files}
-            except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+            except DAMAGED:
                 raise EosfmError(
                     f"{self._file(number)} is damaged; remove {self.folder} and run it again"
                 ) from None

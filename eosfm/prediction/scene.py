@@ -214,6 +214,7 @@ def open_raster(path: str) -> Any:
     Raises:
         EosfmError: It cannot be read.
     """
+    from rasterio._err import CPLE_BaseError
     from rasterio.env import ensure_env_with_credentials
     from rasterio.errors import RasterioIOError
     from rasterio.io import DatasetReader
@@ -223,8 +224,10 @@ def open_raster(path: str) -> Any:
     expect_plain_images()
     drivers = [*DRIVERS, "VRT"] if _is_vrt(path) else [*DRIVERS]
     try:  # what rasterio.open does, which takes one driver alone
-        return ensure_env_with_credentials(DatasetReader)(path, driver=drivers)
-    except RasterioIOError as error:
+        opened = ensure_env_with_credentials(DatasetReader)(path, driver=drivers)
+        opened.colorinterp  # noqa: B018  # the first to find some damage of a reference system
+        return opened
+    except (RasterioIOError, ValueError, CPLE_BaseError) as error:  # ValueError: not UTF-8
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); expected GeoTIFF, JPEG 2000, "
             "PNG, JPEG, Imagine, or a local .vrt; convert it with gdal_translate"

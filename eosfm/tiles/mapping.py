@@ -152,6 +152,8 @@ def _map(shard: Shard) -> np.ndarray:
             found = file.read(len(shard.header))
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise
         raise EosfmError(
             f"{shard.path} cannot be opened ({error.strerror}); expected at most {MAPPED} shards "
             f"open at a time; {_advice(error, shard.remedy)}"

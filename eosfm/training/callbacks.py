@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.files import flush
+from eosfm.core.files import atomic
 
 SAVE_SECONDS = 60.0
 """Least time between two checkpoints: what a crash may cost."""
@@ -156,12 +157,10 @@ class Checkpoints(Checkpoint):
         due = time.monotonic() - self._saved >= SAVE_SECONDS and not self.record.diverged
         if trainer.strategy.broadcast(due):
             # Lightning writes to the machine's folder for temporary files, and moves that here: a
-            # copy where it is another disk, which a crash may cut.
-            beside = self.file.with_suffix(".part")
-            trainer.save_checkpoint(beside)
-            if trainer.is_global_zero:
-                flush(beside)
-                beside.replace(self.file)
+            # copy where it is another disk, which a crash may cut. The first process alone writes.
+            whole = atomic(self.file) if trainer.is_global_zero else nullcontext(self.file)
+            with whole as place:
+                trainer.save_checkpoint(place)
             self._saved = time.monotonic()
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.files import atomic, read_json, write_json
+from eosfm.core.files import atomic, read_json, temporary_folder, write_json
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -65,6 +65,23 @@ with atomic({str(path)!r}) as beside:
     with atomic(path) as beside:
         beside.write_text("whole")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_temporary_folder_of_a_killed_process_goes_with_the_next(tmp_path):
+    path = tmp_path / "some"
+    code = f"""
+import os, signal
+from pathlib import Path
+from eosfm.core.files import temporary_folder
+with temporary_folder(Path({str(path)!r})) as folder:
+    (folder / "much").write_text("much")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 1
+    with temporary_folder(path) as folder, temporary_folder(path) as other:
+        assert {*tmp_path.iterdir()} == {folder, other} and not [*folder.iterdir()]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_written_is_an_error(tmp_path):

@@ -1,10 +1,12 @@
 """Mapped arrays: what is let go of is still there, and no longer in memory."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from eosfm.core.mapped import release
+from eosfm.core.mapped import release, reserve
 from eosfm.tiles.mapping import Shard
 
 MB = 2**20
@@ -46,3 +48,16 @@ def test_an_array_in_memory_stays_as_it_is():
     array = np.arange(5)
     release(array[1:])
     assert array.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_room_is_taken_before_it_is_written_to(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MB, limits[1]))
+    try:
+        with (tmp_path / "a.npy").open("w+b") as file:
+            reserve(file, MB)
+            assert (tmp_path / "a.npy").stat().st_blocks * 512 >= MB
+            with pytest.raises(OSError, match="File too large"):
+                reserve(file, 2 * MB)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

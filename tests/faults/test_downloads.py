@@ -58,26 +58,30 @@ def sent(content_range: str | None, **options) -> list[Fault]:
 
 REST = f"bytes {HALF}-{len(BYTES) - 1}/{len(BYTES)}"
 NOTE = b'{"url": "http://elsewhere/a.zip", "version": "\\"1\\""}'
-CASES = [
-    # Connections
+CUTS = [
     Case("cut in the middle", [Fault(cut=HALF)], asked=2),
     Case("cut after the first byte", [Fault(cut=1)], asked=2),
     Case("cut before the first byte", [Fault(cut=0)], asked=2),
     Case("cut every hundred bytes", repeat(Fault(cut=100), 100), asked=101),
-    Case("reset in the middle", [Fault(cut=HALF, reset=True)]),
-    Case("reset before a byte, again and again", repeat(Fault(cut=0, reset=True)), r"5 attempts"),
-    Case("stall in the middle", [Fault(cut=HALF, stall=1)], asked=2),
-    Case("stall before the first byte", [Fault(cut=0, stall=1)], asked=2),
-    Case("stall for ever", repeat(Fault(cut=0, stall=1)), r"broke off \(\w+\) \(5 attempts\)"),
     Case(
         "cut in the middle, then nothing", chain([Fault(cut=HALF)], repeat(Fault(cut=0))),
         r"broke off .*\(5 attempts\); run again to go on", kept=HALF,
     ),
+]  # fmt: skip
+RESETS = [
+    Case("reset in the middle", [Fault(cut=HALF, reset=True)]),
+    Case("reset before a byte, again and again", repeat(Fault(cut=0, reset=True)), r"5 attempts"),
     Case(
         "nobody there", line=r"127.0.0.1:9 cannot be reached \(ConnectionError\) \(5 attempts\)",
         archive={"url": "http://127.0.0.1:9/a.zip"},
     ),
-    # Answers
+]  # fmt: skip
+STALLS = [
+    Case("stall in the middle", [Fault(cut=HALF, stall=1)], asked=2),
+    Case("stall before the first byte", [Fault(cut=0, stall=1)], asked=2),
+    Case("stall for ever", repeat(Fault(cut=0, stall=1)), r"broke off \(\w+\) \(5 attempts\)"),
+]  # fmt: skip
+BUSY = [
     *(Case(f"{status} three times", [Fault(status)] * 3, asked=4) for status in transfer.BUSY),
     Case("busy for ever", repeat(Fault(503)), r"answered 503 .*\(5 attempts\)", asked=5),
     Case(
@@ -87,17 +91,22 @@ CASES = [
     Case("wait a moment", [Fault(429, {"Retry-After": "0"})], asked=2),
     Case("wait until last century", [Fault(503, {"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"})]),
     Case("wait for nonsense", [Fault(503, {"Retry-After": "tea"})], asked=2),
+]  # fmt: skip
+REFUSED = [
     *(
         Case(f"{status} at once", [Fault(status)], rf"answered {status} ", asked=1)
         for status in (204, 400, 401, 403, 404, 410, 451, 501)
     ),
+]  # fmt: skip
+MOVED = [
     Case("moved", [Fault(302, {"Location": "/a.zip?moved"})], asked=2),
     Case("moved in a circle", repeat(Fault(302, {"Location": "/a.zip"})), r"TooManyRedirects"),
     Case("moved to a local file", [Fault(302, {"Location": "file:///etc/passwd"})], r"InvalidSche"),
     Case(
         "moved to nobody", repeat(Fault(301, {"Location": "http://127.0.0.1:9/"})), r"be reached"
     ),
-    # Lengths
+]  # fmt: skip
+LENGTHS = [
     Case("length too large", [Fault(headers={"Content-Length": str(len(BYTES) + 9)})], asked=2),
     Case(
         "length too small", [Fault(headers={"Content-Length": str(HALF)})],
@@ -125,7 +134,9 @@ CASES = [
         "chunks, and cut", [Fault(headers=CHUNKED, body=b"200\r\n" + BYTES[:300])], asked=2
     ),
     Case("chunks that are none", [Fault(headers=CHUNKED, body=b"zip\r\n" + BYTES)], asked=2),
-    # Ranges and versions
+    Case("larger than any", [Fault(headers={"Content-Length": "9" * 15})], r"at most .* expected"),
+]  # fmt: skip
+RANGES = [
     Case("no ranges", [Fault(cut=HALF), Fault(ranges=False)], asked=2),
     Case("range without a name", sent(None)),
     Case("range of nonsense", sent("bytes a-b/c")),
@@ -145,8 +156,14 @@ CASES = [
         "versions not told, no checksum", [Fault(cut=HALF, headers={"ETag": None}), RIGHT],
         archive={"checksum": None}, asked=2,
     ),
-    # Bytes
+]  # fmt: skip
+CONTENTS = [
     Case("wrong bytes", [Fault(body=OTHER)], r"has sha256 \w+ where \w+ is expected", asked=1),
+    Case("other format", [Fault(body=b"7z\xbc\xaf" * 200)], r"gave a file that is no .zip"),
+    Case("nothing", [Fault(body=b"")], r"is empty", archive={"checksum": None}),
+    Case("squeezed on the way", [Fault(headers={"Content-Encoding": "gzip"})], r"sends gzip where"),
+]  # fmt: skip
+PAGES = [
     Case("web page", [Fault(body=PAGE)], r"gave a web page, not a.zip"),
     Case(
         "web page for a list", [Fault(body=PAGE)], r"gave a web page",
@@ -160,11 +177,8 @@ CASES = [
     Case(
         "web page as unavailable", [Fault(cut=HALF), *[Fault(503, HTML, PAGE)] * 2], asked=4,
     ),
-    Case("other format", [Fault(body=b"7z\xbc\xaf" * 200)], r"gave a file that is no .zip"),
-    Case("nothing", [Fault(body=b"")], r"is empty", archive={"checksum": None}),
-    Case("squeezed on the way", [Fault(headers={"Content-Encoding": "gzip"})], r"sends gzip where"),
-    Case("larger than any", [Fault(headers={"Content-Length": "9" * 15})], r"at most .* expected"),
-    # What earlier runs left
+]  # fmt: skip
+LEFT = [
     Case("part of this file", before={"a.zip.part": BYTES[:HALF]}, asked=1),
     Case("part that is whole", before={"a.zip.part": BYTES}, asked=1),
     Case("part of another file", before={"a.zip.part": OTHER}, asked=2),
@@ -180,6 +194,13 @@ CASES = [
     Case("record that is cut", before={".fetched/a.zip.gz": b"\x1f\x8b\x08\x00"}, asked=1),
     Case("record that is none", before={".fetched/a.zip.gz": b"{}"}, asked=1),
 ]  # fmt: skip
+KINDS = {
+    "cut": CUTS, "reset, or nobody there": RESETS, "stalls": STALLS,
+    "429, 503 and others that pass": BUSY, "404 and others that stay": REFUSED,
+    "redirects": MOVED, "lies about length": LENGTHS, "wrong ranges and versions": RANGES,
+    "wrong bytes": CONTENTS, "web pages": PAGES, "left by earlier runs": LEFT,
+}  # fmt: skip
+CASES = [*chain.from_iterable(KINDS.values())]
 
 
 @pytest.fixture(autouse=True)
@@ -234,4 +255,7 @@ def test_downloads(case: Case, server: Server, tmp_path: Path):
 
 
 def test_there_are_many():
+    """As many as `pytest -s tests/faults/test_downloads.py -k many` prints."""
+    print(*(f"{len(cases)} {kind}" for kind, cases in KINDS.items()), sep="\n")
+    print(f"{len(CASES)} faults of a server")
     assert len(CASES) >= 40 and len({case.name for case in CASES}) == len(CASES)

@@ -58,6 +58,12 @@ def cut(share: float) -> Callable[[bytes], bytes]:
     return lambda good: good[: int(share * len(good))]
 
 
+def other_name(good: bytes) -> bytes:
+    """A GeoTIFF whose reference system is in no table, and has a name that is not in UTF-8."""
+    unknown = good.replace((32633).to_bytes(2, "little"), b"\x79\xd2")
+    return unknown.replace(b"WGS 84 / UTM", b"WGS \xcf4 / UTM")
+
+
 def png(width: int, height: int, depth: int = 8, pixels: bytes = b"") -> bytes:
     """A PNG whose header says what it likes."""
 
@@ -162,6 +168,7 @@ CASES = [
         "HDF called TIFF", "a.tif", b"\x89HDF\r\n\x1a\n" + bytes(99), r"cannot be read as a raster"
     ),
     Case("header alone", "a.tif", lambda good: good[:8], r"a.tif"),
+    Case("unknown reference system, not UTF-8", "a.tif", other_name, r"cannot be read as a raster"),
     Case("cut in the middle", "a.tif", cut(0.5), r"a.tif.* (damaged|raster)"),
     Case("last bytes missing", "a.tif", cut(0.97), r"a.tif.* (damaged|raster)"),
     Case("2 billion pixels wide", "a.tif", wide, r"2147483647|raster|damaged"),

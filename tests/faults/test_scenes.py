@@ -1,6 +1,7 @@
 """What strangers' scenes may do: be read, or be refused; no file or address that stands in them."""
 
 import json
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eosfm.core.errors import EosfmError
 from eosfm.prediction.scene import open_scene
 from eosfm.prediction.stac import read_items
 from eosfm.simulation.images import write_geotiff
 from tests.faults.lines import assert_says, line_of
-from tests.faults.test_native_files import WMS, cut, encoded, vrt
+from tests.faults.test_datasets import mutated
+from tests.faults.test_native_files import WMS, cut, encoded, other_name, vrt
 
+MUTATED = 3_000 if os.environ.get("EOSFM_LONG") else 300
 NO_RASTER = r"cannot be read as a raster"
 
 
@@ -55,6 +59,7 @@ CASES = [
     Case("text", "a.tif", "no image"),
     Case("nothing", "a.tif", b""),
     Case("GeoTIFF cut", "a.tif", cut(0.3), r"a.tif (cannot be read|is damaged)"),
+    Case("unknown reference system, not UTF-8", "a.tif", other_name),
     Case("GIF called TIFF", "a.tif", encoded("GIF")),
     Case("item of a device", "a.json", item("/vsicurl/http://127.0.0.1:9/a.tif"), REMOTE),
     Case("item of an archive", "a.json", item("zip://a.zip!a.tif"), REMOTE),
@@ -97,6 +102,17 @@ def test_scenes(case: Case, good: bytes, tmp_path: Path, capsys: pytest.CaptureF
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     given = path if path.parent == tmp_path else path.parent
     assert_says(line_of(capsys, lambda: read(given)), case.line)
+
+
+def test_mutated_scenes_are_read_or_refused_in_a_line(good: bytes, tmp_path: Path):
+    """With and without names for its channels, which its colours tell otherwise."""
+    rng, path = np.random.default_rng(0), tmp_path / "a.tif"
+    for number in range(MUTATED):
+        path.write_bytes(mutated(good, rng))
+        try:
+            open_scene(str(path), ("red",), None, ("red",) if number % 2 else None)
+        except EosfmError as error:
+            assert "a.tif" in str(error) and len(str(error)) < 600
 
 
 def test_a_good_scene_is_read_as_a_file_a_vrt_of_ones_own_and_an_item(good, tmp_path):

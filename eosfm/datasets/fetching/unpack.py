@@ -66,7 +66,11 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
             raise BadArchive(
                 f"{archive} holds {len(names)} files where {expected} are expected; {REMEDY}"
             )
-        shutil.copytree(beside, folder, copy_function=os.replace, dirs_exist_ok=True)
+        for name in names:
+            # A folder that is there may be another user's, who shares it: its times stay as they
+            # are, which `shutil.copytree` would set.
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(beside / name, folder / name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return [folder / name for name in names]

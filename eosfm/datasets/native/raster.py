@@ -123,7 +123,7 @@ def open_raster(path: Path):  # type: ignore[no-untyped-def]
         raise EosfmError(f"{path} has another ending; expected {', '.join(DRIVERS)}; rename it")
     try:
         return rasterio.open(path, driver=driver)
-    except RasterioIOError as error:
+    except (RasterioIOError, ValueError) as error:  # ValueError: texts that are not UTF-8
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); fetch the file again"
         ) from None

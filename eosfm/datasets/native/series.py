@@ -1,7 +1,5 @@
 """Time series in array files: which dates are taken, and reading them by window."""
 
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.mapped import DAMAGED
 from eosfm.core.splits import Split
 from eosfm.datasets.native.spec import Scene, Window
 from eosfm.datasets.native.values import blank_as_nan
@@ -65,7 +64,7 @@ def read_array(path: Path, shape: tuple[int | None, ...], member: str | None = N
         if member:
             with array as archive:
                 array = archive[member]
-    except (OSError, ValueError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         text = " ".join(str(error).split())[:120]
         raise EosfmError(
             f"{path} is damaged or not the array file expected ({text}); fetch the file again"

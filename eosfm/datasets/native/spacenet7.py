@@ -102,17 +102,19 @@ def _buildings(month: Scene, window: Window) -> np.ndarray:
 def _footprints(path: Path, crs: str | None) -> list[object]:
     """Polygons in the mosaic's reference system, whichever system the file has."""
     import geopandas as gpd
-    from pyogrio.errors import DataSourceError
+    from pyogrio.errors import DataLayerError, DataSourceError
+    from pyproj.exceptions import ProjError
+    from shapely.errors import ShapelyError
 
     try:
         frame = gpd.read_file(path, columns=[], engine="pyogrio")
-    except DataSourceError as error:
+        outlines = gpd.GeoSeries(frame.geometry if "geometry" in frame else [], crs=frame.crs)
+        outlines = outlines[~(outlines.isna() | outlines.is_empty)]
+        return list(outlines.to_crs(crs)) if len(outlines) else []
+    except (DataSourceError, DataLayerError, ShapelyError, ProjError, ValueError) as error:
         raise EosfmError(
             f"{path} cannot be read as GeoJSON ({str(error)[:120]}); fetch the file again"
         ) from None
-    outlines = gpd.GeoSeries(frame.geometry if "geometry" in frame else [], crs=frame.crs)
-    outlines = outlines[~(outlines.isna() | outlines.is_empty)]
-    return list(outlines.to_crs(crs)) if len(outlines) else []
 
 
 def archives() -> tuple[Archive, ...]:
