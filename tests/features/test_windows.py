@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eosfm.features.windows import covering, task_windows
@@ -17,6 +17,7 @@ def blended(windows, predict):
     return windows.blend(torch.stack(parts)[:, None])[0, 0], rows, cols
 
 
+@settings(deadline=None)  # the first example pays for imports
 @given(st.integers(1, 100), st.integers(1, 100), st.integers(1, 80))
 def test_every_pixel_is_in_a_window(height, width, window):
     windows = covering((height, width), window)
