@@ -7,7 +7,7 @@ memories. Measured on an RTX 4090 (1,008 GB/s), by timm's authors (pytorch-image
 of 224 px a second; networks of dense 3x3 convolutions 27 to 36 tera-MAC a second (RepVGG-A1, -A2,
 ResNet-18). Measured on an H100 SXM, by ``benchmarks/backbone speeds`` and ``forms``: one encoder
 alone 9,761 images of 224 px a second, 24 side by side 13,232; UPerNet of 512 channels 110 tera-MAC
-a second forward and 135 in training, one of 128 channels 34 and 41.
+a second forward and 135 in training, of which there is most, one of 128 channels 34 and 41.
 """
 
 from dataclasses import dataclass, replace
@@ -37,6 +37,7 @@ class Gpu:
         watts: Power limit of the board, by its maker's data sheet.
         source: Where the speeds are from.
         host_watts: What the machine around it draws.
+        grouped: How many times as fast several encoders are in one call (``eosfm/nn/grouped.py``).
     """
 
     name: str
@@ -45,18 +46,20 @@ class Gpu:
     watts: float
     source: str
     host_watts: float = HOST_WATTS
+    grouped: float = 1.0
 
 
 GPUS = {
     "h100": Gpu(
-        "H100 SXM", 9_700, 100, 700,
-        "measured, see eosfm/planning/hardware.py",
+        "H100 SXM", 9_700, 120, 700, "measured, see eosfm/planning/hardware.py", grouped=1.35,
     ),
     "h100-pcie": Gpu(
         "H100 PCIe", 8_000, 50, 350,
         "RTX 4090, measured, times 1.2 and 1.4; its memory is 2.0 times as fast (2,000 GB/s)",
     ),
-    "h200": Gpu("H200 SXM", 9_700, 100, 700, "as the H100 SXM, whose chip it has"),
+    "h200": Gpu(
+        "H200 SXM", 9_700, 120, 700, "as the H100 SXM, whose chip it has", grouped=1.35
+    ),
     "a100": Gpu(
         "A100 SXM 80 GB", 8_000, 45, 400,
         "RTX 4090, measured, times 1.2 and 1.25; its memory is 2.0 times as fast (2,039 GB/s)",

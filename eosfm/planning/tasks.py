@@ -122,6 +122,7 @@ class PlannedTask:
         load = Load(
             encoder_macs=float(images) * sum(cost.macs for cost in each),
             operations=images / batch * sum(cost.operations for cost in each),
+            grouped=len(fed) > 1,
         )
         return Work(images, images * len(fed), loads=(load,))
 

@@ -16,11 +16,13 @@ class Load:
         encoder_macs: Multiply-accumulates in encoders; training has its backward pass in them.
         head_macs: In fusion and heads, likewise.
         operations: Calls of torch's operators.
+        grouped: Whether several encoders compute in one call.
     """
 
     encoder_macs: float = 0.0
     head_macs: float = 0.0
     operations: float = 0.0
+    grouped: bool = False
 
     def seconds(self, gpu: Gpu, image_macs: float) -> float:
         """Seconds on one GPU: small batches leave it waiting for Python to call operators.
@@ -29,7 +31,8 @@ class Load:
             gpu: The GPU.
             image_macs: Of the image that its speed is told of.
         """
-        encoders = self.encoder_macs / (gpu.images_per_second * image_macs)
+        speed = gpu.images_per_second * (gpu.grouped if self.grouped else 1.0)
+        encoders = self.encoder_macs / (speed * image_macs)
         heads = self.head_macs / (gpu.head_tmacs * 1e12)
         return max(encoders + heads, self.operations * OPERATION_S)
 
