@@ -66,7 +66,7 @@ def detector_file(artifact, tmp_path_factory):
     targets = [{"boxes": torch.tensor(b).float(), "labels": torch.tensor(n)} for _, b, n in scenes]
     with torch.no_grad():
         pyramids = backbone.encode(images)
-    for step in range(90):
+    for step in range(150):
         some = torch.arange(8) + 8 * (step % 6)
         maps = backbone.fuse([[level[some] for level in pyramid] for pyramid in pyramids])
         value = loss(head(maps, (SIZE, SIZE)), [targets[i] for i in some])
