@@ -36,6 +36,8 @@ NOT_RUN = {
     "python benchmarks/scale.py": "cuts archives of many sizes; minutes",
     "eosfm COMMAND --help": WORD,
     "eosfm explain": WORD,
+    "eosfm embed": WORD,
+    "eosfm predict": WORD,
     "eosfm use": WORD,
     "eosfm validate FILE": WORD,
     "eosfm gather F O": WORD,
