@@ -27,11 +27,26 @@ class EosfmError(Exception):
 def line_of(error: BaseException) -> str | None:
     """The line for an error, or for what it came of: a fault of ours, or a want of the system's.
 
+    What an error was raised from counts whole. Of what was merely being handled when it came, a
+    want of the system's alone: a mistake of the code beside a fault of ours is no fault of ours.
+
     Returns:
         None where it is neither, and a traceback tells more.
     """
     if isinstance(error, EosfmError):
         return " ".join(str(error).split())
+    if error.__cause__ is not None:
+        return want_of(error) or line_of(error.__cause__)
+    origin: BaseException | None = error
+    while origin is not None:
+        if line := want_of(origin):
+            return line
+        origin = origin.__cause__ or origin.__context__
+    return None
+
+
+def want_of(error: BaseException) -> str | None:
+    """The line for an error that says what the system wants of; None for any other."""
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, MemoryError) or number == errno.ENOMEM or tells_of_memory(error):
         return (
@@ -42,8 +57,7 @@ def line_of(error: BaseException) -> str | None:
         if number in numbers and isinstance(error, OSError):
             name = error.filename2 or error.filename or "a file"  # of two, where it was to go
             return f"{name} cannot be used ({error.strerror}); {remedy}, and run again"
-    origin = error.__cause__ or error.__context__
-    return None if origin is None else line_of(origin)
+    return None
 
 
 def tells_of_memory(error: BaseException) -> bool:
