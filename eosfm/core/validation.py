@@ -1,6 +1,8 @@
 """Settings in YAML, read without surprises, and what is wrong with them in one line."""
 
 import types
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -9,21 +11,28 @@ from pydantic import BaseModel, ValidationError
 
 from eosfm.core.errors import EosfmError, suggest
 
-LARGEST = 2**20
-"""Bytes of a file of settings: fifty times the project's own."""
+LARGEST = 2**18
+"""Bytes of a file of settings, fourteen times the project's own."""
 DEEPEST = 32
 """Levels of lists and mappings within each other."""
 SHOWN = 80
 """Characters of a wrong value that a line shows."""
+MISREAD = (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError)
+"""What PyYAML raises; of a number, a date or a letter that is none, it is what Python does."""
 
 
 class _Loader(yaml.SafeLoader):
     """Refuses a key that stands twice; plain YAML keeps the last one without a word.
 
-    And nesting that would end Python's stack, and a value that holds itself.
+    And nesting that would end Python's stack, a value that holds itself, and aliases of aliases, by
+    which a few words grow to billions of values when they are merged or shown.
     """
 
     depth = 0
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self.sizes: dict[Any, int] = {}  # values in each node, aliases by what they name
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.depth += 1
@@ -35,6 +44,10 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"an alias in line {self._line()} stands in what it names")
         node = super().compose_node(parent, index)
         self.depth -= 1
+        if node not in self.sizes:
+            self.sizes[node] = 1 + sum(self.sizes[part] for part in _parts(node))
+        if self.sizes[node] > LARGEST:
+            raise yaml.YAMLError(f"aliases name the same again and again, {self.sizes[node]} times")
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -50,6 +63,13 @@ class _Loader(yaml.SafeLoader):
 
     def _line(self) -> int:
         return self.peek_event().start_mark.line + 1
+
+
+def _parts(node: Any) -> Iterable[yaml.Node]:
+    """The nodes in a list, or the keys and values of a mapping."""
+    if isinstance(node, yaml.MappingNode):
+        return chain.from_iterable(node.value)
+    return node.value if isinstance(node, yaml.SequenceNode) else ()
 
 
 def read_yaml(path: Path) -> Any:
@@ -77,8 +97,7 @@ def read_yaml(path: Path) -> Any:
             f"{path} has the byte {content[error.start]:#04x} at {error.start}; expected UTF-8; "
             "save it so"
         ) from None
-    # Of a number or a date that looks like one and is none, PyYAML raises what Python does.
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except MISREAD as error:
         raise EosfmError(f"{path} is not valid YAML: {error}; correct it") from None
 
 

@@ -53,6 +53,12 @@ def text(change: Callable[[str], str]) -> Callable[[str], bytes]:
 SHELL = "x; touch pwned #"
 ENTRY = PLAIN["specialists"]["oscd"]
 TASK = PLAIN["tasks"]["eurosat"]
+TENFOLD = (f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 10)}]\n" for n in range(1, 20))
+BOMB = "b0: &b0 [a]\n" + "".join(TENFOLD)
+MERGED = (
+    f"b{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}'] * 10)}]}}" if n else "b0: &b0 {a: 1}"
+    for n in range(12)
+)
 NAMES = "expected small letters, digits and underscores"
 CASES = [
     # The file
@@ -63,10 +69,19 @@ CASES = [
     Case("not UTF-8", r"byte 0xff at 0; expected UTF-8", content=lambda words: b"\xff\xfe" + b"a"),
     Case("Latin letters", r"byte 0xe9 .*UTF-8", content=lambda words: b"# caf\xe9\n"),
     Case("a zero byte", r"is not valid YAML", content=text(lambda words: words + "\0")),
-    Case("too large", r"more than 1048576 bytes", content=lambda words: b"#" * (LARGEST + 1)),
+    Case("too large", r"more than 262144 bytes", content=lambda words: b"#" * (LARGEST + 1)),
     Case("too deep", rf"more than {DEEPEST} deep", content=lambda words: b"[" * 100_000),
     Case("deep mappings", rf"more than {DEEPEST} deep", content=lambda words: b"{a: " * 9_999),
     Case("holds itself", r"stands in what it names", content=lambda words: b"a: &a [*a]"),
+    Case(
+        "aliases of aliases", r"the same again and again", content=text(lambda words: BOMB + words)
+    ),
+    Case(
+        "merged aliases of aliases",
+        r"the same again and again",
+        content=lambda words: "\n".join(MERGED).encode(),
+    ),
+    Case("a letter that is none", r"not valid YAML", content=lambda words: b'a: "\\UFFFFFFFF"'),
     Case("a key of a list", r"a key in line 1 is no word", content=lambda words: b"[a]: 1"),
     Case("a key of a key", r"a key in line 1 is no word", content=lambda words: b"{a: 1}: 1"),
     Case("a date that is none", r"not valid YAML: month", content=lambda words: b"a: 2020-13-45"),
