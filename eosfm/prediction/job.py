@@ -54,6 +54,6 @@ class Job:
     def rows(self, sweep: Sweep, *options: Any) -> Rows:
         """What is finished of it; ``options`` are those of the output that decide the rows."""
         return Rows(
-            self.out, Path(__file__).with_name("predict.py"), self.weights, self.given.identity(),
-            sweep, self.batch(sweep), self.cut.where.type, options,
+            self.out, Path(__file__).with_name("predict.py"), len(sweep.rows), self.weights,
+            self.given.identity(), sweep, self.batch(sweep), self.cut.where.type, options,
         )  # fmt: skip

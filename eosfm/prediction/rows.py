@@ -7,6 +7,7 @@ writes is made of the kept rows, whether it made them itself or found them.
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from eosfm.core.mapped import DAMAGED
 
 Arrays = dict[str, np.ndarray]
 """What is kept of a row, by name."""
+DIGITS = 16
+"""Of the hash in a folder's name."""
 
 
 def joined(parts: Sequence[Arrays]) -> Arrays:
@@ -35,16 +38,18 @@ class Rows:
     Args:
         out: The output that they are for.
         code: The module that makes them; what it imports counts as well.
+        count: How many there will be.
         decisive: Plain values that decide them, each and all.
     """
 
-    def __init__(self, out: Path, code: Path, *decisive: Any) -> None:
+    def __init__(self, out: Path, code: Path, count: int, *decisive: Any) -> None:
+        self.out, self.count = out, count
         said = repr((torch.__version__, code_hash(code), *decisive))
-        digest = hashlib.sha256(said.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(said.encode()).hexdigest()[:DIGITS]
         self.folder = out.with_name(f".{out.name}.{digest}.rows")
-        for former in out.parent.glob(f".{out.name}.*.rows"):
+        for former in out.parent.glob(f".{escape(out.name)}.{'[0-9a-f]' * DIGITS}.rows"):
             if former != self.folder:
-                shutil.rmtree(former)
+                shutil.rmtree(former, ignore_errors=True)  # another process may do so too
 
     def done(self) -> int:
         """How many there are, counted from the first that is missing."""
@@ -60,20 +65,29 @@ class Rows:
             self.keep(number, arrays)
 
     def keep(self, number: int, arrays: Arrays) -> None:
-        """Keep a row, whole or not at all."""
-        with atomic(self._file(number)) as beside, beside.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        """Keep a row, whole or not at all.
+
+        Raises:
+            EosfmError: Another process removes it meanwhile.
+        """
+        try:
+            with atomic(self._file(number)) as beside, beside.open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+        except FileNotFoundError:
+            raise self._shared() from None
 
     def read(self) -> Iterator[Arrays]:
         """All of them, in order, one in memory at a time.
 
         Raises:
-            EosfmError: One is damaged.
+            EosfmError: One is damaged, or was removed since it was made.
         """
-        for number in range(self.done()):
+        for number in range(self.count):
             try:
                 with np.load(self._file(number), allow_pickle=False) as kept:
                     yield {name: kept[name] for name in kept.files}
+            except FileNotFoundError:
+                raise self._shared() from None
             except DAMAGED:
                 raise EosfmError(
                     f"{self._file(number)} is damaged; remove {self.folder} and run it again"
@@ -82,6 +96,12 @@ class Rows:
     def remove(self) -> None:
         """The output is whole."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _shared(self) -> EosfmError:
+        return EosfmError(
+            f"{self.out} is written by another process too, which removed what this one kept; let "
+            "one of them end, and run again"
+        )
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06}.npz"

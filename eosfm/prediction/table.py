@@ -37,6 +37,7 @@ def write_table(job: Job) -> str:
     _answer_rows(job, sweep, kept)
     rows = list(_rows(job, sweep, kept))
     if not rows:
+        kept.remove()
         raise EosfmError(f"{job.given.scenes[0].path} has no measured pixel; take another scene")
     with atomic(job.out) as beside:
         if job.out.suffix.lower() == ".parquet":

@@ -187,6 +187,14 @@ def read_names(task):
     return ("dark", "bright") if task == "classification" else ("upright", "lying")
 
 
+def test_a_scene_without_a_measured_pixel_is_a_line_and_leaves_nothing(run, write_scene, tmp_path):
+    scene = write_scene(np.full((3, 64, 64), np.nan, np.float32), nodata=np.nan)
+    there = set(tmp_path.iterdir())
+    with pytest.raises(EosfmError, match=r"scene\.tif has no measured pixel; take another scene"):
+        run("classification", [scene], out="labels.csv", cut=Cut(device="cpu"))
+    assert set(tmp_path.iterdir()) == there
+
+
 @pytest.mark.parametrize(
     ("task", "out", "message"),
     [("segmentation", "map.csv", "expected a .tif"), ("classification", "x.tif", "expected a .csv"),

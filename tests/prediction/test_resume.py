@@ -1,5 +1,6 @@
 """A prediction that is stopped goes on where it was, and ends as if it had not been."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,12 +140,41 @@ def test_a_fault_on_the_way_keeps_what_is_finished(run, scene, monkeypatch, tmp_
 
 
 def test_a_damaged_row_is_one_line(tmp_path):
-    rows = Rows(tmp_path / "map.tif", Path(rows_module.__file__), "x")
+    rows = Rows(tmp_path / "map.tif", Path(rows_module.__file__), 1, "x")
     rows.keep(0, {"values": np.arange(5)})
     (file,) = rows.folder.iterdir()
     file.write_bytes(file.read_bytes()[:-30])
     with pytest.raises(EosfmError, match="is damaged; remove"):
         list(rows.read())
+
+
+def test_what_another_process_with_the_same_output_removed_is_no_empty_map(
+    run, scene, monkeypatch, tmp_path
+):
+    """The first to end takes the rows of both away: the second must not write what is left."""
+    whole, finished, calls = run("segmentation", [scene], "whole.tif"), maps.finished, []
+
+    def other_ends_before_the_last(*args):
+        calls.append(args)
+        if len(calls) == 8:
+            whole.replace(tmp_path / "map.tif")
+            for folder in tmp_path.glob(".*.rows"):
+                shutil.rmtree(folder)
+        return finished(*args)
+
+    expected = whole.read_bytes()
+    monkeypatch.setattr(maps, "finished", other_ends_before_the_last)
+    with pytest.raises(EosfmError, match=r"map\.tif is written by another process too"):
+        run("segmentation", [scene])
+    assert (tmp_path / "map.tif").read_bytes() == expected
+
+
+def test_rows_of_an_output_with_signs_of_patterns_are_its_own(tmp_path):
+    code = Path(rows_module.__file__)
+    other = Rows(tmp_path / "map1.tif", code, 1, "x")
+    other.keep(0, {"values": np.arange(5)})
+    Rows(tmp_path / "map[0-9].tif", code, 1, "y")
+    assert other.done() == 1
 
 
 @contextmanager
