@@ -34,7 +34,8 @@ def line_of(error: BaseException) -> str | None:
         None where it is neither, and a traceback tells more.
     """
     if isinstance(error, EosfmError):
-        return " ".join(str(error).split())
+        # torch's loader processes put a traceback before what was said, which ends with it.
+        return " ".join(str(error).rpartition(f"{__name__}.EosfmError: ")[2].split())
     if error.__cause__ is not None:
         return want_of(error) or line_of(error.__cause__)
     origin: BaseException | None = error

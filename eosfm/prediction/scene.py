@@ -212,21 +212,21 @@ def open_raster(path: str) -> Any:
     ending, so that nobody takes one for an image.
 
     Raises:
-        EosfmError: It cannot be read.
+        EosfmError: It cannot be read, or has complex numbers.
     """
     from rasterio._err import CPLE_BaseError
     from rasterio.env import ensure_env_with_credentials
     from rasterio.errors import RasterioIOError
     from rasterio.io import DatasetReader
 
-    from eosfm.datasets.native.raster import expect_plain_images
+    from eosfm.datasets.native.raster import expect_plain_images, real
 
     expect_plain_images()
     drivers = [*DRIVERS, "VRT"] if _is_vrt(path) else [*DRIVERS]
     try:  # what rasterio.open does, which takes one driver alone
         opened = ensure_env_with_credentials(DatasetReader)(path, driver=drivers)
         opened.colorinterp  # noqa: B018  # the first to find some damage of a reference system
-        return opened
+        return real(opened)
     except (RasterioIOError, ValueError, CPLE_BaseError) as error:  # ValueError: not UTF-8
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); expected GeoTIFF, JPEG 2000, "

@@ -4,6 +4,7 @@ import errno
 import re
 
 import pytest
+import torch
 
 from eosfm.core.errors import EosfmError, line_of
 
@@ -32,6 +33,19 @@ def handling(first: BaseException, then: BaseException, **cause) -> BaseExceptio
 
 def test_a_fault_is_one_line_whatever_its_text():
     assert line_of(EosfmError("found this;\n  expected that")) == "found this; expected that"
+
+
+class Damaged(torch.utils.data.Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise EosfmError("found this;\n  expected that")
+
+
+def test_a_fault_in_a_loaders_process_is_its_line_alone():
+    loader = torch.utils.data.DataLoader(Damaged(), num_workers=1)
+    assert line_of(raised(lambda: list(loader))) == "found this; expected that"
 
 
 def test_what_an_error_was_raised_from_counts():

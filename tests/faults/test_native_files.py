@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rasterio.io import MemoryFile
 from shapely import from_wkt
 
 from eosfm.core.errors import EosfmError
@@ -52,6 +53,15 @@ class Case:
     content: bytes | str | Callable[[bytes], bytes]
     line: str
     read: Callable[[Path], object] | None = None
+
+
+def raster_of(dtype: type) -> bytes:
+    """A GeoTIFF of ones."""
+    options = {"driver": "GTiff", "count": 1, "height": 32, "width": 32, "dtype": dtype}
+    with MemoryFile() as file:
+        with file.open(**options) as image:
+            image.write(np.ones((1, *SIZE), dtype))
+        return bytes(file.read())
 
 
 def cut(share: float) -> Callable[[bytes], bytes]:
@@ -192,6 +202,12 @@ CASES = [
         lambda good: good,
         r"1 band\(s\) of uint16; expected 1 of uint8",
         lambda path: raster.read_header(path, 1, "uint8"),
+    ),
+    Case(
+        "complex numbers",
+        "a.tif",
+        lambda good: raster_of(np.complex64),
+        r"complex numbers; expected",
     ),
     # PNG and JPEG
     Case("text called PNG", "a.png", "no image", r"cannot be read as an image"),

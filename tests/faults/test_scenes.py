@@ -16,7 +16,7 @@ from eosfm.prediction.stac import read_items
 from eosfm.simulation.images import write_geotiff
 from tests.faults.lines import assert_says, line_of
 from tests.faults.test_datasets import mutated
-from tests.faults.test_native_files import WMS, cut, encoded, other_name, vrt
+from tests.faults.test_native_files import WMS, cut, encoded, other_name, raster_of, vrt
 
 MUTATED = 3_000 if os.environ.get("EOSFM_LONG") else 300
 NO_RASTER = r"cannot be read as a raster"
@@ -60,6 +60,12 @@ CASES = [
     Case("nothing", "a.tif", b""),
     Case("GeoTIFF cut", "a.tif", cut(0.3), r"a.tif (cannot be read|is damaged)"),
     Case("unknown reference system, not UTF-8", "a.tif", other_name),
+    Case(
+        "complex numbers",
+        "a.tif",
+        lambda good: raster_of(np.complex64),
+        r"complex numbers; expected",
+    ),
     Case("GIF called TIFF", "a.tif", encoded("GIF")),
     Case("item of a device", "a.json", item("/vsicurl/http://127.0.0.1:9/a.tif"), REMOTE),
     Case("item of an archive", "a.json", item("zip://a.zip!a.tif"), REMOTE),

@@ -112,7 +112,8 @@ def open_raster(path: Path):  # type: ignore[no-untyped-def]
     Datasets of plain images have no georeference; rasterio's warning about that is left out.
 
     Raises:
-        EosfmError: The file is missing or truncated, or not of the format that its name says.
+        EosfmError: The file is missing or truncated, not of the format that its name says, or of
+            complex numbers.
     """
     import rasterio
     from rasterio.errors import RasterioIOError
@@ -122,11 +123,24 @@ def open_raster(path: Path):  # type: ignore[no-untyped-def]
     if driver is None:
         raise EosfmError(f"{path} has another ending; expected {', '.join(DRIVERS)}; rename it")
     try:
-        return rasterio.open(path, driver=driver)
+        return real(rasterio.open(path, driver=driver))
     except (RasterioIOError, ValueError) as error:  # ValueError: texts that are not UTF-8
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); fetch the file again"
         ) from None
+
+
+def real(raster: Any) -> Any:
+    """The same raster; its values read as real numbers would lose half of a complex one.
+
+    Raises:
+        EosfmError: It has complex numbers.
+    """
+    if any(dtype.startswith("complex") for dtype in raster.dtypes):
+        raise EosfmError(
+            f"{raster.name} has complex numbers; expected real ones, such as decibels; convert it"
+        )
+    return raster
 
 
 def read_open(raster: Any, window: Window, **options: Any) -> Any:
