@@ -110,6 +110,11 @@ def test_scenes(case: Case, good: bytes, tmp_path: Path, capsys: pytest.CaptureF
     assert_says(line_of(capsys, lambda: read(given)), case.line)
 
 
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path, capsys):
+    os.mkfifo(tmp_path / "a.tif")
+    assert_says(line_of(capsys, lambda: read(tmp_path / "a.tif")), r"a.tif cannot be read .*a pipe")
+
+
 def test_mutated_scenes_are_read_or_refused_in_a_line(good: bytes, tmp_path: Path):
     """With and without names for its channels, which its colours tell otherwise."""
     rng, path = np.random.default_rng(0), tmp_path / "a.tif"

@@ -9,6 +9,7 @@ and date is noticed as well.
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -143,6 +144,8 @@ def _stamp(path: str) -> Stamp:
         status = os.stat(path)
     except OSError as error:
         raise _unreadable(path, error) from None
+    if not stat.S_ISREG(status.st_mode):  # of a pipe or a device, reading might never end
+        raise EosfmError(f"{path} cannot be read (a pipe, socket or device); remove it")
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 

@@ -161,6 +161,16 @@ def test_a_link_to_nothing_is_told(root: Path, target: str):
         list_files(root, None)
 
 
+def test_a_pipe_and_a_device_are_refused_instead_of_read_without_end(root: Path):
+    os.mkfifo(root / "pipe")
+    with pytest.raises(EosfmError, match=r"pipe cannot be read \(a pipe, socket or device\)"):
+        list_files(root, None)
+    (root / "pipe").unlink()
+    (root / "zeros").symlink_to("/dev/zero")
+    with pytest.raises(EosfmError, match=r"zeros cannot be read \(a pipe, socket or device\)"):
+        list_files(root, None)
+
+
 def test_roots_are_written_down(root: Path, tmp_path: Path):
     roots = {"mine": root, "none": None, "gone": tmp_path / "absent"}
     sources = {"mine": "archive", "none": "simulated", "gone": "archive"}
