@@ -223,7 +223,9 @@ def open_raster(path: str) -> Any:
 
     expect_plain_images()
     if Path(path).is_fifo():
-        raise EosfmError(f"{path} cannot be read as a raster (a pipe); expected a file or a URL")
+        raise EosfmError(
+            f"{path} cannot be read as a raster (a pipe); expected a file; save it first"
+        )
     drivers = [*DRIVERS, "VRT"] if _is_vrt(path) else [*DRIVERS]
     try:  # what rasterio.open does, which takes one driver alone
         opened = ensure_env_with_credentials(DatasetReader)(path, driver=drivers)
