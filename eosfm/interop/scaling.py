@@ -69,7 +69,7 @@ def _of_raster(path: str) -> Statistics:
     except ImportError:
         raise EosfmError("rasterio is not installed; pip install rasterio") from None
 
-    from eosfm.prediction.scene import open_raster
+    from eosfm.prediction.opening import open_raster
     from eosfm.tiles.statistics import BandStatistics
 
     try:

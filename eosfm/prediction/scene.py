@@ -10,13 +10,11 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.grid import grid_of, on_finest
 from eosfm.prediction.names import file_bands, match
+from eosfm.prediction.opening import open_raster
 from eosfm.prediction.stac import Item
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".img")
 """What is read of a folder."""
-DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG", "HFA")
-"""GDAL's drivers that read what they are given, and no file or address that stands in it."""
-
 EXACT = ("uint8", "int8", "uint16", "int16", "float32")
 """Types whose every value float32 holds."""
 
@@ -203,43 +201,6 @@ def open_scene(
 def named_bands(path: str) -> list[str | None]:
     """What a scene's files say of their bands; None for those that they say nothing of."""
     return _said([open_raster(file) for file in _files(path)])
-
-
-def open_raster(path: str) -> Any:
-    """Open a raster of a format of :data:`DRIVERS`, at a URL or in a part of an archive as well.
-
-    A VRT names the files and addresses that it is made of: it is opened where a local file has that
-    ending, so that nobody takes one for an image.
-
-    Raises:
-        EosfmError: It cannot be read, or has complex numbers.
-    """
-    from rasterio._err import CPLE_BaseError
-    from rasterio.env import ensure_env_with_credentials
-    from rasterio.errors import RasterioIOError
-    from rasterio.io import DatasetReader
-
-    from eosfm.datasets.native.raster import expect_plain_images, real
-
-    expect_plain_images()
-    if Path(path).is_fifo():
-        raise EosfmError(
-            f"{path} cannot be read as a raster (a pipe); expected a file; save it first"
-        )
-    drivers = [*DRIVERS, "VRT"] if _is_vrt(path) else [*DRIVERS]
-    try:  # what rasterio.open does, which takes one driver alone
-        opened = ensure_env_with_credentials(DatasetReader)(path, driver=drivers)
-        opened.colorinterp  # noqa: B018  # the first to find some damage of a reference system
-        return real(opened)
-    except (RasterioIOError, ValueError, CPLE_BaseError) as error:  # ValueError: not UTF-8
-        raise EosfmError(
-            f"{path} cannot be read as a raster ({str(error)[:120]}); expected GeoTIFF, JPEG 2000, "
-            "PNG, JPEG, Imagine, or a local .vrt; convert it with gdal_translate"
-        ) from None
-
-
-def _is_vrt(path: str) -> bool:
-    return path.lower().endswith(".vrt") and Path(path).is_file()
 
 
 def _files(path: str) -> list[str]:

@@ -9,7 +9,8 @@ import numpy as np
 from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.names import file_bands
-from eosfm.prediction.scene import SUFFIXES, open_raster, rasters_in
+from eosfm.prediction.opening import open_raster
+from eosfm.prediction.scene import SUFFIXES, rasters_in
 
 DAY = re.compile(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)")
 """A day in a file's name: 2020-05-01 or 20200501."""

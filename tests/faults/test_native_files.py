@@ -55,12 +55,14 @@ class Case:
     read: Callable[[Path], object] | None = None
 
 
-def raster_of(dtype: type) -> bytes:
-    """A GeoTIFF of ones."""
+def raster_of(dtype: type, overviews: str = "") -> bytes:
+    """A GeoTIFF of ones, which may say that its overviews are elsewhere."""
     options = {"driver": "GTiff", "count": 1, "height": 32, "width": 32, "dtype": dtype}
     with MemoryFile() as file:
         with file.open(**options) as image:
             image.write(np.ones((1, *SIZE), dtype))
+            if overviews:
+                image.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=overviews)
         return bytes(file.read())
 
 
@@ -414,6 +416,15 @@ def test_there_are_many():
 
 def test_a_good_file_is_read(good: Path):
     assert (by_name(good) == GREY).all()
+
+
+def test_a_file_beside_an_image_is_not_opened(good: Path):
+    """An overview or a mask of another format would be, and what stands in it too."""
+    (good.parent / "good.tif.ovr").write_text(vrt("/etc/hostname"))
+    (good.parent / "good.tif.msk").write_text(vrt("/etc/hostname"))
+    assert (by_name(good) == GREY).all()
+    with raster.open_raster(good) as opened:
+        assert opened.files == [str(good)] and opened.overviews(1) == []
 
 
 def test_any_damage_of_an_image_is_read_or_refused_in_a_line(good: Path, tmp_path: Path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.scene import open_scene
@@ -44,6 +45,12 @@ def item(href: str) -> str:
     return json.dumps({"type": "Feature", "id": "x", "properties": {}, "assets": assets})
 
 
+ADDRESS = "/vsicurl/http://127.0.0.1:9/a.tif"
+ELSEWHERE = r"has overviews elsewhere; expected none; copy it"
+NOTES = (
+    f'<PAMDataset><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">{ADDRESS}</MDI></Metadata>'
+    "</PAMDataset>"
+)
 REMOTE = r"has an asset at .*; expected a URL"
 CASES = [
     Case("VRT of another file", "a.tif", vrt("good.tif")),
@@ -65,6 +72,22 @@ CASES = [
         "a.tif",
         lambda good: raster_of(np.complex64),
         r"complex numbers; expected",
+    ),
+    Case("overviews at an address", "a.tif", lambda good: raster_of(np.uint8, ADDRESS), ELSEWHERE),
+    Case(
+        "overviews in a file of the machine",
+        "a.tif",
+        lambda good: raster_of(np.uint8, "/etc/hostname"),
+        ELSEWHERE,
+    ),
+    Case("overviews elsewhere, as its notes say", "good.tif.aux.xml", NOTES, ELSEWHERE),
+    Case("overviews that are a VRT", "good.tif.ovr", vrt(ADDRESS), r"good.tif.ovr cannot be read"),
+    Case("a mask that is a VRT", "good.tif.MSK", vrt(ADDRESS), r"good.tif.MSK cannot be read"),
+    Case(
+        "overviews with overviews elsewhere",
+        "good.tif.ovr",
+        lambda good: raster_of(np.uint8, ADDRESS),
+        ELSEWHERE,
     ),
     Case("GIF called TIFF", "a.tif", encoded("GIF")),
     Case("item of a device", "a.json", item("/vsicurl/http://127.0.0.1:9/a.tif"), REMOTE),
@@ -107,12 +130,25 @@ def test_scenes(case: Case, good: bytes, tmp_path: Path, capsys: pytest.CaptureF
     content = case.content(good) if callable(case.content) else case.content
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     given = path if path.parent == tmp_path else path.parent
+    if path.name.startswith("good.tif."):  # what lies beside a scene
+        given = tmp_path / "good.tif"
     assert_says(line_of(capsys, lambda: read(given)), case.line)
 
 
 def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path, capsys):
     os.mkfifo(tmp_path / "a.tif")
     assert_says(line_of(capsys, lambda: read(tmp_path / "a.tif")), r"a.tif cannot be read .*a pipe")
+
+
+def test_what_lies_beside_a_scene_is_read_where_it_is_a_geotiff(good: bytes, tmp_path: Path):
+    mask = np.zeros((1, 32, 32), np.uint8)
+    mask[:, :16] = 255
+    write_geotiff(tmp_path / "mask.tif", mask, 10.0, (5e5, 5e6))
+    with rasterio.open(tmp_path / "mask.tif", "r+") as image:
+        image.update_tags(INTERNAL_MASK_FLAGS_1=2)
+    (tmp_path / "mask.tif").rename(tmp_path / "good.tif.msk")
+    pixels = read(tmp_path / "good.tif")
+    assert (pixels[:, :16] == 1).all() and np.isnan(pixels[:, 16:]).all()
 
 
 def test_mutated_scenes_are_read_or_refused_in_a_line(good: bytes, tmp_path: Path):

@@ -19,6 +19,9 @@ PLAIN_FORMATS = ("PNG", "JPEG")
 DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
 """GDAL's driver for other names. Left to itself, GDAL goes by the content: a few lines of text that
 are called scene.tif make it open other files, or ask a server."""
+ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+"""GDAL's option to open a file without the overviews, masks and notes beside it: it would open
+them, too, by their content."""
 LARGEST_SIDE = 2**17
 """Pixels. A damaged or hostile header asks for more than any memory holds."""
 PNG_DEPTH = slice(24, 25)
@@ -112,8 +115,8 @@ def open_raster(path: Path):  # type: ignore[no-untyped-def]
     Datasets of plain images have no georeference; rasterio's warning about that is left out.
 
     Raises:
-        EosfmError: The file is missing or truncated, not of the format that its name says, or of
-            complex numbers.
+        EosfmError: The file is missing or truncated, not of the format that its name says, or no
+            :func:`plain` one.
     """
     import rasterio
     from rasterio.errors import RasterioIOError
@@ -123,22 +126,28 @@ def open_raster(path: Path):  # type: ignore[no-untyped-def]
     if driver is None:
         raise EosfmError(f"{path} has another ending; expected {', '.join(DRIVERS)}; rename it")
     try:
-        return real(rasterio.open(path, driver=driver))
+        with rasterio.Env(**ALONE):
+            return plain(rasterio.open(path, driver=driver))
     except (RasterioIOError, ValueError) as error:  # ValueError: texts that are not UTF-8
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); fetch the file again"
         ) from None
 
 
-def real(raster: Any) -> Any:
-    """The same raster; its values read as real numbers would lose half of a complex one.
+def plain(raster: Any) -> Any:
+    """The same raster, if its pixels are real numbers of its own file.
 
     Raises:
-        EosfmError: It has complex numbers.
+        EosfmError: It has complex numbers, of which half would be lost, or names another file or
+            address for its overviews, which GDAL would open whatever it is.
     """
     if any(dtype.startswith("complex") for dtype in raster.dtypes):
         raise EosfmError(
             f"{raster.name} has complex numbers; expected real ones, such as decibels; convert it"
+        )
+    if "OVERVIEW_FILE" in raster.tags(ns="OVERVIEWS"):
+        raise EosfmError(
+            f"{raster.name} has overviews elsewhere; expected none; copy it with gdal_translate"
         )
     return raster
 
