@@ -35,7 +35,8 @@ def line_of(error: BaseException) -> str | None:
     """
     if isinstance(error, EosfmError):
         # torch's loader processes put a traceback before what was said, which ends with it.
-        return " ".join(str(error).rpartition(f"{__name__}.EosfmError: ")[2].split())
+        words = str(error).rpartition(f"{__name__}.EosfmError: ")[2].split()
+        return "".join(map(shown, " ".join(words)))
     if error.__cause__ is not None:
         return want_of(error) or line_of(error.__cause__)
     origin: BaseException | None = error
@@ -44,6 +45,11 @@ def line_of(error: BaseException) -> str | None:
             return line
         origin = origin.__cause__ or origin.__context__
     return None
+
+
+def shown(sign: str) -> str:
+    """A sign as it may be printed: names of strangers' files may hold commands to a terminal."""
+    return sign if sign.isprintable() else repr(sign)[1:-1]
 
 
 def want_of(error: BaseException) -> str | None:

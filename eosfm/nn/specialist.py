@@ -16,6 +16,8 @@ from eosfm.nn.backbone import build_unset
 
 FORMAT = 1
 PER_CHANNEL = ("bands", "units", "mean", "std")
+LONGEST = 200
+"""Letters of a name, which tables and lines show."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Specialist:
             that the channels hold so many dates, one after the other, each with the same bands.
 
     Raises:
-        EosfmError: A per-channel attribute has not one value per channel, or a band is unknown.
+        EosfmError: A per-channel attribute has not one value per channel, a band is unknown, or the
+            name is empty, long, or of signs that command a terminal.
     """
 
     name: str
@@ -49,6 +52,11 @@ class Specialist:
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
+        if not 0 < len(self.name) <= LONGEST or not self.name.isprintable():
+            raise EosfmError(
+                f"specialist {self.name[:LONGEST]!r} has no name to show; expected one line of at "
+                f"most {LONGEST} letters; rename it"
+            )
         for key in PER_CHANNEL:
             values = getattr(self, key)
             if values is not None and len(values) != self.in_chans:

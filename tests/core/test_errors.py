@@ -35,6 +35,10 @@ def test_a_fault_is_one_line_whatever_its_text():
     assert line_of(EosfmError("found this;\n  expected that")) == "found this; expected that"
 
 
+def test_signs_that_command_a_terminal_are_spelt_out():
+    assert line_of(EosfmError("größe \x1b[31m.tif \udcff")) == r"größe \x1b[31m.tif \udcff"
+
+
 class Damaged(torch.utils.data.Dataset):
     def __len__(self):
         return 1

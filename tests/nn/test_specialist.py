@@ -80,6 +80,12 @@ def test_weights_of_another_width_are_refused(sar, tmp_path):
         load_specialist(tmp_path / "sar.pt")
 
 
+@pytest.mark.parametrize("name", ["", "a" * 201, "two\nlines", "\x1b[31mred"])
+def test_a_name_that_cannot_be_shown_is_refused(sar, name):
+    with pytest.raises(EosfmError, match="has no name to show; expected one line of at most 200"):
+        replace(sar, name=name)
+
+
 def test_code_is_never_run(tmp_path):
     torch.save({"format": 1, "name": Path("x")}, tmp_path / "code.pt")
     with pytest.raises(EosfmError, match="holds code"):
