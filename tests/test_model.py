@@ -295,9 +295,10 @@ def test_halves_that_do_not_fit(few):
         ({"units": 3}, "units is '3'; expected a list of names"),
         ({"bands": "red"}, "bands is 'red'; expected a list of names"),
         ({"bands": [1, 2]}, "expected a list of names"),
-        ({"bands": None, "in_chans": -3}, "has -3 channels; expected a whole number above 0"),
-        ({"bands": None, "in_chans": "3"}, "has '3' channels; expected a whole number above 0"),
-        ({"bands": None, "in_chans": 2.0}, "has 2.0 channels; expected a whole number above 0"),
+        ({"bands": None, "in_chans": -3}, "has -3 channels; expected a whole number, 1 to 4096"),
+        ({"bands": None, "in_chans": "3"}, "has '3' channels; expected a whole number, 1 to 4096"),
+        ({"bands": None, "in_chans": 10**9}, "has 1000000000 channels; expected a whole number, 1"),
+        ({"bands": None, "in_chans": 2.0}, "has 2.0 channels; expected a whole number, 1 to 4096"),
     ],
 )
 def test_an_option_that_does_not_fit_is_one_line(mixed, options, message):
@@ -309,8 +310,9 @@ def test_an_option_that_does_not_fit_is_one_line(mixed, options, message):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (lambda x: None, "input is a NoneType, expected a torch.Tensor"),
-        (lambda x: x.numpy(), "input is a ndarray, expected a torch.Tensor"),
+        (lambda x: None, "input is a NoneType, expected a dense torch.Tensor"),
+        (lambda x: x.numpy(), "input is a ndarray, expected a dense torch.Tensor"),
+        (lambda x: x.to_sparse(), "input is a torch.sparse_coo, expected a dense torch.Tensor"),
         (lambda x: x.double(), "input is torch.float64, expected torch.float32"),
         (lambda x: x.half(), "input is torch.float16, expected torch.float32"),
         (lambda x: x.long(), "input is torch.int64, expected torch.float32"),

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from eosfm.artifacts.inventory import Inventory, shorten_bands
 from eosfm.artifacts.licences import WORDS
+from eosfm.core.errors import shown
 
 WIDTH = 100
 
@@ -81,5 +82,5 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text("".join(map(shown, cell))) for cell in row))
     return table

@@ -144,8 +144,9 @@ class EnsembleEncoder(nn.Module):
         return "\n".join(lines)
 
     def _check(self, x: Tensor) -> None:
-        if not isinstance(x, Tensor):
-            raise EosfmError(f"input is a {type(x).__name__}, expected a torch.Tensor of float32")
+        if not isinstance(x, Tensor) or x.layout != torch.strided:
+            found = x.layout if isinstance(x, Tensor) else type(x).__name__
+            raise EosfmError(f"input is a {found}, expected a dense torch.Tensor of float32")
         expected = self.input.in_chans
         if x.ndim != 4 or x.shape[1] != expected or 0 in x.shape:
             names = f" ({', '.join(self.input.bands)})" if self.input.bands else ""

@@ -17,6 +17,9 @@ SPECTRAL = "spectral"
 FORMER_KEYS = {"fed": "sources", "picks": "channel_map"}
 """Keys of an input spec in files of earlier versions."""
 
+MOST_CHANNELS = 4096
+"""More than any sensor has; their adaptation is planned one by one."""
+
 
 @dataclass(frozen=True)
 class InputFormat:
@@ -112,8 +115,10 @@ def describe_input(
     if bands is None and in_chans is None:
         raise EosfmError("neither bands nor in_chans is given; name the input's bands")
     count = in_chans if in_chans is not None else len(bands or ())
-    if not is_count(count):
-        raise EosfmError(f"the input has {count!r} channels; expected a whole number above 0")
+    if not is_count(count) or count > MOST_CHANNELS:
+        raise EosfmError(
+            f"the input has {count!r} channels; expected a whole number, 1 to {MOST_CHANNELS}"
+        )
     if isinstance(units, str):
         units = [units] * count
     _expect_names("units", units)

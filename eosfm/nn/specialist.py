@@ -175,6 +175,8 @@ def build_specialist(in_chans: int, weights: Any, facts: dict[str, Any], where: 
     tensors_alone = isinstance(weights, Mapping) and all(map(_is_plain, weights.values()))
     if not tensors_alone:
         raise EosfmError(f"{where} has weights that are no tensors; build the file again")
+    if not all(isinstance(key, str) for key in (*weights, *facts)):
+        raise EosfmError(f"{where} has weights or facts without a name; build the file again")
     backbone = str(facts.pop("backbone", ""))
     if not backbone:
         raise EosfmError(f"{where} names no backbone; expected a key 'backbone' beside the weights")

@@ -5,6 +5,7 @@ import torch
 
 from eosfm.artifacts.inventory import content_hash, take_inventory
 from eosfm.artifacts.licences import COMMERCIAL, training_data
+from eosfm.artifacts.tables import show_inventory
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import DATASETS
 from eosfm.encoding.artifact import load_artifact, save_artifact
@@ -27,6 +28,15 @@ def test_what_the_file_says_of_each(artifact_file, members):
         ("eurosat", True), ("loveda", False),
     ]  # fmt: skip
     assert inventory.fusion is None
+
+
+def test_facts_of_a_stranger_command_no_terminal(artifact_file, members, tmp_path, capsys):
+    facts = members[0].facts | {"dataset": "eurosat\x1b[31m", "task": "two\nlines"}
+    path = tmp_path / "strange.pth"
+    save_artifact(path, [replace(members[0], facts=facts)])
+    show_inventory(take_inventory(path))
+    out = capsys.readouterr().out
+    assert "\x1b[31m" not in out and r"\x1b[31m" in out and r"two\nlines" in out
 
 
 def test_fusion_of_a_saved_backbone(backbone_file):

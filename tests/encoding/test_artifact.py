@@ -231,6 +231,8 @@ def nested():
         (configured({"backbone": "timm_hf-hub:someone/model"}), "'hf-hub:someone/model'.*unknown"),
         (configured({"backbone": "timm_local-dir:/tmp"}), "'local-dir:/tmp'.*unknown"),
         (configured({"backbone": None}), "'None'.*unknown"),
+        (lambda e: e[0][1].update({5: torch.zeros(1)}), "weights or facts without a name"),
+        (lambda e: e[0][2].update({5: 1}), "weights or facts without a name"),
         (lambda e: e.__setitem__(0, (-3, *e[0][1:])), "has -3 channels"),
         (lambda e: e.__setitem__(0, (True, *e[0][1:])), "has True channels"),
         (
