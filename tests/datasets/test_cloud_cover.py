@@ -7,7 +7,7 @@ from torchgeo.datasets import CloudCoverDetection
 from eosfm.datasets.cloud_cover import DATASET, split_of
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_geotiff
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import fill, refuses, rename, write
 
 
 @pytest.mark.parametrize(("split", "ours"), [("train", ("train", "val")), ("test", ("test",))])
@@ -65,34 +65,16 @@ def test_the_mask_is_where_it_is_bright(simulated, whole):
         assert blue[mask].mean() > 1.5 * blue[~mask].mean()
 
 
-def damage_layout(root):
-    (root / "train").rename(root / "public")
-
-
-def damage_mislabelled(root):
-    path = next((root / "train" / "train_labels").glob("*.tif"))
-    write_geotiff(path, np.full((1, 64, 64), 255, np.uint8), 10, (0, 0))
-
-
-def damage_table(root):
-    (root / "train" / "train_metadata.csv").write_text("chip,place\n0000,Lusaka\n")
-
-
-def damage_dtype(root):
-    path = next((root / "train" / "train_features").glob("*/B02.tif"))
-    write_geotiff(path, np.zeros((3, 64, 64), np.uint8), 10, (0, 0))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_layout, "train_metadata.csv not found"),
-        (damage_mislabelled, "holds the value 255; expected 0"),
-        (damage_table, "has the columns chip, place; expected chip_id"),
-        (damage_dtype, "3 band.s. of uint8; expected 1 of uint16"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("train_metadata.csv not found", rename("train", "public")),
+    ("holds the value 255; expected 0", fill("train/train_labels/*.tif", 255)),
+    (
+        "has the columns chip, place; expected chip_id",
+        write("train/train_metadata.csv", "chip,place\n0000,Lusaka\n"),
+    ),
+    (
+        "3 band.s. of uint8; expected 1 of uint16",
+        fill("train/train_features/*/B02.tif", 0, (3, 64, 64), np.uint8),
+    ),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

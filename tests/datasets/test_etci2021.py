@@ -5,7 +5,7 @@ from PIL import Image
 from eosfm.datasets.etci2021 import DATASET
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_png
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import fill, refuses, remove, rename, truncate
 
 
 def test_splits_are_regions_and_gap_tiles_are_dropped(simulated, whole):
@@ -70,41 +70,12 @@ def test_torchgeo_reads_the_same(simulated, whole, split, ours):
         np.testing.assert_array_equal(sample["mask"].numpy()[1], scene.target(whole(scene)))
 
 
-def damage_missing_label(root):
-    next(root.glob("train/*/tiles/flood_label/*.png")).unlink()
-
-
-def damage_truncated(root):
-    path = next(root.glob("train/bangladesh*/tiles/vv/*_x-0_y-0_vv.png"))
-    path.write_bytes(path.read_bytes()[:700])
-
-
-def damage_size(root):
-    write_png(
-        next(root.glob("train/bangladesh*/tiles/vh/*_x-0_y-0_vh.png")),
-        np.random.default_rng(0).integers(1, 99, (20, 20), dtype=np.uint8),
-    )
-
-
-def damage_region(root):
-    next(root.glob("train/bangladesh*")).rename(root / "train" / "atlantis_20170314t115609")
-
-
-def damage_layout(root):
-    (root / "test").rename(root / "Test2")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_missing_label, "flood_label/.*png not found"),
-        (damage_truncated, "cannot be read"),
-        (damage_size, "20x20 px; expected 1 of 64x64"),
-        (damage_region, "unknown region 'atlantis'"),
-        (damage_layout, "event folders"),
-    ],
+TILES = "train/bangladesh*/tiles"
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("flood_label/.*png not found", remove(f"{TILES}/flood_label/*.png")),
+    ("cannot be read", truncate(f"{TILES}/vv/*_x-0_y-0_vv.png")),
+    ("20x20 px; expected 1 of 64x64", fill(f"{TILES}/vh/*_x-0_y-0_vh.png", 7, (1, 20, 20))),
+    ("unknown region 'atlantis'", rename("train/bangladesh*", "atlantis_20170314t115609")),
+    ("event folders", rename("test", "Test2")),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

@@ -2,7 +2,6 @@ import shutil
 
 import numpy as np
 import pytest
-import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.inria_aerial import CITIES, DATASET, FOLDER, TILES
@@ -10,7 +9,7 @@ from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.inria_aerial import simulate
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import empty, fill, pixels, refuses, remove, rename, truncate
 
 SIZES = {"train": 6, "val": 5, "test": 5, "gsd": 1.5}
 
@@ -81,42 +80,18 @@ def test_more_scenes_than_tiles_are_refused(tmp_path):
         simulate(tmp_path, Simulation(0, {"train": 0, "val": 26, "test": 0}, 32, 1.0))
 
 
-def path(root, part, name="austin1"):
-    return root / FOLDER / part / f"{name}.tif"
-
-
-def rewrite(file, change):
-    with rasterio.open(file) as raster:
-        pixels = raster.read()
-    write_geotiff(file, change(pixels), 0.3, (9, 9))
-
-
-def truncate(file):
-    file.write_bytes(file.read_bytes()[:2000])
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda r: path(r, "gt").unlink(), "gt/austin1.tif not found"),
-        (lambda r: (r / FOLDER).rename(r / "train"), "AerialImageDataset/train/images not found"),
-        (lambda r: [p.unlink() for p in (r / FOLDER / "images").iterdir()], r"holds no \*.tif"),
-        (lambda r: path(r, "images").rename(path(r, "images", "austen1")), "mean 'austin'"),
-        (
-            lambda r: path(r, "images").rename(path(r, "images", "austin37")),
-            "expected <city><1",
-        ),
-        (
-            lambda r: path(r, "images").rename(path(r, "images", "austin")),
-            "expected <city><1",
-        ),
-        (lambda r: truncate(path(r, "images")), "austin1.tif (is damaged|cannot be read)"),
-        (lambda r: rewrite(path(r, "images"), lambda p: p[:1]), r"1 band\(s\).*expected 3"),
-        (lambda r: rewrite(path(r, "gt"), lambda p: p[:, :32]), "expected 1 of 64x64"),
-        (lambda r: rewrite(path(r, "gt"), lambda p: p * 0 + 3), "value 3; expected 0, 255"),
-    ],
+TILE, MASK = f"{FOLDER}/images/austin1.tif", f"{FOLDER}/gt/austin1.tif"
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("gt/austin1.tif not found", remove(MASK)),
+    ("AerialImageDataset/train/images not found", rename(FOLDER, "training")),
+    (r"holds no \*.tif", empty(f"{FOLDER}/images")),
+    ("mean 'austin'", rename(TILE, "austen1.tif")),
+    ("expected <city><1", rename(TILE, "austin37.tif")),
+    ("expected <city><1", rename(TILE, "austin.tif")),
+    ("austin1.tif (is damaged|cannot be read)", truncate(TILE)),
+    (r"1 band\(s\).*expected 3", pixels(TILE, lambda p: p[:1])),
+    ("expected 1 of 64x64", pixels(MASK, lambda p: p[:, :32])),
+    ("value 3; expected 0, 255", fill(MASK, 3)),
+    **SIZES,
 )
-def test_faults_are_named_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, **SIZES)
-    damage(root)
-    check_refused(DATASET, root, message)

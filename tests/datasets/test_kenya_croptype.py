@@ -14,7 +14,7 @@ from eosfm.datasets.kenya_croptype import BANDS, COLS, DATASET, ROWS, TILES, blo
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.kenya_croptype import SIMULATED_DATES, simulate
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import fill, refuses, rename
 
 SIZE = 32
 pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
@@ -135,35 +135,19 @@ def test_more_blocks_than_there_are(tmp_path):
         simulate(tmp_path, Simulation(0, {"train": 65, "val": 1, "test": 1}, 32, 10))
 
 
-def damage_layout(root):
-    (root / "data").rename(root / "tiles")
-
-
-def damage_mislabelled(root):
-    path = root / "data" / "0" / "0_label.tif"
-    Image.fromarray(np.full((6 * SIZE, 4 * SIZE), 9, np.uint8)).save(path)
-
-
-def damage_units(root):
-    path = root / "data" / "0" / "20190606" / "0_B02_20190606.tif"
-    Image.fromarray(np.full((6 * SIZE, 4 * SIZE), 0.25, np.float32)).save(path)
-
-
-def damage_no_dates(root):
+def move_dates(root):
     for folder in [path for path in (root / "data" / "0").iterdir() if path.is_dir()]:
         folder.rename(root / folder.name)
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_layout, "expected the folders data/0 to data/3"),
-        (damage_mislabelled, "holds the value 9; expected classes 0 to 7"),
-        (damage_units, "holds 0.25, no whole number"),
-        (damage_no_dates, "has 0 date folders"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("expected the folders data/0 to data/3", rename("data", "tiles")),
+    ("holds the value 9; expected classes 0 to 7", fill("data/0/0_label.tif", 9)),
+    (
+        "holds 0.25, no whole number",
+        fill("data/0/20190606/0_B02_20190606.tif", 0.25, dtype=np.float32),
+    ),
+    ("has 0 date folders", move_dates),
+    size=SIZE,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, size=SIZE)
-    damage(root)
-    check_refused(DATASET, root, message)

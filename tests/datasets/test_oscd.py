@@ -1,7 +1,5 @@
 """OSCD's reader and recipe."""
 
-import shutil
-
 import numpy as np
 import pytest
 from torchgeo.datasets import OSCD
@@ -10,10 +8,10 @@ from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.oscd import CITIES, DATASET, IMAGES, LABELS
-from eosfm.simulation.images import write_geotiff, write_png
+from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.oscd import simulate
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import fill, refuses, remove, rename, truncate, write
 
 
 @pytest.mark.parametrize(("split", "ours"), [("train", ("train", "val")), ("test", ("test",))])
@@ -73,43 +71,15 @@ def test_more_cities_than_there_are(tmp_path):
         simulate(tmp_path, Simulation(0, scenes, 64, 10))
 
 
-def damage_missing_band(root):
-    (root / IMAGES / "bercy" / "imgs_2_rect" / "B8A.tif").unlink()
-
-
-def damage_layout(root):
-    (root / LABELS["test"]).rename(root / "Test Labels")
-
-
-def damage_truncated(root):
-    path = root / IMAGES / "bercy" / "imgs_1_rect" / "B02.tif"
-    path.write_bytes(path.read_bytes()[:3000])
-
-
-def damage_mislabelled(root):
-    shutil.rmtree(root / IMAGES / "bercy")
-
-
-def damage_size(root):
-    write_png(root / LABELS["train"] / "bercy" / "cm" / "cm.png", np.zeros((60, 64), np.uint8))
-
-
-def damage_dates(root):
-    (root / IMAGES / "bercy" / "dates.txt").write_text("date_1: spring\n")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_missing_band, "imgs_2_rect/B8A.tif not found"),
-        (damage_layout, "Test Labels not found"),
-        (damage_truncated, "B02.tif"),
-        (damage_mislabelled, "bercy not found; expected the images of bercy"),
-        (damage_size, "60x64 px; expected 1 of 64x64"),
-        (damage_dates, "dates.txt names the dates spring"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("imgs_2_rect/B8A.tif not found", remove(f"{IMAGES}/bercy/imgs_2_rect/B8A.tif")),
+    ("Test Labels not found", rename(LABELS["test"], "Test Labels")),
+    ("B02.tif", truncate(f"{IMAGES}/bercy/imgs_1_rect/B02.tif")),
+    ("bercy not found; expected the images of bercy", remove(f"{IMAGES}/bercy")),
+    (
+        "60x64 px; expected 1 of 64x64",
+        fill(f"{LABELS['train']}/bercy/cm/cm.png", 0, (1, 60, 64)),
+    ),
+    ("dates.txt names the dates spring", write(f"{IMAGES}/bercy/dates.txt", "date_1: spring\n")),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
-import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.potsdam import COLORS, DATASET, IMAGES, LABELS, TILES
 from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipes.potsdam import simulate
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import fill, pixels, refuses, remove, rename, truncate
 
 
 def write(path, pixels):
@@ -107,47 +106,18 @@ def test_more_scenes_than_tiles_are_refused(tmp_path):
         simulate(tmp_path, Simulation(0, {"train": 0, "val": 5, "test": 0}, 32, 0.4))
 
 
-def damage_missing_label(root):
-    next(root.glob("*_label.tif")).unlink()
-
-
-def damage_truncated(root):
-    path = min((root / IMAGES).glob("*.tif"))
-    path.write_bytes(path.read_bytes()[:3000])
-
-
-def damage_bands(root):
-    path = min((root / IMAGES).glob("*.tif"))
-    with rasterio.open(path) as raster:
-        pixels = raster.read()
-    write(path, pixels[:3])
-
-
-def damage_label_size(root):
-    write(min(root.glob("*_label.tif")), np.zeros((3, 32, 32), np.uint8))
-
-
-def damage_layout(root):
-    (root / IMAGES).rename(root / "2_Ortho_RGB")
-
-
-def damage_names(root):
+def take_the_other_variant(root):
     for path in (root / IMAGES).glob("*.tif"):
         path.rename(path.with_name(path.name.replace("RGBIR", "IRRG")))
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_missing_label, "_label.tif not found"),
-        (damage_truncated, "damaged|cannot be read"),
-        (damage_bands, r"3 band\(s\)"),
-        (damage_label_size, "expected 3 of 64x64"),
-        (damage_layout, "4_Ortho_RGBIR not found"),
-        (damage_names, "holds no top_potsdam"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("_label.tif not found", remove("*_label.tif")),
+    ("damaged|cannot be read", truncate(f"{IMAGES}/*.tif")),
+    (r"3 band\(s\)", pixels(f"{IMAGES}/*.tif", lambda p: p[:3])),
+    ("expected 3 of 64x64", fill("*_label.tif", 0, (3, 32, 32))),
+    ("4_Ortho_RGBIR not found", rename(IMAGES, "2_Ortho_RGB")),
+    ("holds no top_potsdam", take_the_other_variant),
+    gsd=0.4,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, gsd=0.4)
-    damage(root)
-    check_refused(DATASET, root, message)

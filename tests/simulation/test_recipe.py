@@ -43,3 +43,18 @@ def test_recipes_are_found_by_their_files():
     assert "eurosat" in RECIPES and callable(get_recipe("eurosat"))
     with pytest.raises(EosfmError, match="'atlantis' has no recipe"):
         get_recipe("atlantis")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["five_billion_pixels", "firerisk", "levircdplus", "loveda", "pastis", "spacenet7", "xview2"],
+)
+def test_a_copy_is_a_function_of_the_seed(name, tmp_path):
+    def bytes_of(folder, seed):
+        scenes = {"train": 1, "val": 1, "test": 1}
+        get_recipe(name)(tmp_path / folder, Simulation(seed, scenes, size=48, gsd=4.0))
+        files = sorted(path for path in (tmp_path / folder).rglob("*") if path.is_file())
+        return {path.relative_to(tmp_path / folder): path.read_bytes() for path in files}
+
+    one, same, other = (bytes_of(*each) for each in (("a", 1), ("b", 1), ("c", 2)))
+    assert one == same != other
