@@ -42,7 +42,7 @@ def split_of(folder: str, chip: str) -> Split:
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the chips, twelve months each; what was not measured is NaN, whole months as well."""
     found = [root / name for name in METADATA if (root / name).exists()]
-    table = found[0] if found else require(root / METADATA[0], NAME, "the table of all images")
+    table = found[0] if found else require(root / METADATA[0], "the table of all images")
     chips: dict[tuple[str, str, str], dict[str, Path]] = defaultdict(dict)
     pattern = r"(train|test)/(\w+),\2_(S[12]_(?:0\d|1[01]))\.tif"
     expected = "<split>/<chip>,<chip>_S1_00.tif to <chip>_S2_11.tif"
@@ -62,9 +62,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         ]  # fmt: skip
         label = root / f"{folder}_agbm" / biomass
         target = Part(label, prepare=_biomass)
-        scene = raster_scene(
-            NAME, chip, split_of(folder, chip), image, target, grid=target, dates=DATES
-        )
+        scene = raster_scene(chip, split_of(folder, chip), image, target, grid=target, dates=DATES)
         yield replace(scene, files=(*files.values(), label))
 
 
@@ -105,7 +103,7 @@ DATASET = Dataset(
             f"test_features and test_agbm of TIFF files beside {METADATA[1]}"
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 8_689, "test": 2_773},
     split_rule="official test chips; a fifth of the training chips validate, drawn by the chip's "
     "name (the dataset does not tell where a chip lies)",

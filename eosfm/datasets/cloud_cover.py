@@ -28,14 +28,14 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the chips that the two metadata tables list."""
     for name in FOLDERS:
         folder = root / name
-        table = require(folder / f"{name}_metadata.csv", NAME, f"the table of the {name} chips")
+        table = require(folder / f"{name}_metadata.csv", f"the table of the {name} chips")
         for row in read_rows(table, COLUMNS):
             chip = row["chip_id"]
             features = folder / f"{name}_features" / chip
             image = [Part(features / f"{band}.tif", dtype="uint16") for band in BANDS]
             label = Part(folder / f"{name}_labels" / f"{chip}.tif", prepare=CLOUDS)
             split, day = split_of(name, row["location"]), row["datetime"][:10]
-            yield raster_scene(NAME, chip, split, image, label, dates=[day])
+            yield raster_scene(chip, split, image, label, dates=[day])
 
 
 def download(root: Path) -> None:
@@ -67,7 +67,7 @@ DATASET = Dataset(
         size_gb=50.0,
         download=download,
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 11_748, "test": 10_980},
 )
 """Bottom-of-atmosphere reflectance of 2018 to 2020 and masks drawn by people."""

@@ -37,10 +37,10 @@ def scenes(root: Path) -> Iterator[Scene]:
     decode = partial(read_colors, classes, 127)
     for folder in FOLDERS:
         top = root / "data" / folder
-        for image in by_number(listed(top / "images", "*_sat.jpg", NAME, "images of data.zip")):
+        for image in by_number(listed(top / "images", "*_sat.jpg", "images of data.zip")):
             number = image.stem.removesuffix("_sat")
             mask = Label(top / "masks" / f"{number}_mask.png", decode)
-            yield raster_scene(NAME, image.stem, split_of(folder, number), [rgb(image)], mask)
+            yield raster_scene(image.stem, split_of(folder, number), [rgb(image)], mask)
 
 
 def split_of(folder: str, number: str) -> Split:
@@ -71,6 +71,6 @@ DATASET = Dataset(
         "traindataset and unpack its data.zip (MD5 f32684b0b2bf6f8d604cd359a399c061), which holds "
         "data/training_data and data/test_data",
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val test": 803},
 )

@@ -41,7 +41,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     expected = f"scenes such as {PREFIX}T10SEH.2018245.v1.4{IMAGE}"
     for folder in dict.fromkeys(FOLDERS.values()):
-        for path in listed(root / folder, f"*{IMAGE}", NAME, expected):
+        for path in listed(root / folder, f"*{IMAGE}", expected):
             name = path.name.removeprefix(PREFIX).removesuffix(IMAGE)
             pattern = r"(T\d\d[A-Z]{3})\.(\d{4})(\d{3})\.v1\.4"
             tile, year, day = parse(pattern, name, path, expected).groups()
@@ -49,7 +49,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             mask = Part(path.with_name(PREFIX + name + MASK), prepare=SCARS)
             seen = date(int(year), 1, 1) + timedelta(int(day) - 1)
             split = split_of(folder, tile)
-            yield raster_scene(NAME, f"{folder}/{name}", split, [image], mask, dates=[str(seen)])
+            yield raster_scene(f"{folder}/{name}", split, [image], mask, dates=[str(seen)])
 
 
 def _reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:
@@ -81,7 +81,7 @@ DATASET = Dataset(
             ),
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 540, "test": 264},
     split_rule="the published validation folder is the test split; about an eighth of the "
     "Sentinel-2 tiles of the training folder validate, drawn by the tile's name",

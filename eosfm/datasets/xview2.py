@@ -42,7 +42,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             target: Part | Label = Label(folder / "labels" / f"{pair[1]}.json", read_polygons)
             if (folder / "targets").is_dir():
                 target = Part(folder / "targets" / f"{pair[1]}_target.png", prepare=DAMAGE)
-            yield raster_scene(NAME, name, split_of(folder.name, name), images, target, frames=2)
+            yield raster_scene(name, split_of(folder.name, name), images, target, frames=2)
 
 
 def split_of(part: str, pair: str) -> Split:
@@ -51,7 +51,7 @@ def split_of(part: str, pair: str) -> Split:
 
 
 def _pairs(folder: Path) -> list[str]:
-    images = require(folder / "images", NAME, f"the images of {folder.name}_images_labels_targets")
+    images = require(folder / "images", f"the images of {folder.name}_images_labels_targets")
     form, words = r"(.+_\d{8})_(?:pre|post)_disaster", "<disaster>_<8 digits>_<pre|post>_disaster"
     return sorted({parse(form, path.stem, path, words)[1] for path in images.glob("*.png")})
 
@@ -93,6 +93,6 @@ DATASET = Dataset(
         "1b39c47e05d1319c17cc8763cee6fe0c) and the Tier3 training data, and unpack them into one "
         "folder so that train/, test/ and tier3/ lie side by side",
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 9_168, "test": 933},
 )

@@ -126,7 +126,7 @@ def rewrite(path: Path, change: Change, shift: float = 0.0) -> None:
         with rasterio.open(path) as raster:
             new, driver, crs, place = change(raster.read()), raster.driver, raster.crs, None
             if crs:
-                place = rasterio.Affine.translation(shift, 0) * raster.transform
+                place = rasterio.Affine.translation(shift, 0) @ raster.transform
         count, height, width = new.shape
         with rasterio.open(
             path, "w", driver=driver, count=count, height=height, width=width, dtype=new.dtype,

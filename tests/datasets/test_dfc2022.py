@@ -26,7 +26,7 @@ def test_no_city_is_in_training_and_in_another_split(root):
     for scene in found:
         city = scene.files[0].parents[1].name
         assert city == (TRAINING if scene.split == "train" else HELD_OUT)
-        easting = parse_sheet(scene.files[0], "dfc2022").easting
+        easting = parse_sheet(scene.files[0]).easting
         assert scene.split == split_of(city, easting)
         assert scene.transform[2] == 1000 * easting and scene.crs == "EPSG:2154"
     assert [split_of("Nice", x) for x in (999, 1000, 1009, 1010)] == ["test", "val", "val", "test"]

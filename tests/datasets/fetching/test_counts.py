@@ -30,7 +30,7 @@ def scenes(root: Path):
 
 def run(tmp_path: Path, dataset, root: Path, a_part: bool = False):
     native = NativeCopy("toy", "loveda", "archive", str(root), "", tmp_path / "cache")
-    dataset = replace(dataset, scenes=scenes)
+    dataset = replace(dataset, reader=scenes)
     trusted = tmp_path / "trusted"
     return prepare(dataset, native, print, tmp_path / "out", a_part=a_part, trusted=trusted)
 
