@@ -79,12 +79,11 @@ class Archive:
     """One file to fetch.
 
     Attributes:
-        url: Where it is; further mirrors in ``mirrors``.
+        url: Where it is.
         filename: Name on disk, below the dataset's root.
         checksum: ``"md5:<hex>"`` or ``"sha256:<hex>"`` where published; None where it is not.
         size: Bytes, where published.
         extract: Folder below the root to unpack into; None leaves the file as it is.
-        members: Number of files in the archive, where known.
     """
 
     url: str
@@ -92,8 +91,6 @@ class Archive:
     checksum: str | None = None
     size: int | None = None
     extract: str | None = "."
-    members: int | None = None
-    mirrors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
