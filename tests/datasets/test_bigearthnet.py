@@ -5,7 +5,6 @@ import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.bigearthnet import BANDS, CLASSES, DATASET, S2_STEP, scenes
-from eosfm.datasets.native.spec import Window
 from eosfm.simulation import COVERS
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import bigearthnet as recipe
@@ -13,7 +12,6 @@ from eosfm.simulation.recipes.bigearthnet import (
     ABSORBED,
     CORINE,
     COVER_CLASS,
-    NO_CLASS,
     generalise,
     map_path,
     simulate,
@@ -40,24 +38,6 @@ def by_split(root):
     return found
 
 
-def test_reader_returns_what_the_simulator_drew(root, whole):
-    simulation = Simulation(7, SIZES, 60, 10.0)
-    for split, found in by_split(root).items():
-        assert len(found) == SIZES[split]
-        for index, scene in enumerate(found):
-            drawn = recipe.draw(simulation, split, index)
-            image = scene.image(whole(scene))
-            assert image.shape == (1, 14, 60, 60) and image.dtype == DATASET.dtype
-            np.testing.assert_array_equal(image[0, :2], drawn["s1"])
-            for name, band, fine in zip(S2_STEP, image[0, 2:], drawn["s2"], strict=True):
-                if S2_STEP[name] == 1:
-                    np.testing.assert_array_equal(band, fine)
-                else:
-                    assert abs(band.mean() - fine.mean()) < 0.5
-            present = [i for i in np.unique(drawn["map"]) if i < NO_CLASS]
-            np.testing.assert_array_equal(np.flatnonzero(scene.target(whole(scene))), present)
-
-
 def test_coarse_pixels_are_repeated_on_the_fine_grid(root, whole):
     scene = next(iter(scenes(root)))
     image = scene.image(whole(scene))[0]
@@ -75,13 +55,6 @@ def test_radar_channels_are_found_by_name_not_by_order(root, whole):
     vv, vh = scene.image(whole(scene))[0, :2]
     assert [path.name[-6:-4] for path in scene.files[:2]] == ["VV", "VH"]
     assert vh.mean() < vv.mean() < 0
-
-
-def test_a_window_need_not_fall_on_coarse_pixels(root, whole):
-    scene = next(iter(scenes(root)))
-    np.testing.assert_array_equal(
-        scene.image(Window(7, 11, 20, 31)), scene.image(whole(scene))[..., 7:27, 11:42]
-    )
 
 
 def test_labels_are_the_classes_of_the_reference_map(root, whole):

@@ -3,8 +3,6 @@ import pytest
 from PIL import Image
 
 from eosfm.datasets.etci2021 import DATASET
-from eosfm.datasets.native.spec import Window
-from eosfm.simulation.images import write_png
 from tests.datasets.damage import fill, refuses, remove, rename, truncate
 
 
@@ -20,24 +18,6 @@ def test_splits_are_regions_and_gap_tiles_are_dropped(simulated, whole):
     assert scenes[0].dates == ("2017-03-14",)
     assert list(root.glob("*/*/tiles/vv/*_x-9_y-9_vv.png"))  # the gap tiles are there,
     assert all(scene.image(whole(scene)).std() > 0 for scene in scenes)  # and are not yielded
-
-
-def test_vv_comes_first_and_the_label_is_flood_alone(tiny, whole):
-    root = tiny(DATASET)
-    scene = next(iter(DATASET.scenes(root)))
-    vv, vh, flood = scene.files
-    water = flood.parents[1] / "water_body_label" / flood.name
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(1, 255, (3, 64, 64), dtype=np.uint8)
-    write_png(vv, np.stack([pixels[0]] * 3))
-    write_png(vh, np.stack([pixels[1]] * 3))
-    write_png(flood, np.where(pixels[2] > 128, 255, 0).astype(np.uint8))
-    write_png(water, np.full((64, 64), 255, np.uint8))
-    np.testing.assert_array_equal(scene.image(whole(scene)), pixels[None, :2])
-    np.testing.assert_array_equal(scene.target(whole(scene)), pixels[2] > 128)
-    window = Window(5, 9, 20, 30)
-    np.testing.assert_array_equal(scene.image(window), pixels[None, :2, 5:25, 9:39])
-    np.testing.assert_array_equal(scene.target(window), pixels[2, 5:25, 9:39] > 128)
 
 
 def test_floods_are_drawn_beyond_the_permanent_water(simulated, whole):

@@ -21,22 +21,6 @@ def root(simulated):
     return simulated(DATASET, **SIZES)
 
 
-def test_reader_returns_what_the_simulator_drew(root, whole):
-    found = {s.id: s for s in scenes(root)}
-    for split, patches in recipe.simulated_patches(SIMULATION).items():
-        assert len(patches) == SIZES[split]
-        for index, patch in enumerate(patches):
-            drawn = recipe.draw(SIMULATION, patch, recipe.THEMES[index])
-            scene = found.pop(f"{patch.place}_p{patch.number}")
-            image = scene.image(whole(scene))[0]
-            assert scene.split == split and image.dtype == DATASET.dtype
-            np.testing.assert_array_equal(image[:2], drawn["s1"])
-            np.testing.assert_array_equal(image[2:], drawn["s2"])
-            target = np.array(SIMPLIFIED, np.uint8)[drawn["lc"][0]]
-            np.testing.assert_array_equal(scene.target(whole(scene)), target)
-    assert not found
-
-
 def test_a_scene_is_in_one_split_and_validation_is_held_out(root):
     splits: dict[str, set[str]] = {}
     for scene in scenes(root):

@@ -10,7 +10,6 @@ from eosfm.datasets.native.raster import read_png
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.xview2 import DATASET, IGNORE, split_of
 from eosfm.simulation.covers import BUILDINGS
-from eosfm.simulation.images import write_png
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.xview2 import EVENTS, THEMES, strike
 from tests.datasets.damage import edit, fill, refuses, remove, rename, truncate, write
@@ -57,29 +56,11 @@ def test_what_was_simulated_is_read(simulated, whole, part, split, index):
     np.testing.assert_array_equal(scene.image(window), scene.image(whole(scene))[..., 10:40, 20:37])
 
 
-def test_copy_has_the_pairs_asked_for(simulated):
-    scenes = list(DATASET.scenes(simulated(DATASET, **AMOUNT)))
-    splits = [scene.split for scene in scenes]
-    assert {split: splits.count(split) for split in AMOUNT} == AMOUNT
-    assert len({scene.id for scene in scenes}) == len(scenes)
-
-
 def test_a_tenth_validates_whichever_disaster():
     names = [f"{disaster}_{n:08d}" for disaster in EVENTS["train"] for n in range(400)]
     share = np.mean([split_of("train", name) == "val" for name in names])
     assert 0.08 < share < 0.12
     assert all(split_of("test", name) == "test" for name in names)
-
-
-def test_dates_and_bands_keep_their_places(tiny):
-    root = tiny(DATASET, **AMOUNT)
-    scene = scenes_of(root, "train")[0]
-    colors = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    for path, color in zip(scene.files, colors, strict=False):
-        write_png(path, np.broadcast_to(color[:, None, None], (3, 64, 64)))
-    image = scene.image(Window(3, 4, 5, 6))
-    assert image.shape == (2, 3, 5, 6)
-    np.testing.assert_array_equal(image[..., 0, 0], colors)
 
 
 def test_polygons_are_drawn_by_their_damage(tiny):
