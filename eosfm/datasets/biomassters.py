@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.band_groups import BandGroup
 from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.listing import parse, read_rows, require
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
@@ -29,14 +30,9 @@ MONTHS = (
 )  # fmt: skip
 DATES = tuple(f"{2020 + (place > 3)}-{(place + 8) % 12 + 1:02d}-15" for place in range(len(MONTHS)))
 """The dataset tells months, not years or days: the middle of each month of its last year."""
-VALIDATE = 0.2
-"""Share of the published training chips that validate."""
+split_of = partial(divide, NAME, "test", 0.2)
+"""The split of a chip of one of the published folders."""
 NO_RADAR = -9999.0
-
-
-def split_of(folder: str, chip: str) -> Split:
-    """The split of a chip of one of the published folders."""
-    return "test" if folder == FOLDERS["test"] else hold_out(f"{NAME}/{chip}", VALIDATE, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:

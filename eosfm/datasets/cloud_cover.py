@@ -1,10 +1,10 @@
 """Cloud Cover Detection Challenge: clouds in Sentinel-2 chips of 512 pixels, four bands at 10 m."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.listing import read_rows, require
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
@@ -14,14 +14,9 @@ NAME = "cloud_cover"
 BANDS = ("B02", "B03", "B04", "B08")
 FOLDERS = ("train", "test")
 COLUMNS = ("chip_id", "location", "datetime")
-HELD_OUT = 0.1
-"""Share of the training locations that validate."""
+split_of = partial(divide, NAME, "test", 0.1)
+"""The split of a place whose chips are in one of the published folders."""
 CLOUDS = numbers(0, 1, "0 (clear) and 1 (cloud)")
-
-
-def split_of(folder: str, location: str) -> Split:
-    """The split of a place whose chips are in one of the published folders."""
-    return "test" if folder == "test" else hold_out(f"{NAME}/{location}", HELD_OUT, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:

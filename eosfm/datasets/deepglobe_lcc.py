@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.labels import read_colors
 from eosfm.datasets.native.listing import listed
 from eosfm.datasets.native.scenes import Label, by_number, raster_scene, rgb
@@ -13,7 +12,8 @@ from eosfm.datasets.native.spec import Dataset, Scene, Source
 
 NAME = "deepglobe_lcc"
 FOLDERS = ("training_data", "test_data")
-HELD_OUT = 0.1
+split_of = partial(divide, NAME, "test_data", 0.1)
+"""The split of a scene of one of the published folders."""
 
 COLORS = {
     (0, 255, 255): "urban",
@@ -41,11 +41,6 @@ def scenes(root: Path) -> Iterator[Scene]:
             number = image.stem.removesuffix("_sat")
             mask = Label(top / "masks" / f"{number}_mask.png", decode)
             yield raster_scene(image.stem, split_of(folder, number), [rgb(image)], mask)
-
-
-def split_of(folder: str, number: str) -> Split:
-    """The split of a scene."""
-    return "test" if folder == "test_data" else hold_out(f"{NAME}/{number}", HELD_OUT, test=0)
 
 
 DATASET = Dataset(

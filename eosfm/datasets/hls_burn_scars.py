@@ -6,12 +6,13 @@ Perimeters of the Monitoring Trends in Burn Severity programme over the contiguo
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.listing import listed, parse
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
@@ -21,16 +22,11 @@ NAME = "hls_burn_scars"
 BANDS = ("B02", "B03", "B04", "B8A", "B11", "B12")
 FOLDERS: dict[Split, str] = {"train": "training", "val": "training", "test": "validation"}
 PREFIX, IMAGE, MASK = "subsetted_512x512_HLS.S30.", "_merged.tif", ".mask.tif"
-VALIDATE = 0.12
-"""Share of the training folder's Sentinel-2 tiles that validate."""
+split_of = partial(divide, NAME, "validation", 0.12)
+"""The split of a Sentinel-2 tile of one of the published folders."""
 FILLS = (9999.0, -9999.0, -0.9999)
 """What the scenes hold where nothing was measured; the last is -9999 scaled as reflectance is."""
 SCARS = numbers(-1, 1, "-1 (missing), 0 (not burned), 1 (burn scar)", np.int16)
-
-
-def split_of(folder: str, tile: str) -> Split:
-    """The split of a Sentinel-2 tile of one of the published folders."""
-    return "test" if folder == FOLDERS["test"] else hold_out(f"{NAME}/{tile}", VALIDATE, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:

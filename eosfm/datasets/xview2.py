@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.labels import draw_polygons
 from eosfm.datasets.native.listing import expecting, one_of, parse, read_text, require
 from eosfm.datasets.native.raster import Size
@@ -16,7 +16,8 @@ from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
 from eosfm.datasets.native.values import codes
 
 NAME = "xview2"
-HELD_OUT = 0.1
+split_of = partial(divide, NAME, "test", 0.1)
+"""The split of a pair of one of the published parts."""
 IGNORE = 255
 CLASSES = ("background", "no damage", "minor damage", "major damage", "destroyed")
 SUBTYPES = {
@@ -43,11 +44,6 @@ def scenes(root: Path) -> Iterator[Scene]:
             if (folder / "targets").is_dir():
                 target = Part(folder / "targets" / f"{pair[1]}_target.png", prepare=DAMAGE)
             yield raster_scene(name, split_of(folder.name, name), images, target, frames=2)
-
-
-def split_of(part: str, pair: str) -> Split:
-    """The split of a pair: a tenth of what is for training validates, by the hash of its name."""
-    return "test" if part == "test" else hold_out(f"{NAME}/{pair}", HELD_OUT, test=0)
 
 
 def _pairs(folder: Path) -> list[str]:

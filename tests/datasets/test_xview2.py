@@ -8,7 +8,7 @@ from torchgeo.datasets import XView2
 
 from eosfm.datasets.native.raster import read_png
 from eosfm.datasets.native.spec import Window
-from eosfm.datasets.xview2 import DATASET, IGNORE, split_of
+from eosfm.datasets.xview2 import DATASET, IGNORE
 from eosfm.simulation.covers import BUILDINGS
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes.xview2 import EVENTS, THEMES, strike
@@ -54,13 +54,6 @@ def test_what_was_simulated_is_read(simulated, whole, part, split, index):
     window = Window(10, 20, 30, 17)
     np.testing.assert_array_equal(scene.target(window), expected[10:40, 20:37])
     np.testing.assert_array_equal(scene.image(window), scene.image(whole(scene))[..., 10:40, 20:37])
-
-
-def test_a_tenth_validates_whichever_disaster():
-    names = [f"{disaster}_{n:08d}" for disaster in EVENTS["train"] for n in range(400)]
-    share = np.mean([split_of("train", name) == "val" for name in names])
-    assert 0.08 < share < 0.12
-    assert all(split_of("test", name) == "test" for name in names)
 
 
 def test_polygons_are_drawn_by_their_damage(tiny):
