@@ -3,7 +3,6 @@ import pyarrow.parquet as parquet
 import pytest
 import rasterio
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.bigearthnet import BANDS, CLASSES, DATASET, S2_STEP, scenes
 from eosfm.simulation import COVERS
 from eosfm.simulation.recipe import Simulation
@@ -14,7 +13,6 @@ from eosfm.simulation.recipes.bigearthnet import (
     COVER_CLASS,
     generalise,
     map_path,
-    simulate,
 )
 from tests.datasets.damage import fill, refuses, remove, write
 
@@ -138,11 +136,6 @@ test_a_damaged_copy_is_refused = refuses(
     **SIZES,
     size=60,
 )
-
-
-def test_a_size_without_room_for_coarse_pixels_is_refused(tmp_path):
-    with pytest.raises(EosfmError, match="multiple of 6"):
-        simulate(tmp_path, Simulation(7, SIZES, 64, 10.0))
 
 
 def test_simulated_patches_name_nearly_every_class():

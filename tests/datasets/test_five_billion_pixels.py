@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.five_billion_pixels import CLASSES, DATASET, IMAGES, LABELS, TEST, split_of
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation import cover_mask, draw_landscape, observe
@@ -12,7 +11,7 @@ from eosfm.simulation.covers import code
 from eosfm.simulation.images import write_tiff
 from eosfm.simulation.ponds import dig_ponds
 from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.five_billion_pixels import DRAWS, THEMES, _draw, classify, simulate
+from eosfm.simulation.recipes.five_billion_pixels import DRAWS, THEMES, _draw, classify
 from tests.datasets.damage import empty, fill, refuses, rename, truncate
 
 AMOUNT = {"train": 4, "val": 2, "test": 2}
@@ -96,11 +95,6 @@ def test_ponds_are_basins_between_dykes():
     np.testing.assert_array_equal(again.cover, wet.cover)
     none, dry = dig_ponds(land, (3, "farm"), share=0.0)
     assert dry.mean() < 0.01 and (none.cover == land.cover).mean() > 0.99
-
-
-def test_more_test_scenes_than_there_are(tmp_path):
-    with pytest.raises(EosfmError, match="has 30 test scenes, not 31"):
-        simulate(tmp_path, Simulation(0, {"train": 1, "val": 1, "test": 31}, 64, 4))
 
 
 IMAGE, LABEL = f"{IMAGES}/*.tif", f"{LABELS}/*.png"

@@ -3,10 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.inria_aerial import CITIES, DATASET, FOLDER, TILES
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.inria_aerial import simulate
 from tests.datasets.base import check_same
 from tests.datasets.damage import empty, fill, pixels, refuses, remove, rename, truncate
 
@@ -53,11 +50,6 @@ def test_buildings_stand_in_every_city(root, whole):
     for scene in DATASET.scenes(root):
         if not scene.id.startswith("kitsap"):
             assert 0.02 < scene.target(whole(scene)).mean() < 0.6, scene.id
-
-
-def test_more_scenes_than_tiles_are_refused(tmp_path):
-    with pytest.raises(EosfmError, match="25 val tiles, not 26"):
-        simulate(tmp_path, Simulation(0, {"train": 0, "val": 26, "test": 0}, 32, 1.0))
 
 
 TILE, MASK = f"{FOLDER}/images/austin1.tif", f"{FOLDER}/gt/austin1.tif"

@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchgeo.datasets import CV4AKenyaCropType
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.kenya_croptype import BANDS, COLS, DATASET, ROWS, TILES, blocks
 from eosfm.datasets.native.spec import Window
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.kenya_croptype import SIMULATED_DATES, simulate
+from eosfm.simulation.recipes.kenya_croptype import SIMULATED_DATES
 from tests.datasets.damage import fill, refuses, rename
 
 SIZE = 32
@@ -128,11 +126,6 @@ def test_dates_bands_and_windows_keep_their_places(tiny):
         expected = pixels[row + 4 : row + 14, col + 6 : col + 18] + 100 * date + band
         np.testing.assert_array_equal(image[date, band], expected)
     assert scene.dates == ("2019-06-06", "2019-07-21", "2019-09-09", "2019-11-03")
-
-
-def test_more_blocks_than_there_are(tmp_path):
-    with pytest.raises(EosfmError, match="has 64 train blocks, not 65; lower"):
-        simulate(tmp_path, Simulation(0, {"train": 65, "val": 1, "test": 1}, 32, 10))
 
 
 def move_dates(root):

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.landcoverai import CLASSES, DATASET
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation import COVERS, draw_landscape, legend
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.landcoverai import LEGEND, SHEETS, simulate
+from eosfm.simulation.recipes.landcoverai import LEGEND, SHEETS
 from tests.datasets.damage import pixels, refuses, remove, rename, truncate, write
 
 GSD = 20.0
@@ -83,11 +81,6 @@ def test_torchgeo_reads_the_same(root, whole):
         sample = theirs[slice(x, x + side), slice(y - side, y), time]
         np.testing.assert_array_equal(sample["image"].numpy(), scene.image(whole(scene))[0])
         np.testing.assert_array_equal(sample["mask"].squeeze().numpy(), scene.target(whole(scene)))
-
-
-def test_too_small_orthophotos_are_refused(tmp_path):
-    with pytest.raises(EosfmError, match="cannot hold 3 tiles of 512 px"):
-        simulate(tmp_path, Simulation(0, {"train": 1, "val": 1, "test": 1}, 500, 1.0))
 
 
 IMAGE, MASK = (f"{folder}/{SHEETS[0]}.tif" for folder in ("images", "masks"))

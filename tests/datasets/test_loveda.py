@@ -5,8 +5,6 @@ import pytest
 
 from eosfm.datasets.loveda import CLASSES, DATASET
 from eosfm.datasets.native.spec import Window
-from eosfm.simulation import COVERS
-from eosfm.simulation.recipes.loveda import LEGEND
 from tests.datasets.base import check_same
 from tests.datasets.damage import fill, refuses, remove
 
@@ -42,10 +40,6 @@ def test_simulated_copy_has_both_areas_and_no_unlabelled_pixel(simulated, whole)
     classes = {int(c) for scene in scenes for c in np.unique(scene.target(whole(scene)))}
     assert 0 not in classes and max(classes) < len(CLASSES)
     assert len(classes) >= 5
-
-
-def test_legend_names_covers_that_exist():
-    assert set(LEGEND) <= set(COVERS)
 
 
 test_a_damaged_copy_is_refused = refuses(

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 from torchgeo.datasets import OSCD
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.oscd import CITIES, DATASET, IMAGES, LABELS
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.oscd import simulate
 from tests.datasets.base import check_same
 from tests.datasets.damage import fill, refuses, remove, rename, truncate, write
 
@@ -42,12 +39,6 @@ def test_new_buildings_are_the_change(simulated, whole):
     red = np.stack([scene.image(whole(scene))[:, 3] for scene in scenes]).astype(float)
     growth = red[:, 1] - red[:, 0]
     assert growth[change].mean() > growth[~change].mean() + 100  # sites are brighter than fields
-
-
-def test_more_cities_than_there_are(tmp_path):
-    scenes = {"train": 1, "val": 4, "test": 1}
-    with pytest.raises(EosfmError, match="has 3 val cities, not 4"):
-        simulate(tmp_path, Simulation(0, scenes, 64, 10))
 
 
 test_a_damaged_copy_is_refused = refuses(

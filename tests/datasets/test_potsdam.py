@@ -5,7 +5,6 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.potsdam import COLORS, DATASET, IMAGES, LABELS, TILES
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipes.potsdam import simulate
 from tests.datasets.base import check_same
 from tests.datasets.damage import fill, pixels, refuses, remove, rename, truncate
 
@@ -81,13 +80,6 @@ def test_torchgeo_reads_the_same(simulated, split, ours):
     theirs = Potsdam2D(str(root), split=split)
     scenes = {str(s.files[0]): s for s in DATASET.scenes(root) if s.split in ours}
     check_same(theirs, [files["image"] for files in theirs.files], scenes)
-
-
-def test_more_scenes_than_tiles_are_refused(tmp_path):
-    from eosfm.simulation.recipe import Simulation
-
-    with pytest.raises(EosfmError, match="4 val tiles, not 5"):
-        simulate(tmp_path, Simulation(0, {"train": 0, "val": 5, "test": 0}, 32, 0.4))
 
 
 def take_the_other_variant(root):

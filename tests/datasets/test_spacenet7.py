@@ -14,7 +14,6 @@ from eosfm.datasets.native.spec import Window
 from eosfm.datasets.spacenet7 import DATASET
 from eosfm.simulation.images import write_geotiff, write_tiff
 from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes import get_recipe
 from eosfm.simulation.recipes.spacenet7 import write_series
 from tests.datasets.damage import fill, first, refuses, rename, truncate
 
@@ -181,9 +180,3 @@ def test_change_refuses_an_area_of_one_month_and_one_that_moved(tiny):
         path.unlink()
     with pytest.raises(EosfmError, match=r"has 1 labelled months .*expected at least 2"):
         list(CHANGE.scenes(root))
-
-
-def test_more_pairs_than_there_are_areas(tmp_path):
-    scenes = {"train": 1, "val": 1, "test": 15}
-    with pytest.raises(EosfmError, match="has 14 test areas, not 15"):
-        get_recipe(CHANGE.name)(tmp_path, Simulation(0, scenes, 64, 4))

@@ -58,3 +58,22 @@ def test_a_copy_is_a_function_of_the_seed(name, tmp_path):
 
     one, same, other = (bytes_of(*each) for each in (("a", 1), ("b", 1), ("c", 2)))
     assert one == same != other
+
+
+@pytest.mark.parametrize(
+    ("name", "scenes", "message"),
+    [
+        ("bigearthnet", {}, "size is 64; 60 m pixels must fit, so give a multiple of 6"),
+        ("five_billion_pixels", {"test": 31}, "has 30 test scenes, not 31"),
+        ("inria_aerial", {"val": 26}, "has 25 val tiles, not 26"),
+        ("kenya_croptype", {"train": 65}, "has 64 train blocks, not 65; lower"),
+        ("landcoverai", {}, "cannot hold 3 tiles of 512 px"),
+        ("oscd", {"val": 4}, "has 3 val cities, not 4"),
+        ("potsdam", {"val": 5}, "has 4 val tiles, not 5"),
+        ("spacenet7_change", {"test": 15}, "has 14 test areas, not 15"),
+    ],
+)
+def test_more_than_a_dataset_can_show_is_refused(name, scenes, message, tmp_path):
+    asked = {"train": 1, "val": 1, "test": 1} | scenes
+    with pytest.raises(EosfmError, match=message):
+        get_recipe(name)(tmp_path, Simulation(0, asked, size=64, gsd=4.0))
