@@ -9,7 +9,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import Kind
+from eosfm.kinds.kind import HeadSpec, Kind
 from eosfm.kinds.targets import TargetStatistics, rarest, some
 
 if TYPE_CHECKING:
@@ -78,17 +78,9 @@ class Detection(Kind):
             for boxes, labels in zip(batch["bbox_xyxy"], batch["label"], strict=True)
         ]
 
-    def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        seen: TargetStatistics,
-        dropout: float,
-    ) -> "nn.Module":
+    def head(self, spec: HeadSpec) -> "nn.Module":
         """See :meth:`Kind.head`."""
-        return named("eosfm.heads.fcos.Detector")(channels, classes, width)
+        return named("eosfm.heads.fcos.Detector")(spec.channels, spec.classes, spec.width)
 
     def trim(self, logits: Any, size: tuple[int, int]) -> Any:
         """Boxes end where the image does."""

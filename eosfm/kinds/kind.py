@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 
 MAPS = 4
 """A head takes as many feature maps as an encoder gives, at strides 4, 8, 16, 32."""
+
+
+class HeadSpec(NamedTuple):
+    """What a head is built from: the arguments of :meth:`Kind.build_head`."""
+
+    name: str
+    channels: Sequence[int]
+    classes: int
+    width: int
+    statistics: TargetStatistics
+    dropout: float
 
 
 class Kind(ABC):
@@ -165,18 +176,10 @@ class Kind(ABC):
         self.check("head", head, (*self.heads, *self.specialist_heads))
         if len(channels) != MAPS:
             raise EosfmError(f"a head takes {MAPS} feature maps; the encoder gives {len(channels)}")
-        return self.head(head, channels, classes, width, statistics, dropout)
+        return self.head(HeadSpec(head, channels, classes, width, statistics, dropout))
 
     @abstractmethod
-    def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        seen: TargetStatistics,
-        dropout: float,
-    ) -> "nn.Module":
+    def head(self, spec: HeadSpec) -> "nn.Module":
         """What :meth:`build_head` gives, once its arguments are checked."""
 
     def trim(self, logits: Any, size: tuple[int, int]) -> Any:

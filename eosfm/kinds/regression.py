@@ -9,6 +9,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Errors
 from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import HeadSpec
 from eosfm.kinds.pixel import PixelKind
 from eosfm.kinds.targets import TargetStatistics, some
 
@@ -76,19 +77,12 @@ class Regression(PixelKind):
         means = _means(targets)
         return np.searchsorted(np.linspace(means.min(), means.max(), 4)[1:-1], means, side="right")
 
-    def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        seen: TargetStatistics,
-        dropout: float,
-    ) -> "nn.Module":
+    def head(self, spec: HeadSpec) -> "nn.Module":
         """A head that answers in the target's unit."""
-        inner = super().head(head, channels, 1, width, seen, dropout)
-        if head == "upernet_batch":
+        inner = super().head(spec._replace(classes=1))
+        if spec.name == "upernet_batch":
             return inner  # as published, it finds the unit by itself
+        seen = spec.statistics
         return named("eosfm.heads.decoders.PhysicalUnits")(inner, seen.mean, seen.std)
 
     def mix(self, logits: "Tensor", others: "Tensor", share: float) -> "Tensor":
