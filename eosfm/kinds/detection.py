@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.kind import HeadSpec, Kind
@@ -33,6 +32,7 @@ class Detection(Kind):
     metrics = ("map50",)
     headline = "map50"
     target_key = "bbox_xyxy"
+    unweighted = "detection's focal loss does that"
 
     def target_layout(self, classes: int, size: tuple[int, ...], ignore_index: int) -> None:
         """A table: the number of objects varies."""
@@ -55,16 +55,6 @@ class Detection(Kind):
         boxes = sums / np.maximum(counts, 1)[:, None]
         return TargetStatistics(
             tuple(counts.tolist()), some(len(objects)), boxes=tuple(map(tuple, boxes.tolist()))
-        )
-
-    def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
-        """There are none.
-
-        Raises:
-            EosfmError: Always.
-        """
-        raise EosfmError(
-            "class_weights is balanced, but detection's focal loss does that; set it to none"
         )
 
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:

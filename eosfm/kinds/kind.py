@@ -48,6 +48,7 @@ class Kind(ABC):
         headline: The metric that chooses the best epoch; higher is better.
         target_key: The key of a sample's target, as torchgeo names it.
         bitemporal: Whether the label says what differs between two dates, so that both are needed.
+        unweighted: Why classes get no weights, where they do not.
         evidence: How scores follow from tiles, in kinds that a task may have.
     """
 
@@ -60,6 +61,7 @@ class Kind(ABC):
     headline: ClassVar[str]
     target_key: ClassVar[Literal["label", "mask", "bbox_xyxy"]]
     bitemporal: ClassVar[bool] = False
+    unweighted: ClassVar[str | None] = None
     evidence: ClassVar[Evidence]
 
     # Targets in the tile store
@@ -128,6 +130,8 @@ class Kind(ABC):
         Raises:
             EosfmError: The kind's loss takes none.
         """
+        if self.unweighted:
+            raise EosfmError(f"class_weights is balanced, but {self.unweighted}; set it to none")
         return named("eosfm.heads.losses.balanced")(statistics.counts)
 
     @abstractmethod

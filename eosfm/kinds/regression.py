@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Errors
 from eosfm.kinds.examples import Examples
@@ -30,6 +29,7 @@ class Regression(PixelKind):
     metrics = ("r2", "rmse", "mae")
     headline = "r2"
     evidence = Errors()
+    unweighted = "regression has no classes"
 
     def target_layout(
         self, classes: int, size: tuple[int, ...], ignore_index: int
@@ -57,14 +57,6 @@ class Regression(PixelKind):
         mean = float(total / some(count))
         variance = max(float(squared / count) - mean**2, 0.0)
         return TargetStatistics((), count, mean, variance**0.5 or 1.0)
-
-    def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
-        """There are none.
-
-        Raises:
-            EosfmError: Always.
-        """
-        raise EosfmError("class_weights is balanced, but regression has no classes; set it to none")
 
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The quantile bin of the tile's mean."""
