@@ -10,8 +10,7 @@ import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching.unpack import need_space, unpack
-
-FILES = {"data/a.txt": b"one", "data/deep/b.txt": b"two"}
+from tests.datasets.fetching.test_fetch import FILES, contents
 
 
 def make_zip(path: Path, files: dict[str, bytes] = FILES) -> Path:
@@ -38,14 +37,6 @@ def make_tar(path: Path, files: dict[str, bytes] = FILES) -> Path:
     else:
         path.write_bytes(buffer.getvalue())
     return path
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tar.zst"])
