@@ -34,7 +34,7 @@ def make_dataset(name: str, kind: str, bands: tuple[str, ...], dtype: str, scene
     units = ("dn16",) * len(bands)
     return Dataset(
         name, name, kind, bands, units, dtype, ("a", "b"), 10.0, source,
-        scenes=lambda root: scenes,
+        reader=lambda root: scenes,
     )  # fmt: skip
 
 
@@ -179,7 +179,7 @@ def print_cutting(name: str, root: Path, image: np.ndarray, tile: int, options: 
         write_geotiff(files[0], image, **{"compress": "deflate", **options})
         write_geotiff(files[1], (image[:1] > image[:1].mean()).astype(np.uint8), **options)
         image_part, mask = Part(files[0], len(image)), Part(files[1])
-        scenes.append(raster_scene("cutting", part, "train", [image_part], mask))
+        scenes.append(raster_scene(part, "train", [image_part], mask))
     dataset = make_dataset("cutting", "segmentation", RGBN, str(image.dtype), scenes)
 
     def decode(scene: Scene) -> None:
