@@ -127,12 +127,13 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
 def sentences(results: Results) -> list[str]:
     """What the numbers say, in three sentences."""
     used = active(results)
-    kwh = sum(record.kwh or 0 for record in results.energy)
+    wh = 1000 * sum(record.kwh or 0 for record in results.energy)
+    spent = f"{wh / 1000:.1f} kWh" if wh >= 1000 else f"{wh:.1f} Wh"
     return [
         answer(results),
         f"A task uses {used:.1f} of {len(results.export.specialists)} specialists, which hold "
         f"{results.export.parameters / 1e6:.1f} M parameters together.",
-        f"All stages behind these numbers took {kwh:.4g} kWh; the published system took "
+        f"All stages behind these numbers took {spent}; the published system took "
         f"{PUBLISHED_KWH} kWh, trial and error included.",
     ]
 
