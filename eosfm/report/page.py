@@ -97,6 +97,7 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
         )
         for name, result in results.train.items()
     }
+    fits = fit_curves(results, folder)
     html = environment.get_template("page.html").render(
         scale=params.scale,
         seed=params.seed,
@@ -112,7 +113,7 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
         figures={
             "scores": svg(score_dots(results)),
             "selection": svg(selection_map(params, results)),
-            "fits": svg(fit_curves(results, folder)),
+            "fits": svg(fits) if fits else "",
             "counts": svg(selection_curves(results)),
             "training": svg(training_curves(results, folder)),
             "energy": svg(energy_bars(results)),

@@ -56,19 +56,17 @@ def training_curves(results: Results, folder: Path) -> Figure:
     return _curves({name: (folder / "train" / name, m, m) for name, m in metrics.items()})
 
 
-def fit_curves(results: Results, folder: Path) -> Figure:
+def fit_curves(results: Results, folder: Path) -> Figure | None:
     """One small panel per task: as :func:`training_curves`, of the first fit of fusion and head.
 
-    A fit in closed form has no curve.
+    A fit in closed form has no curve; None where all are.
     """
-    metrics = {
-        name: result.metric
+    items = {
+        name: (folder / "evaluate" / name, f"val_{result.metric}", result.metric)
         for name, result in results.evaluate.items()
-        if len(read_curve(folder / "evaluate" / name, f"val_{result.metric}")) > 1
     }
-    return _curves(
-        {name: (folder / "evaluate" / name, f"val_{m}", m) for name, m in metrics.items()}
-    )
+    items = {name: one for name, one in items.items() if len(read_curve(*one[:2])) > 1}
+    return _curves(items) if items else None
 
 
 def _curves(items: dict[str, tuple[Path, str, str]]) -> Figure:
