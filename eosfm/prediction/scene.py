@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.grid import grid_of, on_finest
+from eosfm.prediction.grid import expect_same, grid_of, on_finest
 from eosfm.prediction.names import file_bands, match
 from eosfm.prediction.stac import Item
 
@@ -177,11 +177,7 @@ def open_scene(
         said = list(names) if names else _said(rasters)
     first = grid_of(rasters[0])
     for raster in rasters[1:]:
-        if not first.same(grid_of(raster)):
-            raise EosfmError(
-                f"{raster.name} is on another grid ({grid_of(raster)}) than {rasters[0].name} "
-                f"({first}); resample one of them"
-            )
+        expect_same(rasters[0].name, first, raster.name, grid_of(raster))
     there = [
         (source, raster, index)
         for source, raster in zip(sources, rasters, strict=True)
@@ -191,7 +187,8 @@ def open_scene(
         raise EosfmError(
             f"{path} has {len(there)} band(s), and --bands names {len(said)}; name each, in order"
         )
-    places = match(bands, said, str(path))
+    layout = [f"{s.count} of {Path(s.name).name}" for s in sources] if len(sources) > 1 else []
+    places = match(bands, said, str(path), layout)
     channels = []
     for place, unit in zip(places, units or [""] * len(bands), strict=True):
         source, raster, index = there[place]
@@ -228,6 +225,8 @@ def open_raster(path: str) -> Any:
         opened.colorinterp  # noqa: B018  # the first to find some damage of a reference system
         return opened
     except (RasterioIOError, ValueError, CPLE_BaseError) as error:  # ValueError: not UTF-8
+        if str(error) == f"{path}: No such file or directory":
+            raise EosfmError(f"{path} not found; give a raster, or a folder of them") from None
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); expected GeoTIFF, JPEG 2000, "
             "PNG, JPEG, Imagine, or a local .vrt; convert it with gdal_translate"
