@@ -12,7 +12,7 @@ from eosfm.cluster import workers
 from eosfm.cluster.run import ATTEMPTS, _insist
 from eosfm.core.errors import EosfmError
 
-from .conftest import EOSFM, PATIENCE, Project
+from .conftest import EOSFM, PATIENCE
 
 LOCKS = ("dvc.lock", "data/dvc.lock")
 ALL = {"raw a", "raw b", "fit a", "fit b"}
@@ -31,9 +31,9 @@ def command(process: psutil.Process) -> str:
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+def plain(copy, tmp_path_factory):
     """What ``dvc repro`` makes."""
-    project = Project(tmp_path_factory.mktemp("plain") / "project")
+    project = copy(tmp_path_factory.mktemp("plain") / "project")
     project.run("dvc", "repro")
     return project.made()
 

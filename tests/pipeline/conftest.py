@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 import yaml
 
-from .warm import warm_commands
+from tests.fixtures.warm import DVC, STAGES, warm_commands
 
 ROOT = Path(__file__).parents[2]
 KEPT = {
@@ -169,7 +169,7 @@ def run_nothing(project: Project) -> None:
 @pytest.fixture(scope="session")
 def warm() -> Iterator[None]:
     """Let the commands of every project be forked instead of started."""
-    with warm_commands() as folder:
+    with warm_commands(*DVC, *STAGES) as folder:
         Project.commands = folder
         yield
 
