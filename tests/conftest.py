@@ -1,5 +1,6 @@
 """Fixtures that every room's tests share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -36,6 +37,12 @@ pytest_plugins = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.location[0], len(order)))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what tests make, and less often: a tenth of the time."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20)
 
 
 @pytest.fixture(scope="session")
