@@ -10,7 +10,7 @@ from dvc.repo import Repo
 
 from eosfm.core.closure import FREE, closure
 
-from .conftest import PIPELINES, ROOT, Project, bare
+from .conftest import PIPELINES, ROOT, Project, bare, quiet_project
 
 ALWAYS = {"watch"}
 EXAMPLES = (
@@ -22,6 +22,11 @@ EXAMPLES = (
     "stages/features.py",
 )
 """Files of rooms and scripts; that every stage has its own among its deps, test_closure.py sees."""
+
+
+@pytest.fixture(scope="module")
+def quiet(warm, tmp_path_factory) -> Project:
+    return quiet_project(tmp_path_factory.mktemp("quiet") / "project")
 
 
 def named(project: Project) -> set[str]:
