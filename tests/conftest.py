@@ -17,11 +17,14 @@ LONGEST = (
     "tests/cluster/test_repro.py",
     "tests/pipeline/test_sharing.py",
     "tests/pipeline/test_own.py",
-    "tests/interop/test_onnx.py",
-    "tests/pipeline/test_status.py",
+    "tests/interop/test_onnx_task.py",
     "tests/cluster/test_scheduler.py",
-    "tests/training/test_distributed.py",
     "tests/planning/test_work.py",
+    "tests/interop/test_onnx.py",
+    "tests/test_docs_commands.py",
+    "tests/planning/test_rehearsal.py",
+    "tests/training/test_distributed.py",
+    "tests/pipeline/test_status.py",
 )
 """The longest files: begun first, so that no process has one before it when the other is done."""
 
