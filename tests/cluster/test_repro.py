@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import time
 
 import psutil
 import pytest
@@ -109,6 +110,7 @@ def test_a_worker_that_is_killed_as_it_starts_is_started_again(project, plain):
     process = project.start(*EOSFM, "repro", "--workers", "2")
     while not (found := [c for c in children(process.pid) if "spawn_main" in command(c)]):
         assert process.poll() is None
+        time.sleep(0.01)
     found[0].kill()
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out
