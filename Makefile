@@ -10,22 +10,27 @@ export PATH := $(BIN):$(PATH)
 # An environment shared between checkouts runs the code of this one.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: mini test lint docs experiments
+.PHONY: mini test pytest lint style types docs experiments
 
 mini: $(LOCKED)   ## the main job: the whole pipeline at mini scale, offline
 	$(RUN)
 	dvc metrics show
 
 # More arbitrary faults of params.yaml than 40: make test EOSFM_FUZZ=1000
-test: $(LOCKED)   ## lint, types, documentation, then every test
-	$(MAKE) lint
+test: $(LOCKED)   ## every test; beside them lint, types and documentation. All go on where one fails
+	$(MAKE) --jobs 2 --keep-going pytest lint
+
+pytest: $(LOCKED)
 	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(LOCKED)
+lint: style types docs
+
+style: $(LOCKED)
 	ruff check .
 	ruff format --check .
+
+types: $(LOCKED)
 	mypy
-	$(MAKE) docs
 
 docs: $(LOCKED)   ## the documentation as a site, docs/_build/html/index.html; a warning is an error
 	sphinx-build --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html

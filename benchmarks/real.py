@@ -2,14 +2,13 @@
 
     python benchmarks/real.py --eurosat FOLDER --oscd FOLDER [--write]
 
-Run in a project that has ``models/specialists`` of ``mini``. Settings are those of the page. The
+Run in a project that has ``models`` of ``mini``. Settings are those of the page. The
 stages work in a folder of their own, without DVC; what is there is not made again.
 """
 
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -93,13 +92,19 @@ def _prepare(folder: Path, ensemble: str, roots: dict[str, Path]) -> None:
         (shared / name).mkdir(parents=True, exist_ok=True)
         if not (folder / name).is_symlink():
             (folder / name).symlink_to((shared / name).resolve())
+    _link("models/start.pt", folder)
     for name in yaml.safe_load((ROOT / "params.yaml").read_text())["ensemble"]:
-        trained = ROOT / "models/specialists" / f"{name}.pt"
-        if not trained.is_file():
-            raise EosfmError(f"{trained} not found; expected those of `mini`; run `dvc repro`")
-        shutil.copyfile(trained, shared / "models/specialists" / trained.name)
-        told = Path("results/train") / name
-        shutil.copytree(ROOT / told, shared / told, dirs_exist_ok=True)
+        _link(f"models/specialists/{name}.pt", shared)
+        _link(f"results/train/{name}", shared)
+
+
+def _link(name: str, folder: Path) -> None:
+    """Put what the `mini` run made into a folder."""
+    made, here = ROOT / name, folder / name
+    if not made.exists():
+        raise EosfmError(f"{made} not found; expected that of `mini`; run `dvc repro`")
+    if not here.exists():
+        here.symlink_to(made.resolve())
 
 
 def _evaluate(folder: Path) -> None:

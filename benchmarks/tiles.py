@@ -18,12 +18,16 @@ import typer
 
 from eosfm.core.allocator import keep_freed_memory
 from eosfm.core.bands import S2_BANDS
+from eosfm.datasets.native import raster
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 
 ROUNDS = 5
+DRIVERS = {".tif": "GTiff", ".png": "PNG", ".jpg": "JPEG"}
+MASKS = {"tif": "tif", "png": "png", "jpg": "png"}
+"""What masks are written in, by the ending of their images."""
 RGBN = ("red", "green", "blue", "nir")
 app = typer.Typer(add_completion=False)
 
@@ -34,7 +38,7 @@ def make_dataset(name: str, kind: str, bands: tuple[str, ...], dtype: str, scene
     units = ("dn16",) * len(bands)
     return Dataset(
         name, name, kind, bands, units, dtype, ("a", "b"), 10.0, source,
-        scenes=lambda root: scenes,
+        reader=lambda root: scenes,
     )  # fmt: skip
 
 
@@ -65,7 +69,7 @@ def reads(tiles: int = 4000, geotiffs: int = 300) -> None:
         cut_dataset(dataset, root, root / "store", None, progress=False, source="simulated")
         images[:, 0].tofile(root / "raw.bin")
         for i in range(geotiffs):
-            write_geotiff(root / f"{i}.tif", images[i, 0])
+            write_image(root / f"{i}.tif", images[i, 0])
 
         split = TileStore(root / "store").split("train")
         raw = np.memmap(root / "raw.bin", np.uint16, "r", shape=(tiles, 13, 64, 64))
@@ -82,8 +86,8 @@ def reads(tiles: int = 4000, geotiffs: int = 300) -> None:
 
         def from_geotiff() -> None:
             for i in few:
-                with rasterio.open(root / f"{i}.tif") as raster:
-                    raster.read()
+                with rasterio.open(root / f"{i}.tif") as opened:
+                    opened.read()
 
         seconds = alternate({"store": from_store, "memmap": from_memmap, "geotiff": from_geotiff})
         store, memmap = len(order) / seconds["store"], len(order) / seconds["memmap"]
@@ -142,21 +146,26 @@ def crops(tiles: int = 400, size: int = 1024, crop: int = 512) -> None:
 
 @app.command()
 def cutting(size: int = 4000, tile: int = 512) -> None:
-    """4-band scenes with their masks, in the layouts GeoTIFFs come in, on one core and on two.
+    """Scenes with their masks, in the layouts that images come in, on one core and on two.
 
     On one core, processor time counts, to which other programs add little.
     """
     keep_freed_memory()  # as all stages do
-    blocks = {"tiled": True, "blockxsize": 512, "blockysize": 512}
+    strips = {"compress": "deflate"}
+    by_band = strips | {"interleave": "band"}
+    blocks = strips | {"tiled": True, "blockxsize": 512, "blockysize": 512}
     layouts = {
-        "uint8 deflate, 512 px blocks": ("uint8", blocks),
-        "uint16 deflate, 512 px blocks": ("uint16", blocks),
-        "uint8 deflate, strips": ("uint8", {}),
-        "uint16 deflate, band-interleaved strips": ("uint16", {"interleave": "band"}),
+        "uint8 deflate, 512 px blocks": ("uint8", "tif", blocks),
+        "uint16 deflate, 512 px blocks": ("uint16", "tif", blocks),
+        "uint8 deflate, strips": ("uint8", "tif", strips),
+        "uint16 deflate, band-interleaved strips": ("uint16", "tif", by_band),
+        "uint8 RGB, PNG": ("uint8", "png", {}),
+        "uint8 RGB, JPEG": ("uint8", "jpg", {}),
     }
-    for name, (dtype, options) in layouts.items():
+    for name, (dtype, ending, options) in layouts.items():
+        image = draw(size, dtype)[: 4 if ending == "tif" else 3]
         with tempfile.TemporaryDirectory() as folder:
-            print_cutting(name, Path(folder), draw(size, dtype), tile, options)
+            print_cutting(name, Path(folder), image, ending, tile, options)
 
 
 def draw(size: int, dtype: str) -> np.ndarray:
@@ -171,21 +180,28 @@ def draw(size: int, dtype: str) -> np.ndarray:
     return np.clip(noisy * scale + 4 * scale, 1, 250 if dtype == "uint8" else 9000).astype(dtype)
 
 
-def print_cutting(name: str, root: Path, image: np.ndarray, tile: int, options: dict) -> None:
+def print_cutting(
+    name: str, root: Path, image: np.ndarray, ending: str, tile: int, options: dict
+) -> None:
     """Time cutting two scenes, and decoding their files with GDAL, as many at a time as cores."""
     scenes = []
     for part in ("a", "b"):
-        files = (root / f"{part}.tif", root / f"{part}_mask.tif")
-        write_geotiff(files[0], image, **{"compress": "deflate", **options})
-        write_geotiff(files[1], (image[:1] > image[:1].mean()).astype(np.uint8), **options)
+        mask = (image[:1] > image[:1].mean()).astype(np.uint8)
+        files = (root / f"{part}.{ending}", root / f"{part}_mask.{MASKS[ending]}")
+        write_image(files[0], image, **options)
+        write_image(files[1], mask, **options | ({"compress": "none"} if options else {}))
         image_part, mask = Part(files[0], len(image)), Part(files[1])
-        scenes.append(raster_scene("cutting", part, "train", [image_part], mask))
-    dataset = make_dataset("cutting", "segmentation", RGBN, str(image.dtype), scenes)
+        scenes.append(raster_scene(part, "train", [image_part], mask))
+    dataset = make_dataset("cutting", "segmentation", RGBN[: len(image)], str(image.dtype), scenes)
+
+    def cut(pool: ThreadPoolExecutor) -> None:
+        raster._decode.cache_clear()  # of PNG and JPEG, the last few are kept
+        cut_dataset(dataset, root, root / "store", tile, progress=False, source="simulated")
 
     def decode(scene: Scene) -> None:
         for file in scene.files:
-            with rasterio.open(file) as raster:
-                raster.read()
+            with rasterio.open(file) as opened:
+                opened.read()
 
     def on(cores: int) -> dict[str, Callable[[], None]]:
         def limited(action: Callable[[ThreadPoolExecutor], object]) -> None:
@@ -195,26 +211,22 @@ def print_cutting(name: str, root: Path, image: np.ndarray, tile: int, options: 
             os.sched_setaffinity(0, every)
 
         return {
-            f"cut {cores}": lambda: limited(
-                lambda pool: cut_dataset(
-                    dataset, root, root / "store", tile, progress=False, source="simulated"
-                )
-            ),
+            f"cut {cores}": lambda: limited(cut),
             f"decode {cores}": lambda: limited(lambda pool: list(pool.map(decode, scenes))),
         }
 
     every = sorted(os.sched_getaffinity(0))
     seconds = alternate(on(1), time.process_time) | alternate(on(2))
     for cores in (1, 2):
-        cut, decoded = seconds[f"cut {cores}"], seconds[f"decode {cores}"]
+        ours, decoded = seconds[f"cut {cores}"], seconds[f"decode {cores}"]
         print(
-            f"{name}, {cores} core(s): decoding / cutting {decoded:.2f} s / {cut:.2f} s = "
-            f"{decoded / cut:.2f}; {2 * image.nbytes / cut / 1e6:,.0f} MB/s"
+            f"{name}, {cores} core(s): decoding / cutting {decoded:.2f} s / {ours:.2f} s = "
+            f"{decoded / ours:.2f}; {2 * image.nbytes / ours / 1e6:,.0f} MB/s"
         )
 
 
-def write_geotiff(path: Path, image: np.ndarray, **options) -> None:
-    """Write (C, H, W) as a GeoTIFF."""
+def write_image(path: Path, image: np.ndarray, **options) -> None:
+    """Write (C, H, W) in the format of the file's ending."""
     import warnings
 
     from rasterio.errors import NotGeoreferencedWarning
@@ -223,9 +235,9 @@ def write_geotiff(path: Path, image: np.ndarray, **options) -> None:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         count, height, width = image.shape
         with rasterio.open(
-            path, "w", "GTiff", width, height, count, dtype=image.dtype, **options
-        ) as raster:
-            raster.write(image)
+            path, "w", DRIVERS[path.suffix], width, height, count, dtype=image.dtype, **options
+        ) as opened:
+            opened.write(image)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import SPLITS
 from eosfm.core.validation import first_fault, read_yaml
 from eosfm.fields import Aggregation, Bands, Frozen, Head, Loss, Metric, Name, Place, SourceKind
-from eosfm.recipes import Recipes, Scaling, SpecialistParams
+from eosfm.recipes import Recipes, ScaleTrain, Scaling, SpecialistParams
 from eosfm.schema import (
     Backbone,
     DatasetParams,
@@ -96,8 +96,17 @@ class Params(Frozen):
             EosfmError: There is none of that name.
         """
         own = _entry(self.specialists, "specialists", name)
-        recipe = own.train.given.get("recipe", self.current.train.recipe)
+        recipe = self.training(own).recipe
         return own.model_copy(update=own.published.entry) if recipe == "published" else own
+
+    def training(self, specialist: SpecialistParams) -> ScaleTrain:
+        """How the scale trains a specialist, with what its entry has otherwise."""
+        return self.current.train.model_copy(update=self.overrides(specialist))
+
+    def overrides(self, specialist: SpecialistParams) -> dict[str, Any]:
+        """What an entry has otherwise than the scale's training, by key."""
+        at_mini = specialist.mini.given if self.scale == "mini" else {}
+        return at_mini | specialist.train.given
 
     def task(self, name: str) -> TaskParams:
         """A downstream task's entry, as the scale has it.

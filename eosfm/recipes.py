@@ -176,7 +176,8 @@ class SpecialistDefaults(Frozen):
     ``steps_per_epoch`` null is one pass. ``class_weights`` balanced gives rare classes more say in
     the loss. ``date_mode``: siamese encodes each date by itself, stacked all dates at once, one
     after the other in the channels, each with ``bands``. ``train`` beats the scale's training and
-    its limits. ``published`` holds where the recipe is that.
+    its limits, and ``mini`` does at that scale, where ``train`` says nothing. ``published`` holds
+    where the recipe is that.
     """
 
     lr: Rate
@@ -186,6 +187,7 @@ class SpecialistDefaults(Frozen):
     class_weights: Weights
     date_mode: Dates
     train: TrainOverrides
+    mini: TrainOverrides
     published: Published
 
 

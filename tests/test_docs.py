@@ -116,7 +116,7 @@ def test_commands_of_dvc_are_understood_and_their_stages_exist(page):
             given = get_main_parser().parse_args(words[1:])
             if words[1] == "repro" or words[1:3] == ["exp", "run"]:
                 assert all(map(is_stage, given.targets)), words
-                assert_settings(getattr(given, "set_param", None) or [])
+                assert_settings(*(getattr(given, "set_param", None) or ()))
 
 
 def is_stage(target: str) -> bool:
@@ -130,13 +130,14 @@ def is_stage(target: str) -> bool:
     return entry is not None and item in items
 
 
-def assert_settings(settings: list[str]) -> None:
+@cache
+def assert_settings(*settings: str) -> None:
     """DVC can set these values, and the project takes them."""
     from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 
     from eosfm.params import load_params
 
-    for sweep in get_hydra_sweeps({"params.yaml": settings}) if settings else ():
+    for sweep in get_hydra_sweeps({"params.yaml": list(settings)}) if settings else ():
         Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
         apply_overrides("params.yaml", sweep["params.yaml"])
         load_params("params.yaml")
@@ -185,7 +186,7 @@ def test_keys_and_values_of_parameters_exist(page):
             if rest and first in params() and key not in METRICS:
                 assert known(params(), key), span
                 if equals and not value.startswith("<"):
-                    assert_settings([span])
+                    assert_settings(span)
 
 
 METRICS = yaml.safe_load((ROOT / "metrics.json").read_text())

@@ -128,7 +128,10 @@ def _told(work: Callable[[], T]) -> T:
     try:
         return work()
     except DvcException as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
+        cause = origin(error)
         raise EosfmError(f"DVC: {error}" + (f": {cause}" if cause is not error else "")) from None
+
+
+def origin(error: BaseException) -> BaseException:
+    """What an error came of in the end."""
+    return error if error.__cause__ is None else origin(error.__cause__)

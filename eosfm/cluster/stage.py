@@ -14,6 +14,7 @@ import psutil
 from distributed import Worker
 
 from eosfm.cluster.clone import FOLDER, NAME, this_clone
+from eosfm.cluster.home import origin
 from eosfm.cluster.plan import Entry, Stage
 from eosfm.cluster.shell import LOG
 
@@ -40,8 +41,7 @@ class Done:
     @property
     def summary(self) -> str:
         """The last line that it printed, which tells the most."""
-        lines = self.log.strip().splitlines()
-        return lines[-1] if lines else f"done in {self.seconds:.1f} s"
+        return last_line(self.log) or f"done in {self.seconds:.1f} s"
 
 
 def run_stage(stage: Stage, needs: Sequence[Stage], remote: bool) -> Done:
@@ -119,18 +119,16 @@ def _bring(repo: Any, stage: Stage, needs: Sequence[Stage]) -> None:
     deps = [dep.fs_path for dep in repo.stage.load_one(stage.file, stage.key).deps]
     for need in needs:
         for out in repo.stage.load_one(need.file, need.key or None).outs:
-            if any(out.fs.isin_or_eq(*pair) for d in deps for pair in _both(d, out.fs_path)):
+            within, path = out.fs.isin_or_eq, out.fs_path
+            if any(within(dep, path) or within(path, dep) for dep in deps):
                 out.checkout(force=True)
-
-
-def _both(one: str, other: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (one, other), (other, one)
 
 
 def _why(log: Path, fault: Exception) -> str:
     """The last line that a stage printed, or what DVC says where it printed none."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    cause: BaseException = fault
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    return lines[-1] if lines else " ".join(str(cause).split())
+    return last_line(log.read_text(errors="replace")) or " ".join(str(origin(fault)).split())
+
+
+def last_line(text: str) -> str:
+    """The last line with something in it; empty if there is none."""
+    return next(reversed(text.strip().splitlines()), "").strip()

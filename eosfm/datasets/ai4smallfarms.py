@@ -23,10 +23,10 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the tiles of the three published folders; any mask value but 0 is a boundary."""
     for split, name in FOLDERS.items():
         folder = root / FOLDER / name
-        for tile in listed(folder / "images", "*.tif", NAME, "tiles <number>_<country>.tif"):
+        for tile in listed(folder / "images", "*.tif", "tiles <number>_<country>.tif"):
             image = Part(tile, len(BANDS), _reflectance)
             mask = Part(folder / "masks" / tile.name, prepare=_boundaries)
-            yield raster_scene(NAME, tile.stem, split, [image], mask)
+            yield raster_scene(tile.stem, split, [image], mask)
 
 
 def _reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:
@@ -64,7 +64,7 @@ DATASET = Dataset(
             f"unpack them so that <folder>/{FOLDER}/train/images holds tiles"
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val test": 62},
     split_rule="official train, validate and test folders, by tile of about 5 km",
     nodata=0,

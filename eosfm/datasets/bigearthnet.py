@@ -53,7 +53,7 @@ def parent(patch: str, parts: int) -> str:
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield every patch of ``metadata.parquet``, in its order."""
-    table = require(root / "metadata.parquet", NAME, "the table of patches and labels")
+    table = require(root / "metadata.parquet", "the table of patches and labels")
     for row in _metadata(table):
         patch = row["patch_id"]
         image = {band: Part(s1_path(root, row["s1_name"], band)) for band in BANDS[:2]} | {
@@ -65,7 +65,6 @@ def scenes(root: Path) -> Iterator[Scene]:
         split = SPLITS[one_of(row["split"], SPLIT_NAMES, "split", table)]
         day = date.fromisoformat(patch.split("_")[2][:8])  # S2A_MSIL2A_20170613T101031_...
         scene = raster_scene(
-            NAME,
             patch,
             split,
             list(image.values()),
@@ -128,6 +127,6 @@ DATASET = Dataset(
             )
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 237_871, "val": 122_342, "test": 119_825},
 )

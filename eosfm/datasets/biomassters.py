@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.band_groups import BandGroup
 from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.listing import parse, read_rows, require
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
@@ -29,20 +30,15 @@ MONTHS = (
 )  # fmt: skip
 DATES = tuple(f"{2020 + (place > 3)}-{(place + 8) % 12 + 1:02d}-15" for place in range(len(MONTHS)))
 """The dataset tells months, not years or days: the middle of each month of its last year."""
-VALIDATE = 0.2
-"""Share of the published training chips that validate."""
+split_of = partial(divide, NAME, "test", 0.2)
+"""The split of a chip of one of the published folders."""
 NO_RADAR = -9999.0
-
-
-def split_of(folder: str, chip: str) -> Split:
-    """The split of a chip of one of the published folders."""
-    return "test" if folder == FOLDERS["test"] else hold_out(f"{NAME}/{chip}", VALIDATE, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the chips, twelve months each; what was not measured is NaN, whole months as well."""
     found = [root / name for name in METADATA if (root / name).exists()]
-    table = found[0] if found else require(root / METADATA[0], NAME, "the table of all images")
+    table = found[0] if found else require(root / METADATA[0], "the table of all images")
     chips: dict[tuple[str, str, str], dict[str, Path]] = defaultdict(dict)
     pattern = r"(train|test)/(\w+),\2_(S[12]_(?:0\d|1[01]))\.tif"
     expected = "<split>/<chip>,<chip>_S1_00.tif to <chip>_S2_11.tif"
@@ -62,9 +58,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         ]  # fmt: skip
         label = root / f"{folder}_agbm" / biomass
         target = Part(label, prepare=_biomass)
-        scene = raster_scene(
-            NAME, chip, split_of(folder, chip), image, target, grid=target, dates=DATES
-        )
+        scene = raster_scene(chip, split_of(folder, chip), image, target, grid=target, dates=DATES)
         yield replace(scene, files=(*files.values(), label))
 
 
@@ -105,7 +99,7 @@ DATASET = Dataset(
             f"test_features and test_agbm of TIFF files beside {METADATA[1]}"
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 8_689, "test": 2_773},
     split_rule="official test chips; a fifth of the training chips validate, drawn by the chip's "
     "name (the dataset does not tell where a chip lies)",

@@ -23,12 +23,12 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the patches of the three official folders."""
     for split in SPLITS:
         zones = root / FOLDER / "zones" / split
-        require(zones, NAME, f"the folder {FOLDER}/zones/{split} of {FOLDER}.zip")
+        require(zones, f"the folder {FOLDER}/zones/{split} of {FOLDER}.zip")
         for mask in sorted(zones.glob("*.png")):
             date = parse(MASK, mask.name, mask, "masks such as " + EXAMPLE)[1]
             image = root / FOLDER / "sar_images" / split / mask.name.replace("_zones_", "_")
             parts, target = [Part(image, dtype="uint8")], Part(mask, prepare=CODES)
-            yield raster_scene(NAME, f"{split}_{image.stem}", split, parts, target, dates=[date])
+            yield raster_scene(f"{split}_{image.stem}", split, parts, target, dates=[date])
 
 
 DATASET = Dataset(
@@ -50,6 +50,6 @@ DATASET = Dataset(
         size_gb=3.3,
         archives=of_torchgeo("CaFFe"),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 13_090, "val": 2_241, "test": 3_761},
 )

@@ -1,10 +1,10 @@
 """Cloud Cover Detection Challenge: clouds in Sentinel-2 chips of 512 pixels, four bands at 10 m."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.listing import read_rows, require
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
@@ -14,28 +14,23 @@ NAME = "cloud_cover"
 BANDS = ("B02", "B03", "B04", "B08")
 FOLDERS = ("train", "test")
 COLUMNS = ("chip_id", "location", "datetime")
-HELD_OUT = 0.1
-"""Share of the training locations that validate."""
+split_of = partial(divide, NAME, "test", 0.1)
+"""The split of a place whose chips are in one of the published folders."""
 CLOUDS = numbers(0, 1, "0 (clear) and 1 (cloud)")
-
-
-def split_of(folder: str, location: str) -> Split:
-    """The split of a place whose chips are in one of the published folders."""
-    return "test" if folder == "test" else hold_out(f"{NAME}/{location}", HELD_OUT, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the chips that the two metadata tables list."""
     for name in FOLDERS:
         folder = root / name
-        table = require(folder / f"{name}_metadata.csv", NAME, f"the table of the {name} chips")
+        table = require(folder / f"{name}_metadata.csv", f"the table of the {name} chips")
         for row in read_rows(table, COLUMNS):
             chip = row["chip_id"]
             features = folder / f"{name}_features" / chip
             image = [Part(features / f"{band}.tif", dtype="uint16") for band in BANDS]
             label = Part(folder / f"{name}_labels" / f"{chip}.tif", prepare=CLOUDS)
             split, day = split_of(name, row["location"]), row["datetime"][:10]
-            yield raster_scene(NAME, chip, split, image, label, dates=[day])
+            yield raster_scene(chip, split, image, label, dates=[day])
 
 
 def download(root: Path) -> None:
@@ -67,7 +62,7 @@ DATASET = Dataset(
         size_gb=50.0,
         download=download,
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 11_748, "test": 10_980},
 )
 """Bottom-of-atmosphere reflectance of 2018 to 2020 and masks drawn by people."""

@@ -42,11 +42,11 @@ def scenes(root: Path) -> Iterator[Scene]:
     Chips whose archive broke off are all named at once: the published copy is known to have some.
     """
     folder = root / COUNTRY
-    path = require(folder / PARTITION, NAME, "the columns id and partition")
+    path = require(folder / PARTITION, "the columns id and partition")
     chips = _partition(path)
     files = {
         chip: [
-            require(folder / kind / f"{COUNTRY}_{chip}.npz", NAME, f"an archive of chip {chip}")
+            require(folder / kind / f"{COUNTRY}_{chip}.npz", f"an archive of chip {chip}")
             for kind in ("npy", "truth")
         ]
         for chip in chips
@@ -77,7 +77,7 @@ def _partition(path: Path) -> dict[str, Split]:
 
 
 def _dates(folder: Path, sensor: str, chip: str) -> list[date]:
-    path = require(folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json", NAME, "a list of dates")
+    path = require(folder / sensor / f"{sensor}_{COUNTRY}_{chip}.json", "a list of dates")
     with expecting(path, "a list of dates"):
         return parse_dates(json.loads(read_text(path))["dates"], path)
 
@@ -114,6 +114,6 @@ DATASET = Dataset(
             f"it: the folder africa_crop_type_mapping_v1.0 holds {COUNTRY}"
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
 )
 """Ten optical bands and VV, VH of six dates; sorghum, maize, rice and groundnut."""

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.labels import read_colors
 from eosfm.datasets.native.listing import listed
 from eosfm.datasets.native.scenes import Label, by_number, raster_scene, rgb
@@ -13,7 +12,8 @@ from eosfm.datasets.native.spec import Dataset, Scene, Source
 
 NAME = "deepglobe_lcc"
 FOLDERS = ("training_data", "test_data")
-HELD_OUT = 0.1
+split_of = partial(divide, NAME, "test_data", 0.1)
+"""The split of a scene of one of the published folders."""
 
 COLORS = {
     (0, 255, 255): "urban",
@@ -37,15 +37,10 @@ def scenes(root: Path) -> Iterator[Scene]:
     decode = partial(read_colors, classes, 127)
     for folder in FOLDERS:
         top = root / "data" / folder
-        for image in by_number(listed(top / "images", "*_sat.jpg", NAME, "images of data.zip")):
+        for image in by_number(listed(top / "images", "*_sat.jpg", "images of data.zip")):
             number = image.stem.removesuffix("_sat")
             mask = Label(top / "masks" / f"{number}_mask.png", decode)
-            yield raster_scene(NAME, image.stem, split_of(folder, number), [rgb(image)], mask)
-
-
-def split_of(folder: str, number: str) -> Split:
-    """The split of a scene."""
-    return "test" if folder == "test_data" else hold_out(f"{NAME}/{number}", HELD_OUT, test=0)
+            yield raster_scene(image.stem, split_of(folder, number), [rgb(image)], mask)
 
 
 DATASET = Dataset(
@@ -71,6 +66,6 @@ DATASET = Dataset(
         "traindataset and unpack its data.zip (MD5 f32684b0b2bf6f8d604cd359a399c061), which holds "
         "data/training_data and data/test_data",
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val test": 803},
 )

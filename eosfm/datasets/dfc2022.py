@@ -41,14 +41,14 @@ def split_of(city: str, easting: int) -> Split:
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images of the two labelled cities."""
-    images = listed(root / FOLDER, "*/BDORTHO/*.tif", NAME, "images of labeled_train.zip")
+    images = listed(root / FOLDER, "*/BDORTHO/*.tif", "images of labeled_train.zip")
     for image in images:
         city = image.parents[1]
         one_of(city.name, (TRAINING, HELD_OUT), "labelled city", image)
-        split = split_of(city.name, parse_sheet(image, NAME).easting)
+        split = split_of(city.name, parse_sheet(image).easting)
         label = Part(city / "UrbanAtlas" / f"{image.stem}_UA2012.tif", prepare=LAND_USE)
         height = Height(city / "RGEALTI" / f"{image.stem}_RGEALTI.tif", dtype="float32")
-        scene = raster_scene(NAME, image.stem, split, [rgb(image), height], label)
+        scene = raster_scene(image.stem, split, [rgb(image), height], label)
         height.header()  # a file of another kind is refused before its pixels are read
         yield scene
     masks = (root / FOLDER).glob("*/UrbanAtlas/*_UA2012.tif")
@@ -130,5 +130,5 @@ DATASET = Dataset(
         manual="log in at IEEE DataPort, download labeled_train.zip (MD5 "
         "2e87d6a218e466dd0566797d7298c7a9) and unpack it so that the folder labeled_train appears",
     ),
-    scenes=scenes,
+    reader=scenes,
 )

@@ -29,12 +29,12 @@ CLASSES = (
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images that the table lists with a label; the official test images have none."""
-    table = require(root / TABLE, NAME, f"the table {TABLE} beside the folders Images, Annotations")
+    table = require(root / TABLE, f"the table {TABLE} beside the folders Images, Annotations")
     for row in read_rows(table, COLUMNS):
         if row["label_path"]:
             split = SPLITS[one_of(row["split"], SPLITS, "split", table)]
             image, label = root / row["image_path"], Label(root / row["label_path"], read_boxes)
-            yield raster_scene(NAME, f"{split}_{image.stem}", split, [rgb(image)], label)
+            yield raster_scene(f"{split}_{image.stem}", split, [rgb(image)], label)
 
 
 def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
@@ -89,6 +89,6 @@ DATASET = Dataset(
         size_gb=3.9,
         archives=archives,
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 5_862, "val": 5_863},
 )

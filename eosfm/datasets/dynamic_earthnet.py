@@ -41,14 +41,14 @@ def scenes(root: Path) -> Iterator[Scene]:
     expected = "lines <folder>/PF-SR /labels/<area>_<zone>/.../<name>.tif <year>-<month>"
     pattern = r"(/\S+)/(\w+)/PF-SR/? /(labels/\S+\.tif) (\d{4}-\d{2})"
     lists = {split: root / SPLIT_FILES / f"{split}.txt" for split in SPLITS}
-    for split, line in read_lists(lists, NAME, pattern, expected):
+    for split, line in read_lists(lists, pattern, expected):
         above, area, label, month = line.groups()
         folder = root / f"{above}/{area}/PF-SR".replace(LISTED, "/planet/").lstrip("/")
         dates = [f"{month}-{day}" for day in DAYS]
         image = [Part(folder / f"{date}.tif", len(BANDS), REFLECTANCE) for date in dates]
         target = Part(_label_file(root, label), LAYERS, _classes, dtype="uint8")
         id = f"{area}_{month}"
-        yield raster_scene(NAME, id, split, image, target, grid=target, dates=dates)
+        yield raster_scene(id, split, image, target, grid=target, dates=dates)
 
 
 def _label_file(root: Path, listed: str) -> Path:
@@ -97,6 +97,6 @@ DATASET = Dataset(
             f"<folder>/{SPLIT_FILES}"
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
 )
 """Blue, green, red, near infrared on six days of a month; six classes, snow and ice left out."""

@@ -24,7 +24,7 @@ GAP_BYTES = 8192
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield every labelled tile; those that lie in a swath gap are left out."""
     for name in ("train", "test"):
-        folder = require(root / name, NAME, "event folders such as bangladesh_20170314t115609")
+        folder = require(root / name, "event folders such as bangladesh_20170314t115609")
         for event in sorted(path for path in folder.iterdir() if path.is_dir()):
             yield from _tiles(event)
 
@@ -34,13 +34,13 @@ def _tiles(event: Path) -> Iterator[Scene]:
     one_of(region, list(REGIONS), "region", event)
     folder = event / "tiles"
     date = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
-    files = sorted(require(folder / "vv", NAME, "<tile>_vv.png files").glob("*_vv.png"))
+    files = sorted(require(folder / "vv", "<tile>_vv.png files").glob("*_vv.png"))
     tiles = {file.name.removesuffix("_vv.png"): file for file in files}
     pair_all(tiles, (folder / "vh").glob("*_vh.png"), "_vh.png")
     for tile, vv in tiles.items():
         image = [Part(file, dtype="uint8") for file in (vv, folder / "vh" / f"{tile}_vh.png")]
         flood = Part(folder / "flood_label" / f"{tile}.png", prepare=presence)
-        scene = raster_scene(NAME, tile, REGIONS[region], image, flood, dates=[date])
+        scene = raster_scene(tile, REGIONS[region], image, flood, dates=[date])
         if not any(map(_is_gap, image)):
             yield scene
 
@@ -71,5 +71,5 @@ DATASET = Dataset(
         size_gb=3.9,
         archives=of_torchgeo("ETCI2021", "train", "val"),
     ),
-    scenes=scenes,
+    reader=scenes,
 )

@@ -49,7 +49,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         else:
             image = Part(root / FOLDER / label / f"{stem}.tif", len(BANDS), dtype="uint16")
         target = constant(CLASSES.index(label), image.file)
-        yield raster_scene(NAME, stem, split, [image], target)
+        yield raster_scene(stem, split, [image], target)
 
 
 def edition(root: Path) -> Dataset:
@@ -64,7 +64,7 @@ def edition(root: Path) -> Dataset:
 def _is_rgb(root: Path) -> bool:
     if (root / RGB_FOLDER).is_dir() and not (root / FOLDER).exists():
         return True
-    require(root / FOLDER, NAME, f"the class folders of EuroSATallBands.zip, or {RGB_FOLDER}/")
+    require(root / FOLDER, f"the class folders of EuroSATallBands.zip, or {RGB_FOLDER}/")
     return False
 
 
@@ -78,14 +78,14 @@ def _listed(root: Path) -> Iterator[tuple[Split, str, str]]:
     They name the RGB edition's .jpg files; the stem of the other's is the same.
     """
     lists = {split: root / LIST.format(split) for split in SPLITS}
-    for split, name in read_lists(lists, NAME, r"((\w+)_\d+)\.\w+", "names <class>_<number>.jpg"):
+    for split, name in read_lists(lists, r"((\w+)_\d+)\.\w+", "names <class>_<number>.jpg"):
         one_of(name[2], CLASSES, "class", lists[split])
         yield split, name[2], name[1]
 
 
 def _held_out(root: Path) -> Iterator[tuple[Split, str, str]]:
     """The same of all images of the class folders, where there are no lists."""
-    for path, index in class_folders(root / RGB_FOLDER, CLASSES, NAME):
+    for path, index in class_folders(root / RGB_FOLDER, CLASSES):
         yield hold_out(f"{NAME}/{path.stem}", HELD_OUT, HELD_OUT), CLASSES[index], path.stem
 
 
@@ -120,7 +120,7 @@ DATASET = Dataset(
         size_gb=2.1,
         archives=archives,
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 16_200, "val": 5_400, "test": 5_400},
     edition=edition,
 )

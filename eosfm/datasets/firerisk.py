@@ -26,10 +26,10 @@ CLASSES = tuple(CODES)
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images, class by class."""
     for folder in ("train", "val"):
-        for path, index in class_folders(root / FOLDER / folder, CLASSES, NAME):
+        for path, index in class_folders(root / FOLDER / folder, CLASSES):
             split = split_of(*_point(path)) if folder == "train" else "val"
             id = f"{folder}_{path.stem}"
-            yield raster_scene(NAME, id, split, [rgb(path)], constant(index, path))
+            yield raster_scene(id, split, [rgb(path)], constant(index, path))
 
 
 def _point(path: Path) -> tuple[float, float]:
@@ -65,6 +65,6 @@ DATASET = Dataset(
         size_gb=15.2,
         archives=of_torchgeo("FireRisk"),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train test": 70_331, "val": 21_541},
 )

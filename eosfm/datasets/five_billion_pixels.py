@@ -46,12 +46,12 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the scenes in the order of their names."""
     expected = "8-bit images GF2_PMS<n>__L1A<10 digits>-MSS<n>.tif"
     indices = numbers(0, len(CLASSES) - 1, f"classes 0 to 24 of {LABELS}")
-    for path in listed(root / IMAGES, "*.tif", NAME, expected):
+    for path in listed(root / IMAGES, "*.tif", expected):
         parse(r"GF2_PMS[12]__L1A\d{10}-MSS[12]", path.stem, path, expected)
         # The published files call their bands cyan, magenta, yellow and black.
         image = Part(path, 4, dtype="uint8", raw=True)
         label = Part(root / LABELS / f"{path.stem}_24label.png", prepare=indices)
-        yield raster_scene(NAME, path.stem, split_of(path.stem), [image], label)
+        yield raster_scene(path.stem, split_of(path.stem), [image], label)
 
 
 DATASET = Dataset(
@@ -79,7 +79,7 @@ DATASET = Dataset(
             "_24label.png) into one folder; the 16-bit images and the colour masks are not needed"
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 120, "test": 30},
 )
 """150 scenes of about 6908 x 7300 px; 8-bit near infrared, red, green and blue."""

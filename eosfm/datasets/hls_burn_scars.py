@@ -6,12 +6,13 @@ Perimeters of the Monitoring Trends in Burn Severity programme over the contiguo
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.listing import listed, parse
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
@@ -21,16 +22,11 @@ NAME = "hls_burn_scars"
 BANDS = ("B02", "B03", "B04", "B8A", "B11", "B12")
 FOLDERS: dict[Split, str] = {"train": "training", "val": "training", "test": "validation"}
 PREFIX, IMAGE, MASK = "subsetted_512x512_HLS.S30.", "_merged.tif", ".mask.tif"
-VALIDATE = 0.12
-"""Share of the training folder's Sentinel-2 tiles that validate."""
+split_of = partial(divide, NAME, "validation", 0.12)
+"""The split of a Sentinel-2 tile of one of the published folders."""
 FILLS = (9999.0, -9999.0, -0.9999)
 """What the scenes hold where nothing was measured; the last is -9999 scaled as reflectance is."""
 SCARS = numbers(-1, 1, "-1 (missing), 0 (not burned), 1 (burn scar)", np.int16)
-
-
-def split_of(folder: str, tile: str) -> Split:
-    """The split of a Sentinel-2 tile of one of the published folders."""
-    return "test" if folder == FOLDERS["test"] else hold_out(f"{NAME}/{tile}", VALIDATE, test=0)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -41,7 +37,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     expected = f"scenes such as {PREFIX}T10SEH.2018245.v1.4{IMAGE}"
     for folder in dict.fromkeys(FOLDERS.values()):
-        for path in listed(root / folder, f"*{IMAGE}", NAME, expected):
+        for path in listed(root / folder, f"*{IMAGE}", expected):
             name = path.name.removeprefix(PREFIX).removesuffix(IMAGE)
             pattern = r"(T\d\d[A-Z]{3})\.(\d{4})(\d{3})\.v1\.4"
             tile, year, day = parse(pattern, name, path, expected).groups()
@@ -49,7 +45,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             mask = Part(path.with_name(PREFIX + name + MASK), prepare=SCARS)
             seen = date(int(year), 1, 1) + timedelta(int(day) - 1)
             split = split_of(folder, tile)
-            yield raster_scene(NAME, f"{folder}/{name}", split, [image], mask, dates=[str(seen)])
+            yield raster_scene(f"{folder}/{name}", split, [image], mask, dates=[str(seen)])
 
 
 def _reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:
@@ -81,7 +77,7 @@ DATASET = Dataset(
             ),
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 540, "test": 264},
     split_rule="the published validation folder is the test split; about an eighth of the "
     "Sentinel-2 tiles of the training folder validate, drawn by the tile's name",

@@ -20,11 +20,11 @@ BUILDING = 255
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the labelled tiles, city by city in the order of their numbers."""
-    images = listed(root / FOLDER / "images", "*.tif", NAME, "<city><number>.tif")
+    images = listed(root / FOLDER / "images", "*.tif", "<city><number>.tif")
     for _, number, image in sorted((*_place(path), path) for path in images):
         split = next(split for split, tiles in TILES.items() if number in tiles)
         mask = Part(root / FOLDER / "gt" / image.name, prepare=codes((0, BUILDING)))
-        yield raster_scene(NAME, image.stem, split, [rgb(image)], mask)
+        yield raster_scene(image.stem, split, [rgb(image)], mask)
 
 
 def _place(path: Path) -> tuple[str, int]:
@@ -55,6 +55,6 @@ DATASET = Dataset(
         "NEW2-AerialImageDataset.zip (MD5 4b1acfe84ae9961edc1a6049f940380f) so that the folder "
         "AerialImageDataset appears",
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 130, "val": 25, "test": 25},
 )

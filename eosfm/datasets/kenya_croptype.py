@@ -68,7 +68,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     tiles = [tile for tile in TILES if (root / "data" / tile).is_dir()]
     if not tiles:
-        require(root / "data" / TILES[0], NAME, "the folders data/0 to data/3")
+        require(root / "data" / TILES[0], "the folders data/0 to data/3")
     labels = {tile: _labels(root / "data" / tile, tile) for tile in tiles}
     dates = _dates(root, tiles)
     split_fields = _fields_in_several_splits(labels)
@@ -84,7 +84,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 def _labels(folder: Path, tile: str) -> tuple[np.ndarray, np.ndarray]:
     """Crops (H, W) uint8, 0 where there is none, and numbers of the fields (H, W)."""
     label, field_id = (
-        require(folder / f"{tile}_{name}.tif", NAME, f"the {name} of tile {tile}")
+        require(folder / f"{tile}_{name}.tif", f"the {name} of tile {tile}")
         for name in ("label", "field_id")
     )
     crops = Part(label, prepare=CROPS).read_all()
@@ -126,7 +126,7 @@ def _tile_scene(folder: Path, crops: np.ndarray, dates: tuple[str, ...]) -> Scen
         for band in BANDS
     ]
     days = [str(day) for day in parse_dates(dates, folder)]
-    scene = raster_scene(NAME, tile, "train", image, label, dates=days)
+    scene = raster_scene(tile, "train", image, label, dates=days)
     return replace(scene, files=(*scene.files, folder / f"{tile}_field_id.tif"))
 
 
@@ -160,6 +160,6 @@ DATASET = Dataset(
         size_gb=3.5,
         download=download,
     ),
-    scenes=scenes,
+    reader=scenes,
 )
 """Bottom-of-atmosphere reflectance of June to November 2019; twelve bands, thirteen dates."""

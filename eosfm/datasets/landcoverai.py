@@ -26,7 +26,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     whole = cache(partial(_sheet, root))
     lists = {split: root / f"{split}.txt" for split in SPLITS}
-    for split, tile in read_lists(lists, NAME, r"(.+)_(\d+)", "<sheet>_<number>"):
+    for split, tile in read_lists(lists, r"(.+)_(\d+)", "<sheet>_<number>"):
         sheet = whole(tile[1])
         yield crop(sheet, tile[0], split, _part(sheet, int(tile[2]), lists[split]))
 
@@ -35,16 +35,15 @@ def _sheet(root: Path, sheet: str) -> Scene:
     """An orthophoto, whose header is read once for all its tiles."""
     image, mask = (root / folder / f"{sheet}.tif" for folder in ("images", "masks"))
     target = Part(mask, prepare=codes(range(len(CLASSES))))
-    return raster_scene(NAME, sheet, "train", [rgb(image)], target)
+    return raster_scene(sheet, "train", [rgb(image)], target)
 
 
 def _part(sheet: Scene, number: int, listing: Path) -> Window:
     row, col = (TILE * place for place in divmod(number, -(-sheet.width // TILE)))
     if row + TILE > sheet.height or col + TILE > sheet.width:
         raise EosfmError(
-            f"{NAME}: {listing} names {sheet.id}_{number}, which is no whole tile of "
-            f"{sheet.files[0]} with its {sheet.height}x{sheet.width} px; fetch the orthophoto and "
-            "the lists again"
+            f"{listing} names {sheet.id}_{number}, which is no whole tile of {sheet.files[0]} with "
+            f"its {sheet.height}x{sheet.width} px; fetch the orthophoto and the lists again"
         )
     return Window(row, col, TILE, TILE)
 
@@ -69,6 +68,6 @@ DATASET = Dataset(
         # Of torchgeo's two, the one that does not cut the orthophotos up beforehand.
         archives=of_torchgeo("LandCoverAIGeo"),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 7_470, "val": 1_602, "test": 1_602},
 )

@@ -41,7 +41,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the image pairs below ``root``; the official train set gives up its validation part."""
     for folder in ("train", "test"):
         top = root / FOLDER / folder
-        require(top / "A", NAME, f"the folder {FOLDER}/{folder}/A of {FOLDER}.zip")
+        require(top / "A", f"the folder {FOLDER}/{folder}/A of {FOLDER}.zip")
         files = by_number((top / "A").glob("*.png"))
         held_out = hold_out(file.stem for file in files)
         for file in files:
@@ -49,7 +49,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             split = "test" if folder == "test" else split
             images = [rgb(top / part / file.name) for part in "AB"]
             label = Part(top / "label" / file.name, prepare=presence)
-            yield raster_scene(NAME, f"{folder}_{file.stem}", split, images, label, frames=2)
+            yield raster_scene(f"{folder}_{file.stem}", split, images, label, frames=2)
 
 
 DATASET = Dataset(
@@ -71,6 +71,6 @@ DATASET = Dataset(
         size_gb=4.0,
         archives=of_torchgeo("LEVIRCDPlus"),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 637, "test": 348},
 )

@@ -23,12 +23,12 @@ LABELS = codes(range(len(CLASSES)))
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the labelled images below ``root`` (Train and Val)."""
     for split, folder in FOLDERS.items():
-        top = require(root / folder, NAME, f"the folder {folder} of {folder}.zip")
+        top = require(root / folder, f"the folder {folder} of {folder}.zip")
         for area in AREAS:
             for image in by_number((top / area / "images_png").glob("*.png")):
                 mask = Part(top / area / "masks_png" / image.name, prepare=LABELS)
                 id = f"{folder}_{area}_{image.stem}".lower()
-                yield raster_scene(NAME, id, split, [rgb(image)], mask)
+                yield raster_scene(id, split, [rgb(image)], mask)
 
 
 DATASET = Dataset(
@@ -50,6 +50,6 @@ DATASET = Dataset(
         size_gb=6.4,
         archives=of_torchgeo("LoveDA", *FOLDERS),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 2_522, "val": 1_669},
 )

@@ -37,7 +37,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     lists = {split: root / FOLDER / "splits" / f"{split}_X.txt" for split in SPLITS}
     expected = "patches such as Scene_12_3"
-    for split, patch in read_lists(lists, NAME, r"(Scene_\d+)_(\d+)", expected):
+    for split, patch in read_lists(lists, r"(Scene_\d+)_(\d+)", expected):
         scene, number = patch.groups()
         folder = root / FOLDER / scene
         image = [
@@ -45,7 +45,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             for name in BANDS
         ]
         label = Part(folder / "10" / f"{scene}_L2R_cl_{number}.tif", prepare=_classes)
-        yield raster_scene(NAME, patch[0], split, image, label, grid=label)
+        yield raster_scene(patch[0], split, image, label, grid=label)
 
 
 def _band_file(folder: Path, name: str, number: str) -> Path:
@@ -86,7 +86,7 @@ DATASET = Dataset(
             ),
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val test": 2_803},
     split_rule="official train, val and test lists; patches of a scene stay together",
     ignore_index=-1,

@@ -34,20 +34,20 @@ def scenes(root: Path) -> Iterator[Scene]:
     Images lie in ``labeled_training`` and, where it was fetched, ``test``; labels in ``labels``:
     each below any number of folders, the last being the conurbation's.
     """
-    top = require(root / LABELS, NAME, f"the folder {LABELS} with *_UA2012.tif")
+    top = require(root / LABELS, f"the folder {LABELS} with *_UA2012.tif")
     labels = {path.name: path for path in top.rglob("*_UA2012.tif")}
     pairs: dict[str, set[str]] = {}
     for folder, splits in FOLDERS.items():
         if folder == "test" and not (root / folder).exists():
             continue
-        images = listed(root / folder, "**/*.tif", NAME, "<conurbation>/*.tif")
+        images = listed(root / folder, "**/*.tif", "<conurbation>/*.tif")
         for image in images:
-            department = parse_sheet(image, NAME).department
+            department = parse_sheet(image).department
             one_of(department, list(splits), "département", image)
             stem = image.name.split(".")[0]
             label = labels.get(f"{stem}_UA2012.tif", root / LABELS / f"{stem}_UA2012.tif")
             target = Part(label, prepare=LAND_USE)
-            yield raster_scene(NAME, stem, splits[department], [rgb(image)], target)
+            yield raster_scene(stem, splits[department], [rgb(image)], target)
         pairs[folder] = {image.name.split(".")[0] for image in images}
     for folder, stems in pairs.items():
         own = (path for path in labels.values() if path.name.split("-")[0] in FOLDERS[folder])
@@ -75,5 +75,5 @@ DATASET = Dataset(
         manual="log in at IEEE DataPort, download the labelled training images, the test images "
         "and the labels, and unpack them into the folders labeled_training, test and labels",
     ),
-    scenes=scenes,
+    reader=scenes,
 )

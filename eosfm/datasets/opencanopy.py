@@ -49,7 +49,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     The target is the lidar height in metres, NaN where the lidar classes say that the return is
     of a building, or of nothing known.
     """
-    path = require(root / FOLDER / CELLS, NAME, "the grid of cells with their splits")
+    path = require(root / FOLDER / CELLS, "the grid of cells with their splits")
     # Tens of thousands of cells share a few hundred images: each header is read once.
     layers = cache(partial(_layers, root / FOLDER))
     for cell in _cells(path):
@@ -78,8 +78,8 @@ def _layers(folder: Path, year: str, image: str) -> list[Scene]:
     layers = []
     for name, word, bands, dtype in LAYERS:
         path = folder / year / name / image.replace("pansharpened", word)
-        part = Part(require(path, NAME, f"a raster that {CELLS} names"), bands, dtype=dtype)
-        layers.append(raster_scene(NAME, image, "train", [part], part))
+        part = Part(require(path, f"a raster that {CELLS} names"), bands, dtype=dtype)
+        layers.append(raster_scene(image, "train", [part], part))
         if layers[-1].transform is None:
             raise EosfmError(f"{path} has no georeference; expected {CRS}; fetch the file again")
     return layers
@@ -139,7 +139,7 @@ DATASET = Dataset(
         "'canopy_height/202?/lidar/*' 'canopy_height/202?/lidar_classification/*' "
         "--local-dir <folder>`",
     ),
-    scenes=scenes,
+    reader=scenes,
     split_rule="official, by 1 km cell; cells in the buffer around test cells are left out",
     target_unit="m",
     target_steps=10,

@@ -36,18 +36,18 @@ CITIES: dict[Split, tuple[str, ...]] = {
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the pairs of images of all cities that have a label."""
     for official, folder in LABELS.items():
-        labels = require(root / folder, NAME, f"the folder of {folder}.zip")
+        labels = require(root / folder, f"the folder of {folder}.zip")
         for city in sorted(path.name for path in labels.iterdir() if path.is_dir()):
             split = "val" if official == "train" and city in CITIES["val"] else official
-            top = require(root / IMAGES / city, NAME, f"the images of {city} from {IMAGES}.zip")
+            top = require(root / IMAGES / city, f"the images of {city} from {IMAGES}.zip")
             image = [
                 Part(top / date / f"{band}.tif", dtype="uint16")
                 for date in DATES
                 for band in S2_BANDS
             ]
             target = Part(labels / city / "cm" / "cm.png", prepare=presence)
-            dates = _dates(require(top / "dates.txt", NAME, f"the dates of {city}"))
-            scene = raster_scene(NAME, city, split, image, target, dates=dates)
+            dates = _dates(require(top / "dates.txt", f"the dates of {city}"))
+            scene = raster_scene(city, split, image, target, dates=dates)
             # The published files have no georeference; whatever a copy's say, it is not theirs.
             yield replace(scene, crs=None, transform=None)
 
@@ -90,6 +90,6 @@ DATASET = Dataset(
         size_gb=0.5,
         archives=archives,
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 11, "val": 3, "test": 10},
 )

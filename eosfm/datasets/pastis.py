@@ -47,7 +47,7 @@ UNMEASURED = -10000
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield all patches; pixels that Sentinel-2 did not measure become NaN in its bands."""
     folder = root / FOLDER
-    path = require(folder / METADATA, NAME, "the metadata of all patches")
+    path = require(folder / METADATA, "the metadata of all patches")
     with expecting(path, "ID_PATCH, Fold 1 to 5, dates-S2 and dates-S1A of every patch"):
         patches = [feature["properties"] for feature in json.loads(read_text(path))["features"]]
         facts = [
@@ -57,7 +57,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         ]  # fmt: skip
     for patch, split, optical, radar in facts:
         s2, s1, target = (
-            require(folder / kind / f"{name}_{patch}.npy", NAME, f"a file of patch {patch}")
+            require(folder / kind / f"{name}_{patch}.npy", f"a file of patch {patch}")
             for kind, name in (("DATA_S2", "S2"), ("DATA_S1A", "S1A"), ("ANNOTATIONS", "TARGET"))
         )
         stacks = (
@@ -101,7 +101,7 @@ DATASET = Dataset(
         size_gb=54.0,
         archives=of_torchgeo("PASTIS"),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val test": 2_433},
 )
 """Ten optical bands, VV, VH and their difference of six dates; 18 crops, background, and void."""

@@ -51,14 +51,14 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     classes = {color: index for index, color in enumerate(COLORS)} | {BOUNDARY: IGNORE}
     decode = partial(read_colors, classes, TOLERANCE)
-    images = listed(root / IMAGES, "top_potsdam_*_RGBIR.tif", NAME, f"the images of {IMAGES}.zip")
+    images = listed(root / IMAGES, "top_potsdam_*_RGBIR.tif", f"the images of {IMAGES}.zip")
     labels = root / LABELS if (root / LABELS).is_dir() else root
     for split, tiles in TILES.items():
         for id in (f"top_potsdam_{tile}" for tile in tiles):
             image = Part(root / IMAGES / f"{id}_RGBIR.tif", 4, dtype="uint8")
             if image.path in images:
                 label = Label(labels / f"{id}_label.tif", decode)
-                yield raster_scene(NAME, id, split, [image], label)
+                yield raster_scene(id, split, [image], label)
 
 
 DATASET = Dataset(
@@ -81,6 +81,6 @@ DATASET = Dataset(
         manual="request access on the homepage and unpack 4_Ortho_RGBIR.zip (MD5 "
         "c4a8f7d8c7196dd4eba4addd0aae10c1) and 5_Labels_all.zip into one folder",
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 20, "val": 4, "test": 14},
 )

@@ -67,13 +67,13 @@ def scenes(root: Path) -> Iterator[Scene]:
     lists = {official: root / f"{official}_list.txt" for official in ("train", "test")}
     pattern = r"(ROIs\d+_[a-z]+)_(?:s1|s2|lc)_(\d+)_p(\d+)\.tif"
     expected = "patches ROIs<seed>_<season>_s2_<scene>_p<patch>.tif"
-    for official, line in read_lists(lists, NAME, pattern, expected):
+    for official, line in read_lists(lists, pattern, expected):
         patch = Patch(line[1], int(line[2]), int(line[3]))
         s1 = Part(patch.path(root, "s1"), 2)
         s2 = Part(patch.path(root, "s2"), len(S2_BANDS), dtype="uint16")
         cover = Part(patch.path(root, "lc"), 4, _simplify)
         id, split = f"{patch.place}_p{patch.number}", split_of(official, patch.place)
-        yield raster_scene(NAME, id, split, [s1, s2], cover, grid=s2)
+        yield raster_scene(id, split, [s1, s2], cover, grid=s2)
 
 
 def _simplify(pixels: np.ndarray, path: Path) -> np.ndarray:
@@ -116,5 +116,5 @@ DATASET = Dataset(
         size_gb=500.0,
         archives=archives,
     ),
-    scenes=scenes,
+    reader=scenes,
 )

@@ -36,7 +36,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     dates = _dates(root / METADATA)
     lists = {split: root / file for split, file in SPLIT_FILES.items()}
     expected = "rows <chip>_S1Hand.tif,<chip>_LabelHand.tif"
-    for split, row in read_lists(lists, NAME, r"(.+)_S1Hand\.tif,\1_LabelHand\.tif", expected):
+    for split, row in read_lists(lists, r"(.+)_S1Hand\.tif,\1_LabelHand\.tif", expected):
         chip = row[1]
         s2, s1, label = (
             root / CHIPS / layer / f"{chip}_{layer}.tif"
@@ -47,7 +47,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         event = chip.split("_")[0]
         date = dates.get(LOCATIONS.get(event, event))
         seen = [date] if date else []
-        yield raster_scene(NAME, chip, split, image, target, grid=target, dates=seen)
+        yield raster_scene(chip, split, image, target, grid=target, dates=seen)
 
 
 def _optical(pixels: np.ndarray, path: Path) -> np.ndarray:
@@ -86,7 +86,7 @@ DATASET = Dataset(
             "splits/flood_handlabeled and the file Sen1Floods11_Metadata.geojson are enough)"
         ),
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train": 252, "val": 89, "test": 90},
     split_rule="official train, valid and test files; the held-out Bolivia file is left out",
     ignore_index=-1,

@@ -12,7 +12,7 @@ NAME = "spacenet7"
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield each labelled month of each area."""
-    return chain.from_iterable(months(root, NAME))
+    return chain.from_iterable(months(root))
 
 
 DATASET = describe(NAME, "SpaceNet 7 (MUDS)", "segmentation", ("background", "building"), scenes)

@@ -19,10 +19,10 @@ def scenes(root: Path) -> Iterator[Scene]:
     A pixel has changed where a building covers it in one of the two months only; it is ignored
     where one of them is unusable.
     """
-    for series in months(root, NAME):
+    for series in months(root):
         if len(series) < 2:
             raise EosfmError(
-                f"{NAME}: an area below {root / 'train'} has {len(series)} labelled months "
+                f"an area below {root / 'train'} has {len(series)} labelled months "
                 f"({', '.join(str(m.files[1]) for m in series) or 'its labels_match is empty'}); "
                 "expected at least 2; fetch the area again"
             )
@@ -33,8 +33,8 @@ def _pair(first: Scene, last: Scene) -> Scene:
     images, labels = zip(first.files, last.files, strict=True)
     if (first.crs, first.transform) != (last.crs, last.transform):
         raise EosfmError(
-            f"{NAME}: {images[1]} lies elsewhere than {images[0].name}; expected one grid per "
-            "area; fetch the area again"
+            f"{images[1]} lies elsewhere than {images[0].name}; expected one grid per area; fetch "
+            "the area again"
         )
 
     def change(window: Window) -> np.ndarray:

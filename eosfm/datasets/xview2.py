@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eosfm.core.splits import Split
-from eosfm.datasets.native.holdout import hold_out
+from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.labels import draw_polygons
 from eosfm.datasets.native.listing import expecting, one_of, parse, read_text, require
 from eosfm.datasets.native.raster import Size
@@ -16,7 +16,8 @@ from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
 from eosfm.datasets.native.values import codes
 
 NAME = "xview2"
-HELD_OUT = 0.1
+split_of = partial(divide, NAME, "test", 0.1)
+"""The split of a pair of one of the published parts."""
 IGNORE = 255
 CLASSES = ("background", "no damage", "minor damage", "major damage", "destroyed")
 SUBTYPES = {
@@ -42,16 +43,11 @@ def scenes(root: Path) -> Iterator[Scene]:
             target: Part | Label = Label(folder / "labels" / f"{pair[1]}.json", read_polygons)
             if (folder / "targets").is_dir():
                 target = Part(folder / "targets" / f"{pair[1]}_target.png", prepare=DAMAGE)
-            yield raster_scene(NAME, name, split_of(folder.name, name), images, target, frames=2)
-
-
-def split_of(part: str, pair: str) -> Split:
-    """The split of a pair: a tenth of what is for training validates, by the hash of its name."""
-    return "test" if part == "test" else hold_out(f"{NAME}/{pair}", HELD_OUT, test=0)
+            yield raster_scene(name, split_of(folder.name, name), images, target, frames=2)
 
 
 def _pairs(folder: Path) -> list[str]:
-    images = require(folder / "images", NAME, f"the images of {folder.name}_images_labels_targets")
+    images = require(folder / "images", f"the images of {folder.name}_images_labels_targets")
     form, words = r"(.+_\d{8})_(?:pre|post)_disaster", "<disaster>_<8 digits>_<pre|post>_disaster"
     return sorted({parse(form, path.stem, path, words)[1] for path in images.glob("*.png")})
 
@@ -93,6 +89,6 @@ DATASET = Dataset(
         "1b39c47e05d1319c17cc8763cee6fe0c) and the Tier3 training data, and unpack them into one "
         "folder so that train/, test/ and tier3/ lie side by side",
     ),
-    scenes=scenes,
+    reader=scenes,
     published={"train val": 9_168, "test": 933},
 )

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.detection import MeanAveragePrecision
-from torchmetrics.functional.classification import binary_average_precision
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.loading import lean
 from eosfm.heads.fcos import MAX_DETECTIONS, Cells, Objects
+
+with lean():
+    from torchmetrics import Metric
+    from torchmetrics.detection import MeanAveragePrecision
+    from torchmetrics.functional.classification import binary_average_precision
 
 
 class ConfusionScores(Metric):

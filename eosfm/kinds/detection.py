@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import Kind
+from eosfm.kinds.kind import HeadSpec, Kind
 from eosfm.kinds.targets import TargetStatistics, rarest, some
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ class Detection(Kind):
     metrics = ("map50",)
     headline = "map50"
     target_key = "bbox_xyxy"
+    unweighted = "detection's focal loss does that"
 
     def target_layout(self, classes: int, size: tuple[int, ...], ignore_index: int) -> None:
         """A table: the number of objects varies."""
@@ -57,16 +57,6 @@ class Detection(Kind):
             tuple(counts.tolist()), some(len(objects)), boxes=tuple(map(tuple, boxes.tolist()))
         )
 
-    def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
-        """There are none.
-
-        Raises:
-            EosfmError: Always.
-        """
-        raise EosfmError(
-            "class_weights is balanced, but detection's focal loss does that; set it to none"
-        )
-
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The rarest class among the objects."""
         return rarest(np.array([np.isin(np.arange(classes), boxes[:, 4]) for boxes in targets]))
@@ -78,17 +68,9 @@ class Detection(Kind):
             for boxes, labels in zip(batch["bbox_xyxy"], batch["label"], strict=True)
         ]
 
-    def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        seen: TargetStatistics,
-        dropout: float,
-    ) -> "nn.Module":
+    def head(self, spec: HeadSpec) -> "nn.Module":
         """See :meth:`Kind.head`."""
-        return named("eosfm.heads.fcos.Detector")(channels, classes, width)
+        return named("eosfm.heads.fcos.Detector")(spec.channels, spec.classes, spec.width)
 
     def trim(self, logits: Any, size: tuple[int, int]) -> Any:
         """Boxes end where the image does."""

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
-from eosfm.kinds.kind import Kind
-from eosfm.kinds.targets import TargetStatistics
+from eosfm.kinds.kind import HeadSpec, Kind
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,22 +24,13 @@ class ImageKind(Kind):
     specialist_heads = ("last_map",)
     target_key = "label"
 
-    def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        seen: TargetStatistics,
-        dropout: float,
-    ) -> "nn.Module":
+    def head(self, spec: HeadSpec) -> "nn.Module":
         """See :meth:`Kind.head`."""
-        if head == "ridge":
-            return named("eosfm.heads.decoders.PooledLinear")(channels, classes)
-
-        if head == "last_map":
-            return named("eosfm.heads.decoders.LastMapHead")(channels, classes)
-        return named("eosfm.heads.decoders.PooledHead")(channels, classes)
+        if spec.name == "ridge":
+            return named("eosfm.heads.decoders.PooledLinear")(spec.channels, spec.classes)
+        if spec.name == "last_map":
+            return named("eosfm.heads.decoders.LastMapHead")(spec.channels, spec.classes)
+        return named("eosfm.heads.decoders.PooledHead")(spec.channels, spec.classes)
 
     def names(self, answer: "Tensor", classes: Sequence[str], ignore_index: int) -> set[str]:
         """Classes that a target or a prediction of one image holds."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,17 @@ MAPS = 4
 """A head takes as many feature maps as an encoder gives, at strides 4, 8, 16, 32."""
 
 
+class HeadSpec(NamedTuple):
+    """What a head is built from: the arguments of :meth:`Kind.build_head`."""
+
+    name: str
+    channels: Sequence[int]
+    classes: int
+    width: int
+    statistics: TargetStatistics
+    dropout: float
+
+
 class Kind(ABC):
     """A task kind: one instance per kind, listed in :data:`eosfm.kinds.KINDS`.
 
@@ -37,6 +48,7 @@ class Kind(ABC):
         headline: The metric that chooses the best epoch; higher is better.
         target_key: The key of a sample's target, as torchgeo names it.
         bitemporal: Whether the label says what differs between two dates, so that both are needed.
+        unweighted: Why classes get no weights, where they do not.
         evidence: How scores follow from tiles, in kinds that a task may have.
     """
 
@@ -49,6 +61,7 @@ class Kind(ABC):
     headline: ClassVar[str]
     target_key: ClassVar[Literal["label", "mask", "bbox_xyxy"]]
     bitemporal: ClassVar[bool] = False
+    unweighted: ClassVar[str | None] = None
     evidence: ClassVar[Evidence]
 
     # Targets in the tile store
@@ -117,6 +130,8 @@ class Kind(ABC):
         Raises:
             EosfmError: The kind's loss takes none.
         """
+        if self.unweighted:
+            raise EosfmError(f"class_weights is balanced, but {self.unweighted}; set it to none")
         return named("eosfm.heads.losses.balanced")(statistics.counts)
 
     @abstractmethod
@@ -165,18 +180,10 @@ class Kind(ABC):
         self.check("head", head, (*self.heads, *self.specialist_heads))
         if len(channels) != MAPS:
             raise EosfmError(f"a head takes {MAPS} feature maps; the encoder gives {len(channels)}")
-        return self.head(head, channels, classes, width, statistics, dropout)
+        return self.head(HeadSpec(head, channels, classes, width, statistics, dropout))
 
     @abstractmethod
-    def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        seen: TargetStatistics,
-        dropout: float,
-    ) -> "nn.Module":
+    def head(self, spec: HeadSpec) -> "nn.Module":
         """What :meth:`build_head` gives, once its arguments are checked."""
 
     def trim(self, logits: Any, size: tuple[int, int]) -> Any:

@@ -1,14 +1,13 @@
 """Kinds with one answer per pixel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eosfm.core.named import named
 from eosfm.kinds.examples import EXAMPLES, spread
-from eosfm.kinds.kind import Kind
-from eosfm.kinds.targets import TargetStatistics
+from eosfm.kinds.kind import HeadSpec, Kind
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,21 +43,14 @@ class PixelKind(Kind):
         """Whether a value is no class."""
         return super().fault(target, target.shape, classes, ignore_index)
 
-    def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        seen: TargetStatistics,
-        dropout: float,
-    ) -> "nn.Module":
+    def head(self, spec: HeadSpec) -> "nn.Module":
         """See :meth:`Kind.head`."""
-        if head == "linear":
-            return named("eosfm.heads.decoders.LinearPixelHead")(channels, classes)
-        if head == "upernet_batch":
-            return named("eosfm.heads.upernet.UPerNetBatchHead")(channels, classes, width, dropout)
-        return named("eosfm.heads.decoders.UPerNetHead")(channels, classes, width, dropout)
+        if spec.name == "linear":
+            return named("eosfm.heads.decoders.LinearPixelHead")(spec.channels, spec.classes)
+        upernet = named("eosfm.heads.decoders.UPerNetHead")
+        if spec.name == "upernet_batch":
+            upernet = named("eosfm.heads.upernet.UPerNetBatchHead")
+        return upernet(spec.channels, spec.classes, spec.width, spec.dropout)
 
     def trim(self, logits: "Tensor", size: tuple[int, int]) -> "Tensor":
         """(B, K, H, W) logits of an image's own pixels."""

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Errors
 from eosfm.kinds.examples import Examples
+from eosfm.kinds.kind import HeadSpec
 from eosfm.kinds.pixel import PixelKind
 from eosfm.kinds.targets import TargetStatistics, some
 
@@ -29,6 +29,7 @@ class Regression(PixelKind):
     metrics = ("r2", "rmse", "mae")
     headline = "r2"
     evidence = Errors()
+    unweighted = "regression has no classes"
 
     def target_layout(
         self, classes: int, size: tuple[int, ...], ignore_index: int
@@ -57,14 +58,6 @@ class Regression(PixelKind):
         variance = max(float(squared / count) - mean**2, 0.0)
         return TargetStatistics((), count, mean, variance**0.5 or 1.0)
 
-    def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
-        """There are none.
-
-        Raises:
-            EosfmError: Always.
-        """
-        raise EosfmError("class_weights is balanced, but regression has no classes; set it to none")
-
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The quantile bin of the tile's mean."""
         means = _means(targets)
@@ -76,19 +69,12 @@ class Regression(PixelKind):
         means = _means(targets)
         return np.searchsorted(np.linspace(means.min(), means.max(), 4)[1:-1], means, side="right")
 
-    def head(
-        self,
-        head: str,
-        channels: Sequence[int],
-        classes: int,
-        width: int,
-        seen: TargetStatistics,
-        dropout: float,
-    ) -> "nn.Module":
+    def head(self, spec: HeadSpec) -> "nn.Module":
         """A head that answers in the target's unit."""
-        inner = super().head(head, channels, 1, width, seen, dropout)
-        if head == "upernet_batch":
+        inner = super().head(spec._replace(classes=1))
+        if spec.name == "upernet_batch":
             return inner  # as published, it finds the unit by itself
+        seen = spec.statistics
         return named("eosfm.heads.decoders.PhysicalUnits")(inner, seen.mean, seen.std)
 
     def mix(self, logits: "Tensor", others: "Tensor", share: float) -> "Tensor":

@@ -10,7 +10,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
-from eosfm.datasets.fetching.counts import check_published, count_scenes
+from eosfm.datasets.fetching.counts import check_counts, count_scenes
 from eosfm.datasets.fetching.record import FOLDER
 from eosfm.datasets.native.archives import by_hand
 from eosfm.datasets.native.copy import NativeCopy
@@ -107,7 +107,7 @@ def _check_copy(name: str, dataset: Dataset, folder: Path, count: bool) -> Itera
         scene.target(window)
         if count and 0 < sum(dataset.published.values()) <= COUNTED:
             named = replace(dataset, name=name)
-            check_published(named, folder, count_scenes(named, folder))
+            check_counts(named, folder, count_scenes(named, folder))
     except (EosfmError, OSError) as error:
         yield fault(f"datasets.{name}: {' '.join(str(error).split())}")
         return

@@ -140,14 +140,13 @@ def _from_scratch(planned: PlannedTask, count: int) -> Work:
 
 def _fine_tuning(planned: PlannedTask, fusion: Fusion, inputs: Sequence[InputSpec]) -> Work:
     """Encoders trained along with fusion and head, once per seed."""
-    seeds, dates, size = planned.protocol.seeds, len(planned.task.dates), planned.task.windows.size
+    seeds, dates = planned.protocol.seeds, len(planned.task.dates)
     head, _ = probe_cost(planned.task, fusion, inputs)
-    fed = [spec for spec in inputs if not spec.spectral]
-    each = [encoder_cost(planned.backbone, len(spec.channel_map), *size) for spec in fed]
+    each = planned.encoder_costs(inputs)
     encoders = Cost(dates * sum(c.macs for c in each), sum(c.operations for c in each))
     images = seeds * (planned.learned + planned.scored) * dates
     loads = planned.fitting(seeds, encoders, head)
-    return Work(images, images * len(fed), loads=loads)
+    return Work(images, images * len(each), loads=loads)
 
 
 def _first(inputs: Sequence[InputSpec], most: int | None) -> tuple[InputSpec, ...]:

@@ -57,9 +57,7 @@ GPUS = {
         "H100 PCIe", 8_000, 50, 350,
         "RTX 4090, measured, times 1.2 and 1.4; its memory is 2.0 times as fast (2,000 GB/s)",
     ),
-    "h200": Gpu(
-        "H200 SXM", 9_700, 120, 700, "as the H100 SXM, whose chip it has", grouped=1.35
-    ),
+    "h200": Gpu("H200 SXM", 9_700, 120, 700, "as the H100 SXM, whose chip it has", grouped=1.35),
     "a100": Gpu(
         "A100 SXM 80 GB", 8_000, 45, 400,
         "RTX 4090, measured, times 1.2 and 1.25; its memory is 2.0 times as fast (2,039 GB/s)",

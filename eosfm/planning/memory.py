@@ -7,6 +7,7 @@ from math import prod
 
 from eosfm.planning.stores import PlannedStore
 from eosfm.planning.work import GB
+from eosfm.tiles.tiling import WORKERS, window_rows
 
 READER_GB = 0.4
 """A process that reads native files and writes tiles."""
@@ -23,20 +24,17 @@ PREFETCH = 2
 IN_HAND = 3
 """Batches outside the loaders: being joined, pinned and used."""
 
-STRIP_THREADS = 6
-"""Strips of a scene at a time in cutting: four being read, one waiting, one being cut."""
+STRIPS = WORKERS + 3
+"""Strips of scenes at a time in cutting on many cores: one in every reader's hands, one that came,
+the same joined to the rest of the one before, and that one."""
 
 
 def tile_gb(store: PlannedStore) -> float:
     """Cutting a dataset: some strips of scenes, in the type that holds all bands."""
-    from eosfm.tiles.tiling import WINDOW_BYTES, WINDOW_ROWS
-
     height, width = store.scene_size
     row = store.read_bytes // prod(store.shape[2:]) * width
-    rows = height
-    if store.tile and height * row > WINDOW_BYTES:
-        rows = min(height, max(1, WINDOW_BYTES // (WINDOW_ROWS * row)) * WINDOW_ROWS)
-    return READER_GB + STRIP_THREADS * rows * row / GB
+    rows = min(height, window_rows(height, row, whole=store.tile is None))
+    return READER_GB + STRIPS * rows * row / GB
 
 
 def loading_gb(workers: int, batch_bytes: float) -> float:

@@ -1,7 +1,7 @@
 """The plan of a run: every stage of every item, with what it takes and whether it is done."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,34 +129,35 @@ def make_plan(params: Params, gpu: Gpu, to_run: frozenset[str] | None = None) ->
         EosfmError: Something in the parameters cannot be run, or nobody knows an archive's size.
     """
     steps = [
-        Step(stage, item, work, to_run is not None and stage_name(stage, item) not in to_run, note)
-        for stage, item, work, note in _steps(params)
+        replace(step, done=to_run is not None and stage_name(step.stage, step.item) not in to_run)
+        for step in _steps(params)
     ]
     return Plan(params.scale, gpu, tuple(steps), _requests(params))
 
 
-def _steps(params: Params) -> Iterator[tuple[str, str, Work, str]]:
+def _steps(params: Params) -> Iterator[Step]:
     stores = planned_stores(params)
     fetched: set[str] = set()
     for name in params.datasets:
-        yield "download", name, _download(params, name, fetched), ""
+        yield Step("download", name, _download(params, name, fetched))
     for name, store in stores.items():
-        yield "tile", name, _cutting(store), "about" if store.about else ""
-    yield "start", "", Work().needing(TORCH_GB), ""
+        yield Step("tile", name, _cutting(store), note="about" if store.about else "")
+    yield Step("start", "", Work(memory_gb=TORCH_GB))
     for name, specialist in params.specialists.items():
-        yield "train", name, training_work(params, name, stores[specialist.dataset]), ""
-    yield "export", "", Work().needing(TORCH_GB), ""
+        yield Step("train", name, training_work(params, name, stores[specialist.dataset]))
+    yield Step("export", "", Work(memory_gb=TORCH_GB))
     planned = {
         name: planned_task(params, name, stores[entry.dataset])
         for name, entry in params.tasks.items()
     }
     for name, task in planned.items():
-        yield "features", name, features_work(task), "" if task.stored else "not stored"
+        note = "" if task.stored else "not stored"
+        yield Step("features", name, features_work(task), note=note)
     for name, task in planned.items():
-        yield "evaluate", name, evaluation_work(task, params.fusion), ""
+        yield Step("evaluate", name, evaluation_work(task, params.fusion))
     for name, task in planned.items():
-        yield "baseline", name, baseline_work(task), ""
-    yield "report", "", Work().needing(READER_GB), ""
+        yield Step("baseline", name, baseline_work(task))
+    yield Step("report", "", Work(memory_gb=READER_GB))
 
 
 def disk_need(
@@ -190,7 +191,7 @@ def _download(params: Params, name: str, fetched: set[str]) -> Work:
     """Entries of one archive share its copy; who has a copy fetches nothing."""
     entry = params.dataset(name)
     if params.source(name) == "simulated" or entry.root or entry.reader in fetched:
-        return Work().needing(READER_GB)
+        return Work(memory_gb=READER_GB)
     fetched.add(entry.reader)
     return Work(archives_gb=get_dataset(entry.reader).source.size_gb, memory_gb=READER_GB)
 
@@ -202,10 +203,9 @@ def _cutting(store: PlannedStore) -> Work:
 
 def _requests(params: Params) -> dict[str, str]:
     """Datasets that a person must fetch and nobody has given the root of."""
-    needed = {}
-    for name, entry in params.datasets.items():
-        if params.source(name) == "archive" and not entry.root:
-            manual = get_dataset(entry.reader).source.manual
-            if manual:
-                needed[name] = manual
-    return needed
+    return {
+        name: manual
+        for name, entry in params.datasets.items()
+        if params.source(name) == "archive" and not entry.root
+        and (manual := get_dataset(entry.reader).source.manual)
+    }  # fmt: skip

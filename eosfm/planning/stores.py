@@ -10,7 +10,6 @@ from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
-from eosfm.kinds.kind import Kind
 from eosfm.params import Params
 from eosfm.planning.facts import archive_facts
 from eosfm.tiles.layout import UNLABELLED, image_layouts, target_layout
@@ -55,19 +54,9 @@ class PlannedStore:
         return self.dataset.kind
 
     @property
-    def task_kind(self) -> Kind:
-        """The task kind."""
-        return get_kind(self.dataset.kind)
-
-    @property
     def bands(self) -> tuple[str, ...]:
         """Bands in stored order."""
         return self.dataset.bands
-
-    @property
-    def units(self) -> tuple[str, ...]:
-        """Unit of each band."""
-        return self.dataset.units
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -17,12 +17,7 @@ from eosfm.features.reading import BATCH
 from eosfm.features.task import Task
 from eosfm.nn.specialist import Specialist
 from eosfm.params import Fusion, Params, ScaleProtocol
-from eosfm.planning.cost import (
-    COMPUTED,
-    Cost,
-    encoder_channels,
-    encoder_cost,
-)
+from eosfm.planning.cost import COMPUTED, Cost, encoder_channels, encoder_cost
 from eosfm.planning.memory import loading_gb
 from eosfm.planning.stores import PlannedStore
 from eosfm.planning.work import GB, Load, Work
@@ -114,17 +109,19 @@ class PlannedTask:
 
     def encoding(self, items: int, inputs: Sequence[InputSpec]) -> Work:
         """Some items through the specialists, all dates."""
-        images = items * len(self.task.dates)
-        size = self.task.windows.size
-        fed = [spec for spec in inputs if not spec.spectral]
-        each = [encoder_cost(self.backbone, len(spec.channel_map), *size) for spec in fed]
+        images, each = items * len(self.task.dates), self.encoder_costs(inputs)
         batch = min(BATCH, self.protocol.batch_size * len(self.task.dates))
         load = Load(
             encoder_macs=float(images) * sum(cost.macs for cost in each),
             operations=images / batch * sum(cost.operations for cost in each),
-            grouped=len(fed) > 1,
+            grouped=len(each) > 1,
         )
-        return Work(images, images * len(fed), loads=(load,))
+        return Work(images, images * len(each), loads=(load,))
+
+    def encoder_costs(self, inputs: Sequence[InputSpec]) -> list[Cost]:
+        """Of one window through each specialist."""
+        channels = [len(spec.channel_map) for spec in inputs if not spec.spectral]
+        return [encoder_cost(self.backbone, count, *self.task.windows.size) for count in channels]
 
     def fitting(self, fits: int, encoder: Cost, head: Cost) -> tuple[Load, Load]:
         """The training and the scoring of so many fits; each item costs so much."""
@@ -179,7 +176,7 @@ def _untrained(params: Params, name: str) -> Specialist:
 def features_work(planned: PlannedTask) -> Work:
     """The features stage: everything encoded once, where it is stored."""
     if not planned.stored:
-        return Work().needing(loading_gb(0, 0))
+        return Work(memory_gb=loading_gb(0, 0))
     items = sum(map(planned.items, SPLITS))
     targets = items * planned.store.target_bytes / planned.task.windows.count
     return replace(

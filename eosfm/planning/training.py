@@ -1,5 +1,6 @@
 """What training a specialist takes."""
 
+from eosfm.kinds import get_kind
 from eosfm.params import Params
 from eosfm.planning.cost import COMPUTED, encoder_channels, encoder_cost, specialist_head_cost
 from eosfm.planning.memory import loading_gb
@@ -29,12 +30,12 @@ def _passes(
     recipe: Recipe, store: PlannedStore, size: tuple[int, int], tiles: int, computed: int
 ) -> Work:
     """Some tiles through encoder and head, each computed so many times."""
-    dates = 1 if recipe.stacked else store.dates
+    kind, dates = get_kind(store.kind), 1 if recipe.stacked else store.dates
     channels = len(recipe.bands) * (store.dates if recipe.stacked else 1)
     encoder = encoder_cost(recipe.backbone, channels, *size)
     head = specialist_head_cost(
-        store.task_kind, recipe.head(store.task_kind), encoder_channels(recipe.backbone), dates,
-        len(store.classes), recipe.decoder_channels, size,
+        kind, recipe.head(kind), encoder_channels(recipe.backbone), dates, len(store.classes),
+        recipe.decoder_channels, size,
     )  # fmt: skip
     load = Load(
         encoder_macs=float(computed * tiles * dates) * encoder.macs,

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from eosfm.core.errors import EosfmError
+
 SAME = 1e-3
 """Pixels by which two grids may differ."""
 
@@ -50,6 +52,23 @@ class Grid:
         unit = self.crs.units_factor[0]
         side = f"{abs(self.transform.a):.3g} {UNITS.get(unit, unit)}"
         return f"{size} of {side} in {self.crs.to_string()}"
+
+    def placed(self) -> str:
+        """The same, and the corner with which it begins."""
+        return f"{self}, from {self.transform.c:.10g} {self.transform.f:.10g}"
+
+
+def expect_same(first: str, grid: Grid, path: str, other: Grid) -> None:
+    """Refuse a raster whose pixels do not lie on those of the first.
+
+    Raises:
+        EosfmError: They do not.
+    """
+    if not grid.same(other):
+        raise EosfmError(
+            f"{path} is on another grid ({other.placed()}) than {first} ({grid.placed()}); "
+            "resample one of them"
+        )
 
 
 def grid_of(raster: Any) -> Grid:

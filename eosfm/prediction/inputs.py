@@ -13,7 +13,7 @@ from eosfm.evaluation.fitted import FittedTask
 from eosfm.features.dates import days_of
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
-from eosfm.prediction.grid import Grid
+from eosfm.prediction.grid import Grid, expect_same
 from eosfm.prediction.plausible import check_values
 from eosfm.prediction.scene import Scene, open_scene
 from eosfm.prediction.series import dates_in
@@ -102,11 +102,7 @@ def common_grid(scenes: Sequence[Scene]) -> Grid:
     """
     first, *others = scenes
     for other in others:
-        if not first.grid.same(other.grid):
-            raise EosfmError(
-                f"{other.path} is on another grid ({other.grid}) than {first.path} ({first.grid}); "
-                "resample one of them"
-            )
+        expect_same(first.path, first.grid, other.path, other.grid)
     return first.grid
 
 

@@ -51,8 +51,16 @@ def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if words is None else check_bands(" ".join(words).replace(",", " ").split())
 
 
-def match(wanted: Sequence[str], there: Sequence[str | None], path: str) -> list[int]:
+def match(
+    wanted: Sequence[str], there: Sequence[str | None], path: str, files: Sequence[str] = ()
+) -> list[int]:
     """Where each wanted band is, by name or meaning.
+
+    Args:
+        wanted: Names of bands.
+        there: What is known of each channel.
+        path: Of the scene.
+        files: Of several, what each has, such as ``2 of S1.tif``: whoever names bands must know.
 
     Raises:
         EosfmError: Some are not there.
@@ -61,9 +69,11 @@ def match(wanted: Sequence[str], there: Sequence[str | None], path: str) -> list
     found = {name: find(name, named) for name in wanted}
     missing = [name for name, other in found.items() if other is None]
     if missing:
-        has = ", ".join(named) if named else f"{len(there)} band(s) without names"
+        layout = f" ({', '.join(files)})" if files else ""
+        has = ", ".join(named) if named else f"{len(there)} band(s) without names{layout}"
+        lacks = ", ".join(missing) if named else "all"
         raise EosfmError(
-            f"{path} has {has}; expected {', '.join(found)} (missing: {', '.join(missing)}); name "
-            "its bands in their order with --bands B02 B03 ..., or take another scene"
+            f"{path} has {has}; expected {', '.join(found)} (missing: {lacks}); name its bands in "
+            "their order with --bands B02 B03 ..., or take another scene"
         )
     return [list(there).index(found[name]) for name in wanted]

@@ -50,6 +50,8 @@ def _open(path: str, drivers: Sequence[str], options: Mapping[str, str]) -> Any:
         opened.colorinterp  # noqa: B018  # the first to find some damage of a reference system
         return opened
     except (RasterioIOError, ValueError, CPLE_BaseError) as error:  # ValueError: not UTF-8
+        if str(error) == f"{path}: No such file or directory":
+            raise EosfmError(f"{path} not found; give a raster, or a folder of them") from None
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); expected GeoTIFF, JPEG 2000, "
             "PNG, JPEG, Imagine, or a local .vrt; convert it with gdal_translate"

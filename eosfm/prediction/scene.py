@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.grid import grid_of, on_finest
+from eosfm.prediction.grid import expect_same, grid_of, on_finest
 from eosfm.prediction.names import file_bands, match
 from eosfm.prediction.opening import open_raster
 from eosfm.prediction.stac import Item
@@ -175,11 +175,7 @@ def open_scene(
         said = list(names) if names else _said(rasters)
     first = grid_of(rasters[0])
     for raster in rasters[1:]:
-        if not first.same(grid_of(raster)):
-            raise EosfmError(
-                f"{raster.name} is on another grid ({grid_of(raster)}) than {rasters[0].name} "
-                f"({first}); resample one of them"
-            )
+        expect_same(rasters[0].name, first, raster.name, grid_of(raster))
     there = [
         (source, raster, index)
         for source, raster in zip(sources, rasters, strict=True)
@@ -189,7 +185,8 @@ def open_scene(
         raise EosfmError(
             f"{path} has {len(there)} band(s), and --bands names {len(said)}; name each, in order"
         )
-    places = match(bands, said, str(path))
+    layout = [f"{s.count} of {Path(s.name).name}" for s in sources] if len(sources) > 1 else []
+    places = match(bands, said, str(path), layout)
     channels = []
     for place, unit in zip(places, units or [""] * len(bands), strict=True):
         source, raster, index = there[place]

@@ -33,7 +33,7 @@ class Interval:
         return self.low > 0 or self.high < 0
 
     def __str__(self) -> str:
-        return f"{self.low:.3f} to {self.high:.3f}"
+        return f"{self.low:z.3f} to {self.high:z.3f}"
 
 
 def interval(found: float, resampled: np.ndarray) -> Interval:

@@ -97,6 +97,7 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
         )
         for name, result in results.train.items()
     }
+    fits = fit_curves(results, folder)
     html = environment.get_template("page.html").render(
         scale=params.scale,
         seed=params.seed,
@@ -112,7 +113,7 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
         figures={
             "scores": svg(score_dots(results)),
             "selection": svg(selection_map(params, results)),
-            "fits": svg(fit_curves(results, folder)),
+            "fits": svg(fits) if fits else "",
             "counts": svg(selection_curves(results)),
             "training": svg(training_curves(results, folder)),
             "energy": svg(energy_bars(results)),
@@ -127,12 +128,13 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
 def sentences(results: Results) -> list[str]:
     """What the numbers say, in three sentences."""
     used = active(results)
-    kwh = sum(record.kwh or 0 for record in results.energy)
+    wh = 1000 * sum(record.kwh or 0 for record in results.energy)
+    spent = f"{wh / 1000:.1f} kWh" if wh >= 1000 else f"{wh:.1f} Wh"
     return [
         answer(results),
         f"A task uses {used:.1f} of {len(results.export.specialists)} specialists, which hold "
         f"{results.export.parameters / 1e6:.1f} M parameters together.",
-        f"All stages behind these numbers took {kwh:.4g} kWh; the published system took "
+        f"All stages behind these numbers took {spent}; the published system took "
         f"{PUBLISHED_KWH} kWh, trial and error included.",
     ]
 

@@ -16,11 +16,11 @@ PUBLISHED_KWH = 76.05
 
 
 def score_dots(results: Results) -> Figure:
-    """Test score by task, beside every baseline's; the bar is its 95 % interval."""
+    """Test score by task, its 95 % interval, and below it every baseline's."""
     tasks = list(results.evaluate)
-    drawn, (axes,) = figure(7, 1.2 + 0.32 * len(tasks))
-    rows = range(len(tasks))
-    for model in reversed(MODELS):
+    drawn, (axes,) = figure(7, 1.2 + 0.36 * len(tasks))
+    rows = np.arange(len(tasks))
+    for below, model in enumerate(MODELS):
         of_model = [results.of(model)[task] for task in tasks]
         scores, ours = [result.score for result in of_model], model == "eosfm"
         if ours:
@@ -29,8 +29,10 @@ def score_dots(results: Results) -> Figure:
                 for task, score in zip(tasks, scores, strict=True)
             ]
             axes.hlines(rows, [b.low for b in bars], [b.high for b in bars], COLORS[model])
+        # One below the other, since scores that are alike would hide each other.
+        lower = 0 if ours else 0.1 + 0.12 * below
         axes.scatter(
-            scores, rows, s=70 if ours else 32, color=COLORS.get(model, OTHER),
+            scores, rows + lower, s=70 if ours else 18, color=COLORS.get(model, OTHER),
             label=display_name(model), zorder=3 if ours else 2,
         )  # fmt: skip
     labels = [f"{task} ({results.evaluate[task].score_metric})" for task in tasks]
@@ -41,10 +43,9 @@ def score_dots(results: Results) -> Figure:
     axes.grid(axis="y", color="#eeeeee")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    handles, names = axes.get_legend_handles_labels()
     axes.legend(
-        handles[::-1], names[::-1], fontsize=7, frameon=False, ncols=len(names),
-        loc="lower center", bbox_to_anchor=(0.4, 1.0), columnspacing=1, handletextpad=0.2,
+        fontsize=7, frameon=False, ncols=len(MODELS), loc="lower center",
+        bbox_to_anchor=(0.4, 1.0), columnspacing=1, handletextpad=0.2,
     )  # fmt: skip
     return drawn
 
@@ -55,12 +56,17 @@ def training_curves(results: Results, folder: Path) -> Figure:
     return _curves({name: (folder / "train" / name, m, m) for name, m in metrics.items()})
 
 
-def fit_curves(results: Results, folder: Path) -> Figure:
-    """One small panel per task: as :func:`training_curves`, of the first fit of fusion and head."""
-    metrics = {name: result.metric for name, result in results.evaluate.items()}
-    return _curves(
-        {name: (folder / "evaluate" / name, f"val_{m}", m) for name, m in metrics.items()}
-    )
+def fit_curves(results: Results, folder: Path) -> Figure | None:
+    """One small panel per task: as :func:`training_curves`, of the first fit of fusion and head.
+
+    A fit in closed form has no curve; None where all are.
+    """
+    items = {
+        name: (folder / "evaluate" / name, f"val_{result.metric}", result.metric)
+        for name, result in results.evaluate.items()
+    }
+    items = {name: one for name, one in items.items() if len(read_curve(*one[:2])) > 1}
+    return _curves(items) if items else None
 
 
 def _curves(items: dict[str, tuple[Path, str, str]]) -> Figure:
@@ -74,23 +80,22 @@ def _curves(items: dict[str, tuple[Path, str, str]]) -> Figure:
             curve = read_curve(folder, key)
             side.plot(list(curve), list(curve.values()), color=color, marker=".", linewidth=1)
             side.tick_params(axis="y", colors=color)
-            if len(curve) == 1:  # a fit in closed form has one step, and no fractions of it
-                side.set_xticks(list(curve))
     return drawn
 
 
 def selection_curves(results: Results) -> Figure:
     """What the first few specialists explain, against their number and the energy of training.
 
-    A thin line per task, a thick one for the mean of all.
+    A thin line per task, a thick one for the mean of all. An R² below 0 explains nothing, and is
+    drawn as 0: one task's would sink the mean of all.
     """
     drawn, (left, right) = figure(9, 3.4, columns=2)
     paths = results.selection.values()
     shared = min(len(path.explained) for path in paths)
     counts = range(1, shared + 1)
-    for path in paths:
-        left.plot(counts, path.explained[:shared], color="#bbbbbb", linewidth=1)
-    means = np.mean([path.explained[:shared] for path in paths], axis=0)
+    explained = np.maximum([path.explained[:shared] for path in paths], 0)
+    means = explained.mean(axis=0)
+    left.plot(counts, explained.T, color="#bbbbbb", linewidth=1)
     spent = [[1000 * results.spent(name) for name in path.specialists[:shared]] for path in paths]
     left.plot(counts, means, color=COLORS["eosfm"], marker="o", linewidth=2)
     left.set_xlabel("specialists in use")
@@ -99,36 +104,45 @@ def selection_curves(results: Results) -> Figure:
     right.plot(np.mean(np.cumsum(spent, axis=1), axis=0), means, color=COLORS["eosfm"], marker="o")
     right.set_xlabel("energy of training these, Wh (mean of tasks)")
     right.set_ylabel("explained share, mean of tasks")
+    right.set_ylim(0, 1.1 * means.max())
     return drawn
 
 
 def energy_bars(results: Results) -> Figure:
     """Energy by stage and of all, beside that of the published system; the axis is logarithmic."""
-    spent = results.by_stage(lambda record: record.kwh or 0.0)
-    ours = sum(spent.values())
-    bars = {**spent, "all of these": ours, "published": PUBLISHED_KWH}
+    spent = results.by_stage(lambda record: 1000 * (record.kwh or 0.0))
+    bars = {**spent, "all of these": sum(spent.values()), "published": 1000 * PUBLISHED_KWH}
     # A bar of nothing has no place on a logarithmic axis.
-    bars = {name: kwh for name, kwh in bars.items() if kwh > 0}
+    bars = {name: wh for name, wh in bars.items() if wh > 0}
     drawn, (axes,) = figure(7, 0.8 + 0.28 * len(bars))
     colors = [COLORS["eosfm"] if name != "published" else COLORS["scratch"] for name in bars]
     drawn_bars = axes.barh(list(bars), list(bars.values()), color=colors, height=0.7)
-    axes.bar_label(drawn_bars, [f"{kwh:.3g}" for kwh in bars.values()], padding=3, fontsize=8)
+    axes.bar_label(drawn_bars, [_amount(wh) for wh in bars.values()], padding=3, fontsize=8)
     axes.set_xscale("log")
-    axes.set_xlim(min(bars.values()) / 3, PUBLISHED_KWH * 6)
+    axes.set_xlim(min(bars.values()) / 3, 6000 * PUBLISHED_KWH)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0, labelsize=8)
-    axes.set_xlabel("kWh")
+    axes.set_xlabel("Wh")
     return drawn
+
+
+def _amount(wh: float) -> str:
+    return f"{wh:,.0f}" if wh >= 100 else f"{wh:.2g}" if wh < 1 else f"{wh:.1f}"
 
 
 def selection_map(params: Params, results: Results) -> Figure:
     """Which specialists each task uses: tasks across, specialists down."""
-    names, selected = list(params.specialists), [r.selected for r in results.evaluate.values()]
-    drawn, axes = matrix(names, list(results.evaluate), "specialists in use")
-    grid = np.array([[1.0 if name in chosen else np.nan for chosen in selected] for name in names])
-    axes.imshow(grid, cmap="Greens", vmin=0, vmax=1.4, aspect="auto")
-    axes.set_xticks(np.arange(1, len(selected)) - 0.5, minor=True)
-    axes.set_yticks(np.arange(1, len(names)) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=2)
-    axes.tick_params(which="both", length=0)
+    names, tasks = list(params.specialists), list(results.evaluate)
+    drawn, axes = matrix(names, tasks, "specialists in use")
+    axes.set_facecolor("none")
+    # Bars, since a picture of cells would not follow the page's colours.
+    for row, name in enumerate(names):
+        users = [x for x, task in enumerate(tasks) if name in results.evaluate[task].selected]
+        axes.broken_barh([(x - 0.45, 0.9) for x in users], (row - 0.4, 0.8), color=COLORS["eosfm"])
+    axes.set_xlim(-0.6, len(tasks) - 0.4)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(color="#eeeeee")
+    axes.set_axisbelow(True)
+    for side in axes.spines.values():
+        side.set_visible(False)
     return drawn

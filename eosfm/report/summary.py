@@ -41,7 +41,7 @@ def write_table(results: Results, folder: Path) -> None:
 
     A row per task, and over all ``mean``, ``geobench2``, ``lead``, ``p``, ``wins`` and the mean
     number of ``specialists`` in use; columns are the models. A task's numbers are in its own
-    metric, ``mean`` and ``lead`` in scores from 0 to 1.
+    metric, ``mean`` and ``lead`` in scores from 0 to 1. Four decimals: lines of 100 characters.
     """
     rows = {
         task: {name: results.of(name)[task].test[result.metric] for name in MODELS}
@@ -55,7 +55,7 @@ def write_table(results: Results, folder: Path) -> None:
     rows["wins"] = {name: one.wins for name, one in rivals.items()}
     rows["geobench2"] = {name: one.value for name, one in aggregate(results).items()}
     for name, row in rows.items():
-        values = {key: _short(value) for key, value in row.items()}
+        values = {key: _short(round(value, 4)) for key, value in row.items()}
         write_json(folder / f"{name}.json", values, sort_keys=False)
 
 

@@ -70,7 +70,7 @@ def models_table(results: Results) -> list[list[str]]:
         ]
         if one := rivals.get(name):
             of = one.interval
-            row += [f"{one.mean:+.3f}", f"{of.low:+.3f} to {of.high:+.3f}", str(one.wins)]
+            row += [f"{one.mean:+z.3f}", str(of), str(one.wins)]
             row += [str(one.losses), f"{one.p:.2g}", one.verdict]
         rows.append(row + [""] * (len(rows[0]) - len(row)))
     return rows
@@ -81,9 +81,9 @@ def differences_table(results: Results) -> list[list[str]]:
     rows = [["task", *map(display_name, BASELINES)]]
     for task in results.evaluate:
         found = [difference(results, baseline, task) for baseline in BASELINES]
-        rows.append([task, *(f"{d:+.3f} ({i.low:+.3f} to {i.high:+.3f})" for d, i in found)])
+        rows.append([task, *(f"{d:+z.3f} ({i})" for d, i in found)])
     means = [(one.mean, one.interval) for one in leads(results).values()]
-    rows.append(["mean", *(f"{d:+.3f} ({i.low:+.3f} to {i.high:+.3f})" for d, i in means)])
+    rows.append(["mean", *(f"{d:+z.3f} ({i})" for d, i in means)])
     return rows
 
 

@@ -22,6 +22,12 @@ def average(image: np.ndarray, factor: int) -> np.ndarray:
     return blocks.mean(axis=(-3, -1), dtype=np.float32)
 
 
+def coarsened(channel: np.ndarray, step: int) -> np.ndarray:
+    """The same of (H, W); where the right or lower edge cuts a block, the edge is repeated."""
+    h, w = channel.shape
+    return average(np.pad(channel, ((0, -h % step), (0, -w % step)), mode="edge"), step)
+
+
 def shifted(image: np.ndarray, rows: int, cols: int) -> np.ndarray:
     """``image[..., i - rows, j - cols]``; the border is repeated outwards."""
     h, w = image.shape[-2:]
@@ -52,7 +58,7 @@ def _coarse(channel: np.ndarray, step: int) -> np.ndarray:
     if step == 1:
         return channel
     h, w = channel.shape
-    mean = average(np.pad(channel, ((0, -h % step), (0, -w % step)), mode="edge"), step)
+    mean = coarsened(channel, step)
     if channel.dtype.kind == "u":
         mean = np.rint(mean)
     return mean.astype(channel.dtype).repeat(step, axis=0).repeat(step, axis=1)[:h, :w]

@@ -187,10 +187,6 @@ class TileDataset(Dataset[dict[str, Any]]):
         step = 1 if self.moves == "turns" and self.size[0] == self.size[1] else 2
         return View(row, col, step * int(rng.integers(4 // step)), bool(rng.integers(2)))
 
-    def _window(self, array: np.ndarray, view: View) -> np.ndarray:
-        height, width = self.size
-        return array[..., view.row : view.row + height, view.col : view.col + width]
-
     def _finished(self, native: np.ndarray, missing: np.ndarray) -> np.ndarray:
         images = native.astype(np.float32)
         if missing.any():
@@ -208,7 +204,8 @@ class TileDataset(Dataset[dict[str, Any]]):
         if self.kind.answer == "object":
             return turned_boxes(target, view, self.size)
         if isinstance(self.kind, PixelKind):
-            target = np.array(turned(self._window(target, view), view))
+            window = window_of(target, 1, view.row, view.col, self.size)
+            target = np.array(turned(window, view))
             target[self.kind.unknown(missing)] = self.kind.blank(self.store.ignore_index)
         return np.asarray(target)
 
@@ -251,14 +248,8 @@ def _choices(names: Sequence[str], store: TileStore) -> list[Choice]:
     for number, group in enumerate(store.groups):
         channels = [place for place, name in enumerate(names) if name in group.bands]
         stored = [group.bands.index(names[place]) for place in channels]
+        every, alone = stored == list(range(len(group.bands))), len(channels) == len(names)
+        whole = slice(None)
         if channels:
-            every = stored == list(range(len(group.bands)))
-            alone = len(channels) == len(names)
-            choices.append(
-                Choice(
-                    number,
-                    slice(None) if every else stored,
-                    slice(None) if alone else channels,
-                )
-            )
+            choices.append(Choice(number, whole if every else stored, whole if alone else channels))
     return choices

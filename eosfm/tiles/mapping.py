@@ -8,7 +8,6 @@ import errno
 import mmap
 import resource
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
@@ -20,7 +19,6 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.mapped import release
 from eosfm.tiles.layout import shard_header
-from eosfm.tiles.manifest import File
 
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAPPED = 256 if DESCRIPTORS == resource.RLIM_INFINITY else min(256, DESCRIPTORS // 4)
@@ -55,19 +53,9 @@ class Shard:
         return shard_header(self.dtype, self.shape)
 
     def check(self) -> None:
-        """Make sure that the file is there and of the right size; it is not opened.
-
-        Raises:
-            EosfmError: It is not.
-        """
-        require(self.path, self.remedy)
-        size = self.path.stat().st_size
-        expected = len(self.header) + self.dtype.itemsize * prod(self.shape)
-        if size != expected:
-            raise EosfmError(
-                f"{self.path} is truncated or damaged: {size} bytes; expected {expected}, for "
-                f"{self.dtype} {self.shape}; {self.remedy}"
-            )
+        """Raise an :class:`EosfmError` unless the file is there and of the right size."""
+        size = len(self.header) + self.dtype.itemsize * prod(self.shape)
+        check_size(self.path, size, f", for {self.dtype} {self.shape}", self.remedy)
 
     def array(self) -> np.ndarray:
         """The array, a read-only view of the mapped file.
@@ -103,28 +91,23 @@ class _Read:
 _READ = _Read()
 
 
-def require(path: Path, remedy: str) -> None:
-    """Make sure that a file of a store is there.
+def check_size(path: Path, expected: int | None, why: str, remedy: str) -> None:
+    """Make sure that a file of a store is there and of the right size; it is not opened.
+
+    Args:
+        path: The file.
+        expected: Its bytes; None where the store does not tell.
+        why: What the number is by or for.
+        remedy: What the user can do.
 
     Raises:
         EosfmError: It is not.
     """
     if not path.exists():
         raise EosfmError(f"{path} not found; expected by store.json; {remedy}")
-
-
-def check_file(path: Path, told: Mapping[str, File], remedy: str) -> None:
-    """Make sure that a file of a store is there, and as long as the store tells.
-
-    Raises:
-        EosfmError: It is not.
-    """
-    require(path, remedy)
-    found, expected = path.stat().st_size, told[path.name].bytes if path.name in told else None
-    if found != expected:
+    if (found := path.stat().st_size) != expected:
         raise EosfmError(
-            f"{path} is truncated or damaged: {found} bytes; expected {expected} by store.json; "
-            f"{remedy}"
+            f"{path} is truncated or damaged: {found} bytes; expected {expected}{why}; {remedy}"
         )
 
 

@@ -2,6 +2,7 @@
 
 import zlib
 from array import array
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -113,21 +114,14 @@ class SplitWriter:
         if self._targets is None:
             self._boxes.append(np.asarray(tile.target, np.float32).reshape(-1, 5))
         else:
-            self._targets.append(self._stored_target(np.asarray(tile.target), where))
+            target, steps = np.asarray(tile.target), self.dataset.target_steps
+            self._targets.append(encode_target(target, steps, where) if steps else target)
         self.ids.append(f"{tile.scene}:{tile.row}:{tile.col}")
         last = self._scenes[-1] if self._scenes else None
         if last is None or (last.scene, last.dates) != (tile.scene, tile.dates):
-            empty = np.empty(0)
-            self._scenes.append(
-                Tile(tile.split, tile.scene, tile.source, 0, 0, empty, empty, tile.crs,
-                     tile.transform, tile.dates)
-            )  # fmt: skip
+            self._scenes.append(replace(tile, image=np.empty(0), target=np.empty(0)))
         self._scene_of.append(len(self._scenes) - 1)
         self._numbers.extend((tile.row, tile.col, height, width, valid))
-
-    def _stored_target(self, target: np.ndarray, where: str) -> np.ndarray:
-        steps = self.dataset.target_steps
-        return encode_target(target, steps, where) if steps else target
 
     def close_files(self) -> None:
         """Close the shards."""

@@ -15,7 +15,7 @@ from eosfm.kinds.examples import spread
 from eosfm.tiles.codec import decode_bands, decode_target, window_of
 from eosfm.tiles.layout import image_layouts, image_names, target_layout
 from eosfm.tiles.manifest import SplitFacts, read_manifest
-from eosfm.tiles.mapping import Shard, check_file, crc32_of
+from eosfm.tiles.mapping import Shard, check_size, crc32_of
 
 if TYPE_CHECKING:
     import geopandas
@@ -152,7 +152,8 @@ class TileSplit:
         )
         self._targets = None if layout is None else self._shards("targets", *layout)
         for table in ("tiles.parquet", *(["targets.parquet"] if layout is None else [])):
-            check_file(self.path / table, facts.files, self._remedy)
+            size = facts.files[table].bytes if table in facts.files else None
+            check_size(self.path / table, size, " by store.json", self._remedy)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -208,18 +209,17 @@ class TileSplit:
     @cached_property
     def extents(self) -> np.ndarray:
         """(N, 2) height and width of each tile without its padding."""
-        from pyarrow import parquet
-
-        table = parquet.read_table(self.path / "tiles.parquet", columns=["height", "width"])
-        return np.stack([table["height"].to_numpy(), table["width"].to_numpy()], axis=1)
+        return np.stack([self._column("height"), self._column("width")], axis=1)
 
     @cached_property
     def sources(self) -> np.ndarray:
         """(N,) the file that each tile was cut from."""
+        return self._column("source").astype(str)
+
+    def _column(self, name: str) -> np.ndarray:
         from pyarrow import parquet
 
-        table = parquet.read_table(self.path / "tiles.parquet", columns=["source"])
-        return np.array(table["source"].to_pylist(), dtype=str)
+        return parquet.read_table(self.path / "tiles.parquet", columns=[name])[name].to_numpy()
 
     @cached_property
     def _boxes(self) -> list[np.ndarray]:

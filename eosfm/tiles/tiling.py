@@ -173,6 +173,13 @@ def _scenes(dataset: Dataset, root: Path, splits: Sequence[Split]) -> Iterator[S
         yield scene
 
 
+def window_rows(height: int, row_bytes: int, whole: bool) -> int:
+    """Rows of a scene that are read at once; all of them where the scene is stored ``whole``."""
+    if whole or height * row_bytes <= WINDOW_BYTES:
+        return height
+    return max(1, WINDOW_BYTES // (WINDOW_ROWS * row_bytes)) * WINDOW_ROWS
+
+
 def _windows(
     dataset: Dataset, scenes: Iterable[Scene], tile: int | None
 ) -> Iterator[tuple[Scene, Window]]:
@@ -180,9 +187,7 @@ def _windows(
     for scene in scenes:
         dates = max(1, len(scene.dates))
         row_bytes = scene.width * dates * len(dataset.bands) * np.dtype(dataset.dtype).itemsize
-        rows = scene.height
-        if tile is not None and rows * row_bytes > WINDOW_BYTES:
-            rows = max(1, WINDOW_BYTES // (WINDOW_ROWS * row_bytes)) * WINDOW_ROWS
+        rows = window_rows(scene.height, row_bytes, whole=tile is None)
         for row in range(0, scene.height, rows):
             yield scene, Window(row, 0, min(rows, scene.height - row), scene.width)
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,28 +47,23 @@ def writing(
         writer.finish()
 
 
+@dataclass(eq=False)
 class TileWriter:
     """A store that grows by tiles: see :func:`writing`."""
 
-    def __init__(
-        self,
-        folder: Path,
-        dataset: Dataset,
-        tile: int | None,
-        source: Origin,
-        absent: Sequence[str],
-        counting: ThreadPoolExecutor,
-    ) -> None:
-        self.folder = folder
-        self.dataset = dataset
-        self.tile = tile
-        self.source = source
-        self.absent = tuple(absent)
-        self.dropped = 0
-        self.ignore_index = UNLABELLED if dataset.ignore_index is None else dataset.ignore_index
-        self._kind = get_kind(dataset.kind)
-        self._statistics = BandStatistics(dataset.bands)
-        self._counting = counting
+    folder: Path
+    dataset: Dataset
+    tile: int | None
+    source: Origin
+    absent: Sequence[str]
+    counting: ThreadPoolExecutor
+    dropped: int = 0
+
+    def __post_init__(self) -> None:
+        ignored = self.dataset.ignore_index
+        self.ignore_index = UNLABELLED if ignored is None else ignored
+        self._kind = get_kind(self.dataset.kind)
+        self._statistics = BandStatistics(self.dataset.bands)
         self._counted: deque[Future[None]] = deque()
         self._shape: tuple[int, ...] | None = None
         self._splits: dict[Split, SplitWriter] = {}
@@ -106,7 +101,7 @@ class TileWriter:
 
     def _count(self, image: np.ndarray, missing: np.ndarray) -> None:
         """Update the statistics beside the writing, a few tiles behind at most."""
-        self._counted.append(self._counting.submit(self._statistics.update, image, missing))
+        self._counted.append(self.counting.submit(self._statistics.update, image, missing))
         if len(self._counted) > 8:
             self._counted.popleft().result()
 
@@ -126,13 +121,8 @@ class TileWriter:
                 f"width), earlier ones {self._shape}; expected one shape; set "
                 f"datasets.{spec.name}.tile where sizes differ"
             )
-        self._kind.check_target(
-            tile.target,
-            image.shape[2:],
-            len(spec.classes),
-            self.ignore_index,
-            where=f"{spec.name}: scene {tile.scene}",
-        )
+        where, size = f"{spec.name}: scene {tile.scene}", image.shape[2:]
+        self._kind.check_target(tile.target, size, len(spec.classes), self.ignore_index, where)
 
     def close_files(self) -> None:
         """Close the shards."""
@@ -156,8 +146,7 @@ class TileWriter:
         write_manifest(self.folder, self._manifest(splits))
 
     def _manifest(self, splits: dict[Split, Any]) -> dict[str, Any]:
-        spec = self.dataset
-        nodata = spec.nodata
+        spec, nodata = self.dataset, self.dataset.nodata
         statistics = self._statistics.summary()
         check_units(spec.name, spec.bands, spec.units, statistics["mean"], statistics["std"])
         return {

@@ -64,12 +64,13 @@ class Recipe:
         """Settle a specialist's settings.
 
         Its own, but for what the scale sets: epochs at most the scale's, batch size, learning rate
-        and steps where the scale has them. What stands in its ``train`` comes before both.
+        and steps where the scale has them. What stands in its ``train`` comes before both, and so
+        does its ``mini`` at that scale.
         Pretrained weights where both the specialist and the scale ask for them, unless
         ``backbone.pretrained`` decides.
         """
         own, scale = params.specialist(name), params.current
-        train = scale.train.model_copy(update=own.train.given)
+        train = params.training(own)
         limit = train.epochs or own.epochs
         method: Method = getattr(params.recipes, train.recipe)
         if train.recipe == "published":
@@ -83,7 +84,7 @@ class Recipe:
             bands=own.bands,
             loss=own.loss,
             pretrained=pretrained,
-            epochs=limit if "epochs" in own.train.given else min(own.epochs, limit),
+            epochs=limit if "epochs" in params.overrides(own) else min(own.epochs, limit),
             steps_per_epoch=train.steps_per_epoch or own.steps_per_epoch,
             batch_size=train.batch_size or own.batch_size,
             lr=train.lr or own.lr,

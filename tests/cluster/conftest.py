@@ -1,20 +1,26 @@
 """A small pipeline of shell commands in a Git repository of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
 import yaml
 
+from tests.fixtures.warm import DVC, warm_commands
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600
 """Seconds after which something hangs, on a machine with whatever else to do."""
 EOSFM = (sys.executable, "-c", "from eosfm.cli import main; main()")
+"""The command as a process of its own, to which signals are sent."""
 DATA = """
 vars: [../params.yaml]
 stages:
@@ -78,10 +84,20 @@ echo "$1 $2 ends"
 
 
 class Project:
-    """The small pipeline, and commands run in it."""
+    """The small pipeline, and commands run in it.
+
+    Attributes:
+        commands: Folder of the commands `dvc` and `eosfm`.
+    """
+
+    commands: ClassVar = Path(sys.executable).parent
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def write(self) -> None:
+        """Make the pipeline, and commit it."""
+        path = self.path
         for name, text in {
             "data/dvc.yaml": DATA,
             "dvc.yaml": PIPELINE,
@@ -111,7 +127,7 @@ class Project:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={
                 **os.environ,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "PATH": f"{self.commands}{os.pathsep}{os.environ['PATH']}",
                 "PYTHONPATH": str(ROOT),
                 "DVC_NO_ANALYTICS": "1",
             },
@@ -124,7 +140,7 @@ class Project:
         return out
 
     def repro(self, *words: str, workers: int = 1, code: int = 0) -> str:
-        return self.run(*EOSFM, "repro", "--workers", str(workers), *words, code=code)
+        return self.run("eosfm", "repro", "--workers", str(workers), *words, code=code)
 
     def ran(self) -> set[str]:
         """What has run since the last call."""
@@ -187,6 +203,22 @@ class Project:
         pytest.fail(f"left running: {words}")
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory) -> Iterator[Path]:
+    """The pipeline as it is committed, and commands that need no start."""
+    with warm_commands(*DVC) as folder:
+        Project.commands = folder
+        project = Project(tmp_path_factory.mktemp("written") / "project")
+        project.write()
+        yield project.path
+
+
+@pytest.fixture(scope="session")
+def copy(written):
+    """``copy(path)``: the pipeline at another place, in which nothing has run."""
+    return lambda path: Project(shutil.copytree(written, path, symlinks=True))
+
+
 @pytest.fixture
-def project(tmp_path):
-    return Project(tmp_path / "project")
+def project(copy, tmp_path):
+    return copy(tmp_path / "project")

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import time
 
 import psutil
 import pytest
@@ -12,7 +13,7 @@ from eosfm.cluster import workers
 from eosfm.cluster.run import ATTEMPTS, _insist
 from eosfm.core.errors import EosfmError
 
-from .conftest import EOSFM, PATIENCE, Project
+from .conftest import EOSFM, PATIENCE
 
 LOCKS = ("dvc.lock", "data/dvc.lock")
 ALL = {"raw a", "raw b", "fit a", "fit b"}
@@ -31,9 +32,9 @@ def command(process: psutil.Process) -> str:
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+def plain(copy, tmp_path_factory):
     """What ``dvc repro`` makes."""
-    project = Project(tmp_path_factory.mktemp("plain") / "project")
+    project = copy(tmp_path_factory.mktemp("plain") / "project")
     project.run("dvc", "repro")
     return project.made()
 
@@ -109,6 +110,7 @@ def test_a_worker_that_is_killed_as_it_starts_is_started_again(project, plain):
     process = project.start(*EOSFM, "repro", "--workers", "2")
     while not (found := [c for c in children(process.pid) if "spawn_main" in command(c)]):
         assert process.poll() is None
+        time.sleep(0.01)
     found[0].kill()
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out

@@ -11,7 +11,7 @@ from distributed import Client
 from eosfm.cluster import workers
 from eosfm.core.errors import EosfmError
 
-from .conftest import EOSFM, PATIENCE
+from .conftest import PATIENCE
 
 APART = Path(__file__).parent / "apart.py"
 
@@ -56,7 +56,7 @@ def test_machines_that_share_no_disk_meet_in_the_remote(project, start, tmp_path
     own = ("--nthreads", "1", "--memory-limit", "0", "--preload", str(APART))
     machines = [tmp_path / name for name in ("one", "two")]
     address = start(*(("--local-directory", str(machine), *own) for machine in machines))
-    project.run(*EOSFM, "repro", "--scheduler", address)
+    project.run("eosfm", "repro", "--scheduler", address)
     assert (project.path / "joined").read_text().count("word: one") == 2
     assert not (project.path / ".cache" / "ran").exists()
     ran = [path.read_text() for path in tmp_path.glob("*/*/eosfm/scratch/ran")]
@@ -68,14 +68,14 @@ def test_machines_that_share_no_disk_meet_in_the_remote(project, start, tmp_path
 
 def test_a_worker_with_two_threads_is_refused(project, start):
     address = start(("--nthreads", "2", "--memory-limit", "0"))
-    out = project.run(*EOSFM, "repro", "--scheduler", address, code=1)
+    out = project.run("eosfm", "repro", "--scheduler", address, code=1)
     assert "start it with `dask worker --nthreads 1`" in out.splitlines()[-1]
 
 
 def test_a_worker_apart_without_a_remote_is_refused(project, start, tmp_path):
     words = ("--nthreads", "1", "--memory-limit", "0", "--preload", str(APART))
     address = start((*words, "--local-directory", str(tmp_path / "one")))
-    out = project.run(*EOSFM, "repro", "--scheduler", address, code=1)
+    out = project.run("eosfm", "repro", "--scheduler", address, code=1)
     assert "dvc remote add --default" in out.splitlines()[-1]
 
 

@@ -13,9 +13,10 @@ The test of a new dataset is a subclass with the dataset's name and a fixture th
 """
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +77,18 @@ def no_pixels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         patch.setattr(rasterio, "open", lambda *args, **more: Header(open_raster(*args, **more)))
         patch.setattr(PIL.ImageFile.ImageFile, "load", load)
         yield
+
+
+def check_same(
+    theirs: Any, names: Sequence[str], ours: Mapping[str, Scene], target: str = "mask"
+) -> None:
+    """The items of a torchgeo dataset, which come in the order of ``names``, are these scenes."""
+    assert sorted(names) == sorted(ours) and len(theirs) == len(ours)
+    for index, name in enumerate(names):
+        sample, scene = theirs[index], ours[name]
+        image = scene.image(whole(scene))
+        np.testing.assert_array_equal(np.squeeze(sample["image"]), np.squeeze(image))
+        np.testing.assert_array_equal(np.squeeze(sample[target]), scene.target(whole(scene)))
 
 
 class DatasetContract:

@@ -1,23 +1,13 @@
 """AI4SmallFarms' reader and recipe."""
 
 import numpy as np
-import pytest
-import rasterio
 
 from eosfm.datasets.ai4smallfarms import BANDS, DATASET, FOLDER, FOLDERS
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation import draw_landscape
-from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import ai4smallfarms as recipe
-from tests.datasets.damage import check_refused
-
-
-def rewrite(path, change):
-    """Apply ``change`` to a raster's pixels, keeping its place."""
-    with rasterio.open(path) as raster:
-        pixels, place = raster.read(), raster.transform
-    write_geotiff(path, change(pixels), place.a, (place.c, place.f), crs="EPSG:32648")
+from tests.datasets.damage import empty, pixels, refuses, rename, rewrite
 
 
 def first(root, kind="images"):
@@ -89,38 +79,18 @@ def test_bands_gaps_and_windows_keep_their_places(tiny):
     assert DATASET.nodata == 0
 
 
-def damage_folder(root):
-    (root / FOLDER / "validate").rename(root / FOLDER / "val")
-
-
-def damage_empty(root):
-    for path in (root / FOLDER / "test" / "images").glob("*"):
-        path.unlink()
-
-
-def damage_bands(root):
-    rewrite(first(root), lambda pixels: pixels[:3])
-
-
-def damage_units(root):
-    rewrite(first(root), lambda pixels: pixels.astype(np.float32) / 10_000)
-
-
-def damage_labels(root):
-    rewrite(first(root, "masks"), lambda mask: np.arange(mask.size).reshape(mask.shape) % 3)
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_folder, "images not found; expected tiles"),
-        (damage_empty, "images holds no \*.tif; expected tiles"),
-        (damage_bands, r"\.tif has 3 band\(s\) of \w+; expected 4"),
-        (damage_units, r"\.tif holds the value 0\.\d+; expected reflectance times 10,000"),
-        (damage_labels, r"\.tif holds the value 1; expected 0 and one other"),
-    ],
+IMAGE, MASK = (f"{FOLDER}/train/{kind}/*.tif" for kind in ("images", "masks"))
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("images not found; expected tiles", rename(f"{FOLDER}/validate", "val")),
+    (r"images holds no \*.tif; expected tiles", empty(f"{FOLDER}/test/images")),
+    (r"\.tif has 3 band\(s\) of \w+; expected 4", pixels(IMAGE, lambda p: p[:3])),
+    (
+        r"\.tif holds the value 0\.\d+; expected reflectance times 10,000",
+        pixels(IMAGE, lambda p: p.astype(np.float32) / 10_000),
+    ),
+    (
+        r"\.tif holds the value 1; expected 0 and one other",
+        pixels(MASK, lambda mask: np.arange(mask.size).reshape(mask.shape) % 3),
+    ),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

@@ -3,23 +3,18 @@ import pyarrow.parquet as parquet
 import pytest
 import rasterio
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.bigearthnet import BANDS, CLASSES, DATASET, S2_STEP, scenes
-from eosfm.datasets.native.spec import Window
 from eosfm.simulation import COVERS
-from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import bigearthnet as recipe
 from eosfm.simulation.recipes.bigearthnet import (
     ABSORBED,
     CORINE,
     COVER_CLASS,
-    NO_CLASS,
     generalise,
     map_path,
-    simulate,
 )
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import fill, refuses, remove, write
 
 SIZES = {"train": 4, "val": 2, "test": 2}
 
@@ -41,24 +36,6 @@ def by_split(root):
     return found
 
 
-def test_reader_returns_what_the_simulator_drew(root, whole):
-    simulation = Simulation(7, SIZES, 60, 10.0)
-    for split, found in by_split(root).items():
-        assert len(found) == SIZES[split]
-        for index, scene in enumerate(found):
-            drawn = recipe.draw(simulation, split, index)
-            image = scene.image(whole(scene))
-            assert image.shape == (1, 14, 60, 60) and image.dtype == DATASET.dtype
-            np.testing.assert_array_equal(image[0, :2], drawn["s1"])
-            for name, band, fine in zip(S2_STEP, image[0, 2:], drawn["s2"], strict=True):
-                if S2_STEP[name] == 1:
-                    np.testing.assert_array_equal(band, fine)
-                else:
-                    assert abs(band.mean() - fine.mean()) < 0.5
-            present = [i for i in np.unique(drawn["map"]) if i < NO_CLASS]
-            np.testing.assert_array_equal(np.flatnonzero(scene.target(whole(scene))), present)
-
-
 def test_coarse_pixels_are_repeated_on_the_fine_grid(root, whole):
     scene = next(iter(scenes(root)))
     image = scene.image(whole(scene))[0]
@@ -76,13 +53,6 @@ def test_radar_channels_are_found_by_name_not_by_order(root, whole):
     vv, vh = scene.image(whole(scene))[0, :2]
     assert [path.name[-6:-4] for path in scene.files[:2]] == ["VV", "VH"]
     assert vh.mean() < vv.mean() < 0
-
-
-def test_a_window_need_not_fall_on_coarse_pixels(root, whole):
-    scene = next(iter(scenes(root)))
-    np.testing.assert_array_equal(
-        scene.image(Window(7, 11, 20, 31)), scene.image(whole(scene))[..., 7:27, 11:42]
-    )
 
 
 def test_labels_are_the_classes_of_the_reference_map(root, whole):
@@ -139,48 +109,33 @@ def test_torchgeo_reads_the_same(full_size, whole, split):
         np.testing.assert_array_equal(sample["label"], scene.target(whole(scene)))
 
 
-def edit(root, **columns):
-    path = root / "metadata.parquet"
-    table = parquet.read_table(path)
-    for name, value in columns.items():
-        index = table.column_names.index(name)
-        table = table.remove_column(index)
-        if value is not None:
-            table = table.append_column(name, [[value] * table.num_rows])
-    parquet.write_table(table, path)
+def columns(**values):
+    """Other values in columns of the table; None for a column that is not there."""
+
+    def damage(root):
+        table = parquet.read_table(root / "metadata.parquet")
+        for name, value in values.items():
+            table = table.remove_column(table.column_names.index(name))
+            if value is not None:
+                table = table.append_column(name, [[value] * table.num_rows])
+        parquet.write_table(table, root / "metadata.parquet")
+
+    return damage
 
 
-def replace(root, band, shape):
-    scene = next(iter(scenes(root)))
-    path = next(p for p in scene.files if p.name.endswith(f"_{band}.tif"))
-    write_geotiff(path, np.zeros(shape, np.uint16), 10, (0, 0))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda root: (root / "metadata.parquet").unlink(), "metadata.parquet not found"),
-        (lambda root: (root / "metadata.parquet").write_bytes(b"PAR"), "is not the file expected"),
-        (
-            lambda root: edit(root, s1_name=None),
-            "version 2 with patch_id, labels, split, s1_name",
-        ),
-        (lambda root: edit(root, split="dev"), "unknown split 'dev'.*valid: train, validation"),
-        (lambda root: edit(root, labels=["Pasture"]), "'Pasture'; did you mean 'Pastures'"),
-        (lambda root: edit(root, patch_id="S2A_MSIL2A_20170613T1_x_1_2"), "B01.tif not found"),
-        (lambda root: replace(root, "B02", (1, 64, 64)), "64x64 px; expected a multiple of 6"),
-        (lambda root: replace(root, "B05", (1, 60, 60)), "60x60 px; expected 1 of 30x30"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("metadata.parquet not found", remove("metadata.parquet")),
+    ("is not the file expected", write("metadata.parquet", b"PAR")),
+    ("version 2 with patch_id, labels, split, s1_name", columns(s1_name=None)),
+    ("unknown split 'dev'.*valid: train, validation", columns(split="dev")),
+    ("'Pasture'; did you mean 'Pastures'", columns(labels=["Pasture"])),
+    ("B01.tif not found", columns(patch_id="S2A_MSIL2A_20170613T1_x_1_2")),
+    ("64x64 px; expected a multiple of 6", fill("*S2/*/*/*_B02.tif", 0, (1, 64, 64))),
+    ("60x60 px; expected 1 of 30x30", fill("*S2/*/*/*_B05.tif", 0, (1, 60, 60))),
+    **SIZES,
+    size=60,
 )
-def test_faults_are_named_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, **SIZES, size=60)
-    damage(root)
-    check_refused(DATASET, root, message)
-
-
-def test_a_size_without_room_for_coarse_pixels_is_refused(tmp_path):
-    with pytest.raises(EosfmError, match="multiple of 6"):
-        simulate(tmp_path, Simulation(7, SIZES, 64, 10.0))
 
 
 def test_simulated_patches_name_nearly_every_class():

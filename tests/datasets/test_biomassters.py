@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from torchgeo.datasets import BioMassters
 
-from eosfm.datasets.biomassters import DATASET, DATES, METADATA, MONTHS, OPTICAL, RADAR, split_of
+from eosfm.datasets.biomassters import DATASET, DATES, METADATA, MONTHS, OPTICAL, RADAR
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation import draw_landscape
 from eosfm.simulation.images import write_tiff
 from eosfm.simulation.recipes import biomassters as recipe
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import edit, fill, refuses, remove
 
 pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
 SIZE = 32
@@ -20,13 +20,6 @@ SIZE = 32
 def table(root):
     with (root / METADATA[0]).open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def write_table(root, rows):
-    with (root / METADATA[0]).open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def test_torchgeo_reads_the_same(simulated, whole):
@@ -109,54 +102,21 @@ def test_the_table_may_have_its_other_name(tiny):
     assert [scene.id for scene in DATASET.scenes(root)] == before
 
 
-def test_a_fifth_of_the_training_chips_validate():
-    splits = [split_of("train", f"{chip:08x}") for chip in range(2000)]
-    assert 0.17 < splits.count("val") / len(splits) < 0.23
-    assert {split_of("test", f"{chip:08x}") for chip in range(50)} == {"test"}
-
-
-def an_image(root, satellite):
-    return min((root / "train_features").glob(f"*_{satellite}_*.tif"))
-
-
-def a_label(root):
-    return min((root / "test_agbm").glob("*.tif"))
-
-
-def damage_table(root):
-    (root / METADATA[0]).unlink()
-
-
-def damage_columns(root):
-    rows = table(root)
-    write_table(root, [{k: v for k, v in row.items() if k != "split"} for row in rows])
-
-
-def damage_month(root):
-    rows = table(root)
-    rows[0]["filename"] = f"{rows[0]['chip_id']}_S1_12.tif"
-    write_table(root, rows)
-
-
-def damage_bands(root):
-    write_tiff(an_image(root, "S1"), np.zeros((2, SIZE, SIZE), np.float32))
-
-
-def damage_values(root):
-    write_tiff(a_label(root), np.full((1, SIZE, SIZE), -9999, np.float32))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_table, "biomassters_features_metadata.csv not found; expected the table"),
-        (damage_columns, "metadata.csv has the columns .*; expected chip_id"),
-        (damage_month, r"metadata.csv: found 'train/\w+,\w+_S1_12\.tif'"),
-        (damage_bands, r"_S1_\d\d\.tif has 2 band\(s\) of 32x32 px; expected 4 of 32x32"),
-        (damage_values, r"_agbm\.tif holds the value -9999; expected tonnes per hectare"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("biomassters_features_metadata.csv not found; expected the table", remove(METADATA[0])),
+    (
+        "metadata.csv has the columns .*; expected chip_id",
+        edit(METADATA[0], ",split,", ",part,"),
+    ),
+    (r"metadata.csv: found 'train/\w+,\w+_S1_12\.tif'", edit(METADATA[0], "S1_00", "S1_12")),
+    (
+        r"_S1_\d\d\.tif has 2 band\(s\) of 32x32 px; expected 4 of 32x32",
+        fill("train_features/*_S1_*.tif", 0, (2, SIZE, SIZE)),
+    ),
+    (
+        r"_agbm\.tif holds the value -9999; expected tonnes per hectare",
+        fill("test_agbm/*.tif", -9999),
+    ),
+    size=SIZE,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, size=SIZE)
-    damage(root)
-    check_refused(DATASET, root, message)

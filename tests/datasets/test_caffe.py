@@ -5,38 +5,18 @@ import pytest
 from PIL import Image
 from torchgeo.datasets import CaFFe
 
-from eosfm.datasets.caffe import DATASET, ZONES
-from eosfm.datasets.native.spec import Window
-from eosfm.simulation.images import write_png
-from tests.datasets.damage import check_refused
+from eosfm.core.splits import SPLITS
+from eosfm.datasets.caffe import DATASET
+from tests.datasets.base import check_same
+from tests.datasets.damage import fill, refuses, remove, rename, truncate
 
 
-@pytest.mark.parametrize("split", ["train", "val", "test"])
-def test_torchgeo_reads_the_same(simulated, whole, split):
+@pytest.mark.parametrize("split", SPLITS)
+def test_torchgeo_reads_the_same(simulated, split):
     root = simulated(DATASET, train=3, gsd=60)
     theirs = CaFFe(str(root), split=split)
-    by_mask = {path: index for index, path in enumerate(theirs.fpaths)}
-    ours = [scene for scene in DATASET.scenes(root) if scene.split == split]
-    assert len(ours) == len(theirs)
-    for scene in ours:
-        sample = theirs[by_mask[str(scene.files[1])]]
-        np.testing.assert_array_equal(scene.image(whole(scene))[0], sample["image"].numpy())
-        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask_zones"].numpy())
-
-
-def test_each_grey_value_is_its_zone(tiny, whole):
-    root = tiny(DATASET)
-    scene = next(iter(DATASET.scenes(root)))
-    image, mask = scene.files
-    grey = np.random.default_rng(0).choice([0, 64, 127, 254], (64, 64)).astype(np.uint8)
-    write_png(mask, grey)
-    write_png(image, grey.T.copy())
-    window = Window(3, 5, 20, 30)
-    zones = scene.target(window)
-    assert DATASET.classes == ("no information", "rock", "glacier", "ocean and ice melange")
-    for index, value in enumerate(ZONES):
-        np.testing.assert_array_equal(zones == index, grey[3:23, 5:35] == value)
-    np.testing.assert_array_equal(scene.image(window), grey.T[None, None, 3:23, 5:35])
+    ours = {str(s.files[1]): s for s in DATASET.scenes(root) if s.split == split}
+    check_same(theirs, theirs.fpaths, ours, "mask_zones")
 
 
 def test_the_date_comes_from_the_name(simulated):
@@ -63,46 +43,14 @@ def test_the_recipe_draws_a_calving_front(simulated, whole):
     assert fronts >= 4
 
 
-def damage_missing_image(root):
-    next((root / "caffe" / "sar_images" / "train").glob("*.png")).unlink()
-
-
-def damage_layout(root):
-    (root / "caffe" / "zones").rename(root / "caffe" / "labels")
-
-
-def damage_truncated(root):
-    path = next((root / "caffe" / "sar_images" / "train").glob("*.png"))
-    path.write_bytes(path.read_bytes()[:500])
-
-
-def damage_mislabelled(root):
-    path = next((root / "caffe" / "zones" / "train").glob("*.png"))
-    write_png(path, np.full((64, 64), 2, np.uint8))
-
-
-def damage_name(root):
-    path = next((root / "caffe" / "zones" / "train").glob("*.png"))
-    path.rename(path.with_name("Crane_1.png"))
-
-
-def damage_size(root):
-    path = next((root / "caffe" / "sar_images" / "train").glob("*.png"))
-    write_png(path, np.zeros((32, 32), np.uint8))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_missing_image, r"sar_images/.*png not found"),
-        (damage_layout, "the folder caffe/zones/train"),
-        (damage_truncated, "cannot be read"),
-        (damage_mislabelled, "the value 2; expected 0, 64, 127, 254"),
-        (damage_name, "expected masks such as Crane_2002"),
-        (damage_size, r"64x64 px; expected 1 of 32x32"),
-    ],
+IMAGE, MASK = (f"caffe/{folder}/train/*.png" for folder in ("sar_images", "zones"))
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    (r"sar_images/.*png not found", remove(IMAGE)),
+    ("the folder caffe/zones/train", rename("caffe/zones", "labels")),
+    ("cannot be read", truncate(IMAGE)),
+    ("the value 2; expected 0, 64, 127, 254", fill(MASK, 2)),
+    ("expected masks such as Crane_2002", rename(MASK, "Crane_1.png")),
+    (r"64x64 px; expected 1 of 32x32", fill(IMAGE, 0, (1, 32, 32))),
+    gsd=60,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, gsd=60)
-    damage(root)
-    check_refused(DATASET, root, message)

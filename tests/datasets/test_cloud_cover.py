@@ -4,22 +4,17 @@ import numpy as np
 import pytest
 from torchgeo.datasets import CloudCoverDetection
 
-from eosfm.datasets.cloud_cover import DATASET, split_of
-from eosfm.datasets.native.spec import Window
-from eosfm.simulation.images import write_geotiff
-from tests.datasets.damage import check_refused
+from eosfm.datasets.cloud_cover import DATASET
+from tests.datasets.base import check_same
+from tests.datasets.damage import fill, refuses, rename, write
 
 
 @pytest.mark.parametrize(("split", "ours"), [("train", ("train", "val")), ("test", ("test",))])
-def test_torchgeo_reads_the_same(simulated, whole, split, ours):
+def test_torchgeo_reads_the_same(simulated, split, ours):
     root = simulated(DATASET, train=5, val=2)
     theirs = CloudCoverDetection(str(root), split=split)
     scenes = {scene.id: scene for scene in DATASET.scenes(root) if scene.split in ours}
-    assert len(scenes) == len(theirs)
-    for index, chip in enumerate(theirs.metadata["chip_id"]):
-        sample, scene = theirs[index], scenes[chip]
-        np.testing.assert_array_equal(scene.image(whole(scene))[0], sample["image"].numpy())
-        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask"].numpy())
+    check_same(theirs, theirs.metadata["chip_id"], scenes)
 
 
 def test_validation_shares_no_location_with_training(simulated):
@@ -27,6 +22,7 @@ def test_validation_shares_no_location_with_training(simulated):
     scenes = list(DATASET.scenes(root))
     splits = [scene.split for scene in scenes]
     assert [splits.count(split) for split in ("train", "val", "test")] == [9, 5, 2]
+    assert scenes[0].dates == ("2020-04-01",)
     rows = (root / "train" / "train_metadata.csv").read_text().splitlines()[1:]
     location = {row.split(",")[0]: row.split(",")[1] for row in rows}
     places = {
@@ -35,24 +31,6 @@ def test_validation_shares_no_location_with_training(simulated):
     }
     assert len(places["train"]) == 3 and len(places["val"]) == 2
     assert not places["train"] & places["val"]
-
-
-def test_about_one_location_in_ten_is_held_out():
-    splits = [split_of("train", f"Place {number}") for number in range(1000)]
-    assert 70 < splits.count("val") < 130 and set(splits) == {"train", "val"}
-    assert {split_of("test", f"Place {number}") for number in range(99)} == {"test"}
-
-
-def test_bands_keep_their_places(tiny):
-    root = tiny(DATASET)
-    scene = next(iter(DATASET.scenes(root)))
-    assert [path.stem for path in scene.files[:4]] == list(DATASET.bands)
-    for number, path in enumerate(scene.files[:4]):
-        write_geotiff(path, np.full((1, 64, 64), 7 * number, np.uint16), 10, (0, 0))
-    image = scene.image(Window(1, 2, 3, 4))
-    assert image.shape == (1, 4, 3, 4) and image.dtype == np.uint16
-    assert image[0, :, 0, 0].tolist() == [0, 7, 14, 21]
-    assert scene.dates == ("2020-04-01",) and scene.crs == "EPSG:32736"
 
 
 def test_the_mask_is_where_it_is_bright(simulated, whole):
@@ -65,34 +43,16 @@ def test_the_mask_is_where_it_is_bright(simulated, whole):
         assert blue[mask].mean() > 1.5 * blue[~mask].mean()
 
 
-def damage_layout(root):
-    (root / "train").rename(root / "public")
-
-
-def damage_mislabelled(root):
-    path = next((root / "train" / "train_labels").glob("*.tif"))
-    write_geotiff(path, np.full((1, 64, 64), 255, np.uint8), 10, (0, 0))
-
-
-def damage_table(root):
-    (root / "train" / "train_metadata.csv").write_text("chip,place\n0000,Lusaka\n")
-
-
-def damage_dtype(root):
-    path = next((root / "train" / "train_features").glob("*/B02.tif"))
-    write_geotiff(path, np.zeros((3, 64, 64), np.uint8), 10, (0, 0))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_layout, "train_metadata.csv not found"),
-        (damage_mislabelled, "holds the value 255; expected 0"),
-        (damage_table, "has the columns chip, place; expected chip_id"),
-        (damage_dtype, "3 band.s. of uint8; expected 1 of uint16"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("train_metadata.csv not found", rename("train", "public")),
+    ("holds the value 255; expected 0", fill("train/train_labels/*.tif", 255)),
+    (
+        "has the columns chip, place; expected chip_id",
+        write("train/train_metadata.csv", "chip,place\n0000,Lusaka\n"),
+    ),
+    (
+        "3 band.s. of uint8; expected 1 of uint16",
+        fill("train/train_features/*/B02.tif", 0, (3, 64, 64), np.uint8),
+    ),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

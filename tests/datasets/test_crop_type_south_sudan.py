@@ -3,12 +3,11 @@
 import json
 
 import numpy as np
-import pytest
 
 from eosfm.datasets.crop_type_south_sudan import DATASET, DATES, PARTITION, S2
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.recipes.crop_type_south_sudan import QUARTERS
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import refuses, rename, truncate, write
 
 COUNTS = {"train": 5, "val": 1, "test": 2, "size": 32}
 
@@ -28,6 +27,10 @@ def arrays(root, name="000000"):
 
 def days(root, sensor, name="000000"):
     return json.loads(chip(root, sensor, name).read_text())["dates"]
+
+
+def save_dates(root, sensor, dates):
+    chip(root, sensor).write_text(json.dumps({"dates": dates}))
 
 
 def first(root):
@@ -70,8 +73,8 @@ def test_bands_dates_and_windows_keep_their_places(tiny):
     s1 = rng.normal(-12, 3, (3, 32, 32, 2))
     np.savez_compressed(chip(root, "npy"), s1=s1, s2=s2, planet=np.zeros((4, 100, 100, 1)))
     dates = [f"2017-03-{day:02d}" for day in (12, *range(1, 11))]
-    chip(root, "s2").write_text(json.dumps({"dates": dates}))
-    chip(root, "s1").write_text(json.dumps({"dates": ["2017-03-11", "2017-03-02"]}))
+    save_dates(root, "s2", dates)
+    save_dates(root, "s1", ["2017-03-11", "2017-03-02"])
     scene = first(root)
     assert scene.dates == tuple(f"2017-03-{day:02d}" for day in (1, 3, 5, 7, 9, 12))
     image = scene.image(Window(4, 6, 10, 12))
@@ -89,7 +92,7 @@ def test_unmeasured_pixels_and_dates_are_nan(tiny, whole):
     s2[2, 20, 20, 0] = 0  # one band alone is a measurement
     s1[:, 9] = 0
     np.savez(chip(root, "npy"), s1=s1, s2=s2)
-    chip(root, "s2").write_text(json.dumps({"dates": days(root, "s2")[:3]}))
+    save_dates(root, "s2", days(root, "s2")[:3])
     scene = first(root)
     missing = np.isnan(scene.image(whole(scene)))
     assert len(scene.dates) == DATES and missing[3:].all()
@@ -113,20 +116,6 @@ def test_simulated_labels_are_sparse(simulated, whole):
     assert 0.4 < shares[0] < 0.9 and (shares[1:] > 0.01).all() and shares[1] == max(shares[1:])
 
 
-def damage_layout(root):
-    (root / "southsudan").rename(root / "south_sudan")
-
-
-def damage_partition(root):
-    (root / "southsudan" / PARTITION).write_text("id,partition\n0,3\n")
-
-
-def damage_truncated(root):
-    for name in ("000002", "000004"):
-        path = chip(root, "npy", name)
-        path.write_bytes(path.read_bytes()[:5000])
-
-
 def damage_bytes(root):
     path = chip(root, "npy")
     content = bytearray(path.read_bytes())
@@ -134,42 +123,33 @@ def damage_bytes(root):
     path.write_bytes(content)
 
 
-def damage_member(root):
-    np.savez(chip(root, "npy"), s2=arrays(root)[0])
-
-
-def damage_dates(root):
-    chip(root, "s2").write_text(json.dumps({"dates": days(root, "s2")[1:]}))
-
-
-def damage_json(root):
-    chip(root, "s1").write_text("<html>")
-
-
-def damage_labels(root):
-    np.savez(chip(root, "truth"), truth=np.full((32, 32), 0.5))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_layout, "list_eval_partition.csv not found"),
-        (
-            damage_partition,
-            "list_eval_partition.csv is not the file expected .*; expected partition 0",
-        ),
-        (damage_truncated, "chips 000002, 000004 .* or take their ids out of"),
-        (damage_bytes, "npy/southsudan_000000.npz is damaged"),
-        (damage_member, "npy/southsudan_000000.npz is damaged .*s1"),
-        (damage_dates, r"npy/southsudan_000000.npz holds s2 of shape .*expected \(10, 32, 32"),
-        (
-            damage_json,
-            "s1_southsudan_000000.json is not the file expected .*; expected a list of dates",
-        ),
-        (damage_labels, "truth/southsudan_000000.npz holds 0.5, no whole number"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("list_eval_partition.csv not found", rename("southsudan", "south_sudan")),
+    (
+        "list_eval_partition.csv is not the file expected .*; expected partition 0",
+        write(f"southsudan/{PARTITION}", "id,partition\n0,3\n"),
+    ),
+    (
+        "chips 000002, 000004 .* or take their ids out of",
+        lambda root: [truncate(f"southsudan/npy/*00{n}.npz")(root) for n in (2, 4)],
+    ),
+    ("npy/southsudan_000000.npz is damaged", damage_bytes),
+    (
+        "npy/southsudan_000000.npz is damaged .*s1",
+        lambda root: np.savez(chip(root, "npy"), s2=arrays(root)[0]),
+    ),
+    (
+        r"npy/southsudan_000000.npz holds s2 of shape .*expected \(10, 32, 32",
+        lambda root: save_dates(root, "s2", days(root, "s2")[1:]),
+    ),
+    (
+        "s1_southsudan_000000.json is not the file expected .*; expected a list of dates",
+        write("southsudan/s1/*_000000.json", "<html>"),
+    ),
+    (
+        "truth/southsudan_000000.npz holds 0.5, no whole number",
+        lambda root: np.savez(chip(root, "truth"), truth=np.full((32, 32), 0.5)),
+    ),
+    **COUNTS,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, **COUNTS)
-    damage(root)
-    check_refused(DATASET, root, message)

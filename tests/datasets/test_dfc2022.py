@@ -10,7 +10,7 @@ from eosfm.datasets.native.urbanatlas import CLASSES, parse_sheet
 from eosfm.simulation import COVERS
 from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.urbanatlas import LEGEND
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import pixels, refuses, remove, rename, truncate
 
 SIZES = {"train": 4, "val": 2, "test": 2, "gsd": 8.0}
 
@@ -22,11 +22,10 @@ def root(simulated):
 
 def test_no_city_is_in_training_and_in_another_split(root):
     found = list(DATASET.scenes(root))
-    assert [sum(s.split == split for s in found) for split in ("train", "val", "test")] == [4, 2, 2]
     for scene in found:
         city = scene.files[0].parents[1].name
         assert city == (TRAINING if scene.split == "train" else HELD_OUT)
-        easting = parse_sheet(scene.files[0], "dfc2022").easting
+        easting = parse_sheet(scene.files[0]).easting
         assert scene.split == split_of(city, easting)
         assert scene.transform[2] == 1000 * easting and scene.crs == "EPSG:2154"
     assert [split_of("Nice", x) for x in (999, 1000, 1009, 1010)] == ["test", "val", "val", "test"]
@@ -87,41 +86,25 @@ def test_unmapped_land_is_ignored(root, whole):
     assert set(LEGEND) == set(COVERS)
 
 
-def part(root, folder):
-    return min((root / FOLDER / TRAINING / folder).glob("*.tif"))
-
-
-def rewrite(file, change):
-    with rasterio.open(file) as raster:
-        pixels = raster.read()
-    write_geotiff(file, change(pixels), 0.5, (9, 9))
-
-
-def truncate(file):
-    file.write_bytes(file.read_bytes()[:1500])
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda r: part(r, "RGEALTI").unlink(), "_RGEALTI.tif not found"),
-        (lambda r: part(r, "UrbanAtlas").unlink(), "_UA2012.tif not found"),
-        (lambda r: (r / FOLDER).rename(r / "val"), "labeled_train not found"),
-        (lambda r: shutil.move(r / FOLDER / TRAINING / "BDORTHO", r), None),
-        (lambda r: (r / FOLDER / "Nice").rename(r / FOLDER / "Nize"), "mean 'Nice'"),
-        (lambda r: part(r, "BDORTHO").rename(part(r, "BDORTHO").with_name("a.tif")), "otherwise"),
-        (lambda r: truncate(part(r, "BDORTHO")), "damaged|cannot be read"),
-        (lambda r: truncate(part(r, "RGEALTI")), "damaged|cannot be read"),
-        (lambda r: rewrite(part(r, "BDORTHO"), lambda p: p[:1]), r"1 band\(s\).*expected 3"),
-        (lambda r: rewrite(part(r, "RGEALTI"), lambda p: p.astype(np.uint8)), "of float32"),
-        (lambda r: rewrite(part(r, "UrbanAtlas"), lambda p: p[:, :9]), "expected 1 of 64x64"),
-        (lambda r: rewrite(part(r, "UrbanAtlas"), lambda p: p + 16), "expected 0 to 15"),
-    ],
+IMAGE, HEIGHT, LABEL = (
+    f"{FOLDER}/{TRAINING}/{name}/*.tif" for name in ("BDORTHO", "RGEALTI", "UrbanAtlas")
 )
-def test_faults_are_named_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, **SIZES)
-    damage(root)
-    if message is None:
-        shutil.rmtree(root / FOLDER / HELD_OUT)
-        message = r"holds no \*/BDORTHO"
-    check_refused(DATASET, root, message)
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("_RGEALTI.tif not found", remove(HEIGHT)),
+    ("_UA2012.tif not found", remove(LABEL)),
+    ("labeled_train not found", rename(FOLDER, "val")),
+    (
+        r"holds no \*/BDORTHO",
+        lambda root: [shutil.rmtree(path) for path in root.glob(f"{FOLDER}/*/BDORTHO")],
+    ),
+    ("mean 'Nice'", rename(f"{FOLDER}/Nice", "Nize")),
+    ("otherwise", rename(IMAGE, "a.tif")),
+    ("damaged|cannot be read", truncate(IMAGE)),
+    ("damaged|cannot be read", truncate(HEIGHT)),
+    (r"1 band\(s\).*expected 3", pixels(IMAGE, lambda p: p[:1])),
+    ("of float32", pixels(HEIGHT, lambda p: p.astype(np.uint8))),
+    ("expected 1 of 64x64", pixels(LABEL, lambda p: p[:, :9])),
+    ("expected 0 to 15", pixels(LABEL, lambda p: p + 16)),
+    **SIZES,
+)

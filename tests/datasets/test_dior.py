@@ -9,7 +9,7 @@ from torchgeo.datasets import DIOR
 from eosfm.datasets.dior import CLASSES, DATASET
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.recipes.dior import SCENERY
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import edit, refuses, remove, truncate, write
 
 ANNOTATION = "Annotations/trainval/00001.xml"
 
@@ -74,55 +74,18 @@ def test_every_kind_is_drawn_inside_the_image(simulated, whole):
     assert (rows[:, 2:4] - rows[:, :2] >= 2).all()
 
 
-def damage_missing_image(root):
-    (root / "Images" / "trainval" / "00001.jpg").unlink()
-
-
-def damage_layout(root):
-    (root / "sample_df.csv").unlink()
-
-
-def damage_truncated(root):
-    path = root / "Images" / "trainval" / "00001.jpg"
-    path.write_bytes(path.read_bytes()[:900])
-
-
-def damage_truncated_label(root):
-    path = root / ANNOTATION
-    path.write_bytes(path.read_bytes()[:150])
-
-
-def damage_mislabelled(root):
-    (root / ANNOTATION).write_bytes(things(("spaceship", 1, 2, 3, 4)))
-
-
-def damage_box(root):
-    (root / ANNOTATION).write_bytes(things(("ship", 1, "", 3, 4)))
-
-
-def damage_columns(root):
-    (root / "sample_df.csv").write_text("image,label,split\n")
-
-
-def damage_split(root):
-    path = root / "sample_df.csv"
-    path.write_text(path.read_text().replace(",train", ",training"))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_missing_image, "00001.jpg not found"),
-        (damage_layout, "sample_df.csv not found"),
-        (damage_truncated, "00001.jpg cannot be read"),
-        (damage_truncated_label, "00001.xml is not the file expected .* Pascal VOC"),
-        (damage_mislabelled, "unknown class 'spaceship'; did you mean 'ship'"),
-        (damage_box, "expected a Pascal VOC annotation"),
-        (damage_columns, "has the columns image, label, split"),
-        (damage_split, "unknown split 'training'; did you mean 'train'"),
-    ],
+IMAGE, TABLE = "Images/trainval/00001.jpg", "sample_df.csv"
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("00001.jpg not found", remove(IMAGE)),
+    ("sample_df.csv not found", remove(TABLE)),
+    ("00001.jpg cannot be read", truncate(IMAGE)),
+    ("00001.xml is not the file expected .* Pascal VOC", truncate(ANNOTATION)),
+    (
+        "unknown class 'spaceship'; did you mean 'ship'",
+        write(ANNOTATION, things(("spaceship", 1, 2, 3, 4))),
+    ),
+    ("expected a Pascal VOC annotation", write(ANNOTATION, things(("ship", 1, "", 3, 4)))),
+    ("has the columns image, label, split", write(TABLE, "image,label,split\n")),
+    ("unknown split 'training'; did you mean 'train'", edit(TABLE, ",train", ",training")),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

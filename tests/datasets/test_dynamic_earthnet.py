@@ -1,13 +1,12 @@
 """DynamicEarthNet's reader and recipe."""
 
 import numpy as np
-import pytest
 import rasterio
 
 from eosfm.datasets.dynamic_earthnet import BANDS, DATASET, DAYS
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_geotiff
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import fill, refuses, remove, write
 
 
 def listed(root, split="train"):
@@ -18,7 +17,7 @@ def listed(root, split="train"):
         yield root / images.replace("/reprocess-cropped/UTM-24000/", "planet/"), label, month
 
 
-def write(path, pixels):
+def save(path, pixels):
     write_geotiff(path, pixels, 3.0, (500000, 5600000))
 
 
@@ -56,8 +55,8 @@ def test_bands_days_and_windows_keep_their_places(tiny):
     pixels = np.random.default_rng(0).integers(1, 9000, (4, 64, 64)).astype(np.int16)
     for number, day in enumerate(DAYS):
         # The numbers count, whichever integers they are stored as.
-        write(images / f"{month}-{day}.tif", (pixels + 100 * number).astype(np.uint16))
-    write(images / f"{month}-02.tif", np.zeros((4, 64, 64), np.int16))  # not read
+        save(images / f"{month}-{day}.tif", (pixels + 100 * number).astype(np.uint16))
+    save(images / f"{month}-02.tif", np.zeros((4, 64, 64), np.int16))  # not read
     image = first(root).image(Window(4, 6, 10, 12))
     for number in range(len(DAYS)):
         np.testing.assert_array_equal(image[number], pixels[:, 4:14, 6:18] + 100 * number)
@@ -70,7 +69,7 @@ def test_snow_and_unlabelled_pixels_are_not_scored(tiny):
     layers = np.zeros((7, 64, 64), np.uint8)
     for name in range(7):
         layers[name, 8 * name : 8 * name + 8] = 255
-    write(root / label.lstrip("/"), layers)
+    save(root / label.lstrip("/"), layers)
     target = first(root).target(Window(0, 3, 64, 5))
     assert DATASET.ignore_index == -1 and len(DATASET.classes) == 6
     np.testing.assert_array_equal(target[::8, 0], [0, 1, 2, 3, 4, 5, -1, -1])
@@ -93,44 +92,16 @@ def test_classes_of_the_simulated_areas(simulated, whole):
     assert (counts[:7] > 0).all() and counts[1:].max() < 0.6 * counts.sum()
 
 
-def damage_split_file(root):
-    (root / "dynnet_training_splits" / "val.txt").unlink()
-
-
-def damage_row(root):
-    (root / "dynnet_training_splits" / "train.txt").write_text("planet/a label.tif 2018-01\n")
-
-
-def damage_bands(root):
-    images, _, month = next(listed(root))
-    write(images / f"{month}-01.tif", np.ones((3, 64, 64), np.int16))
-
-
-def damage_units(root):
-    images, _, month = next(listed(root))
-    write(images / f"{month}-01.tif", np.full((4, 64, 64), 0.25, np.float32))
-
-
-def damage_label_values(root):
-    write(root / next(listed(root))[1].lstrip("/"), np.ones((7, 64, 64), np.uint8))
-
-
-def damage_label_layers(root):
-    write(root / next(listed(root))[1].lstrip("/"), np.ones((1, 64, 64), np.uint8))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_split_file, "val.txt not found"),
-        (damage_row, "train.txt: found 'planet/a label.tif 2018-01'"),
-        (damage_bands, r"2018-04-01.tif has 3 band\(s\)"),
-        (damage_units, "2018-04-01.tif holds 0.25, no whole number"),
-        (damage_label_values, "2018_04_01.tif holds values up to 1"),
-        (damage_label_layers, r"2018_04_01.tif has 1 band\(s\)"),
-    ],
+DAY, LABEL = "planet/*/*/*/PF-SR/2018-04-01.tif", "labels/*/*/*/*/*-2018_04_01.tif"
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("val.txt not found", remove("dynnet_training_splits/val.txt")),
+    (
+        "train.txt: found 'planet/a label.tif 2018-01'",
+        write("dynnet_training_splits/train.txt", "planet/a label.tif 2018-01\n"),
+    ),
+    (r"2018-04-01.tif has 3 band\(s\)", fill(DAY, 1, (3, 64, 64))),
+    ("2018-04-01.tif holds 0.25, no whole number", fill(DAY, 0.25, dtype=np.float32)),
+    ("2018_04_01.tif holds values up to 1", fill(LABEL, 1)),
+    (r"2018_04_01.tif has 1 band\(s\)", fill(LABEL, 1, (1, 64, 64))),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

@@ -3,9 +3,7 @@ import pytest
 from PIL import Image
 
 from eosfm.datasets.etci2021 import DATASET
-from eosfm.datasets.native.spec import Window
-from eosfm.simulation.images import write_png
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import fill, refuses, remove, rename, truncate
 
 
 def test_splits_are_regions_and_gap_tiles_are_dropped(simulated, whole):
@@ -20,24 +18,6 @@ def test_splits_are_regions_and_gap_tiles_are_dropped(simulated, whole):
     assert scenes[0].dates == ("2017-03-14",)
     assert list(root.glob("*/*/tiles/vv/*_x-9_y-9_vv.png"))  # the gap tiles are there,
     assert all(scene.image(whole(scene)).std() > 0 for scene in scenes)  # and are not yielded
-
-
-def test_vv_comes_first_and_the_label_is_flood_alone(tiny, whole):
-    root = tiny(DATASET)
-    scene = next(iter(DATASET.scenes(root)))
-    vv, vh, flood = scene.files
-    water = flood.parents[1] / "water_body_label" / flood.name
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(1, 255, (3, 64, 64), dtype=np.uint8)
-    write_png(vv, np.stack([pixels[0]] * 3))
-    write_png(vh, np.stack([pixels[1]] * 3))
-    write_png(flood, np.where(pixels[2] > 128, 255, 0).astype(np.uint8))
-    write_png(water, np.full((64, 64), 255, np.uint8))
-    np.testing.assert_array_equal(scene.image(whole(scene)), pixels[None, :2])
-    np.testing.assert_array_equal(scene.target(whole(scene)), pixels[2] > 128)
-    window = Window(5, 9, 20, 30)
-    np.testing.assert_array_equal(scene.image(window), pixels[None, :2, 5:25, 9:39])
-    np.testing.assert_array_equal(scene.target(window), pixels[2, 5:25, 9:39] > 128)
 
 
 def test_floods_are_drawn_beyond_the_permanent_water(simulated, whole):
@@ -70,41 +50,12 @@ def test_torchgeo_reads_the_same(simulated, whole, split, ours):
         np.testing.assert_array_equal(sample["mask"].numpy()[1], scene.target(whole(scene)))
 
 
-def damage_missing_label(root):
-    next(root.glob("train/*/tiles/flood_label/*.png")).unlink()
-
-
-def damage_truncated(root):
-    path = next(root.glob("train/bangladesh*/tiles/vv/*_x-0_y-0_vv.png"))
-    path.write_bytes(path.read_bytes()[:700])
-
-
-def damage_size(root):
-    write_png(
-        next(root.glob("train/bangladesh*/tiles/vh/*_x-0_y-0_vh.png")),
-        np.random.default_rng(0).integers(1, 99, (20, 20), dtype=np.uint8),
-    )
-
-
-def damage_region(root):
-    next(root.glob("train/bangladesh*")).rename(root / "train" / "atlantis_20170314t115609")
-
-
-def damage_layout(root):
-    (root / "test").rename(root / "Test2")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_missing_label, "flood_label/.*png not found"),
-        (damage_truncated, "cannot be read"),
-        (damage_size, "20x20 px; expected 1 of 64x64"),
-        (damage_region, "unknown region 'atlantis'"),
-        (damage_layout, "event folders"),
-    ],
+TILES = "train/bangladesh*/tiles"
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("flood_label/.*png not found", remove(f"{TILES}/flood_label/*.png")),
+    ("cannot be read", truncate(f"{TILES}/vv/*_x-0_y-0_vv.png")),
+    ("20x20 px; expected 1 of 64x64", fill(f"{TILES}/vh/*_x-0_y-0_vh.png", 7, (1, 20, 20))),
+    ("unknown region 'atlantis'", rename("train/bangladesh*", "atlantis_20170314t115609")),
+    ("event folders", rename("test", "Test2")),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

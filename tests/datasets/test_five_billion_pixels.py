@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.five_billion_pixels import CLASSES, DATASET, IMAGES, LABELS, TEST, split_of
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation import cover_mask, draw_landscape, observe
 from eosfm.simulation.covers import code
-from eosfm.simulation.images import write_png, write_tiff
+from eosfm.simulation.images import write_tiff
 from eosfm.simulation.ponds import dig_ponds
 from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.five_billion_pixels import DRAWS, THEMES, _draw, classify, simulate
-from tests.datasets.damage import check_refused
+from eosfm.simulation.recipes.five_billion_pixels import DRAWS, THEMES, _draw, classify
+from tests.datasets.damage import empty, fill, refuses, rename, truncate
 
 AMOUNT = {"train": 4, "val": 2, "test": 2}
 
@@ -98,73 +97,18 @@ def test_ponds_are_basins_between_dykes():
     assert dry.mean() < 0.01 and (none.cover == land.cover).mean() > 0.99
 
 
-def test_more_test_scenes_than_there_are(tmp_path):
-    with pytest.raises(EosfmError, match="has 30 test scenes, not 31"):
-        simulate(tmp_path, Simulation(0, {"train": 1, "val": 1, "test": 31}, 64, 4))
-
-
-def first(root, folder):
-    return sorted((root / folder).iterdir())[0]
-
-
-def damage_layout(root):
-    (root / IMAGES).rename(root / "Image_16bit_BGRNir")
-
-
-def damage_empty(root):
-    for path in (root / IMAGES).iterdir():
-        path.rename(path.with_suffix(".jpg"))
-
-
-def damage_name(root):
-    first(root, IMAGES).rename(root / IMAGES / "scene.tif")
-
-
-def damage_truncated(root):
-    path = first(root, IMAGES)
-    path.write_bytes(path.read_bytes()[:9000])
-
-
-def damage_size(root):
-    write_png(first(root, LABELS), np.zeros((32, 64), np.uint8))
-
-
-def damage_class(root):
-    write_png(first(root, LABELS), np.full((64, 64), 200, np.uint8))
-
-
-def damage_depth(root):
-    with rasterio.open(
-        first(root, IMAGES), "w", driver="GTiff", count=4, height=64, width=64, dtype="uint16"
-    ) as raster:
-        raster.write(np.ones((4, 64, 64), np.uint16))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_layout, f"{IMAGES} not found; expected 8-bit images"),
-        (damage_empty, f"{IMAGES} holds no \*.tif"),
-        (damage_name, "scene.tif: found 'scene'; expected 8-bit images"),
-        (damage_truncated, r"\.tif is damaged .*fetch the file again"),
-        (damage_size, r"_24label.png has 1 band\(s\) of 32x64 px; expected 1 of 64x64"),
-        (damage_class, "_24label.png holds the value 200; expected classes 0 to 24"),
-        (damage_depth, r"has 4 band\(s\) of uint16; expected 4 of uint8"),
-    ],
+IMAGE, LABEL = f"{IMAGES}/*.tif", f"{LABELS}/*.png"
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    (f"{IMAGES} not found; expected 8-bit images", rename(IMAGES, "Image_16bit_BGRNir")),
+    (rf"{IMAGES} holds no \*.tif", empty(IMAGES)),
+    ("scene.tif: found 'scene'; expected 8-bit images", rename(IMAGE, "scene.tif")),
+    (r"\.tif is damaged .*fetch the file again", truncate(IMAGE)),
+    (r"_24label.png has 1 band\(s\) of 32x64 px; expected 1 of 64x64", fill(LABEL, 0, (1, 32, 64))),
+    ("_24label.png holds the value 200; expected classes 0 to 24", fill(LABEL, 200)),
+    (r"has 4 band\(s\) of uint16; expected 4 of uint8", fill(IMAGE, 1, dtype=np.uint16)),
+    **AMOUNT,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, **AMOUNT)
-    damage(root)
-    check_refused(DATASET, root, message)
-
-
-def test_simulation_is_a_function_of_the_seed(tmp_path):
-    one = {"train": 1, "val": 1, "test": 1}
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        simulate(tmp_path / name, Simulation(seed, one, size=48, gsd=4))
-    image = f"{IMAGES}/{sorted(TEST)[0]}.tif"
-    one_, same, other = ((tmp_path / name / image).read_bytes() for name in "abc")
-    assert one_ == same != other
 
 
 def test_published_files_would_be_converted_without_care(tmp_path):

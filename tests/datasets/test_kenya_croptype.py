@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchgeo.datasets import CV4AKenyaCropType
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.kenya_croptype import BANDS, COLS, DATASET, ROWS, TILES, blocks
 from eosfm.datasets.native.spec import Window
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.kenya_croptype import SIMULATED_DATES, simulate
-from tests.datasets.damage import check_refused
+from eosfm.simulation.recipes.kenya_croptype import SIMULATED_DATES
+from tests.datasets.damage import fill, refuses, rename
 
 SIZE = 32
 pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
@@ -130,40 +128,19 @@ def test_dates_bands_and_windows_keep_their_places(tiny):
     assert scene.dates == ("2019-06-06", "2019-07-21", "2019-09-09", "2019-11-03")
 
 
-def test_more_blocks_than_there_are(tmp_path):
-    with pytest.raises(EosfmError, match="has 64 train blocks, not 65; lower"):
-        simulate(tmp_path, Simulation(0, {"train": 65, "val": 1, "test": 1}, 32, 10))
-
-
-def damage_layout(root):
-    (root / "data").rename(root / "tiles")
-
-
-def damage_mislabelled(root):
-    path = root / "data" / "0" / "0_label.tif"
-    Image.fromarray(np.full((6 * SIZE, 4 * SIZE), 9, np.uint8)).save(path)
-
-
-def damage_units(root):
-    path = root / "data" / "0" / "20190606" / "0_B02_20190606.tif"
-    Image.fromarray(np.full((6 * SIZE, 4 * SIZE), 0.25, np.float32)).save(path)
-
-
-def damage_no_dates(root):
+def move_dates(root):
     for folder in [path for path in (root / "data" / "0").iterdir() if path.is_dir()]:
         folder.rename(root / folder.name)
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_layout, "expected the folders data/0 to data/3"),
-        (damage_mislabelled, "holds the value 9; expected classes 0 to 7"),
-        (damage_units, "holds 0.25, no whole number"),
-        (damage_no_dates, "has 0 date folders"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("expected the folders data/0 to data/3", rename("data", "tiles")),
+    ("holds the value 9; expected classes 0 to 7", fill("data/0/0_label.tif", 9)),
+    (
+        "holds 0.25, no whole number",
+        fill("data/0/20190606/0_B02_20190606.tif", 0.25, dtype=np.float32),
+    ),
+    ("has 0 date folders", move_dates),
+    size=SIZE,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, size=SIZE)
-    damage(root)
-    check_refused(DATASET, root, message)

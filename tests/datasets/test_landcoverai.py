@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 import rasterio
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.landcoverai import CLASSES, DATASET
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation import COVERS, draw_landscape, legend
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.landcoverai import LEGEND, SHEETS, simulate
-from tests.datasets.damage import check_refused
+from eosfm.simulation.recipes.landcoverai import LEGEND, SHEETS
+from tests.datasets.damage import pixels, refuses, remove, rename, truncate, write
 
 GSD = 20.0
 SIZE = 1100
@@ -85,51 +83,19 @@ def test_torchgeo_reads_the_same(root, whole):
         np.testing.assert_array_equal(sample["mask"].squeeze().numpy(), scene.target(whole(scene)))
 
 
-def test_too_small_orthophotos_are_refused(tmp_path):
-    with pytest.raises(EosfmError, match="cannot hold 3 tiles of 512 px"):
-        simulate(tmp_path, Simulation(0, {"train": 1, "val": 1, "test": 1}, 500, 1.0))
-
-
-def rewrite(path, change):
-    with rasterio.open(path) as raster:
-        pixels = raster.read()
-    write_geotiff(path, change(pixels), GSD, (500, 500))
-
-
-def relist(root, split, text):
-    (root / f"{split}.txt").write_text(text)
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda r: (r / "val.txt").unlink(), r"val\.txt not found"),
-        (lambda r: shutil.rmtree(r / "masks"), r"masks/.* not found"),
-        (lambda r: (r / "images").rename(r / "output"), r"images/.* not found"),
-        (lambda r: relist(r, "val", (r / "train.txt").read_text()), "which train.txt names too"),
-        (lambda r: relist(r, "val", f"{SHEETS[0]}_2\n"), "no whole tile of .*1100x1100"),
-        (lambda r: relist(r, "val", f"{SHEETS[0]}_9\n"), "no whole tile"),
-        (lambda r: relist(r, "val", f"{SHEETS[0]}.tif\n"), "expected <sheet>_<number>"),
-        (
-            lambda r: rewrite(r / "images" / f"{SHEETS[0]}.tif", lambda p: p[:1]),
-            r"1 band\(s\) of uint8; expected 3",
-        ),
-        (
-            lambda r: rewrite(r / "masks" / f"{SHEETS[0]}.tif", lambda p: p + 200),
-            "holds the value 2..; expected 0 to 4",
-        ),
-        (
-            lambda r: rewrite(r / "masks" / f"{SHEETS[0]}.tif", lambda p: p[:, :600]),
-            "expected 1 of 1100x1100",
-        ),
-        (
-            lambda r: (r / "images" / f"{SHEETS[0]}.tif").write_bytes(
-                (r / "images" / f"{SHEETS[0]}.tif").read_bytes()[:9000]
-            ),
-            "damaged|cannot be read",
-        ),
-    ],
+IMAGE, MASK = (f"{folder}/{SHEETS[0]}.tif" for folder in ("images", "masks"))
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    (r"val\.txt not found", remove("val.txt")),
+    (r"masks/.* not found", remove("masks")),
+    (r"images/.* not found", rename("images", "output")),
+    ("which train.txt names too", lambda root: shutil.copy(root / "train.txt", root / "val.txt")),
+    ("no whole tile of .*1100x1100", write("val.txt", f"{SHEETS[0]}_2\n")),
+    ("no whole tile", write("val.txt", f"{SHEETS[0]}_9\n")),
+    ("expected <sheet>_<number>", write("val.txt", f"{SHEETS[0]}.tif\n")),
+    (r"1 band\(s\) of uint8; expected 3", pixels(IMAGE, lambda p: p[:1])),
+    ("holds the value 2..; expected 0 to 4", pixels(MASK, lambda p: p + 200)),
+    ("expected 1 of 1100x1100", pixels(MASK, lambda p: p[:, :600])),
+    ("damaged|cannot be read", truncate(IMAGE)),
+    **OPTIONS,
 )
-def test_faults_are_named_in_one_line(copy, damage, message):
-    damage(copy)
-    check_refused(DATASET, copy, message)

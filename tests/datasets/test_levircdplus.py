@@ -1,18 +1,14 @@
 """LEVIR-CD+'s reader, split rule and recipe."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.levircdplus import DATASET, hold_out, place
 from eosfm.datasets.native.spec import Window
-from eosfm.simulation.images import write_png
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.levircdplus import simulate
+from tests.datasets.base import check_same
+from tests.datasets.damage import fill, refuses
 
 
 def test_real_pairs(samples, whole):
@@ -34,17 +30,12 @@ def test_real_pairs(samples, whole):
 
 
 @pytest.mark.parametrize("folder", ["train", "test"])
-def test_agrees_with_torchgeo(simulated, whole, folder):
-    datasets = pytest.importorskip("torchgeo.datasets")
+def test_torchgeo_reads_the_same(simulated, folder):
     root = simulated(DATASET, train=3, val=2, test=2)
-    theirs = datasets.LEVIRCDPlus(str(root), split=folder)
-    by_file = {files["image1"]: index for index, files in enumerate(theirs.files)}
-    ours = [scene for scene in DATASET.scenes(root) if scene.id.startswith(f"{folder}_")]
-    assert len(ours) == len(theirs)
-    for scene in ours:
-        sample = theirs[by_file[str(scene.files[0])]]
-        np.testing.assert_array_equal(scene.image(whole(scene)), sample["image"].numpy())
-        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask"].numpy()[0])
+    theirs = pytest.importorskip("torchgeo.datasets").LEVIRCDPlus(str(root), split=folder)
+    scenes = [s for s in DATASET.scenes(root) if s.id.startswith(f"{folder}_")]
+    ours = {str(scene.files[0]): scene for scene in scenes}
+    check_same(theirs, [files["image1"] for files in theirs.files], ours)
 
 
 def test_crops_of_one_place_stay_together():
@@ -76,20 +67,7 @@ def test_copy_has_the_pairs_asked_for(simulated, whole):
     assert sum(0.005 < share < 0.6 for share in shares) >= 8
 
 
-def test_simulation_is_a_function_of_the_seed(tmp_path: Path):
-    one = {"train": 1, "val": 1, "test": 1}
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        simulate(tmp_path / name, Simulation(seed, one, size=48, gsd=1))
-    for part in "AB":
-        image = f"LEVIR-CD+/train/{part}/train_1.png"
-        first, same, other = ((tmp_path / name / image).read_bytes() for name in "abc")
-        assert first == same != other
-
-
-def test_partner_of_another_size_is_one_line(tiny, whole):
-    root = tiny(DATASET)
-    image = next((root / "LEVIR-CD+" / "train" / "B").glob("*.png"))
-    write_png(image, np.zeros((3, 32, 64), np.uint8))
-    with pytest.raises(EosfmError, match="32x64 px; expected 3 of 64x64"):
-        for scene in DATASET.scenes(root):
-            scene.image(whole(scene))
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("32x64 px; expected 3 of 64x64", fill("LEVIR-CD+/train/B/*.png", 0, (3, 32, 64))),
+)

@@ -1,17 +1,12 @@
 """LoveDA's reader and recipe."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets.loveda import CLASSES, DATASET
 from eosfm.datasets.native.spec import Window
-from eosfm.simulation import COVERS
-from eosfm.simulation.images import write_png
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.loveda import LEGEND, simulate
+from tests.datasets.base import check_same
+from tests.datasets.damage import fill, refuses, remove
 
 
 def test_real_tiles(samples, whole):
@@ -32,17 +27,11 @@ def test_real_tiles(samples, whole):
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_agrees_with_torchgeo(simulated, whole, split):
-    datasets = pytest.importorskip("torchgeo.datasets")
+def test_torchgeo_reads_the_same(simulated, split):
     root = simulated(DATASET, train=3, val=2)
-    theirs = datasets.LoveDA(str(root), split=split)
-    by_file = {files["image"]: index for index, files in enumerate(theirs.files)}
-    ours = [scene for scene in DATASET.scenes(root) if scene.split == split]
-    assert len(ours) == len(theirs)
-    for scene in ours:
-        sample = theirs[by_file[str(scene.files[0])]]
-        np.testing.assert_array_equal(scene.image(whole(scene))[0], sample["image"].numpy())
-        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask"].numpy())
+    theirs = pytest.importorskip("torchgeo.datasets").LoveDA(str(root), split=split)
+    ours = {str(s.files[0]): s for s in DATASET.scenes(root) if s.split == split}
+    check_same(theirs, [files["image"] for files in theirs.files], ours)
 
 
 def test_simulated_copy_has_both_areas_and_no_unlabelled_pixel(simulated, whole):
@@ -53,28 +42,8 @@ def test_simulated_copy_has_both_areas_and_no_unlabelled_pixel(simulated, whole)
     assert len(classes) >= 5
 
 
-def test_simulation_is_a_function_of_the_seed(tmp_path: Path):
-    one = {"train": 1, "val": 1, "test": 1}
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        simulate(tmp_path / name, Simulation(seed, one, size=48, gsd=1))
-    image = "Train/Rural/images_png/0.png"
-    first, same, other = ((tmp_path / name / image).read_bytes() for name in "abc")
-    assert first == same != other
-
-
-def test_legend_names_covers_that_exist():
-    assert set(LEGEND) <= set(COVERS)
-
-
-def test_coloured_mask_is_refused(tiny, whole):
-    root = tiny(DATASET)
-    mask = next((root / "Val").rglob("masks_png/*.png"))
-    write_png(mask, np.full((64, 64), 200, np.uint8))
-    scene = next(scene for scene in DATASET.scenes(root) if scene.split == "val")
-    with pytest.raises(EosfmError, match="holds the value 200; expected 0 to 7"):
-        scene.target(whole(scene))
-
-
-def test_other_folder_is_one_line(tmp_path: Path):
-    with pytest.raises(EosfmError, match=r"Train not found"):
-        list(DATASET.scenes(tmp_path))
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("holds the value 200; expected 0 to 7", fill("Val/*/masks_png/*.png", 200)),
+    ("Train not found", remove("Train")),
+)

@@ -9,7 +9,7 @@ from eosfm.datasets.native.sentinel2 import STEP
 from eosfm.simulation.images import write_tiff
 from eosfm.simulation.ocean import KINDS, WATERS, draw_sea, observe_sea
 from eosfm.simulation.recipes.mados import NAMES, afloat
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import fill, refuses, remove, write
 
 pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
 SIZE = 60
@@ -96,40 +96,20 @@ def test_both_satellites_gaps_and_windows(tiny, whole):
         assert full[place, step, step] == pytest.approx(expected, rel=1e-5)
 
 
-def label(root):
-    return root / FOLDER / "Scene_0" / "10" / "Scene_0_L2R_cl_0.tif"
-
-
-def a_band(root):
-    return next((root / FOLDER / "Scene_0" / "20").glob("*rhorc_704_*"))
-
-
-def damage_split(root):
-    (root / FOLDER / "splits" / "val_X.txt").unlink()
-
-
-def damage_line(root):
-    (root / FOLDER / "splits" / "train_X.txt").write_text("S2_1-12-19_48MYU_0\n")
-
-
-def damage_units(root):
-    write_tiff(a_band(root), np.full((1, SIZE // 2, SIZE // 2), 700, np.uint16))
-
-
-def damage_labels(root):
-    write_tiff(label(root), np.full((1, SIZE, SIZE), 16, np.uint8))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_split, "val_X.txt not found"),
-        (damage_line, "train_X.txt: found 'S2_1-12-19_48MYU_0'; expected patches such as"),
-        (damage_units, r"rhorc_704_0\.tif holds the value 700; expected reflectance"),
-        (damage_labels, r"cl_0\.tif holds the value 16; expected labels 0 \(unlabelled\) to 15"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("val_X.txt not found", remove(f"{FOLDER}/splits/val_X.txt")),
+    (
+        "train_X.txt: found 'S2_1-12-19_48MYU_0'; expected patches such as",
+        write(f"{FOLDER}/splits/train_X.txt", "S2_1-12-19_48MYU_0\n"),
+    ),
+    (
+        r"rhorc_704_0\.tif holds the value 700; expected reflectance",
+        fill(f"{FOLDER}/Scene_0/20/*rhorc_704_*", 700, dtype=np.uint16),
+    ),
+    (
+        r"cl_0\.tif holds the value 16; expected labels 0 \(unlabelled\) to 15",
+        fill(f"{FOLDER}/Scene_0/10/Scene_0_L2R_cl_0.tif", 16),
+    ),
+    size=SIZE,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, size=SIZE)
-    damage(root)
-    check_refused(DATASET, root, message)

@@ -5,24 +5,21 @@ import pytest
 import rasterio
 
 from eosfm.datasets.native.spec import Window
-from eosfm.datasets.opencanopy import BUILDING, CELLS, CRS, DATASET, FOLDER, UNCLASSIFIED
-from eosfm.simulation.images import write_geotiff
+from eosfm.datasets.opencanopy import BUILDING, CELLS, DATASET, FOLDER, UNCLASSIFIED
 from eosfm.simulation.recipes.opencanopy import MARGIN
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import pixels, refuses, remove, rewrite, truncate
 
 
-def rewrite(path, change, shift=0.0):
-    """Apply ``change`` to a raster's pixels; move it east by ``shift`` metres."""
-    with rasterio.open(path) as raster:
-        pixels, place = raster.read(), raster.transform
-    write_geotiff(path, change(pixels), place.a, (place.c + shift, place.f), crs=CRS)
+def cells(change):
+    """Damage to the features of the grid."""
 
+    def damage(root):
+        path = root / FOLDER / CELLS
+        grid = json.loads(path.read_text())
+        change(grid["features"])
+        path.write_text(json.dumps(grid))
 
-def change_cells(root, change):
-    path = root / FOLDER / CELLS
-    cells = json.loads(path.read_text())
-    change(cells["features"])
-    path.write_text(json.dumps(cells))
+    return damage
 
 
 def test_cells_follow_the_grid_and_the_buffer_is_left_out(simulated):
@@ -85,61 +82,32 @@ def test_woods_have_heights(simulated, whole):
     assert np.nanstd(heights) > 1
 
 
-def damage_missing_grid(root):
-    (root / FOLDER / CELLS).unlink()
+def move_the_first(features):
+    ring = features[0]["geometry"]["coordinates"][0]
+    features[0]["geometry"]["coordinates"][0] = [[east + 500, north] for east, north in ring]
 
 
-def damage_grid(root):
-    path = root / FOLDER / CELLS
-    path.write_bytes(path.read_bytes()[:100])
-
-
-def damage_columns(root):
-    change_cells(root, lambda cells: cells[0]["properties"].pop("lidar_year"))
-
-
-def damage_split(root):
-    change_cells(root, lambda cells: cells[0]["properties"].update(split="holdout"))
-
-
-def damage_place(root):
-    def move(cells):
-        ring = cells[0]["geometry"]["coordinates"][0]
-        cells[0]["geometry"]["coordinates"][0] = [[east + 500, north] for east, north in ring]
-
-    change_cells(root, move)
-
-
-def damage_missing_raster(root):
-    next((root / FOLDER / "2022" / "lidar_classification").iterdir()).unlink()
-
-
-def damage_truncated(root):
-    path = min((root / FOLDER / "2022" / "spot").iterdir())
-    path.write_bytes(path.read_bytes()[:3000])
-
-
-def damage_bands(root):
-    rewrite(min((root / FOLDER / "2022" / "spot").iterdir()), lambda pixels: pixels[:3])
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_missing_grid, "geometries.geojson not found"),
-        (damage_grid, "is not the file expected"),
-        (damage_columns, "expected polygons with lidar_year"),
-        (damage_split, "split 'holdout'"),
-        (damage_place, "does not cover the cell"),
-        (damage_missing_raster, "a raster that geometries.geojson names"),
-        (damage_truncated, "damaged|cannot be read"),
-        (damage_bands, r"3 band\(s\)"),
-    ],
+SPOT = f"{FOLDER}/2022/spot/*"
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("geometries.geojson not found", remove(f"{FOLDER}/{CELLS}")),
+    ("is not the file expected", truncate(f"{FOLDER}/{CELLS}")),
+    (
+        "expected polygons with lidar_year",
+        cells(lambda features: features[0]["properties"].pop("lidar_year")),
+    ),
+    (
+        "split 'holdout'",
+        cells(lambda features: features[0]["properties"].update(split="holdout")),
+    ),
+    ("does not cover the cell", cells(move_the_first)),
+    (
+        "a raster that geometries.geojson names",
+        remove(f"{FOLDER}/2022/lidar_classification/*"),
+    ),
+    ("damaged|cannot be read", truncate(SPOT)),
+    (r"3 band\(s\)", pixels(SPOT, lambda p: p[:3])),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)
 
 
 def test_a_pixel_size_without_exact_binary_form_loses_no_pixel(simulated):

@@ -1,32 +1,20 @@
 """OSCD's reader and recipe."""
 
-import shutil
-
 import numpy as np
 import pytest
 from torchgeo.datasets import OSCD
 
-from eosfm.core.bands import S2_BANDS
-from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.spec import Window
 from eosfm.datasets.oscd import CITIES, DATASET, IMAGES, LABELS
-from eosfm.simulation.images import write_geotiff, write_png
-from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.oscd import simulate
-from tests.datasets.damage import check_refused
+from tests.datasets.base import check_same
+from tests.datasets.damage import fill, refuses, remove, rename, truncate, write
 
 
 @pytest.mark.parametrize(("split", "ours"), [("train", ("train", "val")), ("test", ("test",))])
-def test_torchgeo_reads_the_same(simulated, whole, split, ours):
+def test_torchgeo_reads_the_same(simulated, split, ours):
     root = simulated(DATASET)
     theirs = OSCD(str(root), split=split)
-    by_city = {files["region"]: index for index, files in enumerate(theirs.files)}
-    scenes = [scene for scene in DATASET.scenes(root) if scene.split in ours]
-    assert len(scenes) == len(theirs)
-    for scene in scenes:
-        sample = theirs[by_city[scene.id]]
-        np.testing.assert_array_equal(scene.image(whole(scene)), sample["image"].numpy())
-        np.testing.assert_array_equal(scene.target(whole(scene)), sample["mask"].numpy()[0])
+    scenes = {scene.id: scene for scene in DATASET.scenes(root) if scene.split in ours}
+    check_same(theirs, [files["region"] for files in theirs.files], scenes)
 
 
 def test_cities_are_split_as_published_and_three_validate():
@@ -43,20 +31,6 @@ def test_validation_is_by_city(simulated):
     assert scenes["bercy"].dates == ("2016-05-20", "2017-07-22")
 
 
-def test_bands_and_dates_keep_their_places(tiny):
-    root = tiny(DATASET)
-    scene = next(scene for scene in DATASET.scenes(root) if scene.id == "bercy")
-    values = {}
-    for number, path in enumerate(scene.files[:-1]):
-        values[path.parent.name, path.stem] = number
-        write_geotiff(path, np.full((1, 64, 64), number, np.uint16), 10, (0, 0))
-    image = scene.image(Window(2, 3, 4, 5))
-    assert image.shape == (2, 13, 4, 5) and image.dtype == np.uint16
-    for date, folder in enumerate(("imgs_1_rect", "imgs_2_rect")):
-        for band, name in enumerate(S2_BANDS):
-            assert (image[date, band] == values[folder, name]).all()
-
-
 def test_new_buildings_are_the_change(simulated, whole):
     root = simulated(DATASET, train=4, size=96)
     scenes = [scene for scene in DATASET.scenes(root) if scene.split == "train"]
@@ -67,49 +41,15 @@ def test_new_buildings_are_the_change(simulated, whole):
     assert growth[change].mean() > growth[~change].mean() + 100  # sites are brighter than fields
 
 
-def test_more_cities_than_there_are(tmp_path):
-    scenes = {"train": 1, "val": 4, "test": 1}
-    with pytest.raises(EosfmError, match="has 3 val cities, not 4"):
-        simulate(tmp_path, Simulation(0, scenes, 64, 10))
-
-
-def damage_missing_band(root):
-    (root / IMAGES / "bercy" / "imgs_2_rect" / "B8A.tif").unlink()
-
-
-def damage_layout(root):
-    (root / LABELS["test"]).rename(root / "Test Labels")
-
-
-def damage_truncated(root):
-    path = root / IMAGES / "bercy" / "imgs_1_rect" / "B02.tif"
-    path.write_bytes(path.read_bytes()[:3000])
-
-
-def damage_mislabelled(root):
-    shutil.rmtree(root / IMAGES / "bercy")
-
-
-def damage_size(root):
-    write_png(root / LABELS["train"] / "bercy" / "cm" / "cm.png", np.zeros((60, 64), np.uint8))
-
-
-def damage_dates(root):
-    (root / IMAGES / "bercy" / "dates.txt").write_text("date_1: spring\n")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_missing_band, "imgs_2_rect/B8A.tif not found"),
-        (damage_layout, "Test Labels not found"),
-        (damage_truncated, "B02.tif"),
-        (damage_mislabelled, "bercy not found; expected the images of bercy"),
-        (damage_size, "60x64 px; expected 1 of 64x64"),
-        (damage_dates, "dates.txt names the dates spring"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("imgs_2_rect/B8A.tif not found", remove(f"{IMAGES}/bercy/imgs_2_rect/B8A.tif")),
+    ("Test Labels not found", rename(LABELS["test"], "Test Labels")),
+    ("B02.tif", truncate(f"{IMAGES}/bercy/imgs_1_rect/B02.tif")),
+    ("bercy not found; expected the images of bercy", remove(f"{IMAGES}/bercy")),
+    (
+        "60x64 px; expected 1 of 64x64",
+        fill(f"{LABELS['train']}/bercy/cm/cm.png", 0, (1, 60, 64)),
+    ),
+    ("dates.txt names the dates spring", write(f"{IMAGES}/bercy/dates.txt", "date_1: spring\n")),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

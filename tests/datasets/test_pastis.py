@@ -4,12 +4,11 @@ import json
 from datetime import date
 
 import numpy as np
-import pytest
 from torchgeo.datasets import PASTIS
 
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.pastis import CLASSES, DATASET, DATES, S2, VOID
-from tests.datasets.damage import check_refused
+from tests.datasets.damage import refuses, rename, truncate, write
 
 COUNTS = {"train": 4, "val": 1, "test": 2, "size": 64}
 
@@ -120,59 +119,39 @@ def test_parcels_have_classes_and_the_cut_ones_are_void(simulated, whole):
     assert (shares > 0).sum() >= 9 and shares[VOID] > 0 and shares.max() < 0.6 * shares.sum()
 
 
-def folder(root):
-    return root / "PASTIS-R"
+def properties(change):
+    return lambda root: rewrite(root, change)
 
 
-def damage_layout(root):
-    folder(root).rename(root / "PASTIS")
+def array(name, change):
+    def damage(root):
+        path = root / "PASTIS-R" / name
+        np.save(path, change(np.load(path)))
+
+    return damage
 
 
-def damage_metadata(root):
-    (folder(root) / "metadata.geojson").write_text("{}")
-
-
-def damage_fold(root):
-    rewrite(root, lambda properties: properties.update(Fold=6))
-
-
-def damage_date(root):
-    rewrite(root, lambda properties: properties["dates-S1A"].update({"0": 20191301}))
-
-
-def damage_truncated(root):
-    path = folder(root) / "DATA_S2" / "S2_10000.npy"
-    path.write_bytes(path.read_bytes()[:5000])
-
-
-def damage_dates_of_another(root):
-    rewrite(root, lambda properties: properties["dates-S2"].popitem())
-
-
-def damage_bands(root):
-    path = folder(root) / "DATA_S2" / "S2_10000.npy"
-    np.save(path, np.load(path)[:, :9])
-
-
-def damage_labels(root):
-    path = folder(root) / "ANNOTATIONS" / "TARGET_10000.npy"
-    np.save(path, np.load(path) + np.uint8(20))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_layout, "metadata.geojson not found"),
-        (damage_metadata, "metadata.geojson is not the file expected"),
-        (damage_fold, "Fold 1 to 5"),
-        (damage_date, "metadata.geojson gives a date that is none"),
-        (damage_truncated, "S2_10000.npy is damaged"),
-        (damage_dates_of_another, r"S2_10000.npy holds an array of shape"),
-        (damage_bands, r"S2_10000.npy holds .*expected \(\d, 10, 64, 64\)"),
-        (damage_labels, "TARGET_10000.npy holds the value .*; expected classes 0 to 19"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("metadata.geojson not found", rename("PASTIS-R", "PASTIS")),
+    ("metadata.geojson is not the file expected", write("PASTIS-R/metadata.geojson", "{}")),
+    ("Fold 1 to 5", properties(lambda p: p.update(Fold=6))),
+    (
+        "metadata.geojson gives a date that is none",
+        properties(lambda p: p["dates-S1A"].update({"0": 20191301})),
+    ),
+    ("S2_10000.npy is damaged", truncate("PASTIS-R/DATA_S2/S2_10000.npy")),
+    (
+        r"S2_10000.npy holds an array of shape",
+        properties(lambda p: p["dates-S2"].popitem()),
+    ),
+    (
+        r"S2_10000.npy holds .*expected \(\d, 10, 64, 64\)",
+        array("DATA_S2/S2_10000.npy", lambda optical: optical[:, :9]),
+    ),
+    (
+        "TARGET_10000.npy holds the value .*; expected classes 0 to 19",
+        array("ANNOTATIONS/TARGET_10000.npy", lambda classes: classes + np.uint8(20)),
+    ),
+    **COUNTS,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, **COUNTS)
-    damage(root)
-    check_refused(DATASET, root, message)

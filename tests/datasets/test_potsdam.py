@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
-import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.potsdam import COLORS, DATASET, IMAGES, LABELS, TILES
 from eosfm.simulation.images import write_geotiff
-from eosfm.simulation.recipes.potsdam import simulate
-from tests.datasets.damage import check_refused
+from tests.datasets.base import check_same
+from tests.datasets.damage import fill, pixels, refuses, remove, rename, truncate
 
 
 def write(path, pixels):
@@ -24,16 +23,6 @@ def test_tiles_are_the_contests(simulated):
     assert scenes[0].id == "top_potsdam_2_10"
     assert scenes[0].crs == "EPSG:32633"
     assert len({scene.transform for scene in scenes}) == 5
-
-
-def test_bands_and_windows(tiny, whole):
-    root = tiny(DATASET, gsd=0.4)
-    scene = next(iter(DATASET.scenes(root)))
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64), dtype=np.uint8)
-    write(scene.files[0], pixels)
-    np.testing.assert_array_equal(scene.image(whole(scene)), pixels[None])
-    np.testing.assert_array_equal(scene.image(Window(3, 40, 50, 24)), pixels[None, :, 3:53, 40:])
-    assert DATASET.bands == ("red", "green", "blue", "nir")
 
 
 def test_colours_become_classes(tiny):
@@ -83,71 +72,28 @@ def test_a_town_has_its_classes(simulated, whole):
     assert named["car"] > 0
 
 
-def test_torchgeo_reads_the_same(simulated, whole):
+@pytest.mark.parametrize(("split", "ours"), [("train", ("train", "val")), ("test", ("test",))])
+def test_torchgeo_reads_the_same(simulated, split, ours):
     from torchgeo.datasets import Potsdam2D
 
     root = simulated(DATASET, train=3, val=1, test=1, gsd=0.4)
-    scenes = {scene.files[0].name: scene for scene in DATASET.scenes(root)}
-    seen = 0
-    for split in ("train", "test"):
-        theirs = Potsdam2D(str(root), split=split)
-        for index, files in enumerate(theirs.files):
-            scene = scenes[files["image"].rsplit("/", 1)[1]]
-            sample = theirs[index]
-            np.testing.assert_array_equal(sample["image"].numpy(), scene.image(whole(scene))[0])
-            np.testing.assert_array_equal(sample["mask"].numpy(), scene.target(whole(scene)))
-            seen += 1
-    assert seen == len(scenes)
+    theirs = Potsdam2D(str(root), split=split)
+    scenes = {str(s.files[0]): s for s in DATASET.scenes(root) if s.split in ours}
+    check_same(theirs, [files["image"] for files in theirs.files], scenes)
 
 
-def test_more_scenes_than_tiles_are_refused(tmp_path):
-    from eosfm.simulation.recipe import Simulation
-
-    with pytest.raises(EosfmError, match="4 val tiles, not 5"):
-        simulate(tmp_path, Simulation(0, {"train": 0, "val": 5, "test": 0}, 32, 0.4))
-
-
-def damage_missing_label(root):
-    next(root.glob("*_label.tif")).unlink()
-
-
-def damage_truncated(root):
-    path = min((root / IMAGES).glob("*.tif"))
-    path.write_bytes(path.read_bytes()[:3000])
-
-
-def damage_bands(root):
-    path = min((root / IMAGES).glob("*.tif"))
-    with rasterio.open(path) as raster:
-        pixels = raster.read()
-    write(path, pixels[:3])
-
-
-def damage_label_size(root):
-    write(min(root.glob("*_label.tif")), np.zeros((3, 32, 32), np.uint8))
-
-
-def damage_layout(root):
-    (root / IMAGES).rename(root / "2_Ortho_RGB")
-
-
-def damage_names(root):
+def take_the_other_variant(root):
     for path in (root / IMAGES).glob("*.tif"):
         path.rename(path.with_name(path.name.replace("RGBIR", "IRRG")))
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_missing_label, "_label.tif not found"),
-        (damage_truncated, "damaged|cannot be read"),
-        (damage_bands, r"3 band\(s\)"),
-        (damage_label_size, "expected 3 of 64x64"),
-        (damage_layout, "4_Ortho_RGBIR not found"),
-        (damage_names, "holds no top_potsdam"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("_label.tif not found", remove("*_label.tif")),
+    ("damaged|cannot be read", truncate(f"{IMAGES}/*.tif")),
+    (r"3 band\(s\)", pixels(f"{IMAGES}/*.tif", lambda p: p[:3])),
+    ("expected 3 of 64x64", fill("*_label.tif", 0, (3, 32, 32))),
+    ("4_Ortho_RGBIR not found", rename(IMAGES, "2_Ortho_RGB")),
+    ("holds no top_potsdam", take_the_other_variant),
+    gsd=0.4,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, gsd=0.4)
-    damage(root)
-    check_refused(DATASET, root, message)

@@ -1,18 +1,8 @@
 import numpy as np
-import pytest
-import rasterio
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.datasets.sen1floods11 import CHIPS, DATASET, SPLIT_FILES
-from eosfm.simulation.images import write_geotiff
-from tests.datasets.damage import check_refused
-
-
-def rewrite(path, change):
-    """Apply ``change`` to a raster's pixels, keeping its place."""
-    with rasterio.open(path) as raster:
-        pixels, place = raster.read(), raster.transform
-    write_geotiff(path, change(pixels), place.a, (place.c, place.f), crs="EPSG:4326")
+from tests.datasets.damage import fill, pixels, refuses, remove, rewrite, write
 
 
 def test_scenes_follow_the_split_files(simulated):
@@ -99,32 +89,13 @@ def test_real_chips(samples, whole):
             assert np.nanmedian(named["B12"][water]) < np.nanmedian(named["B12"][target == 0])
 
 
-def damage_split_file(root):
-    (root / SPLIT_FILES["val"]).unlink()
-
-
-def damage_row(root):
-    (root / SPLIT_FILES["train"]).write_text("a_S1Hand.tif,b_LabelHand.tif\n")
-
-
-def damage_bands(root):
-    rewrite(min((root / CHIPS / "S2Hand").glob("*.tif")), lambda pixels: pixels[:12])
-
-
-def damage_labels(root):
-    rewrite(min((root / CHIPS / "LabelHand").glob("*.tif")), lambda pixels: pixels * 0 + 2)
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_split_file, "flood_valid_data.csv not found"),
-        (damage_row, "found 'a_S1Hand.tif,b_LabelHand.tif'; expected rows"),
-        (damage_bands, r"12 band\(s\)"),
-        (damage_labels, "holds the value 2; expected -1"),
-    ],
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    ("flood_valid_data.csv not found", remove(SPLIT_FILES["val"])),
+    (
+        "found 'a_S1Hand.tif,b_LabelHand.tif'; expected rows",
+        write(SPLIT_FILES["train"], "a_S1Hand.tif,b_LabelHand.tif\n"),
+    ),
+    (r"12 band\(s\)", pixels(f"{CHIPS}/S2Hand/*.tif", lambda p: p[:12])),
+    ("holds the value 2; expected -1", fill(f"{CHIPS}/LabelHand/*.tif", 2)),
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET)
-    damage(root)
-    check_refused(DATASET, root, message)

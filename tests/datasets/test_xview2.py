@@ -1,7 +1,6 @@
 """xView2's reader, split rule and recipe."""
 
 import json
-import re
 
 import numpy as np
 import pytest
@@ -9,12 +8,11 @@ from torchgeo.datasets import XView2
 
 from eosfm.datasets.native.raster import read_png
 from eosfm.datasets.native.spec import Window
-from eosfm.datasets.xview2 import DATASET, IGNORE, split_of
+from eosfm.datasets.xview2 import DATASET, IGNORE
 from eosfm.simulation.covers import BUILDINGS
-from eosfm.simulation.images import write_png
 from eosfm.simulation.recipe import Simulation
-from eosfm.simulation.recipes.xview2 import EVENTS, THEMES, simulate, strike
-from tests.datasets.damage import check_refused
+from eosfm.simulation.recipes.xview2 import EVENTS, THEMES, strike
+from tests.datasets.damage import edit, fill, refuses, remove, rename, truncate, write
 
 AMOUNT = {"train": 4, "val": 1, "test": 2}
 
@@ -58,31 +56,6 @@ def test_what_was_simulated_is_read(simulated, whole, part, split, index):
     np.testing.assert_array_equal(scene.image(window), scene.image(whole(scene))[..., 10:40, 20:37])
 
 
-def test_copy_has_the_pairs_asked_for(simulated):
-    scenes = list(DATASET.scenes(simulated(DATASET, **AMOUNT)))
-    splits = [scene.split for scene in scenes]
-    assert {split: splits.count(split) for split in AMOUNT} == AMOUNT
-    assert len({scene.id for scene in scenes}) == len(scenes)
-
-
-def test_a_tenth_validates_whichever_disaster():
-    names = [f"{disaster}_{n:08d}" for disaster in EVENTS["train"] for n in range(400)]
-    share = np.mean([split_of("train", name) == "val" for name in names])
-    assert 0.08 < share < 0.12
-    assert all(split_of("test", name) == "test" for name in names)
-
-
-def test_dates_and_bands_keep_their_places(tiny):
-    root = tiny(DATASET, **AMOUNT)
-    scene = scenes_of(root, "train")[0]
-    colors = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    for path, color in zip(scene.files, colors, strict=False):
-        write_png(path, np.broadcast_to(color[:, None, None], (3, 64, 64)))
-    image = scene.image(Window(3, 4, 5, 6))
-    assert image.shape == (2, 3, 5, 6)
-    np.testing.assert_array_equal(image[..., 0, 0], colors)
-
-
 def test_polygons_are_drawn_by_their_damage(tiny):
     root = tiny(DATASET, **AMOUNT)
     scene = scenes_of(root, "tier3")[0]
@@ -105,80 +78,24 @@ def test_polygons_are_drawn_by_their_damage(tiny):
     np.testing.assert_array_equal(found, expected)
 
 
-def damage_partner(root):
-    next((root / "train" / "images").glob("*_post_disaster.png")).unlink()
-
-
-def damage_target(root):
-    next((root / "test" / "targets").glob("*_post_disaster_target.png")).unlink()
-
-
-def damage_layout(root):
-    (root / "test" / "images").rename(root / "test" / "img")
-
-
-def damage_name(root):
-    next((root / "train" / "images").glob("*.png")).rename(root / "train" / "images" / "a.png")
-
-
-def damage_truncated(root):
-    path = next((root / "train" / "images").glob("*_pre_disaster.png"))
-    path.write_bytes(path.read_bytes()[:2000])
-
-
-def damage_size(root):
-    path = next((root / "train" / "targets").glob("*_post_disaster_target.png"))
-    write_png(path, np.zeros((32, 64), np.uint8))
-
-
-def damage_class(root):
-    path = next((root / "test" / "targets").glob("*_post_disaster_target.png"))
-    write_png(path, np.full((64, 64), 5, np.uint8))
-
-
-def labels_of(root):
-    return next((root / "tier3" / "labels").glob("*.json"))
-
-
-def damage_json(root):
-    labels_of(root).write_text(labels_of(root).read_text()[:-20])
-
-
-def damage_subtype(root):
-    text = re.sub('"subtype": "[a-z-]+"', '"subtype": "gone"', labels_of(root).read_text())
-    labels_of(root).write_text(text)
-
-
-def damage_before(root):
-    text = '{"features": {"xy": [{"properties": {}, "wkt": "POINT (1 1)"}]}}'
-    labels_of(root).write_text(text)
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_partner, r"_post_disaster.png not found"),
-        (damage_target, r"_post_disaster_target.png not found"),
-        (damage_layout, r"test/images not found; expected the images of test_images"),
-        (damage_name, r"a.png: found 'a'; expected <disaster>"),
-        (damage_truncated, r"_pre_disaster.png cannot be read as an image"),
-        (damage_size, r"32x64 px; expected 1 of 64x64"),
-        (damage_class, r"holds the value 5; expected 0 to 4"),
-        (damage_json, r".json is not the file expected .*fetch it again"),
-        (damage_subtype, r"unknown damage 'gone'; .*destroyed"),
-        (damage_before, r"expected polygons with the subtype of their damage"),
-    ],
+POLYGONS = "tier3/labels/*.json"
+test_a_damaged_copy_is_refused = refuses(
+    DATASET,
+    (r"_post_disaster.png not found", remove("train/images/*_post_disaster.png")),
+    (r"_post_disaster_target.png not found", remove("test/targets/*_post_disaster_target.png")),
+    (r"test/images not found; expected the images of test_images", rename("test/images", "img")),
+    (r"a.png: found 'a'; expected <disaster>", rename("train/images/*.png", "a.png")),
+    (r"_pre_disaster.png cannot be read as an image", truncate("train/images/*_pre_*.png")),
+    (r"32x64 px; expected 1 of 64x64", fill("train/targets/*_post_*.png", 0, (1, 32, 64))),
+    (r"holds the value 5; expected 0 to 4", fill("test/targets/*_post_*.png", 5)),
+    (r".json is not the file expected .*fetch it again", truncate(POLYGONS)),
+    (
+        r"unknown damage 'gone'; .*destroyed",
+        edit(POLYGONS, '"subtype": "[a-z-]+"', '"subtype": "gone"'),
+    ),
+    (
+        r"expected polygons with the subtype of their damage",
+        write(POLYGONS, '{"features": {"xy": [{"properties": {}, "wkt": "POINT (1 1)"}]}}'),
+    ),
+    **AMOUNT,
 )
-def test_a_damaged_copy_is_reported_in_one_line(tiny, damage, message):
-    root = tiny(DATASET, **AMOUNT)
-    damage(root)
-    check_refused(DATASET, root, message)
-
-
-def test_simulation_is_a_function_of_the_seed(tmp_path):
-    one = {"train": 1, "val": 1, "test": 1}
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        simulate(tmp_path / name, Simulation(seed, one, size=48, gsd=1))
-    path = "train/images/hurricane-michael_00000000_pre_disaster.png"
-    first, same, other = ((tmp_path / name / path).read_bytes() for name in "abc")
-    assert first == same != other

@@ -102,14 +102,12 @@ class Case:
         filename: What it is called.
         make: Its bytes.
         line: What the error says.
-        members: Files that the spec says it holds.
     """
 
     name: str
     filename: str
     make: Callable[[], bytes]
     line: str
-    members: int | None = None
 
 
 OUTSIDE = r"member '.*' would land outside of the folder; not unpacked"
@@ -132,10 +130,9 @@ CASES = [
         for name, (path, line) in NAMES.items()
         for kind, file, make in (("zip", "a.zip", zipped), ("tar", "a.tar.gz", tarred))
     ),
-    Case("zip: no member", "a.zip", zipped, r"holds 0 files where some are expected"),
-    Case("tar: no member", "a.tar.gz", tarred, r"holds 0 files where some are expected"),
-    Case("zip: folders alone", "a.zip", lambda: zipped(("a/", b"")), r"holds 0 files where some"),
-    Case("zip: too few", "a.zip", lambda: zipped(("a", b"")), r"holds 1 files where 2", members=2),
+    Case("zip: no member", "a.zip", zipped, r"holds no file"),
+    Case("tar: no member", "a.tar.gz", tarred, r"holds no file"),
+    Case("zip: folders alone", "a.zip", lambda: zipped(("a/", b"")), r"holds no file"),
     Case("zip: a name twice", "a.zip", lambda: zipped(("a", b"1"), ("./a", b"2")), r"'./a' twice"),
     Case("tar: a name twice", "a.tar.gz", lambda: tarred(("a", b"1"), ("a", b"2")), r"'a' twice"),
     Case("zip: file as folder", "a.zip", lambda: zipped(("a", b"1"), ("a/b", b"")), r"is damaged"),
@@ -174,7 +171,7 @@ def test_archives(case: Case, server: Server, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(members, "FLOOR", 1_000_000)
     root, trusted = tmp_path / "toy", tmp_path / "trusted"
     path = f"/{case.filename}"
-    archive = server.describe(case.make(), path, checksum=None, members=case.members)
+    archive = server.describe(case.make(), path, checksum=None)
     with pytest.raises(EosfmError, match=case.line) as caught:
         fetch(dataset(archive), root, trusted=trusted)
     assert not any(char < " " for char in str(caught.value))

@@ -136,7 +136,7 @@ def damaged(shape: str, subtype: str) -> str:
 
 
 def names(path: Path) -> object:
-    return list(listing.read_lists({"train": path}, "toy", r"[a-z]+\d", "a name a line"))
+    return list(listing.read_lists({"train": path}, r"[a-z]+\d", "a name a line"))
 
 
 def rows(path: Path) -> object:

@@ -32,7 +32,7 @@ def cut(folder: Path, unit: str, low: float, high: float):
     def scenes(root):
         return (replace(one, image=partial(read, one.image)) for one in TOY.scenes(root))
 
-    changed = replace(TOY, units=(unit,) * 3, dtype="float32", scenes=scenes)
+    changed = replace(TOY, units=(unit,) * 3, dtype="float32", reader=scenes)
     return cut_dataset(
         changed, folder, folder / "store", tile=32, source="simulated", progress=False
     )

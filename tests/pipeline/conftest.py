@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 import yaml
 
-from .warm import warm_commands
+from tests.fixtures.warm import DVC, STAGES, warm_commands
 
 ROOT = Path(__file__).parents[2]
 KEPT = {
@@ -21,7 +21,17 @@ KEPT = {
     "specialists": ("eurosat_rgb", "levircdplus"),
     "tasks": ("eurosat", "xview2"),
 }
-
+FEW = {
+    "datasets": ("eurosat",),
+    "specialists": ("eurosat_rgb", "eurosat_s2"),
+    "tasks": ("eurosat",),
+}
+"""Where it does not matter which: half as many stages for DVC."""
+SIMULATED = {
+    "eurosat": {"train": 40, "val": 20, "test": 20},
+    "levircdplus": {"train": 3, "val": 1, "test": 2, "size": 128},
+    "xview2": {"train": 3, "val": 1, "test": 2},
+}
 
 DATA = "data/dvc.yaml"
 PIPELINES = ("dvc.yaml", DATA, "analyses/dvc.yaml")
@@ -101,15 +111,14 @@ class Project:
         self.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message)
 
 
-def tiny_params() -> dict:
+def tiny_params(kept: dict[str, tuple[str, ...]] = KEPT) -> dict:
     data = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for section, names in KEPT.items():
+    for section, names in kept.items():
         data[section] = {name: data[section][name] for name in names}
-    data["ensemble"] = list(KEPT["specialists"])
+    data["ensemble"] = list(kept["specialists"])
     data["backbone"]["name"] = "test_convnext3"  # one of timm's smallest
-    data["datasets"]["eurosat"]["simulated"] |= {"train": 40, "val": 20, "test": 20}
-    data["datasets"]["levircdplus"]["simulated"] |= {"train": 3, "val": 1, "test": 2, "size": 128}
-    data["datasets"]["xview2"]["simulated"] |= {"train": 3, "val": 1, "test": 2}
+    for name, entry in data["datasets"].items():
+        entry["simulated"] |= SIMULATED[name]
     mini = data["scales"]["mini"]
     mini["train"] |= {"epochs": 2, "steps_per_epoch": 2, "batch_size": 4, "decoder_channels": 16}
     mini["protocol"] |= {
@@ -122,7 +131,7 @@ def tiny_params() -> dict:
     return data
 
 
-def copy_project(path: Path) -> Project:
+def copy_project(path: Path, kept: dict[str, tuple[str, ...]] = KEPT) -> Project:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -140,10 +149,19 @@ def copy_project(path: Path) -> Project:
         if (ROOT / name).exists():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, path / name)
-    (path / "params.yaml").write_text(yaml.safe_dump(tiny_params(), sort_keys=False))
+    (path / "params.yaml").write_text(yaml.safe_dump(tiny_params(kept), sort_keys=False))
     project = Project(path)
     project.run("git", "init", "-q")
     project.commit("the project")
+    return project
+
+
+def quiet_project(path: Path, kept: dict[str, tuple[str, ...]] = KEPT) -> Project:
+    """The tiny project with commands that do nothing, run once: its DAG alone."""
+    project = copy_project(path, kept)
+    run_nothing(project)
+    project.run("dvc", "repro", "dvc.yaml", "analyses/dvc.yaml")
+    project.commit("results")
     return project
 
 
@@ -169,19 +187,9 @@ def run_nothing(project: Project) -> None:
 @pytest.fixture(scope="session")
 def warm() -> Iterator[None]:
     """Let the commands of every project be forked instead of started."""
-    with warm_commands() as folder:
+    with warm_commands(*DVC, *STAGES) as folder:
         Project.commands = folder
         yield
-
-
-@pytest.fixture(scope="session")
-def quiet(warm, tmp_path_factory) -> Project:
-    """The tiny project with commands that do nothing, run once: its DAG alone."""
-    project = copy_project(tmp_path_factory.mktemp("quiet") / "project")
-    run_nothing(project)
-    project.run("dvc", "repro", "dvc.yaml", "analyses/dvc.yaml")
-    project.commit("results")
-    return project
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,13 @@ import pytest
 
 from eosfm.datasets.native.manifest import read_manifest
 
-from .conftest import copy_project
+from .conftest import FEW, copy_project
 
 
 @pytest.fixture(scope="module")
 def fresh(warm, tmp_path_factory):
     """A clone in which nothing has run."""
-    return copy_project(tmp_path_factory.mktemp("fresh") / "project")
+    return copy_project(tmp_path_factory.mktemp("fresh") / "project", FEW)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from eosfm.encoding.artifact import load_artifact, save_artifact
 from eosfm.nn.specialist import Specialist, save_specialist
 
-from .conftest import KEPT, PIPELINES, Project
+from .conftest import FEW, PIPELINES, Project, quiet_project
 
 LOCKS = ("dvc.lock", "data/dvc.lock")
 
@@ -34,9 +34,10 @@ def clone(git: Path, path: Path) -> Project:
 
 
 @pytest.fixture(scope="module")
-def hosts(quiet: Project, tmp_path_factory) -> Hosts:
+def hosts(warm, tmp_path_factory) -> Hosts:
     """The project on a Git host, all that it made in a DVC remote, and who put it there."""
     place = tmp_path_factory.mktemp("hosts")
+    quiet = quiet_project(place / "quiet", FEW)
     quiet.run("git", "clone", "-q", "--bare", str(quiet.path), str(place / "host.git"))
     first = clone(place / "host.git", place / "first")
     first.run("dvc", "cache", "dir", "--local", str(quiet.path / ".dvc" / "cache"))
@@ -141,7 +142,7 @@ def test_two_who_share_a_cache_run_at_once_and_a_third_restores(hosts, tmp_path)
 def test_two_terminals_run_neighbouring_stages(hosts, tmp_path):
     ours = clone(hosts.git, tmp_path / "ours")
     ours.run("dvc", "pull")
-    stages = [f"train@{name}" for name in KEPT["specialists"]]
+    stages = [f"train@{name}" for name in FEW["specialists"]]
     pipeline = ours.path / "dvc.yaml"
     make = "mkdir -p models/specialists"
     pipeline.write_text(pipeline.read_text().replace(make, f"sleep 3 && {make}"))

@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
+from eosfm.commands.plan import plan
 from eosfm.core.errors import EosfmError
 from eosfm.params import Params
 from eosfm.planning.document import BEGIN, END, write_plan
@@ -15,6 +17,7 @@ from eosfm.planning.status import stages_to_run
 from eosfm.planning.stores import planned_store
 from eosfm.planning.tables import item_rows, stage_rows
 from eosfm.planning.work import Load, Work
+from tests.fixtures.tasks import ROOT
 
 KEPT = {"datasets": ("oscd", "eurosat"), "specialists": ("oscd",), "tasks": ("eurosat",)}
 
@@ -46,6 +49,19 @@ def test_numbers_are_the_sums_of_the_items(full):
         "train@oscd", "export",
         "features@eurosat", "evaluate@eurosat", "baseline@eurosat", "report",
     }  # fmt: skip
+
+
+def test_the_command_prints_it(full, tmp_path, monkeypatch, capsys):
+    given = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"ensemble": ["oscd"]}
+    for section, names in KEPT.items():
+        given[section] = {name: given[section][name] for name in names}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(given))
+    monkeypatch.chdir(tmp_path)
+    plan(scale="full", as_json=True)
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(full.as_dict()))
+    plan(scale="full", items=True)
+    shown = capsys.readouterr().out
+    assert "eurosat" in shown and "oscd" in shown
 
 
 def test_simulated_data_is_not_downloaded(few):

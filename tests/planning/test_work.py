@@ -21,11 +21,13 @@ from tests.planning.conftest import planned_fixture
 CLOSE = 0.1
 """How far a plan may be off here; benchmarks/plan.py allows a quarter."""
 
-WINDOWED = {"protocol": {"window": 16}}
-ONE_PASS = {"protocol": {"window": 16, "steps_per_epoch": None}}
+SHORT = {"epochs": 2, "steps_per_epoch": 3}
+PLAIN = {"protocol": SHORT}
+WINDOWED = {"protocol": SHORT | {"window": 16}}
+ONE_PASS = {"protocol": {"window": 16, "epochs": 1, "steps_per_epoch": None}}
 REPEATED = {"options": {"segmentation": {"repeat": {"dark": 2, "bright": 3}}}}
-MEAN = {"series": {"aggregation": "mean"}}
-LATE = {"protocol": {"late_fusion": True, "window": 16}}
+MEAN = PLAIN | {"series": {"aggregation": "mean"}}
+LATE = {"protocol": SHORT | {"late_fusion": True, "window": 16}}
 
 
 @pytest.fixture
@@ -56,14 +58,14 @@ def evaluate(task, fusion, folder, artifact):
 
 @pytest.mark.parametrize("name", ["segmentation", "classification", "change", "series"])
 def test_features_that_are_stored(plan_task, resolve, artifact, calls, tmp_path, name):
-    planned = plan_task(name, 1.0)
-    encode_task(resolve(name), artifact, tmp_path / name, max_gb=1.0)
+    planned, task = plan_task(name, 1.0, **PLAIN), resolve(name, **PLAIN)
+    encode_task(task, artifact, tmp_path / name, max_gb=1.0)
     work = features_work(planned)
     assert work.encoder_calls == sum(calls)
     size = sum(file.stat().st_size for file in (tmp_path / name).rglob("*.npy"))
     assert 1e9 * work.features_gb == pytest.approx(size, rel=CLOSE)
     calls.clear()
-    evaluate(resolve(name), FIXED, tmp_path / name, artifact)
+    evaluate(task, FIXED, tmp_path / name, artifact)
     assert evaluation_work(planned, FIXED).encoder_calls == sum(calls) == 0
 
 
@@ -72,11 +74,11 @@ def test_features_that_are_stored(plan_task, resolve, artifact, calls, tmp_path,
     [
         ("segmentation", WINDOWED, None),
         ("segmentation", WINDOWED, 1),
-        ("segmentation", {}, None),
+        ("segmentation", PLAIN, None),
         ("segmentation", LATE, None),
         ("segmentation", ONE_PASS, None),
         ("segmentation", ONE_PASS | REPEATED, None),
-        ("classification", {}, None),
+        ("classification", PLAIN, None),
         ("series", WINDOWED, None),
         ("series", MEAN, None),
     ],

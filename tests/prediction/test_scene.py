@@ -73,12 +73,23 @@ def test_a_folder_of_single_bands_is_a_scene(write_scene, tmp_path):
     assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [2, 0]
 
 
+def test_whoever_must_name_bands_is_told_in_which_files_they_are(write_scene, tmp_path):
+    write_scene(np.zeros((2, 8, 8), np.uint16), name="x/S1.tif", descriptions=None)
+    write_scene(np.zeros((3, 8, 8), np.uint16), name="x/S2.tif", descriptions=None)
+    told = (
+        r"5 band\(s\) without names \(2 of S1.tif, 3 of S2.tif\); expected vv, B02 \(missing: all\)"
+    )
+    with pytest.raises(EosfmError, match=told):
+        open_scene(str(tmp_path / "x"), ("vv", "B02"), None)
+
+
 def test_files_on_different_grids_are_refused(write_scene, tmp_path):
     write_scene(np.zeros((1, 8, 8), np.uint16), name="x/B02.tif", descriptions=None)
     other = from_origin(400_005, 5_000_000, 10, 10)
     write_scene(np.zeros((1, 8, 8), np.uint16), name="x/B03.tif", descriptions=None,
                 transform=other)  # fmt: skip
-    with pytest.raises(EosfmError, match=r"B03.tif is on another grid"):
+    corners = "is on another grid .*, from 400005 5000000.*, from 400000 5000000"
+    with pytest.raises(EosfmError, match=f"B03.tif {corners}"):
         open_scene(str(tmp_path / "x"), ("B02", "B03"), None)
 
 
@@ -118,8 +129,8 @@ def test_beyond_the_scene_its_ends_are_repeated(write_scene):
 
 def test_no_raster_is_refused(tmp_path):
     (tmp_path / "x.tif").write_text("no")
-    for path in ("x.tif", "y.tif"):
-        with pytest.raises(EosfmError, match="cannot be read as a raster"):
+    for path, told in (("x.tif", "cannot be read as a raster"), ("y.tif", "not found; give a")):
+        with pytest.raises(EosfmError, match=told):
             open_scene(str(tmp_path / path), RGB, None)
     (tmp_path / "empty").mkdir()
     with pytest.raises(EosfmError, match="has no raster"):

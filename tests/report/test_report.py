@@ -7,6 +7,7 @@ import yaml
 
 from eosfm.core.errors import EosfmError
 from eosfm.report import write_report
+from eosfm.report.pictures import fit_curves
 from eosfm.report.plots import write_plots
 from eosfm.report.readme import BEGIN, END, replace_section, stale_scores
 from eosfm.report.results import BASELINES, collect
@@ -83,6 +84,26 @@ def test_the_report_is_metrics_tables_and_pictures(params, results, tmp_path):
     assert "potsdam,0.6" in (plots / "specialists.csv").read_text()
 
 
+def test_a_fit_in_closed_form_has_no_panel(params, results):
+    collected = collect(params, results)
+    first, *others = params.tasks
+    curves = {
+        name: results / "evaluate" / name / "live" / "plots" / "metrics" for name in params.tasks
+    }
+
+    def one_step(name: str) -> None:
+        for curve in curves[name].iterdir():
+            curve.write_text("".join(curve.read_text().splitlines(keepends=True)[:2]))
+
+    one_step(first)
+    drawn = fit_curves(collected, results)
+    titles = [axes.get_title().split("\n")[0] for axes in drawn.axes]
+    assert [title for title in titles if title] == others
+    for name in others:
+        one_step(name)
+    assert fit_curves(collected, results) is None
+
+
 def test_every_plot_has_the_columns_that_it_draws_and_a_title(params, results, tmp_path):
     write_plots(params, collect(params, results), results, tmp_path)
     assert len(PLOTS) >= 12
@@ -104,13 +125,17 @@ def test_the_table_has_a_row_per_task_and_six_over_all(params, results, tmp_path
     totals = {"mean", "geobench2", "lead", "p", "wins", "specialists"}
     assert set(rows) == {*params.tasks, *totals}
     metrics = summarise(collected)
+
+    def told(key: str) -> float:  # a metric, of as many digits as fit beside five others
+        return float(f"{round(metrics[key], 4):.5g}")
+
     for task in params.tasks:
-        assert rows[task]["eosfm"] == metrics[f"score.{task}"]
+        assert rows[task]["eosfm"] == told(f"score.{task}")
     for name in BASELINES:
-        assert rows["mean"][name] == metrics[f"baseline.{name}.mean"]
-        assert rows["lead"][name] == metrics[f"lead.{name}"]
-        assert rows["p"][name] == metrics[f"p.{name}"]
-    assert rows["specialists"] == {"eosfm": metrics["ensemble.active"]}
+        assert rows["mean"][name] == told(f"baseline.{name}.mean")
+        assert rows["lead"][name] == told(f"lead.{name}")
+        assert rows["p"][name] == told(f"p.{name}")
+    assert rows["specialists"] == {"eosfm": told("ensemble.active")}
 
 
 def test_a_missing_result_names_its_stage(params, results):

@@ -43,3 +43,37 @@ def test_recipes_are_found_by_their_files():
     assert "eurosat" in RECIPES and callable(get_recipe("eurosat"))
     with pytest.raises(EosfmError, match="'atlantis' has no recipe"):
         get_recipe("atlantis")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["five_billion_pixels", "firerisk", "levircdplus", "loveda", "pastis", "spacenet7", "xview2"],
+)
+def test_a_copy_is_a_function_of_the_seed(name, tmp_path):
+    def bytes_of(folder, seed):
+        scenes = {"train": 1, "val": 1, "test": 1}
+        get_recipe(name)(tmp_path / folder, Simulation(seed, scenes, size=48, gsd=4.0))
+        files = sorted(path for path in (tmp_path / folder).rglob("*") if path.is_file())
+        return {path.relative_to(tmp_path / folder): path.read_bytes() for path in files}
+
+    one, same, other = (bytes_of(*each) for each in (("a", 1), ("b", 1), ("c", 2)))
+    assert one == same != other
+
+
+@pytest.mark.parametrize(
+    ("name", "scenes", "message"),
+    [
+        ("bigearthnet", {}, "size is 64; 60 m pixels must fit, so give a multiple of 6"),
+        ("five_billion_pixels", {"test": 31}, "has 30 test scenes, not 31"),
+        ("inria_aerial", {"val": 26}, "has 25 val tiles, not 26"),
+        ("kenya_croptype", {"train": 65}, "has 64 train blocks, not 65; lower"),
+        ("landcoverai", {}, "cannot hold 3 tiles of 512 px"),
+        ("oscd", {"val": 4}, "has 3 val cities, not 4"),
+        ("potsdam", {"val": 5}, "has 4 val tiles, not 5"),
+        ("spacenet7_change", {"test": 15}, "has 14 test areas, not 15"),
+    ],
+)
+def test_more_than_a_dataset_can_show_is_refused(name, scenes, message, tmp_path):
+    asked = {"train": 1, "val": 1, "test": 1} | scenes
+    with pytest.raises(EosfmError, match=message):
+        get_recipe(name)(tmp_path, Simulation(0, asked, size=64, gsd=4.0))

@@ -45,7 +45,7 @@ def make_dataset(scenes: list[Scene] | Callable, kind: str = "segmentation", **m
         units=("dn16",) * len(facts["bands"]),
         gsd=10.0,
         source=Source("", "", "", 0.0),
-        scenes=scenes if callable(scenes) else lambda root: iter(scenes),
+        reader=scenes if callable(scenes) else lambda root: iter(scenes),
         **facts,
     )
 

@@ -102,20 +102,20 @@ def test_shard_that_went_away(store):
 
 
 def test_more_shards_than_descriptors(store, monkeypatch):
-    """300 shards through 64 descriptors, in this process and in loader workers."""
+    """80 shards through 64 descriptors, in this process and in loader workers."""
     dataset = make_dataset([
         make_scene(f"s{i}", split, draw(i, 16, 16), draw_mask(i, 16, 16))
-        for split, first in (("train", 0), ("val", 300))
-        for i in range(first, first + 300)
+        for split, first in (("train", 0), ("val", 80))
+        for i in range(first, first + 80)
     ])  # fmt: skip
     monkeypatch.setattr(shards, "SHARD_BYTES", 1)
     cut_dataset(dataset, ROOT, store.path, 16, progress=False, source="archive")
-    assert len(list((store.path / "train").glob("images-*.npy"))) == 300
+    assert len(list((store.path / "train").glob("images-*.npy"))) == 80
     run = subprocess.run(
         [sys.executable, "-c", READ_ALL, str(store.path)], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout.split() == ["300", "300", "300"]
+    assert run.stdout.split() == ["80", "80", "80"]
 
 
 READ_ALL = """

@@ -50,7 +50,7 @@ def dataset_of(kind: str, counts: dict[Split, int] = COUNTS) -> Dataset:
         classes=CLASSES[kind],
         gsd=10.0,
         source=Source("https://example.org", "none", "none", 0.0),
-        scenes=scenes,
+        reader=scenes,
     )
 
 

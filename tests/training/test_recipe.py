@@ -37,6 +37,16 @@ def test_a_specialist_may_go_beyond_its_scale(params):
     assert Recipe.resolve(own, "loveda") == Recipe.resolve(params, "loveda")
 
 
+def test_what_a_specialist_says_of_mini_counts_there_and_after_its_own_word(params):
+    entry = params.specialist("oscd")
+    mini, full = Recipe.resolve(params, "oscd"), Recipe.resolve(at_scale(params, "full"), "oscd")
+    assert mini.epochs == entry.mini.epochs != params.scales.mini.train.epochs
+    assert mini.batch_size == entry.mini.batch_size
+    assert (full.epochs, full.batch_size) == (entry.epochs, entry.batch_size)
+    own = Recipe.resolve(with_train(params, "oscd", epochs=2), "oscd")
+    assert (own.epochs, own.batch_size) == (2, mini.batch_size)
+
+
 def test_null_for_itself_is_its_own_setting(params):
     own = with_train(params, "potsdam", epochs=None, batch_size=None)
     recipe = Recipe.resolve(own, "potsdam")

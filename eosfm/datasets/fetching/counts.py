@@ -40,20 +40,8 @@ def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
     return {split: counts[split] for split in SPLITS}
 
 
-def check_published(dataset: Dataset, root: Path, counts: Counts) -> None:
-    """Make sure that a copy is whole, where its publisher's numbers are known.
-
-    Raises:
-        EosfmError: It has other numbers of scenes.
-    """
-    for part, expected in dataset.below(root).published.items():
-        splits = part.split()
-        if (found := sum(counts[split] for split in SPLITS if split in splits)) != expected:
-            raise _other(dataset, root, f"{found} scenes of {part}", f"{expected}, as published")
-
-
-def check_first(dataset: Dataset, root: Path, counts: Counts, trusted: Path = TRUSTED) -> None:
-    """The same where they are not known: the numbers of the first copy are trusted.
+def check_counts(dataset: Dataset, root: Path, counts: Counts, trusted: Path = TRUSTED) -> None:
+    """Make sure that a copy is whole: by its publisher's numbers, or else by the first copy's.
 
     Args:
         dataset: The dataset; its name is that of the entry in params.
@@ -62,9 +50,18 @@ def check_first(dataset: Dataset, root: Path, counts: Counts, trusted: Path = TR
         trusted: Folder of what was trusted on first use; it is for Git.
 
     Raises:
-        EosfmError: The first copy had other numbers.
+        EosfmError: It has other numbers of scenes.
     """
-    path = trusted / f"{dataset.name}.scenes"
+    if not dataset.published:
+        _check_first(dataset, root, counts, trusted / f"{dataset.name}.scenes")
+        return
+    for part, expected in dataset.below(root).published.items():
+        splits = part.split()
+        if (found := sum(counts[split] for split in SPLITS if split in splits)) != expected:
+            raise _other(dataset, root, f"{found} scenes of {part}", f"{expected}, as published")
+
+
+def _check_first(dataset: Dataset, root: Path, counts: Counts, path: Path) -> None:
     line = " ".join(f"{split} {counts[split]}" for split in SPLITS)
     if not path.exists():
         with atomic(path) as beside:

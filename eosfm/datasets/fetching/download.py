@@ -1,4 +1,4 @@
-"""Downloading of one file: resumed, from its mirrors in turn, checked, and given its name.
+"""Downloading of one file: resumed, checked, and given its name.
 
 ``<file>.part`` is a download under way (see :mod:`eosfm.datasets.fetching.part`).
 """
@@ -38,7 +38,7 @@ def download(archive: Archive, root: Path, traffic: Traffic, limit: int) -> Path
         limit: Bytes at which a file is larger than any that could be meant.
 
     Raises:
-        EosfmError: No server gave the file described, or the disk is too small.
+        EosfmError: Its server did not give the file described, or the disk is too small.
         OSError: The disk is full, or may not be written to.
         Stopped: The run was stopped.
     """
@@ -47,19 +47,16 @@ def download(archive: Archive, root: Path, traffic: Traffic, limit: int) -> Path
     if part.target.exists() and _is_good(part, archive):
         return part.target
     traffic.skip(part.size)
-    faults = []
-    for url in (archive.url, *archive.mirrors):
-        try:
-            _download_from(url, archive, part, traffic, limit)
-            return part.target
-        except Refused as fault:
-            faults.append(f"{urlsplit(url).netloc} {fault}")
-    if not part.size:
-        part.drop()
-    raise EosfmError(
-        f"{archive.filename} could not be fetched: {'; '.join(faults)}; run again to go on where "
-        f"it stopped, or put the file at {part.target}"
-    )
+    try:
+        _download(archive, part, traffic, limit)
+    except Refused as fault:
+        if not part.size:
+            part.drop()
+        raise EosfmError(
+            f"{archive.filename} could not be fetched: {urlsplit(archive.url).netloc} {fault}; run "
+            f"again to go on where it stopped, or put the file at {part.target}"
+        ) from None
+    return part.target
 
 
 def _is_good(part: Part, archive: Archive) -> bool:
@@ -76,8 +73,8 @@ def _is_good(part: Part, archive: Archive) -> bool:
     return True
 
 
-def _download_from(url: str, archive: Archive, part: Part, traffic: Traffic, limit: int) -> None:
-    """Fetch a file from one server, as long as it brings bytes.
+def _download(archive: Archive, part: Part, traffic: Traffic, limit: int) -> None:
+    """Fetch a file, as long as its server brings bytes.
 
     Raises:
         Refused: The server does not have the file, or has another one.
@@ -92,7 +89,7 @@ def _download_from(url: str, archive: Archive, part: Part, traffic: Traffic, lim
         while True:
             resumed = part.size > 0
             try:
-                transfer(session, url, archive, part, traffic, limit)
+                transfer(session, archive, part, traffic, limit)
                 _finish(part, archive)
                 return
             except OtherFile:
@@ -103,7 +100,8 @@ def _download_from(url: str, archive: Archive, part: Part, traffic: Traffic, lim
                 if part.size > best:
                     best, patience = part.size, fresh
                 try:
-                    patience = patience.increment("GET", url, error=ProtocolError(str(fault)))
+                    error = ProtocolError(str(fault))
+                    patience = patience.increment("GET", archive.url, error=error)
                 except MaxRetryError:
                     raise Refused(f"{fault} ({ATTEMPTS} attempts)") from None
                 traffic.wait(max(patience.get_backoff_time(), _asked_wait(patience, fault.after)))

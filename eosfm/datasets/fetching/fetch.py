@@ -160,7 +160,7 @@ def _fetch_archive(
         return [path], checksum
     refused = path.with_name(f"{path.name}.refused")
     try:
-        left = unpack(path, root / archive.extract, archive.members)
+        left = unpack(path, root / archive.extract)
     except BadArchive:
         if archive.checksum is None:  # no proof that this is the one meant: the next is another
             path.replace(refused)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
-from eosfm.datasets.fetching.counts import check_first, check_published, count_scenes
+from eosfm.datasets.fetching.counts import check_counts, count_scenes
 from eosfm.datasets.fetching.fetch import fetch
 from eosfm.datasets.fetching.trust import TRUSTED
 from eosfm.datasets.native.contents import list_files
@@ -61,15 +61,8 @@ def prepare(
             )
         manifest = write_manifest(copy.folder, beside / MANIFEST, dataset, copy.cache)
         if not a_part:
-            _check_scenes(dataset, copy.folder, manifest, trusted)
+            check_counts(dataset, copy.folder, manifest.scenes, trusted)
         return replace(manifest, path=out / MANIFEST)
-
-
-def _check_scenes(dataset: Dataset, root: Path, manifest: Manifest, trusted: Path) -> None:
-    if dataset.published:
-        check_published(dataset, root, manifest.scenes)
-    else:
-        check_first(dataset, root, manifest.scenes, trusted)
 
 
 def write_manifest(root: Path, out: Path, dataset: Dataset, cache: Path | None = None) -> Manifest:

@@ -33,12 +33,7 @@ class Again(Exception):
 
 
 def transfer(
-    session: "requests.Session",
-    url: str,
-    archive: Archive,
-    part: Part,
-    traffic: Traffic,
-    limit: int,
+    session: "requests.Session", archive: Archive, part: Part, traffic: Traffic, limit: int
 ) -> None:
     """Append the missing bytes to ``part``.
 
@@ -48,7 +43,6 @@ def transfer(
 
     Args:
         session: Holds the connections.
-        url: Where to ask.
         archive: What to ask for.
         part: Where the bytes go.
         traffic: Counts them.
@@ -60,7 +54,7 @@ def transfer(
     """
     from requests import ConnectionError, RequestException, Timeout
 
-    version = part.version(url)
+    version = part.version(archive.url)
     if version is None and archive.checksum is None:
         traffic.skip(-part.drop())
     headers = {"Accept-Encoding": "identity"}
@@ -69,7 +63,7 @@ def transfer(
         if version is not None:
             headers["If-Range"] = version
     try:
-        response = session.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+        response = session.get(archive.url, headers=headers, stream=True, timeout=TIMEOUT)
     except (ConnectionError, Timeout) as error:
         raise Again(f"cannot be reached ({type(error).__name__})") from None
     except RequestException as error:
@@ -78,7 +72,7 @@ def transfer(
         if _is_whole(response, part, traffic):
             return
         total = _total(response, archive, part, limit)
-        _begin(response, url, part, traffic)
+        _begin(response, archive.url, part, traffic)
         if total is not None:
             traffic.expect(archive.filename, total)
             need_space(part.path.parent, total - part.size, archive.filename)

@@ -36,7 +36,7 @@ PADDING = 64
 """Megabytes that may follow the last member of a tar."""
 
 
-def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path]:
+def unpack(archive: Path, folder: Path) -> list[Path]:
     """Unpack a zip or tar (plain, gz, bz2, xz, zst) into ``folder``.
 
     The files are unpacked beside and then moved, so that ``folder`` never holds half a file. They
@@ -45,14 +45,13 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
     Args:
         archive: The archive.
         folder: Where its files go, among those that are there already.
-        members: Number of files that the archive must hold; None where it is not known.
 
     Returns:
         The files, below ``folder``.
 
     Raises:
-        BadArchive: It is damaged, encrypted or empty, holds another number of files, a link, or a
-            member that would land outside of ``folder``, or unpacks to far more than a dataset.
+        BadArchive: It is damaged, encrypted or empty, holds a link, or a member that would land
+            outside of ``folder``, or unpacks to far more than a dataset.
         EosfmError: The disk is full, or may not be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,12 +59,9 @@ def unpack(archive: Path, folder: Path, members: int | None = None) -> list[Path
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
-        names = _unpack_into(beside, archive, members)
-        if not names or members not in (None, len(names)):
-            expected = "some" if members is None else members
-            raise BadArchive(
-                f"{archive} holds {len(names)} files where {expected} are expected; {REMEDY}"
-            )
+        names = _unpack_into(beside, archive)
+        if not names:
+            raise BadArchive(f"{archive} holds no file; {REMEDY}")
         for name in names:
             # A folder that is there may be another user's, who shares it: its times stay as they
             # are, which `shutil.copytree` would set.
@@ -90,13 +86,12 @@ def need_space(folder: Path, size: int, name: str) -> None:
         )
 
 
-def _unpack_into(folder: Path, archive: Path, members: int | None) -> list[Path]:
+def _unpack_into(folder: Path, archive: Path) -> list[Path]:
     with archive.open("rb") as file:  # by its first bytes: a tar of zip files may end like one
         unpacking = _unzip if file.read(4) in (b"PK\x03\x04", b"PK\x05\x06") else _untar
     bar = tqdm(
         unpacking(archive, folder),
         desc=f"unpack {archive.name}",
-        total=members,
         unit="file",
         leave=False,
         disable=None,

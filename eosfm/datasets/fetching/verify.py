@@ -24,7 +24,7 @@ HEAD = 512
 
 
 class Refused(Exception):
-    """This server will not give the file: the next mirror is asked."""
+    """The server will not give the file, however often it is asked."""
 
 
 class OtherFile(Refused):

@@ -25,3 +25,16 @@ def hold_out(name: str, validate: float, test: float) -> Split:
     """
     place = rank(name)
     return "test" if place < test else "val" if place < test + validate else "train"
+
+
+def divide(dataset: str, test: str, validate: float, part: str, name: str) -> Split:
+    """The split of a scene where one published part tests, and another trains.
+
+    Args:
+        dataset: The dataset's name.
+        test: What the part is called that tests.
+        validate: Share of the other that validates.
+        part: The scene's part.
+        name: What is held out as a whole.
+    """
+    return "test" if part == test else hold_out(f"{dataset}/{name}", validate, test=0)

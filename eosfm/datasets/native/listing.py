@@ -20,18 +20,18 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 """Of images in class folders."""
 
 
-def require(path: Path, dataset: str, expected: str) -> Path:
+class Incomplete(EosfmError):
+    """A copy lacks a file. The dataset that is read knows its name and the remedy."""
+
+
+def require(path: Path, expected: str) -> Path:
     """Return ``path`` if it exists.
 
     Raises:
-        EosfmError: It does not; the line names the path, what was expected there, the remedy.
+        Incomplete: It does not; the line names the path and what was expected there.
     """
     if not path.exists():
-        raise EosfmError(
-            f"{dataset}: {path} not found; expected {expected}; point datasets.{dataset}.root at "
-            "a complete copy, or delete the folder and run "
-            f"`dvc repro -f data/dvc.yaml:download@{dataset}`"
-        )
+        raise Incomplete(f"{path} not found; expected {expected}")
     return path
 
 
@@ -49,40 +49,36 @@ def one_of(name: str, names: list[str] | tuple[str, ...], what: str, where: Path
     return names.index(name)
 
 
-def listed(folder: Path, pattern: str, dataset: str, expected: str) -> list[Path]:
+def listed(folder: Path, pattern: str, expected: str) -> list[Path]:
     """The files of a folder that match a pattern, sorted.
 
     Raises:
         EosfmError: The folder is missing or holds none.
     """
-    found = sorted(require(folder, dataset, expected).glob(pattern))
+    found = sorted(require(folder, expected).glob(pattern))
     if not found:
         raise EosfmError(f"{folder} holds no {pattern}; expected {expected}; fetch the files again")
     return found
 
 
-def class_folders(
-    folder: Path, classes: tuple[str, ...], dataset: str
-) -> Iterator[tuple[Path, int]]:
+def class_folders(folder: Path, classes: tuple[str, ...]) -> Iterator[tuple[Path, int]]:
     """Yield every image of ``folder/<class>/`` with the index of its class, class by class, sorted.
 
     Raises:
         EosfmError: A class has no folder or no image, or a folder is of no class.
     """
-    require(folder, dataset, f"the class folders, {classes[0]} and so on")
+    require(folder, f"the class folders, {classes[0]} and so on")
     for found in sorted(path.name for path in folder.iterdir() if path.is_dir()):
         if found not in classes and not found.startswith("."):
             raise EosfmError(
-                f"{dataset}: {folder / found} is no class; {suggest(found, classes)}; unpack the "
-                "archive again"
+                f"{folder / found} is no class; {suggest(found, classes)}; unpack the archive again"
             )
     for index, label in enumerate(classes):
-        images = require(folder / label, dataset, f"the images of class {label}").iterdir()
+        images = require(folder / label, f"the images of class {label}").iterdir()
         paths = sorted(path for path in images if path.suffix.lower() in SUFFIXES)
         if not paths:
             raise EosfmError(
-                f"{dataset}: {folder / label} holds no image ({', '.join(SUFFIXES)}); unpack the "
-                "archive again"
+                f"{folder / label} holds no image ({', '.join(SUFFIXES)}); unpack the archive again"
             )
         yield from ((path, index) for path in paths)
 
@@ -141,13 +137,12 @@ def parse(pattern: str, text: str, path: Path, expected: str) -> re.Match[str]:
 
 
 def read_lists(
-    lists: Mapping[L, Path], dataset: str, pattern: str, expected: str
+    lists: Mapping[L, Path], pattern: str, expected: str
 ) -> Iterator[tuple[L, re.Match[str]]]:
     """Yield the lines of text files, each matched by a pattern, with the key of their file.
 
     Args:
         lists: File of each split, official or ours.
-        dataset: Whose, for error messages.
         pattern: That lines match completely, but for white space around them.
         expected: What the lines are, in words.
 
@@ -156,7 +151,7 @@ def read_lists(
     """
     seen: dict[str, Path] = {}
     for split, path in lists.items():
-        for line in map(str.strip, read_text(require(path, dataset, expected)).splitlines()):
+        for line in map(str.strip, read_text(require(path, expected)).splitlines()):
             if not line:
                 continue
             if line in seen:

@@ -215,8 +215,38 @@ def read_png(path: Path, window: Window, mode: str = "RGB") -> np.ndarray:
 def _decode(path: Path, mode: str, version: tuple[int, int] | None) -> np.ndarray:
     """Channels-first pixels; ``version`` makes a rewritten file a new cache entry."""
     with _opened(path) as image:
+        if image.format == "PNG" and image.mode == mode and _is_sound(path.read_bytes()):
+            return _decode_png(path)
         pixels = np.asarray(image.convert(mode))
     return pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _is_sound(content: bytes) -> bool:
+    """Whether a PNG has 8 bits a sample, and all its parts are as they were written.
+
+    Pillow refuses one of which bytes are lost; GDAL fills up what is missing.
+    """
+    import zlib
+
+    view, start = memoryview(content), 8
+    while (end := start + 12 + int.from_bytes(view[start : start + 4])) <= len(view):
+        if zlib.crc32(view[start + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
+            return False
+        if view[start + 4 : start + 8] == b"IEND":
+            return content[PNG_DEPTH] == b"\x08"
+        start = end
+    return False
+
+
+def _decode_png(path: Path) -> np.ndarray:
+    """The pixels of a sound PNG by GDAL, which takes 0.4 of Pillow's time."""
+    import rasterio
+
+    expect_plain_images()
+    alone = rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR")  # looks at no file beside it
+    with alone, rasterio.open(path, driver="PNG") as raster:
+        pixels: np.ndarray = raster.read()
+    return pixels if len(pixels) > 1 else pixels[0]
 
 
 @contextmanager

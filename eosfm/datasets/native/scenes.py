@@ -113,7 +113,6 @@ def read_parts(parts: Sequence[Part], size: Size, window: Window, dates: int = 1
 
 
 def raster_scene(
-    dataset: str,
     id: str,
     split: Split,
     image: Sequence[Part],
@@ -126,7 +125,6 @@ def raster_scene(
     """A scene whose image is made of files on one grid, with a file of the target.
 
     Args:
-        dataset: Whose, for error messages.
         id: Unique within the dataset.
         split: Its split.
         image: Files in the order of dates, then of bands.
@@ -140,7 +138,7 @@ def raster_scene(
     """
     files = tuple(dict.fromkeys(part.path for part in (*image, target) if part.path))
     for file in files:
-        require(file, dataset, f"a file of {id} ({split})")
+        require(file, f"a file of {id} ({split})")
     header = (grid or image[0]).header()
     size = (header.height, header.width)
     return Scene(

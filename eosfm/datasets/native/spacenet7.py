@@ -48,7 +48,7 @@ AOIS: dict[Split, tuple[str, ...]] = {"train": TRAIN, "val": VAL, "test": TEST}
 """The labelled areas as Hafner, Ban and Nascetti (2023, doi 10.3390/rs15215135) divide them."""
 
 
-def months(root: Path, dataset: str) -> Iterator[list[Scene]]:
+def months(root: Path) -> Iterator[list[Scene]]:
     """Yield the labelled months of each area, in order of time; areas of no list are left out.
 
     Pixels that the dataset's masks call unusable (cloud, haze) are 0 in the image and ignored in
@@ -56,33 +56,30 @@ def months(root: Path, dataset: str) -> Iterator[list[Scene]]:
 
     Args:
         root: The folder that holds ``train``.
-        dataset: Whose files they are, for error messages.
 
     Raises:
         EosfmError: A folder or file is missing, damaged or misnamed.
     """
     splits = {aoi: split for split, aois in AOIS.items() for aoi in aois}
-    train = require(root / "train", dataset, "the folder train of SN7_buildings_train.tar.gz")
+    train = require(root / "train", "the folder train of SN7_buildings_train.tar.gz")
     for folder in sorted(path for path in train.iterdir() if path.is_dir()):
         expected = f"the dataset's areas such as {AOIS['train'][0]}"
         parse(r"L15-\d{4}E-\d{4}N_\d+_\d+_13", folder.name, folder, expected)
         if folder.name in splits:
-            labels = require(folder / "labels_match", dataset, f"the footprints of {folder.name}")
+            labels = require(folder / "labels_match", f"the footprints of {folder.name}")
             files = sorted(labels.glob("*_Buildings.geojson"))
-            yield [_month(dataset, splits[folder.name], folder, label) for label in files]
+            yield [_month(splits[folder.name], folder, label) for label in files]
 
 
-def _month(dataset: str, split: Split, folder: Path, label: Path) -> Scene:
+def _month(split: Split, folder: Path, label: Path) -> Scene:
     aoi, mosaic = folder.name, label.stem.removesuffix("_Buildings")
     pattern = rf"global_monthly_(\d{{4}})_(\d\d)_mosaic_{aoi}"
     month = parse(pattern, mosaic, label, f"global_monthly_<year>_<month>_mosaic_{aoi}")
     image = Part(folder / "images_masked" / f"{mosaic}.tif", 4, _usable, dtype="uint8")
     date = f"{month[1]}-{month[2]}-01"
-    scene = raster_scene(dataset, mosaic, split, [image], Part(label), dates=[date])
+    scene = raster_scene(mosaic, split, [image], Part(label), dates=[date])
     if scene.transform is None:
-        raise EosfmError(
-            f"{dataset}: {image.path} has no georeference; expected {CRS}; fetch the file again"
-        )
+        raise EosfmError(f"{image.path} has no georeference; expected {CRS}; fetch the file again")
     return replace(scene, target=partial(_buildings, scene))
 
 
@@ -131,7 +128,7 @@ def describe(
     title: str,
     kind: str,
     classes: tuple[str, ...],
-    scenes: Callable[[Path], Iterable[Scene]],
+    reader: Callable[[Path], Iterable[Scene]],
 ) -> Dataset:
     """A dataset of these files."""
     return Dataset(
@@ -155,5 +152,5 @@ def describe(
             size_gb=9.3,
             archives=archives,
         ),
-        scenes=scenes,
+        reader=reader,
     )

@@ -1,6 +1,6 @@
 """What a dataset is: a frozen description, a reader of its native files."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from eosfm.core.band_groups import BandGroup
 from eosfm.core.bands import UNITS, check_bands
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
+from eosfm.datasets.native.listing import Incomplete
 
 
 class Window(NamedTuple):
@@ -78,12 +79,11 @@ class Archive:
     """One file to fetch.
 
     Attributes:
-        url: Where it is; further mirrors in ``mirrors``.
+        url: Where it is.
         filename: Name on disk, below the dataset's root.
         checksum: ``"md5:<hex>"`` or ``"sha256:<hex>"`` where published; None where it is not.
         size: Bytes, where published.
         extract: Folder below the root to unpack into; None leaves the file as it is.
-        members: Number of files in the archive, where known.
     """
 
     url: str
@@ -91,8 +91,6 @@ class Archive:
     checksum: str | None = None
     size: int | None = None
     extract: str | None = "."
-    members: int | None = None
-    mirrors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,8 +135,8 @@ class Dataset:
         classes: Class names by index; one entry, the quantity, for regression.
         gsd: Ground sampling distance in metres.
         source: Where it comes from.
-        scenes: Reader: ``scenes(root)`` yields every labelled scene below ``root``. It raises
-            EosfmError where a file is missing, damaged, misnamed or of another kind.
+        reader: ``reader(root)`` yields every labelled scene below ``root``. It raises EosfmError
+            where a file is missing, damaged, misnamed or of another kind.
         split_rule: In words: whose split this is, or by what unit scenes are held out.
         ignore_index: Target value that is never scored; None where every pixel is labelled.
         nodata: Image value that means "not measured" when all bands have it; None otherwise.
@@ -152,7 +150,7 @@ class Dataset:
             blanks where the publisher's part is divided among them: ``{"train val": 540, "test":
             264}``. Empty where that is not known for certain.
         edition: ``edition(root)`` is the dataset as the files below ``root`` have it, where it was
-            published more than once with other bands or values; ``scenes`` reads them all.
+            published more than once with other bands or values; ``reader`` reads them all.
     """
 
     name: str
@@ -164,7 +162,7 @@ class Dataset:
     classes: tuple[str, ...]
     gsd: float
     source: Source
-    scenes: Callable[[Path], Iterable[Scene]] = field(repr=False)
+    reader: Callable[[Path], Iterable[Scene]] = field(repr=False)
     split_rule: str = "official"
     ignore_index: int | None = None
     nodata: float | None = None
@@ -195,6 +193,21 @@ class Dataset:
             raise EosfmError(f"{self.name}: two groups of one dtype and step; make them one")
         if not np.can_cast(np.result_type(*(g.dtype for g in self.groups)), self.dtype):
             raise EosfmError(f"{self.name}: {self.dtype} does not hold all groups; correct dtype")
+
+    def scenes(self, root: Path) -> Iterator[Scene]:
+        """Yield every labelled scene below a root.
+
+        Raises:
+            EosfmError: What the reader raises; where a file is missing, with what to do under the
+                dataset's name.
+        """
+        try:
+            yield from self.reader(root)
+        except Incomplete as error:
+            raise EosfmError(
+                f"{self.name}: {error}; point datasets.{self.name}.root at a complete copy, or "
+                f"delete the folder and run `dvc repro -f data/dvc.yaml:download@{self.name}`"
+            ) from None
 
     def below(self, root: Path) -> "Dataset":
         """What lies below a folder of native files: an edition of this, or this, by the same name.

@@ -49,7 +49,7 @@ class Sheet(NamedTuple):
     northing: int
 
 
-def parse_sheet(path: Path, dataset: str) -> Sheet:
+def parse_sheet(path: Path) -> Sheet:
     """Read the name of an orthophoto, for example ``06-2014-1007-6318-LA93-0M50-E080.tif``.
 
     Raises:
@@ -58,8 +58,7 @@ def parse_sheet(path: Path, dataset: str) -> Sheet:
     match = re.match(r"(\d{2}|2[AB])-\d{4}-(\d{4})-(\d{4})-LA93-0M50-E080\.", path.name)
     if not match:
         raise EosfmError(
-            f"{dataset}: {path} is named otherwise than "
-            "<department>-<year>-<easting>-<northing>-LA93-0M50-E080.tif; fetch it again, or "
-            "remove it"
+            f"{path} is named otherwise than <department>-<year>-<easting>-<northing>-LA93-0M50-"
+            "E080.tif; fetch it again, or remove it"
         )
     return Sheet(match[1], int(match[2]), int(match[3]))

@@ -13,9 +13,9 @@ FOLDERS = ("aGrass", "bField", "cIndustry", "dRiverLake", "eForest", "fResident"
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images, class by class; a fifth of them test, a tenth validate."""
-    for path, index in class_folders(root, FOLDERS, "rsscn7"):
+    for path, index in class_folders(root, FOLDERS):
         split = hold_out(f"rsscn7/{path.stem}", validate=0.1, test=0.2)
-        yield raster_scene("rsscn7", path.stem, split, [rgb(path)], constant(index, path))
+        yield raster_scene(path.stem, split, [rgb(path)], constant(index, path))
 
 
 DATASET = Dataset(
@@ -36,5 +36,5 @@ DATASET = Dataset(
         size_gb=0.4,
         manual="download the archive of the homepage and unpack its seven folders",
     ),
-    scenes=scenes,
+    reader=scenes,
 )

@@ -39,7 +39,7 @@ DATASET = Dataset(
         size_gb=0.3,
         archives=archives,
     ),
-    scenes=scenes_of_torchgeo(
+    reader=scenes_of_torchgeo(
         "UCMerced", {split: {"split": split} for split in SPLITS}, "label", "uint8", (256, 256)
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import DATASETS, get_dataset
-from eosfm.datasets.fetching.counts import check_first, check_published, count_scenes
+from eosfm.datasets.fetching.counts import check_counts, count_scenes
 from eosfm.datasets.fetching.prepare import prepare
 from eosfm.datasets.native.copy import NativeCopy
 from eosfm.planning.facts import ARCHIVES
@@ -30,7 +30,7 @@ def scenes(root: Path):
 
 def run(tmp_path: Path, dataset, root: Path, a_part: bool = False):
     native = NativeCopy("toy", "loveda", "archive", str(root), "", tmp_path / "cache")
-    dataset = replace(dataset, scenes=scenes)
+    dataset = replace(dataset, reader=scenes)
     trusted = tmp_path / "trusted"
     return prepare(dataset, native, print, tmp_path / "out", a_part=a_part, trusted=trusted)
 
@@ -72,14 +72,16 @@ def test_the_first_copy_counts_where_nothing_is_published(tmp_path):
 def test_a_note_of_the_first_copy_that_is_none_is_told(tmp_path):
     (tmp_path / "toy.scenes").write_bytes(b"x" * 999)
     with pytest.raises(EosfmError, match=r"delete .*toy.scenes") as caught:
-        check_first(TOY, tmp_path, {"train": 1, "val": 0, "test": 0}, tmp_path)
+        check_counts(
+            replace(TOY, published={}), tmp_path, {"train": 1, "val": 0, "test": 0}, tmp_path
+        )
     assert len(str(caught.value)) < 600
 
 
 def test_the_editions_of_eurosat_have_numbers_of_their_own(tmp_path):
     (tmp_path / "2750").mkdir()
     with pytest.raises(EosfmError, match=r"3 scenes of train val test; expected 27000"):
-        check_published(get_dataset("eurosat"), tmp_path, {"train": 1, "val": 1, "test": 1})
+        check_counts(get_dataset("eurosat"), tmp_path, {"train": 1, "val": 1, "test": 1})
 
 
 def test_simulated_copies_are_not_counted(simulated):

@@ -133,19 +133,6 @@ def test_missing_file_is_not_asked_twice(server: Server, tmp_path: Path):
     assert server.count == {"/gone.zip": 1}
 
 
-def test_mirror_steps_in(server: Server, tmp_path: Path):
-    archive = describe(server, "/mirror/a.zip")
-    archive = replace(archive, url=f"{server.url}/gone.zip", mirrors=(archive.url,))
-    assert download(archive, tmp_path).read_bytes() == BYTES
-
-
-def test_mirror_steps_in_for_a_wrong_file(server: Server, tmp_path: Path):
-    good = describe(server, "/mirror/a.zip")
-    server.files["/a.zip"] = BYTES[:-1] + b"?"
-    archive = replace(good, url=f"{server.url}/a.zip", mirrors=(good.url,))
-    assert download(archive, tmp_path).read_bytes() == BYTES
-
-
 def test_wrong_checksum_leaves_nothing(server: Server, tmp_path: Path):
     archive = describe(server, checksum="md5:0123")
     with pytest.raises(EosfmError, match=r"has md5 \w+ where 0123 is expected"):
@@ -203,7 +190,7 @@ def zipped(server: Server) -> Archive:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in FILES.items():
             archive.writestr(name, content)
-    return describe(server, content=buffer.getvalue(), members=2)
+    return describe(server, content=buffer.getvalue())
 
 
 def test_fetch_unpacks_once(server: Server, tmp_path: Path, zipped: Archive):

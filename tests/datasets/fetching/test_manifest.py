@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
 def toy(*scenes: tuple[str, str]):
     """A dataset whose reader yields these (id, split) pairs."""
     found = [SimpleNamespace(id=name, split=split) for name, split in scenes]
-    return replace(get_dataset("loveda"), name="toy", scenes=lambda root: iter(found))
+    return replace(get_dataset("loveda"), name="toy", reader=lambda root: iter(found))
 
 
 GOOD = toy(("1", "train"), ("2", "train"), ("3", "val"))

@@ -222,7 +222,9 @@ def test_failure_leaves_nothing(tmp_path: Path):
     def broken(root: Path) -> None:
         (root / "half").write_text("")
 
-    with pytest.raises(EosfmError, match="Train not found"):
+    with pytest.raises(
+        EosfmError, match=r"entry: .*Train not found.*datasets.entry.root at .*download@entry"
+    ):
         run(tmp_path, "simulated", simulate=broken)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from eosfm.datasets.native.holdout import hold_out, rank
+from eosfm.datasets.native.holdout import divide, hold_out, rank
 
 NAMES = [f"toy/{number}" for number in range(20_000)]
 
@@ -16,3 +16,10 @@ def test_shares_are_those_asked_for():
     shares = {split: splits.count(split) / len(splits) for split in set(splits)}
     assert abs(shares["val"] - 0.1) < 0.01 and abs(shares["test"] - 0.2) < 0.01
     assert {hold_out(name, 0, 0) for name in NAMES} == {"train"}
+
+
+def test_one_part_tests_and_the_other_is_divided():
+    names = [name.removeprefix("toy/") for name in NAMES]
+    assert {divide("toy", "b", 0.1, "b", name) for name in names} == {"test"}
+    splits = [divide("toy", "b", 0.1, "a", name) for name in names]
+    assert splits == [hold_out(name, validate=0.1, test=0) for name in NAMES]

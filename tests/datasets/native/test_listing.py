@@ -9,11 +9,11 @@ from eosfm.datasets.native.listing import expecting, listed, parse, read_rows
 def test_files_are_sorted_and_an_empty_folder_is_refused(tmp_path):
     for name in ("b.tif", "a.tif", "c.png"):
         (tmp_path / name).touch()
-    assert [path.name for path in listed(tmp_path, "*.tif", "some", "x")] == ["a.tif", "b.tif"]
+    assert [path.name for path in listed(tmp_path, "*.tif", "x")] == ["a.tif", "b.tif"]
     with pytest.raises(EosfmError, match=r"holds no \*\.jpg; expected images; fetch"):
-        listed(tmp_path, "*.jpg", "some", "images")
+        listed(tmp_path, "*.jpg", "images")
     with pytest.raises(EosfmError, match="none not found; expected images"):
-        listed(tmp_path / "none", "*.jpg", "some", "images")
+        listed(tmp_path / "none", "*.jpg", "images")
 
 
 def test_names_match_completely(tmp_path):

@@ -1,5 +1,7 @@
 """8-bit PNG images."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,26 @@ def test_rewritten_file_is_read_again(tmp_path: Path):
     read_png(tmp_path / "a.png", whole)
     write_png(tmp_path / "a.png", np.zeros_like(IMAGE))
     assert not read_png(tmp_path / "a.png", whole).any()
+
+
+def test_a_file_that_lost_bytes_in_its_middle_is_refused(tmp_path: Path):
+    write_png(tmp_path / "a.png", IMAGE)
+    content = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(content[:600] + content[700:])
+    with pytest.raises(EosfmError, match=r"a.png cannot be read as an image"):
+        read_png(tmp_path / "a.png", Window(0, 0, 20, 30))
+
+
+def test_grey_of_two_bits_becomes_grey_of_eight(tmp_path: Path):
+    def part(name: bytes, content: bytes) -> bytes:
+        whole = name + content
+        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    header = part(b"IHDR", struct.pack(">IIBBBBB", 4, 1, 2, 0, 0, 0, 0))
+    row = part(b"IDAT", zlib.compress(bytes([0, 0b00_01_10_11])))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + row + part(b"IEND", b""))
+    found = read_png(tmp_path / "a.png", Window(0, 0, 1, 4), mode="L")
+    assert found.tolist() == [[0, 85, 170, 255]]
 
 
 def test_bad_files_are_one_line(tmp_path: Path):

@@ -30,7 +30,7 @@ def files(tmp_path):
 
 def scene(folder, *image, dates=()):
     target = Part(folder / "classes.tif")
-    return raster_scene("some", "a", "val", image, target, grid=target, dates=dates)
+    return raster_scene("a", "val", image, target, grid=target, dates=dates)
 
 
 def test_bands_are_in_the_order_of_the_files_on_the_finest_grid(files):
@@ -86,7 +86,7 @@ def test_the_grid_is_the_first_files_whose_type_is_checked(files):
     folder, _ = files
     image, target = Part(folder / "fine.tif", 2, dtype="int16"), Part(folder / "classes.tif")
     with pytest.raises(EosfmError, match=r"2 band\(s\) of uint16; expected 2 of int16"):
-        raster_scene("some", "a", "train", [image], target)
+        raster_scene("a", "train", [image], target)
 
 
 def test_files_become_dates_and_bands(tmp_path: Path):
@@ -95,9 +95,7 @@ def test_files_become_dates_and_bands(tmp_path: Path):
     for path, image in zip(paths, pixels, strict=True):
         write_png(path, image)
     write_png(tmp_path / "mask.png", pixels[0, 0])
-    made = raster_scene(
-        "mine", "a", "val", [*map(rgb, paths)], Part(tmp_path / "mask.png"), frames=2
-    )
+    made = raster_scene("a", "val", [*map(rgb, paths)], Part(tmp_path / "mask.png"), frames=2)
     window = Window(3, 4, 10, 12)
     expected = pixels.reshape(2, 6, 20, 30)[..., 3:13, 4:16]
     np.testing.assert_array_equal(made.image(window), expected)
@@ -109,7 +107,7 @@ def test_a_class_is_the_whole_images_and_its_parts_keep_their_place_on_the_groun
     pixels = np.random.default_rng(0).integers(0, 256, (3, 20, 30), np.uint8)
     path = tmp_path / "a.tif"
     write_geotiff(path, pixels, 2.0, (100.0, 500.0))
-    whole = raster_scene("mine", "a", "train", [rgb(path)], constant(7, path))
+    whole = raster_scene("a", "train", [rgb(path)], constant(7, path))
     assert whole.files == (path,) and whole.target(WHOLE) == 7
     np.testing.assert_array_equal(whole.image(Window(0, 0, 20, 30))[0], pixels)
     part = crop(whole, "b", "test", Window(5, 10, 8, 6))
