@@ -94,7 +94,7 @@ CASES = [
     Case("item of an archive", "a.json", item("zip://a.zip!a.tif"), REMOTE),
     Case("item of another protocol", "a.json", item("ftp://127.0.0.1/a.tif"), REMOTE),
     Case("item of a VRT called TIFF", "a.json", item("v.tif")),
-    Case("item of nothing", "a.json", item("none.tif")),
+    Case("item of nothing", "a.json", item("none.tif"), r"none.tif not found; give a raster"),
     Case("item cut", "a.json", '{"type": "Feature"', r"a.json is"),
     Case("item too deep", "a.json", "[" * 200_000, r"a.json"),
 ]
