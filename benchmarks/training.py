@@ -4,7 +4,8 @@ python benchmarks/training.py potsdam ben_rgb --as 2x30 --as 4x60,batch=8 \
     --as 2x30,start=models/specialists/sen12ms_rgb.pt,lr=5e-4
 
 Each specialist is trained as params.yaml says and then in each of the other ways (epochs x steps,
-and what else differs: batch, crop, lr, balanced, seed, start), from the tiles of a `dvc repro`.
+and what else differs: batch, crop, lr, loss, balanced, seed, start), from the tiles of a `dvc repro`;
+of another simulated Earth, where params.yaml has another seed.
 """
 
 import tempfile
@@ -31,7 +32,10 @@ def changed(recipe: Recipe, way: str) -> tuple[Recipe, Path]:
     epochs, steps = map(int, length.split("x"))
     values = dict(word.split("=") for word in words)
     fields: dict[str, Any] = {"epochs": epochs, "steps_per_epoch": steps}
-    forms = {"batch": ("batch_size", int), "crop": ("crop", int), "lr": ("lr", float)}
+    forms = {
+        "batch": ("batch_size", int), "crop": ("crop", int), "lr": ("lr", float),
+        "loss": ("loss", str),
+    }  # fmt: skip
     for key, (field, form) in forms.items():
         if key in values:
             fields[field] = form(values[key])
