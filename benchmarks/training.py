@@ -4,8 +4,8 @@ python benchmarks/training.py potsdam ben_rgb --as 2x30 --as 4x60,batch=8 \
     --as 2x30,start=models/specialists/sen12ms_rgb.pt,lr=5e-4
 
 Each specialist is trained as params.yaml says and then in each of the other ways (epochs x steps,
-and what else differs: batch, crop, lr, loss, balanced, seed, start), from the tiles of a `dvc repro`;
-of another simulated Earth, where params.yaml has another seed.
+and what else differs: batch, crop, lr, loss, balanced, seed, start), from the tiles of a
+`dvc repro`; of another simulated Earth, where params.yaml has another seed.
 """
 
 import tempfile
