@@ -243,8 +243,7 @@ def _decode_png(path: Path) -> np.ndarray:
     import rasterio
 
     expect_plain_images()
-    alone = rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR")  # looks at no file beside it
-    with alone, rasterio.open(path, driver="PNG") as raster:
+    with rasterio.Env(**ALONE), rasterio.open(path, driver="PNG") as raster:
         pixels: np.ndarray = raster.read()
     return pixels if len(pixels) > 1 else pixels[0]
 
