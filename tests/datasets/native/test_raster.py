@@ -33,7 +33,13 @@ def test_a_plain_image_is_read_without_a_warning(plain: Path) -> None:
 
 
 def test_other_warnings_are_kept(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rasterio, "open", lambda path, driver: warnings.warn("other", stacklevel=1))
+    usual = rasterio.open
+
+    def warning(path: Path, driver: str) -> object:
+        warnings.warn("other", stacklevel=1)
+        return usual(path, driver=driver)
+
+    monkeypatch.setattr(rasterio, "open", warning)
     with pytest.warns(UserWarning, match="other"):
         open_raster(plain)
 
