@@ -51,6 +51,22 @@ def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if words is None else check_bands(" ".join(words).replace(",", " ").split())
 
 
+def expect_once(wanted: Sequence[str], there: Sequence[str | None], path: str) -> None:
+    """Refuse files of which two channels are the same wanted band: nobody knows which is meant.
+
+    Raises:
+        EosfmError: One is there more than once.
+    """
+    named = [name for name in there if name is not None]
+    for name in wanted:
+        times = named.count(find(name, named) or "")
+        if times > 1:
+            raise EosfmError(
+                f"{path} has {name} {times} times; expected each band once; take files with one "
+                "of each, or name all bands in their order with --bands B02 B03 ..."
+            )
+
+
 def match(
     wanted: Sequence[str], there: Sequence[str | None], path: str, files: Sequence[str] = ()
 ) -> list[int]:

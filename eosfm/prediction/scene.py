@@ -9,7 +9,7 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.grid import expect_same, grid_of, on_finest
-from eosfm.prediction.names import file_bands, match
+from eosfm.prediction.names import expect_once, file_bands, match
 from eosfm.prediction.opening import open_raster
 from eosfm.prediction.stac import Item
 
@@ -173,6 +173,7 @@ def open_scene(
     else:
         sources = rasters = [open_raster(file) for file in _files(path)]
         said = list(names) if names else _said(rasters)
+        expect_once(bands, said, str(path))
     first = grid_of(rasters[0])
     for raster in rasters[1:]:
         expect_same(rasters[0].name, first, raster.name, grid_of(raster))

@@ -39,6 +39,11 @@ def test_bands_are_taken_by_meaning_in_the_order_wanted(write_scene):
     assert renamed.read(0, 0, 8, 8)[:, 0, 0].tolist() == [0, 1, 2]
 
 
+def test_names_that_nobody_asks_for_may_stand_twice(write_scene):
+    path = write_scene(np.zeros((3, 8, 8), np.uint8), descriptions=("B02", "B03", "B02"))
+    assert open_scene(path, ("green",), None).channels[0].index == 2
+
+
 def test_colours_name_bands_where_descriptions_do_not(write_scene):
     path = write_scene(np.zeros((3, 8, 8), np.uint8), descriptions=None, photometric="RGB")
     assert open_scene(path, RGB, None).channels[0].index == 1
@@ -51,7 +56,8 @@ def test_colours_name_bands_where_descriptions_do_not(write_scene):
 @pytest.mark.parametrize(
     ("descriptions", "bands", "message"),
     [(RGB, ("red", "nir"), r"has red, green, blue; expected red, nir \(missing: nir\)"),
-     (None, ("B02",), r"has 3 band\(s\) without names; expected B02 .*; name its bands")],
+     (None, ("B02",), r"has 3 band\(s\) without names; expected B02 .*; name its bands"),
+     (("B02", "B03", "B02"), ("B03", "blue"), "has blue 2 times; expected each band once")],
 )  # fmt: skip
 def test_missing_bands_are_refused_in_one_line(write_scene, descriptions, bands, message):
     path = write_scene(np.zeros((3, 8, 8), np.uint16), descriptions=descriptions)
