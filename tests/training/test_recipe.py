@@ -38,12 +38,12 @@ def test_a_specialist_may_go_beyond_its_scale(params):
 
 
 def test_what_a_specialist_says_of_mini_counts_there_and_after_its_own_word(params):
-    entry = params.specialist("oscd")
-    mini, full = Recipe.resolve(params, "oscd"), Recipe.resolve(at_scale(params, "full"), "oscd")
+    name, large = "kenya_croptype", at_scale(params, "full")
+    entry, mini, full = params.specialist(name), *(Recipe.resolve(p, name) for p in (params, large))
     assert mini.epochs == entry.mini.epochs != params.scales.mini.train.epochs
     assert mini.batch_size == entry.mini.batch_size
     assert (full.epochs, full.batch_size) == (entry.epochs, entry.batch_size)
-    own = Recipe.resolve(with_train(params, "oscd", epochs=2), "oscd")
+    own = Recipe.resolve(with_train(params, name, epochs=2), name)
     assert (own.epochs, own.batch_size) == (2, mini.batch_size)
 
 
