@@ -222,9 +222,8 @@ def test_failure_leaves_nothing(tmp_path: Path):
     def broken(root: Path) -> None:
         (root / "half").write_text("")
 
-    with pytest.raises(
-        EosfmError, match=r"entry: .*Train not found.*datasets.entry.root at .*download@entry"
-    ):
+    line = r"entry: .*Train not found.*datasets.entry.root at a complete copy.*download@entry"
+    with pytest.raises(EosfmError, match=line):
         run(tmp_path, "simulated", simulate=broken)
     assert list(tmp_path.iterdir()) == []
 
