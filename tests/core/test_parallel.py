@@ -10,7 +10,9 @@ from eosfm.core.parallel import cores, run_together, single_thread
 
 
 @pytest.fixture
-def four_threads():
+def four_threads(monkeypatch):
+    # A stage that ran in this process before may have left its share of the cores to this thread.
+    monkeypatch.setattr("eosfm.core.parallel._share", threading.local())
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     yield
