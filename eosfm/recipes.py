@@ -40,8 +40,17 @@ class Plateau(Frozen):
 Schedule = Literal["one_cycle", "constant"] | Plateau
 
 
-class Augmentation(Frozen):
-    """What is done to training images; targets per pixel are moved along.
+class Given(Frozen):
+    """Settings that an entry may leave out: only what is in the file counts, no default here."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings in the file, by key."""
+        return {key: getattr(self, key) for key in self.model_fields_set}
+
+
+class Augmentation(Given):
+    """What is done to training images; what is left out is not. Targets per pixel are moved along.
 
     ``moves``: ``flips`` left to right and top to bottom, each of half of the images; ``turns``:
     quarter turns as well, all eight alike. ``rotation``: half of the images by up to so many
@@ -50,11 +59,11 @@ class Augmentation(Frozen):
     lose a rectangle.
     """
 
-    moves: Moves
-    rotation: Annotated[Number, Field(ge=0, le=180)]
-    sharpness: Share
-    jitter: Annotated[Number, Field(ge=0, le=0.5)]
-    erasing: Share
+    moves: Moves = "none"
+    rotation: Annotated[Number, Field(ge=0, le=180)] = 0
+    sharpness: Share = 0
+    jitter: Annotated[Number, Field(ge=0, le=0.5)] = 0
+    erasing: Share = 0
 
 
 class Scaling(Frozen):
@@ -115,15 +124,6 @@ class ScaleTrain(Frozen):
     decoder_channels: Size
     workers: Workers
     patience: Count | None
-
-
-class Given(Frozen):
-    """Settings that an entry may leave out: only what is in the file counts, no default here."""
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """The settings in the file, by key."""
-        return {key: getattr(self, key) for key in self.model_fields_set}
 
 
 class TrainOverrides(Given):

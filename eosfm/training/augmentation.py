@@ -31,7 +31,7 @@ def build_augmentation(
     if kind.answer == "object":
         raise EosfmError(
             "augmentation asks for more than moves, which would leave boxes where they are; "
-            "expected rotation, sharpness, jitter and erasing of 0 for detection"
+            "expected moves alone for detection; leave out rotation, sharpness, jitter and erasing"
         )
     from kornia.augmentation import AugmentationSequential
 
@@ -69,6 +69,6 @@ def _one_date_of_colours(image: Any) -> Any:
     if image.shape[1:3] != (1, 3):
         raise EosfmError(
             f"augmentation of {image.shape[1]} date(s) of {image.shape[2]} bands; expected one of "
-            "three; set rotation, sharpness, jitter and erasing to 0"
+            "three; leave out rotation, sharpness, jitter and erasing"
         )
     return image[:, 0]

@@ -9,12 +9,6 @@ from eosfm.recipes import Augmentation
 from eosfm.training.augmentation import build_augmentation
 
 
-def augmentation(**amounts: float) -> Augmentation:
-    return Augmentation(
-        **{"moves": "none", "rotation": 0, "sharpness": 0, "jitter": 0, "erasing": 0} | amounts
-    )
-
-
 def batch(count: int = 64) -> dict[str, torch.Tensor]:
     """Images whose first band is 1 where the mask is 2, and 0 elsewhere."""
     mask = torch.zeros(count, 16, 16, dtype=torch.long)
@@ -29,13 +23,13 @@ def changed(before: torch.Tensor, after: torch.Tensor) -> int:
 
 
 def test_nothing_is_built_for_nothing() -> None:
-    assert build_augmentation(augmentation(moves="flips"), get_kind("segmentation")) is None
+    assert build_augmentation(Augmentation(moves="flips"), get_kind("segmentation")) is None
 
 
 def test_masks_turn_with_half_of_the_images() -> None:
     torch.manual_seed(0)
     given = batch()
-    augment = build_augmentation(augmentation(rotation=90), get_kind("segmentation"))
+    augment = build_augmentation(Augmentation(rotation=90), get_kind("segmentation"))
     assert augment is not None
     done = augment(given)
     assert done["image"].shape == given["image"].shape and done["mask"].dtype == torch.long
@@ -53,7 +47,7 @@ def test_masks_turn_with_half_of_the_images() -> None:
 def test_colours_of_some_images_change(amounts: dict[str, float], least: int, most: int) -> None:
     torch.manual_seed(0)
     given = batch()
-    augment = build_augmentation(augmentation(**amounts), get_kind("classification"))
+    augment = build_augmentation(Augmentation(**amounts), get_kind("classification"))
     assert augment is not None
     done = augment(given)
     assert least <= changed(given["image"], done["image"]) <= most
@@ -62,8 +56,8 @@ def test_colours_of_some_images_change(amounts: dict[str, float], least: int, mo
 
 def test_what_cannot_be_augmented_is_one_line() -> None:
     with pytest.raises(EosfmError, match="leave boxes where they are"):
-        build_augmentation(augmentation(rotation=90), get_kind("detection"))
-    augment = build_augmentation(augmentation(jitter=0.1), get_kind("classification"))
+        build_augmentation(Augmentation(rotation=90), get_kind("detection"))
+    augment = build_augmentation(Augmentation(jitter=0.1), get_kind("classification"))
     assert augment is not None
     with pytest.raises(EosfmError, match=r"of 2 date\(s\) of 3 bands; expected one of three"):
         augment({"image": torch.zeros(1, 2, 3, 8, 8)})
