@@ -48,7 +48,7 @@ def run_always_changed(repo: Any, targets: Sequence[str]) -> None:
         if always:
             repo.reproduce(always)
 
-    _told(run)
+    told(run)
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def push(repo: Any, plan: Plan) -> None:
     names = plan.affected()
     done = {need for name in names for need in plan.needs[name]}.difference(names)
     if done:
-        _told(lambda: repo.push(sorted(done)))
+        told(lambda: repo.push(sorted(done)))
 
 
 def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
@@ -104,8 +104,8 @@ def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
                         known[stage.key] = entries[name]
     with open_repo() as repo:
         if remote:
-            _told(lambda: repo.fetch(list(entries)))
-        _told(lambda: repo.checkout(list(entries), force=True))
+            told(lambda: repo.fetch(list(entries)))
+        told(lambda: repo.checkout(list(entries), force=True))
 
 
 def finish(targets: Sequence[str]) -> list[str]:
@@ -118,10 +118,10 @@ def finish(targets: Sequence[str]) -> list[str]:
         EosfmError: One failed.
     """
     with open_repo() as repo:
-        return [stage.addressing for stage in _told(lambda: repo.reproduce(list(targets) or None))]
+        return [stage.addressing for stage in told(lambda: repo.reproduce(list(targets) or None))]
 
 
-def _told(work: Callable[[], T]) -> T:
+def told(work: Callable[[], T]) -> T:
     """Work of DVC's; its faults are told in a line."""
     from dvc.exceptions import DvcException
 

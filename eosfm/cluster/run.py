@@ -13,7 +13,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from eosfm.cluster import home, shell, snapshot
+from eosfm.cluster import experiment, home, shell, snapshot
 from eosfm.cluster.clone import ENVIRONMENT, FOLDER, NAME, Clone, Settings, sees_home
 from eosfm.cluster.plan import Entry, Plan, make_plan
 from eosfm.cluster.progress import Progress, clock
@@ -27,22 +27,33 @@ GROUP = "stage"
 """By one name, Dask takes all stages for jobs of a kind and hands them out one by one."""
 
 
-def repro(targets: Sequence[str], workers: int | None = None, scheduler: str = "") -> None:
+def repro(
+    targets: Sequence[str],
+    workers: int | None = None,
+    scheduler: str = "",
+    overrides: Sequence[str] = (),
+    name: str = "",
+) -> None:
     """Run the pipeline of the current folder on workers; the results are those of ``dvc repro``.
 
     Args:
         targets: As of ``dvc repro``; empty for dvc.yaml.
         workers: How many processes of this machine; None for one per GPU or core.
         scheduler: Address of a Dask cluster to use in their place.
+        overrides: Parameters to set first, as of ``dvc exp run -S``; the run is an experiment then.
+        name: Of the experiment; empty for one of DVC's.
 
     Raises:
         EosfmError: Stages failed, or the run cannot start.
     """
     start = time.monotonic()
-    name = os.environ[RUN] = f"{os.uname().nodename}-{os.getpid()}-{int(time.time())}"
-    with _terminated(), _folder(Path.cwd() / FOLDER / name) as folder:
+    if name:
+        experiment.insist_on_new(name)
+    run = os.environ[RUN] = f"{os.uname().nodename}-{os.getpid()}-{int(time.time())}"
+    with _terminated(), _folder(Path.cwd() / FOLDER / run) as folder:
         shell.use(folder)
-        with home.open_repo() as repo:
+        # Before any work the first stage reads the parameters, and refuses wrong ones.
+        with experiment.settings(overrides), home.open_repo() as repo:
             home.run_always_changed(repo, targets)
         with home.open_repo() as repo:
             plan = make_plan(repo, targets)
@@ -55,8 +66,11 @@ def repro(targets: Sequence[str], workers: int | None = None, scheduler: str = "
                 elif names:
                     with local_workers(workers or usual_count()) as client:
                         _run_all(repo, plan, client)
-        ran = home.finish(targets)
-    print(f"done in {clock(time.monotonic() - start)}; ran here: {', '.join(ran) or 'nothing'}")
+        if overrides or name:
+            end = f"experiment {experiment.record(targets, name)}"
+        else:
+            end = f"ran here: {', '.join(home.finish(targets)) or 'nothing'}"
+    print(f"done in {clock(time.monotonic() - start)}; {end}")
 
 
 def _run_all(repo: Any, plan: Plan, client: Any) -> None:

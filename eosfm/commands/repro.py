@@ -15,11 +15,24 @@ def repro(
     scheduler: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Use the Dask cluster there instead.")
     ] = "",
+    set_param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set-param",
+            "-S",
+            metavar="KEY=VALUE",
+            help="Set a parameter first, as `dvc exp run -S` does; makes an experiment.",
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--name", "-n", help="Name of the experiment; makes one.")
+    ] = "",
 ) -> None:
     """Run the pipeline on many cores, GPUs or machines.
 
-    The results are those of `dvc repro`, which has nothing to do afterwards.
+    The results are those of `dvc repro`, which has nothing to do afterwards. With -S or -n they are
+    those of `dvc exp run`, and kept as an experiment.
     """
     from eosfm.cluster.run import repro
 
-    repro(targets or [], workers, scheduler)
+    repro(targets or [], workers, scheduler, set_param or [], name)

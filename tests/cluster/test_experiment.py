@@ -1,0 +1,52 @@
+"""``eosfm repro -S``: what ``dvc exp run -S`` leaves, by workers."""
+
+import json
+
+import pytest
+
+from eosfm.cluster import experiment
+from eosfm.core.errors import EosfmError
+
+
+def test_it_leaves_what_an_experiment_of_dvc_leaves(project):
+    out = project.repro("-S", "word=two", "-n", "second")
+    assert project.ran() == {"raw a", "raw b", "fit a", "fit b"}
+    assert out.rstrip().endswith("; experiment second")
+    assert "word: two" in (project.path / "params.yaml").read_text()
+    assert "# where they are" in (project.path / "params.yaml").read_text()
+    assert (project.path / "joined").read_text().count("two") == 2
+    again = project.run("dvc", "exp", "run", "-S", "word=two")  # finds all of it done
+    assert project.ran() == set() and again.count("Running stage") == 1
+    shown = json.loads(project.run("dvc", "exp", "show", "--json"))
+    (kept,) = [one for one in shown[1]["experiments"] if one["name"] == "second"]
+    assert kept["revs"][0]["data"]["params"]["params.yaml"]["data"]["word"] == "two"
+    # the name is taken, which is said before anything is done
+    out = project.repro("-n", "second", "-S", "word=three", code=1)
+    assert "there is an experiment 'second' on this commit" in out
+    assert "word: two" in (project.path / "params.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("wrod=two", "has no such key .wrod.; did you mean 'word'"),
+        ("word=one,two", "several values"),
+        ("word", "expected KEY=VALUE"),
+        ("word.length=3", "nothing is below it"),
+    ],
+)
+def test_what_cannot_be_set_leaves_the_file_alone(project, monkeypatch, override, told):
+    monkeypatch.chdir(project.path)
+    before = (project.path / "params.yaml").read_bytes()
+    with pytest.raises(EosfmError, match=told), experiment.settings([override]):
+        pytest.fail("the block ran")
+    assert (project.path / "params.yaml").read_bytes() == before
+
+
+def test_what_the_first_stages_refuse_is_taken_back(project, monkeypatch):
+    monkeypatch.chdir(project.path)
+    before = (project.path / "params.yaml").read_bytes()
+    with pytest.raises(EosfmError, match="no"), experiment.settings(["word=two", "+more=1"]):
+        assert b"word: two" in (project.path / "params.yaml").read_bytes()
+        raise EosfmError("no")
+    assert (project.path / "params.yaml").read_bytes() == before
