@@ -17,6 +17,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import save_artifact
 from eosfm.model import EosFM
 
+pytestmark = pytest.mark.filterwarnings("ignore:The PyTorch API of nested")
 RGB = ["red", "green", "blue"]
 Levels = list[list[torch.Tensor]]
 
