@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.errors import EosfmError, expect, suggest
 from eosfm.encoding.artifact import load_artifact, load_saved, save_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.folder import read_folder
@@ -23,6 +23,9 @@ OPTIONS = (
     "spectral", *FUSION,
 )  # fmt: skip
 """What :meth:`EosFM.from_specialists` takes beside the ensemble and its channels."""
+
+UNSHARED: dict[str, Any] = {"copy": False}
+"""Weights that were just read from a file are nobody else's."""
 
 FORMER_PREFIX, PREFIX = "encoders.models.", "encoder.models."
 """Where state dicts of earlier versions, and where those of this one, have the specialists."""
@@ -59,13 +62,18 @@ class EosFM(nn.Module):
         feature_info: The fused levels, described as timm's models describe theirs.
 
     Raises:
-        EosfmError: The fuser is made for other pyramids.
+        EosfmError: One is something else, or the fuser is made for other pyramids.
     """
 
     def __init__(self, encoder: EnsembleEncoder, fuser: Fuser) -> None:
         from timm.models import FeatureInfo
 
         super().__init__()
+        for what, half, kind in (
+            ("encoder", encoder, EnsembleEncoder),
+            ("fuser", fuser, Fuser),
+        ):
+            expect(what, half, isinstance(half, kind), f"{kind.__name__}; or use from_artifact")
         if encoder.inputs != fuser.inputs:
             raise EosfmError(
                 f"the fuser is made for pyramids of {fuser.names}, the encoder gives those of "
@@ -142,7 +150,7 @@ class EosFM(nn.Module):
         Raises:
             EosfmError: The file cannot be used, or an option is wrong.
         """
-        return cls.from_specialists(load_artifact(path), bands, in_chans, copy=False, **options)
+        return cls.from_specialists(load_artifact(path), bands, in_chans, **UNSHARED | options)
 
     @classmethod
     def load(cls, path: Path | str, freeze: bool = True) -> "EosFM":
@@ -177,7 +185,7 @@ class EosFM(nn.Module):
             and options.keys() <= {"freeze"}
         ):
             return cls._from_state(specialists, state, **options)
-        return cls.from_specialists(specialists, bands, in_chans, copy=False, **options)
+        return cls.from_specialists(specialists, bands, in_chans, **UNSHARED | options)
 
     @classmethod
     def _from_state(
@@ -213,7 +221,7 @@ class EosFM(nn.Module):
             One pyramid per entry of ``inputs``: four levels (B, C, ceil(H/s), ceil(W/s)).
 
         Raises:
-            EosfmError: The shape or the type is not what was announced.
+            EosfmError: The shape, the type or the device is not what was announced.
         """
         return self.encoder.encode(x)
 

@@ -87,7 +87,7 @@ def test_entries_are_named_as_files_and_stages_can_be(tmp_path, name):
 def test_a_key_that_stands_twice_is_refused(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(PARAMS.read_text().replace("seed: 0\n", "seed: 0\nscale: full\n"))
-    with pytest.raises(EosfmError, match="'scale' stands twice, again in line"):
+    with pytest.raises(EosfmError, match='line 6: found duplicate key "scale"'):
         load_params(path)
 
 

@@ -1,6 +1,7 @@
 """What a user sees when something is wrong: one line, exit status 1."""
 
 import errno
+from collections.abc import Collection
 
 REMEDIES = {
     (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): "make room there",
@@ -88,4 +89,20 @@ def expect(what: str, value: object, fits: bool, words: str) -> None:
         EosfmError: It does not.
     """
     if not fits:
-        raise EosfmError(f"{what} is {str(value)[:80]!r}; expected {words}")
+        raise EosfmError(f"{what} is {brief(value)}; expected {words}")
+
+
+def expect_one_of(what: str, value: object, valid: Collection[str]) -> None:
+    """Refuse a value that is none of some names.
+
+    Raises:
+        EosfmError: It is not.
+    """
+    if not isinstance(value, str) or value not in valid:
+        shown = brief(value)
+        raise EosfmError(f"{what} is {shown}; {suggest(str(value)[:80], tuple(valid))}")
+
+
+def brief(value: object) -> str:
+    """What a value is, in one line of at most 80 characters."""
+    return " ".join(repr(value)[:80].split())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, expect
 
 
 @contextmanager
@@ -27,9 +27,11 @@ def atomic(path: Path | str) -> Iterator[Path]:
         path: The file or folder to be; folders above it are made.
 
     Raises:
+        EosfmError: ``path`` is no name.
         FileNotFoundError: The block ended well, but nothing was written.
     """
-    path = Path(path)
+    path = as_path(path)
+    expect("what is to be written", str(path), path.name != "", "the name of a file or a folder")
     beside = _place_beside(path)
     try:
         yield beside
@@ -50,6 +52,20 @@ def atomic(path: Path | str) -> Iterator[Path]:
         raise
     finally:
         _remove(beside)
+
+
+def as_path(path: Any) -> Path:
+    """A path of what names a file or a folder.
+
+    Raises:
+        EosfmError: No system would take it as one.
+    """
+    try:
+        fits = not isinstance(path, bytes) and b"\0" not in os.fsencode(path)
+    except (TypeError, ValueError):
+        fits = False
+    expect("a path", path, fits, "the name of a file or a folder")
+    return Path(path)
 
 
 @contextmanager

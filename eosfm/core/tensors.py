@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError, tells_of_memory
-from eosfm.core.files import atomic
+from eosfm.core.files import as_path, atomic
 
 SHARED = 4
 """Tensors may share memory, as those of published files do: so many times what the file holds."""
@@ -42,7 +42,7 @@ def read(path: Path | str, mapped: bool = False, summed: bool = True) -> Any:
         EosfmError: The file is missing, truncated, altered, holds anything else, or would take
             much more memory than it has bytes.
     """
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise EosfmError(f"{path} not found; expected a file of weights")
     try:

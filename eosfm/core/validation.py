@@ -1,13 +1,13 @@
-"""Settings in YAML, read without surprises, and what is wrong with them in one line."""
+"""Settings in YAML, read as DVC reads them, and what is wrong with them in one line."""
 
 import types
-from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
 from eosfm.core.errors import EosfmError, suggest
 
@@ -17,63 +17,15 @@ DEEPEST = 32
 """Levels of lists and mappings within each other."""
 SHOWN = 80
 """Characters of a wrong value that a line shows."""
-MISREAD = (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError)
-"""What PyYAML raises; of a number, a date or a letter that is none, it is what Python does."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice; plain YAML keeps the last one without a word.
-
-    And nesting that would end Python's stack, a value that holds itself, and aliases of aliases, by
-    which a few words grow to billions of values when they are merged or shown.
-    """
-
-    depth = 0
-
-    def __init__(self, stream: Any) -> None:
-        super().__init__(stream)
-        self.sizes: dict[Any, int] = {}  # values in each node, aliases by what they name
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        self.depth += 1
-        if self.depth > 2 * DEEPEST:  # a mapping's value and the mapping are a level each
-            raise yaml.YAMLError(f"lists and mappings lie more than {DEEPEST} deep in each other")
-        if self.check_event(yaml.AliasEvent):
-            anchor = self.anchors.get(self.peek_event().anchor)
-            if isinstance(anchor, yaml.CollectionNode) and anchor.end_mark is None:
-                raise yaml.YAMLError(f"an alias in line {self._line()} stands in what it names")
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        if node not in self.sizes:
-            self.sizes[node] = 1 + sum(self.sizes[part] for part in _parts(node))
-        if self.sizes[node] > LARGEST:
-            raise yaml.YAMLError(f"aliases name the same again and again, {self.sizes[node]} times")
-        return node
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys: set[str] = set()
-        for key, _ in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.YAMLError(f"a key in line {line} is no word")
-            if key.value in keys:
-                raise yaml.YAMLError(f"key {key.value!r} stands twice, again in line {line}")
-            keys.add(key.value)
-        return super().construct_mapping(node, deep)
-
-    def _line(self) -> int:
-        return self.peek_event().start_mark.line + 1
-
-
-def _parts(node: Any) -> Iterable[yaml.Node]:
-    """The nodes in a list, or the keys and values of a mapping."""
-    if isinstance(node, yaml.MappingNode):
-        return chain.from_iterable(node.value)
-    return node.value if isinstance(node, yaml.SequenceNode) else ()
+MISREAD = (YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError)
+"""What ruamel.yaml raises; of a number, a date or a letter that is none, it is what Python does."""
 
 
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds.
+
+    By DVC's own parser, called as DVC calls it: what a stage reads is what DVC tracks. Others read
+    ``010``, ``1:0``, ``1e-4`` or ``yes`` otherwise, as YAML 1.1 did.
 
     Raises:
         EosfmError: It is missing, unreadable, too large or too deep, no YAML in UTF-8, or has a key
@@ -91,14 +43,62 @@ def read_yaml(path: Path) -> Any:
             f"{path} has more than {LARGEST} bytes; expected settings; remove the rest"
         )
     try:
-        return yaml.load(content.decode(), _Loader)
+        text = content.decode()
+        _refuse_growth(text)
+        return YAML(typ="safe").load(text)
     except UnicodeDecodeError as error:
         raise EosfmError(
             f"{path} has the byte {content[error.start]:#04x} at {error.start}; expected UTF-8; "
             "save it so"
         ) from None
     except MISREAD as error:
-        raise EosfmError(f"{path} is not valid YAML: {error}; correct it") from None
+        raise EosfmError(f"{path} is not valid YAML: {_reason(error)}; correct it") from None
+
+
+def _refuse_growth(text: str) -> None:
+    """Refuse what a few words of YAML can grow to, before anything is made of it.
+
+    Nesting that would end the stack, a value that holds itself, and aliases of aliases, which are
+    billions of values once they are merged or shown.
+
+    Raises:
+        YAMLError: There is such a thing.
+    """
+    open_anchors: list[str | None] = []
+    sizes = [0]  # values in each open list or mapping, aliases by what they name
+    named: dict[str | None, int] = {}
+    for event in YAML(typ="safe").parse(text):
+        line = event.start_mark.line + 1
+        if isinstance(event, CollectionStartEvent):
+            open_anchors.append(event.anchor)
+            sizes.append(1)
+            if len(open_anchors) > DEEPEST:
+                raise YAMLError(
+                    f"line {line}: more than {DEEPEST} lists and mappings in each other"
+                )
+            continue
+        if isinstance(event, AliasEvent):
+            if event.anchor in open_anchors:
+                raise YAMLError(f"line {line}: alias {event.anchor} stands in what it names")
+            size = named.get(event.anchor, 1)
+        elif isinstance(event, CollectionEndEvent):
+            size = sizes.pop()
+            named[open_anchors.pop()] = size
+        elif isinstance(event, ScalarEvent):
+            size = named[event.anchor] = 1
+        else:
+            continue
+        sizes[-1] += size
+        if sizes[-1] > LARGEST:
+            raise YAMLError(f"line {line}: aliases name the same again and again")
+
+
+def _reason(error: Exception) -> str:
+    """What a parser says, where it says it, in one line."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    words = " ".join(str(problem or error).split())
+    words = words if len(words) <= 2 * SHOWN else f"{words[: 2 * SHOWN]}..."
+    return words if mark is None else f"line {mark.line + 1}: {words}"
 
 
 def first_fault(error: ValidationError, model: type[BaseModel]) -> str:

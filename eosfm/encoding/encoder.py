@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eosfm.core.errors import EosfmError, expect, suggest
+from eosfm.core.errors import EosfmError, expect, expect_one_of, suggest
 from eosfm.encoding.adaptation import plan
 from eosfm.encoding.adapters import build_adapter, check_statistics
-from eosfm.encoding.input import SPECTRAL, InputFormat, InputSpec, describe_input
+from eosfm.encoding.input import SPECTRAL, InputFormat, InputSpec, describe_input, expect_map
 from eosfm.encoding.models import SpecialistModels
 from eosfm.encoding.spectral import SpectralPyramid, spectral_input
 from eosfm.nn.backbone import STRIDES
@@ -54,6 +54,8 @@ class EnsembleEncoder(nn.Module):
         copy: bool = True,
     ) -> None:
         super().__init__()
+        for what, flag in (("freeze", freeze), ("copy", copy)):
+            expect(what, flag, isinstance(flag, bool), "True or False")
         self.input = given
         self.skipped = dict(skipped or {})
         if copy:
@@ -95,7 +97,7 @@ class EnsembleEncoder(nn.Module):
             4, 8, 16, 32.
 
         Raises:
-            EosfmError: The shape or the type is not what was announced.
+            EosfmError: The shape, the type or the device is not what was announced.
         """
         self._check(x)
         height, width = x.shape[2:]
@@ -144,9 +146,7 @@ class EnsembleEncoder(nn.Module):
         return "\n".join(lines)
 
     def _check(self, x: Tensor) -> None:
-        if not isinstance(x, Tensor) or x.layout != torch.strided:
-            found = x.layout if isinstance(x, Tensor) else type(x).__name__
-            raise EosfmError(f"input is a {found}, expected a dense torch.Tensor of float32")
+        expect_map("input", x, self.device)
         expected = self.input.in_chans
         if x.ndim != 4 or x.shape[1] != expected or 0 in x.shape:
             names = f" ({', '.join(self.input.bands)})" if self.input.bands else ""
@@ -198,15 +198,14 @@ def build_encoder(
         EosfmError: Options are unknown or contradict each other, no specialist can be fed, or
             statistics or units do not fit.
     """
-    adaptation = adaptation or ("named" if bands is not None else "counted")
-    for value, valid, what in (
-        (adaptation, ADAPTATIONS, "adaptation"),
-        (standardize, STANDARDIZE, "standardize"),
-    ):
-        if value not in valid:
-            raise EosfmError(f"{what} is {value!r}; {suggest(str(value), valid)}")
-    for what, flag in (("freeze", freeze), ("spectral", spectral)):
-        expect(what, flag, isinstance(flag, bool), "True or False")
+    fits = isinstance(specialists, Sequence) and len(specialists) > 0
+    fits = fits and all(isinstance(one, Specialist) for one in specialists)
+    expect("specialists", specialists, fits, "a list of Specialist, as load_artifact gives")
+    if adaptation is None:
+        adaptation = "named" if bands is not None else "counted"
+    expect_one_of("adaptation", adaptation, ADAPTATIONS)
+    expect_one_of("standardize", standardize, STANDARDIZE)
+    expect("spectral", spectral, isinstance(spectral, bool), "True or False")
     if spectral and standardize == "specialist":
         raise EosfmError(
             "spectral=True needs standardised bands, and standardize='specialist' leaves the "

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.files import read_json
+from eosfm.core.files import as_path, read_json
 from eosfm.encoding.artifact import STATE_KEY, check_entries, load_entries, read_entries
 from eosfm.nn.specialist import Specialist
 
@@ -68,7 +68,7 @@ def read_folder(folder: Path | str) -> tuple[list[Specialist], dict[str, Any] | 
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    folder = Path(folder)
+    folder = as_path(folder)
     config = read_json(folder / CONFIG, REMEDY)
     found = config.get("format") if isinstance(config, dict) else None
     if found != FORMAT or config.get("model_type") != "eosfm":

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from eosfm.core.errors import EosfmError, expect
+import torch
+from torch import Tensor
+
+from eosfm.core.errors import EosfmError, brief, expect
 from eosfm.nn.specialist import is_count
 
 ChannelMap = tuple[int | None, ...]
@@ -117,7 +120,7 @@ def describe_input(
     count = in_chans if in_chans is not None else len(bands or ())
     if not is_count(count) or count > MOST_CHANNELS:
         raise EosfmError(
-            f"the input has {count!r} channels; expected a whole number, 1 to {MOST_CHANNELS}"
+            f"the input has {brief(count)} channels; expected a whole number, 1 to {MOST_CHANNELS}"
         )
     if isinstance(units, str):
         units = [units] * count
@@ -148,6 +151,20 @@ def describe_input(
     )
 
 
+def expect_map(what: str, value: Any, device: torch.device) -> None:
+    """Refuse what torch would stumble over.
+
+    Raises:
+        EosfmError: It is no dense tensor, or on another device.
+    """
+    if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_nested:
+        found = value.layout if isinstance(value, Tensor) else type(value).__name__
+        found = "nested tensor" if getattr(value, "is_nested", False) else found
+        raise EosfmError(f"{what} is a {found}, expected a dense torch.Tensor of float32")
+    if value.device != device:
+        raise EosfmError(f"{what} is on {value.device}, expected {device}; move it with .to()")
+
+
 def _expect_names(what: str, names: Any) -> None:
     fits = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
     expect(what, names, names is None or fits, "a list of names, one per channel")
@@ -160,9 +177,7 @@ def _numbers(what: str, values: Sequence[float] | None) -> tuple[float, ...] | N
     try:
         numbers = tuple(float(value) for value in values)
     except (TypeError, ValueError):
-        raise EosfmError(
-            f"{what} is {str(values)[:80]}; expected numbers, one per channel"
-        ) from None
+        raise EosfmError(f"{what} is {brief(values)}; expected numbers, one per channel") from None
     if not all(map(math.isfinite, numbers)):
         raise EosfmError(f"{what} is {list(numbers)}; expected finite numbers")
     return numbers

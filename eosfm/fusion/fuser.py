@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eosfm.core.errors import EosfmError, expect, suggest
+from eosfm.core.errors import EosfmError, expect, expect_one_of
 from eosfm.encoding.input import SPECTRAL, InputSpec
 from eosfm.fusion import FUSIONS
 from eosfm.fusion.method import Method, get_method
 from eosfm.fusion.normalizers import NORMALIZERS
+from eosfm.fusion.pyramids import Pyramid, check_pyramids
 from eosfm.fusion.scores import Scores
 from eosfm.fusion.selection import Mode, Selection
 
@@ -22,8 +23,6 @@ WIDEST = 64.0
 PUBLISHED = "published_"
 """Begins the names of the published selections."""
 SELECTIONS = (*get_args(Mode), *(PUBLISHED + mode for mode in get_args(Mode)))
-
-Pyramid = Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -58,13 +57,9 @@ class FusionOptions:
     scale_features: bool = False
 
     def __post_init__(self) -> None:
-        for value, valid, what in (
-            (self.fusion, FUSIONS, "fusion"),
-            (self.normalize, NORMALIZERS, "normalize"),
-            (self.selection, SELECTIONS, "selection"),
-        ):
-            if not isinstance(value, str) or value not in valid:
-                raise EosfmError(f"{what} is {value!r}; {suggest(str(value), tuple(valid))}")
+        expect_one_of("fusion", self.fusion, FUSIONS)
+        expect_one_of("normalize", self.normalize, NORMALIZERS)
+        expect_one_of("selection", self.selection, SELECTIONS)
         for what in ("projection", "scale_features"):
             value = getattr(self, what)
             expect(what, value, isinstance(value, bool), "True or False")
@@ -159,16 +154,18 @@ class Fuser(nn.Module):
             The fused levels, (B, out_channels, H/s, W/s) float32 (or autocast's type).
 
         Raises:
-            EosfmError: Their number or channels are not those of ``inputs``.
+            EosfmError: One that is needed is missing, or they are no pyramids of ``inputs``, of the
+                same images and on this device.
         """
-        self._check(pyramids)
+        needed = self.needed()
+        weights = next(self.parameters(), self.gates)
+        check_pyramids(self.inputs, pyramids, needed, weights)
         gates: list[Tensor | None] = [None] * len(self.inputs)
         if self.selection is not None or self._kept is not None:
             values = self.gates
             if self.selection is not None:
                 values = self.with_bands(self.selection())
             gates = [values[index] for index in self.gate_index]
-        needed = set(self.needed())
         prepared = [
             self.prepare(index, cast(Pyramid, levels)) if index in needed else None
             for index, levels in enumerate(pyramids)
@@ -274,21 +271,6 @@ class Fuser(nn.Module):
             method(level, max(1, int(level_target * multiplier)))
             for level, level_target in zip(zip(*widths, strict=True), target, strict=True)
         )
-
-    def _check(self, pyramids: Sequence[Pyramid | None]) -> None:
-        if len(pyramids) != len(self.inputs):
-            raise EosfmError(
-                f"{len(pyramids)} pyramids given, {len(self.inputs)} expected; "
-                "give one per entry of inputs"
-            )
-        for spec, pyramid in zip(self.inputs, pyramids, strict=True):
-            if pyramid is not None:
-                found = tuple(level.shape[1] for level in pyramid)
-                if found != spec.channels:
-                    raise EosfmError(
-                        f"pyramid of {spec.name!r} has channels {found}, expected {spec.channels}; "
-                        "encode it with the same ensemble"
-                    )
 
 
 def _projections(channels: Sequence[int], target: Sequence[int]) -> nn.ModuleList:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -127,8 +128,14 @@ def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> Non
         )
     if dates and len(dates) != scenes:
         raise EosfmError(f"{len(dates)} date(s) for {scenes} scene(s); give one each")
-    for date in dates:
-        try:
-            np.datetime64(date, "D")
-        except ValueError:
-            raise EosfmError(f"{date!r} is no date; give dates such as 2020-05-01") from None
+    for day in dates:
+        if not _is_day(day):
+            raise EosfmError(f"{day[:80]!r} is no date; give dates such as 2020-05-01")
+
+
+def _is_day(text: str) -> bool:
+    """Whether a text is a day as numpy reads one: ``today``, ``NaT`` and 20200501 it reads too."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

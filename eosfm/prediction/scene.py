@@ -96,9 +96,12 @@ class Scene:
         return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 
     def identity(self) -> tuple[Any, ...]:
-        """Plain values that differ where its pixels may: files, their sizes and times, channels."""
-        found = [file for file in map(Path, self.files) if file.exists()]
-        seen = [(file.stat().st_size, file.stat().st_mtime_ns) for file in found]
+        """Plain values that differ where its pixels may: files, their sizes and times, channels.
+
+        The time of change among them: copies keep the date of another file, clocks are set back.
+        """
+        found = [file.stat() for file in map(Path, self.files) if file.exists()]
+        seen = [(one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino) for one in found]
         said = [(c.raster.name, c.index, c.factor, c.offset, c.masked) for c in self.channels]
         return self.path, self.files, seen, said, self._nodata
 

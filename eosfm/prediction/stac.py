@@ -4,6 +4,7 @@ Read are items and item collections of STAC 1.0 (``eo:bands``, ``raster:bands``)
 (``bands``), from a file or a URL; nothing of them but what a prediction needs.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from eosfm.core.bands import find
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, brief
 from eosfm.core.files import read_json
 from eosfm.prediction.names import band_name
 
@@ -19,6 +20,8 @@ SUFFIXES = (".json", ".geojson")
 SHOWN = {"thumbnail", "overview", "visual", "metadata"}
 """Roles of assets that are made to be looked at."""
 SECONDS = 30
+LARGEST = 2**26
+"""Bytes of a server's answer, thousands of items."""
 REMOTE = ("http://", "https://", "s3://", "gs://")
 """Where an asset may be, beside the files of an item's own machine."""
 
@@ -98,16 +101,16 @@ def read_items(path: str) -> list[Item]:
     kind = content.get("type") if isinstance(content, dict) else None
     if kind not in ("Feature", "FeatureCollection"):
         raise EosfmError(
-            f"{path} is of type {kind!r}; expected a STAC item (Feature) or a collection of items "
-            "(FeatureCollection)"
+            f"{path} is of type {brief(kind)}; expected a STAC item (Feature) or a collection of "
+            "items (FeatureCollection)"
         )
     try:
         features = content["features"] if kind == "FeatureCollection" else [content]
         items = [_item(feature, path) for feature in features]
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise EosfmError(
-            f"{path} is no STAC item ({type(error).__name__}: {error}); expected assets with href "
-            "and eo:bands"
+            f"{path} is no STAC item ({type(error).__name__}: {str(error)[:120]}); expected assets "
+            "with href and eo:bands"
         ) from None
     if not items:
         raise EosfmError(f"{path} holds no item; search for another place or time")
@@ -117,17 +120,26 @@ def read_items(path: str) -> list[Item]:
 def _fetch(url: str) -> Any:
     import requests
 
+    content = bytearray()
     try:
-        answer = requests.get(url, timeout=SECONDS)
-        answer.raise_for_status()
-        return answer.json()
-    except (requests.RequestException, ValueError) as error:
+        with requests.get(url, timeout=SECONDS, stream=True) as answer:
+            answer.raise_for_status()
+            for part in answer.iter_content(2**16):
+                content += part
+                if len(content) > LARGEST:
+                    raise EosfmError(
+                        f"{url} has more than {LARGEST} bytes; expected a STAC item; take another"
+                    )
+        return json.loads(content)
+    except (requests.RequestException, ValueError, RecursionError) as error:
         raise EosfmError(f"{url} cannot be read ({error}); expected a STAC item") from None
 
 
 def _item(feature: dict[str, Any], path: str) -> Item:
     seen = feature["properties"]
     date = seen.get("datetime") or seen.get("start_datetime")
+    if not isinstance(date, str | None):
+        raise TypeError(f"a date of {brief(date)}")
     assets = [
         _asset(key, asset, path)
         for key, asset in feature["assets"].items()

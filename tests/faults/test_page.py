@@ -13,6 +13,7 @@ import pytest
 from eosfm.core.closure import ROOT
 from tests.faults import (
     test_archives,
+    test_backbone,
     test_datasets,
     test_downloads,
     test_native_files,
@@ -64,7 +65,7 @@ SHORT = {
 }
 """Rows with fewer words, and where they are expected."""
 TABLES = (
-    test_archives, test_downloads, test_native_files, test_parameters, test_scenes,
+    test_archives, test_backbone, test_downloads, test_native_files, test_parameters, test_scenes,
     test_stored_features, test_values,
 )  # fmt: skip
 

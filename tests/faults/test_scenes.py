@@ -40,9 +40,9 @@ class Case:
     line: str = NO_RASTER
 
 
-def item(href: str) -> str:
+def item(href: str, **facts: object) -> str:
     assets = {"a": {"href": href, "eo:bands": [{"common_name": "red"}]}}
-    return json.dumps({"type": "Feature", "id": "x", "properties": {}, "assets": assets})
+    return json.dumps({"type": "Feature", "id": "x", "properties": facts, "assets": assets})
 
 
 ADDRESS = "/vsicurl/http://127.0.0.1:9/a.tif"
@@ -95,6 +95,12 @@ CASES = [
     Case("item of another protocol", "a.json", item("ftp://127.0.0.1/a.tif"), REMOTE),
     Case("item of a VRT called TIFF", "a.json", item("v.tif")),
     Case("item of nothing", "a.json", item("none.tif"), r"none.tif not found; give a raster"),
+    Case(
+        "item of a list of dates",
+        "a.json",
+        item("good.tif", datetime=["x"]),
+        r"is no STAC item .*; expected assets with href",
+    ),
     Case("item cut", "a.json", '{"type": "Feature"', r"a.json is"),
     Case("item too deep", "a.json", "[" * 200_000, r"a.json"),
 ]

@@ -151,8 +151,9 @@ def test_a_series_needs_its_dates(run, write_scene, mosaic):
     path, _ = run("series", paths, reading=Reading(dates=dates))
     with rasterio.open(path) as raster:
         assert (raster.read(1) == bright).mean() > 0.8
-    for wrong, message in (((), "give --dates"), (dates[:2], r"2 date\(s\) for 3"),
-                           (("May", *dates[1:]), "'May' is no date")):  # fmt: skip
+    none = ("May", "today", "NaT", "20200401", "2020", "99999999999999999-01-01")
+    faults = [((one, *dates[1:]), f"'{one}' is no date; give dates such as") for one in none]
+    for wrong, message in ((), "give --dates"), (dates[:2], r"2 date\(s\) for 3"), *faults:
         with pytest.raises(EosfmError, match=message):
             run("series", paths, reading=Reading(dates=wrong))
 

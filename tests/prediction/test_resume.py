@@ -1,5 +1,6 @@
 """A prediction that is stopped goes on where it was, and ends as if it had not been."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,7 @@ def test_rows_that_are_finished_are_not_made_again(run, scene, monkeypatch, tmp_
         ("window", {"cut": SMALL}),
         ("task", {"task": "regression"}),
         ("scene", {}),
+        ("scene of the same date", {}),
     ],
 )
 def test_rows_of_another_scene_task_or_option_are_not_used(
@@ -123,8 +125,12 @@ def test_rows_of_another_scene_task_or_option_are_not_used(
         with pytest.raises(KeyboardInterrupt):
             run("segmentation", [scene])
     assert len(kept(tmp_path)) == 3
-    if change == "scene":
+    if change.startswith("scene"):
+        before = Path(scene).stat()
         scene = write_scene(np.tile(mosaic[0][:, ::-1], (1, 3, 1)))  # of the same name and size
+        assert Path(scene).stat().st_size == before.st_size
+        if change == "scene of the same date":
+            os.utime(scene, ns=(before.st_atime_ns, before.st_mtime_ns))
     options = {"task": "segmentation", "scenes": [scene], **options}
     found = run(**options).read_bytes()
     assert not list(tmp_path.glob(".*"))

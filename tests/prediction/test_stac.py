@@ -10,6 +10,7 @@ import pytest
 from rasterio.transform import from_origin
 
 from eosfm.core.errors import EosfmError
+from eosfm.prediction import stac
 from eosfm.prediction.inputs import Reading, TaskInput
 from eosfm.prediction.scene import open_scene
 from eosfm.prediction.stac import read_items
@@ -90,7 +91,7 @@ def test_a_collection_is_a_series_in_the_order_of_its_dates(
     assert np.diff(given.days[0].numpy()).tolist() == [75, 78]
 
 
-def test_over_http(make_item, mosaic, tmp_path):
+def test_over_http(make_item, mosaic, tmp_path, monkeypatch):
     make_item("a", mosaic[0])
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
     handler.log_message = lambda *_: None
@@ -101,6 +102,12 @@ def test_over_http(make_item, mosaic, tmp_path):
         assert item.assets[0].href == f"{place}/a_0.tif"
         with pytest.raises(EosfmError, match="cannot be read"):
             read_items(f"{place}/none.json")
+        (tmp_path / "deep.json").write_text("[" * 200_000)
+        with pytest.raises(EosfmError, match=r"deep\.json cannot be read"):
+            read_items(f"{place}/deep.json")
+        monkeypatch.setattr(stac, "LARGEST", 100)
+        with pytest.raises(EosfmError, match=r"a\.json has more than 100 bytes; expected a STAC"):
+            read_items(f"{place}/a.json")
         server.shutdown()
 
 
@@ -113,6 +120,10 @@ def test_over_http(make_item, mosaic, tmp_path):
         ({"type": "Feature"}, "is no STAC item"),
         ({"type": "Feature", "properties": {}, "assets": {"a": {}}}, "is no STAC item"),
         ({"type": "Feature", "properties": None, "assets": {}}, "is no STAC item"),
+        (
+            {"type": "Feature", "properties": {"datetime": ["2020-05-01"]}, "assets": {}},
+            r"is no STAC item \(TypeError: a date of \['2020-05-01'\]\)",
+        ),
     ],
 )
 def test_what_is_no_stac_is_one_line(tmp_path, content, message):

@@ -99,6 +99,28 @@ def test_reading_waits_until_a_change_would_show(root: Path, tmp_path: Path, mon
     assert waits == [60.0]
 
 
+@pytest.mark.parametrize("behind", [0, 86_400])
+def test_a_change_shows_where_times_are_coarse_and_the_clock_was_set_back(
+    root: Path, tmp_path: Path, monkeypatch, behind: int
+):
+    tick, stamp, now = 0.2, module._stamp, module.time.time
+
+    def coarse(path: str) -> module.Stamp:
+        size, mtime, ctime, inode = stamp(path)
+        step = int(tick * 1e9)
+        return module.Stamp(size, mtime // step * step, ctime // step * step, inode)
+
+    monkeypatch.setattr(module, "CLOCK_TICK", tick)
+    monkeypatch.setattr(module, "_stamp", coarse)
+    monkeypatch.setattr(module.time, "time", lambda: now() - behind)
+    rewrite(root)
+    before = list_files(root, tmp_path / "cache")
+    for path in root.rglob("*.bin"):
+        path.write_bytes(bytes(100))
+    after = list_files(root, tmp_path / "cache")
+    assert after != before and after == list_files(root, None)
+
+
 def test_what_was_read_is_kept_when_reading_stops(root, tmp_path, read, monkeypatch):
     watched = module.hash_file
 
