@@ -18,20 +18,6 @@ from eosfm.model import EosFM
 ROOT = Path(eosfm.__file__).parents[1]
 
 
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command in this process: status, what it printed, its errors."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["eosfm", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            eosfm.cli.main()
-        printed = capsys.readouterr()
-        return stopped.value.code or 0, printed.out, printed.err
-
-    return run
-
-
 @pytest.mark.parametrize("name", ["info", "explain", "validate", "prune", "merge", "export"])
 def test_help_has_an_example(call, name):
     status, out, _ = call(name, "--help")
