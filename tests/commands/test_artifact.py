@@ -56,10 +56,10 @@ def test_explain(call, artifact_file):
     assert [one["name"] for one in facts["inputs"]] == ["s1"]
     assert set(facts["skipped"]) == {"rgb", "published"}
     status, out, err = call(
-        "explain", artifact_file, "--bands", "B04", "B3", "--adaptation", "named"
+        "explain", artifact_file, "--bands", "B04", "B33", "--adaptation", "named"
     )
     assert (status, out) == (1, "")
-    assert err.startswith("error: unknown band 'B3'")
+    assert err.startswith("error: unknown band 'B33'")
 
 
 def test_validate(call, artifact_file):
