@@ -21,8 +21,8 @@ def bundle(
 
     Example: eosfm bundle sen1floods11 -o flood.pt
     """
+    from eosfm.commands.fitted import task_file
     from eosfm.core.errors import EosfmError
-    from eosfm.evaluation.fitted import task_file
     from eosfm.prediction.bundle import bundle as run
 
     if out.suffix != ".pt":

@@ -26,10 +26,12 @@ def explain(
     import warnings
 
     from eosfm.model import EosFM
+    from eosfm.prediction.names import parse_bands
 
+    named = parse_bands(bands)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of what is skipped or assumed: it is told
-        backbone = EosFM.from_artifact(artifact, bands=bands, adaptation=adaptation)
+        backbone = EosFM.from_artifact(artifact, bands=named, adaptation=adaptation)
     if as_json:
         inputs = [spec.as_dict() for spec in backbone.inputs]
         print(json.dumps({"inputs": inputs, "skipped": backbone.skipped}, indent=1))

@@ -36,7 +36,7 @@ def onnx(
 
     Example: eosfm onnx backbone.pth -o backbone.onnx
     """
-    from eosfm.evaluation.fitted import task_file
+    from eosfm.commands.fitted import task_file
     from eosfm.interop.onnx import export_onnx, export_task
     from eosfm.model import EosFM
 

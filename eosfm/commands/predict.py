@@ -67,8 +67,8 @@ def predict(
 
     Example: eosfm predict before.tif after.tif --task xview2 -o damage.tif --bands red green blue
     """
+    from eosfm.commands.fitted import task_file
     from eosfm.commands.resumed import resumed
-    from eosfm.evaluation.fitted import task_file
     from eosfm.prediction.inputs import Reading
     from eosfm.prediction.names import parse_bands
     from eosfm.prediction.predict import Cut

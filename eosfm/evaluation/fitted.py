@@ -161,11 +161,6 @@ def write_fitted(path: Path, fitted: FittedTask) -> None:
     tensors.write(path, {"format": FORMAT, **content})
 
 
-def task_file(task: str) -> Path:
-    """The file of a task that a user names: its path, or the name it has in params.yaml."""
-    return Path(task) if task.endswith(".pt") else Path("models/tasks") / f"{task}.pt"
-
-
 def read_fitted(path: Path) -> FittedTask:
     """Read a task's best fit.
 

@@ -28,6 +28,19 @@ DATES = 3
 COMPOSITES = (("red", "green", "blue"), ("nir", "red", "green"))
 
 DPI = 80
+TEXT = 11
+"""Points of all writing: 12 pixels of the file, which the report shows as large as it is."""
+
+PANEL = PIXELS / DPI
+"""Inches of a tile, so that its pixels are the file's."""
+
+CARD = 2.3
+"""Inches of an image with words below or above it, of :data:`WORDS` letters a line."""
+
+WORDS = 27
+LINE = 1.2 * TEXT / 72
+"""Inches of a line of them."""
+
 COLORS = 256
 """Colours of the file: a palette keeps it to some tens of kilobytes."""
 
@@ -96,12 +109,12 @@ def _rows(examples: Examples) -> tuple["Figure", Any]:
     count, dates = len(pictures), spread(pictures.shape[1], DATES)
     names = [f"{caption}\ndate {d + 1}" if len(dates) > 1 else caption for d in dates]
     names += ["label", "prediction", "error"]
-    figure = Figure(figsize=(1.4 * count + 1.9, 1.4 * len(names) + 0.1), layout="constrained")
+    figure = Figure(figsize=(PANEL * count + 3, PANEL * len(names) + 0.1), layout="constrained")
     panels = figure.subplots(len(names), count, squeeze=False)
     for panel in panels.flat:
         panel.set(xticks=[], yticks=[])
     for row, name in enumerate(names):
-        panels[row, 0].set_ylabel(name, fontsize=8)
+        panels[row, 0].set_ylabel(name, fontsize=TEXT)
     for column in range(count):
         for row, date in enumerate(dates):
             panels[row, column].imshow(pictures[column, date], interpolation="nearest")
@@ -139,7 +152,7 @@ def class_maps(examples: Examples) -> "Figure":
     names = {k: textwrap.fill(classes[k], 22) for k in sorted(seen)}
     keys = [Patch(color=palette[k], label=name) for k, name in names.items()]
     keys += [Patch(color=RIGHT, label="error: right"), Patch(color=WRONG, label="error: wrong")]
-    figure.legend(handles=keys, loc="outside right center", fontsize=7, frameon=False)
+    figure.legend(handles=keys, loc="outside right center", fontsize=TEXT, frameon=False)
     return figure
 
 
@@ -157,9 +170,9 @@ def value_maps(examples: Examples) -> "Figure":
         for panel, (drawn, scale) in zip(panels[:, column], rows, strict=True):
             panel.imshow(drawn, interpolation="nearest", **scale)
     for of, label in ((panels[:2], examples.classes[0]), (panels[2:], "prediction less label")):
-        bar = figure.colorbar(of[-1, -1].images[0], ax=list(of.flat), fraction=0.05)
-        bar.ax.tick_params(labelsize=7)
-        bar.set_label(label, fontsize=8)
+        bar = figure.colorbar(of[-1, -1].images[0], ax=list(of.flat), fraction=0.05, panchor=False)
+        bar.ax.tick_params(labelsize=TEXT)
+        bar.set_label(label, fontsize=TEXT)
     return figure
 
 
@@ -169,7 +182,7 @@ def labelled_images(examples: Examples, pairs: Sequence[tuple[set[str], set[str]
 
     lines = max(len(truth | guess) for truth, guess in pairs)
     rows = -(-len(pairs) // EXAMPLES)
-    figure = Figure(figsize=(1.7 * EXAMPLES, rows * (1.6 + 0.12 * lines) + 0.3))
+    figure = Figure(figsize=(CARD * EXAMPLES, rows * (CARD + LINE * lines) + 0.3))
     figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.3 / figure.get_figheight(), hspace=0.0)
     panels = figure.subplots(rows, EXAMPLES, squeeze=False, gridspec_kw={"wspace": 0.1})
     for panel in panels.flat:
@@ -181,14 +194,14 @@ def labelled_images(examples: Examples, pairs: Sequence[tuple[set[str], set[str]
             verdict = "found" if name in truth & guess else "missed" if name in truth else "wrong"
             mark, color = VERDICTS[verdict]
             panel.annotate(
-                f"{mark} " + textwrap.shorten(name, 28, placeholder="…"),
-                (0, 0), (0, -4 - 8.5 * line),
-                xycoords="axes fraction", textcoords="offset points", va="top", fontsize=6.5,
+                f"{mark} " + textwrap.shorten(name, WORDS - 2, placeholder="…"),
+                (0, 0), (0, -4 - 72 * LINE * line),
+                xycoords="axes fraction", textcoords="offset points", va="top", fontsize=TEXT,
                 color=color,
             )  # fmt: skip
     legend = [(f"{mark} {word}", color) for word, (mark, color) in VERDICTS.items()]
     for column, (text, color) in enumerate([(examples.caption, "#000000"), *legend]):
-        figure.text(0.01 + 0.25 * column, 0.995, text, color=color, va="top", fontsize=8)
+        figure.text(0.01 + 0.25 * column, 0.995, text, color=color, va="top", fontsize=TEXT)
     return figure
 
 
@@ -199,7 +212,7 @@ def boxed_images(examples: Examples) -> "Figure":
 
     pictures, classes = examples.pictures, examples.classes
     rows = -(-len(pictures) // EXAMPLES)
-    figure = Figure(figsize=(1.7 * EXAMPLES, 2.15 * rows + 0.2), layout="constrained")
+    figure = Figure(figsize=(CARD * EXAMPLES, (CARD + 2 * LINE) * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, EXAMPLES, squeeze=False)
     for panel in panels.flat:
         panel.axis("off")
@@ -217,9 +230,9 @@ def boxed_images(examples: Examples) -> "Figure":
                 drawn = draw_bounding_boxes(drawn, objects["boxes"] * scale, colors=color, width=2)
         panel.imshow(drawn.permute(1, 2, 0).numpy(), interpolation="nearest")
         names = (_counted(truth, classes), f"found: {_counted(found, classes)}")
-        title = "\n".join(textwrap.shorten(name, 32, placeholder=" …") for name in names)
-        panel.set_title(title, fontsize=6.5, loc="left")
-    figure.supxlabel(f"{examples.caption}; white: labels; red: found", fontsize=8)
+        title = "\n".join(textwrap.shorten(name, WORDS, placeholder=" …") for name in names)
+        panel.set_title(title, fontsize=TEXT, loc="left")
+    figure.supxlabel(f"{examples.caption}; white: labels; red: found", fontsize=TEXT)
     return figure
 
 

@@ -45,10 +45,15 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
 def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:
     """Names that a user gives, one by one or several in a word, parted by spaces or commas.
 
+    What is understood in a file is understood here too: ``B4`` is B04.
+
     Raises:
         EosfmError: One is unknown, or named twice.
     """
-    return None if words is None else check_bands(" ".join(words).replace(",", " ").split())
+    if words is None:
+        return None
+    given = " ".join(words).replace(",", " ").split()
+    return check_bands([band_name(word) or word for word in given])
 
 
 def expect_once(wanted: Sequence[str], there: Sequence[str | None], path: str) -> None:

@@ -46,8 +46,8 @@ def score_task(params: Params, name: str, split: str, artifact: Path, cut: Cut) 
     Raises:
         EosfmError: See :func:`score_scenes`; or a file is missing, or the task was not evaluated.
     """
-    fitted = read_fitted(Path("models/tasks") / f"{name}.pt")
     key = params.task(name).dataset
+    fitted = read_fitted(Path("models/tasks") / f"{name}.pt")
     entry = params.dataset(key)
     if split not in entry.splits:
         raise EosfmError(f"--split {split}; {suggest(split, entry.splits)}")

@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 NAMES = {
     "eosfm": "EosFM",
@@ -51,8 +52,8 @@ def figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[
 
 
 def panels(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """One small panel per title, five in a row."""
-    columns = min(5, len(titles))
+    """One small panel per title, four in a row, with whole numbers below."""
+    columns = min(4, len(titles))
     rows = math.ceil(len(titles) / columns)
     drawn, grid = plt.subplots(
         rows, columns, figsize=(2.1 * columns, 1.7 * rows), layout="constrained", squeeze=False
@@ -60,8 +61,9 @@ def panels(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
     for axes in grid.flat[len(titles) :]:
         axes.axis("off")
     for title, axes in zip(titles, grid.flat, strict=False):
-        axes.set_title(title, fontsize=7)
-        axes.tick_params(labelsize=6)
+        axes.set_title(title, fontsize=8)
+        axes.tick_params(labelsize=7)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     return drawn, list(grid.flat[: len(titles)])
 

@@ -75,7 +75,7 @@ def _curves(items: dict[str, tuple[Path, str, str]]) -> Figure:
     for (folder, metric, _), axes in zip(items.values(), grid, strict=True):
         twin = axes.twinx()
         twin.spines["top"].set_visible(False)
-        twin.tick_params(labelsize=6)
+        twin.tick_params(labelsize=7)
         for side, key, color in ((axes, "loss", "#888888"), (twin, metric, COLORS["eosfm"])):
             curve = read_curve(folder, key)
             side.plot(list(curve), list(curve.values()), color=color, marker=".", linewidth=1)

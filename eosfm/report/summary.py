@@ -41,7 +41,8 @@ def write_table(results: Results, folder: Path) -> None:
 
     A row per task, and over all ``mean``, ``geobench2``, ``lead``, ``p``, ``wins`` and the mean
     number of ``specialists`` in use; columns are the models. A task's numbers are in its own
-    metric, ``mean`` and ``lead`` in scores from 0 to 1. Four decimals: lines of 100 characters.
+    metric, ``mean`` and ``lead`` in scores from 0 to 1. Lines have at most 100 characters: four
+    decimals, and files without a suffix, which DVC reads as YAML, of which JSON is a part.
     """
     rows = {
         task: {name: results.of(name)[task].test[result.metric] for name in MODELS}
@@ -56,7 +57,7 @@ def write_table(results: Results, folder: Path) -> None:
     rows["geobench2"] = {name: one.value for name, one in aggregate(results).items()}
     for name, row in rows.items():
         values = {key: _short(round(value, 4)) for key, value in row.items()}
-        write_json(folder / f"{name}.json", values, sort_keys=False)
+        write_json(folder / name, values, sort_keys=False)
 
 
 def active(results: Results) -> float:

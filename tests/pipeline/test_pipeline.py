@@ -116,7 +116,7 @@ def test_a_fusion_experiment_runs_evaluate_and_report_only(project):
         "report",
     }
     diff = project.run("dvc", "metrics", "diff").stdout
-    assert "results/metrics/specialists.json" in diff
+    assert "results/metrics/specialists" in diff
     assert max(map(len, diff.splitlines())) <= 100
     metrics = json.loads((project.path / "metrics.json").read_text())
     assert 0 < metrics["energy.run_kwh"] < metrics["energy.kwh"]

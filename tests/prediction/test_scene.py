@@ -25,9 +25,12 @@ def test_descriptions_are_understood(text, band):
 
 def test_bands_that_a_user_names():
     assert parse_bands(["B02,B03", "B8A"]) == ("B02", "B03", "B8A")
+    assert parse_bands(["B2", "b8a", "Red", "vv", "vh", "vh"]) == (
+        "B02", "B8A", "red", "vv", "vh", "vh",
+    )  # fmt: skip
     assert parse_bands(None) is None
-    with pytest.raises(EosfmError, match="unknown band 'B2'"):
-        parse_bands(["B2"])
+    with pytest.raises(EosfmError, match="unknown band 'B99'"):
+        parse_bands(["B99"])
 
 
 def test_bands_are_taken_by_meaning_in_the_order_wanted(write_scene):

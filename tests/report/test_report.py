@@ -1,5 +1,6 @@
 import csv
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def test_every_plot_has_the_columns_that_it_draws_and_a_title(params, results, t
 def test_the_table_has_a_row_per_task_and_six_over_all(params, results, tmp_path):
     collected = collect(params, results)
     write_table(collected, tmp_path / "metrics")
-    rows = {p.stem: json.loads(p.read_text()) for p in (tmp_path / "metrics").iterdir()}
+    rows = read_table(tmp_path / "metrics")
     totals = {"mean", "geobench2", "lead", "p", "wins", "specialists"}
     assert set(rows) == {*params.tasks, *totals}
     metrics = summarise(collected)
@@ -136,6 +137,34 @@ def test_the_table_has_a_row_per_task_and_six_over_all(params, results, tmp_path
         assert rows["lead"][name] == told(f"lead.{name}")
         assert rows["p"][name] == told(f"p.{name}")
     assert rows["specialists"] == {"eosfm": told("ensemble.active")}
+
+
+def test_dvc_shows_the_table_and_its_changes_within_100_characters(params, results, tmp_path):
+    project, files = tmp_path / "project", Path("results/metrics")
+    write_table(collect(params, results), project / files)
+
+    def run(*words: str) -> list[str]:
+        done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    run("git", "init", "-q")
+    run("dvc", "init", "-q")
+    (project / "dvc.yaml").write_text(f"metrics: [{files}]\n")
+    run("git", "add", ".")
+    run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "before")
+    rows = read_table(project / files)
+    for name, row in rows.items():
+        after = {key: -round(value + 0.0123, 4) for key, value in row.items()}
+        (project / files / name).write_text(json.dumps(after))
+    table, changes = run("dvc", "metrics", "show"), run("dvc", "metrics", "diff")
+    assert len(table) == 1 + len(rows)
+    assert len(changes) == 1 + sum(map(len, rows.values()))
+    assert max(map(len, table + changes)) <= 100
+
+
+def read_table(folder: Path) -> dict[str, dict[str, float]]:
+    """The rows that :func:`write_table` wrote."""
+    return {path.name: json.loads(path.read_text()) for path in folder.iterdir()}
 
 
 def test_a_missing_result_names_its_stage(params, results):
