@@ -107,7 +107,7 @@ def test_the_stage_of_a_killed_worker_runs_again_elsewhere(project):
 
 
 def test_a_worker_that_is_killed_as_it_starts_is_started_again(project, plain):
-    process = project.start(*EOSFM, "repro", "--workers", "2")
+    process = project.start(*EOSFM, "repro", "--workers", "1")
     while not (found := [c for c in children(process.pid) if "spawn_main" in command(c)]):
         assert process.poll() is None
         time.sleep(0.01)
@@ -164,7 +164,7 @@ def test_a_stopped_run_leaves_nothing_running_and_keeps_what_is_done(project, ki
 
 def test_a_second_run_is_told_of_the_first(project):
     project.hang("fit-a")
-    process = project.start(*EOSFM, "repro", "--workers", "2")
+    process = project.start(*EOSFM, "repro", "--workers", "1")
     project.wait_for("hung")
     out = project.repro(code=1)
     assert out.startswith("error: ") or "\nerror: another run makes the same" in out
