@@ -3,6 +3,7 @@
 Loader processes read; scaling to float32 happens on the device.
 """
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -51,7 +52,7 @@ class Reading(Source[Tensor]):
         indices: The tiles in use, by index in the store.
         dates: The dates in use, by position in the store.
         windows: How tiles are cut.
-        workers: Loader processes, one for each core at most.
+        workers: Loader processes, one for each core at most; fits side by side have none.
         repeat: By class index, how often an epoch sees a tile that shows it.
     """
 
@@ -81,7 +82,7 @@ class Reading(Source[Tensor]):
             _Windows(self),
             batch_size=None,
             sampler=requests,
-            num_workers=loaders(self.workers),
+            num_workers=self._loaders(),
             pin_memory=where.type == "cuda",
             # Its own: fits beside this one draw from the process's.
             generator=torch.Generator(),
@@ -129,6 +130,12 @@ class Reading(Source[Tensor]):
     def tiles(self) -> TileDataset:
         """The split's tiles, in the task's bands."""
         return TileDataset(self.store, self.split, self.bands, crop=max(self.windows.size))
+
+    def _loaders(self) -> int:
+        # Of fits side by side, in threads, none: a process that is forked while another thread
+        # holds a lock may wait for it for ever, and the cores have work.
+        alone = threading.current_thread() is threading.main_thread()
+        return loaders(self.workers) if alone else 0
 
     def _corner(self, tile: int, window: int, draw: tuple[int, ...] | None) -> tuple[int, int]:
         if draw is None or self.windows.count == 1:

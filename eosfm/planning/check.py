@@ -1,5 +1,6 @@
 """The dry run: all that would stop a run, found before any work."""
 
+from itertools import chain
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError
@@ -26,11 +27,13 @@ def run_checks(project: Path, scale: str | None = None) -> list[Finding]:
         params = params if scale is None else at_scale(params, scale)
     except EosfmError as error:
         return [fault(str(error))]
-    return [
-        *check_datasets(params),
-        *check_ensemble(params, project),
-        *check_plan(params, project),
-        *check_weights(params),
-        *check_gpu(params),
-        *check_cores(params),
-    ]
+    found = (
+        check_datasets(params),
+        check_ensemble(params, project),
+        check_plan(params, project),
+        check_weights(params),
+        check_gpu(params),
+        check_cores(params),
+    )
+    # What is wrong with a copy stands in the way of its plan as well.
+    return list(dict.fromkeys(chain.from_iterable(found)))

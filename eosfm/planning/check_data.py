@@ -16,12 +16,11 @@ from eosfm.datasets.native.archives import by_hand
 from eosfm.datasets.native.copy import NativeCopy
 from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.params import Params
-from eosfm.planning.findings import Finding, fault, note, refusals
+from eosfm.planning.findings import Finding, fault, note, of_copy, refusals
 from eosfm.planning.readers import Reader, check_readers
+from eosfm.planning.stores import countable
 from eosfm.simulation.recipes import get_recipe
 
-COUNTED = 30_000
-"""Scenes that are counted: of more, opening each takes long, and download does it in any case."""
 LOOK = 64
 """Pixels of the first scene that are read, in height and width."""
 
@@ -48,9 +47,9 @@ def check_datasets(params: Params) -> Iterator[Finding]:
         root = Path(entry.root).expanduser() if entry.root else None
         if root and root.is_dir():
             try:
-                known[name] = known[name].below(root)
+                known[name] = replace(known[name].below(root), name=name)
             except EosfmError as error:
-                yield fault(f"datasets.{name}: {error}")
+                yield fault(of_copy(name, error))
                 continue
         yield from _check_dataset(params, name, known[name])
     yield from check_readers(params, known)
@@ -74,7 +73,7 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
             f"{dataset.title}; correct it, or set it to null to download one"
         )
     else:
-        yield from _check_copy(name, dataset, copy.folder, count=entry.scenes == "published")
+        yield from _check_copy(dataset, copy.folder, whole=entry.scenes == "published")
 
 
 def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
@@ -92,8 +91,15 @@ def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Findi
         )
 
 
-def _check_copy(name: str, dataset: Dataset, folder: Path, count: bool) -> Iterator[Finding]:
-    """Read a window of the first scene, readers being lazy, and count the scenes."""
+def _check_copy(dataset: Dataset, folder: Path, whole: bool) -> Iterator[Finding]:
+    """Read a window of the first scene, readers being lazy, and look whether the others are there.
+
+    Args:
+        dataset: By the name of the entry.
+        folder: Its copy.
+        whole: Whether it must have as many scenes as its publisher says.
+    """
+    name = dataset.name
     try:
         scene = next(iter(dataset.scenes(folder)), None)
         if scene is None:
@@ -105,11 +111,12 @@ def _check_copy(name: str, dataset: Dataset, folder: Path, count: bool) -> Itera
         window = Window(0, 0, min(LOOK, scene.height), min(LOOK, scene.width))
         image = np.asarray(scene.image(window))
         scene.target(window)
-        if count and 0 < sum(dataset.published.values()) <= COUNTED:
-            named = replace(dataset, name=name)
-            check_counts(named, folder, count_scenes(named, folder))
+        if countable(dataset):
+            counts = count_scenes(dataset, folder)
+            if whole:
+                check_counts(dataset, folder, counts)
     except (EosfmError, OSError) as error:
-        yield fault(f"datasets.{name}: {' '.join(str(error).split())}")
+        yield fault(of_copy(name, error))
         return
     bands = scene.bands or dataset.bands
     if image.shape[1] != len(bands) or image.dtype != dataset.dtype:

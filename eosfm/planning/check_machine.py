@@ -10,7 +10,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets import DATASETS
 from eosfm.nn.backbone import WEIGHT_FILES
 from eosfm.params import Params
-from eosfm.planning.findings import Finding, fault, note
+from eosfm.planning.findings import Finding, fault, note, one_line
 from eosfm.planning.plan import disk_need, largest_archive
 from eosfm.planning.stores import PlannedStore, planned_store
 from eosfm.planning.tasks import PlannedTask, planned_task
@@ -57,13 +57,13 @@ def check_plan(params: Params, project: Path) -> Iterator[Finding]:
             try:
                 stores[name] = planned_store(params, name)
             except EosfmError as error:
-                yield fault(str(error))
+                yield fault(one_line(error))
     for name, own in params.tasks.items():
         if own.dataset in stores:
             try:
                 tasks.append(planned_task(params, name, stores[own.dataset]))
             except EosfmError as error:
-                yield fault(str(error))
+                yield fault(one_line(error))
     yield from _check_disks(params, project, stores, tasks)
 
 
@@ -93,6 +93,8 @@ def _check_disks(
         places.append((project / "data", outs))
     by_disk: dict[int, list[tuple[Path, float]]] = defaultdict(list)
     for place, gigabytes in places:
+        if not gigabytes:
+            continue
         there = _existing(project / place)
         by_disk[there.stat().st_dev].append((there, gigabytes))
     for shares in by_disk.values():
@@ -152,6 +154,10 @@ def check_cores(params: Params) -> Iterator[Finding]:
     if above := {key: workers for key, workers in asked.items() if workers > cores}:
         keys = " and ".join(f"scales.{params.scale}.{key}.workers" for key in above)
         yield note(
-            f"{max(above.values())} loader processes are asked for, and there are {cores} cores; "
+            f"{max(above.values())} loader processes are asked for, and there {_cores(cores)}; "
             f"set {keys} to at most {cores}"
         )
+
+
+def _cores(count: int) -> str:
+    return "is 1 core" if count == 1 else f"are {count} cores"

@@ -29,10 +29,20 @@ def note(text: str) -> Finding:
     return Finding(False, text)
 
 
+def one_line(error: Exception) -> str:
+    """What an error says."""
+    return " ".join(str(error).split())
+
+
+def of_copy(name: str, error: Exception) -> str:
+    """What an error says of an entry's copy, by the key that names it."""
+    return f"datasets.{name}: {one_line(error).removeprefix(f'{name}: ')}"
+
+
 def refusals(*steps: Callable[[], object]) -> Iterator[Finding]:
     """The faults that steps of the pipeline itself name, each when it is tried."""
     for step in steps:
         try:
             step()
         except EosfmError as error:
-            yield fault(" ".join(str(error).split()))
+            yield fault(one_line(error))

@@ -1,18 +1,26 @@
 """The tile store that a dataset's entry of params.yaml becomes, before it is cut."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
+from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
 from eosfm.params import Params
-from eosfm.planning.facts import archive_facts
+from eosfm.planning.facts import ArchiveFacts, archive_facts
+from eosfm.planning.findings import of_copy
 from eosfm.tiles.layout import UNLABELLED, image_layouts, target_layout
+
+COUNTED = 30_000
+"""Scenes that are looked at before a run: of more, opening each takes long."""
 
 ROW_BYTES = 150
 """Of a tile in the store's tables: id, source file, window, footprint, date."""
@@ -115,12 +123,22 @@ class PlannedStore:
 def planned_store(params: Params, name: str) -> PlannedStore:
     """The store of a dataset's entry.
 
+    Of a part of an archive (``scenes: any``), what is there counts.
+
     Raises:
-        EosfmError: Nobody knows how large the archive is.
+        EosfmError: Nobody knows how large the archive is, or a copy lacks files.
     """
     entry = params.dataset(name)
     dataset, facts = get_dataset(entry.reader), archive_facts(entry.reader)
     simulated = params.source(name) == "simulated"
+    root = Path(entry.root).expanduser() if entry.root else None
+    if root and root.is_dir() and not simulated:
+        try:
+            dataset = replace(dataset.below(root), name=name)
+            if entry.scenes == "any" and countable(dataset):
+                facts = part_facts(dataset, root, facts)
+        except EosfmError as error:
+            raise EosfmError(of_copy(name, error)) from None
     sizes = [size for size in (entry.tile, params.current.tile) if size]
     tile = min(sizes) if entry.tile and get_kind(dataset.kind).answer != "image" else None
     scene_size, dates = (facts.height, facts.width), facts.dates
@@ -134,6 +152,32 @@ def planned_store(params: Params, name: str) -> PlannedStore:
     scenes = {split: count if split in entry.splits else 0 for split, count in counts.items()}
     return PlannedStore(
         name, dataset, simulated, facts.about and not simulated, scenes, scene_size, dates, tile
+    )
+
+
+def countable(dataset: Dataset) -> bool:
+    """Whether a whole copy has few enough scenes to look at each."""
+    return 0 < sum(dataset.published.values()) <= COUNTED
+
+
+def part_facts(dataset: Dataset, root: Path, archive: ArchiveFacts) -> ArchiveFacts:
+    """How large a part of an archive is: its scenes by split, and their mean size.
+
+    Raises:
+        EosfmError: A scene lacks a file.
+    """
+    scenes = list(dataset.scenes(root))
+    if not scenes:
+        return archive
+    counts = Counter(scene.split for scene in scenes)
+    return replace(
+        archive,
+        train=counts["train"],
+        val=counts["val"],
+        test=counts["test"],
+        height=round(fmean(scene.height for scene in scenes)),
+        width=round(fmean(scene.width for scene in scenes)),
+        about=True,
     )
 
 

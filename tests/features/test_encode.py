@@ -1,6 +1,8 @@
 """From tiles to frozen features: stored, encoded as they are read, or kept in memory."""
 
 import json
+import multiprocessing
+from multiprocessing.pool import ThreadPool
 
 import numpy as np
 import pytest
@@ -155,6 +157,19 @@ def test_loader_processes_read_what_the_tile_dataset_gives(resolve, standardize)
             assert torch.equal(images, expected)
         assert targets.dtype == torch.uint8
         assert torch.equal(targets.long(), torch.stack([sample["mask"] for sample in samples]))
+
+
+def test_fits_side_by_side_start_no_processes(resolve):
+    reading = read_split(resolve("change", protocol={"workers": 1}), "train")
+
+    def started():
+        stream = reading.stream([Request(np.array([n])) for n in range(4)])
+        next(stream)
+        return len(multiprocessing.active_children())
+
+    with ThreadPool(1) as pool:
+        assert pool.apply(started) == 0
+    assert started() == 1
 
 
 def test_missing_features_name_the_stage(resolve, artifact, tmp_path):

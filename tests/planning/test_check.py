@@ -112,6 +112,18 @@ def test_scenes_of_a_root_are_counted(project, tmp_path):
     assert "set datasets.eurosat.scenes=any" in line
 
 
+def test_a_lost_file_of_any_scene_is_one_fault(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    lost = sorted(root.rglob("*.tif"))[-1]
+    lost.unlink()
+    folder = project(set_dataset(source="archive", root=str(root), scenes="any"))
+    (line,) = faults(folder)
+    assert line.startswith(f"datasets.eurosat: {lost} not found")
+    assert "point datasets.eurosat.root at a complete copy" in line
+
+
 def test_a_damaged_first_file_is_a_fault(project, tmp_path):
     root = tmp_path / "copy"
     root.mkdir()
@@ -165,6 +177,12 @@ def test_a_full_disk_is_a_fault(project, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1e6))
     (line,) = faults(project())
     assert "has 0.0 GB free; a run needs about" in line
+
+
+def test_a_disk_that_gets_nothing_is_not_told_of(project):
+    folder = project(lambda params: params.update(archives="/proc"))
+    assert not any("the disk of /proc" in line for line in notes(folder))
+    assert any("the disk of /proc" in line for line in faults(folder, "full"))
 
 
 def test_copies_of_the_cache_are_counted(project):

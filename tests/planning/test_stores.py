@@ -7,6 +7,8 @@ from eosfm.datasets import DATASETS
 from eosfm.planning.facts import ARCHIVES, archive_facts
 from eosfm.planning.plan import at_scale
 from eosfm.planning.stores import ROW_BYTES, planned_store, planned_stores
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes import get_recipe
 from tests.fixtures.tasks import TASKS
 from tests.planning.conftest import planned_fixture
 
@@ -36,6 +38,20 @@ def test_edges_are_padded_and_images_with_one_answer_stay_whole(real):
     assert potsdam.tiles["train"] == 20 * 12 * 12  # 6000 px are 11.7 tiles of 512
     assert eurosat.tiles["train"] == 16_200
     assert eurosat.shape == (1, 13, 64, 64)
+
+
+def test_of_a_part_of_an_archive_the_scenes_that_are_there_count(real, tmp_path):
+    get_recipe("oscd")(tmp_path, Simulation(0, {"train": 2, "val": 1, "test": 1}, 96, 10.0))
+    entry = real.datasets["oscd"].model_copy(update={"source": "archive", "root": str(tmp_path)})
+    found = {}
+    for scenes in ("published", "any"):
+        own = entry.model_copy(update={"scenes": scenes})
+        params = real.model_copy(update={"datasets": {"oscd": own}})
+        found[scenes] = planned_store(params, "oscd").scenes
+    assert found == {
+        "published": {"train": 11, "val": 3, "test": 10},
+        "any": {"train": 2, "val": 1, "test": 1},
+    }
 
 
 def test_splits_that_nothing_reads_have_no_tiles(real):
