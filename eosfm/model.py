@@ -69,10 +69,7 @@ class EosFM(nn.Module):
         from timm.models import FeatureInfo
 
         super().__init__()
-        for what, half, kind in (
-            ("encoder", encoder, EnsembleEncoder),
-            ("fuser", fuser, Fuser),
-        ):
+        for what, half, kind in ("encoder", encoder, EnsembleEncoder), ("fuser", fuser, Fuser):
             expect(what, half, isinstance(half, kind), f"{kind.__name__}; or use from_artifact")
         if encoder.inputs != fuser.inputs:
             raise EosfmError(
