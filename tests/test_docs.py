@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from eosfm.core.closure import ROOT
-from tests.faults.page import fits, rows
+from tests.faults.page import fits, pieces, rows
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 WRITTEN = ("outs", "metrics", "plots")
@@ -269,4 +269,6 @@ def test_error_lines_are_those_of_the_code():
 
 def is_said(row: str) -> bool:
     """Whether a text of the code is this line; whose file a parameter is in, load_params adds."""
-    return any(fits(row.removeprefix("params.yaml: "), text) for text in messages())
+    line = row.removeprefix("params.yaml: ")
+    longest = max(pieces(line), key=len)  # to look for it first is forty times as fast
+    return any(longest in text and fits(line, text) for text in messages())

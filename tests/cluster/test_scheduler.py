@@ -67,13 +67,13 @@ def test_machines_that_share_no_disk_meet_in_the_remote(project, start, tmp_path
 
 
 def test_a_worker_with_two_threads_is_refused(project, start):
-    address = start(("--nthreads", "2", "--memory-limit", "0"))
+    address = start(("--nthreads", "2", "--memory-limit", "0", "--no-nanny"))
     out = project.run("eosfm", "repro", "--scheduler", address, code=1)
     assert "start it with `dask worker --nthreads 1`" in out.splitlines()[-1]
 
 
 def test_a_worker_apart_without_a_remote_is_refused(project, start, tmp_path):
-    words = ("--nthreads", "1", "--memory-limit", "0", "--preload", str(APART))
+    words = ("--nthreads", "1", "--memory-limit", "0", "--no-nanny", "--preload", str(APART))
     address = start((*words, "--local-directory", str(tmp_path / "one")))
     out = project.run("eosfm", "repro", "--scheduler", address, code=1)
     assert "dvc remote add --default" in out.splitlines()[-1]

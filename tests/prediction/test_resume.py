@@ -1,7 +1,6 @@
 """A prediction that is stopped goes on where it was, and ends as if it had not been."""
 
 import shutil
-import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eosfm.cli import main
 from eosfm.core.errors import EosfmError
 from eosfm.prediction import maps
 from eosfm.prediction import rows as rows_module
@@ -231,20 +231,17 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_an_interrupt_says_that_it_can_be_gone_on_with(fitted_file, artifact, scene, tmp_path):
-    code = (
-        "import eosfm.prediction.maps as maps, os, signal\n"
-        "maps.finished = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
-        "from eosfm.cli import main; main()"
-    )
+def test_an_interrupt_says_that_it_can_be_gone_on_with(
+    fitted_file, artifact, scene, tmp_path, monkeypatch, capsys
+):
+    stop_at(monkeypatch, 0)
     words = ["predict", scene, "--task", fitted_file("segmentation")[0], "--artifact", artifact,
              "-o", tmp_path / "map.tif", "--window", "64"]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True,
-        # Whoever runs the tests in the background may have had this signal ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    assert done.returncode == 130
-    lines = done.stderr.strip().splitlines()
+    monkeypatch.setattr(sys, "argv", ["eosfm", *map(str, words)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    printed = capsys.readouterr()
+    lines = printed.err.strip().splitlines()
     assert lines == ["interrupted: the same command goes on from the last finished row of windows"]
-    assert done.stdout == ""
+    assert printed.out == ""
