@@ -16,7 +16,7 @@ from eosfm.core.loading import begin_loading, end_loading
 
 COMMANDS = (
     "repro", "check", "plan", "info", "explain", "validate", "prune", "merge", "gather", "export",
-    "onnx", "bundle", "use", "score", "predict", "embed", "readme",
+    "onnx", "bundle", "use", "score", "predict", "embed", "report", "readme",
 )  # fmt: skip
 """Modules of ``eosfm/commands``, in the order of the help."""
 

@@ -64,6 +64,7 @@ class Clone(WorkerPlugin):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopped = False
+        self._former: dict[str, str] = {}  # its environment, once anything of it changes
 
     def setup(self, worker: Worker) -> None:
         """Make the clone and go there; one process is one worker with one stage at a time."""
@@ -75,13 +76,13 @@ class Clone(WorkerPlugin):
             )
         if worker.nanny:  # Ctrl-C reaches every process of a terminal; the nanny's end this one
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._from, self._former = Path.cwd(), dict(os.environ)
         self.shared = own.folder.is_dir() and Path(own.cache["dir"]).is_dir()
         if not self.shared and not own.remote:
             raise EosfmError(
                 f"worker {worker.address} does not see {own.project} and its DVC cache; share them "
                 "with it, or name a remote: `dvc remote add --default storage s3://...`"
             )
+        self._from, self._former = Path.cwd(), dict(os.environ)
         base = own.folder if self.shared else Path(worker.local_directory).parent / "eosfm"
         self.path = base / f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         scratch = own.project / ".cache" if self.shared else base / "scratch"
@@ -94,7 +95,9 @@ class Clone(WorkerPlugin):
         self._enter(1 / max(1, own.hosts.get(worker.ip, 1)))
 
     def teardown(self, worker: Worker) -> None:
-        """Remove the clone, and leave the worker as it was."""
+        """Remove the clone, and leave the worker as it was: a refused one too, which Dask asks."""
+        if not self._former:
+            return
         os.environ.clear()
         os.environ.update(self._former)
         os.chdir(self._from)

@@ -12,7 +12,6 @@ from eosfm.core.splits import Split
 from eosfm.datasets.native.contents import Entry, list_files
 
 FORMAT = 2
-REMEDY = "run `dvc repro -f data/dvc.yaml:download@<dataset>`"
 FACTS = b"eosfm"
 """Key of the Parquet file's metadata that holds what is not a file's."""
 ROWS = 100_000
@@ -93,11 +92,11 @@ def read_manifest(path: Path) -> Manifest:
     from pyarrow import parquet
 
     if not path.exists():
-        raise EosfmError(f"{path} not found; {REMEDY}")
+        raise EosfmError(f"{path} not found; {_remedy(path)}")
     try:
         facts = json.loads(parquet.read_schema(path).metadata[FACTS])
         if (found := facts.pop("format")) != FORMAT:
-            raise EosfmError(f"{path} has format {found}; expected {FORMAT}; {REMEDY}")
+            raise EosfmError(f"{path} has format {found}; expected {FORMAT}; {_remedy(path)}")
         return Manifest(path, **facts)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _no_manifest(path, error) from None
@@ -105,8 +104,13 @@ def read_manifest(path: Path) -> Manifest:
 
 def _no_manifest(path: Path, error: Exception) -> EosfmError:
     return EosfmError(
-        f"{path} is no manifest ({type(error).__name__}: {str(error)[:120]}); {REMEDY}"
+        f"{path} is no manifest ({type(error).__name__}: {str(error)[:120]}); {_remedy(path)}"
     )
+
+
+def _remedy(path: Path) -> str:
+    """Stage download writes a dataset's manifest into the folder of its name."""
+    return f"run `dvc repro -f data/dvc.yaml:download@{path.parent.name}`"
 
 
 def check_manifest(manifest: Manifest, root: Path, cache: Path | None = None) -> None:

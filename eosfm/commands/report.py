@@ -1,0 +1,32 @@
+"""``eosfm report``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page, .html.")] = Path(
+        "results/report.html"
+    ),
+    results: Annotated[
+        Path, typer.Option(help="What the stages wrote, of this project or a copy of it.")
+    ] = Path("results"),
+) -> None:
+    """Make the page of all results anew: one file that needs no network, to send or to look at.
+
+    The stage report of `dvc repro` makes the same, and metrics and plots as well.
+
+    Example: eosfm report -o page.html
+    """
+    from eosfm.core.errors import expect
+    from eosfm.params import load_params
+
+    expect("--out", str(out), out.suffix == ".html", "a name that ends in .html")
+    params = load_params()
+    from eosfm.report.page import write_page
+    from eosfm.report.results import collect
+
+    write_page(params, collect(params, results), results, out)
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
