@@ -206,7 +206,8 @@ class Dataset:
         except Incomplete as error:
             raise EosfmError(
                 f"{self.name}: {error}; point datasets.{self.name}.root at a complete copy, or "
-                f"delete the folder and run `dvc repro -f data/dvc.yaml:download@{self.name}`"
+                "delete what was downloaded, nothing of your own, and run "
+                f"`dvc repro -f data/dvc.yaml:download@{self.name}`"
             ) from None
 
     def below(self, root: Path) -> "Dataset":
