@@ -25,6 +25,7 @@ from eosfm.prediction.cut import Cut
 from eosfm.prediction.inputs import Reading
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
+from eosfm.prediction.windows import Sweep
 
 ARTIFACT = Path("models/eosfm.pth")
 ROWS = 512
@@ -43,7 +44,7 @@ def rate(task: str, side: int = 2048, window: int = 512, overlap: int = 64, turn
     fitted = read_fitted(file)
     cut = Cut(window, overlap)
     model = load_model(fitted, ARTIFACT).to(cut.where)
-    batch = cut.batch(window**2)
+    batch = cut.load(Sweep.blended((side, side), window, overlap)).batch
     images = torch.randn(batch, 1, len(fitted.bands), window, window, device=cut.where)
     days = torch.zeros(batch, 1, device=cut.where)
     across = 1 + -(-(side - window) // (window - overlap))

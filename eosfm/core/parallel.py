@@ -5,8 +5,9 @@ job, results do not depend on how many cores there are, nor on how many jobs run
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from multiprocessing.pool import ThreadPool
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import TypeVar
 
 import torch
@@ -43,15 +44,34 @@ def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:
         return [job() for job in jobs]
     try:
         # Its threads do not outlive an interrupted process, as those of an executor would.
-        with ThreadPool(workers, _begin, [available // workers]) as pool:
+        with ThreadPool(workers, _begin, [available // workers, 1]) as pool:
             return pool.map(lambda job: job(), jobs, chunksize=1)
     finally:
         torch.set_num_threads(threads)  # the workers' setting is also the process's default
 
 
-def _begin(count: int) -> None:
+def run_ahead(jobs: Iterable[Callable[[], T]], workers: int) -> Iterator[T]:
+    """Results of jobs in order, while the next ones are run: ``workers`` at a time.
+
+    Each computes in as many threads as its share of the cores has.
+    """
+    threads, share = torch.get_num_threads(), max(1, cores() // workers)
+    waiting: deque[AsyncResult[T]] = deque()
+    try:
+        with ThreadPool(workers, _begin, [share, share]) as pool:
+            for job in jobs:
+                waiting.append(pool.apply_async(job))
+                if len(waiting) > workers:
+                    yield waiting.popleft().get()
+            while waiting:
+                yield waiting.popleft().get()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _begin(count: int, threads: int) -> None:
     _share.cores = count
     # The first question makes a thread take over the process's number, which another pool may be
     # changing; asked now, it cannot undo the setting later.
     torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)

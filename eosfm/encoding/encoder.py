@@ -1,5 +1,6 @@
 """The frozen half of EosFM: every specialist's encoder on the input adapted to it."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from eosfm.nn.specialist import Specialist
 
 ADAPTATIONS = ("named", "counted")
 STANDARDIZE = ("dataset", "specialist")
+NOTE_WIDTH = 46
+"""Characters of a note in a line of :meth:`EnsembleEncoder.explain`."""
 
 
 class EnsembleEncoder(nn.Module):
@@ -137,6 +140,7 @@ class EnsembleEncoder(nn.Module):
         rows = [("specialist", "rule", "fed with", "note")]
         rows += [(spec.name, spec.rule, _short(spec.sources), spec.note) for spec in self.inputs]
         rows += [(name, "skipped", "-", reason) for name, reason in self.skipped.items()]
+        rows = [line for row in rows for line in _wrapped(row)]
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -245,6 +249,12 @@ def _ablated(names: list[str], ablate: Sequence[str | int]) -> set[str]:
 
 def _cloned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: value.clone() for key, value in weights.items()}
+
+
+def _wrapped(row: tuple[str, str, str, str]) -> list[tuple[str, str, str, str]]:
+    """A row of a table as the rows that its note needs."""
+    first, *more = textwrap.wrap(row[3], NOTE_WIDTH) or [""]
+    return [(*row[:3], first), *(("", "", "", line) for line in more)]
 
 
 def _short(sources: tuple[str, ...]) -> str:

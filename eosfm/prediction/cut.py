@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.parallel import cores
 from eosfm.features.device import device as first_device
-from eosfm.prediction.windows import GRID, Sweep
+from eosfm.prediction.windows import GRID, Load, Sweep
 
 PIXELS_CPU, PIXELS_GPU = 512**2, 8 * 512**2
-"""Pixels of all dates that are computed at once."""
+"""Pixels of all dates in a batch, ..."""
+AT_ONCE_CPU = 4
+"""... and how many such batches there is memory for."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,14 @@ class Cut:
                 f"--device {self.device} cannot be used ({reason}); give cpu or cuda"
             ) from None
 
-    def batch(self, pixels: int) -> int:
-        """How many windows of so many pixels, dates counted, are computed at once."""
-        most = PIXELS_CPU if self.where.type == "cpu" else PIXELS_GPU
-        return max(1, most // pixels)
+    def load(self, sweep: Sweep, dates: int = 1) -> Load:
+        """How many windows of so many dates are computed at once."""
+        pixels = sweep.window[0] * sweep.window[1] * dates
+        if self.where.type != "cpu":
+            return Load(max(1, PIXELS_GPU // pixels), 2)  # one is read while one is computed
+        batch = max(1, PIXELS_CPU // pixels)
+        most = min(len(sweep.batches(batch)), AT_ONCE_CPU * PIXELS_CPU // (batch * pixels))
+        return Load(batch, max(1, min(cores(), most)))
 
 
 def usual_overlap(window: int) -> int:

@@ -232,8 +232,7 @@ def _made(
     form = FORMS[dtype]
     for strip in strips(
         sweep, lambda row, col: reader.read(row, col, sweep.window), answer,
-        len(components.centre), cut.batch(sweep.window[0] * sweep.window[1]), STRIDE, "embed",
-        first,
+        len(components.centre), cut.load(sweep), STRIDE, "embed", first,
     ):  # fmt: skip
         values = strip.values
         if form.scaled:

@@ -12,7 +12,7 @@ from eosfm.evaluation.fitted import FittedTask
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.inputs import TaskInput
 from eosfm.prediction.rows import Rows
-from eosfm.prediction.windows import Part, Sweep
+from eosfm.prediction.windows import Load, Part, Sweep
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Job:
         """What stands before the progress bar."""
         return f"predict {self.fitted.task}"
 
-    def batch(self, sweep: Sweep) -> int:
+    def load(self, sweep: Sweep) -> Load:
         """How many windows are computed at once."""
-        return self.cut.batch(sweep.window[0] * sweep.window[1] * len(self.given.scenes))
+        return self.cut.load(sweep, len(self.given.scenes))
 
     def reader(self, sweep: Sweep) -> Callable[[int, int], Part]:
         """Reads a window at a row and column."""
@@ -55,5 +55,5 @@ class Job:
         """What is finished of it; ``options`` are those of the output that decide the rows."""
         return Rows(
             self.out, Path(__file__).with_name("predict.py"), len(sweep.rows), self.weights,
-            self.given.identity(), sweep, self.batch(sweep), self.cut.where.type, options,
+            self.given.identity(), sweep, self.load(sweep), self.cut.where.type, options,
         )  # fmt: skip

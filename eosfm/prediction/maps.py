@@ -63,7 +63,7 @@ def write_map(job: Job, probabilities: bool) -> str:
 
     def made(first: int) -> Iterator[Arrays]:
         for strip in strips(
-            sweep, job.reader(sweep), job.answer, len(fitted.classes), job.batch(sweep), 1,
+            sweep, job.reader(sweep), job.answer, len(fitted.classes), job.load(sweep), 1,
             job.name, first,
         ):  # fmt: skip
             yield finished(strip, form)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from eosfm.core.files import atomic
 from eosfm.heads.fcos import MAX_OVERLAP
 from eosfm.kinds import get_kind
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays, Rows, joined
-from eosfm.prediction.windows import GRID, Part, Sweep, parts_ahead
+from eosfm.prediction.windows import GRID, Answered, Sweep, answered
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
 """GDAL's name of each format but GeoParquet."""
@@ -67,20 +68,18 @@ def _sweep(job: Job) -> Sweep:
 def _find_rows(job: Job, sweep: Sweep, kept: Rows, least: float) -> None:
     """Keep what each row of windows finds, in pixels of the scene."""
     kind = get_kind(job.fitted.kind)
+
+    def answer(images: Tensor) -> list[Arrays]:
+        with torch.inference_mode():
+            answers = kind.predict(job.answer(images))
+        return [{key: value.float().cpu().numpy() for key, value in one.items()} for one in answers]
+
     found: list[Arrays] = [_nothing()]
-    for number, cols, parts in parts_ahead(
-        sweep, job.reader(sweep), job.batch(sweep), job.name, kept.done()
-    ):
-        seen = [one for one in zip(cols, parts, strict=True) if not one[1].unknown.all()]
-        if seen:
-            cells = job.answer(torch.stack([part.image for _, part in seen]))
-            with torch.inference_mode():
-                answers = kind.predict(cells)
-            for (col, part), answer in zip(seen, answers, strict=True):
-                objects = {key: value.float().cpu().numpy() for key, value in answer.items()}
-                found.append(_own(objects, part, sweep, number, col, least))
-        if cols[-1] == sweep.cols[-1]:
-            kept.keep(number, joined(found))
+    for one in answered(sweep, job.reader(sweep), answer, job.load(sweep), job.name, kept.done()):
+        if one.answer is not None:
+            found.append(_own(one, sweep, least))
+        if one.col == sweep.cols[-1]:
+            kept.keep(one.number, joined(found))
             found = [_nothing()]
 
 
@@ -92,21 +91,21 @@ def _nothing() -> Arrays:
     }
 
 
-def _own(objects: Arrays, part: Part, sweep: Sweep, number: int, col: int, least: float) -> Arrays:
+def _own(one: Answered, sweep: Sweep, least: float) -> Arrays:
     """The certain ones of a window's objects whose middle is its own, in pixels of the scene."""
-    row = sweep.rows[number]
+    objects, row, col = one.answer, sweep.rows[one.number], one.col
     boxes = objects["boxes"] + np.array([col, row, col, row], np.float32)
     height, width = sweep.scene
     boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     left, right = _middle(sweep.cols, sweep.window[1], sweep.cols.index(col))
-    top, bottom = _middle(sweep.rows, sweep.window[0], number)
+    top, bottom = _middle(sweep.rows, sweep.window[0], one.number)
     pixel = (
         np.clip((y - row).astype(int), 0, sweep.window[0] - 1),
         np.clip((x - col).astype(int), 0, sweep.window[1] - 1),
     )
     own = (
-        (objects["scores"] >= least) & ~part.unknown[pixel]
+        (objects["scores"] >= least) & ~one.unknown[pixel]
         & (left <= x) & (x < right) & (top <= y) & (y < bottom)
         & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     )  # fmt: skip

@@ -169,10 +169,9 @@ def _answers(
         with torch.inference_mode():
             return model(images.to(cut.where), days.expand(len(images), -1))
 
-    batch = cut.batch(sweep.window[0] * sweep.window[1] * fitted.dates)
     for strip in strips(
         sweep, lambda row, col: scene.read(row, col, sweep.window), answer,
-        len(fitted.classes), batch, 1, f"score {scene.scene.id}",
+        len(fitted.classes), cut.load(sweep, fitted.dates), 1, f"score {scene.scene.id}",
     ):  # fmt: skip
         yield strip.values[None], scene.target(strip.row, strip.unknown)
 

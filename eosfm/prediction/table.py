@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
@@ -15,7 +16,7 @@ from eosfm.kinds.image import ImageKind
 from eosfm.kinds.multilabel import Multilabel
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays, Rows, joined
-from eosfm.prediction.windows import Sweep, parts_ahead
+from eosfm.prediction.windows import Sweep, answered
 
 Row = dict[str, Any]
 
@@ -61,18 +62,18 @@ def _answer_rows(job: Job, sweep: Sweep, kept: Rows) -> None:
     """Keep the logits of each row of windows: of those that were measured, with their columns."""
     nothing: Arrays = {"col": np.empty(0, np.int64), "measured": np.empty(0),
                "logits": np.empty((0, len(job.fitted.classes)), np.float32)}  # fmt: skip
+
+    def answer(images: Tensor) -> Any:
+        return job.answer(images).float().cpu()
+
     found = [nothing]
-    for number, cols, parts in parts_ahead(
-        sweep, job.reader(sweep), job.batch(sweep), job.name, kept.done()
-    ):
-        seen = [one for one in zip(cols, parts, strict=True) if not one[1].unknown.all()]
-        if seen:
-            logits = job.answer(torch.stack([part.image for _, part in seen])).float().cpu()
-            shares = np.array([1 - part.unknown.mean() for _, part in seen])
-            columns = np.array([col for col, _ in seen])
-            found.append({"col": columns, "measured": shares, "logits": logits.numpy()})
-        if cols[-1] == sweep.cols[-1]:
-            kept.keep(number, joined(found))
+    for one in answered(sweep, job.reader(sweep), answer, job.load(sweep), job.name, kept.done()):
+        if one.answer is not None:
+            measured = np.array([1 - one.unknown.mean()])
+            logits = one.answer.numpy()[None]
+            found.append({"col": np.array([one.col]), "measured": measured, "logits": logits})
+        if one.col == sweep.cols[-1]:
+            kept.keep(one.number, joined(found))
             found = [nothing]
 
 

@@ -7,9 +7,9 @@ reaches it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +17,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.parallel import run_ahead
 from eosfm.nn.backbone import STRIDES
-
-T = TypeVar("T")
 
 GRID = STRIDES[-1]
 """Windows start at multiples of the coarsest stride, so that cells of all windows coincide."""
@@ -116,24 +115,54 @@ class Strip:
     unknown: np.ndarray
 
 
+@dataclass(frozen=True)
+class Answered:
+    """A window with what was said of it.
+
+    Attributes:
+        number: Of its row of windows.
+        col: Its first column.
+        unknown: (h, w) True where there is to be no answer.
+        answer: None where nothing was measured.
+    """
+
+    number: int
+    col: int
+    unknown: np.ndarray
+    answer: Any
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much is computed at once.
+
+    Attributes:
+        batch: Windows that are answered together.
+        workers: Such batches at a time, each with its share of the cores.
+    """
+
+    batch: int
+    workers: int
+
+
 Read = Callable[[int, int], Part]
 """From a window's first row and column to what is there."""
-Answer = Callable[[Tensor], Tensor]
-"""From (B, T, C, h, w) to (B, K, h / stride, w / stride)."""
+Answer = Callable[[Tensor], Iterable[Any]]
+"""From (B, T, C, h, w) to an answer for each."""
 
 
 def strips(
-    sweep: Sweep, read: Read, answer: Answer, channels: int, batch: int, stride: int, name: str,
-    first: int = 0,
+    sweep: Sweep, read: Read, answer: Callable[[Tensor], Tensor], channels: int, load: Load,
+    stride: int, name: str, first: int = 0,
 ) -> Iterator[Strip]:  # fmt: skip
     """Answer window by window and blend; windows where nothing was measured are not computed.
 
     Args:
         sweep: The windows.
-        read: Reads one, in a thread of its own while the one before is computed.
-        answer: Answers some at once.
+        read: Reads one.
+        answer: Answers some at once: from (B, T, C, h, w) to (B, K, h / stride, w / stride).
         channels: K.
-        batch: How many at once.
+        load: How many at once.
         stride: Pixels per cell of the answers, a divisor of 32.
         name: Said before the progress bar.
         first: The row of windows whose strip is the first to be given.
@@ -145,48 +174,46 @@ def strips(
     start = first
     while start and sweep.rows[start - 1] + sweep.window[0] > sweep.rows[first]:
         start -= 1
-    for number, cols, parts in parts_ahead(sweep, read, batch, name, start):
-        seen = [not part.unknown.all() for part in parts]
-        images = [part.image for part, any_seen in zip(parts, seen, strict=True) if any_seen]
-        answers = iter(answer(torch.stack(images)).float().cpu() if images else ())
-        for col, part, any_seen in zip(cols, parts, seen, strict=True):
-            blend.add(col // stride, part.unknown, next(answers) if any_seen else None)
-        if cols[-1] == sweep.cols[-1]:
-            strip = blend.finish_row(number)
-            if number >= first:
+    for one in answered(sweep, read, lambda x: answer(x).float().cpu(), load, name, start):
+        blend.add(one.col // stride, one.unknown, one.answer)
+        if one.col == sweep.cols[-1]:
+            strip = blend.finish_row(one.number)
+            if one.number >= first:
                 yield strip
 
 
-def parts_ahead(
-    sweep: Sweep, read: Read, batch: int, name: str, first: int = 0
-) -> Iterator[tuple[int, tuple[int, ...], list[Part]]]:
-    """Windows in batches, from a row on: the row's number, first columns, and what was read."""
+def answered(
+    sweep: Sweep, read: Read, answer: Answer, load: Load, name: str, first: int = 0
+) -> Iterator[Answered]:
+    """Windows with their answers, in order, from a row on.
 
-    def job(number: int, cols: tuple[int, ...]) -> Callable[[], list[Part]]:
-        return lambda: [read(sweep.rows[number], col) for col in cols]
+    Some batches are read and answered at a time: on a CPU several of one thread each take less than
+    one of several threads, which wait for each other after every layer.
+    """
+    reading = Lock()  # files are read by one thread at a time
 
-    batches = sweep.batches(batch, first)
+    def job(number: int, cols: tuple[int, ...]) -> Callable[[], list[Answered]]:
+        def run() -> list[Answered]:
+            with reading:
+                parts = [read(sweep.rows[number], col) for col in cols]
+            images = [part.image for part in parts if not part.unknown.all()]
+            found = iter(answer(torch.stack(images)) if images else ())
+            return [
+                Answered(number, col, part.unknown, None if part.unknown.all() else next(found))
+                for col, part in zip(cols, parts, strict=True)
+            ]
+
+        return run
+
     with tqdm(
         total=len(sweep), initial=first * len(sweep.cols), desc=name, unit="window", disable=None,
         leave=False,
     ) as bar:  # fmt: skip
-        done = ahead(job(*one) for one in batches)
-        for (number, cols), parts in zip(batches, done, strict=True):
-            yield number, cols, parts
-            bar.update(len(cols))
-
-
-def ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """Results of jobs in order; the next is computed while one is used."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = None
-        for job in jobs:
-            following = pool.submit(job)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
+        for batch in run_ahead(
+            (job(*one) for one in sweep.batches(load.batch, first)), load.workers
+        ):
+            yield from batch
+            bar.update(len(batch))
 
 
 class _Blend:

@@ -6,7 +6,7 @@ from multiprocessing.pool import ThreadPool
 import pytest
 import torch
 
-from eosfm.core.parallel import cores, run_together, single_thread
+from eosfm.core.parallel import cores, run_ahead, run_together, single_thread
 
 
 @pytest.fixture
@@ -62,4 +62,36 @@ def test_an_error_is_raised_and_the_threads_given_back(four_threads):
 
     with pytest.raises(ValueError, match="no"):
         run_together([fail, fail])
+    assert torch.get_num_threads() == 4
+
+
+def test_results_come_in_order_while_the_next_jobs_run(four_threads):
+    begun = []
+
+    def jobs():
+        for number in range(9):
+            begun.append(number)
+            yield lambda number=number: number**2
+
+    found = run_ahead(jobs(), 2)
+    assert next(found) == 0
+    assert len(begun) == 3  # two at a time, and the one that was given away
+    assert list(found) == [n**2 for n in range(1, 9)]
+
+
+def test_each_has_its_share_of_the_threads(four_threads):
+    meeting = threading.Barrier(2, timeout=20)
+
+    def job():
+        meeting.wait()
+        return torch.get_num_threads(), cores()
+
+    assert list(run_ahead([job, job], 2)) == [(2, 2)] * 2
+    assert list(run_ahead([torch.get_num_threads], 1)) == [4]
+    assert torch.get_num_threads() == 4
+
+
+def test_a_fault_of_one_ends_all(four_threads):
+    with pytest.raises(ZeroDivisionError):
+        list(run_ahead([lambda: 1, lambda: 1 // 0, lambda: 1], 2))
     assert torch.get_num_threads() == 4

@@ -90,10 +90,19 @@ def test_explain_names_everyone(mixed):
     encoder = build_encoder(mixed, bands=["red", "green", "blue"])
     lines = encoder.explain().splitlines()
     assert lines[0].split()[0] == "specialist"
-    assert [line.split()[0] for line in lines[2:]] == [
+    assert [line.split()[0] for line in lines[2:] if not line.startswith(" ")] == [
         *(spec.name for spec in encoder.inputs), *encoder.skipped,
     ]  # fmt: skip
     assert "nir from red (180 nm off)" in encoder.explain()
+
+
+def test_explain_goes_on_below_where_much_is_to_be_said(mixed):
+    encoder = build_encoder(mixed, bands=["B02", "B03", "B04", "B08"])
+    said = encoder.explain()
+    assert max(map(len, said.splitlines())) <= 120
+    together = " ".join(said.split())
+    assert all(spec.note in together for spec in encoder.inputs)
+    assert any(line.startswith(" ") for line in said.splitlines())
 
 
 def test_backbone_with_batch_normalisation(make_specialist):

@@ -3,6 +3,7 @@
 import pytest
 
 from eosfm.prediction.cut import Cut
+from eosfm.prediction.windows import Load
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,14 @@ def test_windows_are_as_in_training_unless_asked_for(cut, usual, window, overlap
     assert (sweep.window, sweep.overlap) == ((window, window), overlap)
 
 
-def test_a_batch_has_one_window_at_least():
-    cut = Cut(device="cpu")
-    assert (cut.batch(64**2), cut.batch(512**2), cut.batch(4096**2)) == (64, 1, 1)
+@pytest.mark.parametrize(
+    ("size", "window", "dates", "batch", "workers"),
+    [(2000, 64, 1, 64, 4), (2000, 512, 1, 1, 4), (900, 512, 1, 1, 4), (512, 512, 1, 1, 1),
+     (512, 64, 1, 64, 4), (2000, 512, 2, 1, 2), (2000, 512, 12, 1, 1), (8000, 4096, 1, 1, 1)],
+)  # fmt: skip
+def test_several_batches_at_a_time_where_there_is_memory_for_them(
+    monkeypatch, size, window, dates, batch, workers
+):
+    monkeypatch.setattr("eosfm.prediction.cut.cores", lambda: 6)
+    cut = Cut(window, 0, device="cpu")
+    assert cut.load(cut.sweep((size, size), window), dates) == Load(batch, workers)

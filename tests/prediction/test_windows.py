@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.windows import Part, Sweep, ahead, strips
+from eosfm.prediction.windows import Load, Part, Sweep, strips
 
 
 def reader(image, unknown, sweep):
@@ -27,11 +27,11 @@ def reader(image, unknown, sweep):
     return read
 
 
-def joined(image, answer, sweep, channels, stride=1, unknown=None, batch=3):
+def joined(image, answer, sweep, channels, stride=1, unknown=None):
     height, width = image.shape[1:]
     unknown = np.zeros((height, width), bool) if unknown is None else unknown
     found = list(
-        strips(sweep, reader(image, unknown, sweep), answer, channels, batch, stride, "test")
+        strips(sweep, reader(image, unknown, sweep), answer, channels, Load(3, 2), stride, "test")
     )
     assert [s.row for s in found] == list(np.cumsum([0] + [s.values.shape[1] for s in found])[:-1])
     values = torch.cat([s.values for s in found], dim=1)
@@ -98,9 +98,3 @@ def test_what_was_not_measured_is_not_computed():
 def test_windows_side_by_side_end_where_the_scene_does():
     sweep = Sweep.side_by_side((100, 64), (40, 64))
     assert (sweep.rows, sweep.cols) == ((0, 40, 60), (0,))
-
-
-def test_reading_ahead_keeps_the_order_and_passes_faults_on():
-    assert list(ahead(lambda k=k: k * k for k in range(5))) == [0, 1, 4, 9, 16]
-    with pytest.raises(ZeroDivisionError):
-        list(ahead([lambda: 1, lambda: 1 // 0]))
