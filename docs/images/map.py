@@ -44,6 +44,7 @@ def draw(scene: str, label: str, labels: str, out: Path) -> None:
     axes[2].legend(
         handles, [names[f"class_{k}"] for k in range(count)], fontsize=8, loc="lower left"
     )
+    figure.get_layout_engine().set(h_pad=0.08)
     figure.savefig(out, metadata={"Software": None})
 
 

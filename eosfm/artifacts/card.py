@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from eosfm.artifacts.inventory import Inventory, Member, shorten_bands
-from eosfm.artifacts.licences import WORDS, TrainingData
+from eosfm.artifacts.licences import WORDS
 
 FRONT = """\
 ---
@@ -36,9 +36,14 @@ maps = backbone(x)  # x: (batch, channels, height, width) float32
 ```
 """
 
-COPIES = """\
-The artifact does not tell real data from the simulated copies that the pipeline's `mini` scale
-makes of these datasets. A person who publishes it says here which they were.
+SIMULATED = """\
+Specialists whose data are simulated have seen no image of their dataset: the pipeline makes copies
+of its sensor, bands and labels to try itself out. Nobody should expect of them what images teach.
+"""
+
+UNSTATED = """\
+Where the artifact does not state it, a person who publishes it says here whether data were
+simulated.
 """
 
 LIMITS = """\
@@ -80,7 +85,7 @@ def write_card(
         "Specialist Models act as a Generalist Feature Extractor?* (arXiv 2511.21523).\n",
         USE.format(example=_example(inventory, opening)),
         f"## Specialists\n\n{_specialists(inventory.specialists)}",
-        f"## Training data\n\n{_training_data(inventory.datasets)}",
+        f"## Training data\n\n{_training_data(inventory)}",
         f"## What may be used commercially\n\n{_commercial(inventory)}",
         LIMITS,
         f"## Energy\n\n{_energy(metrics or {}, trained_kwh)}",
@@ -102,6 +107,7 @@ def _specialists(members: Sequence[Member]) -> str:
         (
             one.name,
             one.dataset or "not stated",
+            one.source or "not stated",
             one.kind or "not stated",
             shorten_bands(one.bands, one.in_chans),
             one.backbone,
@@ -110,12 +116,12 @@ def _specialists(members: Sequence[Member]) -> str:
         )
         for one in members
     ]
-    heads = ("name", "dataset", "kind", "bands", "backbone", "validation score", "SHA-256")
+    heads = ("name", "dataset", "data", "kind", "bands", "backbone", "validation score", "SHA-256")
     return _table(heads, rows)
 
 
-def _training_data(datasets: Sequence[TrainingData]) -> str:
-    if not datasets:
+def _training_data(inventory: Inventory) -> str:
+    if not inventory.datasets:
         return "The artifact does not say what its specialists were trained on.\n"
     rows = [
         (
@@ -124,9 +130,12 @@ def _training_data(datasets: Sequence[TrainingData]) -> str:
             WORDS[data.commercial],
             data.citation or "",
         )
-        for data in datasets
+        for data in inventory.datasets
     ]
-    return f"{_table(('dataset', 'licence of the data', 'commercial use', 'cite'), rows)}\n{COPIES}"
+    table = _table(("dataset", "licence of the data", "commercial use", "cite"), rows)
+    sources = {one.source for one in inventory.specialists}
+    told = [SIMULATED] * ("simulated" in sources) + [UNSTATED] * (None in sources)
+    return "\n".join([table, *told])
 
 
 def _commercial(inventory: Inventory) -> str:

@@ -15,8 +15,12 @@ from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import STATE_KEY, parse_entry, read_entries
 from eosfm.nn.specialist import Specialist
 
-NOT_PROVENANCE = ("dataset", "task", "metrics")
+NOT_PROVENANCE = ("dataset", "source", "task", "metrics")
 """Facts of a specialist that have attributes of their own."""
+
+SOURCES = {"simulated": "simulated", "archive": "published", "root": "own copy"}
+"""What is said of where training data came from, by what :class:`~eosfm.tiles.store.TileStore` has
+for it."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,9 @@ class Member:
 
     Attributes:
         name: Unique within the artifact.
-        dataset: What it was trained on; None, as kind, metric and score, where the file does not
-            say.
+        dataset: What it was trained on; None, as source, kind, metric and score, where the file
+            does not say.
+        source: Whether that was ``simulated``, ``published`` files of it, or a user's ``own copy``.
         kind: Task kind that it was trained for.
         backbone: timm model name.
         in_chans: Channels of its input.
@@ -40,6 +45,7 @@ class Member:
 
     name: str
     dataset: str | None
+    source: str | None
     kind: str | None
     backbone: str
     in_chans: int
@@ -122,6 +128,7 @@ def _member(one: Specialist) -> Member:
     return Member(
         name=one.name,
         dataset=_text(one.facts.get("dataset")),
+        source=SOURCES.get(_text(one.facts.get("source")) or ""),
         kind=_text(one.facts.get("task")),
         backbone=one.backbone,
         in_chans=one.in_chans,

@@ -52,14 +52,15 @@ def _specialists(inventory: Inventory) -> Table:
         (
             one.name,
             one.dataset or "-",
+            one.source or "-",
             one.kind or "-",
             shorten_bands(one.bands, one.in_chans),
-            f"{one.parameters / 1e6:.2f}",
+            f"{one.parameters / 1e6:.2f} M",
             "-" if one.score is None else f"{one.score:.3f} {one.metric}",
         )
         for one in inventory.specialists
     ]
-    heads = ("specialist", "dataset", "kind", "bands", "M params", "score")
+    heads = ("specialist", "dataset", "data", "kind", "bands", "params", "score")
     return _table(heads, rows)
 
 

@@ -1,13 +1,23 @@
 """``eosfm gather``."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 
-def gather(folder: Path, out: Path, backbone: str | None = None) -> None:
+def gather(
+    folder: Annotated[Path, typer.Argument(help="Checkpoints in it, and in its folders.")],
+    out: Annotated[Path, typer.Argument(help="The artifact to write.")],
+    backbone: Annotated[
+        str | None, typer.Option(help="timm's name of it; by default found from the weights.")
+    ] = None,
+) -> None:
     """Gather Lightning checkpoints into an artifact.
 
-    Those below FOLDER become the ensemble artifact OUT. The timm backbone is detected
-    from the weights unless --backbone names it.
+    Those of the published system, for one.
+
+    Example: eosfm gather checkpoints published.pth
     """
     from eosfm.encoding.artifact import save_artifact
     from eosfm.encoding.checkpoints import import_checkpoints

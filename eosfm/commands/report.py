@@ -14,9 +14,10 @@ def report(
         Path, typer.Option(help="What the stages wrote, of this project or a copy of it.")
     ] = Path("results"),
 ) -> None:
-    """Make the page of all results anew: one file that needs no network, to send or to look at.
+    """Make the page of all results anew.
 
-    The stage report of `dvc repro` makes the same, and metrics and plots as well.
+    One file that needs no network, to send or to look at. The stage report of `dvc repro` makes
+    the same, and metrics and plots as well.
 
     Example: eosfm report -o page.html
     """

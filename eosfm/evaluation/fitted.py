@@ -22,8 +22,9 @@ from eosfm.evaluation.probe import EndToEnd, Probe
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.features.task import Task
 from eosfm.model import EosFM
+from eosfm.tiles.manifest import Origin
 
-FORMAT = 3
+FORMAT = 4
 
 Weights = dict[str, Tensor]
 
@@ -35,6 +36,7 @@ class FittedTask:
     Attributes:
         task: Its name.
         dataset: That of its labels.
+        source: Where its files came from: ``simulated``, ``archive``, or ``root`` for a user's.
         kind: Task kind.
         classes: Class names by index; of a regression, the name of the quantity.
         ignore_index: Target value that is never scored.
@@ -70,6 +72,7 @@ class FittedTask:
 
     task: str
     dataset: str
+    source: Origin
     kind: str
     classes: tuple[str, ...]
     ignore_index: int
@@ -125,6 +128,7 @@ class BestFit:
         fitted = FittedTask(
             task=task.name,
             dataset=task.store.name,
+            source=task.store.source,
             kind=task.kind.name,
             classes=task.classes,
             ignore_index=task.ignore_index,

@@ -132,7 +132,10 @@ def _told(fitted: FittedTask, means: np.ndarray) -> str:
 
 def describe(raster: Any, fitted: FittedTask, categories: bool) -> None:
     """Write what a map's values mean into an open raster."""
-    raster.update_tags(TASK=fitted.task, DATASET=fitted.dataset, ENSEMBLE_SHA256=fitted.artifact)
+    simulated = " (simulated)" * (fitted.source == "simulated")
+    raster.update_tags(
+        TASK=fitted.task, DATASET=fitted.dataset + simulated, ENSEMBLE_SHA256=fitted.artifact
+    )
     if categories:
         raster.write_colormap(1, class_colours(fitted.classes))
         raster.update_tags(1, **{f"class_{k}": name for k, name in enumerate(fitted.classes)})

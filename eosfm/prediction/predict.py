@@ -71,10 +71,12 @@ def predict(
         run = _answering(load_model(fitted, artifact).to(cut.where), given, cut.where)
         job = Job(out, given, run, cut, file_hash(task))
         if answer == "image":
-            return write_table(job)
-        if answer == "object":
-            return write_objects(job, min_score)
-        return write_map(job, probabilities)
+            said = write_table(job)
+        elif answer == "object":
+            said = write_objects(job, min_score)
+        else:
+            said = write_map(job, probabilities)
+    return said + "; fitted on simulated data" * (fitted.source == "simulated")
 
 
 def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:

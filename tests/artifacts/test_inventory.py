@@ -18,6 +18,7 @@ def test_what_the_file_says_of_each(artifact_file, members):
     assert (rgb.dataset, rgb.kind, rgb.metric, rgb.score) == (
         "eurosat", "classification", "accuracy", 0.75,
     )  # fmt: skip
+    assert (rgb.source, s1.source) == ("simulated", None)
     assert rgb.bands == ("B04", "B03", "B02")
     assert rgb.parameters == sum(t.numel() for t in members[0].state_dict.values())
     assert rgb.provenance["validation"]["epoch"] == 3

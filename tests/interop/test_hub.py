@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -134,14 +135,25 @@ def test_card(artifact_file, tmp_path):
     assert card.data.library_name == "eosfm"
     assert card.data.license == "other"
     text = card.text
-    assert "| rgb | eurosat | classification | B04 B03 B02 | smallnext | 0.750 accuracy |" in text
+    assert "| rgb | eurosat | simulated | classification | B04 B03 B02 | smallnext | 0.750" in text
+    assert "| s1 | loveda | not stated | not stated |" in text
     assert "[LoveDA](https://github.com/Junjue-Wang/LoveDA) | CC BY-NC-SA 4.0" in text
     assert "under the licence's conditions: rgb\n" in text
     assert "non-commercial use alone: s1\n" in text
     assert "ask the publisher of the data: published\n" in text
-    assert "does not tell real data from the simulated copies" in text
+    assert "whose data are simulated have seen no image" in text
+    assert "Where the artifact does not state it" in text
     assert "0.0123 kWh (0.0006 kg CO2 equivalent)" in text
     assert "Not recorded" in write_card(take_inventory(artifact_file))
+
+
+@pytest.mark.parametrize("source", ["archive", "root"])
+def test_the_card_of_real_data_speaks_of_no_simulation(members, tmp_path, source):
+    facts = members[0].facts | {"source": source}
+    save_artifact(tmp_path / "real.pth", [replace(members[0], facts=facts)])
+    card = write_card(take_inventory(tmp_path / "real.pth"))
+    assert f"| rgb | eurosat | {'published' if source == 'archive' else 'own copy'} |" in card
+    assert "simulated" not in card
 
 
 def test_the_card_beside_an_artifact_opens_it_and_tells_the_energy_of_its_training(artifact_file):
@@ -179,6 +191,7 @@ def test_opening_needs_torch_and_timm_alone(tmp_path):
     export_folder(tmp_path / "a.pth", tmp_path / "hub")
     code = f"""
 import sys
+from dataclasses import replace
 for name in ("lightning", "pytorch_lightning", "torchgeo", "rasterio", "dvc", "dvclive", "pandas",
              "pydantic", "geopandas", "typer", "rich", "segmentation_models_pytorch", "scipy"):
     sys.modules[name] = None  # importing it fails

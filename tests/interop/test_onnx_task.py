@@ -47,7 +47,8 @@ def make_task(mixed, tmp_path):
             head, merge.out_channels, len(classes), 16, TargetStatistics((), 0)
         )
         fitted = FittedTask(
-            task=kind, dataset="loveda", kind=kind, classes=classes, ignore_index=255,
+            task=kind, dataset="loveda", source="root", kind=kind, classes=classes,
+            ignore_index=255,
             target_unit="m" if kind == "regression" else None, bands=BANDS,
             units=("dn8",) * 3, mean=(100.0, 110.0, 120.0), std=(30.0, 20.0, 25.0), nodata=None,
             adaptation="named", standardize="dataset", gsd=1.0, tile=(SIZE, SIZE),

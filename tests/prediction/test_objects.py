@@ -74,7 +74,8 @@ def detector_file(artifact, tmp_path_factory):
         value.backward()
         optimizer.step()
     fitted = FittedTask(
-        task="squares", dataset="squares", kind="detection", classes=CLASSES, ignore_index=255,
+        task="squares", dataset="squares", source="archive", kind="detection", classes=CLASSES,
+        ignore_index=255,
         target_unit=None, bands=bands, units=units, mean=mean, std=std, nodata=None,
         adaptation="named", standardize="dataset", gsd=10.0, tile=(SIZE, SIZE),
         window=(SIZE, SIZE), dates=1,

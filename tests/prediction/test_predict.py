@@ -3,6 +3,7 @@
 import csv
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas
@@ -14,7 +15,7 @@ from rasterio import shutil
 
 from eosfm.cli import main
 from eosfm.core.errors import EosfmError
-from eosfm.evaluation.fitted import read_fitted
+from eosfm.evaluation.fitted import read_fitted, write_fitted
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import PALE, class_colours
 from eosfm.prediction.inputs import Reading
@@ -68,13 +69,28 @@ def test_a_map_is_a_cog_on_the_scene_s_grid_with_names_and_colours(
     missing[:20, 100:] = True
     np.testing.assert_array_equal(found == 255, missing)
     assert (found == bright)[~missing].mean() > 0.85
-    assert re.search(r"px of 10 m in EPSG:32633; .*%; 8% without a measurement$", line)
+    assert re.search(r"px of 10 m in EPSG:32633; .*%; 8% without a measurement;", line)
     shares = {name: float(share) for name, share in re.findall(r"(\w+) ([\d.]+)%[,;]", line)}
     told = {name: 100 * (found[~missing] == k).mean() for k, name in enumerate(("dark", "bright"))}
     assert shares == pytest.approx(told, abs=0.051)
     shutil.copy(path, tmp_path / "x.vrt", driver="VRT")  # which spells out what GDAL reads
     text = (tmp_path / "x.vrt").read_text()
     assert "<Category>dark</Category>" in text and "<Category>bright</Category>" in text
+
+
+@pytest.mark.parametrize("task", ["segmentation", "classification"])
+@pytest.mark.parametrize("source", ["simulated", "archive", "root"])
+def test_what_was_fitted_on_simulated_data_says_so(
+    fitted_file, artifact, write_scene, mosaic, tmp_path, task, source
+):
+    path = tmp_path / "fit.pt"
+    write_fitted(path, replace(read_fitted(fitted_file(task)[0]), source=source))
+    out = tmp_path / ("map.tif" if task == "segmentation" else "table.csv")
+    line = predict(path, artifact, [write_scene(mosaic[0])], out, Reading(), SMALL)
+    assert line.endswith("; fitted on simulated data") == (source == "simulated")
+    if task == "segmentation":
+        with rasterio.open(out) as raster:
+            assert ("(simulated)" in raster.tags()["DATASET"]) == (source == "simulated")
 
 
 def test_a_scene_of_one_window_is_what_the_model_says(
