@@ -5,35 +5,37 @@ copy is opened, whatever a file says, and no file is lost.
 """
 
 import json
-import os
 import socket
-import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from rasterio.io import MemoryFile
 from shapely import from_wkt
 
-from eosfm.core.errors import EosfmError
 from eosfm.datasets import dior, oscd, pastis, sen1floods11, xview2
 from eosfm.datasets.native import listing, raster
 from eosfm.datasets.native.labels import draw_polygons, read_colors
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_geotiff
+from tests.faults.images import (
+    SIZE,
+    WMS,
+    cut,
+    cut_png,
+    encoded,
+    other_name,
+    png,
+    raster_of,
+    vrt,
+    wide,
+)  # fmt: skip
 from tests.faults.lines import assert_says, line_of
 
-SIZE = (32, 32)
 WINDOW = Window(0, 0, *SIZE)
 GREY = np.arange(32 * 32, dtype=np.uint16).reshape(1, 32, 32)
 RED = {(255, 0, 0): 0}
-
-
-MUTATED = 5_000 if os.environ.get("EOSFM_LONG") else 500
 
 
 @dataclass(frozen=True)
@@ -55,72 +57,6 @@ class Case:
     read: Callable[[Path], object] | None = None
 
 
-def raster_of(dtype: type, overviews: str = "") -> bytes:
-    """A GeoTIFF of ones, which may say that its overviews are elsewhere."""
-    options = {"driver": "GTiff", "count": 1, "height": 32, "width": 32, "dtype": dtype}
-    with MemoryFile() as file:
-        with file.open(**options) as image:
-            image.write(np.ones((1, *SIZE), dtype))
-            if overviews:
-                image.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=overviews)
-        return bytes(file.read())
-
-
-def cut(share: float) -> Callable[[bytes], bytes]:
-    return lambda good: good[: int(share * len(good))]
-
-
-def other_name(good: bytes) -> bytes:
-    """A GeoTIFF whose reference system is in no table, and has a name that is not in UTF-8."""
-    unknown = good.replace((32633).to_bytes(2, "little"), b"\x79\xd2")
-    return unknown.replace(b"WGS 84 / UTM", b"WGS \xcf4 / UTM")
-
-
-def png(width: int, height: int, depth: int = 8, pixels: bytes = b"") -> bytes:
-    """A PNG whose header says what it likes."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(pixels)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
-
-
-def cut_png(share: float) -> bytes:
-    noise = np.random.default_rng(0).bytes(32 * 33)
-    good = png(*SIZE, pixels=noise)
-    return good[: int(share * len(good))]
-
-
-def encoded(kind: str, mode: str = "L", size: tuple[int, int] = SIZE) -> bytes:
-    import io
-
-    buffer = io.BytesIO()
-    Image.new(mode, size).save(buffer, kind)
-    return buffer.getvalue()
-
-
-def wide(good: bytes) -> bytes:
-    """A TIFF whose header says that it is 4 billion pixels wide (tag 256)."""
-    at = good.index(struct.pack("<HHI", 256, 3, 1))
-    return good[:at] + struct.pack("<HHII", 256, 4, 1, 2**31 - 1) + good[at + 12 :]
-
-
-def vrt(source: str) -> str:
-    return (
-        '<VRTDataset rasterXSize="32" rasterYSize="32"><VRTRasterBand dataType="UInt16" band="1">'
-        f"<SimpleSource><SourceFilename>{source}</SourceFilename></SimpleSource>"
-        "</VRTRasterBand></VRTDataset>"
-    )
-
-
-WMS = (
-    '<GDAL_WMS><Service name="TMS"><ServerUrl>http://127.0.0.1:9/${x}</ServerUrl></Service>'
-    "<DataWindow><SizeX>32</SizeX><SizeY>32</SizeY></DataWindow></GDAL_WMS>"
-)
 CORNERS = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox>"
 SAID = "<size><width>32</width><height>32</height></size>"
 WHALE = f"<annotation>{SAID}<object><name>whale</name>{CORNERS}</object></annotation>"
@@ -425,22 +361,3 @@ def test_a_file_beside_an_image_is_not_opened(good: Path):
     assert (by_name(good) == GREY).all()
     with raster.open_raster(good) as opened:
         assert opened.files == [str(good)] and opened.overviews(1) == []
-
-
-def test_any_damage_of_an_image_is_read_or_refused_in_a_line(good: Path, tmp_path: Path):
-    """A fuzzer of half a thousand mutations: no traceback, no file but its own."""
-    rng = np.random.default_rng(0)
-    images = {"a.tif": good.read_bytes(), "a.png": encoded("PNG"), "a.jpg": encoded("JPEG")}
-    for number in range(MUTATED):
-        name = list(images)[number % 3]
-        content = bytearray(images[name])
-        for at in rng.integers(len(content), size=rng.integers(1, 9)):
-            content[at] = rng.integers(256)
-        if number % 5 == 0:
-            content = content[: rng.integers(len(content))]
-        path = tmp_path / name
-        path.write_bytes(content)
-        try:
-            assert by_name(path).shape == (1, *SIZE)
-        except EosfmError as error:
-            assert name in str(error) and len(str(error)) < 600

@@ -12,6 +12,7 @@ import pytest
 
 from eosfm.core.closure import ROOT
 from tests.faults import (
+    test_any_images,
     test_archives,
     test_backbone,
     test_datasets,
@@ -121,7 +122,7 @@ def test_there_are_many():
     """As many cases, and files damaged at random, as SECURITY.md says."""
     cases = sum(len(table.CASES) for table in TABLES)
     cases += sum(len(test_datasets.DAMAGES) for _ in test_datasets.RECIPES)
-    mutated = test_datasets.MUTATED + test_native_files.MUTATED + test_scenes.MUTATED
+    mutated = test_datasets.MUTATED + test_any_images.MUTATED + test_scenes.MUTATED
     mutated += test_weight_files.MUTATIONS
     print(f"{cases} cases of faults, {mutated} files damaged at random")
     assert cases >= 600 and mutated >= 2_000

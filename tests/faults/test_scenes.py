@@ -15,9 +15,9 @@ from eosfm.core.errors import EosfmError
 from eosfm.prediction.scene import open_scene
 from eosfm.prediction.stac import read_items
 from eosfm.simulation.images import write_geotiff
+from tests.faults.images import WMS, cut, encoded, other_name, raster_of, vrt
 from tests.faults.lines import assert_says, line_of
 from tests.faults.test_datasets import mutated
-from tests.faults.test_native_files import WMS, cut, encoded, other_name, raster_of, vrt
 
 MUTATED = 3_000 if os.environ.get("EOSFM_LONG") else 300
 NO_RASTER = r"cannot be read as a raster"
