@@ -147,7 +147,7 @@ def embed(
             components = fit_components(backbone, reader, sweep, dims, cut.where)
         rows = Rows(
             out, Path(__file__), len(sweep.rows), file_hash(artifact), scene.identity(), bands,
-            sweep, dims, dtype, spectral, cut.where.type,
+            sweep, cut.load(sweep), dims, dtype, spectral, cut.where.type,
         )  # fmt: skip
         rows.fill(lambda first: _made(backbone, reader, sweep, components, dtype, cut, first))
         missing = _write(out, scene.grid, rows, components, dtype)

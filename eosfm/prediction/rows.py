@@ -18,6 +18,7 @@ from eosfm.core.closure import code_hash
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.core.mapped import DAMAGED
+from eosfm.core.parallel import cores
 
 Arrays = dict[str, np.ndarray]
 """What is kept of a row, by name."""
@@ -33,7 +34,8 @@ def joined(parts: Sequence[Arrays]) -> Arrays:
 class Rows:
     """The rows of one prediction.
 
-    Those of another scene, task, option or code for the same output are removed, not used.
+    Those of another scene, task, option, code or number of cores, by which sums differ in their
+    last digits, for the same output are removed, not used.
 
     Args:
         out: The output that they are for.
@@ -44,7 +46,7 @@ class Rows:
 
     def __init__(self, out: Path, code: Path, count: int, *decisive: Any) -> None:
         self.out, self.count = out, count
-        said = repr((torch.__version__, code_hash(code), *decisive))
+        said = repr((torch.__version__, cores(), code_hash(code), *decisive))
         digest = hashlib.sha256(said.encode()).hexdigest()[:DIGITS]
         self.folder = out.with_name(f".{out.name}.{digest}.rows")
         for former in out.parent.glob(f".{escape(out.name)}.{'[0-9a-f]' * DIGITS}.rows"):

@@ -175,6 +175,15 @@ def test_what_another_process_with_the_same_output_removed_is_no_empty_map(
     assert (tmp_path / "map.tif").read_bytes() == expected
 
 
+def test_rows_of_another_number_of_cores_are_not_used(tmp_path, monkeypatch):
+    """Sums of other threads differ in their last digits, and the promise is the same bytes."""
+    first = Rows(tmp_path / "map.tif", Path(rows_module.__file__), 2)
+    first.keep(0, {"values": np.zeros(1)})
+    monkeypatch.setattr(rows_module, "cores", lambda: 97)
+    assert Rows(tmp_path / "map.tif", Path(rows_module.__file__), 2).done() == 0
+    assert not first.folder.exists()
+
+
 def test_rows_of_an_output_with_signs_of_patterns_are_its_own(tmp_path):
     code = Path(rows_module.__file__)
     other = Rows(tmp_path / "map1.tif", code, 1, "x")
