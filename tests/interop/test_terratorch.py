@@ -24,7 +24,8 @@ PUBLISHED = {
     "ablate_encoders": [0],
 }  # fmt: skip
 KINDS = {"image": (3, 3000), "mask": (1, 6)}  # bands and the bound of their values
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(eosfm.__file__).parents[1])}
+PATHS = [str(Path(eosfm.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)}
 
 
 @pytest.fixture
