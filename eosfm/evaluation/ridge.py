@@ -31,7 +31,7 @@ from eosfm.evaluation.late_fusion import SHARES
 from eosfm.evaluation.moments import Moments
 from eosfm.evaluation.probe import PooledProbe
 from eosfm.evaluation.result import Fit, Scores
-from eosfm.evaluation.trial import Trial
+from eosfm.evaluation.trial import Trial, seeded
 from eosfm.features.device import device
 from eosfm.features.frozen import FrozenFeatures, chunks, only
 from eosfm.features.source import Request
@@ -74,13 +74,13 @@ def fit_ridge(
     Returns:
         The fit, and the specialists in use.
     """
-    every = PooledProbe(fusion, splits.train.inputs, trial)
+    every = _build(fusion, splits.train, trial)
     known, unseen = (_sample(split, every, trial) for split in (splits.train, splits.val))
     owners = _owners(splits.train, every)
     weights = weigh(known, unseen, owners, limit)
     kept = torch.tensor([name in weights or name == SPECTRAL for name in owners])
     splits = only(splits, list(weights))
-    model = PooledProbe(fusion, splits.train.inputs, trial)
+    model = _build(fusion, splits.train, trial)
     teams = [weights]
     if any(spec.spectral for spec in splits.train.inputs):
         teams.append({SPECTRAL: 1.0})
@@ -94,6 +94,12 @@ def fit_ridge(
     if keep is not None:
         keep(model, fit, tested.answers)
     return fit, splits.train.specialists
+
+
+def _build(fusion: Fusion, split: FrozenFeatures, trial: Trial) -> PooledProbe:
+    # Its layer is solved for, but begins with random numbers like any other.
+    with seeded(trial):
+        return PooledProbe(fusion, split.inputs, trial)
 
 
 def weigh(

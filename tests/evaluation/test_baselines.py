@@ -1,5 +1,6 @@
 """Baselines: all in the same metrics, on the same labels."""
 
+import threading
 from dataclasses import replace
 from functools import partial
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from eosfm.core.splits import Splits
+from eosfm.evaluation import trial
 from eosfm.evaluation.baselines import adapted, random_weights, run_baselines
 from eosfm.features.reading import read_split
 from eosfm.nn.specialist import load_specialist
@@ -46,3 +48,43 @@ def test_start_weights_see_every_band(resolve, start):
     assert found.mean == tuple(task.store.mean[name] for name in task.bands)
     others = given.state_dict.keys() - {stem}
     assert all(torch.equal(found.state_dict[key], given.state_dict[key]) for key in others)
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("segmentation", "linear"),
+        ("classification", "linear"),
+        ("classification", "ridge"),
+        ("classification", "knn"),
+    ],
+)
+def test_random_numbers_are_drawn_one_model_at_a_time(
+    monkeypatch, resolve, artifact, start, features, name, head
+):
+    drawing = OneAtATime()
+    monkeypatch.setattr(trial, "_DRAWING", drawing)
+    torch.manual_seed(0)
+    task = replace(resolve(name, protocol={"epochs": 1, "steps_per_epoch": 2}), head=head)
+    run_baselines(task, BACKBONE, features[name], artifact, start, 1.0)
+    assert drawing.models
+    with drawing:  # once more: after the last
+        pass
+    assert not drawing.elsewhere
+
+
+class OneAtATime:
+    """The lock of who draws random numbers, which knows whether anybody drew without it."""
+
+    def __init__(self) -> None:
+        self.lock, self.models, self.elsewhere = threading.Lock(), 0, []
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+        if self.models and not torch.equal(self.state, torch.get_rng_state()):
+            self.elsewhere.append(self.models)
+        self.models += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.state = torch.get_rng_state()
+        self.lock.release()
