@@ -35,10 +35,15 @@ def embed(
     Example: eosfm embed scene.tif -o features.tif --bands B02 B03 B04 B08
     """
     from eosfm.commands.resumed import resumed
+    from eosfm.prediction.names import parse_bands
+    from eosfm.prediction.opening import expect_there
+
+    expect_there([scene])
+    names = parse_bands(bands)
+
     from eosfm.prediction.cut import Cut
     from eosfm.prediction.embed import embed as run
-    from eosfm.prediction.names import parse_bands
 
     cut = Cut(window, overlap, device)
     with resumed():
-        print(run(artifact, scene, out, parse_bands(bands), dims, dtype, spectral, cut))
+        print(run(artifact, scene, out, names, dims, dtype, spectral, cut))

@@ -69,12 +69,17 @@ def predict(
     """
     from eosfm.commands.fitted import task_file
     from eosfm.commands.resumed import resumed
-    from eosfm.prediction.inputs import Reading
     from eosfm.prediction.names import parse_bands
+    from eosfm.prediction.opening import expect_there
+
+    fitted, names = task_file(task), parse_bands(bands)
+    expect_there(scenes)
+
+    from eosfm.prediction.inputs import Reading
     from eosfm.prediction.predict import Cut
     from eosfm.prediction.predict import predict as run
 
-    reading = Reading(parse_bands(bands), scale, tuple(dates or ()))
+    reading = Reading(names, scale, tuple(dates or ()))
     cut = Cut(window, overlap, device)
     with resumed():
-        print(run(task_file(task), artifact, scenes, out, reading, cut, probabilities, min_score))
+        print(run(fitted, artifact, scenes, out, reading, cut, probabilities, min_score))

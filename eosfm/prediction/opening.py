@@ -13,6 +13,18 @@ BESIDE = (".ovr", ".msk")
 """What GDAL opens beside a raster when it needs overviews or a mask."""
 
 
+def expect_there(paths: Sequence[str]) -> None:
+    """Refuse what is not there before anything is loaded that takes seconds to load.
+
+    Raises:
+        EosfmError: There is no such file or folder; what is elsewhere is asked for when it is read.
+    """
+    for path in paths:
+        remote = "://" in path or path.startswith("/vsi")
+        if not remote and not Path(path).exists():
+            raise EosfmError(f"{path} not found; give the path of a scene that is there")
+
+
 def open_raster(path: str) -> Any:
     """Open a raster of a format of :data:`DRIVERS`, at a URL or in a part of an archive as well.
 

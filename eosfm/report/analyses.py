@@ -178,7 +178,7 @@ def _heat_map(
     norm = TwoSlopeNorm(0.0, -limit, limit)
     image = axes.imshow(grid, cmap="BrBG", norm=norm, aspect="auto")
     for (row, column), value in np.ndenumerate(grid):
-        text = "·" if np.isnan(value) else f"{100 * value:+.0f}"
+        text = "·" if np.isnan(value) else f"{round(100 * value):+d}".replace("+0", "0")
         label_cell(axes, row, column, text, on_dark=abs(value) > 0.7 * limit)
     drawn.colorbar(image, shrink=0.5, label="score").ax.tick_params(labelsize=6)
     return drawn
