@@ -31,7 +31,7 @@ DATES = 6
 """Acquisitions taken of every chip."""
 S2 = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
 S1 = ("vv", "vh")
-"""The radar stacks hold the ratio of both as a third channel, which says nothing new."""
+"""Gamma nought. The stacks hold VH / VV as a third channel: NaN where nothing was measured."""
 CLASSES = ("sorghum", "maize", "rice", "groundnut")
 UNLABELLED = -1
 

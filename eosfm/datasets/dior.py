@@ -83,7 +83,7 @@ DATASET = Dataset(
     "are not read",
     source=Source(
         homepage="https://gcheng-nwpu.github.io/#Datasets",
-        licence="CC BY-NC 4.0",
+        licence="for academic use, as its authors say; CC BY-SA, as the archive's page states",
         citation="Li, Wan, Cheng, Meng, Han: Object detection in optical remote sensing images: a "
         "survey and a new benchmark, ISPRS Journal 2020, arXiv 1909.00133",
         size_gb=3.9,

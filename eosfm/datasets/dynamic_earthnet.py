@@ -37,14 +37,26 @@ REFLECTANCE = numbers(-32768, 32767, "reflectance times 10,000", np.int16)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield the months that the three split files list, in their order."""
+    """Yield the months that the three split files list, in their order.
+
+    Areas without images are all named at once: copies are known to lack some.
+    """
     expected = "lines <folder>/PF-SR /labels/<area>_<zone>/.../<name>.tif <year>-<month>"
     pattern = r"(/\S+)/(\w+)/PF-SR/? /(labels/\S+\.tif) (\d{4}-\d{2})"
     lists = {split: root / SPLIT_FILES / f"{split}.txt" for split in SPLITS}
-    for split, line in read_lists(lists, pattern, expected):
-        above, area, label, month = line.groups()
-        folder = root / f"{above}/{area}/PF-SR".replace(LISTED, "/planet/").lstrip("/")
-        dates = [f"{month}-{day}" for day in DAYS]
+    listed = list(read_lists(lists, pattern, expected))
+    folders = {
+        line[2]: root / f"{line[1]}/{line[2]}/PF-SR".replace(LISTED, "/planet/").lstrip("/")
+        for _, line in listed
+    }
+    if missing := [area for area, folder in folders.items() if not folder.is_dir()]:
+        raise EosfmError(
+            f"{root} has no images of {', '.join(missing)} ({folders[missing[0]]}); fetch the "
+            f"planet.<zone>.zip that hold them, or take their lines out of {root / SPLIT_FILES}"
+        )
+    for split, line in listed:
+        _, area, label, month = line.groups()
+        folder, dates = folders[area], [f"{month}-{day}" for day in DAYS]
         image = [Part(folder / f"{date}.tif", len(BANDS), REFLECTANCE) for date in dates]
         target = Part(_label_file(root, label), LAYERS, _classes, dtype="uint8")
         id = f"{area}_{month}"

@@ -11,9 +11,8 @@ from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.labels import draw_polygons
 from eosfm.datasets.native.listing import expecting, one_of, parse, read_text, require
 from eosfm.datasets.native.raster import Size
-from eosfm.datasets.native.scenes import Label, Part, raster_scene, rgb
+from eosfm.datasets.native.scenes import Label, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
-from eosfm.datasets.native.values import codes
 
 NAME = "xview2"
 split_of = partial(divide, NAME, "test", 0.1)
@@ -24,15 +23,14 @@ SUBTYPES = {
     "no-damage": 1, "minor-damage": 2, "major-damage": 3, "destroyed": 4, "un-classified": IGNORE,
 }  # fmt: skip
 """Damage of a polygon, as the labels name it, to class; the damage of some is not known."""
-DAMAGE = codes(range(len(CLASSES)), ignore=IGNORE)
 
 
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the pairs of images: ``train``, then ``tier3`` where there is one, then ``test``.
 
-    The class of a pixel is that after the disaster. It is read from the images of ``targets``, or
-    drawn from the polygons of ``labels`` in a part that has no ``targets`` (published so:
-    ``tier3``).
+    The class of a pixel is that after the disaster, drawn from the polygons of ``labels``. The
+    images of ``targets`` beside them, which ``tier3`` has not, are not read: a building whose
+    damage is not known is background there, and would be held against who finds it.
     """
     for folder in (root / "train", root / "tier3", root / "test"):
         if folder.name == "tier3" and not folder.is_dir():
@@ -40,9 +38,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         for name in _pairs(folder):
             pair = [f"{name}_{date}_disaster" for date in ("pre", "post")]
             images = [rgb(folder / "images" / f"{image}.png") for image in pair]
-            target: Part | Label = Label(folder / "labels" / f"{pair[1]}.json", read_polygons)
-            if (folder / "targets").is_dir():
-                target = Part(folder / "targets" / f"{pair[1]}_target.png", prepare=DAMAGE)
+            target = Label(folder / "labels" / f"{pair[1]}.json", read_polygons)
             yield raster_scene(name, split_of(folder.name, name), images, target, frames=2)
 
 

@@ -90,7 +90,8 @@ def test_unmeasured_pixels_and_dates_are_nan(tiny, whole):
     s2, s1 = s2[..., :3].copy(), s1.copy()
     s2[:, :4, :, 0] = 0
     s2[2, 20, 20, 0] = 0  # one band alone is a measurement
-    s1[:, 9] = 0
+    s1[:2, 9] = 0
+    s1[2, 9] = np.nan  # 0 / 0
     np.savez(chip(root, "npy"), s1=s1, s2=s2)
     save_dates(root, "s2", days(root, "s2")[:3])
     scene = first(root)

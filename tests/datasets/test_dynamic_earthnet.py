@@ -6,7 +6,7 @@ import rasterio
 from eosfm.datasets.dynamic_earthnet import BANDS, DATASET, DAYS
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_geotiff
-from tests.datasets.damage import fill, refuses, remove, write
+from tests.datasets.damage import fill, refuses, remove, rename, write
 
 
 def listed(root, split="train"):
@@ -100,6 +100,7 @@ test_a_damaged_copy_is_refused = refuses(
         "train.txt: found 'planet/a label.tif 2018-01'",
         write("dynnet_training_splits/train.txt", "planet/a label.tif 2018-01\n"),
     ),
+    (r"has no images of \w+ \(.*/PF-SR\); fetch .*or take", rename("planet/**/PF-SR", "PF")),
     (r"2018-04-01.tif has 3 band\(s\)", fill(DAY, 1, (3, 64, 64))),
     ("2018-04-01.tif holds 0.25, no whole number", fill(DAY, 0.25, dtype=np.float32)),
     ("2018_04_01.tif holds values up to 1", fill(LABEL, 1)),

@@ -31,7 +31,7 @@ def test_torchgeo_reads_the_same(simulated, whole, part):
     for scene in ours:
         sample = theirs[by_image[str(scene.files[0])]]
         np.testing.assert_array_equal(scene.image(whole(scene)), sample["image"].numpy())
-        before = scene.files[2].with_name(scene.files[2].name.replace("post", "pre"))
+        before = scene.files[0].parents[1] / "targets" / f"{scene.files[0].stem}_target.png"
         standing = read_png(before, whole(scene), mode="L").astype(int)
         # torchgeo subtracts the buildings before from the damage after.
         change = np.clip(scene.target(whole(scene)).astype(int) - standing, 0, 4)
@@ -78,16 +78,15 @@ def test_polygons_are_drawn_by_their_damage(tiny):
     np.testing.assert_array_equal(found, expected)
 
 
-POLYGONS = "tier3/labels/*.json"
+POLYGONS = "test/labels/*.json"
 test_a_damaged_copy_is_refused = refuses(
     DATASET,
     (r"_post_disaster.png not found", remove("train/images/*_post_disaster.png")),
-    (r"_post_disaster_target.png not found", remove("test/targets/*_post_disaster_target.png")),
+    (r"_post_disaster.json not found", remove("test/labels/*_post_disaster.json")),
     (r"test/images not found; expected the images of test_images", rename("test/images", "img")),
     (r"a.png: found 'a'; expected <disaster>", rename("train/images/*.png", "a.png")),
     (r"_pre_disaster.png cannot be read as an image", truncate("train/images/*_pre_*.png")),
-    (r"32x64 px; expected 1 of 64x64", fill("train/targets/*_post_*.png", 0, (1, 32, 64))),
-    (r"holds the value 5; expected 0 to 4", fill("test/targets/*_post_*.png", 5)),
+    (r"32x64 px; expected 3 of 64x64", fill("train/images/*_post_*.png", 0, (3, 32, 64))),
     (r".json is not the file expected .*fetch it again", truncate(POLYGONS)),
     (
         r"unknown damage 'gone'; .*destroyed",

@@ -89,7 +89,7 @@ class Stack:
         days: Dates of the acquisitions, as the array has them.
         channels: Channels of the array.
         bands: How many of the channels, the first ones, are read.
-        blank: Value of a pixel that was not measured, in all channels; None where all were.
+        blank: Value of a pixel that was not measured, in all bands; None where all were.
         member: Name of the array in an archive, (C, H, W, T); a ``.npy`` file is (T, C, H, W).
     """
 
@@ -107,10 +107,8 @@ class Stack:
             shape = (*shape[1:], shape[0])
         array = read_array(self.path, shape, self.member)
         stack = window.cut(np.moveaxis(array, -1, 0) if self.member else array)
-        image = np.stack([stack[index] for index in taken]).astype(np.float32)
-        if self.blank is not None:
-            image = blank_as_nan(image, self.blank)
-        return image[:, : self.bands]
+        image = np.stack([stack[index][: self.bands] for index in taken]).astype(np.float32)
+        return image if self.blank is None else blank_as_nan(image, self.blank)
 
 
 def stack_scene(

@@ -66,7 +66,7 @@ def _draw(key: Key, simulation: Simulation) -> World:
     optical = np.stack(see(season, key, dates["s2"], S2, CLOUDY, REGION, "toa"), axis=-1)
     radar = np.stack(sound(season, key, dates["s1"]), axis=-1)
     return World(
-        stacks={"s2": np.maximum(optical, 1), "s1": np.concatenate([radar, radar[1:] - radar[:1]])},
+        stacks={"s2": np.maximum(optical, 1), "s1": np.concatenate([radar, radar[1:] / radar[:1]])},
         dates=dates,
         truth=np.where(surveyed[season.land.parcel], season.crop + 1, 0).astype(np.uint8),
     )

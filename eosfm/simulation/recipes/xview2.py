@@ -54,8 +54,10 @@ def simulate(root: Path, simulation: Simulation) -> None:
         for date, land in (("pre", before), ("post", after)):
             seen = observe(land, (*key, date), DATASET.bands, units="dn8", region=region)
             write_png(root / part / "images" / f"{pair}_{date}_disaster.png", seen.image)
-        write_labels = _write_polygons if part == "tier3" else _write_targets
-        write_labels(root / part, pair, before.shows(*BUILDINGS), after.damage)
+        standing = before.shows(*BUILDINGS)
+        _write_polygons(root / part, pair, standing, after.damage)
+        if part != "tier3":
+            _write_targets(root / part, pair, standing, after.damage)
 
 
 def strike(before: Landscape, key: Key, events: dict[str, float]) -> Landscape:
