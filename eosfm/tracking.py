@@ -19,7 +19,9 @@ from eosfm.core.files import write_json
 RESULTS = Path("results")
 SHARE = "EOSFM_MACHINE_SHARE"
 """Variable with the share of the machine's processors and memory that a stage answers for: 1 / N
-where N stages run at a time. GPUs are not shared; what share idles is nobody's."""
+where N stages run at a time; what share idles is nobody's."""
+GPU_SHARE = "EOSFM_GPU_SHARE"
+"""The same of the GPUs that it sees."""
 RUN = "EOSFM_RUN"
 """Variable with the name of the run, where no ``dvc`` process stands for it."""
 
@@ -169,9 +171,9 @@ class _EnergyMeter:
             if self._fault is None:
                 self._tracker.stop()
                 data = self._tracker.final_emissions_data
-                shared = float(data.cpu_energy) + float(data.ram_energy)
-                kwh = float(data.energy_consumed)
-                own = kwh - shared * (1 - float(os.environ.get(SHARE, "1")))
+                kwh = own = float(data.energy_consumed)
+                own -= (float(data.cpu_energy) + float(data.ram_energy)) * (1 - _share(SHARE))
+                own -= float(data.gpu_energy) * (1 - _share(GPU_SHARE))
                 own *= elapsed / data.duration
                 return {
                     "kwh": own,
@@ -184,6 +186,10 @@ class _EnergyMeter:
             self._fault = f"{type(error).__name__}: {error}"
         print(f"warning: energy not tracked ({self._fault})", file=sys.stderr)
         return {"kwh": None, "co2eq_kg": None, "power": "unknown", "cpu": "", "gpu": ""}
+
+
+def _share(name: str) -> float:
+    return float(os.environ.get(name, "1"))
 
 
 def _power_source(tracker: Any) -> str:

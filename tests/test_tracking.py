@@ -89,8 +89,9 @@ def test_stages_side_by_side_share_the_energy_of_the_machine(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EOSFM_RUN", "night-7")
     monkeypatch.setattr(_EnergyMeter, "_elapsed", lambda self: 3.0)
-    for share, kwh in (("1", 0.015), ("0.25", 0.0105)):
+    for share, gpu_share, kwh in (("1", "1", 0.015), ("0.25", "1", 0.0105), ("0.5", "0.5", 0.0075)):
         monkeypatch.setenv("EOSFM_MACHINE_SHARE", share)
+        monkeypatch.setenv("EOSFM_GPU_SHARE", gpu_share)
         with track("tile", share, "FRA"):
             pass
         record = json.loads((tmp_path / f"results/tile/{share}/energy.json").read_text())

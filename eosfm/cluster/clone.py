@@ -14,7 +14,7 @@ from distributed import Worker, WorkerPlugin
 
 from eosfm.cluster import shell, snapshot
 from eosfm.core.errors import EosfmError
-from eosfm.tracking import RUN, SHARE
+from eosfm.tracking import GPU_SHARE, RUN, SHARE
 
 NAME = "eosfm-clone"
 """By which a worker knows its clone."""
@@ -36,6 +36,7 @@ class Settings:
         remote: DVC's default remote; empty if there is none.
         environment: :data:`ENVIRONMENT` as the user has it; None for what is not set.
         hosts: How many workers each machine has, by address.
+        gpus: How many of them see the same GPUs, by address and :func:`visible_devices`.
     """
 
     run: str
@@ -45,6 +46,7 @@ class Settings:
     remote: str
     environment: Mapping[str, str | None]
     hosts: Mapping[str, int]
+    gpus: Mapping[tuple[str, str], int]
 
     @property
     def folder(self) -> Path:
@@ -92,7 +94,8 @@ class Clone(WorkerPlugin):
         self._configure_dvc(base / "cache")
         if self.shared:
             self._point_home()
-        self._enter(1 / max(1, own.hosts.get(worker.ip, 1)))
+        alike = own.gpus.get((worker.ip, visible_devices()), 1)
+        self._enter(1 / max(1, own.hosts.get(worker.ip, 1)), 1 / max(1, alike))
 
     def teardown(self, worker: Worker) -> None:
         """Remove the clone, and leave the worker as it was: a refused one too, which Dask asks."""
@@ -135,7 +138,7 @@ class Clone(WorkerPlugin):
                 if dataset.get("root"):
                     dataset["root"] = str(home / dataset["root"])
 
-    def _enter(self, share: float) -> None:
+    def _enter(self, share: float, gpu_share: float) -> None:
         """Let stages run the clone's code, with this worker's Python, and end with the worker."""
         shell.use(self.path / ".dvc" / "tmp")
         for name, value in self.settings.environment.items():
@@ -148,10 +151,16 @@ class Clone(WorkerPlugin):
         os.environ |= {
             RUN: self.settings.run,
             SHARE: str(share),
+            GPU_SHARE: str(gpu_share),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(code),
         }
         os.chdir(self.path)
+
+
+def visible_devices() -> str:
+    """The GPUs that a worker sees, as CUDA_VISIBLE_DEVICES names them; empty for all."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
 
 def sees_home(dask_worker: Worker) -> bool:

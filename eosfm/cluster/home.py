@@ -15,8 +15,11 @@ T = TypeVar("T")
 
 
 @contextmanager
-def open_repo() -> Iterator[Any]:
+def open_repo(wait: bool = False) -> Iterator[Any]:
     """DVC in the current folder.
+
+    Args:
+        wait: Whether to wait, as long as it takes, for another DVC that is at work there.
 
     Raises:
         EosfmError: The folder has no pipeline, or another DVC is at work there.
@@ -28,7 +31,7 @@ def open_repo() -> Iterator[Any]:
         raise EosfmError(f"{Path.cwd()} has no dvc.yaml with a .dvc beside; run in the project")
     logging.getLogger("dvc").setLevel(logging.ERROR)
     try:
-        with Repo(".") as repo:
+        with Repo(".", _wait_for_lock=wait) as repo:
             yield repo
     except LockError as error:
         raise EosfmError(f"DVC is at work in this project: {error}") from None
@@ -88,21 +91,22 @@ def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
         entries: By stage, what each that is done made.
         remote: Whether it lies in DVC's remote and not in the folder's own cache.
     """
+    from dvc.repo import lock_repo
     from dvc.utils.serialize import modify_yaml
 
     if not entries:  # DVC takes no target for all
         return
-    for lock in dict.fromkeys(plan.stages[name].lock for name in entries):
-        with atomic(lock) as beside:  # a killed run leaves no half of what `dvc repro` rests on
-            if Path(lock).exists():
-                shutil.copy(lock, beside)
-            with modify_yaml(beside) as data:
-                data.setdefault("schema", "2.0")
-                known = data.setdefault("stages", {})
-                for name, stage in plan.stages.items():  # in DVC's order
-                    if stage.lock == lock and name in entries:
-                        known[stage.key] = entries[name]
-    with open_repo() as repo:
+    with open_repo(wait=True) as repo, lock_repo(repo):  # another may bring home other stages
+        for lock in dict.fromkeys(plan.stages[name].lock for name in entries):
+            with atomic(lock) as beside:  # a killed run leaves no half of what `dvc repro` rests on
+                if Path(lock).exists():
+                    shutil.copy(lock, beside)
+                with modify_yaml(beside) as data:
+                    data.setdefault("schema", "2.0")
+                    known = data.setdefault("stages", {})
+                    for name, stage in plan.stages.items():  # in DVC's order
+                        if stage.lock == lock and name in entries:
+                            known[stage.key] = entries[name]
         if remote:
             told(lambda: repo.fetch(list(entries)))
         told(lambda: repo.checkout(list(entries), force=True))

@@ -1,6 +1,7 @@
 """``eosfm repro``: workers run what is to run, each stage as soon as its needs are done."""
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -14,7 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eosfm.cluster import experiment, home, shell, snapshot
-from eosfm.cluster.clone import ENVIRONMENT, FOLDER, NAME, Clone, Settings, sees_home
+from eosfm.cluster.clone import (
+    ENVIRONMENT,
+    FOLDER,
+    NAME,
+    Clone,
+    Settings,
+    sees_home,
+    visible_devices,
+)
 from eosfm.cluster.plan import Entry, Plan, make_plan
 from eosfm.cluster.progress import Progress, clock
 from eosfm.cluster.stage import run_stage, stop_stage
@@ -205,6 +214,11 @@ def _settings(repo: Any, client: Any) -> Settings:
         remote=repo.config["core"].get("remote", ""),
         environment={name: os.environ.get(name) for name in ENVIRONMENT},
         hosts=Counter(worker["host"] for worker in workers.values()),
+        gpus=Counter(
+            (workers[address]["host"], devices)
+            for address, devices in _insist(lambda: client.run(visible_devices)).items()
+            if address in workers
+        ),
     )
 
 
@@ -214,8 +228,9 @@ def _folder(folder: Path) -> Iterator[Path]:
     import psutil
 
     folder.mkdir(parents=True)
-    for other in folder.parent.glob(f"{os.uname().nodename}-*"):
-        if not psutil.pid_exists(int(other.name.split("-")[-2])):
+    form = re.compile(rf"{re.escape(os.uname().nodename)}-(\d+)-\d+")  # no name that only begins so
+    for other in folder.parent.iterdir():
+        if (run := form.fullmatch(other.name)) and not psutil.pid_exists(int(run[1])):
             shutil.rmtree(other)
     try:
         yield folder

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from eosfm.cluster.clone import FOLDER
@@ -83,15 +83,16 @@ def workers_at(address: str) -> Iterator[Any]:
     """
     from distributed import Client
 
-    try:
-        with Client(address, timeout=STARTS) as client:
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(Client(address, timeout=STARTS))
             client.wait_for_workers(1, timeout=STARTS)
-            yield client
-    except (OSError, TimeoutError) as error:
-        raise EosfmError(
-            f"no Dask scheduler with workers at {address} within {STARTS} s "
-            f"({type(error).__name__}); start `dask scheduler` and `dask worker` first"
-        ) from None
+        except (OSError, TimeoutError) as error:
+            raise EosfmError(
+                f"no Dask scheduler with workers at {address} within {STARTS} s "
+                f"({type(error).__name__}); start `dask scheduler` and `dask worker` first"
+            ) from None
+        yield client
 
 
 def visible_gpus() -> list[str]:

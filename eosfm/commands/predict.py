@@ -36,6 +36,12 @@ def predict(
     scale: Annotated[
         float, typer.Option(help="What the scenes' values are multiplied with.")
     ] = 1.0,
+    offset: Annotated[
+        float,
+        typer.Option(
+            help="What is added then: -1000 to Sentinel-2's own files of baseline 04.00 or later."
+        ),
+    ] = 0.0,
     dates: Annotated[
         list[str] | None,
         typer.Option(metavar="DATE...", help="Of a time series: 2020-05-01 2020-06-15, one each."),
@@ -79,7 +85,7 @@ def predict(
     from eosfm.prediction.predict import Cut
     from eosfm.prediction.predict import predict as run
 
-    reading = Reading(names, scale, tuple(dates or ()))
+    reading = Reading(names, scale, offset, tuple(dates or ()))
     cut = Cut(window, overlap, device)
     with resumed():
         print(run(fitted, artifact, scenes, out, reading, cut, probabilities, min_score))

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -131,9 +132,10 @@ def _prefix(path: Path) -> str:
 def _sweep(path: Path) -> None:
     """Remove what processes of this machine that are no more left beside ``path``."""
     prefix = _prefix(path)
+    # Of another machine's, whose name begins like this one's, more than a number follows.
+    form = re.compile(rf"{re.escape(prefix)}(\d+)-[0-9a-f]{{8}}\.part")
     for left in path.parent.glob(f"{glob.escape(prefix)}*.part"):
-        process = left.name.removeprefix(prefix).partition("-")[0]
-        if process.isdigit() and not _alive(int(process)):
+        if (own := form.fullmatch(left.name)) and not _alive(int(own[1])):
             _remove(left)
 
 

@@ -167,7 +167,8 @@ def fit_components(
     """Fit principal components on cells of some windows.
 
     Raises:
-        EosfmError: Nothing was measured in them, or too little for so many components.
+        EosfmError: Nothing was measured in them, too little for so many components, or the same
+            everywhere.
     """
     places = [(row, col) for row in sweep.rows for col in sweep.cols]
     chosen = np.linspace(0, len(places) - 1, min(FITTING_WINDOWS, len(places))).round().astype(int)
@@ -196,6 +197,8 @@ def fit_components(
     directions = directions * peaks.sign()  # which end is up is nobody's choice, but a fixed one
     scores = sample @ directions
     reach = float(np.quantile(scores.abs().numpy(), TAIL))
+    if not reach:
+        raise EosfmError("all features of the sample are the same; take a scene that shows more")
     explained = float(scores.square().sum() / sample.square().sum())
     return Components(directions.to(where), (mean @ directions).to(where), reach, explained)
 

@@ -11,6 +11,9 @@ from eosfm.core.errors import EosfmError
 SAME = 1e-3
 """Pixels by which two grids may differ."""
 
+DEGREE = 111_320.0
+"""Metres of a degree, at the equator."""
+
 UNITS = {"metre": "m", "degree": "degrees"}
 """What is said of the unit of a reference system."""
 
@@ -36,6 +39,11 @@ class Grid:
         """Height and width."""
         return self.height, self.width
 
+    @property
+    def side(self) -> float:
+        """Of a pixel, in the unit of the CRS."""
+        return float(abs(self.transform.determinant) ** 0.5)
+
     def same(self, other: "Grid") -> bool:
         """Whether pixels lie on each other."""
         if self.size != other.size or self.crs != other.crs:
@@ -50,7 +58,7 @@ class Grid:
         if not self.crs:
             return f"{size} without georeference"
         unit = self.crs.units_factor[0]
-        side = f"{abs(self.transform.a):.3g} {UNITS.get(unit, unit)}"
+        side = f"{self.side:.3g} {UNITS.get(unit, unit)}"
         return f"{size} of {side} in {self.crs.to_string()}"
 
     def placed(self) -> str:
@@ -76,17 +84,42 @@ def grid_of(raster: Any) -> Grid:
     return Grid(raster.height, raster.width, raster.crs, raster.transform)
 
 
-def on_finest(rasters: Sequence[Any]) -> list[Any]:
-    """Rasters as seen on the grid of the one with the smallest pixels."""
+def on_finest(rasters: Sequence[Any], nodata: Sequence[float | None]) -> list[Any]:
+    """Rasters as seen on the grid of the one with the smallest pixels.
+
+    Where one was not measured, or does not reach, is told as by the raster itself: by its own value
+    or the one given; else by a further channel, which is 0 there.
+
+    Args:
+        rasters: Open ones.
+        nodata: Of each, the value of pixels that were not measured, should it declare none.
+    """
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT
 
-    finest = min(rasters, key=lambda raster: abs(raster.transform.a))
-    grid = grid_of(finest)
-    return [
-        raster if grid.same(grid_of(raster)) else WarpedVRT(
-            raster, crs=grid.crs, transform=grid.transform, height=grid.height, width=grid.width,
-            resampling=Resampling.bilinear,
-        )
-        for raster in rasters
-    ]  # fmt: skip
+    grid = min(map(grid_of, rasters), key=_metres)
+    on_grid: dict[str, Any] = vars(grid) | {"resampling": Resampling.bilinear}
+    seen = []
+    for raster, told in zip(rasters, nodata, strict=True):
+        if grid.same(grid_of(raster)):
+            seen.append(raster)
+            continue
+        flags = {flag.name for flags in raster.mask_flag_enums for flag in flags}
+        options: dict[str, Any] = {"add_alpha": True}
+        if flags == {"nodata"}:
+            options = {}
+        elif flags == {"all_valid"} and told is not None and _holds(raster, told):
+            options = {"src_nodata": told, "nodata": told}
+        seen.append(WarpedVRT(raster, **on_grid, **options))
+    return seen
+
+
+def _metres(grid: Grid) -> float:
+    """A pixel's side, about, whatever the unit."""
+    return grid.side * (DEGREE if grid.crs and grid.crs.is_geographic else 1.0)
+
+
+def _holds(raster: Any, value: float) -> bool:
+    from rasterio.dtypes import in_dtype_range
+
+    return all(in_dtype_range(value, dtype) for dtype in raster.dtypes)

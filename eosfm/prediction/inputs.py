@@ -32,11 +32,13 @@ class Reading:
     Attributes:
         bands: Names of each file's bands in their order; None where the files say.
         scale: What all values are multiplied with.
+        offset: What is added then.
         dates: ISO dates of the scenes; empty where they do not matter.
     """
 
     bands: tuple[str, ...] | None = None
     scale: float = 1.0
+    offset: float = 0.0
     dates: tuple[str, ...] = ()
 
 
@@ -62,7 +64,13 @@ class TaskInput:
         self.fitted = fitted
         self.scenes = [
             open_scene(
-                source, fitted.bands, fitted.units, reading.bands, reading.scale, fitted.nodata
+                source,
+                fitted.bands,
+                fitted.units,
+                reading.bands,
+                reading.scale,
+                reading.offset,
+                fitted.nodata,
             )
             for source in sources
         ]

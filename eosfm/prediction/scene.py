@@ -1,7 +1,8 @@
 """One date of a scene: a raster, or a folder of rasters on one grid, read by window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +32,22 @@ class Channel:
         index: Its number there, from 1.
         factor: What its values are multiplied with.
         offset: And what is added then.
-        masked: Whether the file tells where it was not measured.
-        nodata: The value that alone tells it; None where a mask does, or nothing.
         dtype: Of what is stored.
+        mask: The raster's channel that is 0 where it was not measured, 0 being GDAL's own mask;
+            None where a value tells it, or nothing.
+        nodata: The value that tells it.
+        shared: Whether that may be a measured value too: of cirrus, 0 in most pixels. Then a pixel
+            was not measured where all channels say so.
     """
 
     raster: Any
     index: int
     factor: float
     offset: float
-    masked: bool
-    nodata: float | None
     dtype: str
+    mask: int | None
+    nodata: float | None
+    shared: bool
 
 
 class Scene:
@@ -55,16 +60,12 @@ class Scene:
         files: All that belong to its rasters.
     """
 
-    def __init__(
-        self, path: str, channels: Sequence[Channel], nodata: float | None, files: Sequence[str]
-    ) -> None:
+    def __init__(self, path: str, channels: Sequence[Channel], files: Sequence[str]) -> None:
         self.path = path
         self.files = sorted(set(files))
         self.channels = tuple(channels)
         self.grid = grid_of(channels[0].raster)
-        # A value for "not measured" that the file does not tell, as the task's tiles have it.
-        self._nodata = nodata
-        self._declared = any(one.masked for one in self.channels)
+        self._shared = [slot for slot, one in enumerate(self.channels) if one.shared]
 
     def read(self, row: int, col: int, height: int, width: int) -> np.ndarray:
         """A window as (C, height, width) float32, NaN where a channel was not measured.
@@ -76,8 +77,11 @@ class Scene:
         for raster in dict.fromkeys(one.raster for one in self.channels):
             slots = [slot for slot, one in enumerate(self.channels) if one.raster is raster]
             self._read(raster, slots, (row, col), values)
-        if self._nodata is not None and not self._declared:
-            values[:, (values == self._nodata).all(axis=0)] = np.nan
+        # Most windows are measured everywhere: the first channel tells.
+        if self._shared and self._told(self._shared[:1], values[self._shared[:1]]).any():
+            missing = np.isnan(values)
+            missing[self._shared] = self._told(self._shared, values[self._shared])
+            values[:, missing.all(axis=0)] = np.nan
         for slot, one in enumerate(self.channels):
             if (one.factor, one.offset) != (1.0, 0.0):
                 values[slot] = values[slot] * np.float32(one.factor) + np.float32(one.offset)
@@ -102,8 +106,14 @@ class Scene:
         """
         found = [file.stat() for file in map(Path, self.files) if file.exists()]
         seen = [(one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino) for one in found]
-        said = [(c.raster.name, c.index, c.factor, c.offset, c.masked) for c in self.channels]
-        return self.path, self.files, seen, said, self._nodata
+        said = [
+            (_place(c.raster.name), c.index, c.factor, c.offset, c.mask, c.nodata, c.shared)
+            for c in self.channels
+        ]
+        # Of files elsewhere only the pixels tell.
+        local = len(found) == len(self.files)
+        pixels = "" if local else sha256(self.sample().tobytes()).hexdigest()
+        return _place(self.path), [_place(file) for file in self.files], seen, said, pixels
 
     def _read(
         self, raster: Any, slots: list[int], origin: tuple[int, int], values: np.ndarray
@@ -115,25 +125,27 @@ class Scene:
         indexes = [self.channels[slot].index for slot in slots]
         try:
             pixels = raster.read(indexes, window=window, out_dtype=np.float32)
-            if any(self.channels[slot].masked for slot in slots):
-                missing = self._missing(raster, slots, window, pixels)
-                if raster.nodata == 0:  # also a value: of cirrus in most pixels, so all bands count
-                    missing = np.broadcast_to(missing.all(axis=0), missing.shape)
-                pixels[missing] = np.nan
+            for one, channel in zip(pixels, (self.channels[slot] for slot in slots), strict=True):
+                if channel.mask is not None:
+                    one[_mask(channel, window) == 0] = np.nan
+                elif channel.nodata is not None and not channel.shared:
+                    one[one == channel.nodata] = np.nan
         except RasterioIOError as error:
             raise EosfmError(
                 f"{raster.name} is damaged ({str(error)[:120]}); fetch the file again"
             ) from None
         values[slots] = pixels
 
-    def _missing(self, raster: Any, slots: list[int], window: Any, pixels: np.ndarray) -> Any:
-        """Where pixels were not measured, as the file tells it."""
-        told = [self.channels[slot].nodata for slot in slots]
-        if None in told:
-            indexes = [self.channels[slot].index for slot in slots]
-            return raster.read_masks(indexes, window=window) == 0
-        # Eight times as fast as GDAL's masks of many bands.
-        return (pixels == np.array(told, np.float32)[:, None, None]) | np.isnan(pixels)
+    def _told(self, slots: list[int], pixels: np.ndarray) -> np.ndarray:
+        """Where pixels (C, h, w) have the values that tell that they were not measured."""
+        told = np.array([self.channels[slot].nodata for slot in slots], np.float32)
+        return np.asarray((pixels == told[:, None, None]) | np.isnan(pixels))
+
+
+def _mask(channel: Channel, window: Any) -> np.ndarray:
+    if channel.mask:
+        return np.asarray(channel.raster.read(channel.mask, window=window))
+    return np.asarray(channel.raster.read_masks(channel.index, window=window))
 
 
 def open_scene(
@@ -142,6 +154,7 @@ def open_scene(
     units: Sequence[str] | None,
     names: Sequence[str] | None = None,
     scale: float = 1.0,
+    offset: float = 0.0,
     nodata: float | None = None,
 ) -> Scene:
     """Open one date.
@@ -153,29 +166,30 @@ def open_scene(
         units: The unit that each is wanted in; None for the file's.
         names: The file's bands in their order, instead of what it says itself.
         scale: What values are multiplied with, beside what the file says.
-        nodata: The value of pixels that were not measured, where the file declares none.
+        offset: And what is added then.
+        nodata: The value of pixels that were not measured, where nothing declares one.
 
     Raises:
         EosfmError: It cannot be read, lacks bands, or its files differ in their grids.
     """
-    scaling: list[tuple[float, float]] | None = None
+    beside: list[tuple[tuple[float, float], float | None]]
     if isinstance(path, Item):
         assets = path.wanted(bands)
-        rasters = [open_raster(asset.href) for asset in assets]
-        for raster, asset in zip(rasters, assets, strict=True):
-            if raster.count != len(asset.bands):
+        sources = [open_raster(asset.href) for asset in assets]
+        for source, asset in zip(sources, assets, strict=True):
+            if source.count != len(asset.bands):
                 raise EosfmError(
-                    f"{raster.name} has {raster.count} band(s), and {path} tells of "
+                    f"{source.name} has {source.count} band(s), and {path} tells of "
                     f"{len(asset.bands)}; take another item"
                 )
         said = [band for asset in assets for band in asset.bands]
-        scaling = [one for asset in assets for one in asset.scaling]
-        told = {asset.nodata for asset in assets}
-        nodata = told.pop() if len(told) == 1 else nodata
-        sources, rasters = rasters, on_finest(rasters)
+        beside = [(scaling, asset.nodata) for asset in assets for scaling in asset.scaling]
+        told = [nodata if asset.nodata is None else asset.nodata for asset in assets]
+        rasters = on_finest(sources, told)
     else:
         sources = rasters = [open_raster(file) for file in _files(path)]
         said = list(names) if names else _said(rasters)
+        beside = [((1.0, 0.0), None)] * len(said)
         expect_once(bands, said, str(path))
     first = grid_of(rasters[0])
     for raster in rasters[1:]:
@@ -193,10 +207,14 @@ def open_scene(
     places = match(bands, said, str(path), layout)
     channels = []
     for place, unit in zip(places, units or [""] * len(bands), strict=True):
-        source, raster, index = there[place]
-        declared = scaling[place] if scaling else (1.0, 0.0)
-        channels.append(replace(_channel(source, index, unit, scale, declared), raster=raster))
-    return Scene(str(path), channels, nodata, [file for s in sources for file in s.files])
+        (source, raster, index), (scaling, declared) = there[place], beside[place]
+        factor, added = _scaling(source, index, unit, scaling)
+        unmeasured = _unmeasured(source, raster, index, declared, nodata)
+        dtype = source.dtypes[index - 1]
+        channels.append(
+            Channel(raster, index, scale * factor, scale * added + offset, dtype, *unmeasured)
+        )
+    return Scene(str(path), channels, [file for s in sources for file in s.files])
 
 
 def named_bands(path: str) -> list[str | None]:
@@ -223,24 +241,47 @@ def _said(rasters: Sequence[Any]) -> list[str | None]:
     return [name for raster in rasters for name in file_bands(raster, raster.name)]
 
 
-def _channel(
-    raster: Any, index: int, unit: str, scale: float, declared: tuple[float, float]
-) -> Channel:
-    """A channel with what makes its values those of a unit.
+def _place(name: str) -> str:
+    """A path or a URL, without what signs it for a while."""
+    return name.partition("?")[0] if "://" in name else name
 
-    What is ``declared`` beside the file counts where the file declares nothing.
+
+def _scaling(
+    raster: Any, index: int, unit: str, beside: tuple[float, float]
+) -> tuple[float, float]:
+    """What makes a channel's values those of a unit: factor, and what is added then.
+
+    What is declared ``beside`` the file counts where the file declares nothing.
     """
     factor, offset = raster.scales[index - 1], raster.offsets[index - 1]
     if (factor, offset) == (1.0, 0.0):
-        factor, offset = declared
+        factor, offset = beside
     if unit.startswith("dn"):  # digital numbers are what is stored, whatever they stand for
-        factor, offset = 1.0, 0.0
-    elif unit == "reflectance_1e4" and (factor, offset) != (1.0, 0.0):
-        factor, offset = 1e4 * factor, 1e4 * offset  # files declare what makes 0 to 1 of them
+        return 1.0, 0.0
+    if unit == "reflectance_1e4" and (factor, offset) != (1.0, 0.0):
+        return 1e4 * factor, 1e4 * offset  # files declare what makes 0 to 1 of them
+    return factor, offset
+
+
+def _unmeasured(
+    source: Any, raster: Any, index: int, declared: float | None, nodata: float | None
+) -> tuple[int | None, float | None, bool]:
+    """What tells where a channel was not measured: see ``mask``, ``nodata``, ``shared``.
+
+    Args:
+        source: The file.
+        raster: It, or what shows it on another grid.
+        index: The channel.
+        declared: The value that is declared beside the file.
+        nodata: The value where nothing is declared.
+    """
+    if raster.count > source.count:  # see on_finest
+        return raster.count, None, False
     flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
-    dtype = raster.dtypes[index - 1]
-    alone = flags == ["nodata"] and dtype in EXACT
-    return Channel(
-        raster, index, scale * factor, scale * offset, flags != ["all_valid"],
-        raster.nodatavals[index - 1] if alone else None, dtype,
-    )  # fmt: skip
+    if flags == ["all_valid"]:
+        told = nodata if declared is None else declared
+        return None, told, told is not None and not declared
+    told = raster.nodatavals[index - 1]
+    if flags == ["nodata"] and (told == 0 or raster.dtypes[index - 1] in EXACT):
+        return None, told, told == 0  # eight times as fast as GDAL's masks of many bands
+    return 0, None, False

@@ -5,6 +5,7 @@ Read are items and item collections of STAC 1.0 (``eo:bands``, ``raster:bands``)
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from eosfm.core.files import read_json
 from eosfm.prediction.names import band_name
 
 SUFFIXES = (".json", ".geojson")
+SUBTRACTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+SHIFTED = 4.0
+"""Baseline of Sentinel-2's processing from which on reflectance is (pixel - 1,000) / 10,000."""
 SHOWN = {"thumbnail", "overview", "visual", "metadata"}
 """Roles of assets that are made to be looked at."""
 SECONDS = 30
@@ -141,7 +145,7 @@ def _item(feature: dict[str, Any], path: str) -> Item:
     if not isinstance(date, str | None):
         raise TypeError(f"a date of {brief(date)}")
     assets = [
-        _asset(key, asset, path)
+        _asset(key, asset, path, _shift(seen))
         for key, asset in feature["assets"].items()
         if not SHOWN & set(asset.get("roles") or ())
     ]
@@ -149,7 +153,21 @@ def _item(feature: dict[str, Any], path: str) -> Item:
     return Item(f"{path} ({feature.get('id', 'no id')})", date[:10] if date else None, known)
 
 
-def _asset(key: str, asset: dict[str, Any], path: str) -> Asset:
+def _shift(seen: dict[str, Any]) -> bool | None:
+    """Whether pixels of Sentinel-2 still hold the 1,000 that baseline 04.00 began to add.
+
+    Earth Search declares the offset and tells apart from it that it was subtracted already; others
+    tell the baseline alone. None where nothing is told.
+    """
+    if any(seen.get(key) is True for key in SUBTRACTED):
+        return False
+    baseline = str(seen.get("s2:processing_baseline", ""))
+    if re.fullmatch(r"\d\d\.\d\d", baseline) and float(baseline) >= SHIFTED:
+        return True
+    return None
+
+
+def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> Asset:
     bands = asset.get("bands") or asset.get("eo:bands") or [{}]
     rasters = asset.get("raster:bands") or [{}] * len(bands)
     names = [
@@ -160,10 +178,14 @@ def _asset(key: str, asset: dict[str, Any], path: str) -> Asset:
     if names == [None]:
         names = [band_name(key)]
     facts = [{**band, **raster} for band, raster in zip(bands, rasters, strict=True)]
-    scaling = tuple((_number(fact, "scale", 1.0), _number(fact, "offset", 0.0)) for fact in facts)
+    scaling = [(_number(fact, "scale", 1.0), _number(fact, "offset", 0.0)) for fact in facts]
+    if shift is False:
+        scaling = [(scale, 0.0) for scale, _ in scaling]
+    elif shift and set(scaling) == {(1.0, 0.0)}:
+        scaling = [(1e-4, -0.1) for _ in scaling]
     nodata = {_number(fact, "nodata", None) for fact in facts}
     return Asset(
-        _absolute(asset["href"], path), tuple(names), scaling,
+        _absolute(asset["href"], path), tuple(names), tuple(scaling),
         nodata.pop() if len(nodata) == 1 else None,
     )  # fmt: skip
 

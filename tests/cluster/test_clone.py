@@ -14,7 +14,7 @@ from eosfm.core.errors import EosfmError
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_refused_worker_keeps_its_folder_and_environment(tmp_path, threads):
     away = tmp_path / "not here"
-    clone = Clone(Settings("run", away, b"", {"dir": str(away)}, "", {}, Counter()))
+    clone = Clone(Settings("run", away, b"", {"dir": str(away)}, "", {}, Counter(), Counter()))
     worker = SimpleNamespace(
         address="tcp://worker", nanny=None, state=SimpleNamespace(nthreads=threads)
     )

@@ -86,3 +86,9 @@ def test_where_nothing_answers_the_remedy_is_said(monkeypatch):
         workers.workers_at("tcp://127.0.0.1:9"),
     ):
         pass
+
+
+def test_what_fails_on_a_cluster_is_not_taken_for_its_absence(start):
+    address = start(("--nthreads", "1", "--memory-limit", "0"))
+    with pytest.raises(OSError, match="disk full"), workers.workers_at(address):
+        raise OSError("disk full")

@@ -1,5 +1,6 @@
 """Whole or absent: success, failure, a killed process, two writers at a time."""
 
+import os
 import subprocess
 import sys
 
@@ -107,3 +108,17 @@ def test_json_that_cannot_be_read_is_one_line(tmp_path):
     path.write_text("{")
     with pytest.raises(EosfmError, match=r"x\.json is damaged or no JSON .*; build it again"):
         read_json(path)
+
+
+def test_what_a_killed_process_left_goes_and_nothing_of_others(tmp_path):
+    path, node, gone = tmp_path / "x.json", os.uname().nodename, 2**22 + 1
+    killed = tmp_path / f".x.json.{node}-{gone}-0123abcd.part"
+    others = [
+        tmp_path / f".x.json.{node}-{os.getpid()}-0123abcd.part",
+        tmp_path / f".x.json.{node}-{gone}-2-0123abcd.part",  # a machine named so, and -<number>
+        tmp_path / f".y.json.{node}-{gone}-0123abcd.part",
+    ]
+    for file in (killed, *others):
+        file.touch()
+    write_json(path, 1)
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 
@@ -110,6 +111,8 @@ def test_declared_scales_lead_to_the_unit(write_scene):
     assert read == pytest.approx({"reflectance_1e4": 2000, "dn16": 2000, "m": 0.2})
     doubled = open_scene(path, RGB, ("dn16",) * 3, scale=2.0)
     assert doubled.read(0, 0, 8, 8)[0, 0, 0] == 4000
+    moved = open_scene(path, RGB, ("reflectance_1e4",) * 3, scale=0.5, offset=-1000)
+    assert moved.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(0)
 
 
 def test_what_was_not_measured_is_nan(write_scene):
@@ -126,6 +129,33 @@ def test_what_was_not_measured_is_nan(write_scene):
     silent = open_scene(path, RGB, None, nodata=0.0).read(0, 0, 8, 8)
     np.testing.assert_array_equal(np.isnan(silent), everywhere)
     assert not np.isnan(open_scene(path, RGB, None).read(0, 0, 8, 8)).any()
+
+
+@pytest.mark.parametrize("told", [(0, 0, 0), (0, None, None), (None, None, 0)])
+def test_zero_is_a_value_unless_all_bands_have_it_however_files_hold_them(
+    write_scene, tmp_path, told
+):
+    pixels = np.full((3, 8, 8), 7, np.uint16)
+    pixels[:, 0, :] = 0  # in all bands
+    pixels[2, 4, :] = 0  # in one: of cirrus
+    for number, nodata in enumerate(told):
+        write_scene(pixels[[number]], f"x/B0{number + 2}.tif", (None,), nodata=nodata)
+    scene = open_scene(str(tmp_path / "x"), ("B02", "B03", "B04"), None, nodata=0.0)
+    everywhere = np.broadcast_to((pixels == 0).all(axis=0), pixels.shape)
+    np.testing.assert_array_equal(np.isnan(scene.read(0, 0, 8, 8)), everywhere)
+
+
+def test_a_mask_hides_its_own_file_alone(write_scene, tmp_path):
+    pixels, mask = np.full((1, 8, 8), 7, np.float64), np.full((8, 8), 255, np.uint8)
+    mask[:, :3] = 0
+    other = pixels.copy()
+    other[0, 5] = -9999
+    write_scene(other, "x/B03.tif", (None,), nodata=-9999)
+    with rasterio.open(write_scene(pixels, "x/B02.tif", (None,)), "r+") as raster:
+        raster.write_mask(mask)
+    values = open_scene(str(tmp_path / "x"), ("B02", "B03"), None).read(0, 0, 8, 8)
+    np.testing.assert_array_equal(np.isnan(values[0]), mask == 0)
+    np.testing.assert_array_equal(np.isnan(values[1]), other[0] == -9999)
 
 
 def test_beyond_the_scene_its_ends_are_repeated(write_scene):

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.transform import from_origin
 
 from eosfm.core.errors import EosfmError
@@ -22,7 +23,7 @@ COLOURS = ("red", "green", "blue")
 def make_item(write_scene, tmp_path):
     """``make_item(name, image, date, form)``: a file of one item with an asset per colour."""
 
-    def make(name, image, date="2020-05-01", form="eo:bands", **band):
+    def make(name, image, date="2020-05-01", form="eo:bands", told=None, **band):
         assets = {"thumbnail": {"href": "no.png", "roles": ["thumbnail"],
                                 "eo:bands": [{"common_name": c} for c in COLOURS]}}  # fmt: skip
         for number, colour in enumerate(COLOURS):
@@ -34,7 +35,7 @@ def make_item(write_scene, tmp_path):
             if band:
                 assets[f"x{number}"]["raster:bands"] = [band]
         item = {"type": "Feature", "id": name, "assets": assets,
-                "properties": {"datetime": f"{date}T10:00:00Z"}}  # fmt: skip
+                "properties": {"datetime": f"{date}T10:00:00Z", **(told or {})}}  # fmt: skip
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(item))
         return path
@@ -58,6 +59,56 @@ def test_what_the_item_declares_of_values_counts(make_item):
     (item,) = read_items(str(make_item("a", image, scale=1e-4, offset=-0.1, nodata=0)))
     values = open_scene(item, ("red",), ("reflectance_1e4",)).read(0, 0, 40, 40)
     assert np.isnan(values[0, 5]).all() and values[0, 6, 6] == pytest.approx(2000)
+
+
+@pytest.mark.parametrize(
+    ("told", "band", "expected"),
+    [
+        ({}, {}, 3000),
+        ({}, {"scale": 1e-4, "offset": -0.1}, 2000),
+        ({"earthsearch:boa_offset_applied": True}, {"scale": 1e-4, "offset": -0.1}, 3000),
+        ({"earthsearch:boa_offset_applied": False}, {"scale": 1e-4, "offset": -0.1}, 2000),
+        ({"sentinel:boa_offset_applied": True, "s2:processing_baseline": "04.00"}, {}, 3000),
+        ({"s2:processing_baseline": "05.09"}, {}, 2000),
+        ({"s2:processing_baseline": "04.00"}, {"scale": 1e-4, "offset": 0}, 3000),
+        ({"s2:processing_baseline": "03.01"}, {}, 3000),
+    ],
+)
+def test_the_offset_of_sentinel_2_counts_once(make_item, told, band, expected):
+    image = np.full((3, 40, 40), 3000, np.uint16)
+    (item,) = read_items(str(make_item("a", image, told=told, **band)))
+    values = open_scene(item, ("red",), ("reflectance_1e4",)).read(0, 0, 40, 40)
+    assert values[0, 6, 6] == pytest.approx(expected)
+    stored = open_scene(item, ("red",), ("dn16",)).read(0, 0, 40, 40)
+    assert stored[0, 6, 6] == 3000
+
+
+def test_what_the_task_knows_of_nodata_counts_where_the_item_says_nothing(make_item):
+    image = np.full((3, 40, 40), 7, np.uint8)
+    image[:, 5] = 0
+    (item,) = read_items(str(make_item("a", image)))
+    values = open_scene(item, COLOURS, None, nodata=0.0).read(0, 0, 40, 40)
+    assert np.isnan(values[:, 5]).all() and np.isnan(values).sum() == 3 * 40
+
+
+@pytest.mark.parametrize("way", ["mask", "item", "file"])
+def test_what_a_coarser_asset_did_not_measure_stays_so(make_item, write_scene, way):
+    path = make_item(
+        "a", np.full((3, 40, 40), 7, np.uint16), **({"nodata": 9} if way == "item" else {})
+    )
+    coarse = np.full((1, 15, 20), 3000, np.uint16)  # ends 100 m before the others
+    coarse[:, :, :10] = 9
+    place = {"transform": from_origin(400_000, 5_000_000, 20, 20)}
+    nodata = 9 if way == "file" else None
+    file = write_scene(coarse, "a_1.tif", descriptions=None, nodata=nodata, **place)
+    if way == "mask":
+        with rasterio.open(file, "r+") as raster:
+            raster.write_mask((coarse[0] != 9).astype(np.uint8) * 255)
+    values = open_scene(read_items(str(path))[0], COLOURS, None).read(0, 0, 40, 40)
+    expected = np.full((40, 40), np.nan, np.float32)
+    expected[:30, 20:] = 3000
+    np.testing.assert_array_equal(values[1], expected)
+    assert (values[[0, 2]] == 7).all()
 
 
 def test_coarser_assets_are_read_on_the_finest_grid(make_item, write_scene, tmp_path):
