@@ -137,7 +137,7 @@ class Trainer(Frozen):
     devices: Annotated[int | str | list[int], BeforeValidator(_devices)]
     num_nodes: Processes
     strategy: Literal["auto", "ddp"]
-    precision: Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"] | None
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] | None
     threads: Processes
 
 

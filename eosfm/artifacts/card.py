@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from eosfm.artifacts.inventory import Inventory, Member, shorten_bands
-from eosfm.artifacts.licences import WORDS
+from eosfm.artifacts.licences import WORDS, allows_commerce
 
 FRONT = """\
 ---
@@ -96,7 +96,12 @@ def write_card(
 def _example(inventory: Inventory, opening: str) -> str:
     if inventory.fusion is None:
         bands = next((one.bands for one in inventory.specialists if one.bands), None)
-        given = f"bands={list(bands)}" if bands else f"in_chans={inventory.specialists[0].in_chans}"
+        # Each once: an encoder may have one in several channels, or the bands of several dates.
+        given = (
+            f"bands={list(dict.fromkeys(bands))}"
+            if bands
+            else f"in_chans={inventory.specialists[0].in_chans}"
+        )
         return f"backbone = {opening}, {given})"
     taken = inventory.fusion["bands"] or [f"{inventory.fusion['in_chans']} channels"]
     return f"backbone = {opening})  # takes {' '.join(taken)}"
@@ -133,6 +138,11 @@ def _training_data(inventory: Inventory) -> str:
         for data in inventory.datasets
     ]
     table = _table(("dataset", "licence of the data", "commercial use", "cite"), rows)
+    begun = dict.fromkeys(
+        (one.start, one.start_licence or "not stated") for one in inventory.specialists if one.start
+    )
+    if begun:
+        table += "\n" + _table(("weights that trainings began with", "licence"), begun)
     sources = {one.source for one in inventory.specialists}
     told = [SIMULATED] * ("simulated" in sources) + [UNSTATED] * (None in sources)
     return "\n".join([table, *told])
@@ -142,15 +152,19 @@ def _commercial(inventory: Inventory) -> str:
     allows = {data.name: data.commercial for data in inventory.datasets}
     groups: dict[bool | None, list[str]] = {True: [], False: [], None: []}
     for one in inventory.specialists:
-        groups[allows.get(one.dataset) if one.dataset else None].append(one.name)
+        terms = {allows.get(one.dataset) if one.dataset else None}
+        if one.start is not None:
+            terms.add(allows_commerce(one.start_licence))
+        strictest = next(answer for answer in (False, None, True) if answer in terms)
+        groups[strictest].append(one.name)
     lines = [
-        "Whether weights inherit the terms of the data that they were trained on is not settled "
-        "everywhere. By the wording of these terms:\n"
+        "Whether weights inherit the terms of the data that they were trained on, or of the "
+        "weights that training began with, is not settled everywhere. By their wording:\n"
     ]
     for answer, words in (
-        (True, "trained on data that may be used commercially, under the licence's conditions"),
-        (False, "trained on data for research or non-commercial use alone"),
-        (None, "terms not stated; ask the publisher of the data"),
+        (True, "made of what may be used commercially, under the licence's conditions"),
+        (False, "made of data or weights for research or non-commercial use alone"),
+        (None, "terms not stated; ask the publisher of the data or weights"),
     ):
         if groups[answer]:
             lines.append(f"- {words}: {', '.join(groups[answer])}")

@@ -15,7 +15,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import STATE_KEY, parse_entry, read_entries
 from eosfm.nn.specialist import Specialist
 
-NOT_PROVENANCE = ("dataset", "source", "task", "metrics")
+NOT_PROVENANCE = ("dataset", "source", "task", "metrics", "start")
 """Facts of a specialist that have attributes of their own."""
 
 SOURCES = {"simulated": "simulated", "archive": "published", "root": "own copy"}
@@ -32,6 +32,8 @@ class Member:
         dataset: What it was trained on; None, as source, kind, metric and score, where the file
             does not say.
         source: Whether that was ``simulated``, ``published`` files of it, or a user's ``own copy``.
+        start: The published weights that its training began with; None where it tells of none.
+        start_licence: Their licence; None where it is not told.
         kind: Task kind that it was trained for.
         backbone: timm model name.
         in_chans: Channels of its input.
@@ -46,6 +48,8 @@ class Member:
     name: str
     dataset: str | None
     source: str | None
+    start: str | None
+    start_licence: str | None
     kind: str | None
     backbone: str
     in_chans: int
@@ -123,12 +127,16 @@ def shorten_bands(bands: Sequence[str] | None, in_chans: int) -> str:
 def _member(one: Specialist) -> Member:
     metrics = one.facts.get("metrics")
     metrics = metrics if isinstance(metrics, Mapping) else {}
+    start = one.facts.get("start")
+    start = start if isinstance(start, Mapping) else {}
     metric = _text(metrics.get("metric"))
     score = metrics.get(metric)
     return Member(
         name=one.name,
         dataset=_text(one.facts.get("dataset")),
         source=SOURCES.get(_text(one.facts.get("source")) or ""),
+        start=_text(start.get("source")),
+        start_licence=_text(start.get("licence")),
         kind=_text(one.facts.get("task")),
         backbone=one.backbone,
         in_chans=one.in_chans,

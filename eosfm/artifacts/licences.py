@@ -41,6 +41,18 @@ Read from ``source.licence`` of each dataset: NC and research-only terms say no;
 CC BY and CC BY-SA say yes, under their own conditions.
 """
 
+
+def allows_commerce(licence: str | None) -> bool | None:
+    """The same of weights, whose licence is told by its short name, ``cc-by-nc-4.0`` for instance.
+
+    None where it is not told, or of no known name.
+    """
+    words = (licence or "").lower().split("-")
+    if "nc" in words:
+        return False
+    return True if words[0] in ("apache", "mit", "bsd", "cc", "cc0") else None
+
+
 WORDS = {True: "yes", False: "no", None: "ask"}
 """How the answers are shown."""
 

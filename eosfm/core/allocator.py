@@ -3,7 +3,7 @@
 import ctypes
 import sys
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+TRIM_THRESHOLD, MMAP_THRESHOLD, ARENAS = -1, -3, -8
 """Numbers of glibc's ``mallopt`` (malloc.h)."""
 
 
@@ -13,7 +13,9 @@ def keep_freed_memory() -> None:
     Models make and drop the same tensors again and again. As glibc is set up, each of some
     megabytes is a mapping of its own, of which every page is taken and zeroed anew: a quarter of
     the time of encoding on the CPU (``benchmarks/README.md``). Larger than 32 MiB, the most that
-    glibc allows, they stay so. Other C libraries are left alone; no result depends on it.
+    glibc allows, they stay so. Each thread would keep what it freed for itself, and those of
+    fits side by side come and go: two arenas serve all. Other C libraries are left alone; no
+    result depends on it.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -21,3 +23,4 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(MMAP_THRESHOLD, 32 << 20)
         mallopt(TRIM_THRESHOLD, 512 << 20)
+        mallopt(ARENAS, 2)

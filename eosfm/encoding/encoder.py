@@ -126,7 +126,8 @@ class EnsembleEncoder(nn.Module):
         inputs = [spec for spec in self.inputs if spec.name in names]
         members = [s for s in self.trained() if s.name in names]
         small = EnsembleEncoder(members, inputs, self.input, self.skipped, self.models.freeze)
-        return small.to(self.device).train(self.training)
+        dtype = next(self.models.parameters()).dtype
+        return small.to(self.device, dtype).train(self.training)
 
     def trained(self) -> list[Specialist]:
         """The specialists with the weights that they have now."""

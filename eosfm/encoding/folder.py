@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, brief
 from eosfm.core.files import as_path, read_json
 from eosfm.encoding.artifact import STATE_KEY, check_entries, load_entries, read_entries
 from eosfm.nn.specialist import Specialist
@@ -88,6 +88,8 @@ def read_folder(folder: Path | str) -> tuple[list[Specialist], dict[str, Any] | 
             for index, facts in enumerate(config["specialists"])
         ]
         state = config["fusion"]
+        if not isinstance(state, dict | None):
+            raise TypeError(f"a fusion of {brief(state)}")
     except (LookupError, TypeError, AttributeError) as error:
         raise EosfmError(
             f"{folder / CONFIG} is no config of this format ({type(error).__name__}: {error}); "

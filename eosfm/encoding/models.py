@@ -49,8 +49,12 @@ class SpecialistModels(nn.ModuleList):
         return super().train(mode and not self.freeze)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SpecialistModels":
-        self._groups.clear()  # they hold copies of the weights
+        self.forget_groups()
         return super()._apply(fn, recurse)
+
+    def forget_groups(self) -> None:
+        """Drop copies of the weights, which would not follow a change in place."""
+        self._groups.clear()
 
     def channels(self, index: int) -> tuple[int, ...]:
         """Channels of one specialist's four pyramid levels, finest first."""
@@ -134,4 +138,4 @@ class SpecialistModels(nn.ModuleList):
 
 
 def _forget_groups(models: SpecialistModels, incompatible_keys: Any) -> None:
-    models._groups.clear()
+    models.forget_groups()

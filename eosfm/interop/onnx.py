@@ -78,10 +78,10 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
 
     The file takes ``image``, (B, T, C, H, W) float32 in the bands' physical units, NaN where
     nothing was measured, and, where dates are attended to, ``days``, (B, T) float32 since
-    1970-01-01. It gives ``probabilities``, (B, K, H, W), or (B, K) for an answer per image, or
-    ``value`` of a regression. B may vary. Its metadata (JSON each) hold ``task``, ``kind``,
-    ``classes``, ``bands``, ``units``, ``dates``, ``window``, ``gsd``, ``specialists`` and
-    ``ensemble_sha256``.
+    1 January of the first date's year. It gives ``probabilities``, (B, K, H, W), or (B, K) for an
+    answer per image, or ``value`` of a regression. B may vary. Its metadata (JSON each) hold
+    ``task``, ``kind``, ``classes``, ``bands``, ``units``, ``dates``, ``window``, ``gsd``,
+    ``specialists`` and ``ensemble_sha256``.
 
     Args:
         task: What stage evaluate kept of it.

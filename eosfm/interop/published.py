@@ -59,6 +59,7 @@ def load_published_state(backbone: EosFM, state: Mapping[str, Tensor]) -> None:
                 f"{tuple(tensor.shape)}; build the backbone with the options of its training"
             )
         tensor.copy_(state[name])  # a state dict shares the module's memory
+    backbone.encoder.models.forget_groups()
 
 
 def _check(backbone: EosFM) -> None:

@@ -78,6 +78,7 @@ def _of_raster(path: str) -> Statistics:
             sums = BandStatistics(names)
             for window in _windows(raster):
                 values = raster.read(window=window, masked=True).astype(np.float64).filled(np.nan)
+                values[np.isinf(values)] = np.nan  # not measured either
                 sums.update(values[None], np.zeros((1, *values.shape[1:]), bool))
             described = raster.descriptions
     except (RasterioError, EosfmError) as error:

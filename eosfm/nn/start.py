@@ -50,7 +50,7 @@ def imagenet_start(backbone: str) -> Specialist:
         units=("dn8",) * len(RGB),
         mean=tuple(EIGHT_BITS * value for value in config.mean),
         std=tuple(EIGHT_BITS * value for value in config.std),
-        facts={"source": config.hf_hub_id},
+        facts={"source": config.hf_hub_id, "licence": config.license},
     )
 
 

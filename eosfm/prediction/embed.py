@@ -219,7 +219,7 @@ class _Reader:
         """A window; what was not measured is at its band's mean."""
         values = (self.scene.read(row, col, *size) - self.mean) / self.std
         unknown = np.asarray(np.isnan(values).all(axis=0))
-        return Part(torch.from_numpy(np.nan_to_num(values, nan=0.0))[None], unknown)
+        return Part(torch.from_numpy(np.nan_to_num(values, nan=0.0))[None], unknown, torch.zeros(1))
 
 
 def _made(
@@ -228,7 +228,7 @@ def _made(
 ) -> Iterator[Arrays]:  # fmt: skip
     """Rows of windows from a number on, as they are written."""
 
-    def answer(images: Tensor) -> Tensor:
+    def answer(images: Tensor, days: Tensor) -> Tensor:
         with torch.inference_mode():
             return components.project(_levels(backbone, images.flatten(0, 1).to(cut.where)))
 

@@ -47,7 +47,7 @@ class TaskInput:
 
     Attributes:
         grid: Where the pixels of all of them lie.
-        days: (1, T) day of each, NaN where unknown.
+        days: (T,) day of each, NaN where unknown.
 
     Raises:
         EosfmError: The number of scenes does not fit the task, a date is missing, they lie on
@@ -77,7 +77,7 @@ class TaskInput:
         self.grid = common_grid(self.scenes)
         for scene in self.scenes:
             check_values(scene, fitted.units)
-        self.days = torch.from_numpy(days_of([dates], range(count), count))
+        self.days = torch.from_numpy(days_of([dates], range(count), count)[0])
         self._mean, self._std = (
             np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
         )
@@ -88,7 +88,7 @@ class TaskInput:
         missing = np.isnan(values).all(axis=1)
         kind = get_kind(self.fitted.kind)
         unknown = kind.unknown(missing) if isinstance(kind, PixelKind) else missing.all(axis=0)
-        return Part(self._finished(values), unknown)
+        return Part(self._finished(values), unknown, days_seen(self.days, missing))
 
     def identity(self) -> tuple[Any, ...]:
         """Plain values that differ where what is read may."""
@@ -101,6 +101,18 @@ class TaskInput:
             values -= self._mean
             values /= self._std
         return torch.from_numpy(values)
+
+
+def days_seen(days: Tensor, missing: np.ndarray) -> Tensor:
+    """The days (T,) in a window, NaN where a date shows nothing of it, as in tiles.
+
+    Args:
+        days: Of the whole scene; all NaN where they are unknown, and do not matter.
+        missing: (T, h, w) True where nothing was measured.
+    """
+    known = torch.zeros_like(days) if days.isnan().all() else days
+    seen = torch.from_numpy(~missing.all(axis=(1, 2)))
+    return torch.where(seen, known, torch.nan)
 
 
 def common_grid(scenes: Sequence[Scene]) -> Grid:

@@ -22,14 +22,14 @@ class Job:
     Attributes:
         out: The file to be.
         given: The scene.
-        answer: From (B, T, C, h, w) to the model's logits.
+        answer: From images (B, T, C, h, w) and days (B, T) to the model's logits.
         cut: How the scene is cut.
         weights: SHA-256 of the fitted task's file, which names the ensemble.
     """
 
     out: Path
     given: TaskInput
-    answer: Callable[[Tensor], Any]
+    answer: Callable[[Tensor, Tensor], Any]
     cut: Cut
     weights: str
 

@@ -69,9 +69,9 @@ def _find_rows(job: Job, sweep: Sweep, kept: Rows, least: float) -> None:
     """Keep what each row of windows finds, in pixels of the scene."""
     kind = get_kind(job.fitted.kind)
 
-    def answer(images: Tensor) -> list[Arrays]:
+    def answer(images: Tensor, days: Tensor) -> list[Arrays]:
         with torch.inference_mode():
-            answers = kind.predict(job.answer(images))
+            answers = kind.predict(job.answer(images, days))
         return [{key: value.float().cpu().numpy() for key, value in one.items()} for one in answers]
 
     found: list[Arrays] = [_nothing()]

@@ -68,7 +68,7 @@ def predict(
         raise EosfmError(f"task {fitted.task} finds no objects; leave --min-score out")
     with bounded_cache():
         given = TaskInput(fitted, paths, reading)
-        run = _answering(load_model(fitted, artifact).to(cut.where), given, cut.where)
+        run = _answering(load_model(fitted, artifact).to(cut.where), cut.where)
         job = Job(out, given, run, cut, file_hash(task))
         if answer == "image":
             said = write_table(job)
@@ -91,11 +91,9 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
         raise EosfmError(f"-o {out} is a scene; give another name")
 
 
-def _answering(model: TaskModel, given: TaskInput, where: torch.device) -> Callable[[Tensor], Any]:
-    days = given.days.to(where)
-
-    def answer(images: Tensor) -> Any:
+def _answering(model: TaskModel, where: torch.device) -> Callable[[Tensor, Tensor], Any]:
+    def answer(images: Tensor, days: Tensor) -> Any:
         with torch.inference_mode():
-            return model(images.to(where), days.expand(len(images), -1))
+            return model(images.to(where), days.to(where))
 
     return answer

@@ -20,6 +20,7 @@ from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
 from eosfm.params import Params
 from eosfm.prediction.cut import Cut
+from eosfm.prediction.inputs import days_seen
 from eosfm.prediction.model import TaskModel, load_model
 from eosfm.prediction.windows import Part, strips
 from eosfm.tiles.statistics import unmeasured
@@ -129,10 +130,10 @@ class NativeScene:
 
     @property
     def days(self) -> Tensor:
-        """(1, T) day of each date in use, NaN where unknown."""
+        """(T,) day of each date in use, NaN where unknown."""
         stored = max(1, len(self.scene.dates))
         days = days_of([self.scene.dates], pick_dates(stored, self.fitted.dates), stored)
-        return torch.from_numpy(days)
+        return torch.from_numpy(days[0])
 
     def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
         """A window, scaled as tiles are; beyond the scene its last rows and columns repeat."""
@@ -149,6 +150,7 @@ class NativeScene:
         return Part(
             torch.from_numpy(np.pad(values, ((0, 0), (0, 0), *beyond), mode="edge")),
             np.pad(self.kind.unknown(missing), beyond, constant_values=True),
+            days_seen(self.days, missing),
         )
 
     def target(self, row: int, unknown: np.ndarray) -> Tensor:
@@ -163,11 +165,11 @@ def _answers(
     fitted: FittedTask, model: TaskModel, scene: NativeScene, cut: Cut
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(1, K, n, W) logits and (1, n, W) labels of a scene, some rows at a time."""
-    sweep, days = cut.sweep(scene.size, max(fitted.window)), scene.days.to(cut.where)
+    sweep = cut.sweep(scene.size, max(fitted.window))
 
-    def answer(images: Tensor) -> Tensor:
+    def answer(images: Tensor, days: Tensor) -> Tensor:
         with torch.inference_mode():
-            return model(images.to(cut.where), days.expand(len(images), -1))
+            return model(images.to(cut.where), days.to(cut.where))
 
     for strip in strips(
         sweep, lambda row, col: scene.read(row, col, sweep.window), answer,

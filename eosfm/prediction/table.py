@@ -63,8 +63,8 @@ def _answer_rows(job: Job, sweep: Sweep, kept: Rows) -> None:
     nothing: Arrays = {"col": np.empty(0, np.int64), "measured": np.empty(0),
                "logits": np.empty((0, len(job.fitted.classes)), np.float32)}  # fmt: skip
 
-    def answer(images: Tensor) -> Any:
-        return job.answer(images).float().cpu()
+    def answer(images: Tensor, days: Tensor) -> Any:
+        return job.answer(images, days).float().cpu()
 
     found = [nothing]
     for one in answered(sweep, job.reader(sweep), answer, job.load(sweep), job.name, kept.done()):

@@ -94,10 +94,12 @@ class Part:
     Attributes:
         image: (T, C, h, w), as the encoders take it.
         unknown: (h, w) True where there is to be no answer.
+        days: (T,) day of each date, NaN where it shows nothing of the window.
     """
 
     image: Tensor
     unknown: np.ndarray
+    days: Tensor
 
 
 @dataclass(frozen=True)
@@ -147,12 +149,12 @@ class Load:
 
 Read = Callable[[int, int], Part]
 """From a window's first row and column to what is there."""
-Answer = Callable[[Tensor], Iterable[Any]]
-"""From (B, T, C, h, w) to an answer for each."""
+Answer = Callable[[Tensor, Tensor], Iterable[Any]]
+"""From images (B, T, C, h, w) and days (B, T) to an answer for each."""
 
 
 def strips(
-    sweep: Sweep, read: Read, answer: Callable[[Tensor], Tensor], channels: int, load: Load,
+    sweep: Sweep, read: Read, answer: Callable[[Tensor, Tensor], Tensor], channels: int, load: Load,
     stride: int, name: str, first: int = 0,
 ) -> Iterator[Strip]:  # fmt: skip
     """Answer window by window and blend; windows where nothing was measured are not computed.
@@ -160,7 +162,8 @@ def strips(
     Args:
         sweep: The windows.
         read: Reads one.
-        answer: Answers some at once: from (B, T, C, h, w) to (B, K, h / stride, w / stride).
+        answer: Answers some at once: from images (B, T, C, h, w) and days (B, T) to
+            (B, K, h / stride, w / stride).
         channels: K.
         load: How many at once.
         stride: Pixels per cell of the answers, a divisor of 32.
@@ -174,7 +177,11 @@ def strips(
     start = first
     while start and sweep.rows[start - 1] + sweep.window[0] > sweep.rows[first]:
         start -= 1
-    for one in answered(sweep, read, lambda x: answer(x).float().cpu(), load, name, start):
+
+    def logits(images: Tensor, days: Tensor) -> Tensor:
+        return answer(images, days).float().cpu()
+
+    for one in answered(sweep, read, logits, load, name, start):
         blend.add(one.col // stride, one.unknown, one.answer)
         if one.col == sweep.cols[-1]:
             strip = blend.finish_row(one.number)
@@ -196,8 +203,8 @@ def answered(
         def run() -> list[Answered]:
             with reading:
                 parts = [read(sweep.rows[number], col) for col in cols]
-            images = [part.image for part in parts if not part.unknown.all()]
-            found = iter(answer(torch.stack(images)) if images else ())
+            some = [(part.image, part.days) for part in parts if not part.unknown.all()]
+            found = iter(answer(*map(torch.stack, zip(*some, strict=True))) if some else ())
             return [
                 Answered(number, col, part.unknown, None if part.unknown.all() else next(found))
                 for col, part in zip(cols, parts, strict=True)

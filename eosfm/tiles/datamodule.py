@@ -9,13 +9,15 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from eosfm.core.cores import loaders
-from eosfm.tiles.dataset import TileDataset, collate
+from eosfm.tiles.dataset import Look, TileDataset, collate
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.views import Moves
 
 
-class EpochSampler(DistributedSampler[int]):
+class EpochSampler(DistributedSampler[Look]):
     """Permutations of the tiles drawn from (seed, epoch), as many as an epoch's batches need.
+
+    Each has its own crops and turns.
 
     Being a ``DistributedSampler``, it is left alone by Lightning, which would otherwise wrap it
     and never pass the epoch on.
@@ -56,12 +58,13 @@ class EpochSampler(DistributedSampler[int]):
         super().set_epoch(epoch)
         self.dataset.set_epoch(epoch)
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Look]:
         rng = np.random.default_rng((self.seed, self.epoch))
         passes = -(-self.total_size // len(self.dataset))
-        order = np.concatenate([rng.permutation(len(self.dataset)) for _ in range(passes)])
+        orders = [rng.permutation(len(self.dataset)).tolist() for _ in range(passes)]
+        looks = [(tile, number) for number, order in enumerate(orders) for tile in order]
         first = self.skipped.get(self.epoch, 0) + self.rank
-        return iter(order[first : self.total_size : self.num_replicas].tolist())
+        return iter(looks[first : self.total_size : self.num_replicas])
 
 
 def whole_batches(tiles: int, batch_size: int, replicas: int = 1, rank: int = 0) -> list[list[int]]:

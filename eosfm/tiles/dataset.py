@@ -15,6 +15,9 @@ from eosfm.tiles.statistics import unmeasured
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.views import Moves, View, turned, turned_boxes
 
+Look = tuple[int, int]
+"""A tile, and how often an epoch has seen it before."""
+
 
 class Choice(NamedTuple):
     """Bands that come from one of the store's groups.
@@ -63,7 +66,8 @@ class TileDataset(Dataset[dict[str, Any]]):
         crop: Height and width of a random window; None, or a size that the tile does not
             exceed, takes the whole tile.
         moves: In which ways samples are turned and mirrored, each as often.
-        seed: Crops and moves follow from (seed, epoch, index) alone.
+        seed: Crops and moves follow from (seed, epoch, index) alone, and from the number of the
+            :data:`Look` where an epoch sees a tile more than once.
         standardize: Whether to subtract the mean and divide by the standard deviation of each
             band; False gives physical units.
         scaling: What to subtract and to divide by instead, each one value per band.
@@ -121,12 +125,13 @@ class TileDataset(Dataset[dict[str, Any]]):
         """Draw the crops and turns of another epoch."""
         self.epoch = epoch
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.__getitems__([index])[0]
+    def __getitem__(self, look: int | Look) -> dict[str, Any]:
+        return self.__getitems__([look])[0]
 
-    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+    def __getitems__(self, looks: Sequence[int | Look]) -> list[dict[str, Any]]:
         """Read a batch: native pixels gathered first, converted to float once."""
-        views = [self._view(index) for index in indices]
+        pairs = [(look, 0) if isinstance(look, int) else look for look in looks]
+        indices, views = [tile for tile, _ in pairs], [self._view(*pair) for pair in pairs]
         pixels = self.pixels(indices, views, range(self.store.shape[0]))
         images = torch.from_numpy(self._finished(pixels.images, pixels.missing))
         images = images[:, 0] if self.single_date else images
@@ -176,10 +181,10 @@ class TileDataset(Dataset[dict[str, Any]]):
         row, col = (int(rng.integers(max(0, extent[k] - self.size[k]) + 1)) for k in (0, 1))
         return row, col
 
-    def _view(self, index: int) -> View:
+    def _view(self, index: int, look: int) -> View:
         if not self._varies:
             return View(0, 0, 0, False)
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        rng = np.random.default_rng((self.seed, self.epoch, index, look))
         row, col = self.corner(index, rng)
         if self.moves == "none":
             return View(row, col, 0, False)

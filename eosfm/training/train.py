@@ -16,7 +16,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.scores import gather_classes
 from eosfm.nn.backbone import build_backbone
-from eosfm.nn.specialist import Specialist, save_specialist
+from eosfm.nn.specialist import Specialist, load_specialist, save_specialist
 from eosfm.nn.start import FILE, build_started
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
@@ -105,7 +105,7 @@ def train_specialist(
     go_on_alone(trainer)
 
     result = _result(recipe, record, store, statistics)
-    save_specialist(out, _specialist(recipe, store, result, record))
+    save_specialist(out, _specialist(recipe, store, result, record, begin))
     if more.head is not None:
         tensors.write(more.head, record.best_part("head"))
     if more.picture is not None:
@@ -226,12 +226,19 @@ def _constant_score(recipe: Recipe, store: TileStore, statistics: TargetStatisti
 
 
 def _specialist(
-    recipe: Recipe, store: TileStore, result: TrainResult, record: Record
+    recipe: Recipe,
+    store: TileStore,
+    result: TrainResult,
+    record: Record,
+    begin: Path | None,
 ) -> Specialist:
     bands = _channels(recipe, store)
     stored = [str(find(name, store.bands)) for name in bands]
     count = store.shape[0] if recipe.stacked else 1
-    dates = {"dates": count} if recipe.stacked else {}
+    more: dict[str, Any] = {"dates": count} if recipe.stacked else {}
+    if begin is not None:  # whose terms, and whose knowledge, are in the weights as well
+        facts = load_specialist(begin).facts
+        more["start"] = {key: facts[key] for key in ("source", "licence") if facts.get(key)}
     mean, std = recipe.scaling() or (
         tuple(values[str(find(name, store.bands))] for name in recipe.bands)
         for values in (store.mean, store.std)
@@ -256,7 +263,7 @@ def _specialist(
                 "trivial": result.constant,  # the key in files
                 "epoch": result.epoch,
             },
-            **dates,
+            **more,
         },
     )
 

@@ -1,10 +1,12 @@
+import re
 from dataclasses import replace
 
 import pytest
 import torch
 
+from eosfm.artifacts.card import write_card
 from eosfm.artifacts.inventory import content_hash, take_inventory
-from eosfm.artifacts.licences import COMMERCIAL, training_data
+from eosfm.artifacts.licences import COMMERCIAL, allows_commerce, training_data
 from eosfm.artifacts.tables import show_inventory
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import DATASETS
@@ -29,6 +31,18 @@ def test_what_the_file_says_of_each(artifact_file, members):
         ("eurosat", True), ("loveda", False),
     ]  # fmt: skip
     assert inventory.fusion is None
+
+
+def test_the_licence_of_weights_that_training_began_with_counts(members, tmp_path):
+    start = {"source": "timm/convnextv2_atto.fcmae", "licence": "cc-by-nc-4.0"}
+    begun = [replace(one, facts=one.facts | {"start": start}) for one in members]
+    for specialists, group in ((members, "made of what may"), (begun, "non-commercial use alone")):
+        save_artifact(tmp_path / "a.pth", specialists)
+        card = write_card(take_inventory(tmp_path / "a.pth"))
+        assert re.search(rf"{group}.*: .*{members[0].name}", card)
+        assert (start["source"] in card) == (specialists is begun)
+    said = {"apache-2.0": True, "cc-by-nc-4.0": False, "cc-by-4.0": True, "other": None, None: None}
+    assert {name: allows_commerce(name) for name in said} == said
 
 
 def test_facts_of_a_stranger_command_no_terminal(artifact_file, members, tmp_path, capsys):

@@ -220,7 +220,7 @@ def nested():
         (lambda e: e[1][2].update(name="rgb"), "2 specialists are named 'rgb'"),
         (lambda e: e[0][1]["stem_0.bias"].fill_(float("nan")), "stem_0.bias are NaN or infinite"),
         (configured({"mean": [1.0, float("inf"), 0.0]}), "expected finite numbers"),
-        (configured({"std": [1.0, 0.0, 1.0]}), "expected numbers above 0"),
+        (configured({"std": [1.0, 0.0, 1.0]}), "expected numbers other than 0"),
         (configured({"std": None}), "only one of mean and std"),
         (configured({"mean": torch.zeros(1).expand(10**9)}), "names its content again and again"),
         (configured({"mean": torch.zeros(1000)}), "has mean tensor"),

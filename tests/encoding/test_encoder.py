@@ -135,6 +135,8 @@ def test_some_specialists_alone(mixed):
     for pyramid, expected in zip(small.encode(x), encoder.encode(x, indices), strict=True):
         for one, two in zip(pyramid, expected, strict=True):
             torch.testing.assert_close(one, two)
+    halved = encoder.to(torch.bfloat16).keep(["rgb"]).encode(x.bfloat16())
+    assert halved[0][0].dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_card(artifact_file, tmp_path):
     assert "[LoveDA](https://github.com/Junjue-Wang/LoveDA) | CC BY-NC-SA 4.0" in text
     assert "under the licence's conditions: rgb\n" in text
     assert "non-commercial use alone: s1\n" in text
-    assert "ask the publisher of the data: published\n" in text
+    assert "ask the publisher of the data or weights: published\n" in text
     assert "whose data are simulated have seen no image" in text
     assert "Where the artifact does not state it" in text
     assert "0.0123 kWh (0.0006 kg CO2 equivalent)" in text

@@ -1,6 +1,7 @@
 """From a scene to a map or a table, as a user does it."""
 
 import csv
+import math
 import re
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import read_fitted, write_fitted
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import PALE, class_colours
-from eosfm.prediction.inputs import Reading
+from eosfm.prediction.inputs import Reading, TaskInput, days_seen
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
 from tests.prediction.conftest import PLACE
@@ -172,6 +173,26 @@ def test_a_series_needs_its_dates(run, write_scene, mosaic):
     for wrong, message in ((), "give --dates"), (dates[:2], r"2 date\(s\) for 3"), *faults:
         with pytest.raises(EosfmError, match=message):
             run("series", paths, reading=Reading(dates=wrong))
+
+
+def test_a_date_that_shows_nothing_of_a_window_has_no_day_there(write_scene, mosaic, fitted_file):
+    image = mosaic[0]
+    half = image.copy()
+    half[:, :, :80] = 0
+    paths = [write_scene(part, f"{n}.tif", nodata=0) for n, part in enumerate((image, half, image))]
+    fitted = read_fitted(fitted_file("series")[0])
+    given = TaskInput(fitted, paths, Reading(dates=("2020-01-01", "2020-03-01", "2020-05-01")))
+    days = [given.read(0, col, (32, 32)).days for col in (0, 64, 96)]
+    nan = math.nan
+    expected = [[0, nan, 121], [0, 60, 121], [0, 60, 121]]
+    torch.testing.assert_close(torch.stack(days), torch.tensor(expected), equal_nan=True)
+
+
+def test_days_that_nobody_knows_still_say_which_dates_were_seen():
+    missing = np.zeros((3, 4, 4), bool)
+    missing[1] = True
+    found = days_seen(torch.full((3,), math.nan), missing)
+    assert found.isnan().tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("task", ["classification", "multilabel"])

@@ -139,7 +139,7 @@ def test_a_collection_is_a_series_in_the_order_of_its_dates(
     assert [scene.path.partition("(")[2] for scene in given.scenes] == [
         "early)", "middle)", "late)",
     ]  # fmt: skip
-    assert np.diff(given.days[0].numpy()).tolist() == [75, 78]
+    assert np.diff(given.days.numpy()).tolist() == [75, 78]
 
 
 def test_over_http(make_item, mosaic, tmp_path, monkeypatch):

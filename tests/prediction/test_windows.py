@@ -22,7 +22,7 @@ def reader(image, unknown, sweep):
         hole = np.zeros((height, width), bool)
         known = unknown[row : row + height, col : col + width]
         hole[: known.shape[0], : known.shape[1]] = known
-        return Part(part, hole)
+        return Part(part, hole, torch.zeros(len(part)))
 
     return read
 
@@ -68,7 +68,7 @@ def test_a_local_model_gives_what_it_gives_on_the_whole_image(size, stride):
     image = torch.randn(3, *size)
     conv = torch.nn.Conv2d(3, 2, 2 * stride - 1, stride, padding=stride - 1, padding_mode="zeros")
 
-    def answer(images):
+    def answer(images, days=None):
         return conv(images[:, 0]).detach()
 
     values, unknown = joined(image, answer, Sweep.blended(size, 64, 32), 2, stride)
@@ -85,7 +85,7 @@ def test_what_was_not_measured_is_not_computed():
     unknown[:, :128] = True
     sweep, seen = Sweep.blended((64, 256), 64, 0), []
 
-    def answer(images):
+    def answer(images, days):
         seen.append(len(images))
         return images[:, 0] + 1
 

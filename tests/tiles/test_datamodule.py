@@ -54,7 +54,14 @@ def test_processes_share_an_epoch(store):
     dataset = TileDataset(store, "train", RGB)
     parts = [list(EpochSampler(dataset, 6, None, 0, 2, rank)) for rank in (0, 1)]
     assert [len(part) for part in parts] == [12, 12]
-    assert sorted(parts[0] + parts[1]) == list(range(24))
+    assert sorted(parts[0] + parts[1]) == [(tile, 0) for tile in range(24)]
+
+
+def test_each_look_at_a_tile_in_an_epoch_is_another(store):
+    loader = TileDataModule(store, RGB, 24, crop=8, steps_per_epoch=6).train_dataloader()
+    passes = [dict(zip(batch["index"].tolist(), batch["image"], strict=True)) for batch in loader]
+    for tile in range(24):
+        assert len({tuple(seen[tile].flatten().tolist()) for seen in passes}) > 1
 
 
 def test_validation_and_test_are_whole_and_plain(store):

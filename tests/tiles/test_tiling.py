@@ -262,7 +262,9 @@ def test_failure_leaves_the_old_store(tmp_path):
 def test_leftovers_of_a_killed_run_are_replaced(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()
-    (tmp_path / f".toy.{os.uname().nodename}-{dead.pid}-0.part" / "train").mkdir(parents=True)
+    (tmp_path / f".toy.{os.uname().nodename}-{dead.pid}-0123abcd.part" / "train").mkdir(
+        parents=True
+    )
     cut(make_dataset(draw_scenes()), tmp_path / "toy", 16)
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 

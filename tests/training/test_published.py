@@ -12,6 +12,7 @@ from torch.optim import Adam, AdamW
 
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import KINDS
+from eosfm.nn.faults import check_specialists
 from eosfm.nn.specialist import load_specialist
 from eosfm.recipes import Plateau, Scaling
 from eosfm.tiles.store import TileStore
@@ -54,6 +55,7 @@ def test_tiles_and_the_file_are_scaled_as_the_recipe_says(
     train(recipe, store, tmp_path)
     read = load_specialist(tmp_path / "toy.pt")
     assert (read.mean, read.std) == ((100.0, 0.0), (50.0, -25.0))
+    check_specialists([read])  # it can be exported
     image = next(iter(build_data(recipe, store).val_dataloader()))["image"][0, 0]
     pixels = torch.from_numpy(store.split("val").parts(0)[0][0].astype("float32"))
     torch.testing.assert_close(image[0], (pixels[0] - 100) / 50)
