@@ -14,6 +14,7 @@ from eosfm.features.source import Levels
 from eosfm.fusion.fuser import Fuser
 from eosfm.heads.decoders import PooledLinear
 from eosfm.heads.temporal import build_merge
+from eosfm.nn.backbone import STRIDES
 from eosfm.params import Fusion
 
 
@@ -85,10 +86,15 @@ class EndToEnd(nn.Module):
         """Logits from images (B, T, C, h, w) and days."""
         images, days = inputs
         height, width = images.shape[-2:]
-        # The encoder halves five times; a side of 60 px becomes 64.
-        padding = (0, -width % 32, 0, -height % 32)
+        # The encoder halves five times; a side of 60 px becomes 64. Maps are cut to the image, as
+        # those of frozen encoders are: what is decoded to its size must lie where it does.
+        padding = (0, -width % STRIDES[-1], 0, -height % STRIDES[-1])
         maps = self.backbone(F.pad(images.flatten(0, 1), padding, mode="replicate"))
-        series = [level.unflatten(0, (-1, images.shape[1])) for level in maps]
+        own = [
+            level[..., : -(-height // stride), : -(-width // stride)]
+            for level, stride in zip(maps, STRIDES, strict=True)
+        ]
+        series = [level.unflatten(0, (-1, images.shape[1])) for level in own]
         return self.head(self.merge(series, days), size)
 
 
