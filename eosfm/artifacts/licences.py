@@ -41,20 +41,23 @@ Read from ``source.licence`` of each dataset: NC and research-only terms say no;
 CC BY and CC BY-SA say yes, under their own conditions.
 """
 
+WORDS = {True: "yes", False: "no", None: "ask"}
+"""How the answers are shown."""
+
 
 def allows_commerce(licence: str | None) -> bool | None:
-    """The same of weights, whose licence is told by its short name, ``cc-by-nc-4.0`` for instance.
+    """Whether weights may be used commercially, by the short name of their licence.
 
-    None where it is not told, or of no known name.
+    Args:
+        licence: ``cc-by-nc-4.0`` for instance.
+
+    Returns:
+        None where it is not told, or of no known name.
     """
     words = (licence or "").lower().split("-")
     if "nc" in words:
         return False
     return True if words[0] in ("apache", "mit", "bsd", "cc", "cc0") else None
-
-
-WORDS = {True: "yes", False: "no", None: "ask"}
-"""How the answers are shown."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from eosfm.core.errors import EosfmError, expect, expect_one_of, suggest
 from eosfm.encoding.adaptation import plan
@@ -14,7 +13,7 @@ from eosfm.encoding.adapters import build_adapter, check_statistics
 from eosfm.encoding.input import SPECTRAL, InputFormat, InputSpec, describe_input, expect_map
 from eosfm.encoding.models import SpecialistModels
 from eosfm.encoding.spectral import SpectralPyramid, spectral_input
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.backbone import cut_maps, on_grid
 from eosfm.nn.specialist import Specialist
 
 ADAPTATIONS = ("named", "counted")
@@ -103,23 +102,15 @@ class EnsembleEncoder(nn.Module):
             EosfmError: The shape, the type or the device is not what was announced.
         """
         self._check(x)
-        height, width = x.shape[2:]
-        bottom, right = -height % STRIDES[-1], -width % STRIDES[-1]
-        if bottom or right:
-            x = F.pad(x, (0, right, 0, bottom), mode="replicate")
+        size = (x.shape[2], x.shape[3])
+        x = on_grid(x)
         chosen = range(len(self.inputs)) if indices is None else indices
         fed = [i for i in chosen if not self.inputs[i].spectral]
         encoded = self.models([(self._model_of[i], self.adapters[i](x)) for i in fed])
         of_input = dict(zip(fed, encoded, strict=True))
         if self.spectral is not None and len(fed) < len(chosen):
             of_input[len(self.inputs) - 1] = self.spectral(x)
-        return [
-            [
-                level[..., : -(-height // stride), : -(-width // stride)]
-                for level, stride in zip(levels, STRIDES, strict=True)
-            ]
-            for levels in (of_input[i] for i in chosen)
-        ]
+        return [cut_maps(of_input[i], size) for i in chosen]
 
     def keep(self, names: Sequence[str]) -> "EnsembleEncoder":
         """An encoder of some of the specialists, with weights of its own."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.feature_fusion import Fusing, build_fusing, needs_maps
@@ -14,7 +13,7 @@ from eosfm.features.source import Levels
 from eosfm.fusion.fuser import Fuser
 from eosfm.heads.decoders import PooledLinear
 from eosfm.heads.temporal import build_merge
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.backbone import cut_maps, on_grid
 from eosfm.params import Fusion
 
 
@@ -85,16 +84,9 @@ class EndToEnd(nn.Module):
     def forward(self, inputs: tuple[Tensor, Tensor], size: tuple[int, int]) -> Tensor:
         """Logits from images (B, T, C, h, w) and days."""
         images, days = inputs
-        height, width = images.shape[-2:]
-        # The encoder halves five times; a side of 60 px becomes 64. Maps are cut to the image, as
-        # those of frozen encoders are: what is decoded to its size must lie where it does.
-        padding = (0, -width % STRIDES[-1], 0, -height % STRIDES[-1])
-        maps = self.backbone(F.pad(images.flatten(0, 1), padding, mode="replicate"))
-        own = [
-            level[..., : -(-height // stride), : -(-width // stride)]
-            for level, stride in zip(maps, STRIDES, strict=True)
-        ]
-        series = [level.unflatten(0, (-1, images.shape[1])) for level in own]
+        # As of frozen encoders: what is decoded to the image's size must lie where the image does.
+        maps = cut_maps(self.backbone(on_grid(images.flatten(0, 1))), images.shape[-2:])
+        series = [level.unflatten(0, (-1, images.shape[1])) for level in maps]
         return self.head(self.merge(series, days), size)
 
 

@@ -3,9 +3,11 @@
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from eosfm.core.errors import EosfmError, tells_of_memory
@@ -16,6 +18,22 @@ STRIDES = (4, 8, 16, 32)
 INSTEAD = "set backbone.name to a hierarchical model such as convnextv2_atto"
 HUB_TIMEOUT_S = 5.0
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def on_grid(images: Tensor) -> Tensor:
+    """Images (B, C, H, W) with sides of whole cells of the coarsest map: an end is repeated."""
+    height, width = images.shape[-2:]
+    bottom, right = -height % STRIDES[-1], -width % STRIDES[-1]
+    return F.pad(images, (0, right, 0, bottom), mode="replicate") if bottom or right else images
+
+
+def cut_maps(maps: Iterable[Tensor], size: tuple[int, int]) -> list[Tensor]:
+    """The part of four maps (..., h, w) that shows an image of a size: ceil(H/s), ceil(W/s)."""
+    height, width = size
+    return [
+        level[..., : -(-height // stride), : -(-width // stride)]
+        for level, stride in zip(maps, STRIDES, strict=True)
+    ]
 
 
 def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Module:

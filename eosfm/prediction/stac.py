@@ -144,8 +144,9 @@ def _item(feature: dict[str, Any], path: str) -> Item:
     date = seen.get("datetime") or seen.get("start_datetime")
     if not isinstance(date, str | None):
         raise TypeError(f"a date of {brief(date)}")
+    shift = _shift(seen)
     assets = [
-        _asset(key, asset, path, _shift(seen))
+        _asset(key, asset, path, shift)
         for key, asset in feature["assets"].items()
         if not SHOWN & set(asset.get("roles") or ())
     ]

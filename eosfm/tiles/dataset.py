@@ -130,7 +130,7 @@ class TileDataset(Dataset[dict[str, Any]]):
 
     def __getitems__(self, looks: Sequence[int | Look]) -> list[dict[str, Any]]:
         """Read a batch: native pixels gathered first, converted to float once."""
-        pairs = [(look, 0) if isinstance(look, int) else look for look in looks]
+        pairs = [look if isinstance(look, tuple) else (look, 0) for look in looks]
         indices, views = [tile for tile, _ in pairs], [self._view(*pair) for pair in pairs]
         pixels = self.pixels(indices, views, range(self.store.shape[0]))
         images = torch.from_numpy(self._finished(pixels.images, pixels.missing))

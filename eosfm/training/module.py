@@ -5,14 +5,13 @@ from typing import Any
 
 import lightning
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from eosfm.core.seeds import derive_seed
 from eosfm.heads.optim import build_optimizer, build_schedule
 from eosfm.kinds import Kind
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.backbone import on_grid
 from eosfm.recipes import Method, Plateau
 from eosfm.training.augmentation import build_augmentation
 
@@ -74,8 +73,7 @@ class SpecialistModule(lightning.LightningModule):
         if self.stacked:
             image = image.flatten(1, 2).unsqueeze(1)
         batch, dates, _, height, width = image.shape
-        padding = (0, -width % STRIDES[-1], 0, -height % STRIDES[-1])
-        padded = F.pad(image.flatten(0, 1), padding, mode="replicate")
+        padded = on_grid(image.flatten(0, 1))
         levels = self.encoder(padded.contiguous(memory_format=torch.channels_last))
         maps = [self.kind.merge_dates(level.unflatten(0, (batch, dates))) for level in levels]
         logits = self.head(maps, (padded.shape[-2], padded.shape[-1]))

@@ -3,9 +3,11 @@
 from itertools import chain
 
 import lightning
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch.utils.data import Subset
 
 from eosfm.tiles.datamodule import EpochSampler, TileDataModule, whole_batches
 from eosfm.tiles.dataset import TileDataset
@@ -131,3 +133,9 @@ def test_processes_validate_every_tile_once_in_as_many_batches(replicas):
             assert len({len(share) for share in shares}) == 1
             assert all(1 <= len(batch) <= size + 1 for share in shares for batch in share)
     assert whole_batches(5, 2) == [[0, 1], [2, 3], [4]]
+
+
+def test_indices_may_be_numpys(store):
+    dataset = TileDataset(store, "train", RGB)
+    chosen = Subset(dataset, np.array([3, 5]))
+    assert [sample["index"] for sample in chosen] == [3, 5]
