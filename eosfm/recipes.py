@@ -25,7 +25,7 @@ RecipeName = Literal["ours", "published"]
 Moves = Literal["none", "flips", "turns"]
 Weights = Literal["none", "balanced"]
 Dates = Literal["siamese", "stacked"]
-Optimizer = Literal["adamw", "adam"]
+Optimizer = Literal["adamw", "adam", "muon"]
 Values = Number | tuple[Number, ...]
 """One for all bands, or one for each, in their order."""
 

@@ -85,7 +85,8 @@ class EndToEnd(nn.Module):
         """Logits from images (B, T, C, h, w) and days."""
         images, days = inputs
         # As of frozen encoders: what is decoded to the image's size must lie where the image does.
-        maps = cut_maps(self.backbone(on_grid(images.flatten(0, 1))), images.shape[-2:])
+        height, width = images.shape[-2:]
+        maps = cut_maps(self.backbone(on_grid(images.flatten(0, 1))), (height, width))
         series = [level.unflatten(0, (-1, images.shape[1])) for level in maps]
         return self.head(self.merge(series, days), size)
 

@@ -5,7 +5,9 @@ from torch import nn
 from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-OPTIMIZERS = {"adam": Adam, "adamw": AdamW}
+from eosfm.heads.muon import Muon
+
+OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "muon": Muon}
 WEIGHT_DECAY = 0.05
 """Of heads of tasks."""
 
@@ -25,7 +27,7 @@ def build_optimizer(
         lr: Learning rate.
         fused: Whether one kernel updates all parameters; the same numbers, faster.
         name: Of the optimiser, one of :data:`OPTIMIZERS`.
-        weight_decay: Decoupled from the gradient in AdamW, added to it in Adam.
+        weight_decay: Decoupled from the gradient in AdamW and Muon, added to it in Adam.
         spare: Whether it leaves norms and biases out, and is that of matrices and kernels alone.
     """
     trained = [p for p in module.parameters() if p.requires_grad]
