@@ -28,7 +28,7 @@ from eosfm.fields import (
     Yes,
 )
 from eosfm.fusion import FUSIONS
-from eosfm.recipes import Given, ScaleTrain, Scaling, SpecialistDefaults
+from eosfm.recipes import Given, Optimizer, ScaleTrain, Scaling, SpecialistDefaults
 
 
 class Energy(Frozen):
@@ -65,6 +65,7 @@ class ScaleProtocol(Frozen):
     epochs: Count
     steps_per_epoch: Count | None
     batch_size: Size
+    optimizer: Optimizer
     lr: Rate
     decoder_channels: Size
     seeds: Count

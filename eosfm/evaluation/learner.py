@@ -28,7 +28,7 @@ class Learner:
         rate = trial.task.protocol.lr
         self.model, self.trial = model.to(device()), trial
         self.loss = trial.build_loss().to(device())
-        self.optimizer = build_optimizer(model, rate)
+        self.optimizer = build_optimizer(model, rate, name=trial.task.protocol.optimizer)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.schedule = None if length is None else build_schedule(self.optimizer, rate, length)
         self.best = Best(trial.task.metric)

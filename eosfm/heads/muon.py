@@ -71,8 +71,9 @@ class Muon(AdamW):
         """A parameter's gradient and those of before, as Nesterov looks ahead."""
         state, gradient = self.state[parameter], parameter.grad
         assert gradient is not None
-        if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(parameter)
+        if not state:
+            # A count, since Adam looks for one in each state that it loads.
+            state.update(momentum=torch.zeros_like(parameter), step=torch.zeros(()))
         momentum: Tensor = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
         return gradient.lerp(momentum, MOMENTUM)
 
