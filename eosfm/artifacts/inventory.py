@@ -93,13 +93,13 @@ def take_inventory(path: Path | str) -> Inventory:
     specialists = [parse_entry(entry, path, index) for index, entry in enumerate(entries)]
     with ThreadPoolExecutor() as pool:  # hashing frees the GIL
         members = tuple(pool.map(_member, specialists))
-    names = dict.fromkeys(member.dataset for member in members if member.dataset)
+    readers = {m.dataset: _text(m.provenance.get("reader")) for m in members if m.dataset}
     return Inventory(
         path=str(path),
         bytes=Path(path).stat().st_size,
         parameters=sum(member.parameters for member in members),
         specialists=members,
-        datasets=tuple(training_data(name) for name in names),
+        datasets=tuple(training_data(*one) for one in readers.items()),
         fusion=_fusion(entries[0][2].get(STATE_KEY), path),
     )
 

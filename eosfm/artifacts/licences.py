@@ -2,45 +2,6 @@
 
 from dataclasses import dataclass
 
-COMMERCIAL = {
-    "ai4smallfarms": True,
-    "bigearthnet": True,
-    "biomassters": True,
-    "caffe": True,
-    "cloud_cover": True,
-    "crop_type_south_sudan": None,
-    "deepglobe_lcc": False,
-    "dfc2022": False,
-    "dior": False,
-    "dynamic_earthnet": True,
-    "etci2021": None,
-    "eurosat": True,
-    "firerisk": False,
-    "five_billion_pixels": False,
-    "hls_burn_scars": True,
-    "inria_aerial": False,
-    "kenya_croptype": True,
-    "landcoverai": False,
-    "levircdplus": False,
-    "loveda": False,
-    "mados": True,
-    "minifrance": False,
-    "opencanopy": True,
-    "oscd": False,
-    "pastis": True,
-    "potsdam": False,
-    "sen12ms": True,
-    "sen1floods11": None,
-    "spacenet7": True,
-    "spacenet7_change": True,
-    "xview2": False,
-}
-"""By dataset: whether its licence allows commercial use; None where the publisher does not say.
-
-Read from ``source.licence`` of each dataset: NC and research-only terms say no; MIT, CDLA, Etalab,
-CC BY and CC BY-SA say yes, under their own conditions.
-"""
-
 WORDS = {True: "yes", False: "no", None: "ask"}
 """How the answers are shown."""
 
@@ -82,14 +43,15 @@ class TrainingData:
     citation: str | None = None
 
 
-def training_data(name: str) -> TrainingData:
-    """What the catalogue knows of a dataset."""
+def training_data(name: str, reader: str | None = None) -> TrainingData:
+    """What the catalogue knows of a dataset, or of the one that it is a copy of."""
     from eosfm.datasets import DATASETS, get_dataset
 
-    if name not in DATASETS:
+    known = reader or name
+    if known not in DATASETS:
         return TrainingData(name)
-    dataset = get_dataset(name)
+    dataset = get_dataset(known)
     source = dataset.source
     return TrainingData(
-        name, dataset.title, source.licence, COMMERCIAL[name], source.homepage, source.citation
+        name, dataset.title, source.licence, source.commercial, source.homepage, source.citation
     )

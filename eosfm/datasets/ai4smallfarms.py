@@ -54,6 +54,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://doi.org/10.17026/dans-xy6-ngg6",
         licence="CC BY 4.0",
+        commercial=True,
         citation="Persello, Grift, Fan, Paris, Haensch, Koeva, Nelson, AI4SmallFarms: A Dataset "
         "for Crop Field Delineation in Southeast Asian Smallholder Farms, IEEE GRSL 2023, "
         "doi 10.1109/LGRS.2023.3323095",

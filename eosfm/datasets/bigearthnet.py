@@ -108,6 +108,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://bigearth.net",
         licence="CDLA-Permissive-1.0",
+        commercial=True,
         citation="Clasen, Hackel, Burgert, Sumbul, Demir, Markl: reBEN: Refined BigEarthNet "
         "Dataset for Remote Sensing Image Analysis, IGARSS 2025, arXiv 2407.03653",
         size_gb=118.0,

@@ -87,6 +87,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://huggingface.co/datasets/nascetti-a/BioMassters",
         licence="CC BY 4.0",
+        commercial=True,
         citation="Nascetti, Yadav, Brodt, Qu, Fan, Shendryk, Shah, Chung, BioMassters: A Benchmark "
         "Dataset for Forest Biomass Estimation using Multi-modal Satellite Time-series, "
         "NeurIPS 2023, doi 10.57967/hf/1009",

@@ -45,6 +45,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://doi.pangaea.de/10.1594/PANGAEA.940950",
         licence="CC BY 4.0",
+        commercial=True,
         citation="Gourmelon, Seehaus, Braun, Maier, Christlein: Calving fronts and where to find "
         "them, Earth System Science Data 2022, doi 10.5194/essd-14-4287-2022",
         size_gb=3.3,

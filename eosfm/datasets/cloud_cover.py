@@ -57,6 +57,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://source.coop/radiantearth/cloud-cover-detection-challenge",
         licence="CC BY 4.0",
+        commercial=True,
         citation="Radiant Earth Foundation: Sentinel-2 cloud cover segmentation dataset (version "
         "1), 2022, doi 10.34911/rdnt.hfq6m7",
         size_gb=50.0,

@@ -59,6 +59,7 @@ DATASET = Dataset(
         homepage="https://www.kaggle.com/datasets/geoap96/"
         "deepglobe2018-landcover-segmentation-traindataset",
         licence="DeepGlobe challenge, research use only",
+        commercial=False,
         citation="Demir, Koperski, Lindenbaum, Pang, Huang, Basu, Hughes, Tuia, Raskar: DeepGlobe "
         "2018, CVPR Workshops 2018, arXiv 1805.06561",
         size_gb=2.8,

@@ -125,6 +125,7 @@ DATASET = Dataset(
         homepage="https://ieee-dataport.org/competitions/data-fusion-contest-2022-dfc2022",
         licence="research use as the contest's page states; images and heights of IGN under the "
         "Licence Ouverte",
+        commercial=False,
         citation=CITATION,
         size_gb=8.0,
         manual="log in at IEEE DataPort, download labeled_train.zip (MD5 "

@@ -84,6 +84,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://gcheng-nwpu.github.io/#Datasets",
         licence="for academic use, as its authors say; CC BY-SA, as the archive's page states",
+        commercial=False,
         citation="Li, Wan, Cheng, Meng, Han: Object detection in optical remote sensing images: a "
         "survey and a new benchmark, ISPRS Journal 2020, arXiv 1909.00133",
         size_gb=3.9,

@@ -98,6 +98,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://mediatum.ub.tum.de/1650201",
         licence="CC BY-SA 4.0",
+        commercial=True,
         citation="Toker, Kondmann, Weber, Eisenberger, Camero, Hu, Hoderlein, Senaras, Davis, "
         "Cremers, Marchisio, Zhu, Leal-Taixe: DynamicEarthNet, CVPR 2022, arXiv 2203.12560",
         size_gb=525.0,

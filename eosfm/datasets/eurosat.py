@@ -114,6 +114,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://github.com/phelber/EuroSAT",
         licence="MIT",
+        commercial=True,
         citation="Helber, Bischke, Dengel, Borth: EuroSAT: A Novel Dataset and Deep Learning "
         "Benchmark for Land Use and Land Cover Classification, IEEE JSTARS 2019, "
         "doi:10.1109/JSTARS.2019.2918242",

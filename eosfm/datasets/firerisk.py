@@ -61,6 +61,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://github.com/CharmonyShen/FireRisk",
         licence="CC BY-NC 4.0, as the archive's page states; the NAIP images are public domain",
+        commercial=False,
         citation="Shen, Seneviratne, Wanyan, Kirley: FireRisk, DICTA 2023, arXiv 2303.07035",
         size_gb=15.2,
         archives=of_torchgeo("FireRisk"),

@@ -70,6 +70,7 @@ DATASET = Dataset(
         homepage="https://x-ytong.github.io/project/Five-Billion-Pixels.html",
         licence="research use, see the homepage; images (c) China Centre for Resources Satellite "
         "Data and Application",
+        commercial=False,
         citation="Tong, Xia, Zhu: Enabling country-scale land cover mapping with meter-resolution "
         "satellite imagery, ISPRS Journal of Photogrammetry and Remote Sensing 196, 2023, arXiv "
         "2209.00727",

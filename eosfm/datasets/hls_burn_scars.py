@@ -66,6 +66,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://huggingface.co/datasets/ibm-nasa-geospatial/hls_burn_scars",
         licence="CC BY 4.0",
+        commercial=True,
         citation="Phillips et al., IBM NASA Geospatial: HLS Foundation Burnscars Dataset, 2023, "
         "doi 10.57967/hf/0956",
         size_gb=2.65,

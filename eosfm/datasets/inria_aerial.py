@@ -48,6 +48,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://project.inria.fr/aerialimagelabeling/",
         licence="research use; the images under the terms of their providers, see the homepage",
+        commercial=False,
         citation="Maggiori, Tarabalka, Charpiat, Alliez: Can Semantic Labeling Methods Generalize "
         "to Any City? IGARSS 2017, doi 10.1109/IGARSS.2017.8127684",
         size_gb=21.0,

@@ -155,6 +155,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://source.coop/radiantearth/african-crops-kenya-02",
         licence="CC BY-SA 4.0",
+        commercial=True,
         citation="Radiant Earth Foundation: CV4A competition Kenya crop type dataset (version 1), "
         "2020, doi 10.34911/rdnt.dw605x",
         size_gb=3.5,

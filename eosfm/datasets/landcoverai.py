@@ -62,6 +62,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://landcover.ai.linuxpolska.com",
         licence="CC BY-NC-SA 4.0",
+        commercial=False,
         citation="Boguszewski, Batorski, Ziemba-Jankowska, Dziedzic, Zambrzycka: LandCover.ai, "
         "CVPR Workshops 2021, arXiv 2005.02264",
         size_gb=1.5,

@@ -66,6 +66,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://github.com/S2Looking/Dataset",
         licence="research use only",
+        commercial=False,
         citation="Shen, Lu, Chen, Wei, Xie, Yue, Chen, Lv, Jiang: S2Looking, Remote Sensing 2021, "
         "arXiv 2107.09244",
         size_gb=4.0,

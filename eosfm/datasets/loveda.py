@@ -45,6 +45,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://github.com/Junjue-Wang/LoveDA",
         licence="CC BY-NC-SA 4.0, academic use only",
+        commercial=False,
         citation="Wang, Zheng, Ma, Lu, Zhong: LoveDA, NeurIPS Datasets and Benchmarks 2021, "
         "arXiv 2110.08733",
         size_gb=6.4,

@@ -74,6 +74,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://marine-pollution.github.io",
         licence="CC BY 4.0",
+        commercial=True,
         citation="Kikaki, Kakogeorgiou, Hoteit, Karantzalos, Detecting Marine Pollutants and Sea "
         "Surface Features with Deep Learning in Sentinel-2 Imagery, ISPRS Journal 2024, "
         "doi 10.1016/j.isprsjprs.2024.02.017",

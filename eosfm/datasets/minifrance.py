@@ -70,6 +70,7 @@ DATASET = Dataset(
         homepage="https://ieee-dataport.org/open-access/minifrance",
         licence="research use as the dataset's page states; images of IGN under the Licence "
         "Ouverte, labels of Copernicus Urban Atlas 2012",
+        commercial=False,
         citation=CITATION,
         size_gb=200.0,
         manual="log in at IEEE DataPort, download the labelled training images, the test images "

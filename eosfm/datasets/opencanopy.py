@@ -131,6 +131,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://huggingface.co/datasets/AI4Forest/Open-Canopy",
         licence="Etalab Open Licence 2.0",
+        commercial=True,
         citation="Fogel et al., Open-Canopy: Towards Very High Resolution Forest Monitoring, CVPR "
         "2025, arXiv 2407.09392",
         size_gb=360.0,

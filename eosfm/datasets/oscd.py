@@ -85,6 +85,7 @@ DATASET = Dataset(
         homepage="https://rcdaudt.github.io/oscd/",
         # README.txt of the archive of labels; the images contain modified Copernicus data 2015-2018
         licence="change maps CC BY-NC-SA, commercial use by agreement; images Copernicus Sentinel",
+        commercial=False,
         citation="Daudt, Le Saux, Boulch, Gousseau: Urban change detection for multispectral Earth "
         "observation using convolutional neural networks, IGARSS 2018, arXiv 1810.08468",
         size_gb=0.5,

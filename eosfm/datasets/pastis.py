@@ -96,6 +96,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://github.com/VSainteuf/pastis-benchmark",
         licence="Etalab Open Licence 2.0",
+        commercial=True,
         citation="Sainte Fare Garnot, Landrieu, Chehata: Multi-modal temporal attention models for "
         "crop mapping from satellite time series, ISPRS Journal 2022, arXiv 2112.07558",
         size_gb=54.0,

@@ -75,6 +75,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://www.isprs.org/education/benchmarks/UrbanSemLab/2d-sem-label-potsdam.aspx",
         licence="research use with acknowledgement of ISPRS; on request",
+        commercial=False,
         citation="Rottensteiner et al., The ISPRS benchmark on urban object classification and 3D "
         "building reconstruction, 2012, doi 10.5194/isprsannals-I-3-293-2012",
         size_gb=5.5,

@@ -110,6 +110,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://mediatum.ub.tum.de/1474000",
         licence="CC BY 4.0",
+        commercial=True,
         citation="Schmitt, Hughes, Qiu, Zhu: SEN12MS - A Curated Dataset of Georeferenced "
         "Multi-Spectral Sentinel-1/2 Imagery for Deep Learning and Data Fusion, ISPRS Annals "
         "2019, doi:10.5194/isprs-annals-IV-2-W7-153-2019",

@@ -77,6 +77,7 @@ DATASET = Dataset(
     source=Source(
         homepage="https://xview2.org/dataset",
         licence="CC BY-NC-SA 4.0",
+        commercial=False,
         citation="Gupta, Hosfelt, Sajeev, Patel, Goodman, Doshi, Heim, Choset, Gaston: xBD: A "
         "Dataset for Assessing Building Damage from Satellite Imagery, 2019, arXiv 1911.09296",
         size_gb=27.4,

@@ -21,6 +21,7 @@ class Recipe:
 
     Attributes:
         name: Of the specialist.
+        reader: The dataset of the catalogue that its tiles are a copy of.
         backbone: timm model name.
         bands: What it looks at, in order.
         loss: Name of its loss.
@@ -41,6 +42,7 @@ class Recipe:
     """
 
     name: str
+    reader: str
     backbone: str
     bands: tuple[str, ...]
     loss: str
@@ -80,6 +82,7 @@ class Recipe:
             pretrained = scale.pretrained and own.pretrained
         return cls(
             name=name,
+            reader=params.dataset(own.dataset).reader,
             backbone=params.backbone.name,
             bands=own.bands,
             loss=own.loss,

@@ -254,6 +254,7 @@ def _specialist(
         state_dict=record.best_part("encoder"),
         facts={
             "dataset": store.name,
+            "reader": recipe.reader,
             "source": store.source,
             "task": store.kind,
             "metrics": {

@@ -147,6 +147,7 @@ def describe(
         source=Source(
             homepage="https://spacenet.ai/sn7-challenge/",
             licence="CC BY-SA 4.0",
+            commercial=True,
             citation="Van Etten, Hogan, Martinez-Manso, Shermeyer, Weir, Lewis: The Multi-Temporal "
             "Urban Development SpaceNet Dataset, CVPR 2021, arXiv 2102.04420",
             size_gb=9.3,

@@ -100,6 +100,9 @@ class Source:
     Attributes:
         homepage: The page a person reads.
         licence: As its publisher states it.
+        commercial: Whether that allows commercial use; None where the publisher does not say. NC
+            and research-only terms say no; MIT, CDLA, Etalab, CC BY and CC BY-SA say yes, under
+            their own conditions.
         citation: Authors, title, year, DOI or arXiv number in one line.
         size_gb: Download size, so that a user knows before starting.
         archives: What to fetch. A function where torchgeo knows it: it imports torchgeo, which
@@ -115,6 +118,7 @@ class Source:
     archives: tuple[Archive, ...] | Callable[[], tuple[Archive, ...]] = ()
     download: Callable[[Path], None] | None = None
     manual: str | None = None
+    commercial: bool | None = None
 
     def files(self) -> tuple[Archive, ...]:
         """What to fetch, archive by archive; empty where there is no list of it."""
