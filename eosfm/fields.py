@@ -44,7 +44,7 @@ Place = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\
 Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
 Head = Literal["upernet", "linear", "ridge", "knn"]
 Aggregation = Literal["mean", "linear", "ltae", "concat", "difference"]
-Metric = Literal["miou", "accuracy", "map", "f1", "rmse", "r2"]
+Metric = Literal["miou", "accuracy", "map", "f1", "rmse", "mae", "r2"]
 SourceKind = Literal["simulated", "archive"]
 SceneCounts = Literal["published", "any"]
 

@@ -142,7 +142,7 @@ class TrainOverrides(Given):
 class Published(Given):
     """What the published recipe has otherwise for one specialist.
 
-    Keys of its entry, and of :class:`Method`.
+    Some keys of its entry, and of :class:`Method`: those in which published specialists differ.
     """
 
     bands: Bands = ("red",)

@@ -14,7 +14,11 @@ def use(
 ) -> None:
     """Let the pipeline use an artifact that you have.
 
-    Nothing is trained for it; `dvc repro` goes on from there.
+    `dvc repro evaluate@TASK` then scores it, and trains no specialist for it.
+
+    Example: eosfm use gathered.pth
+
+    Example: eosfm use --built
     """
     from eosfm.artifacts.use import use_built, use_file
 

@@ -38,7 +38,7 @@ def statistics(path: Path | str) -> Statistics:
     grow with it. Needs rasterio for a raster::
 
         scaling = eosfm.statistics("scene.tif")
-        backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
+        backbone = EosFM.from_artifact("models/eosfm.pth", bands=scaling.bands,
                                        mean=scaling.mean, std=scaling.std)
 
     Args:

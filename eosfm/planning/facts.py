@@ -166,7 +166,7 @@ def archive_facts(reader: str) -> ArchiveFacts:
     """
     if reader not in ARCHIVES:
         raise EosfmError(
-            f"the plan knows no size of dataset {reader!r}; add it to eosfm/planning/facts.py "
-            f"({suggest(reader, list(ARCHIVES))})"
+            f"the plan knows no size of dataset {reader!r}; add it to eosfm/planning/facts.py, or "
+            f"give the root of a copy, whose scenes are counted ({suggest(reader, list(ARCHIVES))})"
         )
     return ARCHIVES[reader]

@@ -78,6 +78,12 @@ def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Findin
         if task.dataset not in known:
             continue
         kind = get_kind(known[task.dataset].kind)
+        if kind.answer == "object":
+            yield fault(
+                f"tasks.{name}: dataset {task.dataset} has objects, which are for specialists; no "
+                "task is scored on them; take the entry out"
+            )
+            continue
         several = (*kind.aggregations(1), *kind.aggregations(2))
         yield from refusals(
             partial(kind.check, f"tasks.{name}.head", task.head, kind.heads),

@@ -12,10 +12,10 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets import get_dataset
-from eosfm.datasets.native.spec import Dataset
+from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params
-from eosfm.planning.facts import ArchiveFacts, archive_facts
+from eosfm.planning.facts import ARCHIVES, ArchiveFacts, archive_facts
 from eosfm.planning.findings import of_copy
 from eosfm.tiles.layout import UNLABELLED, image_layouts, target_layout
 
@@ -123,22 +123,24 @@ class PlannedStore:
 def planned_store(params: Params, name: str) -> PlannedStore:
     """The store of a dataset's entry.
 
-    Of a part of an archive (``scenes: any``), what is there counts.
+    Of a part of an archive (``scenes: any``), and of a copy of an archive whose size no table has,
+    what is there counts.
 
     Raises:
         EosfmError: Nobody knows how large the archive is, or a copy lacks files.
     """
     entry = params.dataset(name)
-    dataset, facts = get_dataset(entry.reader), archive_facts(entry.reader)
+    dataset, facts = get_dataset(entry.reader), ARCHIVES.get(entry.reader)
     simulated = params.source(name) == "simulated"
     root = Path(entry.root).expanduser() if entry.root else None
     if root and root.is_dir() and not simulated:
         try:
             dataset = replace(dataset.below(root), name=name)
-            if entry.scenes == "any" and countable(dataset):
+            if facts is None or (entry.scenes == "any" and countable(dataset)):
                 facts = part_facts(dataset, root, facts)
         except EosfmError as error:
             raise EosfmError(of_copy(name, error)) from None
+    facts = facts or archive_facts(entry.reader)
     sizes = [size for size in (entry.tile, params.current.tile) if size]
     tile = min(sizes) if entry.tile and get_kind(dataset.kind).answer != "image" else None
     scene_size, dates = (facts.height, facts.width), facts.dates
@@ -160,7 +162,7 @@ def countable(dataset: Dataset) -> bool:
     return 0 < sum(dataset.published.values()) <= COUNTED
 
 
-def part_facts(dataset: Dataset, root: Path, archive: ArchiveFacts) -> ArchiveFacts:
+def part_facts(dataset: Dataset, root: Path, archive: ArchiveFacts | None) -> ArchiveFacts | None:
     """How large a part of an archive is: its scenes by split, and their mean size.
 
     Raises:
@@ -170,13 +172,14 @@ def part_facts(dataset: Dataset, root: Path, archive: ArchiveFacts) -> ArchiveFa
     if not scenes:
         return archive
     counts = Counter(scene.split for scene in scenes)
-    return replace(
-        archive,
+    return ArchiveFacts(
         train=counts["train"],
         val=counts["val"],
         test=counts["test"],
         height=round(fmean(scene.height for scene in scenes)),
         width=round(fmean(scene.width for scene in scenes)),
+        source="the copy",
+        dates=archive.dates if archive else len(scenes[0].image(Window(0, 0, 1, 1))),
         about=True,
     )
 

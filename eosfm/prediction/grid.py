@@ -44,6 +44,16 @@ class Grid:
         """Of a pixel, in the unit of the CRS."""
         return float(abs(self.transform.determinant) ** 0.5)
 
+    @property
+    def metres(self) -> float | None:
+        """Of a pixel's side, about; None without georeference."""
+        if not self.crs:
+            return None
+        if not self.crs.is_geographic:
+            return self.side * float(self.crs.units_factor[1])
+        _, latitude = self.transform @ (self.width / 2, self.height / 2)
+        return self.side * DEGREE * float(np.cos(np.radians(latitude))) ** 0.5
+
     def same(self, other: "Grid") -> bool:
         """Whether pixels lie on each other."""
         if self.size != other.size or self.crs != other.crs:
@@ -97,7 +107,7 @@ def on_finest(rasters: Sequence[Any], nodata: Sequence[float | None]) -> list[An
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT
 
-    grid = min(map(grid_of, rasters), key=_metres)
+    grid = min(map(grid_of, rasters), key=lambda one: one.metres or one.side)
     on_grid: dict[str, Any] = vars(grid) | {"resampling": Resampling.bilinear}
     seen = []
     for raster, told in zip(rasters, nodata, strict=True):
@@ -112,11 +122,6 @@ def on_finest(rasters: Sequence[Any], nodata: Sequence[float | None]) -> list[An
             options = {"src_nodata": told, "nodata": told}
         seen.append(WarpedVRT(raster, **on_grid, **options))
     return seen
-
-
-def _metres(grid: Grid) -> float:
-    """A pixel's side, about, whatever the unit."""
-    return grid.side * (DEGREE if grid.crs and grid.crs.is_geographic else 1.0)
 
 
 def _holds(raster: Any, value: float) -> bool:

@@ -12,6 +12,7 @@ from eosfm.evaluation.fitted import file_hash, read_fitted
 from eosfm.kinds import get_kind
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import bounded_cache
+from eosfm.prediction.grid import Grid
 from eosfm.prediction.inputs import Reading, TaskInput
 from eosfm.prediction.job import Job
 from eosfm.prediction.maps import write_map
@@ -25,6 +26,9 @@ SUFFIXES = {
     "object": (".gpkg", ".geojson", ".parquet"),
 }
 """What an output is called, by what gets an answer (see :attr:`eosfm.kinds.kind.Kind.answer`)."""
+
+OTHER = 2.0
+"""Times by which a pixel's side differs from those learnt from where that is said."""
 
 
 def predict(
@@ -76,7 +80,16 @@ def predict(
             said = write_objects(job, min_score)
         else:
             said = write_map(job, probabilities)
+    said += of_other_size(given.grid, fitted.gsd)
     return said + "; fitted on simulated data" * (fitted.source == "simulated")
+
+
+def of_other_size(grid: Grid, gsd: float) -> str:
+    """What is said of a scene whose pixels are half as large as those of a training, or twice."""
+    metres = grid.metres
+    if metres is None or gsd / OTHER < metres < gsd * OTHER:
+        return ""
+    return f"; its pixels are of {metres:.3g} m, those learnt from of {gsd:.3g} m: resample it"
 
 
 def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """A dataset is added by one file and one line in the table; no simulator, no other code."""
 
 import importlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 import eosfm.datasets
+from eosfm.artifacts.licences import training_data
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
 from eosfm.datasets import get_dataset
@@ -16,11 +18,14 @@ from eosfm.datasets.fetching.prepare import prepare
 from eosfm.datasets.native.archives import of_torchgeo
 from eosfm.datasets.native.copy import NativeCopy, native_files
 from eosfm.datasets.native.spec import Dataset
+from eosfm.params import load_params
+from eosfm.planning.stores import planned_store
 from eosfm.simulation.recipes import get_recipe
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 from tests.datasets.base import DatasetContract
 from tests.datasets.examples import rsscn7, ucmerced
+from tests.fixtures.tasks import ROOT
 
 EXAMPLES = Path(__file__).with_name("examples")
 
@@ -48,6 +53,16 @@ def paint(path: Path, seed: int, size: int) -> None:
 class AddedContract(DatasetContract):
     def test_one_short_file_is_enough(self, dataset: Dataset):
         assert len((EXAMPLES / f"{self.name}.py").read_text().splitlines()) <= 45
+
+    def test_its_plan_counts_the_copy_and_its_licence_is_a_question(self, root: Path, scenes):
+        params = load_params(ROOT / "params.yaml")
+        given = {"reader": self.name, "simulated": None, "source": "archive", "root": str(root)}
+        entry = params.datasets["eurosat"].model_copy(update=given)
+        store = planned_store(params.model_copy(update={"datasets": {"mine": entry}}), "mine")
+        found = Counter(scene.split for scene in scenes)
+        assert store.scenes == {split: found[split] for split in SPLITS}
+        assert store.shape == (1, 3, scenes[0].height, scenes[0].width)
+        assert training_data(self.name).commercial is None
 
     def test_it_is_prepared_and_tiled(self, dataset: Dataset, root: Path, scenes, tmp_path: Path):
         copy = NativeCopy("mine", self.name, "archive", str(root), "unused", tmp_path / "cache")

@@ -11,7 +11,10 @@ from huggingface_hub import constants
 from typer.testing import CliRunner
 
 from eosfm.commands.check import check
+from eosfm.datasets import get_dataset
+from eosfm.params import load_params
 from eosfm.planning.check import run_checks
+from eosfm.planning.readers import check_tasks
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import get_recipe
 from tests.fixtures.tasks import ROOT
@@ -72,6 +75,15 @@ def test_all_faults_are_found_at_once(project):
     assert "tasks.eurosat.metric is 'miou'" in found
     if not torch.cuda.is_available():
         assert "trainer.accelerator is gpu, and torch sees no GPU" in found
+
+
+def test_objects_are_no_task(project):
+    params = load_params(project() / "params.yaml")
+    (found,) = check_tasks(params, {"eurosat": get_dataset("dior")})
+    assert found.text == (
+        "tasks.eurosat: dataset eurosat has objects, which are for specialists; no task is scored "
+        "on them; take the entry out"
+    )
 
 
 def test_an_unknown_reader_is_told_once(project):

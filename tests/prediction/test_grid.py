@@ -1,0 +1,34 @@
+"""How large pixels are."""
+
+import pytest
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+
+from eosfm.prediction.grid import DEGREE, Grid
+from eosfm.prediction.predict import of_other_size
+
+UTM, DEGREES, FEET = CRS.from_epsg(32633), CRS.from_epsg(4326), CRS.from_epsg(2263)
+
+
+@pytest.mark.parametrize(
+    ("crs", "north", "side", "metres"),
+    [(UTM, 5e6, 10.0, 10.0), (FEET, 2e5, 2.0, 0.6096), (DEGREES, 0.5, 1e-3, 111.3),
+     (DEGREES, 60.5, 1e-3, 78.7)],
+)  # fmt: skip
+def test_a_side_in_metres(crs, north, side, metres):
+    grid = Grid(1000, 1000, crs, from_origin(10.0, north, side, side))
+    assert grid.metres == pytest.approx(metres, rel=0.001)
+
+
+def test_without_georeference_nobody_knows():
+    grid = Grid(8, 8, None, from_origin(0, 0, 1, 1))
+    assert grid.metres is None and of_other_size(grid, 10.0) == ""
+
+
+@pytest.mark.parametrize(("side", "told"), [(0.5, True), (9.0, False), (15.0, False), (30.0, True)])
+def test_pixels_of_another_size_than_those_of_the_training_are_told(side, told):
+    grid = Grid(8, 8, UTM, from_origin(5e5, 5e6, side, side))
+    said = f"; its pixels are of {side:.3g} m, those learnt from of 10 m: resample it"
+    assert of_other_size(grid, 10.0) == (said if told else "")
+    degrees = Grid(8, 8, DEGREES, from_origin(10.0, 0.0, side / DEGREE, side / DEGREE))
+    assert of_other_size(degrees, 10.0) == (said if told else "")
