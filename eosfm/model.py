@@ -43,7 +43,7 @@ class EosFM(nn.Module):
     By those of a scene or of a tile store (`data/tiles/<dataset>`), which one pass over it gives::
 
         scene = eosfm.statistics("scene.tif")
-        backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
+        backbone = EosFM.from_artifact("models/eosfm.pth", bands=scene.bands,
                                        mean=scene.mean, std=scene.std)
 
     Or by each specialist's own, where the values have its physical unit (specialists of another

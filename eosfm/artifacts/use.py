@@ -61,8 +61,8 @@ def use_file(file: Path) -> str:
     _freeze(True)
     return (
         f"{ARTIFACT} is now {file}: {', '.join(facts.specialists)}. Export is frozen in dvc.yaml, "
-        "so `dvc repro` and `dvc exp run` train nothing for it. `eosfm use --built` goes back to "
-        "the pipeline's own."
+        "so scoring a task trains nothing for it. `eosfm use --built` goes back to the pipeline's "
+        "own."
     )
 
 

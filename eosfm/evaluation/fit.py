@@ -1,6 +1,6 @@
 """Training a head: the one protocol for the ensemble and every baseline.
 
-AdamW with one cycle of the learning rate, the official splits, the best validation epoch tested
+One cycle of the learning rate, the official splits, the best validation epoch tested
 once (PANGAEA, arXiv 2412.04204).
 
 Fits differ in their seeds, which decide initial weights and the order of the batches. Where inputs
@@ -223,10 +223,13 @@ def steps_per_epoch(trial: Trial, train: TaskSplit[Any]) -> int:
 
 
 def training_batches(train: TaskSplit[Any], trial: Trial, steps: int, epoch: int) -> list[Request]:
-    """The batches of an epoch, one window of each tile."""
+    """The batches of an epoch; each look at a tile has a window of its own draw."""
     order = (trial.seed, epoch)
     batches = _batches(train.one_pass, steps, trial.task.protocol.batch_size, order)
-    return [Request(tiles * train.windows.count, draw=order) for tiles in batches]
+    return [
+        Request(tiles * train.windows.count, draw=(*order, number))
+        for number, tiles in enumerate(batches)
+    ]
 
 
 def _batches(tiles: np.ndarray, batches: int, size: int, seed: tuple[int, int]) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from eosfm.evaluation.forward_selection import MOST, enough, select_forward
 from eosfm.evaluation.knn import score_knn
 from eosfm.evaluation.late_fusion import PixelVoter
 from eosfm.evaluation.learner import Learner
-from eosfm.evaluation.probe import build_probe
+from eosfm.evaluation.probe import Probe, build_probe
 from eosfm.evaluation.result import Fit, TaskResult
 from eosfm.evaluation.ridge import fit_ridge
 from eosfm.evaluation.summary import summarise
@@ -82,12 +82,19 @@ def fit_head(
     with seeded(trials[0]):
         prepare = build_probe(fusion, inputs, trials[0]).fusing.to(device()).prepare
     prepared = splits.map(lambda split: split.prepared(prepare))
+    probes: dict[int, Probe] = {}
+
+    def build(trial: Trial) -> Probe:
+        probes[trial.seed] = build_probe(fusion, inputs, trial)
+        return probes[trial.seed]
+
     done = fit_all(
-        lambda trial: build_probe(fusion, inputs, trial),
+        build,
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
         voter,
     )  # fmt: skip
-    return done, splits.train.specialists
+    # Of fits that choose for themselves, which may differ, the first tells.
+    return done, probes[trials[0].seed].fusing.fuser.selected
 
 
 def choose_bands(fusion: Fusion, splits: Splits[FrozenFeatures]) -> Splits[FrozenFeatures]:

@@ -27,7 +27,7 @@ class Request(NamedTuple):
     Attributes:
         items: Which, as :class:`Windows` numbers them.
         draw: None reads these. Otherwise each stands for its tile, of which one window is drawn;
-            seeds that differ, as those of two epochs, draw others.
+            seeds that differ, as those of two batches, draw others.
     """
 
     items: np.ndarray

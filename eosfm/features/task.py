@@ -165,6 +165,7 @@ class Task(TaskInput):
             protocol=protocol,
         )
         kind, dates = task.kind, len(task.dates)
+        refuse_objects(name, own.dataset, kind)
         on = f"{kind.name} on {dates} date{'s' * (dates > 1)}"
         _check(f"tasks.{name}.head", task.head, kind.heads, kind.name)
         _check(f"tasks.{name}.metric", task.metric, kind.metrics, kind.name)
@@ -188,6 +189,19 @@ class Task(TaskInput):
         """
         changes = {} if epochs is None else {"epochs": epochs}
         return replace(self, head="linear", protocol=self.protocol.model_copy(update=changes))
+
+
+def refuse_objects(name: str, dataset: str, kind: Kind) -> None:
+    """Refuse a task on labels that no head of a task answers.
+
+    Raises:
+        EosfmError: They are objects.
+    """
+    if kind.answer == "object":
+        raise EosfmError(
+            f"tasks.{name}: dataset {dataset} has objects, which are for specialists; no task is "
+            "scored on them; take the entry out"
+        )
 
 
 def _check(key: str, value: str | None, valid: tuple[str | None, ...], what: str) -> None:

@@ -35,5 +35,5 @@ def geometric_mean(weighted: Sequence[tuple[Tensor, Tensor | None]]) -> Tensor:
     for (values, _), part in zip(weighted, share, strict=True):
         # Below 1e-4 the logarithm's slope would drown every other gradient.
         magnitude = magnitude + part * values.abs().clamp_min(1e-4).log()
-        sign = sign * torch.where(values < 0, -1.0, 1.0)
+        sign = torch.where((values < 0) & (part != 0), -sign, sign)
     return sign * magnitude.exp()

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from eosfm.fusion.method import Gates, Maps, Method, gated
+from eosfm.fusion.method import Gates, Maps, Method
 
 
 class Multiplication(Method):
     """The product of the maps, as published; it fades or grows with their number.
 
-    A gate of zero makes it zero, but a map that is not in use is no factor.
+    A map that is not in use is no factor, and neither is one whose gate is zero: in training as in
+    evaluation, where such maps are not computed. As it is published, it would make the product, and
+    with it all that gates could learn from, zero.
     """
 
     equal_channels = True
@@ -22,4 +24,13 @@ class Multiplication(Method):
 
     def fuse(self, maps: Maps, gates: Gates) -> Tensor:
         """Fuse to (B, channels of a map, h, w)."""
-        return torch.stack([values for values in gated(maps, gates) if values is not None]).prod(0)
+        pairs = zip(maps, gates, strict=True)
+        factors = [factor(values, gate) for values, gate in pairs if values is not None]
+        return torch.stack(factors).prod(0)
+
+
+def factor(values: Tensor, gate: Tensor | None) -> Tensor:
+    """A map times its gate; ones where that is zero, which tell it what opening would change."""
+    if gate is None:
+        return values
+    return torch.where(gate == 0, 1 + gate * (values - 1), values * gate)

@@ -34,12 +34,16 @@ class Scores(nn.Module):
         """Indices of the specialists whose gates are not zero, ascending."""
         if self.mode == "smooth":
             return list(range(len(self.scores)))
-        return sorted(self.scores.topk(self.keep).indices.tolist())
+        return sorted(self._best().tolist())
 
     def forward(self) -> Tensor:
         """Gates (count,) to multiply onto each specialist's features."""
         if self.mode == "smooth":
             return self.scores if self.scale_features else self.scores.sigmoid()
-        values, kept = self.scores.topk(self.keep)
-        gates = values if self.scale_features else torch.ones_like(values)
+        kept = self._best()
+        gates = self.scores[kept] if self.scale_features else torch.ones_like(self.scores[kept])
         return torch.zeros_like(self.scores).scatter(0, kept, gates)
+
+    def _best(self) -> Tensor:
+        """Indices (keep,) of the highest scores; of equal ones the first, on any device."""
+        return self.scores.argsort(descending=True, stable=True)[: self.keep]

@@ -13,6 +13,8 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 """Of Newton and Schulz's iteration, which makes as + bs^3 + cs^5 of a singular value s."""
 ITERATIONS = 3
 """Three train as well as the usual five, in half of the time (``benchmarks/README.md``)."""
+LARGEST = 768
+"""Rows or columns, whichever are fewer; the work grows with their cube (1,000: 0.3 s a step)."""
 STEP = 0.4
 """Root mean square of a weight's step at a rate of 1; that of Adam's steps is 0.2 to 0.4."""
 
@@ -79,8 +81,13 @@ class Muon(AdamW):
 
 
 def mixes_channels(parameter: Tensor) -> bool:
-    """Whether it is a matrix, or a kernel (out, in, ...) of several channels both out and in."""
-    return parameter.ndim > 1 and parameter.shape[0] > 1 and parameter.shape[1] > 1
+    """Whether it is a matrix, or a kernel (out, in, ...) of several channels both out and in.
+
+    Of those whose sides both exceed :data:`LARGEST` it says no: AdamW has them.
+    """
+    if parameter.ndim < 2 or 1 in parameter.shape[:2]:
+        return False
+    return min(len(parameter), parameter[0].numel()) <= LARGEST
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:

@@ -151,6 +151,8 @@ class Labels(Evidence):
 
 def _average_precision(logit: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(R,) average precision of one label, the N answers best first; NaN without a positive."""
+    if not len(logit):  # no tile says anything of this label
+        return np.full(len(weights), np.nan)
     # Answers of one logit come at once.
     ends = np.append(np.flatnonzero(np.diff(logit)), len(logit) - 1)
     taken = np.cumsum(weights, axis=1)[:, ends]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eosfm.core.errors import brief
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Labels
 from eosfm.kinds.image import ImageKind
@@ -34,9 +35,10 @@ class Multilabel(ImageKind):
         self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
     ) -> str | None:
         """See :meth:`Kind.fault`."""
-        if target.shape == (classes,):
-            return None
-        return f"target of shape {target.shape}; expected ({classes},)"
+        if target.shape != (classes,):
+            return f"target of shape {target.shape}; expected ({classes},)"
+        others = sorted(set(np.unique(target).tolist()) - {0, 1, ignore_index})
+        return f"labels of {brief(others)}; expected 0, 1 or {ignore_index}" if others else None
 
     def target_statistics(
         self, targets: Iterable[np.ndarray], classes: int, ignore_index: int
@@ -57,7 +59,7 @@ class Multilabel(ImageKind):
 
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The rarest label."""
-        return rarest(np.array(targets) > 0)
+        return rarest(np.array(targets) == 1)
 
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """``map`` (macro average precision), ``f1`` (macro, at 0.5), ``ap/<class>``."""

@@ -12,6 +12,7 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.validation import read_yaml
 from eosfm.datasets import DATASETS, get_dataset
 from eosfm.datasets.native.spec import Dataset
+from eosfm.features.task import refuse_objects
 from eosfm.kinds import get_kind
 from eosfm.params import Params, SpecialistParams, TaskParams
 from eosfm.planning.findings import Finding, fault, refusals
@@ -78,11 +79,8 @@ def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Findin
         if task.dataset not in known:
             continue
         kind = get_kind(known[task.dataset].kind)
-        if kind.answer == "object":
-            yield fault(
-                f"tasks.{name}: dataset {task.dataset} has objects, which are for specialists; no "
-                "task is scored on them; take the entry out"
-            )
+        if unfit := list(refusals(partial(refuse_objects, name, task.dataset, kind))):
+            yield from unfit
             continue
         several = (*kind.aggregations(1), *kind.aggregations(2))
         yield from refusals(

@@ -59,7 +59,9 @@ def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> st
         name: read_result(train / name / "energy.json", EnergyRecord, f"train@{name}").kwh or 0.0
         for name in params.specialists
     }
-    specialists = list(params.specialists)
+    # An artifact that was brought along may have others.
+    used = (name for one in by_task.values() for name in one.counts["all"].selected)
+    specialists = list(dict.fromkeys([*params.specialists, *used]))
     out.mkdir(parents=True, exist_ok=True)
     counts = by_count(by_task, spent)
     header = [field.name for field in fields(CountRow)]
@@ -90,7 +92,7 @@ def by_count(analyses: Analyses, energy: Mapping[str, float]) -> list[CountRow]:
     for count in sorted(shared, key=lambda name: (name == "all", name.zfill(4))):
         teams = [result.counts[count] for result in analyses.values()]
         score = fmean(team.score for team in teams)
-        kwh = fmean(sum(energy[name] for name in team.selected) for team in teams)
+        kwh = fmean(sum(energy.get(name, 0.0) for name in team.selected) for team in teams)
         per_wh = float(f"{score / kwh / 1000:.4g}") if kwh else 0.0
         rows.append(CountRow(count, round(score, 4), float(f"{kwh:.4g}"), per_wh))
     return rows

@@ -52,7 +52,9 @@ def _scores(results: Results, model: str, task: str) -> np.ndarray:
 
 
 def _aggregate(tasks: Sequence[np.ndarray]) -> Aggregate:
-    """From the normalised fits of each task."""
+    """From the normalised fits of each task; 0 where no task tells the models apart."""
+    if not tasks:
+        return Aggregate(0.0, 0.0)
     from scipy.stats import trim_mean
 
     values = []

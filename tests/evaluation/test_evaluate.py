@@ -110,7 +110,7 @@ def test_fits_side_by_side_are_those_in_turn(run):
     "fusion",
     [{"max_encoders": 1}, {"max_encoders": 1, "method": "addition", "spectral": False},
      {"max_encoders": 9}, {"max_encoders": 1, "selection": "topk"},
-     {"max_encoders": 1, "selection": "smooth"},
+     {"max_encoders": 1, "selection": "smooth"}, {"max_encoders": 1, "selection": "published_topk"},
      {"max_encoders": 1, "method": "concat", "scale_features": True},
      {"normalize": "batch"}, {"method": "concat", "width_multiplier": 0.5}],
 )  # fmt: skip

@@ -5,9 +5,11 @@ import torch
 from torch import nn
 
 from eosfm.evaluation.examine import examine, score
+from eosfm.evaluation.fit import training_batches
 from eosfm.evaluation.learner import Best
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import TaskSplit
+from eosfm.features.reading import image_split, read_split
 from eosfm.features.source import Source
 from eosfm.features.windows import Windows, covering
 
@@ -48,6 +50,14 @@ class Tiles(Source):
 
     def targets(self, tiles):
         return (self.truth[tile].numpy() for tile in tiles)
+
+
+def test_each_batch_of_an_epoch_draws_windows_of_its_own(resolve):
+    task = resolve("segmentation", protocol={"window": 16, "steps_per_epoch": 9})
+    train = image_split(read_split(task, "train"))
+    (trial,) = make_trials(task, train.some_targets(), 1)
+    draws = [one.draw for epoch in (1, 2) for one in training_batches(train, trial, 9, epoch)]
+    assert len(set(draws)) == len(draws) == 18
 
 
 @pytest.mark.parametrize("window", [40, 32, 15])

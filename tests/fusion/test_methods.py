@@ -12,6 +12,8 @@ from eosfm.encoding.input import InputSpec
 from eosfm.fusion import FUSIONS
 from eosfm.fusion.fuser import Fuser
 from eosfm.fusion.geometric_mean import geometric_mean
+from eosfm.fusion.multiplication import factor
+from eosfm.fusion.scores import Scores
 from eosfm.params import Fusion
 from tests.fusion.base import INPUTS, FusionContract, pyramids
 
@@ -115,6 +117,31 @@ def test_many_factors_neither_vanish_nor_explode(count, scale):
 def test_a_mask_does_not_zero_the_product():
     fuser = Fuser(INPUTS, fusion="geometric_mean", normalize="none", max_encoders=1).eval()
     assert all(level.abs().min() > 0 for level in fuser(pyramids()))
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_what_gates_close_is_left_out_in_training_as_in_evaluation(fusion):
+    torch.manual_seed(0)
+    options = {"max_encoders": 2, "selection": "published_topk", "scale_features": True}
+    fuser = Fuser(INPUTS, fusion=fusion, normalize="none", **options)
+    torch.nn.init.uniform_(fuser.selection.scores)
+    for trained, evaluated in zip(fuser.train()(pyramids()), fuser.eval()(pyramids()), strict=True):
+        torch.testing.assert_close(trained, evaluated)
+
+
+def test_a_closed_factor_tells_what_opening_it_would_change():
+    values, gate = torch.tensor([3.0, -1.0]), torch.zeros((), requires_grad=True)
+    result = factor(values, gate)
+    assert result.tolist() == [1.0, 1.0]
+    result.sum().backward()
+    assert gate.grad == (values - 1).sum()
+
+
+def test_of_equal_scores_the_first_are_kept():
+    assert Scores(24, 5, "topk", False).selected == [0, 1, 2, 3, 4]
+    scores = Scores(4, 2, "topk", True)
+    scores.scores.data = torch.tensor([0.5, 2.0, 0.5, 0.1])
+    assert scores.selected == [0, 1] and scores().tolist() == [0.5, 2.0, 0.0, 0.0]
 
 
 def test_params_take_every_method():

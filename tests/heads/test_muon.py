@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from eosfm.heads.muon import STEP, Muon, mixes_channels, orthogonalize
+from eosfm.heads.muon import LARGEST, STEP, Muon, mixes_channels, orthogonalize
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,11 @@ def test_kernels_of_one_channel_and_vectors_do_not_mix() -> None:
         (8,): False,
     }
     assert {shape: mixes_channels(torch.zeros(shape)) for shape in shapes} == shapes
+
+
+def test_matrices_that_would_take_too_long_are_left_to_adamw() -> None:
+    assert mixes_channels(torch.zeros(LARGEST, 10_000))
+    assert not mixes_channels(torch.zeros(LARGEST + 1, LARGEST + 1))
 
 
 def module() -> nn.Sequential:

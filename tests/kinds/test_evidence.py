@@ -52,6 +52,17 @@ def test_they_are_those_of_the_metrics(name, ignore_index):
         assert again == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_label_of_which_no_tile_says_anything_does_not_count():
+    logits, target = batch("multilabel", 255)
+    target[:, 0] = 255
+    rule = KINDS["multilabel"].evidence
+    tiles = rule.by_tile(logits, target, 255).numpy()
+    (found,) = rule.scores(tiles, np.ones((1, TILES)), 255)["map"]
+    metrics = KINDS["multilabel"].build_metrics(CLASSES, 255)
+    metrics.update(logits, target)
+    assert found == pytest.approx(metrics.compute()["map"])
+
+
 def test_average_precision_does_not_depend_on_how_much_is_looked_at_together(monkeypatch):
     logits, target = batch("multilabel", 255)
     rule = KINDS["multilabel"].evidence

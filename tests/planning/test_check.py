@@ -79,11 +79,13 @@ def test_all_faults_are_found_at_once(project):
 
 def test_objects_are_no_task(project):
     params = load_params(project() / "params.yaml")
-    (found,) = check_tasks(params, {"eurosat": get_dataset("dior")})
-    assert found.text == (
+    told = (
         "tasks.eurosat: dataset eurosat has objects, which are for specialists; no task is scored "
         "on them; take the entry out"
     )
+    (found,) = check_tasks(params, {"eurosat": get_dataset("dior")})
+    assert found.text == told
+    assert told in faults(project(set_dataset(reader="dior")))
 
 
 def test_an_unknown_reader_is_told_once(project):

@@ -75,6 +75,20 @@ def test_pictures_and_numbers_are_written(params, analyses, results, tmp_path):
         write_analyses(params, tmp_path / "tasks", results / "train", out)
 
 
+def test_an_artifact_of_others_has_rows_of_its_own(params, analyses, results, tmp_path):
+    theirs = replace(task_result("miou", 0.8, ("theirs",)))
+    brought = {
+        task: replace(
+            one, counts={"1": theirs, "all": theirs}, without={}, alone={"theirs": theirs}
+        )
+        for task, one in analyses.items()
+    }
+    for name, result in brought.items():
+        write_result(tmp_path / "in" / name / "metrics.json", result)
+    write_analyses(params, tmp_path / "in", results / "train", tmp_path / "out")
+    assert "\ntheirs," in (tmp_path / "out" / "alone.csv").read_text()
+
+
 @given(st.lists(st.floats(0, 1), max_size=13))
 def test_names_beside_curves_keep_apart_and_in_order(heights):
     moved = np.array(spread(heights, 0.02))

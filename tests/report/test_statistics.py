@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from eosfm.evaluation.evidence import TaskEvidence
+from eosfm.evaluation.result import BaselineResults
 from eosfm.report.answer import answer
 from eosfm.report.bootstrap import RESAMPLES, interval, resample
 from eosfm.report.compare import Lead
@@ -68,6 +69,15 @@ def test_an_interval_lies_around_what_was_found():
     around = interval(0.5, np.linspace(0.2, 0.4, 1001))
     assert (around.low, around.high) == pytest.approx((0.405, 0.595))
     assert around.apart and not interval(0.05, np.linspace(-1, 1, 1001)).apart
+
+
+def test_tasks_that_tell_no_models_apart_have_no_aggregate(params, results):
+    found = collect(params, results)
+    task = next(iter(found.evaluate))
+    same = found.evaluate[task]
+    models = dict.fromkeys(vars(found.baseline[task]), same)
+    alike = replace(found, evaluate={task: same}, baseline={task: BaselineResults(**models)})
+    assert {(one.value, one.error) for one in aggregate(alike).values()} == {(0.0, 0.0)}
 
 
 def test_the_aggregation_of_geo_bench_2(params, results):
