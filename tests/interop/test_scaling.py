@@ -108,6 +108,8 @@ def test_the_examples_of_the_backbone_run(members, tmp_path, monkeypatch):
     save_artifact("models/eosfm.pth", members[:1])
     values = np.random.default_rng(0).integers(1, 9000, (3, 32, 32)).astype("uint16")
     write_geotiff(tmp_path / "scene.tif", values, 10.0, (0.0, 0.0))
+    with rasterio.open(tmp_path / "scene.tif", "r+") as raster:
+        raster.descriptions = ("B04", "B03", "B02")
     examples = EosFM.__doc__.split("::\n")[1:]
     assert len(examples) == 3
     for example in examples:

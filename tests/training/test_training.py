@@ -33,7 +33,8 @@ MakeRecipe = Callable[..., Recipe]
 def test_every_kind_of_label_trains(
     kind: str, make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
-    result = train(make_recipe(kind, epochs=1), make_store(kind), tmp_path)
+    recipe = make_recipe(kind, epochs=1)
+    result = train(recipe, make_store(kind), tmp_path)
     headline = KINDS[kind].headline
     assert result.metric == headline and result.epoch == 1
     points = {name: [(row[0], float(row[1])) for row in rows]
@@ -46,7 +47,7 @@ def test_every_kind_of_label_trains(
         **result.scores, "per_class": result.per_class, "metric": headline, "epoch": 1,
         "trivial": result.constant,
     }  # fmt: skip
-    source = {"dataset": f"toy_{kind}", "source": "simulated"}
+    source = {"dataset": f"toy_{kind}", "reader": recipe.reader, "source": "simulated"}
     assert read.facts == {"metrics": told, "task": kind} | source
     assert not list(tmp_path.glob("s-toy/*"))
 
