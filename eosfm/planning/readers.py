@@ -12,7 +12,6 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.validation import read_yaml
 from eosfm.datasets import DATASETS, get_dataset
 from eosfm.datasets.native.spec import Dataset
-from eosfm.features.task import refuse_objects
 from eosfm.kinds import get_kind
 from eosfm.params import Params, SpecialistParams, TaskParams
 from eosfm.planning.findings import Finding, fault, refusals
@@ -79,8 +78,10 @@ def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Findin
         if task.dataset not in known:
             continue
         kind = get_kind(known[task.dataset].kind)
-        if unfit := list(refusals(partial(refuse_objects, name, task.dataset, kind))):
-            yield from unfit
+        if kind.answer == "object":
+            from eosfm.features.task import refuse_objects  # with torch, which watch does without
+
+            yield from refusals(partial(refuse_objects, name, task.dataset, kind))
             continue
         several = (*kind.aggregations(1), *kind.aggregations(2))
         yield from refusals(
