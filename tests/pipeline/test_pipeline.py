@@ -94,9 +94,12 @@ def test_every_parameter_that_a_stage_reads_is_declared(project):
             free |= {f"defaults.datasets.{key}" for key in ("source", "root", "scenes")}
             free |= {"scales.mini.source"}
         entry = stages[stage].get("do", stages[stage])
-        declared = [
-            key.replace("${key}", item).replace("${scale}", "mini") for key in entry["params"]
-        ]
+        told = {"${key}": item, "${scale}": "mini"}
+        if stage == "train":
+            told["${item.dataset}"] = params["specialists"][item]["dataset"]
+        declared = list(entry["params"])
+        for word, value in told.items():
+            declared = [key.replace(word, value) for key in declared]
         read = {stands(key) for key in file.read_text().split()} - free
         missing = {
             key for key in read if not any(key == d or key.startswith(f"{d}.") for d in declared)
