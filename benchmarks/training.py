@@ -4,7 +4,7 @@ python benchmarks/training.py potsdam ben_rgb --as 2x30 --as 4x60,batch=8 \
     --as 2x30,start=models/specialists/sen12ms_rgb.pt,lr=5e-4
 
 Each specialist is trained as params.yaml says and then in each of the other ways (epochs x steps,
-and what else differs: batch, crop, lr, loss, balanced, seed, start), from the tiles of a
+and what else differs: batch, crop, lr, loss, balanced, optimizer, seed, start), from the tiles of a
 `dvc repro`; of another simulated Earth, where params.yaml has another seed.
 """
 
@@ -43,6 +43,8 @@ def changed(recipe: Recipe, way: str) -> tuple[Recipe, Path]:
         fields["balanced"] = bool(int(values["balanced"]))
     if "seed" in values:
         fields["seed"] = derive_seed(int(values["seed"]), "train", recipe.name)
+    if "optimizer" in values:
+        fields["method"] = recipe.method.model_copy(update={"optimizer": values["optimizer"]})
     other = replace(recipe, pretrained="start" in values, **fields)
     return other, Path(values.get("start", FILE))
 

@@ -132,3 +132,12 @@ def test_an_unknown_kind_of_a_dataset_is_one_line(tmp_path: Path) -> None:
 
 def test_the_table_costs_no_torch() -> None:
     subprocess.run([sys.executable, "-c", NUMPY_ALONE], check=True)
+
+
+def test_labels_that_are_neither_given_nor_not_are_refused_and_unknown_ones_are_no_labels():
+    kind = KINDS["multilabel"]
+    assert kind.fault(np.array([1, 0, 255], np.uint8), (8, 8), 3, 255) is None
+    found = kind.fault(np.array([1, 2, 0], np.uint8), (8, 8), 3, 255)
+    assert found == "labels of [2]; expected 0, 1 or 255"
+    first, second = kind.strata([np.array([255, 1, 0]), np.array([0, 1, 0])], 3)
+    assert first == second
