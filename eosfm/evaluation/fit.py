@@ -1,7 +1,7 @@
 """Training a head: the one protocol for the ensemble and every baseline.
 
-One cycle of the learning rate, the official splits, the best validation epoch tested
-once (PANGAEA, arXiv 2412.04204).
+One cycle of the learning rate, the official splits, the best validation epoch tested once (PANGAEA,
+arXiv 2412.04204).
 
 Fits differ in their seeds, which decide initial weights and the order of the batches. Where inputs
 are encoded as they are read, all fits advance together on one stream of batches, in the order of
@@ -30,7 +30,7 @@ from eosfm.evaluation.trial import Trial, run_fits, seeded
 from eosfm.features.device import to_device
 from eosfm.features.frozen import TaskSplit
 from eosfm.features.source import Request
-from eosfm.kinds.scores import better
+from eosfm.kinds.scores import best_of
 
 Log = Callable[[dict[str, float], int], None]
 Keep = Callable[[nn.Module, Fit, Answers], None]
@@ -93,18 +93,11 @@ def fit_all(
     jobs = {n: partial(run, group, None if n else log) for n, group in enumerate(groups)}
     done = list(chain.from_iterable(run_fits(jobs).values()))
     if keep is not None:
-        best, model, answers = _best(done, trials[0].task.metric)
-        keep(model, best, answers)
+        metric = trials[0].task.metric
+        vals = {index: made.val[metric] for index, (made, *_) in enumerate(done)}
+        chosen, model, answers = done[best_of(metric, vals)]
+        keep(model, chosen, answers)
     return [fit for fit, *_ in done]
-
-
-def _best(done: Sequence[tuple[Fit, Any, Answers]], metric: str) -> tuple[Fit, Any, Answers]:
-    """The fit that does best on validation data; the earlier of equals."""
-    best = done[0]
-    for other in done[1:]:
-        if better(metric, other[0].val[metric], best[0].val[metric]):
-            best = other
-    return best
 
 
 def fit(

@@ -27,7 +27,7 @@ from eosfm.features.source import Request, Source
 from eosfm.features.task import Task
 from eosfm.heads.linear_model import LinearModel
 from eosfm.kinds.pixel import PixelKind
-from eosfm.kinds.scores import better
+from eosfm.kinds.scores import best_of
 
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
 """What the linear model may have of the answer: never all of it."""
@@ -140,7 +140,8 @@ def fuse(
     fused = []
     for model, by_share in zip(models, tallies, strict=True):
         scores = {share: tally.examined().scores for share, tally in by_share.items()}
-        share = _best(scores, task.metric)
+        metric = task.metric
+        share = best_of(metric, {share: found[metric] for share, found in scores.items()})
         fused.append((LateFusion(model, linear, kind, share), scores[share]))
     return fused
 
@@ -148,11 +149,3 @@ def fuse(
 def share_of(model: nn.Module) -> float:
     """What the linear model has of a model's answer."""
     return model.share if isinstance(model, LateFusion) else 0.0
-
-
-def _best(scores: dict[float, Scores], metric: str) -> float:
-    best = SHARES[0]
-    for share in SHARES[1:]:
-        if better(metric, scores[share][metric], scores[best][metric]):
-            best = share
-    return best

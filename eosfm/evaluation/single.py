@@ -8,7 +8,6 @@ Short fits of all, without the list, choose worse: at ``mini`` a decoder has lea
 in a sixteenth of its steps (``benchmarks/README.md``).
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +21,7 @@ from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.trial import make_trials, run_fits
 from eosfm.features.frozen import FrozenFeatures, only
 from eosfm.features.task import Task
-from eosfm.kinds.scores import better
+from eosfm.kinds.scores import best_of
 from eosfm.params import Fusion, ScaleProtocol
 
 SHORTLIST = 5
@@ -58,15 +57,13 @@ def best_single(
     short, blind = replace(task, protocol=protocol), replace(splits, test=splits.val)
     fits = {name: partial(run_head, short, fusion, only(blind, [name]), 1) for name in names}
     # One alone has nothing to win.
-    best = _best(run_fits(fits), task.metric) if len(names) > 1 else names[0]
+    if len(names) > 1:
+        vals = {name: found.val[task.metric] for name, found in run_fits(fits).items()}
+        best = best_of(task.metric, vals)
+    else:
+        best = names[0]
     alone = only(splits, [best])
     return run_head(task, fusion, alone, count, checkpoints=checkpoints, voter=voter)
-
-
-def _best(results: Mapping[str, TaskResult], metric: str) -> str:
-    """The one of the best validation score; the first of equals."""
-    sign = 1 if better(metric, 0.0, 1.0) else -1
-    return min(results, key=lambda name: sign * results[name].val[metric])
 
 
 def shortened(protocol: ScaleProtocol, steps: int) -> ScaleProtocol:

@@ -13,7 +13,8 @@ from torch import Tensor
 from eosfm.kinds.kind import Kind
 
 MULTIPLE = 32
-"""Windows have sides of a multiple of this, the coarsest stride, so that none is padded."""
+"""The coarsest stride of the encoders. Sides of windows are a multiple of it where the tile and the
+protocol's upper limit leave room for one, so that little is padded."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
 """Metrics as numbers that people read and compare."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from eosfm.core.errors import EosfmError, suggest
+
+Name = TypeVar("Name")
 
 SCORES = ("miou", "accuracy", "map", "map50", "f1", "r2")
 """Metrics from 0 to 1 (R2 once clipped), higher is better."""
@@ -13,8 +16,19 @@ ERRORS = ("rmse", "mae")
 
 
 def better(metric: str, score: float, than: float) -> bool:
-    """Whether one value of a metric beats another."""
+    """Whether one value of a metric beats another; every number beats NaN."""
+    if math.isnan(than):
+        return not math.isnan(score)
     return score < than if metric in ERRORS else score > than
+
+
+def best_of(metric: str, values: Mapping[Name, float]) -> Name:
+    """Whose value of a metric is best; the first of equals."""
+    first, *others = values
+    for name in others:
+        if better(metric, values[name], values[first]):
+            first = name
+    return first
 
 
 def score01(metric: str, value: float) -> float:

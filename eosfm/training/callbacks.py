@@ -13,6 +13,7 @@ from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
+from eosfm.kinds.scores import better
 
 SAVE_SECONDS = 60.0
 """Least time between two checkpoints: what a crash may cost."""
@@ -86,8 +87,8 @@ class Record(lightning.Callback):
             )
         scores = {"loss": loss, **pl_module.scores}
         self.epochs.append(scores)
-        better = not self.best_epoch or scores[self.headline] > self.best[self.headline]
-        if better or self.last:
+        value, first = self.headline, not self.best_epoch
+        if first or self.last or better(value, scores[value], self.best[value]):
             self.best_epoch = len(self.epochs)
             self.best_weights = {
                 key: value.detach().cpu().clone() for key, value in pl_module.state_dict().items()

@@ -11,7 +11,7 @@ from torchmetrics.functional.classification import multiclass_f1_score, multicla
 
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import KINDS
-from eosfm.kinds.scores import ERRORS, better, gather_classes, score01
+from eosfm.kinds.scores import ERRORS, best_of, better, gather_classes, score01
 
 CLASSES = ("ground", "water", "forest", "ice")
 
@@ -163,6 +163,14 @@ def test_headline_metrics_have_a_score() -> None:
     with pytest.raises(EosfmError, match="'rmse' is not a 0-to-1 score"):
         score01("rmse", 0.5)
     assert all(better(metric, 1.0, than=2.0) for metric in ERRORS)
+
+
+@pytest.mark.parametrize(("metric", "name"), [("miou", "high"), ("rmse", "low")])
+def test_the_first_of_the_best_is_chosen_and_never_nan(metric, name):
+    values = {"nan": float("nan"), "low": 0.2, "high": 0.7, "again": 0.7, "and again": 0.2}
+    assert best_of(metric, values) == name
+    assert best_of(metric, {"only": float("nan")}) == "only"
+    assert not better(metric, float("nan"), than=0.1)
 
 
 def test_predictions_look_like_targets() -> None:
