@@ -36,17 +36,13 @@ class Tally:
     """One model's scores, batch by batch, and what they follow from."""
 
     def __init__(self, trial: Trial) -> None:
-        self._task = trial.task
-        self._metrics = trial.build_metrics()
+        self._trial = trial
         self._tiles: list[Tensor] = []
         self._answers: Answers = {}
 
     def update(self, logits: Tensor, target: Tensor) -> None:
         """Add a batch of whole tiles."""
-        task = self._task
-        self._metrics.to(logits.device).update(logits, target)
-        tiles = task.kind.evidence.by_tile(logits, target, task.ignore_index)
-        self._tiles.append(tiles.cpu())
+        self._tiles.append(self._trial.evidence(logits, target).cpu())
 
     def keep(self, logits: Tensor, rows: dict[int, int]) -> None:
         """Keep a batch's answers for some tiles.
@@ -56,12 +52,12 @@ class Tally:
             rows: Where in the batch each tile is.
         """
         for tile, row in rows.items():
-            self._answers[tile] = self._task.kind.predict(logits[row, None])[0].cpu()
+            self._answers[tile] = self._trial.task.kind.predict(logits[row, None])[0].cpu()
 
     def examined(self) -> Examined:
         """All batches together."""
-        scores = {name: float(value) for name, value in self._metrics.compute().items()}
-        return Examined(scores, torch.cat(self._tiles).numpy(), self._answers)
+        tiles = torch.cat(self._tiles).numpy()
+        return Examined(self._trial.scores(tiles), tiles, self._answers)
 
 
 def score(models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial) -> list[Scores]:

@@ -225,9 +225,8 @@ def _choose(
     best: tuple[Scores, _Layer] | None = None
     for share in SHARES if len(teams) > 1 else SHARES[:1]:
         margin = (torch.lerp(answers[0], answers[-1], share) - 0.5).float()
-        metrics, sharpness = trial.build_metrics(), _sharpness(margin, target, trial)
-        metrics.update(sharpness * margin, target)
-        scores = {name: float(value) for name, value in metrics.compute().items()}
+        sharpness = _sharpness(margin, target, trial)
+        scores = trial.scores(trial.evidence(sharpness * margin, target).cpu().numpy())
         if best is None or better(metric, scores[metric], best[0][metric]):
             both = zip(layers[0], layers[-1], strict=True)
             weight, bias = (torch.lerp(a, b, share) for a, b in both)

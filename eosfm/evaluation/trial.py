@@ -4,19 +4,17 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from eosfm.core.parallel import run_together
+from eosfm.evaluation.result import Scores
 from eosfm.features.device import device
 from eosfm.features.task import Task
 from eosfm.kinds.targets import TargetStatistics
-
-if TYPE_CHECKING:
-    from torchmetrics import Metric
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -58,9 +56,13 @@ class Trial:
             weights = kind.class_weights(self.statistics)
         return kind.build_loss(self.task.loss, self.task.ignore_index, weights)
 
-    def build_metrics(self) -> "Metric":
-        """Every metric of the task's kind."""
-        return self.task.kind.build_metrics(self.task.classes, self.task.ignore_index)
+    def evidence(self, logits: Tensor, target: Tensor) -> Tensor:
+        """(B, ...), what each tile of a batch contributes to the scores."""
+        return self.task.kind.evidence.by_tile(logits, target, self.task.ignore_index)
+
+    def scores(self, tiles: np.ndarray) -> Scores:
+        """Every metric of the task's kind, from what all tiles of a split contribute."""
+        return self.task.kind.evidence.whole(tiles, self.task.classes, self.task.ignore_index)
 
 
 def make_trials(task: Task, targets: Iterable[np.ndarray], count: int) -> list[Trial]:

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from eosfm.core.named import named
 from eosfm.kinds.evidence import Counts
 from eosfm.kinds.segmentation import Segmentation
 from eosfm.kinds.targets import TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torchmetrics import Metric
 
 
 class Change(Segmentation):
@@ -21,11 +19,6 @@ class Change(Segmentation):
     headline = "f1"
     evidence = Counts(pixels=True, only=1)
     bitemporal = True
-
-    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
-        """Those of segmentation, but ``f1`` is that of class 1 alone."""
-        scores = named("eosfm.heads.metrics.ConfusionScores")
-        return scores(classes, ignore_index, pixels=True, only=1)
 
     def constants(self, statistics: TargetStatistics) -> tuple[TargetStatistics, ...]:
         """Those seen, most of which are no change, and all changed."""

@@ -12,7 +12,6 @@ from eosfm.kinds.targets import TargetStatistics
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torchmetrics import Metric
 
 
 class Classification(ImageKind):
@@ -33,10 +32,6 @@ class Classification(ImageKind):
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The class."""
         return np.array(targets).astype(int)
-
-    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
-        """``accuracy`` (share of images), ``f1`` (macro), ``f1/<class>``."""
-        return named("eosfm.heads.metrics.ConfusionScores")(classes, ignore_index, pixels=False)
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K): the majority class."""

@@ -1,16 +1,22 @@
-"""What scores follow from, tile by tile, so that they can be computed again for other tiles.
+"""Metrics: what each number averages over, and what it leaves out.
 
-A score over a test split is one number. Kept by tile is what it is made of: counts or sums, or
-where a score is no function of sums (average precision) answers and labels. The same scores as
-those of :mod:`eosfm.heads.metrics` then follow for any weights of the tiles, such as how often a
-bootstrap draws each.
+A score over a split is one number. Kept by tile is what it is made of: counts or sums, or where a
+score is no function of sums (average precision) answers and labels. So it depends on no batches,
+and follows as well for any weights of the tiles, such as how often a bootstrap draws each.
+
+``miou`` averages over all classes, the same for every model: one that does not occur in the split
+counts as 0, as in PANGAEA (arXiv 2412.04204). The other means are over the classes that occur, as
+target or (but for ``map``) as prediction. A class that does not occur has no score of its own.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+
+from eosfm.core.errors import EosfmError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,11 +26,21 @@ AT_ONCE = 2**24
 
 
 class Evidence(ABC):
-    """How a kind's scores follow from its tiles."""
+    """How a kind's scores follow from its tiles.
+
+    Attributes:
+        adds: Whether the sum over tiles says as much of all together.
+    """
+
+    adds: ClassVar[bool] = True
 
     @abstractmethod
     def by_tile(self, logits: "Tensor", target: "Tensor", ignore_index: int) -> "Tensor":
         """What each tile of a batch contributes: (B, ...), B first."""
+
+    @abstractmethod
+    def labelled(self, tiles: np.ndarray, ignore_index: int) -> bool:
+        """Whether any target counts."""
 
     @abstractmethod
     def scores(
@@ -38,9 +54,35 @@ class Evidence(ABC):
             ignore_index: Target that does not count.
         """
 
+    def by_class(self, tiles: np.ndarray, ignore_index: int) -> tuple[str, np.ndarray]:
+        """A metric, and its value for each class, NaN where it does not occur; none by default."""
+        return "", np.empty(0)
+
     def confusion(self, tiles: np.ndarray) -> np.ndarray | None:
         """(K, K) targets of each class (rows) by answers; None where classes are not exclusive."""
         return None
+
+    def whole(
+        self, tiles: np.ndarray, classes: Sequence[str], ignore_index: int
+    ) -> dict[str, float]:
+        """The metrics over all tiles, and ``<metric>/<class>`` of each class that occurs.
+
+        Raises:
+            EosfmError: No target counts.
+        """
+        if not self.labelled(tiles, ignore_index):
+            raise EosfmError(
+                "no labelled target in what was scored; expected at least one; "
+                "check the split and the dataset's ignore index"
+            )
+        scores = self.scores(tiles, np.ones((1, len(tiles))), ignore_index)
+        metric, single = self.by_class(tiles, ignore_index)
+        found = {
+            f"{metric}/{name}": float(value)
+            for name, value in zip(classes, single, strict=False)
+            if not np.isnan(value)
+        }
+        return {name: float(value) for name, (value,) in scores.items()} | found
 
 
 @dataclass(frozen=True)
@@ -67,14 +109,17 @@ class Counts(Evidence):
         counts = torch.bincount(cell[truth != ignore_index], minlength=tiles * size * size)
         return counts.view(tiles, size, size).int()
 
+    def labelled(self, tiles: np.ndarray, ignore_index: int) -> bool:
+        """See :meth:`Evidence.labelled`."""
+        return bool(tiles.any())
+
     def scores(
         self, tiles: np.ndarray, weights: np.ndarray, ignore_index: int
     ) -> dict[str, np.ndarray]:
-        """``accuracy``, ``f1``, of pixels ``miou``."""
-        matrix = _sums(tiles, weights)
-        hits = np.diagonal(matrix, axis1=1, axis2=2)
-        truth, guesses = matrix.sum(2), matrix.sum(1)
+        """``accuracy`` (share of images or pixels), ``f1`` (macro), of pixels ``miou``."""
+        hits, truth, guesses = _margins(_sums(tiles, weights))
         f1 = _ratio(2 * hits, truth + guesses)
+        # None of the one class that counts, and none found, counts as 0.
         found = {
             "accuracy": _ratio(hits.sum(1), truth.sum(1)),
             "f1": _mean(f1) if self.only is None else np.nan_to_num(f1[:, self.only]),
@@ -84,6 +129,13 @@ class Counts(Evidence):
             counted = [index for index in range(iou.shape[1]) if index != ignore_index]
             found["miou"] = iou[:, counted].mean(1)
         return found
+
+    def by_class(self, tiles: np.ndarray, ignore_index: int) -> tuple[str, np.ndarray]:
+        """``iou`` of pixels, ``f1`` of images."""
+        hits, truth, guesses = _margins(_sums(tiles, np.ones((1, len(tiles)))))
+        if self.pixels:
+            return "iou", _ratio(hits, truth + guesses - hits)[0]
+        return "f1", _ratio(2 * hits, truth + guesses)[0]
 
     def confusion(self, tiles: np.ndarray) -> np.ndarray:
         """See :meth:`Evidence.confusion`."""
@@ -104,10 +156,14 @@ class Errors(Evidence):
         parts = [known.double(), error.square(), error.abs(), truth, truth.square()]
         return torch.stack([part.sum(1) for part in parts], dim=1)
 
+    def labelled(self, tiles: np.ndarray, ignore_index: int) -> bool:
+        """See :meth:`Evidence.labelled`."""
+        return bool(tiles[:, 0].any())
+
     def scores(
         self, tiles: np.ndarray, weights: np.ndarray, ignore_index: int
     ) -> dict[str, np.ndarray]:
-        """``rmse``, ``mae``, ``r2``; the latter is 0 where the target does not vary."""
+        """``rmse``, ``mae`` in the target's unit, ``r2``, 0 where the target does not vary."""
         count, squared, absolute, total, total_squared = _sums(tiles, weights).T
         variation = total_squared - _ratio(total**2, count)
         return {
@@ -120,23 +176,35 @@ class Errors(Evidence):
 class Labels(Evidence):
     """Labels that do not exclude each other: logit and target of each tile and label."""
 
+    adds = False
+
     def by_tile(self, logits: "Tensor", target: "Tensor", ignore_index: int) -> "Tensor":
         """(B, K, 2) float32."""
         import torch
 
         return torch.stack([logits.float(), target.to(logits.device).float()], dim=2)
 
+    def labelled(self, tiles: np.ndarray, ignore_index: int) -> bool:
+        """See :meth:`Evidence.labelled`."""
+        return bool((tiles[..., 1] != ignore_index).any())
+
     def scores(
         self, tiles: np.ndarray, weights: np.ndarray, ignore_index: int
     ) -> dict[str, np.ndarray]:
-        """``map`` and ``f1``."""
+        """``map`` (macro average precision) and ``f1`` (macro, at 0.5)."""
         parts = np.array_split(weights, -(-weights.size // AT_ONCE))
-        found = [self._scores(tiles, part, ignore_index) for part in parts]
-        return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+        found = [self._by_label(tiles, part, ignore_index) for part in parts]
+        precisions, ratios = (np.concatenate(values) for values in zip(*found, strict=True))
+        return {"map": _mean(precisions), "f1": _mean(ratios)}
 
-    def _scores(
+    def by_class(self, tiles: np.ndarray, ignore_index: int) -> tuple[str, np.ndarray]:
+        """``ap``, average precision."""
+        return "ap", self._by_label(tiles, np.ones((1, len(tiles))), ignore_index)[0][0]
+
+    def _by_label(
         self, tiles: np.ndarray, weights: np.ndarray, ignore_index: int
-    ) -> dict[str, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(R, K) average precision, and F1."""
         precisions, ratios = [], []
         for logits, targets in tiles.transpose(1, 2, 0):
             known = np.flatnonzero(targets != ignore_index)
@@ -146,7 +214,7 @@ class Labels(Evidence):
             precisions.append(_average_precision(logit, positive, seen))
             hits = seen @ (positive & (logit > 0))
             ratios.append(_ratio(2 * hits, seen @ positive + seen @ (logit > 0)))
-        return {"map": _mean(np.stack(precisions, 1)), "f1": _mean(np.stack(ratios, 1))}
+        return np.stack(precisions, 1), np.stack(ratios, 1)
 
 
 def _average_precision(logit: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -159,6 +227,11 @@ def _average_precision(logit: np.ndarray, positive: np.ndarray, weights: np.ndar
     hits = np.cumsum(weights * positive, axis=1)[:, ends]
     gained = np.diff(hits, axis=1, prepend=0)
     return _ratio((gained * np.nan_to_num(_ratio(hits, taken))).sum(1), hits[:, -1])
+
+
+def _margins(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(R, K) hits, targets and answers of each class, from (R, K, K) counts."""
+    return np.diagonal(matrix, axis1=1, axis2=2), matrix.sum(2), matrix.sum(1)
 
 
 def _sums(tiles: np.ndarray, weights: np.ndarray) -> np.ndarray:

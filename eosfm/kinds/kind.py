@@ -208,7 +208,6 @@ class Kind(ABC):
         self.check("loss", loss, self.losses)
         return named("eosfm.heads.losses.LOSSES")[loss](ignore_index, class_weights)
 
-    @abstractmethod
     def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
         """Build the metrics: ``update(logits, target)``, ``compute() -> dict[str, float]``.
 
@@ -216,6 +215,7 @@ class Kind(ABC):
         (see :func:`eosfm.kinds.scores.gather_classes`). Targets equal to ``ignore_index``, or NaN,
         do not count.
         """
+        return named("eosfm.heads.metrics.TileScores")(self.evidence, classes, ignore_index)
 
     def predict(self, logits: Any) -> Any:
         """Turn logits into what the target looks like: by default the most likely class."""

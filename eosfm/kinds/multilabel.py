@@ -13,7 +13,6 @@ from eosfm.kinds.targets import TargetStatistics, rarest, some
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torchmetrics import Metric
 
 
 class Multilabel(ImageKind):
@@ -60,10 +59,6 @@ class Multilabel(ImageKind):
     def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
         """The rarest label."""
         return rarest(np.array(targets) == 1)
-
-    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
-        """``map`` (macro average precision), ``f1`` (macro, at 0.5), ``ap/<class>``."""
-        return named("eosfm.heads.metrics.LabelScores")(classes, ignore_index)
 
     def predict(self, logits: "Tensor") -> "Tensor":
         """(B, K) uint8: 1 where a label is more likely than not."""

@@ -15,7 +15,6 @@ from eosfm.kinds.targets import TargetStatistics, some
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
-    from torchmetrics import Metric
 
 BINS = 5
 """Quantile bins of the tiles' means: the strata."""
@@ -80,10 +79,6 @@ class Regression(PixelKind):
     def mix(self, logits: "Tensor", others: "Tensor", share: float) -> "Tensor":
         """The weighted mean of both values."""
         return logits + share * (others - logits)
-
-    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
-        """``rmse`` and ``mae`` in the target's unit, ``r2``."""
-        return named("eosfm.heads.metrics.RegressionScores")()
 
     def predict(self, logits: "Tensor") -> "Tensor":
         """(B, H, W) values."""

@@ -14,7 +14,6 @@ from eosfm.kinds.targets import TargetStatistics, rarest
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
-    from torchmetrics import Metric
 
 RARE = 0.01
 """A class that covers less of a tile than this share does not decide its stratum."""
@@ -44,10 +43,6 @@ class Segmentation(PixelKind):
         shares = np.array([_shares(target, classes, ignore_index) for target in targets])
         _, strata = np.unique(np.ceil(shares * 3), axis=0, return_inverse=True)
         return np.ravel(strata)
-
-    def build_metrics(self, classes: Sequence[str], ignore_index: int) -> "Metric":
-        """``miou``, ``accuracy`` (share of pixels), ``f1`` (macro), ``iou/<class>``."""
-        return named("eosfm.heads.metrics.ConfusionScores")(classes, ignore_index, pixels=True)
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K, H, W): the majority class."""

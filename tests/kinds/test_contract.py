@@ -76,17 +76,14 @@ assert not {"torch", "torchmetrics", "matplotlib"} & set(sys.modules), "the tabl
 """
 
 NEW = """
+from eosfm.kinds.evidence import Counts
 from eosfm.kinds.segmentation import Segmentation
 
 class Boundary(Segmentation):
     name = "boundary"
     headline = "f1"
     losses = ("dice",)
-
-    def build_metrics(self, classes, ignore_index):
-        from eosfm.heads.metrics import ConfusionScores
-
-        return ConfusionScores(classes, ignore_index, pixels=True, only=1)
+    evidence = Counts(pixels=True, only=1)
 """
 
 
