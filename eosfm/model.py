@@ -27,9 +27,6 @@ OPTIONS = (
 UNSHARED: dict[str, Any] = {"copy": False}
 """Weights that were just read from a file are nobody else's."""
 
-FORMER_PREFIX, PREFIX = "encoders.models.", "encoder.models."
-"""Where state dicts of earlier versions, and where those of this one, have the specialists."""
-
 
 class EosFM(nn.Module):
     """An ensemble of specialists as one backbone: a frozen encoder and a trainable fusion.
@@ -83,7 +80,6 @@ class EosFM(nn.Module):
             [{"num_chs": c, "reduction": s, "module": f"fused.{k}"} for k, (c, s) in levels],
             out_indices=tuple(range(len(STRIDES))),
         )
-        self.register_load_state_dict_pre_hook(_rename_former_keys)
 
     @classmethod
     def from_specialists(
@@ -290,10 +286,3 @@ class EosFM(nn.Module):
     def explain(self) -> str:
         """A table of what every specialist is fed with, and why others are not."""
         return self.encoder.explain()
-
-
-def _rename_former_keys(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
-    """Let state dicts of earlier versions be loaded."""
-    former = prefix + FORMER_PREFIX
-    for key in [key for key in state if key.startswith(former)]:
-        state[prefix + PREFIX + key.removeprefix(former)] = state.pop(key)

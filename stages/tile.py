@@ -31,7 +31,7 @@ def main(name: str) -> None:
         summary = cut_dataset(
             dataset, root, Path("data/tiles") / name, tile, splits=entry.splits, source=source
         )
-        tracker.done(str(summary))
+        tracker.done(summary)
 
 
 if __name__ == "__main__":

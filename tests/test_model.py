@@ -233,33 +233,6 @@ def test_statistics_are_saved_with_the_backbone(make_specialist, tmp_path):
     assert again.explain() == backbone.explain()
 
 
-def test_state_dict_of_an_earlier_version(few):
-    backbone = EosFM.from_specialists(few, in_chans=13)
-    former = {
-        key.replace("encoder.models.", "encoders.models."): value
-        for key, value in backbone.state_dict().items()
-    }
-    twin = EosFM.from_specialists(randomize(few, 1), in_chans=13)
-    nn.Sequential(twin).load_state_dict({f"0.{key}": value for key, value in former.items()})
-    x = torch.randn(1, 13, 32, 32)
-    assert all(torch.equal(a, b) for a, b in zip(twin(x), backbone(x), strict=True))
-
-
-def test_file_of_an_earlier_version(few, tmp_path):
-    """It had other keys for the channel map and for what the channels are fed with."""
-    backbone = EosFM.from_specialists(few, in_chans=13, max_encoders=2).eval()
-    for one in (backbone, backbone.prune()):
-        one.save(tmp_path / "new.pth")
-        content = torch.load(tmp_path / "new.pth", weights_only=True)
-        for spec in content[0][2]["eosfm"]["fuser"]["inputs"]:
-            spec["fed"], spec["picks"] = spec.pop("sources"), spec.pop("channel_map")
-        torch.save(content, tmp_path / "former.pth")
-        again = EosFM.load(tmp_path / "former.pth").eval()
-        assert again.inputs == one.inputs
-        x = torch.randn(1, 13, 32, 32)
-        assert all(torch.equal(a, b) for a, b in zip(again(x), one(x), strict=True))
-
-
 def test_halves_that_do_not_fit(few):
     first, second = (EosFM.from_specialists(few[i : i + 2], in_chans=13) for i in (0, 1))
     with pytest.raises(EosfmError, match=r"build it with Fuser\(encoder\.inputs\)"):

@@ -17,9 +17,6 @@ ChannelMap = tuple[int | None, ...]
 SPECTRAL = "spectral"
 """Name of the entry that is no specialist (see :mod:`eosfm.encoding.spectral`)."""
 
-FORMER_KEYS = {"fed": "sources", "picks": "channel_map"}
-"""Keys of an input spec in files of earlier versions."""
-
 MOST_CHANNELS = 4096
 """More than any sensor has; their adaptation is planned one by one."""
 
@@ -87,9 +84,8 @@ class InputSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "InputSpec":
-        """The inverse of :meth:`as_dict`; keys of earlier versions are understood."""
-        current = {FORMER_KEYS.get(key, key): value for key, value in values.items()}
-        return cls(**_with_tuples(current))
+        """The inverse of :meth:`as_dict`."""
+        return cls(**_with_tuples(values))
 
 
 def _plain(spec: InputFormat | InputSpec) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Cutting a dataset's scenes to the tiles of a store."""
 
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,32 +33,6 @@ GROUND = 100
 """Metres of ground, the side of a tile, below which a whole building may not show in one."""
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What cutting a dataset gave.
-
-    Attributes:
-        dataset: Its name.
-        tiles: Tiles written, by split.
-        dropped: Tiles left out because none of their pixels was measured.
-        seconds: Wall time.
-    """
-
-    dataset: str
-    tiles: dict[str, int]
-    dropped: int
-    seconds: float
-
-    def __str__(self) -> str:
-        """One line for a person."""
-        total = sum(self.tiles.values())
-        parts = ", ".join(f"{name} {count}" for name, count in self.tiles.items())
-        return (
-            f"{self.dataset}: {total} tiles ({parts}), {self.dropped} without data dropped, "
-            f"{self.seconds:.1f} s"
-        )
-
-
 def cut_dataset(
     dataset: Dataset,
     root: Path,
@@ -70,7 +43,7 @@ def cut_dataset(
     source: Origin,
     workers: int | None = None,
     progress: bool = True,
-) -> Summary:
+) -> str:
     """Cut a dataset to a tile store in one pass over its files.
 
     Images with one answer (such as a class) are stored whole. Other scenes are cut on
@@ -88,13 +61,15 @@ def cut_dataset(
             that the process may use, up to :data:`WORKERS`.
         progress: Whether to show a progress bar.
 
+    Returns:
+        A line for people: how many tiles were written, and how many dropped.
+
     Raises:
         EosfmError: The dataset's kind is unknown, scenes contradict its description or each other,
             or there is no training tile.
     """
     from tqdm import tqdm
 
-    start = time.perf_counter()
     if get_kind(dataset.kind).answer == "image":
         tile = None
     scenes = _scenes(dataset, root, splits)
@@ -111,7 +86,8 @@ def cut_dataset(
             for piece in _tiles(strip, dataset, root, size[1]):
                 writer.add(piece, size)
                 bar.update()
-    return Summary(dataset.name, writer.tiles, writer.dropped, time.perf_counter() - start)
+    parts = ", ".join(f"{name} {count}" for name, count in writer.tiles.items())
+    return f"{sum(writer.tiles.values())} tiles ({parts}), {writer.dropped} without data dropped"
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,6 @@ def test_input_spec_as_plain_values():
     assert InputSpec.from_dict(SPEC.as_dict()) == SPEC
 
 
-def test_input_spec_of_an_earlier_version():
-    values = SPEC.as_dict()
-    values["fed"], values["picks"] = values.pop("sources"), values.pop("channel_map")
-    assert InputSpec.from_dict(values) == SPEC
-
-
 def test_input_format_as_plain_values():
     given = InputFormat(2, ("vv", "vh"), "dataset", (1.0, 2.0), (3.0, 4.0), ("db", "db"))
     assert InputFormat.from_dict(given.as_dict()) == given

@@ -92,16 +92,16 @@ def test_pruned_has_weights_of_its_own():
 
 
 @pytest.mark.parametrize("fusion", ["concat", "conv1x1"])
-def test_settings_and_weights_of_an_earlier_version(fusion):
-    """As an earlier version wrote them of a pruned fuser: its keys are still understood."""
-    former = [
-        {"name": name, "channels": [4, 6], "index": i, "rule": "exact", "fed": ["B04"],
-         "picks": [0], "note": ""}
+def test_settings_and_weights_of_a_pruned_one(fusion):
+    """As files hold them, with a result worked out by hand."""
+    inputs = [
+        {"name": name, "channels": [4, 6], "index": i, "rule": "exact", "sources": ["B04"],
+         "channel_map": [0], "note": ""}
         for i, name in enumerate("abc")
     ]  # fmt: skip
     options = {"fusion": fusion, "width_multiplier": 1.0, "normalize": "pixel", "projection": True,
                "max_encoders": 2, "selection": "topk", "scale_features": False}  # fmt: skip
-    fuser = Fuser.from_settings({"inputs": former, "kept": [0, 2], **options}).eval()
+    fuser = Fuser.from_settings({"inputs": inputs, "kept": [0, 2], **options}).eval()
     assert fuser.names == ["a", "c"]
     assert (fuser.inputs[1].sources, fuser.inputs[1].channel_map) == (("B04",), (0,))
     weights = {"gates": torch.tensor([1.0, 1.0])}

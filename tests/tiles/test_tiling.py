@@ -78,10 +78,8 @@ def test_blank_tiles_are_dropped(tmp_path):
     image = draw(7, 32, 32)
     image[..., :16, :] = 0
     scenes.append(make_scene("half", "train", image, draw_mask(7, 32, 32)))
-    summary = cut(make_dataset(scenes, nodata=0), tmp_path / "toy", 16)
-    assert summary.dropped == 2
-    assert summary.tiles == {"train": 10, "val": 4, "test": 4}
-    assert "2 without data dropped" in str(summary)
+    said = cut(make_dataset(scenes, nodata=0), tmp_path / "toy", 16)
+    assert said == "18 tiles (train 10, val 4, test 4), 2 without data dropped"
 
 
 def test_a_date_that_shows_nothing_of_a_tile_has_no_day_there(tmp_path):
@@ -216,8 +214,8 @@ def test_only_the_splits_asked_for_are_read_and_cut(tmp_path):
     scenes = [
         replace(scene, image=refuse) if scene.split == "test" else scene for scene in draw_scenes()
     ]
-    summary = cut(make_dataset(scenes), tmp_path / "some" / "toy", 16, splits=("train", "val"))
-    assert summary.tiles == {"train": 24, "val": 12}
+    said = cut(make_dataset(scenes), tmp_path / "some" / "toy", 16, splits=("train", "val"))
+    assert said == "36 tiles (train 24, val 12), 0 without data dropped"
     assert TileStore(tmp_path / "some" / "toy").splits == ("train", "val")
     cut(make_dataset(draw_scenes()), tmp_path / "all" / "toy", 16)
     some, every = digests(tmp_path / "some"), digests(tmp_path / "all")
