@@ -11,8 +11,8 @@ from torch import Tensor
 from eosfm.evaluation.fitted import FittedTask
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.inputs import TaskInput
-from eosfm.prediction.rows import Rows
-from eosfm.prediction.windows import Load, Part, Sweep
+from eosfm.prediction.rows import Arrays, Rows, joined
+from eosfm.prediction.windows import Answered, Load, Part, Sweep, answered
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,24 @@ class Job:
     def reader(self, sweep: Sweep) -> Callable[[int, int], Part]:
         """Reads a window at a row and column."""
         return partial(self.given.read, size=sweep.window)
+
+    def fill(
+        self,
+        sweep: Sweep,
+        kept: Rows,
+        answer: Callable[[Tensor, Tensor], Any],
+        of: Callable[[Answered], Arrays],
+        nothing: Arrays,
+    ) -> None:
+        """Keep the rows of windows that are not finished: ``of`` each answer, joined."""
+        load, done = self.load(sweep), kept.done()
+        found = [nothing]
+        for one in answered(sweep, self.reader(sweep), answer, load, self.name, done):
+            if one.answer is not None:
+                found.append(of(one))
+            if one.col == sweep.cols[-1]:
+                kept.keep(one.number, joined(found))
+                found = [nothing]
 
     def rows(self, sweep: Sweep, *options: Any) -> Rows:
         """What is finished of it; ``options`` are those of the output that decide the rows."""

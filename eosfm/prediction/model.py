@@ -1,10 +1,11 @@
 """A task's best fit as one module: images in, logits out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from eosfm.core.errors import EosfmError
@@ -112,3 +113,14 @@ def read_ensemble(fitted: FittedTask, artifact: Path) -> list[Specialist]:
             f"`dvc repro evaluate@{fitted.task}`"
         )
     return load_entries(entries, artifact, fitted.specialists)
+
+
+def answering(model: TaskModel, where: torch.device) -> Callable[[Tensor, Tensor], Any]:
+    """From images (B, T, C, h, w) and days (B, T) to the model's logits, on a device."""
+    model = model.to(where)
+
+    def answer(images: Tensor, days: Tensor) -> Any:
+        with torch.inference_mode():
+            return model(images.to(where), days.to(where))
+
+    return answer

@@ -15,7 +15,7 @@ from eosfm.heads.fcos import MAX_OVERLAP
 from eosfm.kinds import get_kind
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays, Rows, joined
-from eosfm.prediction.windows import GRID, Answered, Sweep, answered
+from eosfm.prediction.windows import GRID, Answered, Sweep
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
 """GDAL's name of each format but GeoParquet."""
@@ -74,21 +74,12 @@ def _find_rows(job: Job, sweep: Sweep, kept: Rows, least: float) -> None:
             answers = kind.predict(job.answer(images, days))
         return [{key: value.float().cpu().numpy() for key, value in one.items()} for one in answers]
 
-    found: list[Arrays] = [_nothing()]
-    for one in answered(sweep, job.reader(sweep), answer, job.load(sweep), job.name, kept.done()):
-        if one.answer is not None:
-            found.append(_own(one, sweep, least))
-        if one.col == sweep.cols[-1]:
-            kept.keep(one.number, joined(found))
-            found = [_nothing()]
-
-
-def _nothing() -> Arrays:
-    return {
+    nothing: Arrays = {
         "boxes": np.empty((0, 4), np.float32),
         "labels": np.empty(0, np.int64),
         "scores": np.empty(0, np.float32),
     }
+    job.fill(sweep, kept, answer, lambda one: _own(one, sweep, least), nothing)
 
 
 def _own(one: Answered, sweep: Sweep, least: float) -> Arrays:

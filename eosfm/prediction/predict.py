@@ -1,11 +1,7 @@
 """A fitted task on a scene: a map of pixels, a table of windows, or boxes of objects."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import file_hash, read_fitted
@@ -16,7 +12,7 @@ from eosfm.prediction.grid import Grid
 from eosfm.prediction.inputs import Reading, TaskInput
 from eosfm.prediction.job import Job
 from eosfm.prediction.maps import write_map
-from eosfm.prediction.model import TaskModel, load_model
+from eosfm.prediction.model import answering, load_model
 from eosfm.prediction.objects import write_objects
 from eosfm.prediction.table import write_table
 
@@ -72,7 +68,7 @@ def predict(
         raise EosfmError(f"task {fitted.task} finds no objects; leave --min-score out")
     with bounded_cache():
         given = TaskInput(fitted, paths, reading)
-        run = _answering(load_model(fitted, artifact).to(cut.where), cut.where)
+        run = answering(load_model(fitted, artifact), cut.where)
         job = Job(out, given, run, cut, file_hash(task))
         if answer == "image":
             said = write_table(job)
@@ -102,11 +98,3 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
         raise EosfmError(f"-o {out} is of another format; expected a {' or '.join(suffixes)}")
     if any(Path(path).resolve() == out.resolve() for path in paths):
         raise EosfmError(f"-o {out} is a scene; give another name")
-
-
-def _answering(model: TaskModel, where: torch.device) -> Callable[[Tensor, Tensor], Any]:
-    def answer(images: Tensor, days: Tensor) -> Any:
-        with torch.inference_mode():
-            return model(images.to(where), days.to(where))
-
-    return answer

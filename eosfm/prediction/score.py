@@ -1,8 +1,9 @@
 """A task's best fit on whole scenes, stitched as a map of them is: ``eosfm score --task``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from eosfm.kinds.pixel import PixelKind
 from eosfm.params import Params
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.inputs import days_seen
-from eosfm.prediction.model import TaskModel, load_model
+from eosfm.prediction.model import answering, load_model
 from eosfm.prediction.windows import Part, strips
 from eosfm.tiles.statistics import unmeasured
 
@@ -83,13 +84,13 @@ def score_scenes(
             f"task {fitted.task} is {kind.name}, without an answer per pixel; expected a task of "
             "maps; results/evaluate has its score on images"
         )
-    model = load_model(fitted, artifact).to(cut.where)
+    answer = answering(load_model(fitted, artifact), cut.where)
     everything, result = _metrics(fitted), SceneScores()
     constants = {name: _metrics(fitted) for name in fitted.classes if len(fitted.classes) > 1}
     for scene in scenes:
         own, labelled = _metrics(fitted), False
         given = NativeScene(fitted, kind, dataset, scene)
-        for logits, target in _answers(fitted, model, given, cut):
+        for logits, target in _answers(fitted, answer, given, cut):
             labelled |= bool((~_blank(target, kind.blank(fitted.ignore_index))).any())
             own.update(logits, target)
             everything.update(logits, target)
@@ -162,15 +163,10 @@ class NativeScene:
 
 
 def _answers(
-    fitted: FittedTask, model: TaskModel, scene: NativeScene, cut: Cut
+    fitted: FittedTask, answer: Callable[[Tensor, Tensor], Any], scene: NativeScene, cut: Cut
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(1, K, n, W) logits and (1, n, W) labels of a scene, some rows at a time."""
     sweep = cut.sweep(scene.size, max(fitted.window))
-
-    def answer(images: Tensor, days: Tensor) -> Tensor:
-        with torch.inference_mode():
-            return model(images.to(cut.where), days.to(cut.where))
-
     for strip in strips(
         sweep, lambda row, col: scene.read(row, col, sweep.window), answer,
         len(fitted.classes), cut.load(sweep, fitted.dates), 1, f"score {scene.scene.id}",

@@ -15,8 +15,8 @@ from eosfm.kinds import get_kind
 from eosfm.kinds.image import ImageKind
 from eosfm.kinds.multilabel import Multilabel
 from eosfm.prediction.job import Job
-from eosfm.prediction.rows import Arrays, Rows, joined
-from eosfm.prediction.windows import Sweep, answered
+from eosfm.prediction.rows import Arrays, Rows
+from eosfm.prediction.windows import Answered, Sweep
 
 Row = dict[str, Any]
 
@@ -66,15 +66,15 @@ def _answer_rows(job: Job, sweep: Sweep, kept: Rows) -> None:
     def answer(images: Tensor, days: Tensor) -> Any:
         return job.answer(images, days).float().cpu()
 
-    found = [nothing]
-    for one in answered(sweep, job.reader(sweep), answer, job.load(sweep), job.name, kept.done()):
-        if one.answer is not None:
-            measured = np.array([1 - one.unknown.mean()])
-            logits = one.answer.numpy()[None]
-            found.append({"col": np.array([one.col]), "measured": measured, "logits": logits})
-        if one.col == sweep.cols[-1]:
-            kept.keep(one.number, joined(found))
-            found = [nothing]
+    def row(one: Answered) -> Arrays:
+        measured = np.array([1 - one.unknown.mean()])
+        return {
+            "col": np.array([one.col]),
+            "measured": measured,
+            "logits": one.answer.numpy()[None],
+        }
+
+    job.fill(sweep, kept, answer, row, nothing)
 
 
 def _rows(job: Job, sweep: Sweep, kept: Rows) -> Iterator[Row]:
