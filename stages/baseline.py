@@ -22,6 +22,11 @@ def main(name: str) -> None:
     start = Path("models/start.pt")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     task = Task.resolve(params, name, store)
+    checkpoints = Checkpoints(
+        Path(".cache/baseline") / name,
+        "baseline.py",
+        (store.path / "store.json", features / "features.json", artifact, start),
+    )
     with track("baseline", name, params.energy.country) as tracker:
         results = run_baselines(
             task,
@@ -30,14 +35,11 @@ def main(name: str) -> None:
             artifact,
             start,
             max_gb=params.encoding.max_gb,
-            checkpoints=Checkpoints(
-                Path(".cache/baseline") / name,
-                "baseline.py",
-                (store.path / "store.json", features / "features.json", artifact, start),
-            ),
+            checkpoints=checkpoints,
         )
         write_result(tracker.folder / "metrics.json", results)
         write_evidence(tracker.folder / "tiles.npz", task, vars(results))
+        checkpoints.clear()
         metric = results.single.metric
         scores = (f"{kind} {result.test[metric]:.3f}" for kind, result in vars(results).items())
         tracker.done(f"{metric}: {', '.join(scores)}")

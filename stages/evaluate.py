@@ -23,6 +23,11 @@ def main(name: str) -> None:
     features, artifact = Path("data/features") / name, Path("models/eosfm.pth")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     task, best = Task.resolve(params, name, store), BestFit()
+    checkpoints = Checkpoints(
+        Path(".cache/evaluate") / name,
+        "evaluate.py",
+        (store.path / "store.json", features / "features.json", artifact),
+    )
     with track("evaluate", name, params.energy.country) as tracker:
         path = selection_path(task, params.fusion, features, artifact)
         write_result(tracker.folder / "selection.json", path)
@@ -32,11 +37,7 @@ def main(name: str) -> None:
             features,
             artifact,
             log=tracker.log,
-            checkpoints=Checkpoints(
-                Path(".cache/evaluate") / name,
-                "evaluate.py",
-                (store.path / "store.json", features / "features.json", artifact),
-            ),
+            checkpoints=checkpoints,
             keep=best.keep,
             path=path,
         )
@@ -45,6 +46,7 @@ def main(name: str) -> None:
             draw_answers(task, best.answers, tracker.folder / "predictions.png")
         write_result(tracker.folder / "metrics.json", result)
         write_evidence(tracker.folder / "tiles.npz", task, {"eosfm": result})
+        checkpoints.clear()
         tracker.done(f"{result.metric} {result.test[result.metric]:.3f}")
 
 

@@ -1,6 +1,7 @@
 """Checkpoints of fits, so that a killed one loses a minute of work and no more."""
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Checkpoints:
     """Where the fits of one stage leave theirs, and what decides them beside what they say.
 
     Attributes:
-        folder: For checkpoints; each is removed at the end of its fits.
+        folder: For checkpoints. They stay when their fits are done, until :meth:`clear`.
         script: The stage's, of which the code counts.
         files: What the stage reads: stores, features, the artifact.
     """
@@ -39,6 +40,10 @@ class Checkpoints:
             *decisive: Plain values that decide their result, those of ``params.yaml`` included.
         """
         return Checkpoint(self, decisive)
+
+    def clear(self) -> None:
+        """The stage is done."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def path(self, decisive: Any) -> Path:
         """The file of fits that these values decide."""
@@ -61,7 +66,7 @@ class Checkpoint:
     def __init__(self, all_of_stage: Checkpoints, decisive: Any) -> None:
         self.folder = all_of_stage.folder
         self._name = partial(all_of_stage.path, decisive)
-        self._saved = time.monotonic()
+        self._begun = self._saved = time.monotonic()
 
     @cached_property
     def path(self) -> Path:
@@ -82,13 +87,13 @@ class Checkpoint:
             self.path.unlink()
             return None
 
-    def offer(self, state: Callable[[], Mapping[str, Any]]) -> None:
-        """Write the state if it is time."""
-        if time.monotonic() - self._saved >= SECONDS:
-            tensors.write(self.path, state())
+    def offer(self, state: Callable[[], Mapping[str, Any] | None]) -> None:
+        """Write the state if it is time, and there is one."""
+        if time.monotonic() - self._saved >= SECONDS and (found := state()) is not None:
+            tensors.write(self.path, found)
             self._saved = time.monotonic()
 
-    def remove(self) -> None:
-        """The fits are done."""
-        if self.folder.exists():
-            self.path.unlink(missing_ok=True)
+    def done(self, state: Callable[[], Mapping[str, Any] | None]) -> None:
+        """Write the last state of fits that took long, for a stage that is killed later on."""
+        if time.monotonic() - self._begun >= SECONDS and (found := state()) is not None:
+            tensors.write(self.path, found)

@@ -78,8 +78,6 @@ def fit_all(
             models, scores = map(list, zip(*fuse(models, voter, splits.val, group[0]), strict=True))
             test = with_images(test, voter.test)
         tested = examine(models, test, group[0], shown)
-        if checkpoint is not None:
-            checkpoint.remove()
         return [
             (
                 Fit(val, found.scores, one.epoch, found.tiles, share_of(model)),
@@ -148,6 +146,8 @@ def fit(
             progress.finish(epoch, scores, metric)
             if checkpoint is not None:
                 checkpoint.offer(progress.state)
+    if checkpoint is not None:
+        checkpoint.done(progress.state)
     for model, learner in zip(models, learners, strict=True):
         model.load_state_dict(learner.best.state)
     return [learner.best for learner in learners]
@@ -189,8 +189,10 @@ class _Progress:
         self.epochs = epoch
         self.losses = []
 
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
+    def state(self) -> dict[str, Any] | None:
+        """For a checkpoint; None once fits diverge, so that the last good state stays."""
+        if not all(learner.finite for learner in self.learners):
+            return None
         own = {key: getattr(self, key) for key in ("steps", "epochs", "losses", "curve")}
         return own | {"learners": [learner.state() for learner in self.learners]}
 

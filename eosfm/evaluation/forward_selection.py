@@ -19,8 +19,8 @@ from eosfm.features.source import Levels, Request, split_levels
 from eosfm.kinds.examples import spread
 
 CELLS = 2500
-"""At most so many cells of the finest level are read per split, as many of each item; of image
-labels, at most so many items."""
+"""At most so many labelled cells of the finest level are read per split, as many of each item that
+has them; of image labels, at most so many items."""
 
 PENALTIES = (1e-2, 1e-1, 1.0)
 """Ridge penalties over the number of samples; each pyramid, or team, takes its best."""
@@ -153,12 +153,14 @@ def sample_cells(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Ten
         if task.kind.answer == "image":
             features.append([level.mean(dim=(-2, -1)) for level in levels])
         else:
-            rows, cols = _cells(levels[0], len(items), rng)
-            features.append(_at(levels, rows, cols))
-            target = _centres(target, levels[0], rows, cols)
+            centres = _centres(target, levels[0])
+            count = max(1, CELLS // len(items))
+            some, cells = _cells(_known(centres, task.ignore_index), count, rng)
+            features.append(_at(levels, some, cells))
+            target = centres[some, cells]
         targets.append(target)
     truth = torch.cat(targets)
-    known = ~truth.isnan() if truth.is_floating_point() else truth != task.ignore_index
+    known = _known(truth, task.ignore_index)
     known = known.all(1) if known.ndim == 2 else known
     joined = [torch.cat([part[k] for part in features])[known] for k in range(len(features[0]))]
     by_level = split_levels(joined, split.inputs, dim=1)
@@ -166,34 +168,41 @@ def sample_cells(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Ten
     return pyramids, _indicators(truth[known], len(task.classes))
 
 
+def _known(target: Tensor, ignore_index: int) -> Tensor:
+    """Where a target counts."""
+    return ~target.isnan() if target.is_floating_point() else target != ignore_index
+
+
 def _one_date(level: Tensor, bitemporal: bool) -> Tensor:
     """(B, T, C, h, w) to (B, C, h, w): how much changed, or the mean of the dates."""
     return (level[:, 1] - level[:, 0]).abs() if bitemporal else level.mean(dim=1)
 
 
-def _cells(finest: Tensor, items: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Rows and columns of some cells of the finest level, the same in each item of a batch."""
-    height, width = finest.shape[-2:]
-    count = min(max(1, CELLS // items), height * width)
-    cells = torch.from_numpy(rng.choice(height * width, count, replace=False))
-    return cells // width, cells % width
+def _cells(known: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Items and cells of samples: up to ``count`` labelled cells of each item of (B, cells)."""
+    order = torch.from_numpy(rng.permutation(known.shape[1]))
+    shuffled = known[:, order]
+    items, places = (shuffled & (shuffled.cumsum(1) <= count)).nonzero(as_tuple=True)
+    return items, order[places]
 
 
-def _at(levels: Levels, rows: Tensor, cols: Tensor) -> list[Tensor]:
-    """Features of all levels at cells of the finest: (B * cells, C) per level."""
+def _at(levels: Levels, items: Tensor, cells: Tensor) -> list[Tensor]:
+    """Features of all levels at cells of the finest: (samples, C) per level."""
     height, width = levels[0].shape[-2:]
+    rows, cols = cells // width, cells % width
     found = []
     for level in levels:
         row, col = rows * level.shape[-2] // height, cols * level.shape[-1] // width
-        found.append(level[:, :, row, col].transpose(1, 2).flatten(0, 1))
+        found.append(level[items, :, row, col])
     return found
 
 
-def _centres(target: Tensor, finest: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
-    """Targets (B, H, W) at the centres of cells: (B * cells,)."""
-    height, width = target.shape[-2] / finest.shape[-2], target.shape[-1] / finest.shape[-1]
-    row, col = ((rows + 0.5) * height).long(), ((cols + 0.5) * width).long()
-    return target[:, row, col].flatten()
+def _centres(target: Tensor, finest: Tensor) -> Tensor:
+    """Targets (B, H, W) at the centres of the finest level's cells: (B, cells)."""
+    (height, width), (rows, cols) = target.shape[-2:], finest.shape[-2:]
+    row = ((torch.arange(rows) + 0.5) * (height / rows)).long()
+    col = ((torch.arange(cols) + 0.5) * (width / cols)).long()
+    return target[:, row][:, :, col].flatten(1)
 
 
 def _indicators(truth: Tensor, classes: int) -> Tensor:

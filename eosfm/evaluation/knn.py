@@ -40,7 +40,8 @@ def vote(
 ) -> Tensor:
     """Logits of the weighted vote of each query's nearest neighbours by cosine.
 
-    Each of the ``NEIGHBOURS`` (or as many as there are) votes with ``exp(cosine / TEMPERATURE)``.
+    Each of the ``NEIGHBOURS`` (or as many as there are) votes with ``exp(cosine / TEMPERATURE)``
+    on what is known of it.
 
     Args:
         reference: (N, C) features with labels.
@@ -52,16 +53,16 @@ def vote(
     Returns:
         (M, K): logarithm of each class's share, or log-odds of each label's.
     """
-    known = targets != ignore_index
     exclusive = targets.ndim == 1
-    if exclusive:
-        votes = F.one_hot(torch.where(known, targets, 0).long(), classes) * known[:, None]
-    else:
-        votes = (targets == 1) & known
+    known = (targets != ignore_index).view(len(targets), -1)
+    some = known.any(1)
+    reference, targets, known = reference[some], targets[some], known[some]
+    votes = F.one_hot(targets.long(), classes) if exclusive else (targets == 1) & known
     cosine = F.normalize(query, dim=1) @ F.normalize(reference, dim=1).T
     near, who = cosine.topk(min(NEIGHBOURS, len(reference)), dim=1)
     weight = (near / TEMPERATURE).softmax(dim=1)
-    share = (weight[:, :, None] * votes.float()[who]).sum(1).clamp(1e-6, 1 - 1e-6)
+    having, of = ((weight[:, :, None] * one.float()[who]).sum(1) for one in (votes, known))
+    share = (having / of.clamp_min(1e-6)).clamp(1e-6, 1 - 1e-6)
     return share.log() if exclusive else share.logit()
 
 

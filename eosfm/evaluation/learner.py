@@ -45,6 +45,11 @@ class Learner:
             self.schedule.step()
         return loss.detach()
 
+    @property
+    def finite(self) -> bool:
+        """Whether all weights still are."""
+        return all(bool(weight.isfinite().all()) for weight in self.parameters)
+
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
         assert self.schedule is not None

@@ -14,6 +14,7 @@ from torch import Tensor
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.kinds.scores import better
+from eosfm.nn.faults import weight_faults
 
 SAVE_SECONDS = 60.0
 """Least time between two checkpoints: what a crash may cost."""
@@ -155,7 +156,9 @@ class Checkpoints(Checkpoint):
 
     def _save(self, trainer: Any) -> None:
         """Save where the first process finds that it is time."""
-        due = time.monotonic() - self._saved >= SAVE_SECONDS and not self.record.diverged
+        due = time.monotonic() - self._saved >= SAVE_SECONDS and not (
+            self.record.diverged or any(weight_faults("", trainer.lightning_module.state_dict()))
+        )
         if trainer.strategy.broadcast(due):
             # Lightning writes to the machine's folder for temporary files, and moves that here: a
             # copy where it is another disk, which a crash may cut. The first process alone writes.

@@ -288,6 +288,8 @@ def _run_name(recipe: Recipe, store: TileStore, begin: Path | None) -> str:
     digest = hashlib.sha256(recipe.digest() + (store.path / "store.json").read_bytes())
     if begin:
         digest.update(begin.read_bytes())
+    if str(recipe.trainer["devices"]) in ("auto", "-1"):  # a checkpoint is of so many processes
+        digest.update(str(torch.cuda.device_count()).encode())
     digest.update(torch.__version__.encode())
     digest.update(code_hash(ROOT / "stages" / "train.py").encode())
     return f"{recipe.name}-{digest.hexdigest()[:DIGITS]}"

@@ -44,8 +44,9 @@ def steps(monkeypatch):
     return count
 
 
-def resumed(run, steps, kills):
+def resumed(run, steps, kills, checkpoints):
     """The result of a run that is killed so many steps after each start."""
+    checkpoints.clear()
     for limit in kills:
         steps.taken, steps.limit = 0, limit
         with pytest.raises(Killed):
@@ -62,11 +63,17 @@ def test_stored_features(resolve, opened, checkpoints, steps):
 
     whole = run(lambda point, epoch: log.append((epoch, point)))
     again = []
-    result = resumed(lambda: run(lambda *point: again.append(point[::-1])), steps, (3, 5, 7))
+    result = resumed(
+        lambda: run(lambda *point: again.append(point[::-1])), steps, (3, 5, 7), checkpoints
+    )
     assert result == whole
     assert steps.taken == 3 * STEPS - 3 - 5 - 7
     assert again[-3:] == log  # the curve is told again from its start
-    assert not list(checkpoints.folder.iterdir())
+    # What is finished is not fitted again, until the stage is done.
+    steps.taken = 0
+    assert run() == whole and steps.taken == 0
+    checkpoints.clear()
+    assert not checkpoints.folder.exists()
 
 
 def test_fits_in_lock_step(resolve, artifact, checkpoints, steps, tmp_path, monkeypatch):
@@ -79,7 +86,7 @@ def test_fits_in_lock_step(resolve, artifact, checkpoints, steps, tmp_path, monk
 
     whole = run()
     # The second is killed when one of the two fits has taken a step that the other has not.
-    assert resumed(run, steps, (2 * 9, 7)) == whole
+    assert resumed(run, steps, (2 * 9, 7), checkpoints) == whole
     assert steps.taken == 2 * (3 * STEPS - 9 - 3)
 
 
@@ -91,7 +98,7 @@ def test_models_that_are_trained_from_the_pixels_on(resolve, checkpoints, steps)
         return from_scratch(task, BACKBONE, readings, 1, checkpoints)
 
     whole = run()
-    assert resumed(run, steps, (4,)) == whole
+    assert resumed(run, steps, (4,), checkpoints) == whole
     assert steps.taken == 2
 
 
@@ -127,6 +134,7 @@ def test_a_damaged_checkpoint_is_named_and_its_fits_start_again(
         return run_head(resolve("change"), FIXED, opened("change"), 1, checkpoints=checkpoints)
 
     whole = run()
+    checkpoints.clear()
     steps.taken, steps.limit = 0, 2
     with pytest.raises(Killed):
         run()
@@ -142,3 +150,27 @@ def test_a_fit_that_diverges_stops_with_a_line(resolve, opened, monkeypatch):
     monkeypatch.setattr(Learner, "step", lambda *args: step(*args) * float("nan"))
     with pytest.raises(EosfmError, match="fitting change diverged: loss nan in epoch 1"):
         run_head(resolve("change"), FIXED, opened("change"), 1)
+
+
+def test_what_has_diverged_is_not_kept(resolve, opened, checkpoints, steps, monkeypatch):
+    """Weights may be lost while the loss is still a number: the last good state stays."""
+    task = resolve("change")
+
+    def run():
+        return run_head(task, FIXED, opened("change"), 1, checkpoints=checkpoints)
+
+    whole, step = run(), Learner.step
+    checkpoints.clear()
+
+    def struck(self, *args):
+        loss = step(self, *args)
+        if steps.taken > 5:
+            self.parameters[0].data.fill_(float("nan"))
+        return loss
+
+    with monkeypatch.context() as once, pytest.raises(EosfmError, match="diverged"):
+        once.setattr(Learner, "step", struck)
+        steps.taken = 0
+        run()
+    steps.taken = 0
+    assert run() == whole and steps.taken == 3 * STEPS - 5

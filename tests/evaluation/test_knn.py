@@ -41,3 +41,18 @@ def test_unlabelled_neighbours_do_not_vote():
     query = torch.tensor([[1.0, 0.0]])
     logits = vote(reference, torch.tensor([255, 1]), query, 2, 255)
     assert logits.argmax() == 1
+
+
+def test_what_is_not_known_of_a_neighbour_has_no_say():
+    """Of twelve neighbours two have the label, one lacks it, and of nine nobody knows."""
+    reference = torch.eye(2)[[0] * 12]
+    targets = torch.tensor([[1, 1]] * 2 + [[0, 0]] + [[255, 1]] * 9)
+    logits = vote(reference, targets, torch.tensor([[1.0, 0.0]]), 2, 255)
+    torch.testing.assert_close(logits.sigmoid(), torch.tensor([[2 / 3, 11 / 12]]))
+
+
+def test_tiles_without_a_label_take_nobodys_place():
+    reference = torch.eye(2)[[0] * 30 + [1]]
+    targets = torch.tensor([255] * 30 + [1])
+    logits = vote(reference, targets, torch.tensor([[1.0, 0.1]]), 2, 255)
+    assert logits.argmax() == 1
