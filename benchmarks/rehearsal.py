@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -49,6 +49,9 @@ STEPS = (
     ("features", "stored"), ("evaluate", "stored"),
 )  # fmt: skip
 """Stages and items in order; the last task's features are stored, the other's are too large."""
+
+PLAN = 0.25
+"""How far the plan may be off."""
 
 ENCODING = ("train", "features", "evaluate", "baseline")
 
@@ -273,21 +276,38 @@ def compare(project: Project) -> Iterator[Figure]:
 def _found(path: Path, stage: str, item: str) -> dict[str, int]:
     """What a stage left, by the attribute of :class:`eosfm.planning.work.Work`."""
     if stage == "download":
-        return {"archives_gb": _size(path / "data/archives" / item)}
+        return {"archives_gb": size_of(path / "data/archives" / item)}
     if stage == "tile":
         folder = path / "data/tiles" / item
         splits = json.loads((folder / "store.json").read_text())["splits"]
         images = sum(sum(split["rows"]) for split in splits.values())
-        return {"images": images, "tiles_gb": _size(folder)}
+        return {"images": images, "tiles_gb": size_of(folder)}
     counts = path / "counts" / f"{stage}@{item}.json"
     seen = json.loads(counts.read_text()) if counts.exists() else {}
     found = {"images": seen.get("images", 0), "encoder_calls": seen.get("calls", 0)}
     if stage == "features" and found["images"]:
-        found["features_gb"] = _size(path / "data/features" / item)
+        found["features_gb"] = size_of(path / "data/features" / item)
     return {what: value for what, value in found.items() if value}
 
 
-def _size(folder: Path) -> int:
+def show_figures(figures: Sequence[Figure]) -> list[str]:
+    """Print the plan beside the run, and name what it has wrong."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("step", "figure", "planned", "found", "off", box=None)
+    for one in figures:
+        table.add_row(one.step, one.what, f"{one.planned:,.0f}", f"{one.found:,.0f}",
+                      f"{one.off:+.1%}")  # fmt: skip
+    Console().print(table)
+    return [
+        f"{one.step}: the plan's {one.what} are off by {one.off:+.0%} (allowed {PLAN:.0%})"
+        for one in figures if abs(one.off) > PLAN
+    ]  # fmt: skip
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files, but for notes of what was fetched."""
     files = (file for file in folder.rglob("*") if ".fetched" not in file.parts)
     return sum(file.stat().st_size for file in files if file.is_file())
 

@@ -20,13 +20,13 @@ from typing import Annotated
 
 import psutil
 import typer
-from rehearsal import ROOT, STEPS, Figure, Project, compare, lay_out, write_params
+from rehearsal import ROOT, STEPS, Figure, Project, compare, lay_out, show_figures, write_params
 from rich.console import Console
 from rich.table import Table
 
 OPEN_FILES = 256
-MEMORY, TIME, PLAN = 0.10, 0.20, 0.25
-"""Allowed: growth of memory and of time a tile, and how far the plan may be off."""
+MEMORY, TIME = 0.10, 0.20
+"""Allowed growth of memory and of time a tile."""
 SLACK_S = 2.0
 """Seconds by which a stage's start differs from one run to the next; less growth says nothing."""
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -74,7 +74,7 @@ def main(
             print(f"{made.tiles:,} tiles in {shards} shards of images")
     for taken in costs.values():
         taken.sort(key=lambda cost: cost.tiles)
-    missed = [*_costs(costs), *_figures(figures)]
+    missed = [*_costs(costs), *show_figures(figures)]
     print("\n".join(missed) or "every limit is kept")
     raise typer.Exit(bool(missed))
 
@@ -142,19 +142,6 @@ def _costs(costs: dict[str, list[Cost]]) -> list[str]:
                 missed.append(f"{step}: time a tile grows {ratio:.2f} times (allowed {1 + TIME})")
     Console().print(memory, speed)
     return missed
-
-
-def _figures(figures: list[Figure]) -> list[str]:
-    """Print the plan beside the run, and name what it has wrong."""
-    table = Table("step", "figure", "planned", "found", "off")
-    for one in figures:
-        table.add_row(one.step, one.what, f"{one.planned:,.0f}", f"{one.found:,.0f}",
-                      f"{one.off:+.1%}")  # fmt: skip
-    Console().print(table)
-    return [
-        f"{one.step}: the plan's {one.what} are off by {one.off:+.0%} (allowed {PLAN:.0%})"
-        for one in figures if abs(one.off) > PLAN
-    ]  # fmt: skip
 
 
 if __name__ == "__main__":

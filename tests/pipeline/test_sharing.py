@@ -145,7 +145,10 @@ def test_two_terminals_run_neighbouring_stages(hosts, tmp_path):
     stages = [f"train@{name}" for name in FEW["specialists"]]
     pipeline = ours.path / "dvc.yaml"
     make = "mkdir -p models/specialists"
-    pipeline.write_text(pipeline.read_text().replace(make, f"sleep 3 && {make}"))
+    # Each waits until the other has begun as well.
+    wait = "until [ $(ls .cache/here | wc -l) = 2 ]; do sleep 0.1; done"
+    meet = f"mkdir -p .cache/here/${{key}} && timeout 60 sh -c '{wait}'"
+    pipeline.write_text(pipeline.read_text().replace(make, f"{meet} && {make}"))
     words = ("dvc", "--wait-for-lock", "repro", "--single-item")
     running = [ours.start(*words, stage) for stage in stages]
     said = [process.communicate()[0] for process in running]
