@@ -97,11 +97,14 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
     """
     from eosfm.evaluation.fitted import read_fitted
     from eosfm.interop.task import PhysicalTask
+    from eosfm.kinds import get_kind
+    from eosfm.kinds.regression import Regression
     from eosfm.prediction.model import load_model
 
     _expect_exporter()
     fitted = read_fitted(task)
-    if fitted.kind == "detection":
+    kind = get_kind(fitted.kind)
+    if kind.answer == "object":
         raise EosfmError(
             f"task {fitted.task} finds objects, which ONNX has no one form for; export its "
             "backbone, or use `eosfm predict`"
@@ -113,7 +116,7 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
     if fitted.aggregation == "ltae":
         inputs["days"] = torch.zeros(FEWEST, fitted.dates)
     dims = ({0: Dim("batch")},) * len(inputs)
-    out = "value" if fitted.kind == "regression" else "probabilities"
+    out = "value" if isinstance(kind, Regression) else "probabilities"
     facts = {
         "task": fitted.task, "kind": fitted.kind, "classes": fitted.classes,
         "bands": fitted.bands, "units": fitted.units, "dates": fitted.dates,
