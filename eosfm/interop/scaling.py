@@ -69,6 +69,7 @@ def _of_raster(path: str) -> Statistics:
     except ImportError:
         raise EosfmError("rasterio is not installed; pip install rasterio") from None
 
+    from eosfm.prediction.names import file_bands
     from eosfm.prediction.opening import open_raster
     from eosfm.tiles.statistics import BandStatistics
 
@@ -80,11 +81,12 @@ def _of_raster(path: str) -> Statistics:
                 values = raster.read(window=window, masked=True).astype(np.float64).filled(np.nan)
                 values[np.isinf(values)] = np.nan  # not measured either
                 sums.update(values[None], np.zeros((1, *values.shape[1:]), bool))
-            described = raster.descriptions
+            described = file_bands(raster, path)
     except (RasterioError, EosfmError) as error:
         raise EosfmError(
             f"{path} cannot be read ({error}); expected a raster or the folder of a tile store"
         ) from None
+    known = tuple(name for name in described if name)
     for name, count in zip(names, sums.count, strict=True):
         if not count:
             raise EosfmError(
@@ -92,7 +94,7 @@ def _of_raster(path: str) -> Statistics:
             )
     mean, std = zip(*(sums.moments(position) for position in range(len(names))), strict=True)
     return Statistics(
-        tuple(described) if all(described) else None,
+        known if len(known) == len(described) else None,
         mean,
         # Once standardised, a constant band is 0.
         tuple(s if s > 1e-12 * abs(m) else 1.0 for m, s in zip(mean, std, strict=True)),

@@ -57,7 +57,9 @@ def writing(
     from rasterio._err import CPLE_BaseError
     from rasterio.errors import RasterioError
 
-    place = {"crs": grid.crs, "transform": grid.transform} if grid.crs else {}
+    place: dict[str, Any] = {"crs": grid.crs} if grid.crs else {}
+    if not grid.transform.is_identity:
+        place["transform"] = grid.transform
     layout = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "if_safer"}
     with atomic(path) as beside:
         plain = beside.with_name(beside.name.removesuffix(".part") + "-strips.part")
@@ -81,6 +83,7 @@ def writing(
             ) from None
         finally:
             plain.unlink(missing_ok=True)
+    path.with_name(f"{path.name}.aux.xml").unlink(missing_ok=True)  # notes on a former file
 
 
 def _read_through(path: Path) -> None:

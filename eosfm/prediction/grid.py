@@ -62,6 +62,13 @@ class Grid:
         corners = [(0, 0), (self.width, 0), (self.width, self.height)]
         return all(np.abs(np.subtract(moved @ xy, xy)).max() <= SAME for xy in corners)
 
+    def polygon(self, left: float, top: float, right: float, bottom: float) -> Any:
+        """The outline of a box of pixels in the CRS, as shapely's."""
+        from shapely import Polygon
+
+        corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+        return Polygon([self.transform @ corner for corner in corners])
+
     def __str__(self) -> str:
         """Size, reference system and pixel size."""
         size = f"{self.height}x{self.width} px"
@@ -116,7 +123,7 @@ def on_finest(rasters: Sequence[Any], nodata: Sequence[float | None]) -> list[An
             continue
         flags = {flag.name for flags in raster.mask_flag_enums for flag in flags}
         options: dict[str, Any] = {"add_alpha": True}
-        if flags == {"nodata"}:
+        if flags == {"nodata"} or "alpha" in flags:
             options = {}
         elif flags == {"all_valid"} and told is not None and _holds(raster, told):
             options = {"src_nodata": told, "nodata": told}

@@ -13,6 +13,15 @@ COLOURS = ("red", "green", "blue", "nir")
 
 LOWER = {name.lower(): name for name in BANDS}
 COMMON = {band.common: band.name for band in reversed(BANDS.values())}
+COMMON |= {"rededge1": "B05", "rededge2": "B06", "rededge3": "B07"}  # as Earth Search has them
+OLI = {
+    "B01": "B01", "B02": "B02", "B03": "B03", "B04": "B04", "B05": "B8A", "B06": "B11",
+    "B07": "B12", "B09": "B10",
+}  # fmt: skip
+TM = {"B01": "B02", "B02": "B03", "B03": "B04", "B04": "B8A", "B05": "B11", "B07": "B12"}
+NUMBERED = {"LC08": OLI, "LC09": OLI, "HLS.L30": OLI, "LE07": TM, "LT05": TM, "LT04": TM}
+"""How names of files begin of sensors that number their bands otherwise: what each of them means
+by the names here. Their others are of wavelengths that have no name here."""
 
 
 def band_name(text: str | None) -> str | None:
@@ -29,12 +38,17 @@ def band_name(text: str | None) -> str | None:
 def file_bands(raster: Any, path: str) -> list[str | None]:
     """The band of each channel of an open raster, by its descriptions or colours.
 
-    The only channel of a file may be named by the file's name: ``B02.tif``, ``T33UUP_B02.jp2``.
+    The only channel of a file may be named by the file's name: ``B02.tif``, ``T33UUP_B02.jp2``;
+    those of Landsat and of HLS from Landsat as their own numbers mean.
     """
     names = [band_name(description) for description in raster.descriptions]
     if raster.count == 1 and names == [None]:
-        words = re.split(r"[_\s]", Path(path).stem)
-        names = [next(filter(None, map(band_name, reversed(words))), None)]
+        words = re.split(r"[_\s.]", Path(path).stem)
+        name = next(filter(None, map(band_name, reversed(words))), None)
+        for begin, meant in NUMBERED.items():
+            if Path(path).name.startswith(begin):
+                name = meant.get(name or "")
+        names = [name]
     colours = [interpretation.name for interpretation in raster.colorinterp]
     return [
         name or (colour if colour in COLOURS else None)
@@ -97,4 +111,10 @@ def match(
             f"{path} has {has}; expected {', '.join(found)} (missing: {lacks}); name its bands in "
             "their order with --bands B02 B03 ..., or take another scene"
         )
+    for name, other in found.items():
+        if name != other and other in (set(wanted) - {name}):
+            raise EosfmError(
+                f"{path} has {other} alone, and {name} is wanted beside it, which is another "
+                "image; take a scene that has both"
+            )
     return [list(there).index(found[name]) for name in wanted]

@@ -27,6 +27,10 @@ OVERLAP = 0.25
 """Share of a window by which it overlaps the next, where nothing else is asked for: objects up to
 that size are whole in one of the two."""
 
+BORDER = 2.0
+"""Pixels about the border between two windows in which objects of both count. Of an object that
+both have, the better one is kept."""
+
 
 def write_objects(job: Job, min_score: float | None) -> str:
     """Write a polygon per object, with class and score, best first.
@@ -105,10 +109,13 @@ def _own(one: Answered, sweep: Sweep, least: float) -> Arrays:
 
 
 def _middle(starts: Sequence[int], size: int, index: int) -> tuple[float, float]:
-    """Where a window's own part begins and ends: half way into what it shares with the next."""
+    """Where a window's own part begins and ends: half way into what it shares with the next.
+
+    And :data:`BORDER` more, since two windows do not place an object quite alike.
+    """
     edges = [-np.inf, *((a + size + b) / 2 for a, b in pairwise(starts)),
              np.inf]  # fmt: skip
-    return edges[index], edges[index + 1]
+    return edges[index] - BORDER, edges[index + 1] + BORDER
 
 
 def _once(found: Arrays) -> Arrays:
@@ -140,11 +147,9 @@ def _write(job: Job, found: Arrays) -> None:
 
 def _layer(job: Job, found: Arrays) -> Any:
     import geopandas
-    from shapely import Polygon
 
     grid, boxes = job.given.grid, found["boxes"].round(2).tolist()
-    corners = [((x0, y0), (x1, y0), (x1, y1), (x0, y1)) for x0, y0, x1, y1 in boxes]
-    places = [Polygon([grid.transform @ corner for corner in four]) for four in corners]
+    places = [grid.polygon(*box) for box in boxes]
     x_min, y_min, x_max, y_max = (list(side) for side in zip(*boxes, strict=True)) if boxes else [
         [] for _ in range(4)
     ]  # fmt: skip

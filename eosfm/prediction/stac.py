@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-from eosfm.core.bands import find
+from eosfm.core.bands import find, same
 from eosfm.core.errors import EosfmError, brief
 from eosfm.core.files import read_json
 from eosfm.prediction.names import band_name
@@ -21,8 +21,12 @@ SUFFIXES = (".json", ".geojson")
 SUBTRACTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 SHIFTED = 4.0
 """Baseline of Sentinel-2's processing from which on reflectance is (pixel - 1,000) / 10,000."""
+OF_ALL = ("nodata", "raster:scale", "raster:offset")
+"""What an asset may tell of all its bands together."""
 SHOWN = {"thumbnail", "overview", "visual", "metadata"}
 """Roles of assets that are made to be looked at."""
+OTHERS = {"pan", "lwir", "lwir11", "lwir12", "yellow", "green05"}
+"""Common names of bands that have no name here, whatever number a sensor gives them."""
 SECONDS = 30
 LARGEST = 2**26
 """Bytes of a server's answer, thousands of items."""
@@ -171,14 +175,13 @@ def _shift(seen: dict[str, Any]) -> bool | None:
 def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> Asset:
     bands = asset.get("bands") or asset.get("eo:bands") or [{}]
     rasters = asset.get("raster:bands") or [{}] * len(bands)
-    names = [
-        band_name(band.get("name"))
-        or band_name(band.get("eo:common_name") or band.get("common_name"))
-        for band in bands
-    ]
-    if names == [None]:
+    if len(rasters) != len(bands):  # nobody knows which is which
+        bands = [{}] * len(rasters)
+    names = [_name(band) for band in bands]
+    if names == [None] and not any(bands):
         names = [band_name(key)]
-    facts = [{**band, **raster} for band, raster in zip(bands, rasters, strict=True)]
+    whole = {name: asset[name] for name in OF_ALL if name in asset}
+    facts = [{**whole, **band, **raster} for band, raster in zip(bands, rasters, strict=True)]
     scaling = [(_number(fact, "scale", 1.0), _number(fact, "offset", 0.0)) for fact in facts]
     if shift is False:
         scaling = [(scale, 0.0) for scale, _ in scaling]
@@ -189,6 +192,19 @@ def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> As
         _absolute(asset["href"], path), tuple(names), tuple(scaling),
         nodata.pop() if len(nodata) == 1 else None,
     )  # fmt: skip
+
+
+def _name(band: dict[str, Any]) -> str | None:
+    """The band that an item describes: its name, unless its common name means another.
+
+    Sensors number their bands each in its own way: ``B4`` is red of Sentinel-2, and of Landsat 7
+    near infrared.
+    """
+    told = band.get("eo:common_name") or band.get("common_name")
+    if told in OTHERS:
+        return None
+    name, common = band_name(band.get("name")), band_name(told)
+    return name if name and (not common or same(name, common)) else common
 
 
 def _number(fact: dict[str, Any], key: str, default: Any) -> Any:

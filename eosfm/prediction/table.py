@@ -14,6 +14,7 @@ from eosfm.core.files import atomic
 from eosfm.kinds import get_kind
 from eosfm.kinds.image import ImageKind
 from eosfm.kinds.multilabel import Multilabel
+from eosfm.prediction.grid import Grid
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays, Rows
 from eosfm.prediction.windows import Answered, Sweep
@@ -42,7 +43,7 @@ def write_table(job: Job) -> str:
         raise EosfmError(f"{job.given.scenes[0].path} has no measured pixel; take another scene")
     with atomic(job.out) as beside:
         if job.out.suffix.lower() == ".parquet":
-            _geo(rows, grid.crs).to_parquet(beside)
+            _geo(rows, grid).to_parquet(beside)
         else:
             with beside.open("w", newline="") as file:
                 table = csv.DictWriter(file, list(rows[0]))
@@ -103,11 +104,13 @@ def _rows(job: Job, sweep: Sweep, kept: Rows) -> Iterator[Row]:
             }  # fmt: skip
 
 
-def _geo(rows: list[Row], crs: Any) -> Any:
+def _geo(rows: list[Row], grid: Grid) -> Any:
     import geopandas
     import pandas
-    from shapely import box
 
-    table = pandas.DataFrame(rows)
-    places = [box(*place) for place in table[["x_min", "y_min", "x_max", "y_max"]].to_numpy()]
-    return geopandas.GeoDataFrame(table, geometry=places, crs=crs.to_wkt() if crs else None)
+    places = []
+    for row in rows:
+        top, left = row["row"], row["col"]
+        places.append(grid.polygon(left, top, left + row["width"], top + row["height"]))
+    crs = grid.crs.to_wkt() if grid.crs else None
+    return geopandas.GeoDataFrame(pandas.DataFrame(rows), geometry=places, crs=crs)

@@ -53,7 +53,7 @@ def test_names_of_the_bands_and_one_that_is_constant(tmp_path):
     values = np.stack([np.arange(64).reshape(8, 8), np.full((8, 8), 7)]).astype("uint8")
     path = write(tmp_path / "s.tif", values)
     with pytest.warns(NotGeoreferencedWarning), rasterio.open(path, "r+") as raster:
-        raster.descriptions = ("B04", "B10")
+        raster.descriptions = ("B4, central wavelength 665 nm", "B10")
     found = eosfm.statistics(str(path))
     assert found.bands == ("B04", "B10")
     assert (found.mean[1], found.std[1]) == (7.0, 1.0)

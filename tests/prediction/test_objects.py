@@ -18,7 +18,7 @@ from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.model import EosFM
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.inputs import Reading
-from eosfm.prediction.objects import _middle, _once
+from eosfm.prediction.objects import BORDER, _middle, _once
 from eosfm.prediction.predict import predict
 from eosfm.prediction.rows import Rows
 from eosfm.prediction.windows import Sweep
@@ -180,11 +180,11 @@ def test_options_of_other_kinds_are_refused(run, write_scene):
         run(scene, "x.tif")
 
 
-def test_each_place_belongs_to_one_window():
+def test_each_place_belongs_to_one_window_and_borders_to_two():
     sweep = Sweep.blended((300, 300), 96, 32)
     edges = [_middle(sweep.cols, 96, index) for index in range(len(sweep.cols))]
     assert edges[0][0] == -np.inf and edges[-1][1] == np.inf
-    assert all(one[1] == other[0] for one, other in pairwise(edges))
+    assert all(one[1] == other[0] + 2 * BORDER for one, other in pairwise(edges))
     inside = [(c, c + 96) for c in sweep.cols]
     assert all(a <= lo and hi <= b for (a, b), (lo, hi) in zip(inside[1:-1], edges[1:-1],
                strict=True))  # fmt: skip

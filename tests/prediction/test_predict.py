@@ -79,6 +79,21 @@ def test_a_map_is_a_cog_on_the_scene_s_grid_with_names_and_colours(
     assert "<Category>dark</Category>" in text and "<Category>bright</Category>" in text
 
 
+def test_a_place_without_a_reference_system_is_kept(run, write_scene, mosaic):
+    path, _ = run("segmentation", [write_scene(mosaic[0], crs=None)])
+    with rasterio.open(path) as raster:
+        assert raster.crs is None and raster.transform == PLACE["transform"]
+
+
+def test_notes_on_a_former_map_do_not_stay_beside_a_new_one(run, write_scene, mosaic):
+    scene = write_scene(mosaic[0])
+    path, _ = run("segmentation", [scene])
+    notes = path.with_name(f"{path.name}.aux.xml")
+    assert "<Category>dark</Category>" in notes.read_text()
+    run("segmentation", [scene], probabilities=True)
+    assert not notes.exists()
+
+
 @pytest.mark.parametrize("task", ["segmentation", "classification"])
 @pytest.mark.parametrize("source", ["simulated", "archive", "root"])
 def test_what_was_fitted_on_simulated_data_says_so(
@@ -175,6 +190,17 @@ def test_a_series_needs_its_dates(run, write_scene, mosaic):
             run("series", paths, reading=Reading(dates=wrong))
 
 
+def test_of_dates_there_are_as_many_as_the_model_of_pixels_has_weights_for(
+    write_scene, mosaic, fitted_file
+):
+    fitted = read_fitted(fitted_file("series")[0])
+    four = [write_scene(mosaic[0], f"{month}.tif") for month in range(4)]
+    reading = Reading(dates=tuple(f"2020-0{month}-01" for month in range(4, 8)))
+    assert len(TaskInput(replace(fitted, pixel_share=0.0), four, reading).scenes) == 4
+    with pytest.raises(EosfmError, match=r"4 scene\(s\) given; task series takes 3"):
+        TaskInput(replace(fitted, pixel_share=0.5), four, reading)
+
+
 def test_a_date_that_shows_nothing_of_a_window_has_no_day_there(write_scene, mosaic, fitted_file):
     image = mosaic[0]
     half = image.copy()
@@ -214,6 +240,12 @@ def test_image_labels_are_a_table_of_windows(run, write_scene, mosaic, task):
     table = geopandas.read_parquet(parquet)
     assert table.crs == "EPSG:32633" and len(table) == 14
     assert table.geometry.area.tolist() == [320.0**2] * 14
+    turned = PLACE["transform"] @ PLACE["transform"].rotation(30)
+    parquet, _ = run(
+        task, [write_scene(image, "t.tif", nodata=0, transform=turned)], "turned.parquet",
+        cut=Cut(device="cpu"),
+    )  # fmt: skip
+    assert geopandas.read_parquet(parquet).geometry.area.to_numpy() == pytest.approx(320.0**2)
     if task == "classification":
         assert np.allclose(
             table[[f"score/{n}" for n in ("dark", "bright")]].sum(axis=1), 1, atol=1e-5

@@ -9,7 +9,7 @@ from rasterio.transform import from_origin
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.names import band_name, parse_bands
 from eosfm.prediction.plausible import check_values
-from eosfm.prediction.scene import open_scene
+from eosfm.prediction.scene import named_bands, open_scene
 
 RGB = ("red", "green", "blue")
 
@@ -22,6 +22,31 @@ RGB = ("red", "green", "blue")
 )  # fmt: skip
 def test_descriptions_are_understood(text, band):
     assert band_name(text) == band
+
+
+@pytest.mark.parametrize(
+    ("name", "band"),
+    [("T33UUP_20200501T100031_B04_10m.tif", "B04"),
+     ("HLS.S30.T10SEH.2018245T185921.v2.0.B8A.tif", "B8A"),
+     ("HLS.L30.T10SEH.2018245T185921.v2.0.B05.tif", "B8A"),
+     ("LC08_L2SP_192024_20200501_20200820_02_T1_SR_B4.TIF", "B04"),
+     ("LC08_L2SP_192024_20200501_20200820_02_T1_SR_B6.TIF", "B11"),
+     ("LC09_L2SP_192024_20220501_20220820_02_T1_ST_B10.TIF", None),
+     ("LC08_L1TP_192024_20200501_20200820_02_T1_B8.TIF", None),
+     ("LE07_L2SP_192024_20000501_20200820_02_T1_SR_B4.TIF", "B8A"),
+     ("LE07_L2SP_192024_20000501_20200820_02_T1_SR_B1.TIF", "B02")],
+)  # fmt: skip
+def test_a_sensor_s_own_numbers_are_understood_in_names_of_files(write_scene, name, band):
+    path = write_scene(np.zeros((1, 8, 8), np.uint16), name, descriptions=None)
+    assert named_bands(path) == [band]
+
+
+def test_one_image_is_not_taken_for_two(write_scene):
+    path = write_scene(np.zeros((2, 8, 8), np.float32), descriptions=("vv", "vh"))
+    assert open_scene(path, ("vv", "vh", "vh"), None).channels[2].index == 2
+    assert open_scene(path, ("vv_desc",), None).channels[0].index == 1
+    with pytest.raises(EosfmError, match="has vv alone, and vv_desc is wanted beside it"):
+        open_scene(path, ("vv", "vh", "vv_desc", "vh_desc"), None)
 
 
 def test_bands_that_a_user_names():

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from eosfm.core.bands import BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.prediction import stac
 from eosfm.prediction.inputs import Reading, TaskInput
@@ -51,6 +52,40 @@ def test_bands_are_found_by_their_common_names(make_item, mosaic, form):
     np.testing.assert_array_equal(scene.read(0, 0, 96, 160), mosaic[0][[2, 0]])
     with pytest.raises(EosfmError, match=r"has assets of red, green, blue; .*missing: nir"):
         open_scene(item, ("nir", "red"), None)
+
+
+@pytest.mark.parametrize(
+    ("band", "meant"),
+    [({"name": "B4", "common_name": "nir08"}, "B8A"),  # of Landsat 7
+     ({"name": "B1", "common_name": "blue"}, "B02"),
+     ({"name": "B10", "common_name": "lwir11"}, None),
+     ({"name": "B8", "common_name": "pan"}, None),
+     ({"name": "B05", "common_name": "rededge"}, "B05"),
+     ({"name": "B8A", "common_name": "rededge"}, "B8A"),  # as Planetary Computer has it
+     ({"name": "rededge2", "common_name": "rededge"}, "B06"),
+     ({"name": "red", "common_name": "red"}, "B04")],
+)  # fmt: skip
+def test_what_a_band_means_counts_more_than_its_number(make_item, band, meant):
+    path = make_item("a", np.zeros((3, 8, 8), np.uint16))
+    item = json.loads(path.read_text())
+    item["assets"] = {"x": item["assets"]["x0"] | {"eo:bands": [band]}}
+    path.write_text(json.dumps(item))
+    (found,) = read_items(str(path))
+    names = [name for asset in found.assets for name in asset.bands]
+    assert [BANDS[name].common for name in names] == ([BANDS[meant].common] if meant else [])
+
+
+def test_what_an_asset_tells_of_all_its_bands_counts(make_item):
+    image = np.full((3, 40, 40), 3000, np.uint16)
+    image[:, 5] = 9
+    path = make_item("a", image, form="bands")
+    item = json.loads(path.read_text())
+    for number in range(3):
+        item["assets"][f"x{number}"] |= {"raster:scale": 1e-4, "raster:offset": -0.1, "nodata": 9}
+    item["assets"]["odd"] = {"href": "odd.tif", "raster:bands": [{}, {}], "bands": [{}] * 3}
+    path.write_text(json.dumps(item))
+    values = open_scene(read_items(str(path))[0], ("red",), ("reflectance_1e4",)).read(0, 0, 40, 40)
+    assert np.isnan(values[0, 5]).all() and values[0, 6, 6] == pytest.approx(2000)
 
 
 def test_what_the_item_declares_of_values_counts(make_item):
