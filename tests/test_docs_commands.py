@@ -42,7 +42,7 @@ NOT_RUN = {
     "eosfm validate FILE": WORD,
     "eosfm gather F O": WORD,
     "eosfm validate": WORD,
-    "eosfm predict search.json --task pastis -o crops.tif": "tests/prediction/test_stac.py",
+    "eosfm predict search.json --task oscd -o change.tif": "tests/prediction/test_stac.py",
     "eosfm predict scene.tif --task ships.pt -o ships.gpkg --min-score 0.5": (
         "tests/prediction/test_objects.py"
     ),
