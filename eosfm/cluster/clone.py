@@ -133,10 +133,10 @@ class Clone(WorkerPlugin):
         home = self.settings.project
         with modify_yaml(str(file)) as params:
             if "archives" in params:
-                params["archives"] = str(home / params["archives"])
+                params["archives"] = str(home / Path(params["archives"]).expanduser())
             for dataset in params.get("datasets", {}).values():
                 if dataset.get("root"):
-                    dataset["root"] = str(home / dataset["root"])
+                    dataset["root"] = str(home / Path(dataset["root"]).expanduser())
 
     def _enter(self, share: float, gpu_share: float) -> None:
         """Let stages run the clone's code, with this worker's Python, and end with the worker."""

@@ -63,6 +63,7 @@ archives: data/archives  # where they are
 datasets:
   a: {root: ../mine}
   b: {root: null}
+  c: {root: ~/theirs}
 items:
   a:
     n: 1

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -48,6 +49,7 @@ def test_the_results_and_locks_are_those_of_dvc_repro(project, plain):
     paths = " ".join((project.path / ".cache/paths").read_text().split())
     assert f"archives: {project.path}/data/archives " in paths
     assert f"root: {project.path}/../mine" in paths
+    assert f"root: {Path.home()}/theirs" in paths
     folder = project.path / ".cache/repro"
     assert (folder / "logs/fit@b.log").read_text() == "fit b starts\nfit b ends\n"
     assert sorted(path.name for path in folder.iterdir()) == ["dask", "logs"]
