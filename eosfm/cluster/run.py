@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -61,20 +61,22 @@ def repro(
     run = os.environ[RUN] = f"{os.uname().nodename}-{os.getpid()}-{int(time.time())}"
     with _terminated(), _folder(Path.cwd() / FOLDER / run) as folder:
         shell.use(folder)
-        # Before any work the first stage reads the parameters, and refuses wrong ones.
-        with experiment.settings(overrides), home.open_repo() as repo:
-            home.run_always_changed(repo, targets)
-        with home.open_repo() as repo:
-            plan = make_plan(repo, targets)
-            names = plan.affected()
+        with ExitStack() as held:
+            with experiment.settings(overrides):  # taken back where the run is refused
+                # Before any work the first stage reads the parameters, and refuses wrong ones.
+                with home.open_repo() as repo:
+                    home.run_always_changed(repo, targets)
+                repo = held.enter_context(home.open_repo())
+                plan = make_plan(repo, targets)
+                names = plan.affected()
+                held.enter_context(home.hold(repo, names))
             print(f"{len(names)} of {len(plan.stages)} stages changed, or follow such", flush=True)
-            with home.hold(repo, names):
-                if names and scheduler:
-                    with workers_at(scheduler) as client:
-                        _run_all(repo, plan, client)
-                elif names:
-                    with local_workers(workers or usual_count()) as client:
-                        _run_all(repo, plan, client)
+            if names and scheduler:
+                with workers_at(scheduler) as client:
+                    _run_all(repo, plan, client)
+            elif names:
+                with local_workers(workers or usual_count()) as client:
+                    _run_all(repo, plan, client)
         if overrides or name:
             end = f"experiment {experiment.record(targets, name)}"
         else:

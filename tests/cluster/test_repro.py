@@ -168,8 +168,10 @@ def test_a_second_run_is_told_of_the_first(project):
     project.hang("fit-a")
     process = project.start(*EOSFM, "repro", "--workers", "1")
     project.wait_for("hung")
-    out = project.repro(code=1)
+    before = (project.path / "params.yaml").read_bytes()
+    out = project.repro("-S", "word=two", code=1)
     assert out.startswith("error: ") or "\nerror: another run makes the same" in out
+    assert (project.path / "params.yaml").read_bytes() == before
     process.terminate()
     process.wait(PATIENCE)
 
