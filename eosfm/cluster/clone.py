@@ -104,7 +104,7 @@ class Clone(WorkerPlugin):
         os.environ.clear()
         os.environ.update(self._former)
         os.chdir(self._from)
-        shutil.rmtree(self.path)
+        shutil.rmtree(self.path, ignore_errors=True)  # a stage may still be on its way out
 
     def _configure_dvc(self, cache: Path) -> None:
         """Let DVC use the shared cache, without Git, and leave nothing outside the clone."""

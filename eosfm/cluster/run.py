@@ -98,11 +98,13 @@ def _run_all(repo: Any, plan: Plan, client: Any) -> None:
     try:
         run.to_end()
     except BaseException:
-        client.run(stop_stage)
+        _ask_last(lambda: client.run(stop_stage, on_error="ignore"))
         raise
     finally:
-        client.unregister_worker_plugin(NAME)
-        home.take_in(plan, run.entries, remote)
+        try:  # before workers are asked for anything: they may be gone, or Ctrl-C come again
+            home.take_in(plan, run.entries, remote)
+        finally:
+            _ask_last(lambda: client.unregister_worker_plugin(NAME))
     if run.failed:
         raise EosfmError(run.summary())
 
@@ -119,6 +121,15 @@ def _insist(ask: Callable[[], T]) -> T:
         except OSError as error:  # of which Dask's closed connections are
             reason = error
     raise EosfmError(f"workers were killed in {ATTEMPTS} attempts to reach them: {reason}")
+
+
+def _ask_last(ask: Callable[[], object]) -> None:
+    """Ask all workers at the end of a run, which they can no longer spoil: a fault is a line."""
+    try:
+        ask()
+    except Exception as error:  # of Dask's, of workers' and of the system's, where these are gone
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"warning: not all workers end as they should ({told})", file=sys.stderr, flush=True)
 
 
 class _Run:
@@ -153,6 +164,8 @@ class _Run:
             name = future.key[1]
             if future.status == "error":  # such as a worker that ended again and again
                 self._failed(name, f"{future.exception()}")
+            elif future.status == "cancelled":  # by Dask's client, which nothing else answers
+                self._failed(name, "the Dask scheduler is gone; start it, and run again")
             elif (done := future.result()).error:
                 print(done.log, end="", flush=True)
                 self._failed(name, done.error)

@@ -1,8 +1,15 @@
 """What ``eosfm repro`` finds and leaves in the project's folder."""
 
 import os
+from types import SimpleNamespace
 
+import pytest
+
+from eosfm.cluster import home, run
+from eosfm.cluster.plan import Plan, Stage
 from eosfm.cluster.run import _folder
+from eosfm.cluster.stage import Done
+from eosfm.core.errors import EosfmError
 
 
 def test_a_killed_runs_folder_goes_and_no_other_machines(tmp_path):
@@ -15,3 +22,70 @@ def test_a_killed_runs_folder_goes_and_no_other_machines(tmp_path):
         assert own.is_dir() and not killed.exists()
         assert all(other.is_dir() for other in others)
     assert not own.exists()
+
+
+class Vanishing:
+    """A client whose cluster runs the first stage, and is gone then.
+
+    Args:
+        end: How the second stage's future ends.
+    """
+
+    def __init__(self, end):
+        self.submitted, self.end = [], end
+
+    def register_plugin(self, plugin, name):
+        pass
+
+    def run(self, work, on_error="raise"):
+        if self.submitted:
+            raise OSError("no route to host")
+        return {"tcp://1": True}
+
+    def unregister_worker_plugin(self, name):
+        raise OSError("no route to host")
+
+    def submit(self, work, stage, *_, key, **__):
+        self.submitted.append(stage.name)
+        if len(self.submitted) > 1:
+            return self.end(key)
+        done = Done({"outs": []}, "made", "", 1.0)
+        return SimpleNamespace(key=key, status="finished", result=lambda: done)
+
+
+def stop(key):
+    raise KeyboardInterrupt
+
+
+def cancel(key):
+    return SimpleNamespace(key=key, status="cancelled")
+
+
+class Queue(list):
+    add = list.append
+
+
+@pytest.mark.parametrize(
+    ("end", "error", "told"),
+    [
+        (stop, KeyboardInterrupt, "^$"),
+        (cancel, EosfmError, "failed: fit: the Dask scheduler is gone; start it, and run again"),
+    ],
+)
+def test_what_is_done_is_brought_home_where_the_workers_are_gone(
+    monkeypatch, capsys, end, error, told
+):
+    stages = {name: Stage(name, "dvc.yaml", name) for name in ("raw", "fit")}
+    plan = Plan(stages, {"raw": (), "fit": ("raw",)}, frozenset(stages), frozenset())
+    brought = []
+    monkeypatch.setattr(run, "_settings", lambda repo, client: None)
+    monkeypatch.setattr(home, "take_in", lambda plan, entries, remote: brought.extend(entries))
+    monkeypatch.setattr("distributed.as_completed", Queue)
+    with pytest.raises(error, match=told):
+        run._run_all(None, plan, Vanishing(end))
+    assert brought == ["raw"]
+    warned = capsys.readouterr().err.splitlines()
+    assert set(warned) == {
+        "warning: not all workers end as they should (OSError: no route to host)"
+    }
+    assert len(warned) == (2 if end is stop else 1)
