@@ -18,16 +18,20 @@ class Command(TyperCommand):
 def repeat_options(words: Sequence[str], several: Collection[str]) -> list[str]:
     """Write an option again before each of its values but the first.
 
-    Values end at the next word with a dash; so arguments stand before such options.
+    Values end at the next word with a dash; so arguments stand before such options. After
+    ``-S KEY=VALUE`` they end at a word without ``=`` too, as DVC's do: it is a stage.
     """
     written: list[str] = []
-    option, values = "", 0
+    option = ""
+    first: str | None = None
     for word in words:
         if word.startswith("-"):
-            option, values = word if word in several else "", 0
+            option, first = word if word in several else "", None
+        elif option and first is None:
+            first = word
+        elif option and first and "=" in first and "=" not in word:
+            option = ""
         elif option:
-            values += 1
-            if values > 1:
-                written.append(option)
+            written.append(option)
         written.append(word)
     return written
