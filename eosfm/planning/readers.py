@@ -35,7 +35,10 @@ def refuse_misfits(params: Params, project: Path) -> None:
 
 
 def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
-    """Bands and losses against the datasets that they are asked of; batches against processes."""
+    """Bands and losses against the datasets that they are asked of.
+
+    Recipes' scaling against bands, and batches against processes.
+    """
     readers: list[tuple[str, Reader]] = [
         *((f"specialists.{name}", params.specialist(name)) for name in params.specialists),
         *((f"tasks.{name}", params.task(name)) for name in params.tasks),
@@ -55,11 +58,13 @@ def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Find
     devices = params.trainer.devices
     processes = params.trainer.num_nodes * (devices if isinstance(devices, int) else 1)
     for name in params.specialists:
-        batch = Recipe.resolve(params, name).batch_size
-        if processes > 1 and batch % processes:
+        recipe = Recipe.resolve(params, name)
+        yield from refusals(recipe.scaling)
+        if processes > 1 and recipe.batch_size % processes:
             yield fault(
-                f"specialists.{name} has a batch of {batch}, which {processes} processes cannot "
-                "share; expected a multiple; change its batch_size or trainer.devices"
+                f"specialists.{name} has a batch of {recipe.batch_size}, which {processes} "
+                "processes cannot share; expected a multiple; change its batch_size or "
+                "trainer.devices"
             )
 
 

@@ -302,6 +302,11 @@ CASES = [
         r"a batch of \d+, which 7 processes cannot share",
         {"trainer.devices": 7},
     ),
+    Case(
+        "scaling and bands",
+        r"specialist \w+: scaling has mean 0.* and std 0.* for \d+ bands; expected a number, or",
+        {"recipes.ours.scaling": {"mean": 0, "std": 0}},
+    ),
     Case("split", r"oscd.splits.* is 'vla'", {"datasets.oscd.splits": "train vla"}),
     Case(
         "split that is not cut",
