@@ -34,8 +34,10 @@ class Settings:
         packed: Its files, of :func:`eosfm.cluster.snapshot.pack`.
         cache: DVC's options of its cache, ``dir`` among them, an absolute path.
         remote: DVC's default remote; empty if there is none.
+        apart: Whether workers meet in it, as one of :attr:`workers` does not see the user's folder.
         environment: :data:`ENVIRONMENT` as the user has it; None for what is not set.
-        hosts: How many workers each machine has, by address.
+        workers: Addresses of those with which the run begins.
+        hosts: How many of them each machine has, by address.
         gpus: How many of them see the same GPUs, by address and :func:`visible_devices`.
     """
 
@@ -44,7 +46,9 @@ class Settings:
     packed: bytes
     cache: Mapping[str, str]
     remote: str
+    apart: bool
     environment: Mapping[str, str | None]
+    workers: frozenset[str]
     hosts: Mapping[str, int]
     gpus: Mapping[tuple[str, str], int]
 
@@ -68,22 +72,19 @@ class Clone(WorkerPlugin):
         self.stopped = False
         self._former: dict[str, str] = {}  # its environment, once anything of it changes
 
-    def setup(self, worker: Worker) -> None:
+    async def setup(self, worker: Worker) -> None:
         """Make the clone and go there; one process is one worker with one stage at a time."""
         own = self.settings
-        if worker.state.nthreads != 1:
-            raise EosfmError(
-                f"worker {worker.address} has {worker.state.nthreads} threads, and a stage needs "
-                "a process of its own; start it with `dask worker --nthreads 1`"
-            )
+        self.shared = sees(own.folder, Path(own.cache["dir"]))
+        try:
+            self._insist_on_use(worker)
+        except EosfmError:
+            address = worker.contact_address
+            if address not in own.workers:  # it came later, and Dask gives it stages all the same
+                await worker.scheduler.unregister(address=address, stimulus_id=NAME, expected=True)
+            raise
         if worker.nanny:  # Ctrl-C reaches every process of a terminal; the nanny's end this one
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self.shared = own.folder.is_dir() and Path(own.cache["dir"]).is_dir()
-        if not self.shared and not own.remote:
-            raise EosfmError(
-                f"worker {worker.address} does not see {own.project} and its DVC cache; share them "
-                "with it, or name a remote: `dvc remote add --default storage s3://...`"
-            )
         self._from, self._former = Path.cwd(), dict(os.environ)
         base = own.folder if self.shared else Path(worker.local_directory).parent / "eosfm"
         self.path = base / f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -105,6 +106,29 @@ class Clone(WorkerPlugin):
         os.environ.update(self._former)
         os.chdir(self._from)
         shutil.rmtree(self.path, ignore_errors=True)  # a stage may still be on its way out
+
+    def _insist_on_use(self, worker: Worker) -> None:
+        """Refuse a worker that cannot take part in this run.
+
+        Raises:
+            EosfmError: It has several threads, or nothing in common with the others.
+        """
+        own = self.settings
+        if worker.state.nthreads != 1:
+            raise EosfmError(
+                f"worker {worker.address} has {worker.state.nthreads} threads, and a stage needs "
+                "a process of its own; start it with `dask worker --nthreads 1`"
+            )
+        if not self.shared and not own.remote:
+            raise EosfmError(
+                f"worker {worker.address} does not see {own.project} and its DVC cache; share them "
+                "with it, or name a remote: `dvc remote add --default storage s3://...`"
+            )
+        if not self.shared and not own.apart:
+            raise EosfmError(
+                f"worker {worker.address} does not see {own.project} and its DVC cache, as all did "
+                "when the run began; share them with it, or start it before a run"
+            )
 
     def _configure_dvc(self, cache: Path) -> None:
         """Let DVC use the shared cache, without Git, and leave nothing outside the clone."""
@@ -163,10 +187,9 @@ def visible_devices() -> str:
     return os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
 
-def sees_home(dask_worker: Worker) -> bool:
-    """Whether a worker shares the user's folder and cache."""
-    plugin: Any = dask_worker.plugins[NAME]
-    return bool(plugin.shared)
+def sees(folder: Path, cache: Path) -> bool:
+    """Whether a worker shares the user's folder, where a run's clones lie, and DVC's cache."""
+    return folder.is_dir() and cache.is_dir()
 
 
 def this_clone() -> Clone:

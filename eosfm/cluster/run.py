@@ -21,7 +21,7 @@ from eosfm.cluster.clone import (
     NAME,
     Clone,
     Settings,
-    sees_home,
+    sees,
     visible_devices,
 )
 from eosfm.cluster.plan import Entry, Plan, make_plan
@@ -90,8 +90,9 @@ def _run_all(repo: Any, plan: Plan, client: Any) -> None:
     Raises:
         EosfmError: Stages failed; what does not depend on them is done.
     """
-    _insist(lambda: client.register_plugin(Clone(_settings(repo, client)), name=NAME))
-    remote = not all(_insist(lambda: client.run(sees_home)).values())
+    settings = _settings(repo, client)
+    _insist(lambda: client.register_plugin(Clone(settings), name=NAME))
+    remote = settings.apart
     if remote:
         home.push(repo, plan)
     run = _Run(plan, client, remote)
@@ -220,14 +221,18 @@ class _Run:
 
 def _settings(repo: Any, client: Any) -> Settings:
     cache = {key: value for key, value in repo.config["cache"].items() if isinstance(value, str)}
+    project, run, folder = Path.cwd(), os.environ[RUN], Path(repo.cache.local.path).parents[1]
     workers = client.scheduler_info(n_workers=-1)["workers"]
+    shared = _insist(lambda: client.run(sees, project / FOLDER / run, folder))
     return Settings(
-        run=os.environ[RUN],
-        project=Path.cwd(),
-        packed=snapshot.pack(Path.cwd()),
-        cache=cache | {"dir": str(Path(repo.cache.local.path).parents[1])},
+        run=run,
+        project=project,
+        packed=snapshot.pack(project),
+        cache=cache | {"dir": str(folder)},
         remote=repo.config["core"].get("remote", ""),
+        apart=not all(shared.values()),
         environment={name: os.environ.get(name) for name in ENVIRONMENT},
+        workers=frozenset(workers),
         hosts=Counter(worker["host"] for worker in workers.values()),
         gpus=Counter(
             (workers[address]["host"], devices)

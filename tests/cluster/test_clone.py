@@ -1,7 +1,9 @@
 """A worker's clone, where it cannot be made."""
 
+import asyncio
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,16 +12,47 @@ import pytest
 from eosfm.cluster.clone import Clone, Settings
 from eosfm.core.errors import EosfmError
 
+WORKER = "tcp://worker"
+
+
+class Scheduler:
+    def __init__(self):
+        self.removed = []
+
+    async def unregister(self, address, **_):
+        self.removed.append(address)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    away = tmp_path / "not here"
+    return Settings(
+        run="run", project=away, packed=b"", cache={"dir": str(away)}, remote="", apart=False,
+        environment={}, workers=frozenset({WORKER}), hosts=Counter(), gpus=Counter(),
+    )  # fmt: skip
+
+
+def make_worker(threads):
+    return SimpleNamespace(
+        address=WORKER, contact_address=WORKER, nanny=None, scheduler=Scheduler(),
+        state=SimpleNamespace(nthreads=threads),
+    )  # fmt: skip
+
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_refused_worker_keeps_its_folder_and_environment(tmp_path, threads):
-    away = tmp_path / "not here"
-    clone = Clone(Settings("run", away, b"", {"dir": str(away)}, "", {}, Counter(), Counter()))
-    worker = SimpleNamespace(
-        address="tcp://worker", nanny=None, state=SimpleNamespace(nthreads=threads)
-    )
+def test_a_refused_worker_keeps_its_folder_and_environment(settings, threads):
+    clone, worker = Clone(settings), make_worker(threads)
     folder, environment = Path.cwd(), dict(os.environ)
     with pytest.raises(EosfmError, match="share them" if threads == 1 else "a process of its own"):
-        clone.setup(worker)
+        asyncio.run(clone.setup(worker))
     clone.teardown(worker)  # which Dask does before the next run
     assert (Path.cwd(), dict(os.environ)) == (folder, environment)
+    assert worker.scheduler.removed == []
+
+
+def test_a_worker_that_comes_to_a_run_and_cannot_take_part_is_given_no_stage(settings):
+    worker = make_worker(1)
+    began = replace(settings, remote="storage", workers=frozenset({"tcp://other"}))
+    with pytest.raises(EosfmError, match="as all did when the run began; share them with it, or"):
+        asyncio.run(Clone(began).setup(worker))
+    assert worker.scheduler.removed == [WORKER]

@@ -79,6 +79,25 @@ def test_a_worker_apart_without_a_remote_is_refused(project, start, tmp_path):
     assert "dvc remote add --default" in out.splitlines()[-1]
 
 
+def test_a_worker_apart_that_comes_later_ends_and_spoils_nothing(project, start, tmp_path):
+    project.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "remote"))
+    project.edit(
+        "stages.sh", "mkdir -p data", "until [ -e .cache/go ]; do sleep 0.1; done\nmkdir -p data"
+    )
+    words = ("--nthreads", "1", "--memory-limit", "0")
+    address = start((*words, "--local-directory", str(tmp_path / "one")))
+    run = project.start("eosfm", "repro", "--scheduler", address)
+    project.wait_for("ran")
+    late = ("--no-dashboard", "--preload", str(APART), "--local-directory", str(tmp_path / "two"))
+    module = "distributed.cli.dask_worker"
+    out = project.run(sys.executable, "-m", module, address, *words, *late)  # which ends by itself
+    assert "as all did when the run began; share them with it, or start it before a run" in out
+    (project.path / ".cache" / "go").touch()
+    out, _ = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0, out
+    assert (project.path / "joined").read_text().count("word: one") == 2
+
+
 def test_where_nothing_answers_the_remedy_is_said(monkeypatch):
     monkeypatch.setattr(workers, "STARTS", 1)
     with (
