@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eosfm.cluster.home import open_repo, told
+from eosfm.cluster.plan import make_plan
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.files import atomic
 
@@ -93,6 +94,8 @@ def _insist_on_key(path: str, key: str) -> None:
 def record(targets: Sequence[str], name: str) -> str:
     """Let ``dvc exp run``, which has nothing to do but what only this folder can, keep the results.
 
+    It keeps files as they stand, so these must be those of the run.
+
     Args:
         targets: As of ``dvc repro``.
         name: Of the experiment; empty for one of DVC's.
@@ -101,8 +104,14 @@ def record(targets: Sequence[str], name: str) -> str:
         Its name.
 
     Raises:
-        EosfmError: DVC cannot keep it.
+        EosfmError: DVC cannot keep it, or files changed since the run began.
     """
     with open_repo() as repo:
+        plan = make_plan(repo, targets)
+        if changed := [stage for stage in plan.affected() if stage in plan.changed]:
+            raise EosfmError(
+                f"files of {', '.join(changed)} changed while the run was under way, so it is no "
+                "experiment; its results are kept; take the changes back, or run again"
+            )
         made = told(lambda: repo.experiments.run(targets=list(targets) or None, name=name or None))
         return next(iter(repo.experiments.get_exact_name(list(made)).values()))

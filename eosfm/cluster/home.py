@@ -112,8 +112,8 @@ def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
         told(lambda: repo.checkout(list(entries), force=True))
 
 
-def finish(targets: Sequence[str]) -> list[str]:
-    """Run ``dvc repro``, which has nothing to do but what only this folder can.
+def finish(plan: Plan) -> list[str]:
+    """Run what only this folder can; what changed since the run began is left to the next one.
 
     Returns:
         The stages that it ran or restored.
@@ -121,8 +121,12 @@ def finish(targets: Sequence[str]) -> list[str]:
     Raises:
         EosfmError: One failed.
     """
+    names = [name for name in plan.stages if name in plan.at_home]
+    if not names:  # DVC takes no target for all
+        return []
     with open_repo() as repo:
-        return [stage.addressing for stage in told(lambda: repo.reproduce(list(targets) or None))]
+        ran = told(lambda: repo.reproduce(names, single_item=True))
+        return [stage.addressing for stage in ran]
 
 
 def told(work: Callable[[], T]) -> T:

@@ -80,7 +80,7 @@ def repro(
         if overrides or name:
             end = f"experiment {experiment.record(targets, name)}"
         else:
-            end = f"ran here: {', '.join(home.finish(targets)) or 'nothing'}"
+            end = f"ran here: {', '.join(home.finish(plan)) or 'nothing'}"
     print(f"done in {clock(time.monotonic() - start)}; {end}")
 
 

@@ -26,6 +26,14 @@ def test_it_leaves_what_an_experiment_of_dvc_leaves(project):
     assert "word: two" in (project.path / "params.yaml").read_text()
 
 
+def test_what_changed_meanwhile_is_no_part_of_an_experiment(project, monkeypatch):
+    monkeypatch.chdir(project.path)  # in which nothing is as it was run
+    told = "^files of .*data/dvc.yaml:raw@a, fit@a, .* changed while the run was under way"
+    with pytest.raises(EosfmError, match=told):
+        experiment.record([], "")
+    assert project.ran() == set()
+
+
 @pytest.mark.parametrize(
     ("override", "told"),
     [

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from eosfm.cluster import home, run
-from eosfm.cluster.plan import Plan, Stage
+from eosfm.cluster.plan import Plan, Stage, make_plan
 from eosfm.cluster.run import _folder
 from eosfm.cluster.stage import Done
 from eosfm.core.errors import EosfmError
@@ -22,6 +22,17 @@ def test_a_killed_runs_folder_goes_and_no_other_machines(tmp_path):
         assert own.is_dir() and not killed.exists()
         assert all(other.is_dir() for other in others)
     assert not own.exists()
+
+
+def test_home_runs_what_it_alone_can_and_leaves_what_changed_meanwhile(project, monkeypatch):
+    monkeypatch.chdir(project.path)
+    project.run("dvc", "repro")
+    with home.open_repo() as repo:
+        plan = make_plan(repo, [])
+    project.edit("params.yaml", "word: one", "word: two")
+    project.edit("dvc.yaml", "wc joined", "wc -c joined")
+    assert home.finish(plan) == ["report"]
+    assert (project.path / "joined").read_text().count("one") == 2
 
 
 class Vanishing:
