@@ -24,11 +24,13 @@ def stages_to_run(project: Path) -> frozenset[str] | None:
         return None
     from dvc.lock import LockError
     from dvc.repo import Repo
+    from dvc.repo.reproduce import get_active_graph
     from networkx import ancestors
 
     try:
         with Repo(str(project)) as repo:
-            graph: Any = repo.index.graph  # from each stage to those that it depends on
+            # From each stage to those that it depends on, of which a frozen one has none.
+            graph: Any = get_active_graph(repo.index.graph)
             changed = repo.status()
             # What runs in every repro, such as `watch`, mostly gives the same bytes again.
             told = {name for name, why in changed.items() if why != ["always changed"]}

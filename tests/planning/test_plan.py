@@ -162,3 +162,6 @@ def test_what_follows_a_changed_stage_would_run_too(tmp_path):
     assert stages_to_run(tmp_path) == frozenset()
     (tmp_path / "a").write_text("other")
     assert stages_to_run(tmp_path) == {"first", "second"}
+    frozen = DVC_YAML.replace("second: {", "second: {frozen: true, ")
+    (tmp_path / "dvc.yaml").write_text(frozen)
+    assert stages_to_run(tmp_path) == {"first"}
