@@ -150,14 +150,14 @@ def expected_seconds(names: Sequence[str], results: Path = Path("results")) -> d
     known: dict[str, float] = {}
     kinds: dict[str, list[float]] = {}
     for name in names:
-        record = results / _kind(name) / name.partition("@")[2] / "energy.json"
+        record = results / kind_of(name) / name.partition("@")[2] / "energy.json"
         if record.is_file():
             known[name] = float(json.loads(record.read_text())["seconds"])
-            kinds.setdefault(_kind(name), []).append(known[name])
+            kinds.setdefault(kind_of(name), []).append(known[name])
     reported = _reported_minutes(results / "plots" / "minutes.csv")
-    for kind, count in Counter(map(_kind, names)).items():
+    for kind, count in Counter(map(kind_of, names)).items():
         kinds.setdefault(kind, [60 * reported.get(kind, count / 60) / count])
-    return {name: known.get(name, mean(kinds[_kind(name)])) for name in names}
+    return {name: known.get(name, mean(kinds[kind_of(name)])) for name in names}
 
 
 def _reported_minutes(table: Path) -> dict[str, float]:
@@ -168,6 +168,6 @@ def _reported_minutes(table: Path) -> dict[str, float]:
         return {row["stage"]: float(row["minutes"]) for row in csv.DictReader(file)}
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
     """``train`` of ``train@a``, and ``tile`` of ``data/dvc.yaml:tile@a``."""
     return name.rpartition(":")[2].partition("@")[0]

@@ -27,7 +27,13 @@ from eosfm.cluster.clone import (
 from eosfm.cluster.plan import Entry, Plan, make_plan
 from eosfm.cluster.progress import Progress, clock
 from eosfm.cluster.stage import run_stage, stop_stage
-from eosfm.cluster.workers import ATTEMPTS, local_workers, usual_count, workers_at
+from eosfm.cluster.workers import (
+    ATTEMPTS,
+    insist_on_one_device,
+    local_workers,
+    usual_count,
+    workers_at,
+)
 from eosfm.core.errors import EosfmError
 from eosfm.tracking import RUN
 
@@ -69,6 +75,8 @@ def repro(
                 repo = held.enter_context(home.open_repo())
                 plan = make_plan(repo, targets)
                 names = plan.affected()
+                if not scheduler:
+                    insist_on_one_device(names)
                 held.enter_context(home.hold(repo, names))
             print(f"{len(names)} of {len(plan.stages)} stages changed, or follow such", flush=True)
             if names and scheduler:

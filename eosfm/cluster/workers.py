@@ -2,11 +2,12 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from eosfm.cluster.clone import FOLDER
+from eosfm.cluster.plan import kind_of
 from eosfm.core.cores import usable_cores
 from eosfm.core.errors import EosfmError
 
@@ -107,6 +108,28 @@ def visible_gpus() -> list[str]:
         return [str(number) for number in range(pynvml.nvmlDeviceGetCount())]
     except pynvml.NVMLError:  # no driver, so no GPU
         return []
+
+
+def insist_on_one_device(stages: Iterable[str]) -> None:
+    """Refuse trainings on several GPUs, of which :func:`local_workers` gives each worker one.
+
+    Args:
+        stages: What is to run.
+
+    Raises:
+        EosfmError: There are such.
+    """
+    from dvc.utils.serialize import load_yaml
+
+    if "train" not in map(kind_of, stages) or not visible_gpus():
+        return
+    trainer = load_yaml("params.yaml").get("trainer", {})
+    devices = trainer.get("devices")
+    if isinstance(devices, int) and devices > 1 and trainer.get("accelerator") != "cpu":
+        raise EosfmError(
+            f"trainer.devices is {devices}, and each worker has one GPU; set trainer.devices=1, or "
+            "let one training after the other have them all: `dvc repro`"
+        )
 
 
 def usual_count() -> int:
