@@ -16,7 +16,7 @@ from eosfm.datasets.native.archives import by_hand
 from eosfm.datasets.native.copy import NativeCopy
 from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.params import Params
-from eosfm.planning.findings import Finding, fault, note, of_copy, refusals
+from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy, refusals
 from eosfm.planning.readers import Reader, check_readers
 from eosfm.planning.stores import countable
 from eosfm.simulation.recipes import get_recipe
@@ -68,10 +68,7 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
     if entry.root is None:
         yield from _check_download(name, dataset, copy.folder)
     elif not copy.folder.is_dir():
-        yield fault(
-            f"datasets.{name}.root is {entry.root}, which is no folder; expected a copy of "
-            f"{dataset.title}; correct it, or set it to null to download one"
-        )
+        yield fault(no_copy(name, dataset.title, entry.root))
     else:
         yield from _check_copy(dataset, copy.folder, whole=entry.scenes == "published")
 
@@ -103,10 +100,7 @@ def _check_copy(dataset: Dataset, folder: Path, whole: bool) -> Iterator[Finding
     try:
         scene = next(iter(dataset.scenes(folder)), None)
         if scene is None:
-            yield fault(
-                f"datasets.{name}: {folder} holds no labelled scene; expected a copy of "
-                f"{dataset.title}; correct datasets.{name}.root"
-            )
+            yield fault(no_copy(name, dataset.title, str(folder)))
             return
         window = Window(0, 0, min(LOOK, scene.height), min(LOOK, scene.width))
         image = np.asarray(scene.image(window))

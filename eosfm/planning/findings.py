@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from eosfm.core.errors import EosfmError
 
@@ -37,6 +38,20 @@ def one_line(error: Exception) -> str:
 def of_copy(name: str, error: Exception) -> str:
     """What an error says of an entry's copy, by the key that names it."""
     return f"datasets.{name}: {one_line(error).removeprefix(f'{name}: ')}"
+
+
+def no_copy(name: str, title: str, root: str) -> str:
+    """What is wrong with an entry's root that holds nothing of its dataset."""
+    folder = Path(root).expanduser()
+    if folder.is_dir():
+        return (
+            f"datasets.{name}: {folder} holds no labelled scene; expected a copy of {title}; "
+            f"correct datasets.{name}.root"
+        )
+    return (
+        f"datasets.{name}.root is {root}, which is no folder; expected a copy of {title}; correct "
+        "it, or set it to null to download one"
+    )
 
 
 def refusals(*steps: Callable[[], object]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params
 from eosfm.planning.facts import ARCHIVES, ArchiveFacts, archive_facts
-from eosfm.planning.findings import of_copy
+from eosfm.planning.findings import no_copy, of_copy
 from eosfm.tiles.layout import UNLABELLED, image_layouts, target_layout
 
 COUNTED = 30_000
@@ -140,6 +140,8 @@ def planned_store(params: Params, name: str) -> PlannedStore:
                 facts = part_facts(dataset, root, facts)
         except EosfmError as error:
             raise EosfmError(of_copy(name, error)) from None
+    if facts is None and entry.root and not simulated:
+        raise EosfmError(no_copy(name, dataset.title, entry.root))
     facts = facts or archive_facts(entry.reader)
     sizes = [size for size in (entry.tile, params.current.tile) if size]
     tile = min(sizes) if entry.tile and get_kind(dataset.kind).answer != "image" else None

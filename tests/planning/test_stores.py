@@ -54,6 +54,21 @@ def test_of_a_part_of_an_archive_the_scenes_that_are_there_count(real, tmp_path)
     }
 
 
+@pytest.mark.parametrize(("root", "told"), [("empty", "no labelled scene"), ("no", "no folder")])
+def test_of_an_archive_without_facts_the_root_must_hold_some(
+    real, tmp_path, monkeypatch, root, told
+):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.delitem(ARCHIVES, "oscd")
+    # As of a reader of one's own, which looks for files and names none.
+    monkeypatch.setattr("eosfm.planning.stores.part_facts", lambda *_: None)
+    own = {"source": "archive", "root": str(tmp_path / root)}
+    entry = real.datasets["oscd"].model_copy(update=own)
+    params = real.model_copy(update={"datasets": {"oscd": entry}})
+    with pytest.raises(EosfmError, match=rf"^datasets\.oscd.*{told}; expected a copy of "):
+        planned_store(params, "oscd")
+
+
 def test_splits_that_nothing_reads_have_no_tiles(real):
     stores = planned_stores(real)
     assert stores["sen12ms"].tiles["test"] == 0
