@@ -38,7 +38,7 @@ def settings(overrides: Sequence[str]) -> Iterator[None]:
         overrides: ``key=value``; ``+key=value`` where the file does not have the key.
 
     Raises:
-        EosfmError: DVC cannot take one, or it has several values.
+        EosfmError: DVC cannot take one, it has several values, or there is no such file.
     """
     from dvc.utils.cli_parse import to_path_overrides
     from dvc.utils.hydra import apply_overrides, to_hydra_overrides
@@ -61,6 +61,12 @@ def settings(overrides: Sequence[str]) -> Iterator[None]:
             apply_overrides(path, some)
 
     by_file = to_path_overrides(overrides)
+    for path, some in by_file.items():
+        if not Path(path).is_file():
+            raise EosfmError(
+                f"-S {path}:{some[0]}: there is no file {path}; expected KEY=VALUE, with dots in "
+                "KEY, or FILE:KEY=VALUE"
+            )
     before = {path: Path(path).read_bytes() for path in by_file}
     try:
         told(write)

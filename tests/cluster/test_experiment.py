@@ -41,6 +41,7 @@ def test_what_changed_meanwhile_is_no_part_of_an_experiment(project, monkeypatch
         ("word=one,two", "several values"),
         ("word", "expected KEY=VALUE"),
         ("word.length=3", "nothing is below it"),
+        ("items:a.n=3", "-S items:a.n=3: there is no file items; expected KEY=VALUE"),
     ],
 )
 def test_what_cannot_be_set_leaves_the_file_alone(project, monkeypatch, override, told):
