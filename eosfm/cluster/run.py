@@ -62,6 +62,11 @@ def repro(
         EosfmError: Stages failed, or the run cannot start.
     """
     start = time.monotonic()
+    if workers and scheduler:
+        raise EosfmError(
+            f"--workers is {workers}, and the cluster at --scheduler {scheduler} has its own; give "
+            "one of the two"
+        )
     if name:
         experiment.insist_on_new(name)
     run = os.environ[RUN] = f"{os.uname().nodename}-{os.getpid()}-{int(time.time())}"

@@ -35,6 +35,11 @@ def test_home_runs_what_it_alone_can_and_leaves_what_changed_meanwhile(project, 
     assert (project.path / "joined").read_text().count("one") == 2
 
 
+def test_workers_and_a_scheduler_are_not_both_taken():
+    with pytest.raises(EosfmError, match="--workers is 2, and the cluster at --scheduler tcp://1"):
+        run.repro([], workers=2, scheduler="tcp://1")
+
+
 class Vanishing:
     """A client whose cluster runs the first stage, and is gone then.
 
