@@ -13,6 +13,7 @@ from typing import Any
 from distributed import Worker, WorkerPlugin
 
 from eosfm.cluster import shell, snapshot
+from eosfm.cluster.gpus import visible_devices
 from eosfm.core.errors import EosfmError
 from eosfm.tracking import GPU_SHARE, RUN, SHARE
 
@@ -180,11 +181,6 @@ class Clone(WorkerPlugin):
             "PYTHONPATH": os.pathsep.join(code),
         }
         os.chdir(self.path)
-
-
-def visible_devices() -> str:
-    """The GPUs that a worker sees, as CUDA_VISIBLE_DEVICES names them; empty for all."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
 
 def sees(folder: Path, cache: Path) -> bool:

@@ -15,15 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eosfm.cluster import experiment, home, shell, snapshot
-from eosfm.cluster.clone import (
-    ENVIRONMENT,
-    FOLDER,
-    NAME,
-    Clone,
-    Settings,
-    sees,
-    visible_devices,
-)
+from eosfm.cluster.clone import ENVIRONMENT, FOLDER, NAME, Clone, Settings, sees
+from eosfm.cluster.gpus import visible_devices
 from eosfm.cluster.plan import Entry, Plan, make_plan
 from eosfm.cluster.progress import Progress, clock
 from eosfm.cluster.stage import run_stage, stop_stage

@@ -1,12 +1,12 @@
 """The workers: processes of this machine, or those of a Dask cluster that runs already."""
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from eosfm.cluster.clone import FOLDER
+from eosfm.cluster.gpus import visible_gpus
 from eosfm.cluster.plan import kind_of
 from eosfm.core.cores import usable_cores
 from eosfm.core.errors import EosfmError
@@ -94,20 +94,6 @@ def workers_at(address: str) -> Iterator[Any]:
                 f"({type(error).__name__}); start `dask scheduler` and `dask worker` first"
             ) from None
         yield client
-
-
-def visible_gpus() -> list[str]:
-    """What CUDA_VISIBLE_DEVICES calls the GPUs that this process may use."""
-    import pynvml
-
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return [name for name in named.split(",") if name not in ("", "-1")]
-    try:
-        pynvml.nvmlInit()
-        return [str(number) for number in range(pynvml.nvmlDeviceGetCount())]
-    except pynvml.NVMLError:  # no driver, so no GPU
-        return []
 
 
 def insist_on_one_device(stages: Iterable[str]) -> None:
