@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from eosfm.encoding.artifact import load_artifact, save_artifact
 from eosfm.nn.specialist import Specialist, save_specialist
@@ -144,11 +145,12 @@ def test_two_terminals_run_neighbouring_stages(hosts, tmp_path):
     ours.run("dvc", "pull")
     stages = [f"train@{name}" for name in FEW["specialists"]]
     pipeline = ours.path / "dvc.yaml"
-    make = "mkdir -p models/specialists"
     # Each waits until the other has begun as well.
     wait = "until [ $(ls .cache/here | wc -l) = 2 ]; do sleep 0.1; done"
     meet = f"mkdir -p .cache/here/${{key}} && timeout 60 sh -c '{wait}'"
-    pipeline.write_text(pipeline.read_text().replace(make, f"{meet} && {make}"))
+    content = yaml.safe_load(pipeline.read_text())
+    content["stages"]["train"]["do"]["cmd"].insert(0, meet)
+    pipeline.write_text(yaml.safe_dump(content, sort_keys=False))
     words = ("dvc", "--wait-for-lock", "repro", "--single-item")
     running = [ours.start(*words, stage) for stage in stages]
     said = [process.communicate()[0] for process in running]
