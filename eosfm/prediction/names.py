@@ -43,17 +43,24 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
     """
     names = [band_name(description) for description in raster.descriptions]
     if raster.count == 1 and names == [None]:
-        words = re.split(r"[_\s.]", Path(path).stem)
-        name = next(filter(None, map(band_name, reversed(words))), None)
-        for begin, meant in NUMBERED.items():
-            if Path(path).name.startswith(begin):
-                name = meant.get(name or "")
-        names = [name]
+        names = [_named_by_file(Path(path))]
     colours = [interpretation.name for interpretation in raster.colorinterp]
     return [
         name or (colour if colour in COLOURS else None)
         for name, colour in zip(names, colours, strict=True)
     ]
+
+
+def _named_by_file(path: Path) -> str | None:
+    """The band that a file's name ends with, or has somewhere."""
+    own = next((meant for begin, meant in NUMBERED.items() if path.name.startswith(begin)), None)
+    for word in reversed(re.split(r"[_\s.]", path.stem)):
+        name = band_name(word)
+        if name and own is not None and re.fullmatch(r"B\d+", word, re.IGNORECASE):
+            return own.get(name)
+        if name:
+            return name
+    return None
 
 
 def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:

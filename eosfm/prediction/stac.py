@@ -177,9 +177,7 @@ def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> As
     rasters = asset.get("raster:bands") or [{}] * len(bands)
     if len(rasters) != len(bands):  # nobody knows which is which
         bands = [{}] * len(rasters)
-    names = [_name(band) for band in bands]
-    if names == [None] and not any(bands):
-        names = [band_name(key)]
+    names = [_name(band, key if len(bands) == 1 else "") for band in bands]
     whole = {name: asset[name] for name in OF_ALL if name in asset}
     facts = [{**whole, **band, **raster} for band, raster in zip(bands, rasters, strict=True)]
     scaling = [(_number(fact, "scale", 1.0), _number(fact, "offset", 0.0)) for fact in facts]
@@ -194,8 +192,10 @@ def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> As
     )  # fmt: skip
 
 
-def _name(band: dict[str, Any]) -> str | None:
+def _name(band: dict[str, Any], key: str) -> str | None:
     """The band that an item describes: its name, unless its common name means another.
+
+    Where neither says anything, the key of its asset does.
 
     Sensors number their bands each in its own way: ``B4`` is red of Sentinel-2, and of Landsat 7
     near infrared.
@@ -204,7 +204,8 @@ def _name(band: dict[str, Any]) -> str | None:
     if told in OTHERS:
         return None
     name, common = band_name(band.get("name")), band_name(told)
-    return name if name and (not common or same(name, common)) else common
+    meant = name if name and (not common or same(name, common)) else common
+    return meant or band_name(key)
 
 
 def _number(fact: dict[str, Any], key: str, default: Any) -> Any:

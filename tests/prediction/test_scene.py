@@ -34,7 +34,9 @@ def test_descriptions_are_understood(text, band):
      ("LC09_L2SP_192024_20220501_20220820_02_T1_ST_B10.TIF", None),
      ("LC08_L1TP_192024_20200501_20200820_02_T1_B8.TIF", None),
      ("LE07_L2SP_192024_20000501_20200820_02_T1_SR_B4.TIF", "B8A"),
-     ("LE07_L2SP_192024_20000501_20200820_02_T1_SR_B1.TIF", "B02")],
+     ("LE07_L2SP_192024_20000501_20200820_02_T1_SR_B1.TIF", "B02"),
+     ("LC08_mosaic_swir16.tif", "B11"), ("LC08_mosaic_red.tif", "red"), ("red_tide_a.tif", "red"),
+     ("LC08_mosaic.tif", None)],
 )  # fmt: skip
 def test_a_sensor_s_own_numbers_are_understood_in_names_of_files(write_scene, name, band):
     path = write_scene(np.zeros((1, 8, 8), np.uint16), name, descriptions=None)

@@ -75,6 +75,20 @@ def test_what_a_band_means_counts_more_than_its_number(make_item, band, meant):
     assert [BANDS[name].common for name in names] == ([BANDS[meant].common] if meant else [])
 
 
+@pytest.mark.parametrize(
+    ("key", "band", "meant"),
+    [("B04", {}, "B04"), ("B04", {"name": "channel 1"}, "B04"),
+     ("B8", {"common_name": "pan"}, None), ("data", {"name": "channel 1"}, None)],
+)  # fmt: skip
+def test_the_key_of_an_asset_names_a_band_that_nothing_else_names(make_item, key, band, meant):
+    path = make_item("a", np.zeros((3, 8, 8), np.uint16))
+    item = json.loads(path.read_text())
+    item["assets"] = {key: item["assets"]["x0"] | {"eo:bands": [band]}}
+    path.write_text(json.dumps(item))
+    (found,) = read_items(str(path))
+    assert [name for asset in found.assets for name in asset.bands] == ([meant] if meant else [])
+
+
 def test_what_an_asset_tells_of_all_its_bands_counts(make_item):
     image = np.full((3, 40, 40), 3000, np.uint16)
     image[:, 5] = 9
