@@ -1,8 +1,9 @@
 """Settings in YAML, read as DVC reads them, and what is wrong with them in one line."""
 
 import types
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -102,12 +103,20 @@ def _reason(error: Exception) -> str:
 
 
 def first_fault(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first fault of a validation in one line, with the valid keys or values."""
-    fault = error.errors()[0]
-    where = [str(part) for part in fault["loc"]]
+    """The first fault of a validation in one line, with the valid keys or values.
+
+    An unknown key first: what is missing may be what it was meant for.
+    """
+    faults = [(fault, *_place(fault["loc"], model)) for fault in error.errors()]
+    unknown = [found for found in faults if found[0]["type"] == "extra_forbidden"]
+    fault, where, beside = (unknown or faults)[0]
+    # Of what may be a word or a block, the block's own fault says more.
+    for other, inner, around in () if unknown else faults:
+        if len(inner) > len(where) and inner[: len(where)] == where:
+            fault, where, beside = other, inner, around
     key = ".".join(where) or "the whole"
     if fault["type"] == "extra_forbidden":
-        return f"unknown key {key}; {suggest(where[-1], _keys_beside(where, model))}"
+        return f"unknown key {key}; {suggest(where[-1], beside)}"
     if fault["type"] == "missing":
         return f"{key} is missing; add it"
     found = repr(fault["input"])
@@ -116,16 +125,25 @@ def first_fault(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{key} is {found}; {expected[0].lower()}{expected[1:]}"
 
 
-def _keys_beside(where: list[str], model: Any) -> list[str]:
-    """The keys that are valid where an unknown one was found."""
-    for part in where[:-1]:
+def _place(location: Sequence[int | str], model: Any) -> tuple[list[str], list[str]]:
+    """Keys that lead to a fault, without pydantic's names of a union's members; valid last keys."""
+    keys: list[str] = []
+    beside: list[str] = []
+    for part in location:
+        if get_origin(model) in (Union, types.UnionType):
+            members = [member for member in get_args(model) if member is not types.NoneType]
+            if len(members) > 1:
+                model = next((m for m in members if getattr(m, "__name__", "") == part), None)
+                continue
+            (model,) = members  # a block, or null
+        keys.append(str(part))
+        beside = list(model.model_fields) if _is_model(model) else []
         if _is_model(model):
-            model = model.model_fields[part].annotation
-            if get_origin(model) is types.UnionType:  # a block, or null
-                model = next(filter(_is_model, get_args(model)), None)
+            field = model.model_fields.get(part)
+            model = None if field is None else field.annotation
         else:  # a dict of entries: step from the dict to its value type
-            model = get_args(model)[1]
-    return list(model.model_fields) if _is_model(model) else []
+            model = get_args(model)[1] if get_origin(model) is dict else None
+    return keys, beside
 
 
 def _is_model(kind: Any) -> bool:
