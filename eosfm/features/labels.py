@@ -53,7 +53,7 @@ def strata(store: TileStore, split: Split, by: str) -> np.ndarray:
     kind, targets = get_kind(store.kind), store.split(split).targets
     if by == "thirds":
         return kind.thirds(targets, len(store.classes), store.ignore_index)
-    return kind.strata(targets, len(store.classes))
+    return kind.strata(targets, len(store.classes), store.ignore_index)
 
 
 def repeated(targets: Iterable[np.ndarray], repeat: Mapping[int, int]) -> np.ndarray:

@@ -5,8 +5,6 @@ from torch import Tensor, nn
 
 from eosfm.evaluation.fitted import FittedTask
 from eosfm.kinds import get_kind
-from eosfm.kinds.multilabel import Multilabel
-from eosfm.kinds.regression import Regression
 from eosfm.prediction.model import TaskModel
 
 
@@ -42,7 +40,4 @@ class PhysicalTask(nn.Module):
         if days is None:
             days = image.new_zeros(image.shape[:2])
         logits: Tensor = self.model(known, days)
-        kind = get_kind(self.fitted.kind)
-        if isinstance(kind, Regression):
-            return logits
-        return logits.sigmoid() if isinstance(kind, Multilabel) else logits.softmax(1)
+        return get_kind(self.fitted.kind).probabilities(logits)

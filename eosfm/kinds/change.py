@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from eosfm.kinds.evidence import Counts
 from eosfm.kinds.segmentation import Segmentation
 from eosfm.kinds.targets import TargetStatistics
@@ -17,12 +19,13 @@ class Change(Segmentation):
 
     name = "change"
     headline = "f1"
-    evidence = Counts(pixels=True, only=1)
+    evidence = Counts(pixels=True, first=1)
     bitemporal = True
 
     def constants(self, statistics: TargetStatistics) -> tuple[TargetStatistics, ...]:
-        """Those seen, most of which are no change, and all changed."""
-        return (statistics, replace(statistics, counts=(0, statistics.labelled)))
+        """Those seen, most of which are no change, and all changed, in each way there is."""
+        ways = np.eye(len(statistics.counts), dtype=int)[1:] * statistics.labelled
+        return (statistics, *(replace(statistics, counts=tuple(way)) for way in ways.tolist()))
 
     def merge_dates(self, level: "Tensor") -> "Tensor":
         """The dates side by side: (B, T, C, h, w) to (B, T * C, h, w)."""

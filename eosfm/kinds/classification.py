@@ -29,7 +29,7 @@ class Classification(ImageKind):
         """A scalar."""
         return np.dtype(np.int64), ()
 
-    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+    def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The class."""
         return np.array(targets).astype(int)
 

@@ -57,7 +57,7 @@ class Detection(Kind):
             tuple(counts.tolist()), some(len(objects)), boxes=tuple(map(tuple, boxes.tolist()))
         )
 
-    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+    def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The rarest class among the objects."""
         return rarest(np.array([np.isin(np.arange(classes), boxes[:, 4]) for boxes in targets]))
 

@@ -91,11 +91,11 @@ class Counts(Evidence):
 
     Attributes:
         pixels: Whether pixels are scored rather than images.
-        only: The one class whose F1 counts.
+        first: The first class whose F1 counts.
     """
 
     pixels: bool
-    only: int | None = None
+    first: int = 0
 
     def by_tile(self, logits: "Tensor", target: "Tensor", ignore_index: int) -> "Tensor":
         """(B, K, K) int32: rows are targets."""
@@ -118,24 +118,28 @@ class Counts(Evidence):
     ) -> dict[str, np.ndarray]:
         """``accuracy`` (share of images or pixels), ``f1`` (macro), of pixels ``miou``."""
         hits, truth, guesses = _margins(_sums(tiles, weights))
-        f1 = _ratio(2 * hits, truth + guesses)
-        # None of the one class that counts, and none found, counts as 0.
-        found = {
-            "accuracy": _ratio(hits.sum(1), truth.sum(1)),
-            "f1": _mean(f1) if self.only is None else np.nan_to_num(f1[:, self.only]),
-        }
+        classes = np.delete(np.arange(hits.shape[1]), self._ignored(hits.shape[1], ignore_index))
+        f1 = _ratio(2 * hits, truth + guesses)[:, classes[classes >= self.first]]
+        found = {"accuracy": _ratio(hits.sum(1), truth.sum(1)), "f1": _mean(f1)}
         if self.pixels:
             iou = np.nan_to_num(_ratio(hits, truth + guesses - hits))
-            counted = [index for index in range(iou.shape[1]) if index != ignore_index]
-            found["miou"] = iou[:, counted].mean(1)
+            found["miou"] = iou[:, classes].mean(1)
         return found
 
     def by_class(self, tiles: np.ndarray, ignore_index: int) -> tuple[str, np.ndarray]:
         """``iou`` of pixels, ``f1`` of images."""
         hits, truth, guesses = _margins(_sums(tiles, np.ones((1, len(tiles)))))
         if self.pixels:
-            return "iou", _ratio(hits, truth + guesses - hits)[0]
-        return "f1", _ratio(2 * hits, truth + guesses)[0]
+            name, values = "iou", _ratio(hits, truth + guesses - hits)[0]
+        else:
+            name, values = "f1", _ratio(2 * hits, truth + guesses)[0]
+        values[self._ignored(len(values), ignore_index)] = np.nan
+        return name, values
+
+    @staticmethod
+    def _ignored(classes: int, ignore_index: int) -> list[int]:
+        """The class that stands for what is not labelled, where it is one."""
+        return [ignore_index] if 0 <= ignore_index < classes else []
 
     def confusion(self, tiles: np.ndarray) -> np.ndarray:
         """See :meth:`Evidence.confusion`."""

@@ -135,12 +135,12 @@ class Kind(ABC):
         return named("eosfm.heads.losses.balanced")(statistics.counts)
 
     @abstractmethod
-    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+    def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The stratum of each stored target, (N,) integers, for shares of the labels."""
 
     def thirds(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The strata of PANGAEA (arXiv 2412.04204); where it has none, those of :meth:`strata`."""
-        return self.strata(targets, classes)
+        return self.strata(targets, classes, ignore_index)
 
     # Batches and models
 
@@ -220,6 +220,10 @@ class Kind(ABC):
     def predict(self, logits: Any) -> Any:
         """Turn logits into what the target looks like: by default the most likely class."""
         return logits.argmax(dim=1)
+
+    def probabilities(self, logits: "Tensor") -> "Tensor":
+        """(B, K, ...) of the classes, which exclude each other by default; a value as it is."""
+        return logits.softmax(dim=1)
 
     @abstractmethod
     def constant_logits(self, statistics: TargetStatistics, target: Any) -> Any:

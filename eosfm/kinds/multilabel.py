@@ -56,7 +56,7 @@ class Multilabel(ImageKind):
             statistics.counts, statistics.labelled
         )
 
-    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+    def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The rarest label."""
         return rarest(np.array(targets) == 1)
 
@@ -65,6 +65,10 @@ class Multilabel(ImageKind):
         import torch
 
         return (logits > 0).to(torch.uint8)
+
+    def probabilities(self, logits: "Tensor") -> "Tensor":
+        """(B, K), of each label by itself."""
+        return logits.sigmoid()
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, K): how often each label occurs."""

@@ -57,7 +57,7 @@ class Regression(PixelKind):
         variance = max(float(squared / count) - mean**2, 0.0)
         return TargetStatistics((), count, mean, variance**0.5 or 1.0)
 
-    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+    def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The quantile bin of the tile's mean."""
         means = _means(targets)
         edges = np.quantile(means, np.linspace(0, 1, BINS + 1)[1:-1])
@@ -83,6 +83,10 @@ class Regression(PixelKind):
     def predict(self, logits: "Tensor") -> "Tensor":
         """(B, H, W) values."""
         return logits.squeeze(1)
+
+    def probabilities(self, logits: "Tensor") -> "Tensor":
+        """(B, 1, H, W) values."""
+        return logits
 
     def constant_logits(self, statistics: TargetStatistics, target: "Tensor") -> "Tensor":
         """(B, 1, H, W): the mean."""

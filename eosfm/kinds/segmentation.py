@@ -34,13 +34,16 @@ class Segmentation(PixelKind):
         """A class index per pixel, in the smallest type that holds the ignore index."""
         return np.dtype(np.uint8 if 0 <= ignore_index <= 255 else np.int16), size
 
-    def strata(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+    def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The rarest class that covers at least :data:`RARE` of the tile."""
-        return rarest(np.array([_covering(target, classes) for target in targets]))
+        counts = np.array([_counts(target, classes, ignore_index) for target in targets])
+        sizes = np.array([target.size for target in targets])
+        return rarest(counts >= RARE * sizes[:, None])
 
     def thirds(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """One for all tiles of which each class covers the same third, or nothing."""
-        shares = np.array([_shares(target, classes, ignore_index) for target in targets])
+        counts = np.array([_counts(target, classes, ignore_index) for target in targets])
+        shares = counts / counts.sum(1, keepdims=True).clip(1)
         _, strata = np.unique(np.ceil(shares * 3), axis=0, return_inverse=True)
         return np.ravel(strata)
 
@@ -53,14 +56,7 @@ class Segmentation(PixelKind):
         return named("eosfm.heads.pictures.class_maps")(examples)
 
 
-def _covering(target: np.ndarray, classes: int) -> np.ndarray:
-    """Classes that cover enough of a tile's pixels, as a boolean vector."""
-    inside = target[(target >= 0) & (target < classes)]
-    shares = np.bincount(inside.astype(int).ravel(), minlength=classes) / max(target.size, 1)
-    return shares >= RARE
-
-
-def _shares(target: np.ndarray, classes: int, ignore_index: int) -> np.ndarray:
-    """(K,) shares of the classes among a tile's labelled pixels; all 0 where there are none."""
+def _counts(target: np.ndarray, classes: int, ignore_index: int) -> np.ndarray:
+    """(K,) labelled pixels of each class of a tile."""
     known = target[(target >= 0) & (target < classes) & (target != ignore_index)]
-    return np.bincount(known.astype(int), minlength=classes) / max(known.size, 1)
+    return np.bincount(known.astype(int), minlength=classes)

@@ -13,7 +13,6 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.kinds import get_kind
 from eosfm.kinds.image import ImageKind
-from eosfm.kinds.multilabel import Multilabel
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays, Rows
@@ -86,7 +85,7 @@ def _rows(job: Job, sweep: Sweep, kept: Rows) -> Iterator[Row]:
         if not len(answers["col"]):
             continue
         logits = torch.from_numpy(answers["logits"])
-        scores = logits.sigmoid() if isinstance(kind, Multilabel) else logits.softmax(1)
+        scores = kind.probabilities(logits)
         for col, measured, found, values in zip(
             answers["col"].tolist(), answers["measured"], kind.predict(logits), scores, strict=True
         ):

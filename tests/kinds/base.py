@@ -64,7 +64,7 @@ class KindContract:
             self.kind.check_target(target, *arguments)
 
     def test_each_target_has_a_stratum(self) -> None:
-        strata = self.kind.strata(self.stored, len(self.classes))
+        strata = self.kind.strata(self.stored, len(self.classes), 255)
         assert strata.shape == (2,) and strata.dtype.kind == "i"
 
     def test_every_head_learns_by_every_loss(self) -> None:

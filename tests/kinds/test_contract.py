@@ -83,7 +83,7 @@ class Boundary(Segmentation):
     name = "boundary"
     headline = "f1"
     losses = ("dice",)
-    evidence = Counts(pixels=True, only=1)
+    evidence = Counts(pixels=True, first=1)
 """
 
 
@@ -136,5 +136,13 @@ def test_labels_that_are_neither_given_nor_not_are_refused_and_unknown_ones_are_
     assert kind.fault(np.array([1, 0, 255], np.uint8), (8, 8), 3, 255) is None
     found = kind.fault(np.array([1, 2, 0], np.uint8), (8, 8), 3, 255)
     assert found == "labels of [2]; expected 0, 1 or 255"
-    first, second = kind.strata([np.array([255, 1, 0]), np.array([0, 1, 0])], 3)
+    first, second = kind.strata([np.array([255, 1, 0]), np.array([0, 1, 0])], 3, 255)
     assert first == second
+
+
+def test_what_is_not_labelled_is_no_stratum_whatever_stands_for_it():
+    half = np.full((4, 4), 1, np.uint8)
+    half[:2] = 0
+    tiles = [half, np.ones_like(half)]
+    assert KINDS["segmentation"].strata(tiles, 3, 0).tolist() == [1, 1]
+    assert len(set(KINDS["segmentation"].strata(tiles, 3, 255))) == 2

@@ -213,4 +213,4 @@ def test_focal_loss_takes_no_class_weights() -> None:
 def test_a_tile_is_of_its_rarest_class() -> None:
     boxes = [np.array([[0, 0, 1, 1, label] for label in labels]).reshape(-1, 5)
              for labels in ((0, 1), (0,), ())]  # fmt: skip
-    assert KIND.strata(boxes, 3).tolist() == [1, 0, -1]
+    assert KIND.strata(boxes, 3, 255).tolist() == [1, 0, -1]

@@ -78,3 +78,16 @@ def test_confusion_is_of_exclusive_classes_alone():
     counts = np.ones((3, 2, 2), dtype=np.int32)
     assert KINDS["change"].evidence.confusion(counts).tolist() == [[3, 3], [3, 3]]
     assert KINDS["regression"].evidence.confusion(np.ones((3, 5))) is None
+
+
+@pytest.mark.parametrize("name", ["segmentation", "classification"])
+def test_an_answer_that_is_the_ignored_class_is_a_miss_and_no_class_of_its_own(name):
+    shape = (1, 4) if name == "segmentation" else ()
+    target = torch.tensor([0, 1, 1, 2]).view(1, *shape) if shape else torch.tensor([0, 1, 1, 2])
+    answer = torch.tensor([1, 1, 0, 2]).view(target.shape)  # 0 stands for no label
+    logits = torch.nn.functional.one_hot(answer, 3).movedim(-1, 1).float()
+    evidence = KINDS[name].evidence
+    tiles = evidence.by_tile(logits, target, 0).numpy()
+    scores = evidence.whole(tiles, ("void", "water", "land"), 0)
+    assert scores["f1"] == pytest.approx((2 / 3 + 1) / 2)
+    assert {key.split("/")[1] for key in scores if "/" in key} == {"water", "land"}
