@@ -13,8 +13,9 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 """Of Newton and Schulz's iteration, which makes as + bs^3 + cs^5 of a singular value s."""
 ITERATIONS = 3
 """Three train as well as the usual five, in half of the time (``benchmarks/README.md``)."""
-LARGEST = 768
-"""Rows or columns, whichever are fewer; the work grows with their cube (1,000: 0.3 s a step)."""
+BLOCK = 80
+"""Rows, or columns where these are fewer, that are made orthogonal to each other, at most; the work
+grows with their square, and blocks of 80 teach as much as whole matrices of 320."""
 STEP = 0.4
 """Root mean square of a weight's step at a rate of 1; that of Adam's steps is 0.2 to 0.4."""
 
@@ -81,22 +82,23 @@ class Muon(AdamW):
 
 
 def mixes_channels(parameter: Tensor) -> bool:
-    """Whether it is a matrix, or a kernel (out, in, ...) of several channels both out and in.
-
-    Of those whose sides both exceed :data:`LARGEST` it says no: AdamW has them.
-    """
-    if parameter.ndim < 2 or 1 in parameter.shape[:2]:
-        return False
-    return min(len(parameter), parameter[0].numel()) <= LARGEST
+    """Whether it is a matrix, or a kernel (out, in, ...) of several channels both out and in."""
+    return parameter.ndim > 1 and 1 not in parameter.shape[:2]
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
     """Matrices (N, a, b) with their singular vectors, and singular values about alike.
 
-    The largest come to between 0.7 and 1.2; those below a twentieth of the largest stay smaller.
+    Block by block of their smaller side, where it exceeds :data:`BLOCK`. The largest values come to
+    between 0.7 and 1.2; those below a twentieth of the largest stay smaller.
     """
     if matrices.shape[1] > matrices.shape[2]:
         return orthogonalize(matrices.mT).mT
+    count, rows, columns = matrices.shape
+    least = -(-rows // BLOCK)
+    parts = next((n for n in range(least, 2 * least) if rows % n == 0), 1)
+    if parts > 1:
+        return orthogonalize(matrices.reshape(count * parts, -1, columns)).view(matrices.shape)
     norms = torch.linalg.matrix_norm(matrices, keepdim=True)
     matrices = matrices / norms.clamp_min(1e-7)
     # On the small side alone: polynomials of the Gram matrix, multiplied up, then applied once.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from eosfm.heads.muon import LARGEST, STEP, Muon, mixes_channels, orthogonalize
+from eosfm.heads.muon import BLOCK, STEP, Muon, mixes_channels, orthogonalize
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +45,18 @@ def test_kernels_of_one_channel_and_vectors_do_not_mix() -> None:
     assert {shape: mixes_channels(torch.zeros(shape)) for shape in shapes} == shapes
 
 
-def test_matrices_that_would_take_too_long_are_left_to_adamw() -> None:
-    assert mixes_channels(torch.zeros(LARGEST, 10_000))
-    assert not mixes_channels(torch.zeros(LARGEST + 1, LARGEST + 1))
+@pytest.mark.parametrize(("rows", "block"), [(2 * BLOCK, BLOCK), (96, 48), (97, 97)])
+def test_large_matrices_are_made_orthogonal_in_equal_blocks_of_their_smaller_side(
+    rows: int, block: int
+) -> None:
+    matrix = torch.randn(2, rows, 5 * BLOCK)
+    parts = orthogonalize(matrix.reshape(-1, block, 5 * BLOCK)) if block < rows else None
+    result = orthogonalize(matrix)
+    if parts is not None:
+        torch.testing.assert_close(result, parts.view(matrix.shape))
+        torch.testing.assert_close(orthogonalize(matrix.mT), result.mT)
+    values = torch.linalg.svdvals(result.reshape(-1, block, 5 * BLOCK))
+    assert values.min() > 0.6 and values.max() < 1.25
 
 
 def module() -> nn.Sequential:
