@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED, from_scratch
+from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.late_fusion import PixelVoter, pixel_voter
@@ -35,7 +36,13 @@ SHORTER = 2
 """Fits that compare specialists with each other have this part of the protocol's epochs."""
 
 
-def analyse_task(task: Task, backbone: str, features: Path, artifact: Path) -> AnalysisResult:
+def analyse_task(
+    task: Task,
+    backbone: str,
+    features: Path,
+    artifact: Path,
+    checkpoints: Checkpoints | None = None,
+) -> AnalysisResult:
     """Take one task's score apart.
 
     Args:
@@ -43,6 +50,7 @@ def analyse_task(task: Task, backbone: str, features: Path, artifact: Path) -> A
         backbone: What is trained from scratch, by timm's name.
         features: ``data/features/<task>``.
         artifact: The ensemble, for features that are not stored.
+        checkpoints: Where killed fits resume from.
     """
     splits = open_features(task, features, artifact, needs_maps(FIXED, task))
     members = splits.train.specialists
@@ -50,12 +58,12 @@ def analyse_task(task: Task, backbone: str, features: Path, artifact: Path) -> A
     alone = {member: [member] for member in members}
     without = {member: [other for other in members if other != member] for member in members}
     readings = Splits.of(partial(read_split, task))
-    ensemble, scratch = _by_labels(task, backbone, splits, readings)
+    ensemble, scratch = _by_labels(task, backbone, splits, readings, checkpoints)
     return AnalysisResult(
-        counts=_by_count(task, splits, len(members), _voter(task, readings)),
-        whole=run_head(short, FIXED, splits, 1),
-        alone=_by_team(short, splits, alone, "alone"),
-        without=_by_team(short, splits, without, "without"),
+        counts=_by_count(task, splits, len(members), _voter(task, readings), checkpoints),
+        whole=run_head(short, FIXED, splits, 1, checkpoints=checkpoints),
+        alone=_by_team(short, splits, alone, "alone", checkpoints),
+        without=_by_team(short, splits, without, "without", checkpoints),
         labels=ensemble,
         scratch=scratch,
     )
@@ -68,7 +76,11 @@ def _voter(task: Task, readings: Splits[Reading]) -> PixelVoter | None:
 
 
 def _by_count(
-    task: Task, splits: Splits[FrozenFeatures], members: int, voter: PixelVoter | None
+    task: Task,
+    splits: Splits[FrozenFeatures],
+    members: int,
+    voter: PixelVoter | None,
+    checkpoints: Checkpoints | None,
 ) -> dict[str, TaskResult]:
     """Selection of so many specialists, and ``all`` of them."""
     limits = {"all": None} | {str(count): count for count in COUNTS if count < members}
@@ -80,6 +92,7 @@ def _by_count(
                 FIXED.model_copy(update={"max_encoders": limit}),
                 splits,
                 1,
+                checkpoints=checkpoints,
                 voter=voter,
             )
             for name, limit in limits.items()
@@ -92,17 +105,22 @@ def _by_team(
     splits: Splits[FrozenFeatures],
     teams: Mapping[str, Sequence[str]],
     progress: str,
+    checkpoints: Checkpoints | None,
 ) -> dict[str, TaskResult]:
     """The result of each team of specialists; a team of nobody has none."""
     return {
-        name: run_head(task, FIXED, only(splits, team), 1)
+        name: run_head(task, FIXED, only(splits, team), 1, checkpoints=checkpoints)
         for name, team in tqdm(teams.items(), progress, unit="fit", disable=None, leave=False)
         if team
     }
 
 
 def _by_labels(
-    task: Task, backbone: str, splits: Splits[FrozenFeatures], readings: Splits[Reading]
+    task: Task,
+    backbone: str,
+    splits: Splits[FrozenFeatures],
+    readings: Splits[Reading],
+    checkpoints: Checkpoints | None,
 ) -> list[dict[str, TaskResult]]:
     """The ensemble and a backbone from scratch, by stratified share of the labelled tiles."""
     labelled = readings.train.indices
@@ -118,10 +136,10 @@ def _by_labels(
 
     def ensemble(share: str) -> TaskResult:
         some = replace(splits, train=splits.train.take(shares[share]))
-        return run_head(task, FIXED, some, 1, voter=voters[share])
+        return run_head(task, FIXED, some, 1, checkpoints=checkpoints, voter=voters[share])
 
     def scratch(share: str) -> TaskResult:
-        return from_scratch(task, backbone, fewer[share], 1, voter=voters[share])
+        return from_scratch(task, backbone, fewer[share], 1, checkpoints, voters[share])
 
     jobs = {
         (rival, share): partial(rival, share) for rival in (scratch, ensemble) for share in shares

@@ -107,31 +107,32 @@ def random_weights(
 ) -> TaskResult:
     """The task's head on the features of an ensemble that was never trained, drawn for each fit.
 
-    Features are stored of the chosen specialists alone: what is read but once is not.
+    Features are stored of the specialists that the head is fitted on, chosen from those as read.
     """
     pools = not needs_maps(FIXED, task)
     fits: list[Fit] = []
+    used: list[str] = []
     for trial in make_trials(task, image_split(readings.train).some_targets(), count):
         with seeded(trial):
             encoder = task_encoder(task, randomize(load_artifact(artifact), trial.seed), copy=False)
-        live = readings.map(partial(live_features, encoder, pools))
-        if task.head in CLOSED_FORM:
-            done, used = fit_head([trial], FIXED, live)
-        else:
-            used = live.train.specialists
-            if selects(FIXED, len(used)):
-                used = choose(FIXED, live.train, live.val, trial)
-            chosen = encoder.keep([*used, SPECTRAL])
-            with scratch_features(chosen, readings, max_gb, pools) as splits:
-                done, _ = fit_head(
-                    [trial],
-                    ALL,
-                    splits,
-                    checkpoints=checkpoints,
-                    features="random weights",
-                    voter=voter,
-                )
+        fusion = FIXED
+        if task.head not in CLOSED_FORM:  # which choose while they solve
+            live = readings.map(partial(live_features, encoder, pools))
+            chosen = live.train.specialists
+            if selects(FIXED, len(chosen)):
+                chosen = choose(FIXED, live.train, live.val, trial)
+            encoder, fusion = encoder.keep([*chosen, SPECTRAL]), ALL
+        with scratch_features(encoder, readings, max_gb, pools) as splits:
+            done, chosen = fit_head(
+                [trial],
+                fusion,
+                splits,
+                checkpoints=checkpoints,
+                features="random weights",
+                voter=voter,
+            )
         fits += done
+        used = used or chosen  # each fit chooses of an ensemble of its own: the first tells
     return summarise(task, fits, len(readings.train.indices), used)
 
 

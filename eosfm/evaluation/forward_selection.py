@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eosfm.encoding.input import SPECTRAL
-from eosfm.evaluation.trial import Trial, seeded
+from eosfm.evaluation.trial import Trial
+from eosfm.features.device import to_device
 from eosfm.features.frozen import FrozenFeatures, chunks
 from eosfm.features.source import Levels, Request, split_levels
+from eosfm.heads.temporal import mean_date, seen_dates
 from eosfm.kinds.examples import spread
 
 CELLS = 2500
@@ -71,9 +73,8 @@ def select_forward(
     known, truth = sample_cells(train, trial)
     unknown, answers = sample_cells(val, trial)
     features: dict[str, list[tuple[Tensor, Tensor]]] = {}
-    with seeded(trial):  # the decomposition starts from a random guess
-        for spec, x, z in zip(train.inputs, known, unknown, strict=True):
-            features.setdefault(spec.name, []).append(_components(x, z))
+    for spec, x, z in zip(train.inputs, known, unknown, strict=True):
+        features.setdefault(spec.name, []).append(_components(x, z))
     bands = features.pop(SPECTRAL, [])
     chosen: dict[str, float] = {}
     while len(chosen) < min(count, len(features)):
@@ -102,13 +103,15 @@ def enough(path: dict[str, float]) -> list[str]:
 def _components(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
     """Standardised features in the directions in which they vary most."""
     x, unseen = standardised(x, unseen)
-    _, _, directions = torch.svd_lowrank(x, min(COMPONENTS, *x.shape))
+    # Exact: a decomposition that begins with random numbers would make another choice each time.
+    _, directions = torch.linalg.eigh(x.T @ x)
+    directions = directions[:, -COMPONENTS:]
     return x @ directions, unseen @ directions
 
 
 def standardised(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
     """Both by the mean and standard deviation of the first."""
-    mean, std = x.mean(0), x.std(0).clamp_min(1e-6)
+    mean, std = x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
     return (x - mean) / std, (unseen - mean) / std
 
 
@@ -147,8 +150,10 @@ def sample_cells(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Ten
     features, targets = [], []
     items = np.array(spread(len(split) * split.windows.count, CELLS))
     requests = [Request(items[some]) for some in chunks(len(items))]
-    for (whole, _), target in split.batches(requests):
-        levels = [_one_date(x.float(), task.kind.bitemporal).cpu() for x in whole]
+    for inputs, target in split.batches(requests):
+        whole, days = to_device(inputs)
+        seen = seen_dates(days)
+        levels = [_one_date(x.float(), task.kind.bitemporal, seen).cpu() for x in whole]
         target = target.cpu()
         if task.kind.answer == "image":
             features.append([level.mean(dim=(-2, -1)) for level in levels])
@@ -173,9 +178,9 @@ def _known(target: Tensor, ignore_index: int) -> Tensor:
     return ~target.isnan() if target.is_floating_point() else target != ignore_index
 
 
-def _one_date(level: Tensor, bitemporal: bool) -> Tensor:
-    """(B, T, C, h, w) to (B, C, h, w): how much changed, or the mean of the dates."""
-    return (level[:, 1] - level[:, 0]).abs() if bitemporal else level.mean(dim=1)
+def _one_date(level: Tensor, bitemporal: bool, seen: Tensor | None) -> Tensor:
+    """(B, T, C, h, w) to (B, C, h, w): how much changed, or the mean of the dates seen (B, T)."""
+    return (level[:, 1] - level[:, 0]).abs() if bitemporal else mean_date(level, seen)
 
 
 def _cells(known: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

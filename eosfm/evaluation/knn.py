@@ -8,6 +8,7 @@ from eosfm.evaluation.examine import Examined, Tally
 from eosfm.evaluation.trial import Trial
 from eosfm.features.frozen import FrozenFeatures, chunks
 from eosfm.features.source import Request
+from eosfm.heads.temporal import mean_date, seen_dates
 
 NEIGHBOURS = 20
 TEMPERATURE = 0.07
@@ -69,8 +70,9 @@ def vote(
 def pooled(split: FrozenFeatures, chunk: int = 64) -> tuple[Tensor, Tensor]:
     """Averages over pixels and dates, all levels side by side: (N, C) float32; and targets."""
     features, targets = [], []
-    for (levels, _), target in split.batches(map(Request, chunks(len(split), chunk))):
-        means = [level.float().mean(dim=(1, 3, 4)) for level in levels]
+    for (levels, days), target in split.batches(map(Request, chunks(len(split), chunk))):
+        seen = seen_dates(days.to(levels[0].device))
+        means = [mean_date(level.float(), seen).mean(dim=(-2, -1)) for level in levels]
         features.append(torch.cat(means, dim=1).cpu())
         targets.append(target.cpu())
     return torch.cat(features), torch.cat(targets)

@@ -32,7 +32,7 @@ from eosfm.evaluation.moments import Moments
 from eosfm.evaluation.probe import PooledProbe
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.evaluation.trial import Trial, seeded
-from eosfm.features.device import device
+from eosfm.features.device import device, to_device
 from eosfm.features.frozen import FrozenFeatures, chunks, only
 from eosfm.features.source import Request
 from eosfm.kinds.examples import spread
@@ -87,7 +87,6 @@ def fit_ridge(
     solved = _solve(splits.train, model, trial, teams, known[0][:, kept])
     scores, best = _choose(splits.val, model, trial, solved)
     model.head.set(*best)
-    model.to(device())
     shown = [] if keep is None else shown_tiles(splits.test, trial)
     (tested,) = examine([model], splits.test, trial, shown)
     fit = Fit(scores, tested.scores, 0, tested.tiles)
@@ -99,7 +98,7 @@ def fit_ridge(
 def _build(fusion: Fusion, split: FrozenFeatures, trial: Trial) -> PooledProbe:
     # Its layer is solved for, but begins with random numbers like any other.
     with seeded(trial):
-        return PooledProbe(fusion, split.inputs, trial)
+        return PooledProbe(fusion, split.inputs, trial).to(device())
 
 
 def weigh(
@@ -269,7 +268,7 @@ def _indicators(target: Tensor, trial: Trial) -> tuple[Tensor, Tensor]:
 def _vectors(split: FrozenFeatures, model: PooledProbe) -> Iterator[tuple[Tensor, Tensor]]:
     """(B, C) features, dates merged, float64, and targets, some tiles at a time."""
     for inputs, target in split.batches(map(Request, chunks(len(split), CHUNK))):
-        yield model.pooled(inputs).double().cpu(), target.cpu()
+        yield model.pooled(to_device(inputs)).double().cpu(), target.cpu()
 
 
 def _owners(split: FrozenFeatures, model: PooledProbe) -> list[str]:

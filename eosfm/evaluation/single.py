@@ -55,7 +55,10 @@ def best_single(
     protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
     # What answers along later has no say in the choice.
     short, blind = replace(task, protocol=protocol), replace(splits, test=splits.val)
-    fits = {name: partial(run_head, short, fusion, only(blind, [name]), 1) for name in names}
+    fits = {
+        name: partial(run_head, short, fusion, only(blind, [name]), 1, checkpoints=checkpoints)
+        for name in names
+    }
     # One alone has nothing to win.
     if len(names) > 1:
         vals = {name: found.val[task.metric] for name, found in run_fits(fits).items()}

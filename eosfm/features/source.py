@@ -188,6 +188,10 @@ class SomeTiles(Source[T]):
         """See :meth:`Source.targets`."""
         return self.source.targets(self.tiles[list(tiles)].tolist())
 
+    def only(self, inputs: Sequence[InputSpec], chosen: Sequence[int]) -> "Source[Levels]":
+        """See :meth:`Source.only`: the other encodes no more than that."""
+        return SomeTiles(self.source.only(inputs, chosen), self.tiles, self.count)
+
 
 def split_levels(levels: Levels, inputs: Sequence[InputSpec], dim: int = 2) -> list[list[Tensor]]:
     """Cut each level into the pyramids' parts: ``[level][pyramid]``."""

@@ -152,3 +152,26 @@ def test_fewer_are_enough_where_more_explain_no_more():
 def test_three_are_taken_however_little_they_explain():
     assert enough({"a": -0.1, "b": -0.3, "c": -0.4, "d": -0.5}) == ["a", "b", "c"]
     assert enough({"a": -0.1, "b": -0.3}) == ["a", "b"]
+
+
+def test_who_is_not_chosen_changes_nothing_by_being_there(pair_of_signals):
+    train, val, trial = pair_of_signals
+    every = select_forward(train, val, trial, 2)
+    (other,) = {"s0", "s1"} - set(every)
+    for left_out in ("s2", other):
+        names = [name for name in train.specialists if name != left_out]
+        assert select_forward(train.only(names), val.only(names), trial, 2) == every
+
+
+def test_dates_without_an_image_say_nothing(pair_of_signals):
+    train, val, trial = pair_of_signals
+
+    def longer(split, fill: float):
+        levels = [level.clone() for level in split.batch(np.arange(40))[0][0]]
+        levels = [torch.cat([x, torch.full_like(x, fill)], dim=1) for x in levels]
+        targets = torch.from_numpy(np.stack(list(split.source.targets(range(40)))))
+        days = torch.tensor([[0.0, torch.nan]] * 40)
+        return dataclasses.replace(split, source=in_memory(levels, targets), days=days)
+
+    one, other = ([longer(split, fill) for split in (train, val)] for fill in (0.0, 50.0))
+    assert select_forward(*one, trial, 3) == select_forward(*other, trial, 3)

@@ -110,3 +110,13 @@ def test_days_follow_the_requests_that_are_read_ahead(split):
     assert [days[:, 0].tolist() for (_, days), _ in ahead.batches(requests)] == [
         [2.0 * k, 2.0 * k + 2] for k in range(3)
     ]
+
+
+def test_of_fewer_tiles_and_specialists_no_more_is_encoded(split, monkeypatch):
+    """What encodes as it is read is told which pyramids are wanted."""
+    told = []
+    monkeypatch.setattr(
+        StoredLevels, "only", lambda self, inputs, chosen: told.append(chosen) or self
+    )
+    split.take(np.array([5, 2])).only(["s1"])
+    assert told == [(2, 3)]
