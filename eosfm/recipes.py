@@ -7,7 +7,6 @@ from pydantic import Field
 from eosfm.fields import (
     Bands,
     Count,
-    Fraction,
     Frozen,
     Loss,
     Name,
@@ -33,7 +32,7 @@ Values = Number | tuple[Number, ...]
 class Plateau(Frozen):
     """``factor`` scales the rate after more than ``patience`` epochs without a lower loss."""
 
-    factor: Fraction
+    factor: Annotated[Number, Field(gt=0, lt=1)]
     patience: Count
 
 
@@ -156,7 +155,7 @@ class Published(Given):
     optimizer: Optimizer = "adamw"
     weight_decay: Decay = 0.0
     schedule: Schedule = "constant"
-    augmentation: Augmentation | None = None
+    augmentation: Augmentation = Augmentation()
     scaling: Literal["tiles"] | Scaling = "tiles"
 
     @property

@@ -19,13 +19,14 @@ def main() -> None:
     with track("export", "", params.energy.country) as tracker:
         names, out = params.ensemble, Path("models/eosfm.pth")
         specialists = export_artifact([Path("models/specialists") / f"{n}.pt" for n in names], out)
-        records = [
-            read_result(Path("results/train") / n / "energy.json", EnergyRecord, f"train@{n}")
-            for n in names
+        folder = Path("results/train")
+        spent = [
+            read_result(folder / n / "energy.json", EnergyRecord, f"train@{n}").kwh for n in names
         ]
+        known = [kwh for kwh in spent if kwh is not None]
         card = write_card(
             take_inventory(out),
-            trained_kwh=sum(record.kwh or 0.0 for record in records),
+            trained_kwh=sum(known) if len(known) == len(spent) else None,
             opening=f'EosFM.from_artifact("{out}"',
         )
         with atomic(out.with_suffix(".md")) as beside:

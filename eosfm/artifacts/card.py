@@ -180,7 +180,7 @@ def _energy(metrics: Mapping[str, float], trained_kwh: float | None) -> str:
     if "energy.kwh" not in metrics and trained_kwh is not None:
         return (
             f"{trained_kwh:.3g} kWh for training these specialists, data and evaluation not "
-            "counted, measured with CodeCarbon.\n"
+            "counted (CodeCarbon; estimated where power cannot be read).\n"
         )
     if "energy.kwh" not in metrics:
         return "Not recorded with this artifact.\n"

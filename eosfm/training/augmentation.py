@@ -1,11 +1,11 @@
 """What is done to a batch of training images beyond turns and mirrors, which reading does."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import Kind
-from eosfm.recipes import Augmentation
+from eosfm.recipes import Augmentation, Scaling
 
 HALF = 0.5
 """Share of the images that are rotated, and of those whose colours change."""
@@ -14,7 +14,7 @@ Batch = Mapping[str, Any]
 
 
 def build_augmentation(
-    augmentation: Augmentation, kind: Kind
+    augmentation: Augmentation, kind: Kind, scaling: Literal["tiles"] | Scaling
 ) -> Callable[[Batch], dict[str, Any]] | None:
     """What changes a batch, on the batch's device; None where nothing is asked for.
 
@@ -23,7 +23,8 @@ def build_augmentation(
     published specialists were trained.
 
     Raises:
-        EosfmError: The kind has objects, which would need other boxes.
+        EosfmError: The kind has objects, which would need other boxes, or colours are to be changed
+            of what is not scaled to 0 to 1, where kornia would cut it off.
     """
     changes = _changes(augmentation)
     if not changes:
@@ -32,6 +33,13 @@ def build_augmentation(
         raise EosfmError(
             "augmentation asks for more than moves, which would leave boxes where they are; "
             "expected moves alone for detection; leave out rotation, sharpness, jitter and erasing"
+        )
+    colours = augmentation.sharpness or augmentation.jitter
+    if colours and (scaling == "tiles" or scaling.mean not in (0, (0,) * 3)):
+        told = scaling if scaling == "tiles" else scaling.model_dump()
+        raise EosfmError(
+            f"augmentation has sharpness or jitter and scaling is {told}; expected "
+            "values from 0 to 1, such as {mean: 0, std: 255} gives; change either"
         )
     from kornia.augmentation import AugmentationSequential
 

@@ -47,10 +47,23 @@ class Record(lightning.Callback):
         """Scores of the best epoch."""
         return self.epochs[self.best_epoch - 1]
 
-    @property
-    def diverged(self) -> bool:
-        """Whether a step of this epoch had no finite loss."""
-        return any(not torch.isfinite(loss) for loss in self._losses)
+    def losses(self, pl_module: Any) -> Tensor:
+        """(steps,) the losses of this epoch so far, where the model is."""
+        if not self._losses:
+            return torch.empty(0, device=pl_module.device)
+        return torch.stack([loss.to(pl_module.device) for loss in self._losses])
+
+    def check(self, loss: float) -> None:
+        """Stop a training that diverges.
+
+        Raises:
+            EosfmError: The loss is not finite.
+        """
+        if not math.isfinite(loss):
+            raise EosfmError(
+                f"training {self.name} diverged: loss {loss} in epoch {len(self.epochs) + 1}; "
+                "expected a finite one; lower its lr"
+            )
 
     def best_part(self, part: str) -> dict[str, Tensor]:
         """The weights of the ``encoder`` or the ``head`` in the best epoch."""
@@ -78,14 +91,9 @@ class Record(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Keep the epoch's scores, and its weights where it is the best so far."""
-        losses = torch.stack([loss.to(pl_module.device) for loss in self._losses])
-        loss = float(trainer.strategy.reduce(losses.mean()))
+        loss = float(trainer.strategy.reduce(self.losses(pl_module).mean()))
         self._losses.clear()
-        if not math.isfinite(loss):
-            raise EosfmError(
-                f"training {self.name} diverged: loss {loss} in epoch {len(self.epochs) + 1}; "
-                "expected a finite one; lower its lr"
-            )
+        self.check(loss)
         scores = {"loss": loss, **pl_module.scores}
         self.epochs.append(scores)
         value, first = self.headline, not self.best_epoch
@@ -101,17 +109,18 @@ class Record(lightning.Callback):
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Keep the epochs, and each process's losses since the last of them."""
-        losses: list[Any] = [self._losses]
+        own = self.losses(pl_module).cpu()  # one tensor: tens of thousands would take seconds
+        losses: list[Any] = [own]
         if trainer.world_size > 1:
             losses = [None] * trainer.world_size
-            torch.distributed.all_gather_object(losses, [loss.cpu() for loss in self._losses])
+            torch.distributed.all_gather_object(losses, own)
         kept = {key: getattr(self, key) for key in ("epochs", "best_epoch", "best_weights")}
         checkpoint["record"] = kept | {"losses": losses}
 
     def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Go on with them."""
         kept = checkpoint["record"]
-        self._losses = kept.pop("losses")[trainer.global_rank]
+        self._losses = list(kept.pop("losses")[trainer.global_rank])
         for key, value in kept.items():
             setattr(self, key, value)
 
@@ -128,7 +137,7 @@ class Checkpoints(Checkpoint):
     batch before its validation. Nothing is saved once training stops early, so a resumed run
     need not know of that.
 
-    An epoch that has diverged is not saved: the last good state stays.
+    An epoch that has diverged ends the training, and the last good state stays.
 
     Args:
         file: Overwritten; whole or absent at any time.
@@ -156,16 +165,18 @@ class Checkpoints(Checkpoint):
 
     def _save(self, trainer: Any) -> None:
         """Save where the first process finds that it is time."""
-        due = time.monotonic() - self._saved >= SAVE_SECONDS and not (
-            self.record.diverged or any(weight_faults("", trainer.lightning_module.state_dict()))
-        )
-        if trainer.strategy.broadcast(due):
+        due = time.monotonic() - self._saved >= SAVE_SECONDS
+        if not trainer.strategy.broadcast(due):
+            return
+        self._saved = time.monotonic()
+        module = trainer.lightning_module
+        self.record.check(float(trainer.strategy.reduce(self.record.losses(module).sum())))
+        if not any(weight_faults("", module.state_dict())):
             # Lightning writes to the machine's folder for temporary files, and moves that here: a
             # copy where it is another disk, which a crash may cut. The first process alone writes.
             whole = atomic(self.file) if trainer.is_global_zero else nullcontext(self.file)
             with whole as place:
                 trainer.save_checkpoint(place)
-            self._saved = time.monotonic()
 
 
 class EpochLines(lightning.Callback):

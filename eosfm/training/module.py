@@ -62,7 +62,7 @@ class SpecialistModule(lightning.LightningModule):
         self.lr = lr
         self.method = method
         self.seed = seed
-        self.augment = build_augmentation(method.augmentation, kind)
+        self.augment = build_augmentation(method.augmentation, kind, method.scaling)
         self.stacked = stacked
         self.scores: dict[str, float] = {}
         self._losses: list[Tensor] = []  # on validation: each batch's sum, and its tiles

@@ -10,7 +10,6 @@ import lightning
 import torch
 
 from eosfm.core import tensors
-from eosfm.core.bands import find
 from eosfm.core.closure import ROOT, code_hash
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import TargetStatistics, get_kind
@@ -233,14 +232,14 @@ def _specialist(
     begin: Path | None,
 ) -> Specialist:
     bands = _channels(recipe, store)
-    stored = [str(find(name, store.bands)) for name in bands]
+    stored = [store.usable(name) for name in bands]
     count = store.shape[0] if recipe.stacked else 1
     more: dict[str, Any] = {"dates": count} if recipe.stacked else {}
     if begin is not None:  # whose terms, and whose knowledge, are in the weights as well
         facts = load_specialist(begin).facts
         more["start"] = {key: facts[key] for key in ("source", "licence") if facts.get(key)}
     mean, std = recipe.scaling() or (
-        tuple(values[str(find(name, store.bands))] for name in recipe.bands)
+        tuple(values[store.usable(name)] for name in recipe.bands)
         for values in (store.mean, store.std)
     )
     return Specialist(

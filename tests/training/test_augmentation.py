@@ -1,12 +1,19 @@
 """What training images go through beyond moves."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.datasets import get_dataset
 from eosfm.kinds import get_kind
-from eosfm.recipes import Augmentation
+from eosfm.params import load_params
+from eosfm.recipes import Augmentation, Scaling
 from eosfm.training.augmentation import build_augmentation
+
+DN8 = Scaling(mean=0, std=255)
 
 
 def batch(count: int = 64) -> dict[str, torch.Tensor]:
@@ -23,13 +30,13 @@ def changed(before: torch.Tensor, after: torch.Tensor) -> int:
 
 
 def test_nothing_is_built_for_nothing() -> None:
-    assert build_augmentation(Augmentation(moves="flips"), get_kind("segmentation")) is None
+    assert build_augmentation(Augmentation(moves="flips"), get_kind("segmentation"), DN8) is None
 
 
 def test_masks_turn_with_half_of_the_images() -> None:
     torch.manual_seed(0)
     given = batch()
-    augment = build_augmentation(Augmentation(rotation=90), get_kind("segmentation"))
+    augment = build_augmentation(Augmentation(rotation=90), get_kind("segmentation"), DN8)
     assert augment is not None
     done = augment(given)
     assert done["image"].shape == given["image"].shape and done["mask"].dtype == torch.long
@@ -47,7 +54,7 @@ def test_masks_turn_with_half_of_the_images() -> None:
 def test_colours_of_some_images_change(amounts: dict[str, float], least: int, most: int) -> None:
     torch.manual_seed(0)
     given = batch()
-    augment = build_augmentation(Augmentation(**amounts), get_kind("classification"))
+    augment = build_augmentation(Augmentation(**amounts), get_kind("classification"), DN8)
     assert augment is not None
     done = augment(given)
     assert least <= changed(given["image"], done["image"]) <= most
@@ -56,8 +63,26 @@ def test_colours_of_some_images_change(amounts: dict[str, float], least: int, mo
 
 def test_what_cannot_be_augmented_is_one_line() -> None:
     with pytest.raises(EosfmError, match="leave boxes where they are"):
-        build_augmentation(Augmentation(rotation=90), get_kind("detection"))
-    augment = build_augmentation(Augmentation(jitter=0.1), get_kind("classification"))
+        build_augmentation(Augmentation(rotation=90), get_kind("detection"), DN8)
+    augment = build_augmentation(Augmentation(jitter=0.1), get_kind("classification"), DN8)
     assert augment is not None
     with pytest.raises(EosfmError, match=r"of 2 date\(s\) of 3 bands; expected one of three"):
         augment({"image": torch.zeros(1, 2, 3, 8, 8)})
+
+
+@pytest.mark.parametrize("scaling", ["tiles", Scaling(mean=(90, 95, 80), std=60)])
+def test_colours_that_would_be_cut_off_are_refused(scaling: Any) -> None:
+    kind = get_kind("classification")
+    for colours in (Augmentation(jitter=0.1), Augmentation(sharpness=0.5)):
+        with pytest.raises(EosfmError, match="expected values from 0 to 1, such as"):
+            build_augmentation(colours, kind, scaling)
+    assert build_augmentation(Augmentation(erasing=0.1), kind, scaling)
+
+
+def test_the_published_recipes_change_colours_of_what_they_scale_so() -> None:
+    params = load_params(Path(__file__).parents[2] / "params.yaml")
+    for entry in params.specialists.values():
+        method = params.recipes.published.model_copy(update=entry.published.method)
+        reader = get_dataset(params.dataset(entry.dataset).reader)
+        if reader.kind != "detection":
+            build_augmentation(method.augmentation, get_kind(reader.kind), method.scaling)
