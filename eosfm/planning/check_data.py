@@ -1,7 +1,7 @@
 """Whether each dataset can be had and read, and fits those that read it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.splits import Split
 from eosfm.datasets import get_dataset
 from eosfm.datasets.fetching.counts import check_counts, count_scenes
 from eosfm.datasets.fetching.record import FOLDER
@@ -70,7 +71,7 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
     elif not copy.folder.is_dir():
         yield fault(no_copy(name, dataset.title, entry.root))
     else:
-        yield from _check_copy(dataset, copy.folder, whole=entry.scenes == "published")
+        yield from _check_copy(dataset, copy.folder, entry.scenes == "published", entry.splits)
 
 
 def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
@@ -88,13 +89,16 @@ def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Findi
         )
 
 
-def _check_copy(dataset: Dataset, folder: Path, whole: bool) -> Iterator[Finding]:
+def _check_copy(
+    dataset: Dataset, folder: Path, whole: bool, splits: Sequence[Split]
+) -> Iterator[Finding]:
     """Read a window of the first scene, readers being lazy, and look whether the others are there.
 
     Args:
         dataset: By the name of the entry.
         folder: Its copy.
         whole: Whether it must have as many scenes as its publisher says.
+        splits: Those that are cut; where scenes can be counted, each must have one.
     """
     name = dataset.name
     try:
@@ -105,10 +109,18 @@ def _check_copy(dataset: Dataset, folder: Path, whole: bool) -> Iterator[Finding
         window = Window(0, 0, min(LOOK, scene.height), min(LOOK, scene.width))
         image = np.asarray(scene.image(window))
         scene.target(window)
-        if countable(dataset):
+        if countable(dataset) or not dataset.published:  # one of one's own
             counts = count_scenes(dataset, folder)
-            if whole:
+            if whole and dataset.published:
                 check_counts(dataset, folder, counts)
+            yield from (
+                fault(
+                    f"datasets.{name}: {folder} has no scene of split {split}; have it hold out "
+                    f"more for {split}, or leave {split} out of datasets.{name}.splits"
+                )
+                for split in splits
+                if not counts[split]
+            )
     except (EosfmError, OSError) as error:
         yield fault(of_copy(name, error))
         return

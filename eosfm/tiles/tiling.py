@@ -38,7 +38,7 @@ def cut_dataset(
     root: Path,
     out: Path,
     tile: int | None,
-    splits: Sequence[Split] = SPLITS,
+    splits: Sequence[Split] | None = None,
     *,
     source: Origin,
     workers: int | None = None,
@@ -55,7 +55,8 @@ def cut_dataset(
         root: Folder of the native files.
         out: The store's folder.
         tile: Tile size in pixels; None stores whole images, which must share one size.
-        splits: Splits that are cut; of others, no pixel is read.
+        splits: Splits that are cut, of each of which there must be a tile; of others, no pixel is
+            read. None: those there are.
         source: Where the files come from.
         workers: Threads that read; the store's bytes do not depend on it. None: one for each core
             that the process may use, up to :data:`WORKERS`.
@@ -66,13 +67,13 @@ def cut_dataset(
 
     Raises:
         EosfmError: The dataset's kind is unknown, scenes contradict its description or each other,
-            or there is no training tile.
+            or a split has no tile.
     """
     from tqdm import tqdm
 
     if get_kind(dataset.kind).answer == "image":
         tile = None
-    scenes = _scenes(dataset, root, splits)
+    scenes = _scenes(dataset, root, splits or SPLITS)
     first = list(islice(scenes, 1))
     there = dataset.only(first[0].bands) if first and first[0].bands else dataset
     absent = [name for name in dataset.bands if name not in there.bands]
@@ -86,6 +87,13 @@ def cut_dataset(
             for piece in _tiles(strip, dataset, root, size[1]):
                 writer.add(piece, size)
                 bar.update()
+        for split in splits or ():
+            if split not in writer.tiles:
+                raise EosfmError(
+                    f"{dataset.name}: no tile of split {split} ({writer.dropped} without data "
+                    f"dropped); expected some; have it hold out more for {split}, or leave {split} "
+                    f"out of datasets.{dataset.name}.splits"
+                )
     parts = ", ".join(f"{name} {count}" for name, count in writer.tiles.items())
     return f"{sum(writer.tiles.values())} tiles ({parts}), {writer.dropped} without data dropped"
 

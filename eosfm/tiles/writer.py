@@ -82,6 +82,9 @@ class TileWriter:
             EosfmError: Shape, dtype or target do not agree with the dataset or earlier tiles.
         """
         self._check(tile, size)
+        if tile.image.dtype.kind == "f" and (endless := np.isinf(tile.image)).any():
+            # Decibels of 0, say; one such value would be the mean of all.
+            tile = replace(tile, image=np.where(endless, np.nan, tile.image))
         missing = unmeasured(tile.image, self.dataset.nodata)
         measured = missing.size - int(np.count_nonzero(missing))
         if not measured:

@@ -126,6 +126,14 @@ def test_scenes_of_a_root_are_counted(project, tmp_path):
     assert "set datasets.eurosat.scenes=any" in line
 
 
+def test_a_split_of_a_part_without_a_scene_is_a_fault(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 0, "test": 1}, 64, 10.0))
+    (line,) = faults(project(set_dataset(source="archive", root=str(root), scenes="any")))
+    assert f"{root} has no scene of split val; have it hold out more for val, or" in line
+
+
 def test_a_lost_file_of_any_scene_is_one_fault(project, tmp_path):
     root = tmp_path / "copy"
     root.mkdir()

@@ -111,7 +111,7 @@ def test_an_unknown_scale_is_refused(few):
 
 
 def test_another_scale_leaves_a_specialists_training_to_it(few):
-    assert at_scale(few, "full").specialist("oscd").train.given == {"recipe": "ours"}
+    assert at_scale(few, "full").specialist("oscd").train.given == {"recipe": "ours", "lr": 2e-3}
 
 
 def test_requests_name_datasets_that_a_person_must_fetch(real, few):

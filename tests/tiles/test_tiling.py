@@ -275,6 +275,31 @@ def test_a_split_without_data_is_refused(tmp_path):
     assert not (tmp_path / "toy").exists()
 
 
+def test_a_split_that_is_asked_for_and_has_no_tile_is_refused(tmp_path):
+    scenes = [scene for scene in draw_scenes() if scene.split != "val"]
+    line = "no tile of split val .0 without data dropped.; expected some; have it hold out more"
+    with pytest.raises(EosfmError, match=line):
+        cut(make_dataset(scenes), tmp_path / "toy", 16, splits=("train", "val"))
+    assert not list(tmp_path.iterdir())
+    cut(make_dataset(scenes), tmp_path / "toy", 16)
+    assert TileStore(tmp_path / "toy").splits == ("train", "test")
+
+
+def test_what_is_endless_was_not_measured(tmp_path):
+    """Decibels of 0 would make the mean of a band and all its standardised values endless."""
+    image = draw(7, 16, 16).astype(np.float32)
+    image[:, 1, 0, :2] = -np.inf
+    image[:, :, 5, 5] = np.inf
+    scene = make_scene("s", "train", image, draw_mask(7, 16, 16))
+    cut(make_dataset([scene], dtype="float32"), tmp_path / "toy", 16)
+    store = TileStore(tmp_path / "toy")
+    assert not store.faults and all(map(np.isfinite, store.std.values()))
+    name = store.bands[1]
+    known = image[:, 1][np.isfinite(image[:, 1])]
+    assert store.mean[name] == pytest.approx(known.mean(), rel=1e-5)
+    assert store.valid[name] == pytest.approx(1 - 3 / 256)
+
+
 def test_scenes_that_contradict_the_description(tmp_path):
     def attempt(*scenes, kind="segmentation", tile=8):
         cut(make_dataset(list(scenes), kind), tmp_path / "toy", tile)
