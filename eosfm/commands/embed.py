@@ -16,6 +16,10 @@ def embed(
         list[str] | None,
         typer.Option(metavar="NAME...", help="Names of the scene's bands in their order."),
     ] = None,
+    nodata: Annotated[
+        float | None,
+        typer.Option(help="The value of pixels that were not measured, where files say nothing."),
+    ] = None,
     dims: Annotated[int, typer.Option(help="Principal components that are kept.")] = 16,
     dtype: Annotated[str, typer.Option(help="int8 or float16.")] = "int8",
     spectral: Annotated[
@@ -46,4 +50,4 @@ def embed(
 
     cut = Cut(window, overlap, device)
     with resumed():
-        print(run(artifact, scene, out, names, dims, dtype, spectral, cut))
+        print(run(artifact, scene, out, names, dims, dtype, spectral, cut, nodata))

@@ -42,6 +42,10 @@ def predict(
             help="What is added then: -1000 to Sentinel-2's own files of baseline 04.00 or later."
         ),
     ] = 0.0,
+    nodata: Annotated[
+        float | None,
+        typer.Option(help="The value of pixels that were not measured, where files say nothing."),
+    ] = None,
     dates: Annotated[
         list[str] | None,
         typer.Option(metavar="DATE...", help="Of a time series: 2020-05-01 2020-06-15, one each."),
@@ -85,7 +89,7 @@ def predict(
     from eosfm.prediction.predict import Cut
     from eosfm.prediction.predict import predict as run
 
-    reading = Reading(names, scale, offset, tuple(dates or ()))
+    reading = Reading(names, scale, offset, tuple(dates or ()), nodata)
     cut = Cut(window, overlap, device)
     with resumed():
         print(run(fitted, artifact, scenes, out, reading, cut, probabilities, min_score))

@@ -11,6 +11,7 @@ def readme(check: bool = False) -> None:
     import json
     from pathlib import Path
 
+    from eosfm.core.files import atomic
     from eosfm.params import load_params
     from eosfm.report.readme import PAGE, README, replace_section, stale_scores
     from eosfm.report.results import collect
@@ -32,4 +33,5 @@ def readme(check: bool = False) -> None:
     sections = {README: summary_section(results), PAGE: results_section(params, results)}
     written = {path: replace_section(path, section) for path, section in sections.items()}
     for path, text in written.items():
-        path.write_text(text)
+        with atomic(path) as beside:
+            beside.write_text(text)

@@ -11,6 +11,7 @@ a second forward and 135 in training, of which there is most, one of 128 channel
 """
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from eosfm.core.errors import EosfmError, suggest
 
@@ -92,7 +93,7 @@ def find_gpu(name: str, images_per_second: float | None = None) -> Gpu:
     gpu = GPUS[name]
     if images_per_second is None:
         return gpu
-    if images_per_second <= 0:
+    if not 0 < images_per_second < inf:
         raise EosfmError(
             f"--images-per-second is {images_per_second:g}; expected a number above 0; give what "
             f"one {REFERENCE} encodes of {REFERENCE_SIZE} px on your machine"

@@ -104,6 +104,7 @@ def embed(
     dtype: str,
     spectral: bool,
     cut: Cut,
+    nodata: float | None = None,
 ) -> str:
     """Write a scene's features.
 
@@ -122,6 +123,7 @@ def embed(
         dtype: ``int8`` (with a scale in the file) or ``float16``.
         spectral: Whether the bands themselves stand beside the specialists, as much as one does.
         cut: How the scene is cut.
+        nodata: The value of pixels that were not measured, where nothing declares one.
 
     Returns:
         One line for the user.
@@ -134,7 +136,7 @@ def embed(
     check_out(out, (".tif", ".tiff"), [path])
     with bounded_cache():
         bands = _bands(path, names)
-        scene = open_scene(path, bands, None, names)
+        scene = open_scene(path, bands, None, names, nodata=nodata)
         reader = _Reader(scene)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of specialists skipped: they are counted

@@ -34,12 +34,14 @@ class Reading:
         scale: What all values are multiplied with.
         offset: What is added then.
         dates: ISO dates of the scenes; empty where they do not matter.
+        nodata: The value of pixels that were not measured, where nothing declares one.
     """
 
     bands: tuple[str, ...] | None = None
     scale: float = 1.0
     offset: float = 0.0
     dates: tuple[str, ...] = ()
+    nodata: float | None = None
 
 
 class TaskInput:
@@ -70,7 +72,7 @@ class TaskInput:
                 reading.bands,
                 reading.scale,
                 reading.offset,
-                fitted.nodata,
+                fitted.nodata if reading.nodata is None else reading.nodata,
             )
             for source in sources
         ]

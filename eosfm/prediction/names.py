@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eosfm.core.bands import BANDS, check_bands, find
+from eosfm.core.bands import BANDS, check_bands, find, same
 from eosfm.core.errors import EosfmError
 
 COLOURS = ("red", "green", "blue", "nir")
@@ -53,14 +53,18 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
 
 def _named_by_file(path: Path) -> str | None:
     """The band that a file's name ends with, or has somewhere."""
-    own = next((meant for begin, meant in NUMBERED.items() if path.name.startswith(begin)), None)
-    for word in reversed(re.split(r"[_\s.]", path.stem)):
-        name = band_name(word)
-        if name and own is not None and re.fullmatch(r"B\d+", word, re.IGNORECASE):
-            return own.get(name)
-        if name:
-            return name
-    return None
+    words = reversed(re.split(r"[_\s.]", path.stem))
+    word = next((word for word in words if band_name(word)), None)
+    return numbered_by(path.name, word)
+
+
+def numbered_by(file: str, text: str | None) -> str | None:
+    """The band that a description means in a file of that name, whose sensor may number its own."""
+    name = band_name(text)
+    own = next((meant for begin, meant in NUMBERED.items() if file.startswith(begin)), None)
+    if own is not None and re.fullmatch(r"B\d+", text or "", re.IGNORECASE):
+        return own.get(name or "")
+    return name
 
 
 def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -78,18 +82,19 @@ def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def expect_once(wanted: Sequence[str], there: Sequence[str | None], path: str) -> None:
-    """Refuse files of which two channels are the same wanted band: nobody knows which is meant.
+    """Refuse files of which two channels mean the same wanted band: nobody knows which to take.
 
     Raises:
         EosfmError: One is there more than once.
     """
     named = [name for name in there if name is not None]
     for name in wanted:
-        times = named.count(find(name, named) or "")
-        if times > 1:
+        alike = [other for other in named if same(name, other)]
+        if len(alike) > 1 and alike.count(name) != 1:
             raise EosfmError(
-                f"{path} has {name} {times} times; expected each band once; take files with one "
-                "of each, or name all bands in their order with --bands B02 B03 ..."
+                f"{path} has {name} {len(alike)} times ({', '.join(alike)}); expected each band "
+                "once; take files with one of each, or name all bands in their order with "
+                "--bands B02 B03 ..."
             )
 
 

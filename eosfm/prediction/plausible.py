@@ -57,10 +57,11 @@ def check_values(scene: Scene, units: Sequence[str]) -> None:
         low, high = np.nanpercentile(chosen, (2, 98), axis=1)
         expected = RANGES[unit]
         fits = low.min() >= expected.low and high.max() <= expected.high
-        stretched = unit == "reflectance_1e4" and {one.dtype for one in scene.channels} == {"uint8"}
+        # Eight bits hold no reflectance of four digits, in whichever band.
+        eight = np.array([scene.channels[slot].dtype == "uint8" for slot in slots])
+        stretched = unit == "reflectance_1e4" and bool((high[eight] <= 255).any())
         linear = unit == "db" and low.min() >= 0  # no backscatter is above 0 dB everywhere
-        reach = 255 if stretched else expected.reach
-        if not fits or high.max() <= reach or linear:
+        if not fits or high.max() <= expected.reach or stretched or linear:
             raise EosfmError(
                 f"{scene.path} has values of {low.min():.4g} to {high.max():.4g}; expected "
                 f"{UNITS[unit]}; {expected.advice}"

@@ -12,6 +12,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.prediction.grid import expect_same, grid_of, on_finest
 from eosfm.prediction.names import expect_once, file_bands, match
 from eosfm.prediction.opening import open_raster
+from eosfm.prediction.products import is_picture, product_of
 from eosfm.prediction.stac import Item
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".img")
@@ -165,9 +166,11 @@ def open_scene(
         bands: The channels wanted, by name.
         units: The unit that each is wanted in; None for the file's.
         names: The file's bands in their order, instead of what it says itself.
-        scale: What values are multiplied with, beside what the file says.
+        scale: What values are multiplied with, beside what the file says; where channels in
+            decibels stand beside others, theirs are not.
         offset: And what is added then.
-        nodata: The value of pixels that were not measured, where nothing declares one.
+        nodata: The value of pixels that were not measured, where neither the file nor its product
+            says one.
 
     Raises:
         EosfmError: It cannot be read, lacks bands, or its files differ in their grids.
@@ -189,7 +192,11 @@ def open_scene(
     else:
         sources = rasters = [open_raster(file) for file in _files(path)]
         said = list(names) if names else _said(rasters)
-        beside = [((1.0, 0.0), None)] * len(said)
+        products = [product_of(source.name) for source in sources for _ in source.indexes]
+        beside = [
+            ((1.0, 0.0), None) if p is None else (p.scaling, p.nodata if nodata is None else None)
+            for p in products
+        ]
         expect_once(bands, said, str(path))
     first = grid_of(rasters[0])
     for raster in rasters[1:]:
@@ -206,14 +213,15 @@ def open_scene(
     layout = [f"{s.count} of {Path(s.name).name}" for s in sources] if len(sources) > 1 else []
     places = match(bands, said, str(path), layout)
     channels = []
+    mixed = units is not None and len({unit == "db" for unit in units}) > 1
     for place, unit in zip(places, units or [""] * len(bands), strict=True):
         (source, raster, index), (scaling, declared) = there[place], beside[place]
         factor, added = _scaling(source, index, unit, scaling)
         unmeasured = _unmeasured(source, raster, index, declared, nodata)
+        if not (mixed and unit == "db"):
+            factor, added = scale * factor, scale * added + offset
         dtype = source.dtypes[index - 1]
-        channels.append(
-            Channel(raster, index, scale * factor, scale * added + offset, dtype, *unmeasured)
-        )
+        channels.append(Channel(raster, index, factor, added, dtype, *unmeasured))
     return Scene(str(path), channels, [file for s in sources for file in s.files])
 
 
@@ -233,8 +241,9 @@ def _files(path: str) -> list[str]:
 
 
 def rasters_in(folder: Path) -> list[str]:
-    """The rasters of a folder, by name."""
-    return sorted(str(file) for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    """The rasters of a folder, by name; without pictures of a product's."""
+    files = (file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    return sorted(str(file) for file in files if not is_picture(file))
 
 
 def _said(rasters: Sequence[Any]) -> list[str | None]:

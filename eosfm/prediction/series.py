@@ -14,12 +14,16 @@ from eosfm.prediction.scene import SUFFIXES, rasters_in
 
 DAY = re.compile(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)")
 """A day in a file's name: 2020-05-01 or 20200501."""
+YEARS = range(1970, 2100)
+"""Those of a day; other eight digits are a number."""
+SIZES = {"R10m", "R20m", "R60m"}
+"""Folders of one date of Sentinel-2, each with other pixels."""
 
 
 def dates_in(
     path: str, bands: Sequence[str], names: Sequence[str] | None
 ) -> list[tuple[str, str | None]]:
-    """The dates of a scene's path, in the order of their names.
+    """The dates of a scene's path, in the order of their days; of their names, where one has none.
 
     Args:
         path: A raster or a folder.
@@ -31,7 +35,8 @@ def dates_in(
         one date.
 
     Raises:
-        EosfmError: A folder has no raster, or a file of several cannot be read.
+        EosfmError: A folder has no raster, or one date in several sizes of pixels, or a file of
+            several cannot be read.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -43,9 +48,15 @@ def dates_in(
             f"{path} has no raster; expected files of {', '.join(SUFFIXES)}, or a folder of them "
             "per date"
         )
+    if not files and len(parts) > 1 and {part.name for part in parts} <= SIZES:
+        raise EosfmError(
+            f"{path} has one date in {len(parts)} sizes of pixels; take one of its folders, such "
+            f"as {parts[1]}"
+        )
     if files and not (len(files) > 1 and all(_has(file, bands, names) for file in files)):
         parts = []
-    return [(str(part), _day(part.name)) for part in parts] or [(path, None)]
+    dates = [(str(part), _day(part.name)) for part in parts] or [(path, None)]
+    return sorted(dates, key=lambda date: date[1] or "") if all(day for _, day in dates) else dates
 
 
 def _has(file: Path, bands: Sequence[str], names: Sequence[str] | None) -> bool:
@@ -60,7 +71,9 @@ def _day(name: str) -> str | None:
     """The first day in a name, ISO."""
     for parts in DAY.findall(name):
         try:
-            return str(np.datetime64("-".join(parts), "D"))
+            day = str(np.datetime64("-".join(parts), "D"))
         except ValueError:
             continue
+        if int(parts[0]) in YEARS:
+            return day
     return None

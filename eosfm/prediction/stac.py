@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 from eosfm.core.bands import find, same
 from eosfm.core.errors import EosfmError, brief
 from eosfm.core.files import read_json
-from eosfm.prediction.names import band_name
+from eosfm.prediction.names import band_name, numbered_by
 
 SUFFIXES = (".json", ".geojson")
 SUBTRACTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
@@ -177,7 +177,8 @@ def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> As
     rasters = asset.get("raster:bands") or [{}] * len(bands)
     if len(rasters) != len(bands):  # nobody knows which is which
         bands = [{}] * len(rasters)
-    names = [_name(band, key if len(bands) == 1 else "") for band in bands]
+    file = asset["href"].partition("?")[0].rpartition("/")[2]
+    names = [_name(band, key if len(bands) == 1 else "", file) for band in bands]
     whole = {name: asset[name] for name in OF_ALL if name in asset}
     facts = [{**whole, **band, **raster} for band, raster in zip(bands, rasters, strict=True)]
     scaling = [(_number(fact, "scale", 1.0), _number(fact, "offset", 0.0)) for fact in facts]
@@ -192,20 +193,22 @@ def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> As
     )  # fmt: skip
 
 
-def _name(band: dict[str, Any], key: str) -> str | None:
+def _name(band: dict[str, Any], key: str, file: str) -> str | None:
     """The band that an item describes: its name, unless its common name means another.
 
     Where neither says anything, the key of its asset does.
 
     Sensors number their bands each in its own way: ``B4`` is red of Sentinel-2, and of Landsat 7
-    near infrared.
+    near infrared. Where no common name tells, the name of the file does.
     """
     told = band.get("eo:common_name") or band.get("common_name")
     if told in OTHERS:
         return None
-    name, common = band_name(band.get("name")), band_name(told)
-    meant = name if name and (not common or same(name, common)) else common
-    return meant or band_name(key)
+    common = band_name(told)
+    if common is None:
+        return numbered_by(file, band.get("name")) or numbered_by(file, key)
+    name = band_name(band.get("name"))
+    return name if name and same(name, common) else common
 
 
 def _number(fact: dict[str, Any], key: str, default: Any) -> Any:

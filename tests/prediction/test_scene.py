@@ -88,7 +88,7 @@ def test_colours_name_bands_where_descriptions_do_not(write_scene):
     ("descriptions", "bands", "message"),
     [(RGB, ("red", "nir"), r"has red, green, blue; expected red, nir \(missing: nir\)"),
      (None, ("B02",), r"has 3 band\(s\) without names; expected B02 .*; name its bands"),
-     (("B02", "B03", "B02"), ("B03", "blue"), "has blue 2 times; expected each band once")],
+     (("B02", "B03", "B02"), ("B03", "blue"), "has blue 2 times .B02, B02.; expected each")],
 )  # fmt: skip
 def test_missing_bands_are_refused_in_one_line(write_scene, descriptions, bands, message):
     path = write_scene(np.zeros((3, 8, 8), np.uint16), descriptions=descriptions)
@@ -172,6 +172,33 @@ def test_zero_is_a_value_unless_all_bands_have_it_however_files_hold_them(
     np.testing.assert_array_equal(np.isnan(scene.read(0, 0, 8, 8)), everywhere)
 
 
+def test_what_products_leave_unsaid_is_known_by_their_names(write_scene, tmp_path):
+    pixels = np.full((1, 8, 8), 8754, np.uint16)
+    pixels[0, 0] = 0
+    for band in (2, 3, 4):
+        write_scene(pixels, f"l8/LC08_L2SP_192024_20200501_20200820_02_T1_SR_B{band}.TIF", (None,))
+        write_scene(pixels, f"s2/T33UUP_20200501T100031_B0{band}_10m.tif", (None,))
+    write_scene(np.full((3, 8, 8), 9, np.uint8), "s2/T33UUP_20200501T100031_TCI_10m.tif", RGB)
+    landsat, sentinel = (
+        open_scene(str(tmp_path / name), RGB, ("reflectance_1e4",) * 3).read(0, 0, 8, 8)
+        for name in ("l8", "s2")
+    )
+    assert landsat[:, 1:] == pytest.approx(1e4 * (2.75e-5 * 8754 - 0.2), rel=1e-4)
+    assert (sentinel[:, 1:] == 8754).all()  # not those of the picture
+    assert np.isnan(landsat[:, 0]).all() and np.isnan(sentinel[:, 0]).all()
+    other = open_scene(str(tmp_path / "s2"), RGB, None, nodata=8754.0).read(0, 0, 8, 8)
+    assert np.isnan(other[:, 1:]).all() and (other[:, 0] == 0).all()
+
+
+def test_scale_and_offset_leave_decibels_beside_reflectance_alone(write_scene):
+    pixels = np.stack([np.full((8, 8), -12.0), np.full((8, 8), 3000.0)]).astype(np.float32)
+    path = write_scene(pixels, descriptions=("vv", "B04"))
+    both = open_scene(path, ("vv", "B04"), ("db", "reflectance_1e4"), None, 1.0, -1000.0)
+    assert both.read(0, 0, 8, 8)[:, 0, 0].tolist() == [-12, 2000]
+    radar = open_scene(path, ("vv",), ("db",), None, 1.0, -1.0)
+    assert radar.read(0, 0, 8, 8)[0, 0, 0] == -13
+
+
 def test_a_mask_hides_its_own_file_alone(write_scene, tmp_path):
     pixels, mask = np.full((1, 8, 8), 7, np.float64), np.full((8, 8), 255, np.uint8)
     mask[:, :3] = 0
@@ -231,3 +258,14 @@ def test_values_of_other_units_are_refused(write_scene, unit, pixels, advice):
 )  # fmt: skip
 def test_values_of_the_unit_pass(write_scene, unit, pixels):
     check_values(open_scene(write_scene(pixels), RGB, (unit,) * 3), (unit,) * 3)
+
+
+def test_one_picture_among_measurements_is_refused(write_scene, tmp_path):
+    rng = np.random.default_rng(0)
+    write_scene(rng.integers(0, 255, (1, 32, 32), np.uint8), "x/red.tif", (None,))
+    for name in ("green", "blue"):
+        pixels = rng.integers(100, 3000, (1, 32, 32), dtype=np.uint16)
+        write_scene(pixels, f"x/{name}.tif", (None,))
+    units = ("reflectance_1e4",) * 3
+    with pytest.raises(EosfmError, match="--scale 10000"):
+        check_values(open_scene(str(tmp_path / "x"), RGB, units), units)

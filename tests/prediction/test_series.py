@@ -28,11 +28,31 @@ def test_a_folder_of_dates_is_the_series_that_its_names_tell(
             for band, colour in zip(pixels, COLOURS, strict=True):
                 write_scene(band[None], name=f"series/{name}/{colour}.tif", descriptions=None)
     found = dates_in(str(tmp_path / "series"), COLOURS, None)
-    assert [day for _, day in found] == ["2020-04-01", "2020-09-01", "2020-06-15"]
+    assert [day for _, day in found] == ["2020-04-01", "2020-06-15", "2020-09-01"]
     out = tmp_path / "map.tif"
     predict(fitted_file("series")[0], artifact, [str(tmp_path / "series")], out, Reading(), SMALL)
     with rasterio.open(out) as raster:
         assert (raster.read(1) == bright).mean() > 0.8
+
+
+def test_days_count_whatever_stands_before_them(write_scene, mosaic, tmp_path):
+    for name in ("S2A_MSIL2A_20200801T1", "S2B_MSIL2A_20200501T1", "chip_10020615_20200601"):
+        (tmp_path / "series" / name).mkdir(parents=True)
+        write_scene(mosaic[0], name=f"series/{name}/rgb.tif")
+    days = [day for _, day in dates_in(str(tmp_path / "series"), COLOURS, None)]
+    assert days == ["2020-05-01", "2020-06-01", "2020-08-01"]
+    (tmp_path / "series/a").mkdir()
+    write_scene(mosaic[0], name="series/a/rgb.tif")  # of no day: now names count
+    dates = dates_in(str(tmp_path / "series"), COLOURS, None)
+    assert [day for _, day in dates] == ["2020-08-01", "2020-05-01", None, "2020-06-01"]
+
+
+def test_one_date_in_several_sizes_of_pixels_is_no_series(write_scene, mosaic, tmp_path):
+    for size in ("R10m", "R20m"):
+        (tmp_path / "IMG_DATA" / size).mkdir(parents=True)
+        write_scene(mosaic[0], name=f"IMG_DATA/{size}/rgb.tif")
+    with pytest.raises(EosfmError, match=r"one date in 2 sizes of pixels; take .*/R20m"):
+        dates_in(str(tmp_path / "IMG_DATA"), COLOURS, None)
 
 
 def test_files_that_share_the_bands_are_one_date(write_scene, mosaic, tmp_path):

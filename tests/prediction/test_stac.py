@@ -89,6 +89,20 @@ def test_the_key_of_an_asset_names_a_band_that_nothing_else_names(make_item, key
     assert [name for asset in found.assets for name in asset.bands] == ([meant] if meant else [])
 
 
+@pytest.mark.parametrize(
+    ("told", "meant"), [({}, "B11"), ({"name": "B06"}, "B11"), ({"name": "B10"}, None)]
+)
+def test_numbers_that_nothing_explains_are_those_of_the_file_s_sensor(make_item, told, meant):
+    path = make_item("a", np.zeros((3, 8, 8), np.uint16))
+    item = json.loads(path.read_text())
+    key = told.get("name", "B06")
+    href = f"https://example.org/HLS.L30.T10SEH.2018245T185921.v2.0.{key}.tif?sig=a.b"
+    item["assets"] = {key: {"href": href, "eo:bands": [told]}}
+    path.write_text(json.dumps(item))
+    (found,) = read_items(str(path))
+    assert [name for asset in found.assets for name in asset.bands] == ([meant] if meant else [])
+
+
 def test_what_an_asset_tells_of_all_its_bands_counts(make_item):
     image = np.full((3, 40, 40), 3000, np.uint16)
     image[:, 5] = 9
