@@ -15,6 +15,7 @@ from distributed import Worker, WorkerPlugin
 from eosfm.cluster import shell, snapshot
 from eosfm.cluster.gpus import visible_devices
 from eosfm.core.errors import EosfmError
+from eosfm.datasets.fetching.trust import TRUSTED
 from eosfm.tracking import GPU_SHARE, RUN, SHARE
 
 NAME = "eosfm-clone"
@@ -96,6 +97,7 @@ class Clone(WorkerPlugin):
         self._configure_dvc(base / "cache")
         if self.shared:
             self._point_home()
+            self._trust_at_home()
         alike = own.gpus.get((worker.ip, visible_devices()), 1)
         self._enter(1 / max(1, own.hosts.get(worker.ip, 1)), 1 / max(1, alike))
 
@@ -162,6 +164,14 @@ class Clone(WorkerPlugin):
             for dataset in params.get("datasets", {}).values():
                 if dataset.get("root"):
                     dataset["root"] = str(home / Path(dataset["root"]).expanduser())
+
+    def _trust_at_home(self) -> None:
+        """What stages trust on first use is for the user's folder, of which Git knows."""
+        home, here = self.settings.project / TRUSTED, self.path / TRUSTED
+        if home.is_dir():
+            shutil.rmtree(here, ignore_errors=True)
+            here.parent.mkdir(exist_ok=True)
+            here.symlink_to(home)
 
     def _enter(self, share: float, gpu_share: float) -> None:
         """Let stages run the clone's code, with this worker's Python, and end with the worker."""

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,9 +37,9 @@ def use(folder: Path) -> None:
 
 def main(parent: int, words: list[str]) -> int:
     """Run a command; its exit status, or that of a shell whose command was ended by a signal."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _leave)
     if LOG not in os.environ:  # Ctrl-C reaches this one; workers let the user's folder decide
-        signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
+        signal.signal(signal.SIGINT, _leave)
     log = open(os.environ[LOG], "ab") if LOG in os.environ else None  # noqa: SIM115
     command = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -51,14 +52,24 @@ def main(parent: int, words: list[str]) -> int:
         _end(command)
 
 
+def _leave(number: int, frame: object) -> None:
+    """End with the command; who asks again must not keep this one from waiting for that."""
+    for asked in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(asked, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def _end(command: "subprocess.Popen[bytes]") -> None:
-    """End a command that still runs, with its children."""
+    """End a command that still runs, with its children, which may outlive it."""
     if command.poll() is not None:
         return
     os.killpg(command.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        command.wait(PATIENCE)
+    end = time.monotonic() + PATIENCE
     with suppress(ProcessLookupError):
+        while time.monotonic() < end:
+            command.poll()
+            os.killpg(command.pid, 0)  # raises where none of them is left
+            time.sleep(LOOK)
         os.killpg(command.pid, signal.SIGKILL)
 
 

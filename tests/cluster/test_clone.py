@@ -56,3 +56,14 @@ def test_a_worker_that_comes_to_a_run_and_cannot_take_part_is_given_no_stage(set
     with pytest.raises(EosfmError, match="as all did when the run began; share them with it, or"):
         asyncio.run(Clone(began).setup(worker))
     assert worker.scheduler.removed == [WORKER]
+
+
+def test_what_is_trusted_on_first_use_lands_in_the_user_s_folder(settings, tmp_path):
+    home = tmp_path / "home"
+    for folder in (home, tmp_path / "clone"):
+        (folder / "data/trusted").mkdir(parents=True)
+    clone = Clone(replace(settings, project=home))
+    clone.path = tmp_path / "clone"
+    clone._trust_at_home()
+    (clone.path / "data/trusted/toy.sha256").write_text("line")
+    assert (home / "data/trusted/toy.sha256").read_text() == "line"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CalledProcessError
+from typing import NamedTuple
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching.download import download
@@ -96,7 +97,10 @@ def _missing(source: Source, root: Path, cache: Path | None, trust: Trust) -> li
         found = _record(archive, root, cache).found()
         if found in (None, "None") or checksum not in (None, found):  # "None" is of an old record
             missing.append(replace(archive, checksum=checksum))
-        elif checksum is None:  # fetched by somebody with whom the folder is shared
+            continue
+        if archive.extract is not None:  # of a run that was killed between the record and this
+            (root / archive.filename).unlink(missing_ok=True)
+        if checksum is None:  # fetched by somebody with whom the folder is shared
             trust.add(archive.filename, found)
     return missing
 
@@ -112,7 +116,7 @@ def _fetch_archives(
     published = {archive.filename for archive in dataset.source.files() if archive.checksum}
     faults = []
     with Traffic(dataset.name, expected) as traffic, ThreadPoolExecutor(CONNECTIONS) as pool:
-        running: dict[Future[tuple[list[Path], str]], Archive] = {}
+        running: dict[Future[_Fetched], Archive] = {}
         for archive in missing:
             limit = archive.size or SLACK * whole + GB
             running[pool.submit(_fetch_archive, archive, root, traffic, limit)] = archive
@@ -120,13 +124,15 @@ def _fetch_archives(
             for done in as_completed(running):
                 archive = running[done]
                 try:
-                    left, checksum = done.result()
+                    left, checksum, spent = done.result()
                 except EosfmError as error:
                     faults.append(f"{error}{_origin(error, archive, published, trust)}")
                     continue
                 if archive.filename not in published:
                     trust.add(archive.filename, checksum)
                 _record(archive, root, cache).write(left, checksum)
+                if spent is not None:  # not before: without either, it would have to come again
+                    spent.unlink()
         except BaseException:
             traffic.stop()
             pool.shutdown(cancel_futures=True)
@@ -146,18 +152,13 @@ def _origin(error: EosfmError, archive: Archive, published: set[str], trust: Tru
     )
 
 
-def _fetch_archive(
-    archive: Archive, root: Path, traffic: Traffic, limit: int
-) -> tuple[list[Path], str]:
-    """Fetch and unpack one archive.
-
-    Returns:
-        The files that it left, and its checksum.
-    """
+def _fetch_archive(archive: Archive, root: Path, traffic: Traffic, limit: int) -> "_Fetched":
+    """Fetch and unpack one archive."""
     path = download(archive, root, traffic, limit)
     checksum = archive.checksum or f"sha256:{hash_file(path, progress=True)}"
     if archive.extract is None:
-        return [path], checksum
+        return _Fetched([path], checksum, None)
+    traffic.wait(0)  # unpacking takes long, and somebody may have stopped the run meanwhile
     refused = path.with_name(f"{path.name}.refused")
     try:
         left = unpack(path, root / archive.extract)
@@ -166,8 +167,15 @@ def _fetch_archive(
             path.replace(refused)
         raise
     refused.unlink(missing_ok=True)
-    path.unlink()
-    return left, checksum
+    return _Fetched(left, checksum, path)
+
+
+class _Fetched(NamedTuple):
+    """The files that an archive left, its checksum, and itself once it is unpacked."""
+
+    left: list[Path]
+    checksum: str
+    spent: Path | None
 
 
 def _fetch_by_program(

@@ -67,8 +67,10 @@ def read_header(path: Path, bands: int, dtype: str | None) -> Header:
                 f"{dtype or 'any type'}; fetch the dataset's own files again"
             )
         _check_sides(path, raster.shape)
-        crs = raster.crs.to_string() if raster.crs else None
-        transform = tuple(raster.transform)[:6] if crs else None
+        # A system without a place in it, as in archives that were stripped of places, says nothing.
+        placed = raster.crs and not raster.transform.is_identity
+        crs = raster.crs.to_string() if placed else None
+        transform = tuple(raster.transform)[:6] if placed else None
         return Header(raster.height, raster.width, crs, transform)
 
 

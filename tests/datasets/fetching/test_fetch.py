@@ -204,6 +204,26 @@ def test_fetch_unpacks_once(server: Server, tmp_path: Path, zipped: Archive):
     assert server.count == {"/a.zip": 1}
 
 
+def test_an_archive_stays_until_what_it_left_is_noted(
+    server: Server, tmp_path: Path, zipped: Archive, monkeypatch: pytest.MonkeyPatch
+):
+    """A run that ends in between fetches nothing again; one that ends after leaves no archive."""
+
+    def end(self, left, checksum):
+        raise KeyboardInterrupt
+
+    root = tmp_path / "toy"
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(fetching.Record, "write", end)
+        fetch(dataset(zipped), root)
+    assert (root / "a.zip").exists()
+    fetch(dataset(zipped), root)
+    assert server.count == {"/a.zip": 1} and not (root / "a.zip").exists()
+    (root / "a.zip").write_bytes(b"left")
+    fetch(dataset(zipped), root)
+    assert server.count == {"/a.zip": 1} and not (root / "a.zip").exists()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
