@@ -56,7 +56,7 @@ def baseline_work(planned: PlannedTask) -> Work:
 def _random(planned: PlannedTask, inputs: Sequence[InputSpec]) -> Work:
     """One fit on features of random weights: all are looked at, and few kept."""
     if planned.task.head in CLOSED_FORM:
-        return _fits(planned, FIXED, inputs, 1, stored=False)
+        return _scratch_features(planned, inputs, 1)
     work = _scratch_features(planned, _first(inputs, MOST), 1)
     members = {spec.name for spec in inputs if not spec.spectral}
     return work + _samples(planned, stored=False) if selects(FIXED, len(members)) else work

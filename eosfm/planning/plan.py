@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.files import read_json
 from eosfm.datasets import get_dataset
+from eosfm.datasets.fetching.record import FOLDER
 from eosfm.params import Params
 from eosfm.planning.cost import reference_macs
 from eosfm.planning.fits import baseline_work, evaluation_work
@@ -17,6 +19,7 @@ from eosfm.planning.stores import PlannedStore, planned_stores
 from eosfm.planning.tasks import PlannedTask, features_work, planned_task
 from eosfm.planning.training import training_work
 from eosfm.planning.work import GB, Work, total
+from eosfm.tiles.manifest import NAME as MANIFEST
 
 STAGES = (
     "download", "tile", "start", "train", "export", "features", "evaluate", "baseline", "report",
@@ -166,12 +169,30 @@ def disk_need(
     stores: Mapping[str, PlannedStore],
     tasks: Iterable[PlannedTask],
 ) -> Work:
-    """What a run still has to write: archives, tiles and features that are not there."""
+    """What a run still has to write: archives, tiles and features that are not there.
+
+    Those of another scale do not count: their tiles are of other sizes, or of simulated images.
+    """
     data = project / "data"
+    there = {name for name, store in stores.items() if _is_cut(data / "tiles" / name, store)}
     works = list(_downloads(params, project))
-    works += [_cutting(s) for s in stores.values() if not (data / "tiles" / s.name).is_dir()]
-    works += [features_work(t) for t in tasks if not (data / "features" / t.task.name).is_dir()]
+    works += [_cutting(store) for name, store in stores.items() if name not in there]
+    works += [
+        features_work(task)
+        for task in tasks
+        if task.store.name not in there or not (data / "features" / task.task.name).is_dir()
+    ]
     return total(works)
+
+
+def _is_cut(folder: Path, store: PlannedStore) -> bool:
+    """Whether a store is there, of the same tiles."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return False
+    told = read_json(manifest, f"remove {folder}")
+    same: bool = (told["source"] == "simulated", told["tile"]) == (store.simulated, store.tile)
+    return same
 
 
 def largest_archive(params: Params, project: Path) -> float:
@@ -183,8 +204,17 @@ def _downloads(params: Params, project: Path) -> Iterator[Work]:
     """What each entry still has to fetch."""
     archives = project / Path(params.archives).expanduser()
     readers = {entry.reader for entry in params.datasets.values()}
-    fetched = {reader for reader in readers if (archives / reader).is_dir()}
+    fetched = {reader for reader in readers if _is_fetched(archives / reader)}
     return (_download(params, name, fetched) for name in params.datasets)
+
+
+def _is_fetched(folder: Path) -> bool:
+    """Whether each of a dataset's files is noted as done; a part of them is as good as none."""
+    if not folder.is_dir():
+        return False
+    archives = get_dataset(folder.name).source.archives
+    files = len(archives) if isinstance(archives, tuple) else 1  # others are known to torchgeo
+    return len(list((folder / FOLDER).glob("*.gz"))) >= max(1, files)
 
 
 def _download(params: Params, name: str, fetched: set[str]) -> Work:

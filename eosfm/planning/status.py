@@ -5,6 +5,9 @@ from typing import Any
 
 from eosfm.core.errors import EosfmError
 
+ANALYSES = "analyses/"
+"""Folder of the stages that are not of the main job."""
+
 
 def stages_to_run(project: Path) -> frozenset[str] | None:
     """Stages that ``dvc repro`` would run at most: those that changed, and all that follow.
@@ -36,7 +39,9 @@ def stages_to_run(project: Path) -> frozenset[str] | None:
             told = {name for name, why in changed.items() if why != ["always changed"]}
             first = {stage for stage in graph.nodes if stage.addressing in told}
             following = {after for stage in first for after in ancestors(graph, stage)}
-            return frozenset(str(stage.name) for stage in first | following)
+            # The analyses, which a run of the main job leaves alone, have a `report` too.
+            own = (stage for stage in first | following if ANALYSES not in stage.addressing)
+            return frozenset(str(stage.name) for stage in own)
     except LockError:
         raise EosfmError(
             "DVC is at work in this project, so what is done cannot be read; wait for it, or plan "
