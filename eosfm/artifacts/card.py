@@ -186,9 +186,12 @@ def _energy(metrics: Mapping[str, float], trained_kwh: float | None) -> str:
         return "Not recorded with this artifact.\n"
     co2 = metrics.get("energy.co2eq_kg")
     told = f" ({co2:.3g} kg CO2 equivalent)" if co2 is not None else ""
+    unknown = metrics.get("energy.unknown_stages", 0)
+    without = f", without {unknown:g} stages of unknown energy" if unknown else ""
     return (
         f"{metrics['energy.kwh']:.3g} kWh{told} for the whole pipeline that built it, data, "
-        "training and evaluation together, measured with CodeCarbon.\n"
+        f"training and evaluation together{without} (CodeCarbon; estimated where power cannot be "
+        "read).\n"
     )
 
 

@@ -31,7 +31,9 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     sections = [results_section(params, collected), specialists_section(params, collected)]
     (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")
     rivals = ", ".join(f"{display_name(n)} {summary[f'baseline.{n}.mean']:.3f}" for n in BASELINES)
+    unknown = summary.get("energy.unknown_stages", 0)
     return (
         f"report: mean score {summary['score.mean']:.3f} ({rivals}), "
         f"{summary['energy.kwh'] * 1000:.1f} Wh"
+        + (f" without {unknown:g} stages of unknown energy" if unknown else "")
     )

@@ -2,8 +2,9 @@
 
 Each task's single fits are normalised by the smallest and largest score that any model's fit has
 there. A model's value is the interquartile mean of all its normalised fits: 100 times, fits are
-drawn with replacement within each task, and the 100 values are averaged. There the range comes from
-a fixed file, here from the models of the run: values of two runs do not compare.
+drawn with replacement within each task, equally many of each, and the 100 values are averaged.
+There the range comes from a fixed file, here from the models of the run: values of two runs do not
+compare.
 """
 
 from collections.abc import Sequence
@@ -41,7 +42,9 @@ def aggregate(results: Results) -> dict[str, Aggregate]:
             continue
         for model, scores in fits.items():
             normalised[model].append((scores - every.min()) / (every.max() - every.min()))
-    return {model: _aggregate(tasks) for model, tasks in normalised.items()}
+    # What is solved in closed form has one fit where others have several.
+    count = max((len(fits) for tasks in normalised.values() for fits in tasks), default=0)
+    return {model: _aggregate(tasks, count) for model, tasks in normalised.items()}
 
 
 def _scores(results: Results, model: str, task: str) -> np.ndarray:
@@ -51,8 +54,8 @@ def _scores(results: Results, model: str, task: str) -> np.ndarray:
     return np.array([score01(metric, fit.test[metric]) for fit in result.fits])
 
 
-def _aggregate(tasks: Sequence[np.ndarray]) -> Aggregate:
-    """From the normalised fits of each task; 0 where no task tells the models apart."""
+def _aggregate(tasks: Sequence[np.ndarray], count: int) -> Aggregate:
+    """From so many of the normalised fits of each task; 0 where no task tells the models apart."""
     if not tasks:
         return Aggregate(0.0, 0.0)
     from scipy.stats import trim_mean
@@ -60,6 +63,6 @@ def _aggregate(tasks: Sequence[np.ndarray]) -> Aggregate:
     values = []
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
-        pooled = np.concatenate([rng.choice(fits, len(fits)) for fits in tasks])
+        pooled = np.concatenate([rng.choice(fits, count) for fits in tasks])
         values.append(trim_mean(pooled, 0.25))
     return Aggregate(float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5))

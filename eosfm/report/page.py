@@ -25,7 +25,7 @@ from eosfm.report.pictures import (
     training_curves,
 )
 from eosfm.report.results import Results
-from eosfm.report.summary import active
+from eosfm.report.summary import active, unknown_energy
 from eosfm.report.tables import (
     differences_table,
     energy_table,
@@ -130,6 +130,8 @@ def sentences(results: Results) -> list[str]:
     used = active(results)
     wh = 1000 * sum(record.kwh or 0 for record in results.energy)
     spent = f"{wh / 1000:.1f} kWh" if wh >= 1000 else f"{wh:.1f} Wh"
+    if unknown := unknown_energy(results.energy):
+        spent = f"at least {spent} (of {unknown} it is unknown)"
     return [
         answer(results),
         f"A task uses {used:.1f} of {len(results.export.specialists)} specialists, which hold "

@@ -33,6 +33,8 @@ def summarise(results: Results) -> dict[str, float]:
         "energy.run_kwh": _kwh(latest_run(results.energy)),
         "energy.hours": sum(r.seconds for r in results.energy) / 3600,
     }
+    if unknown := unknown_energy(results.energy):
+        metrics["energy.unknown_stages"] = unknown
     return {key: _short(value) for key, value in metrics.items()}
 
 
@@ -69,6 +71,11 @@ def latest_run(records: list[EnergyRecord]) -> list[EnergyRecord]:
     """What the last DVC run that made any of these results ran; names end in when it started."""
     last = max((record.run for record in records), key=lambda run: int(run.rpartition("-")[2]))
     return [record for record in records if record.run == last]
+
+
+def unknown_energy(records: list[EnergyRecord]) -> int:
+    """Stages of which nobody knows what they took, which sums leave out."""
+    return sum(record.kwh is None for record in records)
 
 
 def _kwh(records: list[EnergyRecord]) -> float:

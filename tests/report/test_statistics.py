@@ -80,6 +80,22 @@ def test_tasks_that_tell_no_models_apart_have_no_aggregate(params, results):
     assert {(one.value, one.error) for one in aggregate(alike).values()} == {(0.0, 0.0)}
 
 
+def test_a_task_of_one_fit_weighs_as_much_as_one_of_several(params, results):
+    """Heads in closed form have one fit, whatever the seeds of the others."""
+    found = collect(params, results)
+    few, many, *_ = found.evaluate
+    one = {task: replace(r, fits=r.fits[:1]) for task, r in found.evaluate.items()}
+    fewer = replace(found, evaluate={few: one[few], many: found.evaluate[many]})
+    more = replace(
+        fewer, evaluate={few: replace(one[few], fits=one[few].fits * 5), many: one[many]}
+    )
+    weights = []
+    for some in (fewer, more):
+        some = replace(some, baseline={task: found.baseline[task] for task in (few, many)})
+        weights.append(aggregate(some)["random"].value)
+    assert weights[0] == pytest.approx(weights[1], abs=0.02)
+
+
 def test_the_aggregation_of_geo_bench_2(params, results):
     """One fit a model and task leaves nothing to draw: the interquartile mean, by hand."""
     found = collect(params, results)
