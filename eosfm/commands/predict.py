@@ -39,7 +39,8 @@ def predict(
     offset: Annotated[
         float,
         typer.Option(
-            help="What is added then: -1000 to Sentinel-2's own files of baseline 04.00 or later."
+            help="What is added then: -1000 to Sentinel-2's files of baseline 04.00 or later if "
+            "their names do not tell it."
         ),
     ] = 0.0,
     nodata: Annotated[

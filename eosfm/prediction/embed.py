@@ -137,6 +137,7 @@ def embed(
     with bounded_cache():
         bands = _bands(path, names)
         scene = open_scene(path, bands, None, names, nodata=nodata)
+        check_out(out, (".tif", ".tiff"), scene.files)
         reader = _Reader(scene)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of specialists skipped: they are counted

@@ -97,8 +97,9 @@ def expect_same(first: str, grid: Grid, path: str, other: Grid) -> None:
 
 
 def grid_of(raster: Any) -> Grid:
-    """Where an open raster's pixels lie."""
-    return Grid(raster.height, raster.width, raster.crs, raster.transform)
+    """Where an open raster's pixels lie: nowhere, if it has a system and no place in it."""
+    crs = None if raster.transform.is_identity else raster.crs
+    return Grid(raster.height, raster.width, crs, raster.transform)
 
 
 def on_finest(rasters: Sequence[Any], nodata: Sequence[float | None]) -> list[Any]:

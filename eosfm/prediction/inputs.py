@@ -72,7 +72,8 @@ class TaskInput:
                 reading.bands,
                 reading.scale,
                 reading.offset,
-                fitted.nodata if reading.nodata is None else reading.nodata,
+                reading.nodata,
+                fitted.nodata,
             )
             for source in sources
         ]

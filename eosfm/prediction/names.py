@@ -19,7 +19,12 @@ OLI = {
     "B07": "B12", "B09": "B10",
 }  # fmt: skip
 TM = {"B01": "B02", "B02": "B03", "B03": "B04", "B04": "B8A", "B05": "B11", "B07": "B12"}
-NUMBERED = {"LC08": OLI, "LC09": OLI, "HLS.L30": OLI, "LE07": TM, "LT05": TM, "LT04": TM}
+MSS = {"B01": "B03", "B02": "B04"}
+OLDER = {"B04": "B03", "B05": "B04"}
+NUMBERED = {
+    "LC08": OLI, "LC09": OLI, "LO08": OLI, "LO09": OLI, "HLS.L30": OLI, "LE07": TM, "LT05": TM,
+    "LT04": TM, "LM05": MSS, "LM04": MSS, "LM03": OLDER, "LM02": OLDER, "LM01": OLDER,
+}  # fmt: skip
 """How names of files begin of sensors that number their bands otherwise: what each of them means
 by the names here. Their others are of wavelengths that have no name here."""
 
@@ -41,9 +46,11 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
     The only channel of a file may be named by the file's name: ``B02.tif``, ``T33UUP_B02.jp2``;
     those of Landsat and of HLS from Landsat as their own numbers mean.
     """
-    names = [band_name(description) for description in raster.descriptions]
-    if raster.count == 1 and names == [None]:
-        names = [_named_by_file(Path(path))]
+    file = Path(path.partition("?")[0])
+    names = [numbered_by(file.name, description) for description in raster.descriptions]
+    # Of a sensor with numbers of its own, they say more than words such as NIR.
+    if raster.count == 1 and (names == [None] or _own_numbers(file.name)):
+        names = [_named_by_file(file) or names[0]]
     colours = [interpretation.name for interpretation in raster.colorinterp]
     return [
         name or (colour if colour in COLOURS else None)
@@ -60,11 +67,14 @@ def _named_by_file(path: Path) -> str | None:
 
 def numbered_by(file: str, text: str | None) -> str | None:
     """The band that a description means in a file of that name, whose sensor may number its own."""
-    name = band_name(text)
-    own = next((meant for begin, meant in NUMBERED.items() if file.startswith(begin)), None)
-    if own is not None and re.fullmatch(r"B\d+", text or "", re.IGNORECASE):
+    name, own = band_name(text), _own_numbers(file)
+    if own is not None and re.match(r"\s*B\d+\b", text or "", re.IGNORECASE):
         return own.get(name or "")
     return name
+
+
+def _own_numbers(file: str) -> dict[str, str] | None:
+    return next((meant for begin, meant in NUMBERED.items() if file.startswith(begin)), None)
 
 
 def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -50,15 +50,17 @@ def check_values(scene: Scene, units: Sequence[str]) -> None:
     """
     values = scene.sample()
     for unit in dict.fromkeys(units):
-        slots = [slot for slot, one in enumerate(units) if one == unit]
-        chosen = values[slots][:, ~np.isnan(values[slots]).all(axis=0)]
-        if not chosen.size or np.isnan(chosen).all(axis=1).any():
+        measured = ~np.isnan(values).all(axis=1)
+        slots = [slot for slot, one in enumerate(units) if one == unit and measured[slot]]
+        if not slots:
             continue
+        chosen = values[slots][:, ~np.isnan(values[slots]).all(axis=0)]
         low, high = np.nanpercentile(chosen, (2, 98), axis=1)
         expected = RANGES[unit]
         fits = low.min() >= expected.low and high.max() <= expected.high
-        # Eight bits hold no reflectance of four digits, in whichever band.
-        eight = np.array([scene.channels[slot].dtype == "uint8" for slot in slots])
+        # Eight bits as they are hold no reflectance of four digits, in whichever band.
+        stored = [scene.channels[slot] for slot in slots]
+        eight = np.array([c.dtype == "uint8" and c.factor == 1 for c in stored])
         stretched = unit == "reflectance_1e4" and bool((high[eight] <= 255).any())
         linear = unit == "db" and low.min() >= 0  # no backscatter is above 0 dB everywhere
         if not fits or high.max() <= expected.reach or stretched or linear:

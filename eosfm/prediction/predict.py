@@ -68,6 +68,7 @@ def predict(
         raise EosfmError(f"task {fitted.task} finds no objects; leave --min-score out")
     with bounded_cache():
         given = TaskInput(fitted, paths, reading)
+        check_out(out, SUFFIXES[answer], [file for scene in given.scenes for file in scene.files])
         run = answering(load_model(fitted, artifact), cut.where)
         job = Job(out, given, run, cut, file_hash(task))
         if answer == "image":

@@ -1,5 +1,6 @@
 """One date of a scene: a raster, or a folder of rasters on one grid, read by window."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,13 +13,18 @@ from eosfm.core.errors import EosfmError
 from eosfm.prediction.grid import expect_same, grid_of, on_finest
 from eosfm.prediction.names import expect_once, file_bands, match
 from eosfm.prediction.opening import open_raster
-from eosfm.prediction.products import is_picture, product_of
+from eosfm.prediction.products import AS_IT_IS, Product, is_picture, product_of
 from eosfm.prediction.stac import Item
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".img")
 """What is read of a folder."""
 EXACT = ("uint8", "int8", "uint16", "int16", "float32")
 """Types whose every value float32 holds."""
+
+SIZES = ("R10m", "R20m", "R60m")
+"""Folders of one date of Sentinel-2's Level 2A, the finest first."""
+OTHERS = ("db", "m")
+"""Units of what stands beside images."""
 
 PROBE = 128
 """Side of the windows of a sample, pixels; there are nine, spread over the scene."""
@@ -157,25 +163,26 @@ def open_scene(
     scale: float = 1.0,
     offset: float = 0.0,
     nodata: float | None = None,
+    otherwise: float | None = None,
 ) -> Scene:
     """Open one date.
 
     Args:
-        path: A raster, see :func:`open_raster`; a folder of rasters on one grid; or a STAC item,
-            whose coarser assets are read on the grid of the finest, bilinearly.
+        path: A raster, see :func:`open_raster`; a folder of rasters on one grid; or a STAC item. Of
+            an item, or a product whose bands differ in their pixels, coarser files are read on the
+            grid of the finest, bilinearly.
         bands: The channels wanted, by name.
         units: The unit that each is wanted in; None for the file's.
         names: The file's bands in their order, instead of what it says itself.
         scale: What values are multiplied with, beside what the file says; where channels in
-            decibels stand beside others, theirs are not.
+            decibels or metres stand beside others, theirs are not.
         offset: And what is added then.
-        nodata: The value of pixels that were not measured, where neither the file nor its product
-            says one.
+        nodata: The value of pixels that were not measured, where file and item say none.
+        otherwise: The same where the product says none either.
 
     Raises:
         EosfmError: It cannot be read, lacks bands, or its files differ in their grids.
     """
-    beside: list[tuple[tuple[float, float], float | None]]
     if isinstance(path, Item):
         assets = path.wanted(bands)
         sources = [open_raster(asset.href) for asset in assets]
@@ -186,43 +193,121 @@ def open_scene(
                     f"{len(asset.bands)}; take another item"
                 )
         said = [band for asset in assets for band in asset.bands]
-        beside = [(scaling, asset.nodata) for asset in assets for scaling in asset.scaling]
-        told = [nodata if asset.nodata is None else asset.nodata for asset in assets]
-        rasters = on_finest(sources, told)
+        told = [(asset.scaling, asset.nodata) for asset in assets]
     else:
-        sources = rasters = [open_raster(file) for file in _files(path)]
-        said = list(names) if names else _said(rasters)
-        products = [product_of(source.name) for source in sources for _ in source.indexes]
-        beside = [
-            ((1.0, 0.0), None) if p is None else (p.scaling, p.nodata if nodata is None else None)
-            for p in products
-        ]
+        sources = [open_raster(file) for file in _files(path)]
+        said = list(names) if names else _said(sources)
+        told = [((AS_IT_IS,) * source.count, None) for source in sources]
         expect_once(bands, said, str(path))
-    first = grid_of(rasters[0])
-    for raster in rasters[1:]:
-        expect_same(rasters[0].name, first, raster.name, grid_of(raster))
-    there = [
-        (source, raster, index)
-        for source, raster in zip(sources, rasters, strict=True)
-        for index in source.indexes
-    ]
+    there = [(source, index) for source in sources for index in source.indexes]
     if len(said) != len(there):
         raise EosfmError(
             f"{path} has {len(there)} band(s), and --bands names {len(said)}; name each, in order"
         )
     layout = [f"{s.count} of {Path(s.name).name}" for s in sources] if len(sources) > 1 else []
-    places = match(bands, said, str(path), layout)
+    places = [there[place] for place in match(bands, said, str(path), layout)]
+    files = [
+        _File.of(source, scaling, declared, nodata, otherwise)
+        for source, (scaling, declared) in zip(sources, told, strict=True)
+        if any(source is other for other, _ in places)
+    ]
+    if isinstance(path, Item) or all(file.product and file.product.sizes for file in files):
+        rasters = on_finest([file.source for file in files], [file.nodata for file in files])
+    else:
+        rasters = [file.source for file in files]
+    first = grid_of(rasters[0])
+    for raster in rasters[1:]:
+        expect_same(rasters[0].name, first, raster.name, grid_of(raster))
+    # What is given is meant for the images, wherever heights or radar stand beside them.
+    mixed = len({unit in OTHERS for unit in units or ()}) > 1
     channels = []
-    mixed = units is not None and len({unit == "db" for unit in units}) > 1
-    for place, unit in zip(places, units or [""] * len(bands), strict=True):
-        (source, raster, index), (scaling, declared) = there[place], beside[place]
-        factor, added = _scaling(source, index, unit, scaling)
-        unmeasured = _unmeasured(source, raster, index, declared, nodata)
-        if not (mixed and unit == "db"):
-            factor, added = scale * factor, scale * added + offset
-        dtype = source.dtypes[index - 1]
-        channels.append(Channel(raster, index, factor, added, dtype, *unmeasured))
-    return Scene(str(path), channels, [file for s in sources for file in s.files])
+    for (source, index), unit in zip(places, units or [""] * len(bands), strict=True):
+        file, raster = next(
+            pair for pair in zip(files, rasters, strict=True) if pair[0].source is source
+        )
+        given = AS_IT_IS if mixed and unit in OTHERS else (scale, offset)
+        channels.append(file.channel(index, raster, unit, given))
+    return Scene(str(path), channels, [name for file in files for name in file.source.files])
+
+
+@dataclass(frozen=True)
+class _File:
+    """An open file, and what is known beside it.
+
+    Attributes:
+        source: A rasterio dataset.
+        product: What its name tells.
+        scaling: Of each channel factor and offset, where the file declares none.
+        nodata: The value of pixels that were not measured, where the file declares none.
+    """
+
+    source: Any
+    product: Product | None
+    scaling: Sequence[tuple[float, float]]
+    nodata: float | None
+
+    @classmethod
+    def of(
+        cls,
+        source: Any,
+        scaling: Sequence[tuple[float, float]],
+        declared: float | None,
+        nodata: float | None,
+        otherwise: float | None,
+    ) -> "_File":
+        """What an item declares, or the user says, or the product, or the task, in this order."""
+        product = product_of(source.name)
+        of_product = None if product is None or product.refusal else 0.0
+        said = (declared, nodata, of_product, otherwise)
+        if product is not None and set(scaling) == {AS_IT_IS}:
+            scaling = (product.scaling(source.name),) * source.count
+        return cls(source, product, scaling, next((v for v in said if v is not None), None))
+
+    def channel(self, index: int, raster: Any, unit: str, given: tuple[float, float]) -> Channel:
+        """A channel, of the file itself or as ``raster`` shows it, in a unit."""
+        factor, offset = self._scaling(index, unit)
+        name = Path(self.source.name).name
+        refusal = "" if self.product is None else self.product.refusal
+        if refusal and unit == "reflectance_1e4" and given == AS_IT_IS:
+            raise EosfmError(f"{name} is {refusal}, or say --scale and --offset")
+        if given == (1.0, -1000.0) and offset == -1000:
+            raise EosfmError(
+                f"{name} tells that it holds 1,000 more, which is subtracted without --offset "
+                "-1000; leave that out"
+            )
+        return Channel(
+            raster,
+            index,
+            given[0] * factor,
+            given[0] * offset + given[1],
+            self.source.dtypes[index - 1],
+            *self._unmeasured(index, raster),
+        )
+
+    def _scaling(self, index: int, unit: str) -> tuple[float, float]:
+        """What makes a channel's values those of a unit: factor, and what is added then."""
+        factor, offset = self.source.scales[index - 1], self.source.offsets[index - 1]
+        if (factor, offset) == AS_IT_IS:
+            factor, offset = self.scaling[index - 1]
+        if unit.startswith("dn"):  # digital numbers are what is stored, whatever they stand for
+            return AS_IT_IS
+        if unit == "reflectance_1e4" and (factor, offset) != AS_IT_IS:
+            return 1e4 * factor, 1e4 * offset  # files declare what makes 0 to 1 of them
+        return factor, offset
+
+    def _unmeasured(self, index: int, raster: Any) -> tuple[int | None, float | None, bool]:
+        """What tells where a channel was not measured: see ``mask``, ``nodata``, ``shared``."""
+        if raster.count > self.source.count:  # see on_finest
+            return raster.count, None, False
+        shared = self.product is None or self.product.value
+        flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
+        if flags == ["all_valid"]:
+            return None, self.nodata, shared and self.nodata == 0
+        told = raster.nodatavals[index - 1]
+        if flags == ["nodata"] and (told == 0 or raster.dtypes[index - 1] in EXACT):
+            # Eight times as fast as GDAL's masks of many bands.
+            return None, told, shared and told == 0
+        return 0, None, False
 
 
 def named_bands(path: str) -> list[str | None]:
@@ -241,9 +326,18 @@ def _files(path: str) -> list[str]:
 
 
 def rasters_in(folder: Path) -> list[str]:
-    """The rasters of a folder, by name; without pictures of a product's."""
-    files = (file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
-    return sorted(str(file) for file in files if not is_picture(file))
+    """The rasters of a folder, by name, without pictures of a product's.
+
+    Of folders of Sentinel-2's pixel sizes, each band as it has the smallest pixels.
+    """
+    if any((folder / size).is_dir() for size in SIZES):
+        finest: dict[str, str] = {}
+        for file in (file for size in SIZES for file in rasters_in(folder / size)):
+            finest.setdefault(re.sub(r"_\d\dm$", "", Path(file).stem), file)
+        return sorted(finest.values())
+    files = folder.iterdir() if folder.is_dir() else ()
+    wanted = (file for file in files if file.suffix.lower() in SUFFIXES and not is_picture(file))
+    return sorted(map(str, wanted))
 
 
 def _said(rasters: Sequence[Any]) -> list[str | None]:
@@ -253,44 +347,3 @@ def _said(rasters: Sequence[Any]) -> list[str | None]:
 def _place(name: str) -> str:
     """A path or a URL, without what signs it for a while."""
     return name.partition("?")[0] if "://" in name else name
-
-
-def _scaling(
-    raster: Any, index: int, unit: str, beside: tuple[float, float]
-) -> tuple[float, float]:
-    """What makes a channel's values those of a unit: factor, and what is added then.
-
-    What is declared ``beside`` the file counts where the file declares nothing.
-    """
-    factor, offset = raster.scales[index - 1], raster.offsets[index - 1]
-    if (factor, offset) == (1.0, 0.0):
-        factor, offset = beside
-    if unit.startswith("dn"):  # digital numbers are what is stored, whatever they stand for
-        return 1.0, 0.0
-    if unit == "reflectance_1e4" and (factor, offset) != (1.0, 0.0):
-        return 1e4 * factor, 1e4 * offset  # files declare what makes 0 to 1 of them
-    return factor, offset
-
-
-def _unmeasured(
-    source: Any, raster: Any, index: int, declared: float | None, nodata: float | None
-) -> tuple[int | None, float | None, bool]:
-    """What tells where a channel was not measured: see ``mask``, ``nodata``, ``shared``.
-
-    Args:
-        source: The file.
-        raster: It, or what shows it on another grid.
-        index: The channel.
-        declared: The value that is declared beside the file.
-        nodata: The value where nothing is declared.
-    """
-    if raster.count > source.count:  # see on_finest
-        return raster.count, None, False
-    flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
-    if flags == ["all_valid"]:
-        told = nodata if declared is None else declared
-        return None, told, told is not None and not declared
-    told = raster.nodatavals[index - 1]
-    if flags == ["nodata"] and (told == 0 or raster.dtypes[index - 1] in EXACT):
-        return None, told, told == 0  # eight times as fast as GDAL's masks of many bands
-    return 0, None, False

@@ -16,14 +16,16 @@ DAY = re.compile(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)")
 """A day in a file's name: 2020-05-01 or 20200501."""
 YEARS = range(1970, 2100)
 """Those of a day; other eight digits are a number."""
-SIZES = {"R10m", "R20m", "R60m"}
-"""Folders of one date of Sentinel-2, each with other pixels."""
+DAY_OF_YEAR = re.compile(r"\.(\d{4})(\d{3})T")
+"""A day in a name of HLS: its year, and its number there."""
 
 
 def dates_in(
     path: str, bands: Sequence[str], names: Sequence[str] | None
 ) -> list[tuple[str, str | None]]:
     """The dates of a scene's path, in the order of their days; of their names, where one has none.
+
+    Names with ``pre`` come before all, those with ``post`` after.
 
     Args:
         path: A raster or a folder.
@@ -35,8 +37,7 @@ def dates_in(
         one date.
 
     Raises:
-        EosfmError: A folder has no raster, or one date in several sizes of pixels, or a file of
-            several cannot be read.
+        EosfmError: A folder has no raster, or a file of several cannot be read.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -48,15 +49,18 @@ def dates_in(
             f"{path} has no raster; expected files of {', '.join(SUFFIXES)}, or a folder of them "
             "per date"
         )
-    if not files and len(parts) > 1 and {part.name for part in parts} <= SIZES:
-        raise EosfmError(
-            f"{path} has one date in {len(parts)} sizes of pixels; take one of its folders, such "
-            f"as {parts[1]}"
-        )
     if files and not (len(files) > 1 and all(_has(file, bands, names) for file in files)):
         parts = []
     dates = [(str(part), _day(part.name)) for part in parts] or [(path, None)]
-    return sorted(dates, key=lambda date: date[1] or "") if all(day for _, day in dates) else dates
+    if all(day for _, day in dates):
+        return sorted(dates, key=lambda date: date[1] or "")
+    return sorted(dates, key=lambda date: _side(Path(date[0]).stem))
+
+
+def _side(name: str) -> int:
+    """Whether a name tells of what was before, or after."""
+    words = re.split(r"[_\-.\s]", name.lower())
+    return ("post" in words) - ("pre" in words)
 
 
 def _has(file: Path, bands: Sequence[str], names: Sequence[str] | None) -> bool:
@@ -69,6 +73,9 @@ def _has(file: Path, bands: Sequence[str], names: Sequence[str] | None) -> bool:
 
 def _day(name: str) -> str | None:
     """The first day in a name, ISO."""
+    for year, number in DAY_OF_YEAR.findall(name):
+        if int(year) in YEARS and 1 <= int(number) <= 366:
+            return str(np.datetime64(year, "D") + int(number) - 1)
     for parts in DAY.findall(name):
         try:
             day = str(np.datetime64("-".join(parts), "D"))

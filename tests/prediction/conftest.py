@@ -19,7 +19,7 @@ def write_scene(tmp_path):
         count, height, width = pixels.shape
         options = {**PLACE, **more}
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with rasterio.open(
             path, "w", driver="GTiff", count=count, height=height, width=width,
             dtype=pixels.dtype, **options,

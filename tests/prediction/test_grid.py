@@ -1,11 +1,17 @@
 """How large pixels are."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+from affine import Affine
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
+from eosfm.datasets.native.raster import read_header
 from eosfm.prediction.grid import DEGREE, Grid
 from eosfm.prediction.predict import of_other_size
+from eosfm.prediction.scene import open_scene
 
 UTM, DEGREES, FEET = CRS.from_epsg(32633), CRS.from_epsg(4326), CRS.from_epsg(2263)
 
@@ -32,3 +38,15 @@ def test_pixels_of_another_size_than_those_of_the_training_are_told(side, told):
     assert of_other_size(grid, 10.0) == (said if told else "")
     degrees = Grid(8, 8, DEGREES, from_origin(10.0, 0.0, side / DEGREE, side / DEGREE))
     assert of_other_size(degrees, 10.0) == (said if told else "")
+
+
+def test_a_system_without_a_place_in_it_is_no_georeference(write_scene):
+    """As in the files of MADOS."""
+    path = write_scene(
+        np.zeros((1, 240, 240), np.uint16), descriptions=("B04",), crs=DEGREES,
+        transform=Affine.identity(),
+    )  # fmt: skip
+    grid = open_scene(path, ("B04",), None).grid
+    assert grid.crs is None and of_other_size(grid, 10.0) == ""
+    header = read_header(Path(path), 1, None)
+    assert (header.crs, header.transform) == (None, None)

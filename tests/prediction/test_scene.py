@@ -188,6 +188,67 @@ def test_what_products_leave_unsaid_is_known_by_their_names(write_scene, tmp_pat
     assert np.isnan(landsat[:, 0]).all() and np.isnan(sentinel[:, 0]).all()
     other = open_scene(str(tmp_path / "s2"), RGB, None, nodata=8754.0).read(0, 0, 8, 8)
     assert np.isnan(other[:, 1:]).all() and (other[:, 0] == 0).all()
+    own = open_scene(str(tmp_path / "s2"), RGB, None, otherwise=-9999.0).read(0, 0, 8, 8)
+    assert np.isnan(own[:, 0]).all()  # the product says more than the task
+
+
+SAFE = "S2A_MSIL2A_20210520T104629_N0500_R008_T30UYV_20230520T104629.SAFE"
+
+
+@pytest.mark.parametrize(
+    ("folder", "day", "shift"),
+    [("plain", "20230501", 1000), ("plain", "20210501", 0), (SAFE, "20210520", 1000),
+     (SAFE.replace("N0500", "N0301"), "20210520", 0)],
+)  # fmt: skip
+def test_the_thousand_of_sentinel_2_is_subtracted_where_names_tell_it(
+    write_scene, tmp_path, folder, day, shift
+):
+    pixels, wanted = np.full((1, 8, 8), 3000, np.uint16), ("B8A", "B11")
+    for band in wanted:
+        write_scene(pixels, f"{folder}/R20m/T30UYV_{day}T104629_{band}_20m.tif", (None,))
+    path, units = str(tmp_path / folder / "R20m"), ("reflectance_1e4",) * 2
+    assert open_scene(path, wanted, units).read(0, 0, 8, 8)[0, 0, 0] == 3000 - shift
+    if shift:
+        with pytest.raises(EosfmError, match="holds 1,000 more, which is subtracted without"):
+            open_scene(path, wanted, units, offset=-1000.0)
+    else:
+        by_hand = open_scene(path, wanted, units, offset=-1000.0)
+        assert by_hand.read(0, 0, 8, 8)[0, 0, 0] == 2000
+
+
+def test_one_date_of_sentinel_2_has_pixels_of_several_sizes(write_scene, tmp_path):
+    """As in IMG_DATA of a SAFE: each band as it is finest, coarser ones between their pixels."""
+    fine = np.arange(256, dtype=np.uint16).reshape(1, 16, 16) + 100
+    coarse = np.full((1, 8, 8), 700, np.uint16)
+    name = "IMG_DATA/{0}/T30UYV_20210501T104629_{1}_{0}.tif"
+    ten, twenty = (from_origin(400_000, 5_000_000, side, side) for side in (10, 20))
+    write_scene(fine, name.format("R10m", "B02").replace("_R10m", "_10m"), (None,), transform=ten)
+    for band in ("B02", "B11"):
+        file = name.format("R20m", band).replace("_R20m", "_20m")
+        write_scene(coarse, file, (None,), transform=twenty)
+    path = str(tmp_path / "IMG_DATA")
+    values = open_scene(path, ("B11", "B02"), None).read(0, 0, 16, 16)
+    assert (values[1] == fine[0]).all() and (values[0] == 700).all()
+    assert open_scene(path, ("B11",), None).grid.size == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("LC08_L1TP_204031_20170106_20200905_02_T1_B4.TIF", "of Level 1; take Level 2"),
+     ("20200501_101010_1010_3B_AnalyticMS.tif", "radiance; take surface reflectance")],
+)  # fmt: skip
+def test_what_is_no_reflectance_is_refused_by_its_name(write_scene, name, reason):
+    path = write_scene(np.full((1, 8, 8), 9000, np.uint16), name, descriptions=None)
+    with pytest.raises(EosfmError, match=reason):
+        open_scene(path, ("red",), ("reflectance_1e4",), ("red",))
+    mine = open_scene(path, ("red",), ("reflectance_1e4",), ("red",), scale=0.1)
+    assert mine.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(900)
+
+
+def test_a_stack_of_a_sensor_with_numbers_of_its_own(write_scene):
+    pixels = np.zeros((4, 8, 8), np.uint16)
+    path = write_scene(pixels, "LT05_stack.tif", ("B1", "B2", "B3", "B4, near infrared"))
+    assert named_bands(path) == ["B02", "B03", "B04", "B8A"]
 
 
 def test_scale_and_offset_leave_decibels_beside_reflectance_alone(write_scene):
@@ -197,6 +258,9 @@ def test_scale_and_offset_leave_decibels_beside_reflectance_alone(write_scene):
     assert both.read(0, 0, 8, 8)[:, 0, 0].tolist() == [-12, 2000]
     radar = open_scene(path, ("vv",), ("db",), None, 1.0, -1.0)
     assert radar.read(0, 0, 8, 8)[0, 0, 0] == -13
+    path = write_scene(pixels + 20, "high.tif", descriptions=("height", "red"))
+    high = open_scene(path, ("height", "red"), ("m", "dn8"), None, 2.0)
+    assert high.read(0, 0, 8, 8)[:, 0, 0].tolist() == [8, 6040]
 
 
 def test_a_mask_hides_its_own_file_alone(write_scene, tmp_path):
@@ -269,3 +333,18 @@ def test_one_picture_among_measurements_is_refused(write_scene, tmp_path):
     units = ("reflectance_1e4",) * 3
     with pytest.raises(EosfmError, match="--scale 10000"):
         check_values(open_scene(str(tmp_path / "x"), RGB, units), units)
+
+
+def test_an_empty_band_hides_no_other(write_scene):
+    pixels = np.random.default_rng(0).uniform(0, 0.4, (3, 32, 32)).astype(np.float32)
+    pixels[2] = np.nan
+    units = ("reflectance_1e4",) * 3
+    with pytest.raises(EosfmError, match="--scale 10000"):
+        check_values(open_scene(write_scene(pixels), RGB, units), units)
+
+
+def test_eight_bits_that_are_scaled_may_be_dark(write_scene):
+    pixels = np.full((3, 32, 32), 20, np.uint8)
+    pixels[2] = 3
+    units = ("reflectance_1e4",) * 3
+    check_values(open_scene(write_scene(pixels), RGB, units, scale=39.2), units)

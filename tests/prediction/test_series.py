@@ -1,5 +1,7 @@
 """Time series from one folder."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rasterio
@@ -37,22 +39,25 @@ def test_a_folder_of_dates_is_the_series_that_its_names_tell(
 
 def test_days_count_whatever_stands_before_them(write_scene, mosaic, tmp_path):
     for name in ("S2A_MSIL2A_20200801T1", "S2B_MSIL2A_20200501T1", "chip_10020615_20200601"):
-        (tmp_path / "series" / name).mkdir(parents=True)
         write_scene(mosaic[0], name=f"series/{name}/rgb.tif")
     days = [day for _, day in dates_in(str(tmp_path / "series"), COLOURS, None)]
     assert days == ["2020-05-01", "2020-06-01", "2020-08-01"]
-    (tmp_path / "series/a").mkdir()
     write_scene(mosaic[0], name="series/a/rgb.tif")  # of no day: now names count
     dates = dates_in(str(tmp_path / "series"), COLOURS, None)
     assert [day for _, day in dates] == ["2020-08-01", "2020-05-01", None, "2020-06-01"]
 
 
-def test_one_date_in_several_sizes_of_pixels_is_no_series(write_scene, mosaic, tmp_path):
-    for size in ("R10m", "R20m"):
-        (tmp_path / "IMG_DATA" / size).mkdir(parents=True)
-        write_scene(mosaic[0], name=f"IMG_DATA/{size}/rgb.tif")
-    with pytest.raises(EosfmError, match=r"one date in 2 sizes of pixels; take .*/R20m"):
-        dates_in(str(tmp_path / "IMG_DATA"), COLOURS, None)
+def test_days_of_hls_and_what_was_before_and_after(write_scene, mosaic, tmp_path):
+    def order(folder, *names):
+        for name in names:
+            write_scene(mosaic[0], name=f"{folder}/{name}")
+        dates = dates_in(str(tmp_path / folder), COLOURS, None)
+        return [(Path(path).name, day) for path, day in dates]
+
+    hls = ("HLS.L30.T33UUP.2020140T1.tif", "HLS.S30.T33UUP.2020122T1.tif")
+    assert order("hls", *hls) == [(hls[1], "2020-05-01"), (hls[0], "2020-05-19")]
+    xbd = ("a_00000001_post_disaster.tif", "a_00000001_pre_disaster.tif")
+    assert order("xbd", *xbd) == [(xbd[1], None), (xbd[0], None)]
 
 
 def test_files_that_share_the_bands_are_one_date(write_scene, mosaic, tmp_path):

@@ -103,6 +103,21 @@ def test_numbers_that_nothing_explains_are_those_of_the_file_s_sensor(make_item,
     assert [name for asset in found.assets for name in asset.bands] == ([meant] if meant else [])
 
 
+def test_what_the_product_of_an_asset_leaves_unsaid_is_known(make_item, write_scene):
+    pixels = np.full((1, 8, 8), 9000, np.uint16)
+    pixels[0, 0] = 0
+    name = "LC08_L2SP_204031_20170106_20200905_02_T1_SR_B4.TIF"
+    write_scene(pixels, name, descriptions=None)
+    path = make_item("a", np.zeros((3, 8, 8), np.uint16))
+    item = json.loads(path.read_text())
+    band = {"name": "B4", "common_name": "red"}
+    item["assets"] = {"red": {"href": f"./{name}", "eo:bands": [band]}}
+    path.write_text(json.dumps(item))
+    (found,) = read_items(str(path))
+    values = open_scene(found, ("red",), ("reflectance_1e4",)).read(0, 0, 8, 8)
+    assert np.isnan(values[0, 0]).all() and values[0, 1:] == pytest.approx(475)
+
+
 def test_what_an_asset_tells_of_all_its_bands_counts(make_item):
     image = np.full((3, 40, 40), 3000, np.uint16)
     image[:, 5] = 9
