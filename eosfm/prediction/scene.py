@@ -328,8 +328,11 @@ def _files(path: str) -> list[str]:
 def rasters_in(folder: Path) -> list[str]:
     """The rasters of a folder, by name, without pictures of a product's.
 
-    Of folders of Sentinel-2's pixel sizes, each band as it has the smallest pixels.
+    Of a SAFE its images; of folders of its pixel sizes, each band as it has the smallest pixels.
     """
+    if folder.suffix == ".SAFE":
+        images = sorted(folder.glob("GRANULE/*/IMG_DATA"))
+        return [file for granule in images for file in rasters_in(granule)]
     if any((folder / size).is_dir() for size in SIZES):
         finest: dict[str, str] = {}
         for file in (file for size in SIZES for file in rasters_in(folder / size)):

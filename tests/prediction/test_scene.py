@@ -10,6 +10,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.prediction.names import band_name, parse_bands
 from eosfm.prediction.plausible import check_values
 from eosfm.prediction.scene import named_bands, open_scene
+from eosfm.prediction.series import dates_in
 
 RGB = ("red", "green", "blue")
 
@@ -230,6 +231,12 @@ def test_one_date_of_sentinel_2_has_pixels_of_several_sizes(write_scene, tmp_pat
     values = open_scene(path, ("B11", "B02"), None).read(0, 0, 16, 16)
     assert (values[1] == fine[0]).all() and (values[0] == 700).all()
     assert open_scene(path, ("B11",), None).grid.size == (8, 8)
+    safe = tmp_path / "S2A_MSIL2A_20210501T104629.SAFE"
+    (safe / "GRANULE" / "L2A_T30UYV").mkdir(parents=True)
+    (tmp_path / "IMG_DATA").rename(safe / "GRANULE" / "L2A_T30UYV" / "IMG_DATA")
+    whole = open_scene(str(safe), ("B11", "B02"), None)
+    assert (whole.read(0, 0, 16, 16) == values).all()
+    assert dates_in(str(tmp_path), ("B11",), None) == [(str(safe), "2021-05-01")]
 
 
 @pytest.mark.parametrize(
