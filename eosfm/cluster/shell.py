@@ -53,16 +53,22 @@ def main(parent: int, words: list[str]) -> int:
 
 
 def _leave(number: int, frame: object) -> None:
-    """End with the command; who asks again must not keep this one from waiting for that."""
+    """End with the command."""
+    _hear_no_more()
+    sys.exit(128 + number)
+
+
+def _hear_no_more() -> None:
+    """Who asks again must not keep this one from waiting for the command's end."""
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, signal.SIG_IGN)
-    sys.exit(128 + number)
 
 
 def _end(command: "subprocess.Popen[bytes]") -> None:
     """End a command that still runs, with its children, which may outlive it."""
     if command.poll() is not None:
         return
+    _hear_no_more()
     os.killpg(command.pid, signal.SIGTERM)
     end = time.monotonic() + PATIENCE
     with suppress(ProcessLookupError):

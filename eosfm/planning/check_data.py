@@ -17,6 +17,7 @@ from eosfm.datasets.native.archives import by_hand
 from eosfm.datasets.native.copy import NativeCopy
 from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.params import Params
+from eosfm.planning.facts import ARCHIVES
 from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy, refusals
 from eosfm.planning.readers import Reader, check_readers
 from eosfm.planning.stores import countable
@@ -71,7 +72,9 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
     elif not copy.folder.is_dir():
         yield fault(no_copy(name, dataset.title, entry.root))
     else:
-        yield from _check_copy(dataset, copy.folder, entry.scenes == "published", entry.splits)
+        published = entry.scenes == "published" and bool(dataset.published)
+        counted = countable(dataset) or entry.reader not in ARCHIVES  # one of one's own
+        yield from _check_copy(dataset, copy.folder, published, entry.splits if counted else ())
 
 
 def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
@@ -98,7 +101,8 @@ def _check_copy(
         dataset: By the name of the entry.
         folder: Its copy.
         whole: Whether it must have as many scenes as its publisher says.
-        splits: Those that are cut; where scenes can be counted, each must have one.
+        splits: Those that are cut, each of which must have a scene; none where there are too many
+            to look at each.
     """
     name = dataset.name
     try:
@@ -109,9 +113,9 @@ def _check_copy(
         window = Window(0, 0, min(LOOK, scene.height), min(LOOK, scene.width))
         image = np.asarray(scene.image(window))
         scene.target(window)
-        if countable(dataset) or not dataset.published:  # one of one's own
+        if splits:
             counts = count_scenes(dataset, folder)
-            if whole and dataset.published:
+            if whole:
                 check_counts(dataset, folder, counts)
             yield from (
                 fault(

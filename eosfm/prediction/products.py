@@ -35,8 +35,12 @@ class Product:
 
 
 def _sentinel_2(path: str) -> tuple[float, float]:
-    """By the baseline in a folder's name, else by the day: all since SHIFTED have the 1,000."""
-    told = BASELINE.findall(path)
+    """By the baseline in a folder's name, else by the day: all since SHIFTED have the 1,000.
+
+    N9999 is what people make themselves, of which the day tells more.
+    """
+    whole = path if "://" in path else str(Path(path).resolve())
+    told = [number for number in BASELINE.findall(whole) if number != "9999"]
     day = re.match(TILE, Path(path).name)
     shifted = told[-1] >= "0400" if told else day and "-".join(day.groups()[1:]) >= SHIFTED
     return (1e-4, -0.1) if shifted else AS_IT_IS

@@ -197,7 +197,7 @@ def open_scene(
     else:
         sources = [open_raster(file) for file in _files(path)]
         said = list(names) if names else _said(sources)
-        told = [((AS_IT_IS,) * source.count, None) for source in sources]
+        told = [(None, None) for _ in sources]
         expect_once(bands, said, str(path))
     there = [(source, index) for source in sources for index in source.indexes]
     if len(said) != len(there):
@@ -211,7 +211,8 @@ def open_scene(
         for source, (scaling, declared) in zip(sources, told, strict=True)
         if any(source is other for other, _ in places)
     ]
-    if isinstance(path, Item) or all(file.product and file.product.sizes for file in files):
+    sizes = isinstance(path, Item) or all(file.product and file.product.sizes for file in files)
+    if sizes and all(grid_of(file.source).crs for file in files):
         rasters = on_finest([file.source for file in files], [file.nodata for file in files])
     else:
         rasters = [file.source for file in files]
@@ -237,20 +238,21 @@ class _File:
     Attributes:
         source: A rasterio dataset.
         product: What its name tells.
-        scaling: Of each channel factor and offset, where the file declares none.
+        scaling: Of each channel factor and offset, where the file declares none; None where neither
+            an item says them.
         nodata: The value of pixels that were not measured, where the file declares none.
     """
 
     source: Any
     product: Product | None
-    scaling: Sequence[tuple[float, float]]
+    scaling: Sequence[tuple[float, float]] | None
     nodata: float | None
 
     @classmethod
     def of(
         cls,
         source: Any,
-        scaling: Sequence[tuple[float, float]],
+        scaling: Sequence[tuple[float, float]] | None,
         declared: float | None,
         nodata: float | None,
         otherwise: float | None,
@@ -259,17 +261,15 @@ class _File:
         product = product_of(source.name)
         of_product = None if product is None or product.refusal else 0.0
         said = (declared, nodata, of_product, otherwise)
-        if product is not None and set(scaling) == {AS_IT_IS}:
-            scaling = (product.scaling(source.name),) * source.count
         return cls(source, product, scaling, next((v for v in said if v is not None), None))
 
     def channel(self, index: int, raster: Any, unit: str, given: tuple[float, float]) -> Channel:
         """A channel, of the file itself or as ``raster`` shows it, in a unit."""
         factor, offset = self._scaling(index, unit)
         name = Path(self.source.name).name
-        refusal = "" if self.product is None else self.product.refusal
-        if refusal and unit == "reflectance_1e4" and given == AS_IT_IS:
-            raise EosfmError(f"{name} is {refusal}, or say --scale and --offset")
+        product = self._of_product(index)
+        if unit == "reflectance_1e4" and given == AS_IT_IS and product and product.refusal:
+            raise EosfmError(f"{name} is {product.refusal}, or say --scale and --offset")
         if given == (1.0, -1000.0) and offset == -1000:
             raise EosfmError(
                 f"{name} tells that it holds 1,000 more, which is subtracted without --offset "
@@ -287,13 +287,22 @@ class _File:
     def _scaling(self, index: int, unit: str) -> tuple[float, float]:
         """What makes a channel's values those of a unit: factor, and what is added then."""
         factor, offset = self.source.scales[index - 1], self.source.offsets[index - 1]
-        if (factor, offset) == AS_IT_IS:
+        if (factor, offset) == AS_IT_IS and self.scaling is not None:
             factor, offset = self.scaling[index - 1]
+        elif product := self._of_product(index):
+            factor, offset = product.scaling(self.source.name)
         if unit.startswith("dn"):  # digital numbers are what is stored, whatever they stand for
             return AS_IT_IS
         if unit == "reflectance_1e4" and (factor, offset) != AS_IT_IS:
             return 1e4 * factor, 1e4 * offset  # files declare what makes 0 to 1 of them
         return factor, offset
+
+    def _of_product(self, index: int) -> Product | None:
+        """The product, where its numbers are as it has them and nothing else says what they are."""
+        source = self.source
+        silent = (source.scales[index - 1], source.offsets[index - 1]) == AS_IT_IS
+        whole = np.dtype(source.dtypes[index - 1]).kind in "iu"
+        return self.product if silent and whole and self.scaling is None else None
 
     def _unmeasured(self, index: int, raster: Any) -> tuple[int | None, float | None, bool]:
         """What tells where a channel was not measured: see ``mask``, ``nodata``, ``shared``."""

@@ -52,9 +52,8 @@ def dates_in(
     if files and not (len(files) > 1 and all(_has(file, bands, names) for file in files)):
         parts = []
     dates = [(str(part), _day(part.name)) for part in parts] or [(path, None)]
-    if all(day for _, day in dates):
-        return sorted(dates, key=lambda date: date[1] or "")
-    return sorted(dates, key=lambda date: _side(Path(date[0]).stem))
+    known = all(day for _, day in dates)
+    return sorted(dates, key=lambda date: (date[1] if known else "", _side(Path(date[0]).stem)))
 
 
 def _side(name: str) -> int:

@@ -16,6 +16,7 @@ from eosfm.core.bands import find, same
 from eosfm.core.errors import EosfmError, brief
 from eosfm.core.files import read_json
 from eosfm.prediction.names import band_name, numbered_by
+from eosfm.prediction.products import AS_IT_IS
 
 SUFFIXES = (".json", ".geojson")
 SUBTRACTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
@@ -41,13 +42,14 @@ class Asset:
     Attributes:
         href: A path or a URL.
         bands: Of each of its channels, None where it is none that is known.
-        scaling: Of each channel, what its values are multiplied with, and what is added then.
+        scaling: Of each channel, what its values are multiplied with, and what is added then; None
+            where the item says nothing of it.
         nodata: Of all channels, where they agree.
     """
 
     href: str
     bands: tuple[str | None, ...]
-    scaling: tuple[tuple[float, float], ...]
+    scaling: tuple[tuple[float, float], ...] | None
     nodata: float | None
 
 
@@ -184,11 +186,12 @@ def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> As
     scaling = [(_number(fact, "scale", 1.0), _number(fact, "offset", 0.0)) for fact in facts]
     if shift is False:
         scaling = [(scale, 0.0) for scale, _ in scaling]
-    elif shift and set(scaling) == {(1.0, 0.0)}:
+    elif shift and set(scaling) == {AS_IT_IS}:
         scaling = [(1e-4, -0.1) for _ in scaling]
     nodata = {_number(fact, "nodata", None) for fact in facts}
     return Asset(
-        _absolute(asset["href"], path), tuple(names), tuple(scaling),
+        _absolute(asset["href"], path), tuple(names),
+        None if shift is None and set(scaling) == {AS_IT_IS} else tuple(scaling),
         nodata.pop() if len(nodata) == 1 else None,
     )  # fmt: skip
 

@@ -1,8 +1,11 @@
 """A scene's files: bands by name, units, what was not measured, grids."""
 
+import shutil
+
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 
@@ -199,15 +202,17 @@ SAFE = "S2A_MSIL2A_20210520T104629_N0500_R008_T30UYV_20230520T104629.SAFE"
 @pytest.mark.parametrize(
     ("folder", "day", "shift"),
     [("plain", "20230501", 1000), ("plain", "20210501", 0), (SAFE, "20210520", 1000),
-     (SAFE.replace("N0500", "N0301"), "20210520", 0)],
+     (SAFE.replace("N0500", "N0301"), "20210520", 0),
+     (SAFE.replace("N0500", "N9999"), "20180520", 0)],
 )  # fmt: skip
 def test_the_thousand_of_sentinel_2_is_subtracted_where_names_tell_it(
-    write_scene, tmp_path, folder, day, shift
+    write_scene, tmp_path, folder, day, shift, monkeypatch
 ):
     pixels, wanted = np.full((1, 8, 8), 3000, np.uint16), ("B8A", "B11")
     for band in wanted:
         write_scene(pixels, f"{folder}/R20m/T30UYV_{day}T104629_{band}_20m.tif", (None,))
-    path, units = str(tmp_path / folder / "R20m"), ("reflectance_1e4",) * 2
+    monkeypatch.chdir(tmp_path / folder)  # wherever one stands
+    path, units = "R20m", ("reflectance_1e4",) * 2
     assert open_scene(path, wanted, units).read(0, 0, 8, 8)[0, 0, 0] == 3000 - shift
     if shift:
         with pytest.raises(EosfmError, match="holds 1,000 more, which is subtracted without"):
@@ -231,11 +236,19 @@ def test_one_date_of_sentinel_2_has_pixels_of_several_sizes(write_scene, tmp_pat
     values = open_scene(path, ("B11", "B02"), None).read(0, 0, 16, 16)
     assert (values[1] == fine[0]).all() and (values[0] == 700).all()
     assert open_scene(path, ("B11",), None).grid.size == (8, 8)
+    for file in (tmp_path / "IMG_DATA").rglob("*.tif"):  # places that are lost join nothing
+        copy = tmp_path / "lost" / file.relative_to(tmp_path)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with rasterio.open(file) as raster:
+            write_scene(raster.read(), str(copy), (None,), crs=None, transform=Affine.identity())
+    with pytest.raises(EosfmError, match="is on another grid"):
+        open_scene(str(tmp_path / "lost/IMG_DATA"), ("B11", "B02"), None)
     safe = tmp_path / "S2A_MSIL2A_20210501T104629.SAFE"
     (safe / "GRANULE" / "L2A_T30UYV").mkdir(parents=True)
     (tmp_path / "IMG_DATA").rename(safe / "GRANULE" / "L2A_T30UYV" / "IMG_DATA")
     whole = open_scene(str(safe), ("B11", "B02"), None)
     assert (whole.read(0, 0, 16, 16) == values).all()
+    shutil.rmtree(tmp_path / "lost")
     assert dates_in(str(tmp_path), ("B11",), None) == [(str(safe), "2021-05-01")]
 
 
@@ -250,6 +263,12 @@ def test_what_is_no_reflectance_is_refused_by_its_name(write_scene, name, reason
         open_scene(path, ("red",), ("reflectance_1e4",), ("red",))
     mine = open_scene(path, ("red",), ("reflectance_1e4",), ("red",), scale=0.1)
     assert mine.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(900)
+    calibrated = write_scene(np.full((1, 8, 8), 0.3, np.float32), name, descriptions=None)
+    scene = open_scene(calibrated, ("red",), ("reflectance_1e4",), ("red",), scale=1e4)
+    assert scene.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(3000)
+    declared = write_scene(np.full((1, 8, 8), 9000, np.uint16), name, None, scales=(2e-5,))
+    scene = open_scene(declared, ("red",), ("reflectance_1e4",), ("red",))
+    assert scene.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(1800)
 
 
 def test_a_stack_of_a_sensor_with_numbers_of_its_own(write_scene):

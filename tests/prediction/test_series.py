@@ -58,6 +58,8 @@ def test_days_of_hls_and_what_was_before_and_after(write_scene, mosaic, tmp_path
     assert order("hls", *hls) == [(hls[1], "2020-05-01"), (hls[0], "2020-05-19")]
     xbd = ("a_00000001_post_disaster.tif", "a_00000001_pre_disaster.tif")
     assert order("xbd", *xbd) == [(xbd[1], None), (xbd[0], None)]
+    same = ("michael_20181010_post.tif", "michael_20181010_pre.tif")
+    assert [name for name, _ in order("day", *same)] == [same[1], same[0]]
 
 
 def test_files_that_share_the_bands_are_one_date(write_scene, mosaic, tmp_path):

@@ -118,6 +118,20 @@ def test_what_the_product_of_an_asset_leaves_unsaid_is_known(make_item, write_sc
     assert np.isnan(values[0, 0]).all() and values[0, 1:] == pytest.approx(475)
 
 
+def test_an_item_that_says_that_the_offset_is_gone_counts_more_than_a_name(make_item, write_scene):
+    name = "T30UYV_20230520T104629_B11_20m.tif"
+    write_scene(np.full((1, 8, 8), 400, np.uint16), name, descriptions=None)
+    path = make_item("a", np.zeros((3, 8, 8), np.uint16))
+    item = json.loads(path.read_text())
+    item["assets"] = {"B11": {"href": f"./{name}", "eo:bands": [{"name": "B11"}]}}
+    for said, value in (({"earthsearch:boa_offset_applied": True}, 400), ({}, -600)):
+        item["properties"] = {"datetime": "2023-05-20T10:00:00Z", **said}
+        path.write_text(json.dumps(item))
+        (found,) = read_items(str(path))
+        values = open_scene(found, ("B11",), ("reflectance_1e4",)).read(0, 0, 8, 8)
+        assert values[0, 0, 0] == pytest.approx(value)
+
+
 def test_what_an_asset_tells_of_all_its_bands_counts(make_item):
     image = np.full((3, 40, 40), 3000, np.uint16)
     image[:, 5] = 9

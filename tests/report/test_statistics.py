@@ -84,16 +84,27 @@ def test_a_task_of_one_fit_weighs_as_much_as_one_of_several(params, results):
     """Heads in closed form have one fit, whatever the seeds of the others."""
     found = collect(params, results)
     few, many, *_ = found.evaluate
-    one = {task: replace(r, fits=r.fits[:1]) for task, r in found.evaluate.items()}
-    fewer = replace(found, evaluate={few: one[few], many: found.evaluate[many]})
-    more = replace(
-        fewer, evaluate={few: replace(one[few], fits=one[few].fits * 5), many: one[many]}
-    )
-    weights = []
-    for some in (fewer, more):
-        some = replace(some, baseline={task: found.baseline[task] for task in (few, many)})
-        weights.append(aggregate(some)["random"].value)
-    assert weights[0] == pytest.approx(weights[1], abs=0.02)
+
+    def scored(result, value, fits):
+        fit = result.fits[0]
+        test = fit.test | {result.score_metric: value}
+        return replace(result, fits=(replace(fit, test=test),) * fits)
+
+    def value(fits):
+        scores = {"random": 0.0, "start": 1.0, "single": 0.5, "scratch": 0.5, "statistics": 0.5}
+        baseline = {
+            task: BaselineResults(
+                **{name: scored(found.of(name)[task], one, 1) for name, one in scores.items()}
+            )
+            for task in (few, many)
+        }
+        own = {
+            few: scored(found.evaluate[few], 0.8, 1),
+            many: scored(found.evaluate[many], 0.2, fits),
+        }
+        return aggregate(replace(found, evaluate=own, baseline=baseline))["eosfm"].value
+
+    assert value(1) == pytest.approx(0.5) and value(5) == pytest.approx(0.5)
 
 
 def test_the_aggregation_of_geo_bench_2(params, results):
