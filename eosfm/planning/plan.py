@@ -191,7 +191,10 @@ def _is_cut(folder: Path, store: PlannedStore) -> bool:
     if not manifest.is_file():
         return False
     told = read_json(manifest, f"remove {folder}")
-    same: bool = (told["source"] == "simulated", told["tile"]) == (store.simulated, store.tile)
+    same: bool = (told.get("source") == "simulated", told.get("tile")) == (
+        store.simulated,
+        store.tile,
+    )
     return same
 
 

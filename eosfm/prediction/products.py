@@ -7,8 +7,12 @@ from pathlib import Path
 
 AS_IT_IS = (1.0, 0.0)
 """Factor and offset of values that stay."""
-SHIFTED = "2022-01-25"
-"""Day from which Sentinel-2's files hold 1,000 more, with baseline 04.00."""
+WITH_1000 = (1e-4, -0.1)
+"""Of Sentinel-2's values of baseline 04.00 or later, which hold 1,000 more."""
+SHIFTED = "0400"
+"""That baseline, as names have it."""
+SINCE = "2022-01-25"
+"""The day from which all files are of it."""
 BASELINE = re.compile(r"_N(\d{4})_")
 TILE = r"(L2A_)?T\d{2}[A-Z]{3}_(\d{4})(\d{2})(\d{2})T\d{6}_"
 """How Sentinel-2's files begin: tile and day."""
@@ -35,15 +39,15 @@ class Product:
 
 
 def _sentinel_2(path: str) -> tuple[float, float]:
-    """By the baseline in a folder's name, else by the day: all since SHIFTED have the 1,000.
+    """By the baseline in a folder's name, else by the day.
 
     N9999 is what people make themselves, of which the day tells more.
     """
     whole = path if "://" in path else str(Path(path).resolve())
     told = [number for number in BASELINE.findall(whole) if number != "9999"]
     day = re.match(TILE, Path(path).name)
-    shifted = told[-1] >= "0400" if told else day and "-".join(day.groups()[1:]) >= SHIFTED
-    return (1e-4, -0.1) if shifted else AS_IT_IS
+    shifted = told[-1] >= SHIFTED if told else day and "-".join(day.groups()[1:]) >= SINCE
+    return WITH_1000 if shifted else AS_IT_IS
 
 
 PRODUCTS = (

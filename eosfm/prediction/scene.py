@@ -238,8 +238,8 @@ class _File:
     Attributes:
         source: A rasterio dataset.
         product: What its name tells.
-        scaling: Of each channel factor and offset, where the file declares none; None where neither
-            an item says them.
+        scaling: Of each channel factor and offset, where the file declares none; None where no item
+            says them either.
         nodata: The value of pixels that were not measured, where the file declares none.
     """
 

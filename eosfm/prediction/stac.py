@@ -16,12 +16,10 @@ from eosfm.core.bands import find, same
 from eosfm.core.errors import EosfmError, brief
 from eosfm.core.files import read_json
 from eosfm.prediction.names import band_name, numbered_by
-from eosfm.prediction.products import AS_IT_IS
+from eosfm.prediction.products import AS_IT_IS, SHIFTED, WITH_1000
 
 SUFFIXES = (".json", ".geojson")
 SUBTRACTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
-SHIFTED = 4.0
-"""Baseline of Sentinel-2's processing from which on reflectance is (pixel - 1,000) / 10,000."""
 OF_ALL = ("nodata", "raster:scale", "raster:offset")
 """What an asset may tell of all its bands together."""
 SHOWN = {"thumbnail", "overview", "visual", "metadata"}
@@ -169,7 +167,7 @@ def _shift(seen: dict[str, Any]) -> bool | None:
     if any(seen.get(key) is True for key in SUBTRACTED):
         return False
     baseline = str(seen.get("s2:processing_baseline", ""))
-    if re.fullmatch(r"\d\d\.\d\d", baseline) and float(baseline) >= SHIFTED:
+    if re.fullmatch(r"\d\d\.\d\d", baseline) and baseline.replace(".", "") >= SHIFTED:
         return True
     return None
 
@@ -187,7 +185,7 @@ def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> As
     if shift is False:
         scaling = [(scale, 0.0) for scale, _ in scaling]
     elif shift and set(scaling) == {AS_IT_IS}:
-        scaling = [(1e-4, -0.1) for _ in scaling]
+        scaling = [WITH_1000 for _ in scaling]
     nodata = {_number(fact, "nodata", None) for fact in facts}
     return Asset(
         _absolute(asset["href"], path), tuple(names),
