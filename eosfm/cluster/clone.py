@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import uuid
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ from typing import Any
 
 from distributed import Worker, WorkerPlugin
 
-from eosfm.cluster import shell, snapshot
-from eosfm.cluster.gpus import visible_devices
+from eosfm.cluster import shell, snapshot, warm
+from eosfm.cluster.gpus import visible_devices, visible_gpus
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching.trust import TRUSTED
 from eosfm.tracking import GPU_SHARE, RUN, SHARE
@@ -73,6 +74,7 @@ class Clone(WorkerPlugin):
         self.settings = settings
         self.stopped = False
         self._former: dict[str, str] = {}  # its environment, once anything of it changes
+        self._warm: subprocess.Popen[bytes] | None = None
 
     async def setup(self, worker: Worker) -> None:
         """Make the clone and go there; one process is one worker with one stage at a time."""
@@ -105,6 +107,9 @@ class Clone(WorkerPlugin):
         """Remove the clone, and leave the worker as it was: a refused one too, which Dask asks."""
         if not self._former:
             return
+        if self._warm:
+            self._warm.kill()
+            self._warm.communicate()
         os.environ.clear()
         os.environ.update(self._former)
         os.chdir(self._from)
@@ -191,6 +196,10 @@ class Clone(WorkerPlugin):
             "PYTHONPATH": os.pathsep.join(code),
         }
         os.chdir(self.path)
+        if warm.usable(visible_gpus()) and Path("stages").is_dir():
+            door = self.path / ".dvc" / "tmp" / "door"
+            os.environ[shell.DOOR] = str(door)
+            self._warm = warm.start(door)
 
 
 def sees(folder: Path, cache: Path) -> bool:

@@ -5,17 +5,29 @@ shell ends the command, and all that it started, when its parent, the process wi
 more. What the command prints goes to the file that ``EOSFM_STAGE_LOG`` names, if it names one.
 """
 
+import json
 import os
+import re
+import select
+import shlex
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 LOG = "EOSFM_STAGE_LOG"
 USERS = "EOSFM_USERS_SHELL"
 """Variable with the shell that was there first; workers here inherit the other."""
+DOOR = "EOSFM_STAGE_DOOR"
+"""Variable with the socket of a process that forks for commands (:mod:`eosfm.cluster.warm`)."""
+SCRIPT = re.compile(r"python( [\w./@=-]+\.py)( [\w./@=-]+)*")
+"""Commands for which it does: nothing in them is for a shell."""
 LOOK = 0.2
 """Seconds between two looks at the parent."""
 PATIENCE = 3
@@ -24,8 +36,6 @@ PATIENCE = 3
 
 def use(folder: Path) -> None:
     """Let DVC in this process run its stages in this shell; a script in ``folder`` starts it."""
-    import shlex
-
     users = os.environ.setdefault(USERS, os.environ.get("SHELL") or "/bin/sh")
     words = [sys.executable, "-SsE", __file__, str(os.getpid()), users]
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +51,9 @@ def main(parent: int, words: list[str]) -> int:
     if LOG not in os.environ:  # Ctrl-C reaches this one; workers let the user's folder decide
         signal.signal(signal.SIGINT, _leave)
     log = open(os.environ[LOG], "ab") if LOG in os.environ else None  # noqa: SIM115
-    command = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+    command = _forked(words, log) or subprocess.Popen(
+        words, stdout=log, stderr=log, start_new_session=True
+    )
     try:
         while os.getppid() == parent:
             with suppress(subprocess.TimeoutExpired):
@@ -50,6 +62,71 @@ def main(parent: int, words: list[str]) -> int:
         return 1
     finally:
         _end(command)
+
+
+class Forked:
+    """A command that another process began; as much of :class:`subprocess.Popen` as it takes here.
+
+    Attributes:
+        pid: Of the process, which leads a group of its own.
+    """
+
+    def __init__(self, door: socket.socket) -> None:
+        self._door = door
+        self._answers = door.makefile()
+        self._code: int | None = None
+        if not (told := self._answers.readline()):
+            raise ConnectionResetError("nothing has begun")
+        self.pid = int(told)
+
+    def wait(self, timeout: float) -> int:
+        """How it ended; killed, where nobody could tell how it will."""
+        if self._code is None:
+            if not select.select([self._door], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("", timeout)
+            if not (told := self._answers.readline()):
+                with suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+            self._code = int(told or -signal.SIGKILL)
+        return self._code
+
+    def poll(self) -> int | None:
+        """How it ended; None if it has not."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+
+def _forked(words: Sequence[str], log: IO[bytes] | None) -> Forked | None:
+    """Begin ``SHELL -c "python SCRIPT WORDS"`` as a fork, where a process answers that forks."""
+    python = shutil.which("python")
+    if DOOR not in os.environ or len(words) != 3 or not SCRIPT.fullmatch(words[2]):
+        return None
+    if python is None or not os.path.samefile(Path(python).parent, Path(sys.executable).parent):
+        return None  # other packages
+    request = json.dumps([words[2].split()[1:], os.getcwd(), dict(os.environ)]).encode()
+    files = [0, 1, 2] if log is None else [0, log.fileno(), log.fileno()]
+    door = socket.socket(socket.AF_UNIX)
+    try:
+        with within(os.environ[DOOR]) as name:
+            door.connect(name)
+        socket.send_fds(door, [request], files)
+        door.shutdown(socket.SHUT_WR)
+        return Forked(door)
+    except OSError:  # still loading, or no more
+        door.close()
+        return None
+
+
+@contextmanager
+def within(door: str) -> Iterator[str]:
+    """A name of a socket by its folder, since one of more than 107 bytes cannot be given."""
+    folder, name = os.path.split(door)
+    opened = os.open(folder or ".", os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{opened}/{name}"
+    finally:
+        os.close(opened)
 
 
 def _leave(number: int, frame: object) -> None:
@@ -64,7 +141,7 @@ def _hear_no_more() -> None:
         signal.signal(asked, signal.SIG_IGN)
 
 
-def _end(command: "subprocess.Popen[bytes]") -> None:
+def _end(command: "subprocess.Popen[bytes] | Forked") -> None:
     """End a command that still runs, with its children, which may outlive it."""
     if command.poll() is not None:
         return

@@ -13,7 +13,8 @@ from typing import ClassVar
 import pytest
 import yaml
 
-from tests.fixtures.warm import DVC, STAGES, warm_commands
+from eosfm.cluster.warm import PACKAGES
+from tests.fixtures.warm import DVC, warm_commands
 
 ROOT = Path(__file__).parents[2]
 KEPT = {
@@ -187,7 +188,7 @@ def run_nothing(project: Project) -> None:
 @pytest.fixture(scope="session")
 def warm() -> Iterator[None]:
     """Let the commands of every project be forked instead of started."""
-    with warm_commands(*DVC, *STAGES) as folder:
+    with warm_commands(*DVC, *PACKAGES) as folder:
         Project.commands = folder
         yield
 

@@ -1,0 +1,175 @@
+"""A process that has loaded what stages load, and forks for each that is started.
+
+Python with torch and Lightning takes seconds to start, as long as many a stage of ``mini`` works.
+What is loaded here is other people's packages alone: a stage imports the project's own modules
+itself. :mod:`eosfm.cluster.shell` asks for the forks, and does without where nothing answers.
+
+A request is JSON, ``[words, folder, environment]`` with the script as the first word, and comes
+with the files that are to be its standard input, output and error. The answers are two lines: the
+number of the process, which leads a group of its own, and the exit status as :mod:`subprocess`
+gives it. Where who asked is gone, the group is killed.
+"""
+
+import atexit
+import gc
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from eosfm.cluster.shell import within
+
+PACKAGES = (
+    "torch", "torchvision", "timm", "torchmetrics", "lightning", "segmentation_models_pytorch",
+    "codecarbon", "dvclive", "pandas", "matplotlib.pyplot", "scipy.stats", "rasterio", "geopandas",
+    "pyarrow.parquet", "pydantic", "typer",
+)  # fmt: skip
+"""What stages load, those that bring others last."""
+LOOK = 0.5
+"""Seconds between two looks at the parent."""
+
+
+def start(door: Path, packages: Sequence[str] = PACKAGES) -> "subprocess.Popen[bytes]":
+    """Start it; it ends with this process, and answers as soon as all is loaded.
+
+    Args:
+        door: Its socket, to be made.
+        packages: What it loads.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "eosfm.cluster.warm", str(door), *packages],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,  # a line when it answers
+        stderr=subprocess.DEVNULL,  # what a package says or lacks, a stage will say
+        start_new_session=True,  # no keys of a terminal reach it, or what it forks
+    )
+
+
+def usable(gpus: Sequence[str]) -> bool:
+    """Whether stages may begin as forks.
+
+    Not where there are GPUs: a process that has looked at them cannot fork, and a start is nothing
+    to stages that work for hours. Nor where a system's libraries do not bear it, as on macOS.
+    """
+    return sys.platform.startswith("linux") and not gpus
+
+
+def load(packages: Sequence[str]) -> None:
+    """Import packages; of the project itself nothing stays."""
+    from eosfm.core.loading import loading
+
+    with loading():
+        for package in packages:
+            import_module(package)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "eosfm"]:
+        del sys.modules[name]
+    gc.freeze()  # or every fork looks through all of it for garbage
+
+
+def serve(listening: socket.socket, parent: int) -> None:
+    """Fork for each request, as long as the parent lives; returns in the fork."""
+    listening.listen()
+    listening.settimeout(LOOK)
+    print("ready", flush=True)
+    while os.getppid() == parent:
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        try:
+            asked, _ = listening.accept()
+        except TimeoutError:
+            continue
+        if not os.fork() and _attend(asked):
+            listening.close()
+            return
+        asked.close()
+    os._exit(0)
+
+
+def _attend(asked: socket.socket) -> bool:
+    """Fork once more: one process becomes what is asked for, the other tells how that ended."""
+    data, files, *_ = socket.recv_fds(asked, 1 << 20, 3)
+    while more := asked.recv(1 << 20):
+        data += more
+    runner = os.fork()
+    with suppress(OSError):  # either of the two is the first
+        os.setpgid(runner, runner)
+    if runner:
+        for file in files:
+            os.close(file)
+        _tell_end(runner, asked)
+        os._exit(0)
+    asked.sendall(f"{os.getpid()}\n".encode())
+    asked.close()
+    sys.argv, folder, environment = json.loads(data)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    return True
+
+
+def _tell_end(runner: int, asked: socket.socket) -> None:
+    """Wait for the end of a process, or for the one who asked to go."""
+    events = select.poll()
+    events.register(os.pidfd_open(runner), select.POLLIN)
+    events.register(asked, 0)  # of which hanging up is always told
+    if asked.fileno() in dict(events.poll()):
+        with suppress(ProcessLookupError):
+            os.killpg(runner, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1])
+    with suppress(OSError):
+        asked.sendall(f"{code}\n".encode())
+
+
+def run() -> int:
+    """Do what Python does with its command line; the exit status."""
+    code = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:0] = [str(Path(sys.argv[0]).resolve().parent), *code]
+    with suppress(ModuleNotFoundError):
+        sys.modules.pop("sitecustomize", None)
+        import_module("sitecustomize")
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as asked:
+        if asked.code is None or isinstance(asked.code, int):
+            return asked.code or 0
+        print(asked.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        return 1
+    return 0
+
+
+def main(door: str, packages: Sequence[str]) -> None:
+    """Load, serve, and in a fork run what was asked for."""
+    parent, code = os.getppid(), 1
+
+    def leave() -> None:
+        """End before Python takes all that is loaded apart, for which a fork copies it first."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    atexit.register(leave)  # the first to come is the last to be called
+    listening = socket.socket(socket.AF_UNIX)
+    with within(door) as name:
+        listening.bind(name)
+    load(packages)
+    serve(listening, parent)
+    code = run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
