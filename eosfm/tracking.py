@@ -122,8 +122,8 @@ def track(stage: str, item: str, country: str, results: Path = RESULTS) -> Itera
 class _EnergyMeter:
     """CodeCarbon's offline tracker, which may fail without failing the stage.
 
-    It starts in a thread, because its first look at the machine takes more than a second. What was
-    spent meanwhile counts with the mean power of the time after.
+    It starts in a thread, because loading it and its first look at the machine take most of a
+    second. What was spent meanwhile counts with the mean power of the time after.
     """
 
     def __init__(self, country: str) -> None:

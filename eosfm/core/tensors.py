@@ -1,6 +1,5 @@
 """Files of tensors and plain values: never code, whole or absent, equal content in equal bytes."""
 
-import io
 import pickle
 import struct
 import sys
@@ -125,10 +124,10 @@ def write(path: Path | str, content: Any) -> None:
     Raises:
         EosfmError: The content holds anything else.
     """
-    buffer = io.BytesIO()  # torch writes a file's own name into it, but none for a buffer
-    torch.save(_plain(content), buffer)
-    with atomic(path) as beside:
-        beside.write_bytes(buffer.getbuffer())
+    content = _plain(content)
+    # Opened here: torch writes the name of a file that it opens itself into it.
+    with atomic(path) as beside, beside.open("wb") as file:
+        torch.save(content, file)
 
 
 def _plain(value: Any) -> Any:

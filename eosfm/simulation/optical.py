@@ -8,9 +8,10 @@ import numpy as np
 
 from eosfm.core.bands import BANDS, band
 from eosfm.core.errors import EosfmError
+from eosfm.datasets.native.sentinel2 import STEP
 from eosfm.simulation.clouds import Clouds, draw_clouds
 from eosfm.simulation.covers import SOIL, WATER, code, codes, spectra
-from eosfm.simulation.grid import shifted, spread
+from eosfm.simulation.grid import average, shifted, spread
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
 from eosfm.simulation.sky import FLIGHTS, OVERPASS, Sky, draw_sky
@@ -48,6 +49,7 @@ def observe(
     cloud: float = 0.0,
     region: str = "temperate",
     product: Product = "toa",
+    camera: float | None = None,
 ) -> Observation:
     """Look at a landscape from above in sunlight.
 
@@ -65,6 +67,7 @@ def observe(
         cloud: Share of the scene under cloud, 0 to 1.
         region: One of :data:`eosfm.simulation.sky.REGIONS`: its sun and its air.
         product: What the air's part in the reflectance is; of no account for ``dn8``.
+        camera: Metres of the camera's pixels, a multiple of the landscape's; left out, the same.
 
     Raises:
         EosfmError: A band is unknown, not optical or not part of the product, or the region is
@@ -81,8 +84,11 @@ def observe(
     surface += _glint(land, rng)
     over = draw_clouds(rng, land.size, land.gsd, sky, cloud) if cloud else None
     image = _at_sensor(surface, wavelengths, sky, over, rng)
-    image = _corrected(_sensed(image, key, bands), wavelengths, sky, product, rng)
     mask = over.mask if over else np.zeros(land.size, dtype=bool)
+    gsd = camera or land.gsd
+    if finer := round(gsd / land.gsd) - 1:
+        image, mask = average(image, 1 + finer), average(mask, 1 + finer) >= 0.5
+    image = _corrected(_sensed(image, key, bands, gsd), wavelengths, sky, product, rng)
     return Observation(_to_units(image, units, rng), mask)
 
 
@@ -114,7 +120,7 @@ def look(
     wavelengths = _wavelengths(bands, product)
     rng = generator(key, "look")
     sky = draw_sky(rng, rng.uniform(1, 366), region, haze)
-    image = _sensed(_at_sensor(surface, wavelengths, sky, None, rng), key, bands)
+    image = _sensed(_at_sensor(surface, wavelengths, sky, None, rng), key, bands, 10.0)
     return _to_units(_corrected(image, wavelengths, sky, product, rng), "reflectance_1e4", rng)
 
 
@@ -258,13 +264,18 @@ def _corrected(
     return (image - path) / through
 
 
-def _sensed(image: np.ndarray, key: Key, bands: Sequence[str]) -> np.ndarray:
-    """Blur, and add noise by band: that of the camera, and that of the light itself."""
+def _sensed(image: np.ndarray, key: Key, bands: Sequence[str], gsd: float) -> np.ndarray:
+    """Blur, and add noise by band: that of the camera, and that of the light itself.
+
+    On Sentinel-2's grid of 10 m, bands of 20 and 60 m have as much more as the mean of the blocks
+    that they are made of later has less.
+    """
     image = spread(image, _PSF)
     for channel, name in zip(image, bands, strict=True):
         rng = generator(key, "grain", name)
         noise = rng.standard_normal(channel.shape, dtype=np.float32)
         worst = np.float32(_REFERENCE / _SNR.get(name, _SMALL_PIXEL_SNR))
+        worst *= STEP.get(name, 1) if gsd <= 10 else 1
         channel += noise * worst * np.sqrt(0.3 + 0.7 * np.maximum(channel, 0) / _REFERENCE)
     return image
 

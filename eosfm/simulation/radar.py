@@ -62,8 +62,10 @@ def backscatter(
         raise EosfmError(f"{', '.join(wrong) or 'no band'} is no radar band; valid: {valid}")
     powers: dict[str, np.ndarray] = {}
     for name in dict.fromkeys(bands):
-        side = -1 if name.endswith("_desc") else 1
-        rng = generator(key, "radar", "desc" if side < 0 else "asc")
+        descending = name.endswith("_desc")
+        rng = generator(key, "radar", "desc" if descending else "asc")
+        # To the right of the track: northwards it looks east, so the radar is in the west.
+        side = 1 if descending else -1
         power = 10 ** (_level(land, rng, _POLARISATION[name], side) / 10)
         speckle = _speckle(generator(key, "speckle", name), land.size, land.gsd)
         powers[name] = 10 * np.log10(np.maximum(power * speckle, 1e-4))

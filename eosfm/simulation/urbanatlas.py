@@ -40,9 +40,10 @@ def write_sheet(
         The landscape that they show.
     """
     index = int(key[-1])
-    land = simulation.draw(key, THEMES[index % len(THEMES)], doy=130 + 35 * (index % 4))
+    turn = index + index // len(THEMES)  # so that no theme has one season, or always an edge
+    land = simulation.draw(key, THEMES[index % len(THEMES)], doy=130 + 35 * (turn % 4))
     colors = observe(land, key, ("red", "green", "blue"), units="dn8").image
-    for path, pixels in ((image, colors), (label, land_use(land, index)[None])):
+    for path, pixels in ((image, colors), (label, land_use(land, turn)[None])):
         write_geotiff(path, pixels, simulation.gsd, origin(sheet), CRS)
     return land
 
@@ -57,7 +58,7 @@ def origin(sheet: Sheet) -> tuple[float, float]:
     return sheet.easting * 1000.0, sheet.northing * 1000.0
 
 
-def land_use(land: Landscape, index: int) -> np.ndarray:
+def land_use(land: Landscape, turn: int) -> np.ndarray:
     """The label (H, W) uint8 of a simulated orthophoto.
 
     The gardens and streets among houses are urban fabric, the yards among halls are industrial
@@ -72,6 +73,6 @@ def land_use(land: Landscape, index: int) -> np.ndarray:
     # A quarter is one or the other as a whole: where few roofs are tiled, they are halls.
     homely = uniform_filter(houses, 5 * width) > 0.2 * uniform_filter(roofs, 5 * width)
     classes[built] = np.where(homely, 1, 2)[built]
-    if index % 4 == 3:
+    if turn % 4 == 3:
         classes[:, -land.size[1] // 8 :] = NO_INFORMATION
     return classes

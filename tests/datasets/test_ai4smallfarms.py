@@ -1,10 +1,12 @@
 """AI4SmallFarms' reader and recipe."""
 
 import numpy as np
+import pytest
 
 from eosfm.datasets.ai4smallfarms import BANDS, DATASET, FOLDER, FOLDERS
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation import draw_landscape
+from eosfm.simulation.covers import code
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import ai4smallfarms as recipe
 from tests.datasets.damage import empty, pixels, refuses, rename, rewrite
@@ -54,6 +56,19 @@ def test_boundaries_part_the_fields():
     crops = land.shows(*recipe.CROPS, "bare_field")
     beside &= crops[:, :-1] & crops[:, 1:]
     assert beside.sum() > 1000 and same[beside].all()
+
+
+@pytest.mark.parametrize(("gsd", "marked"), [(10.0, [7]), (4.0, [7, 8]), (2.5, [6, 7, 8, 9])])
+def test_a_boundary_lies_on_either_side_of_the_edge_between_two_fields(gsd, marked):
+    land = draw_landscape((3, "fields"), (16, 16), gsd, "cropland", doy=200)
+    maize = code("maize")
+    parcel = np.where(np.arange(16) < 8, 1, 2)[None].repeat(16, 0)
+    for turned in (False, True):
+        cover = np.full_like(land.cover, maize)
+        fields = land.change(cover=cover, parcel=parcel.T if turned else parcel)
+        lines = recipe.boundaries(fields)
+        across = lines.T if turned else lines
+        assert (across == np.isin(np.arange(16), marked)).all()
 
 
 def test_bands_gaps_and_windows_keep_their_places(tiny):

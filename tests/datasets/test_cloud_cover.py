@@ -31,6 +31,8 @@ def test_validation_shares_no_location_with_training(simulated):
     }
     assert len(places["train"]) == 3 and len(places["val"]) == 2
     assert not places["train"] & places["val"]
+    grounds = [scene.transform for scene in scenes]
+    assert len(set(grounds)) == len(grounds)  # no two show the same
 
 
 def test_the_mask_is_where_it_is_bright(simulated, whole):

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eosfm.core.errors import EosfmError
 from eosfm.datasets.etci2021 import DATASET
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes.etci2021 import simulate
 from tests.datasets.damage import fill, refuses, remove, rename, truncate
 
 
@@ -18,6 +21,12 @@ def test_splits_are_regions_and_gap_tiles_are_dropped(simulated, whole):
     assert scenes[0].dates == ("2017-03-14",)
     assert list(root.glob("*/*/tiles/vv/*_x-9_y-9_vv.png"))  # the gap tiles are there,
     assert all(scene.image(whole(scene)).std() > 0 for scene in scenes)  # and are not yielded
+
+
+def test_a_tile_may_not_take_the_name_of_the_one_without_an_image(tmp_path):
+    with pytest.raises(EosfmError, match="has 99 val tiles, not 100"):
+        simulate(tmp_path, Simulation(0, {"train": 1, "val": 100, "test": 1}, 8, 20.0))
+    assert not any(tmp_path.iterdir())
 
 
 def test_floods_are_drawn_beyond_the_permanent_water(simulated, whole):

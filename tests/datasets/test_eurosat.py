@@ -148,7 +148,28 @@ def test_the_stores_bands_follow_the_edition(rgb_root, tmp_path_factory):
 
 
 def test_simulated_images_show_what_their_class_is_named_for():
-    for label, (_, covers, share) in recipe.CONTENT.items():
-        for number in range(1, 5):
-            land = recipe.draw_land(Simulation(7, SIZES, 64, 10.0), label, number)
-            assert cover_mask(land.cover, *covers).mean() >= share, (label, number)
+    simulation = Simulation(7, {"train": 40, "val": 0, "test": 0}, 64, 10.0)
+    for _, index, key in simulation.plan("eurosat"):
+        label = CLASSES[index % len(CLASSES)]
+        _, covers, share = recipe.CONTENT[label]
+        land = recipe.draw_land(simulation, key)
+        assert cover_mask(land.cover, *covers).mean() >= share, key
+
+
+def test_a_class_shows_each_of_its_themes_and_the_same_in_every_split():
+    simulation = Simulation(7, {"train": 15, "val": 20, "test": 20}, 64, 10.0)
+    shown: dict[str, list[bool]] = {}
+    for split, index, key in simulation.plan("eurosat"):
+        if CLASSES[index % len(CLASSES)] == "SeaLake":
+            lake = cover_mask(recipe.draw_land(simulation, key).cover, "lake").mean() > 0.35
+            shown.setdefault(split, []).append(bool(lake))
+    assert shown == {"train": [False], "val": [False, True], "test": [False, True]}
+
+
+def test_more_training_images_leave_the_others_as_they_are():
+    def images(count):
+        simulation = Simulation(7, {"train": count, "val": 2, "test": 2}, 64, 10.0)
+        plan = [entry for entry in simulation.plan("eurosat") if entry[0] != "train"]
+        return np.stack([recipe.draw(simulation, key) for *_, key in plan])
+
+    np.testing.assert_array_equal(images(3), images(8))

@@ -45,5 +45,7 @@ def boundaries(land: Landscape) -> np.ndarray:
     line = np.zeros(land.size, bool)
     line[:, :-1] |= number[:, :-1] != number[:, 1:]
     line[:-1] |= number[:-1] != number[1:]
+    # The last pixel of a field is marked; a line of an even width is as wide on either side.
     width = max(1, round(LINE / land.gsd))
-    return binary_dilation(line, np.ones((width, width), bool)).astype(np.uint8)
+    thick = binary_dilation(line, np.ones((width, width), bool), origin=width % 2 - 1)
+    return thick.astype(np.uint8)

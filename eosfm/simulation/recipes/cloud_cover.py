@@ -34,18 +34,19 @@ def simulate(root: Path, simulation: Simulation) -> None:
             names = (f"Simulated {split} {tried}" for tried in numbers[split])
             location = next(name for name in names if split_of(folder, name) == split)
         chip = f"chip{number:04d}"
-        _write_chip(root / folder, chip, key, simulation)
+        _write_chip(root / folder, chip, number, key, simulation)
         rows[folder].append(f"{chip},{location},2020-04-{1 + index % 28:02d}T08:38:46Z")
     for folder, lines in rows.items():
         write_lines(root / folder / f"{folder}_metadata.csv", lines)
 
 
-def _write_chip(folder: Path, chip: str, key: Key, simulation: Simulation) -> None:
+def _write_chip(folder: Path, chip: str, number: int, key: Key, simulation: Simulation) -> None:
     index = int(key[-1])
     land = simulation.draw(key, *SCENERY[index % len(SCENERY)])
-    cloud = SHARES[index % len(SHARES)]
+    # 9 and 6 have a common divisor: so each scenery goes through all shares.
+    cloud = SHARES[(index + 2 * (index // len(SCENERY))) % len(SHARES)]
     seen = observe(land, key, BANDS, cloud=cloud, region="southern", product="surface")
-    place = (simulation.gsd, (300_000.0 + index * simulation.side, 8_000_000.0), "EPSG:32736")
+    place = (simulation.gsd, (300_000.0 + number * simulation.side, 8_000_000.0), "EPSG:32736")
     for band, pixels in zip(BANDS, seen.image, strict=True):
         path = folder / f"{folder.name}_features" / chip / f"{band}.tif"
         write_geotiff(path, pixels[None], *place)

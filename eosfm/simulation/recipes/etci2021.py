@@ -15,11 +15,15 @@ EVENTS: dict[Split, tuple[str, ...]] = {
     "test": ("test/florence_20180510t231343",),
 }
 
+GAP = 99
+"""Number of each event's tile without an image."""
 THEMES = ("river", "cropland", "lake", "village", "river", "wetland", "mixed")
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write flooded and dry tiles of simulated river landscapes, and one gap tile per event."""
+    for split, events in EVENTS.items():
+        simulation.limit(NAME, "tiles", split, GAP * len(events))
     for split, index, key in simulation.plan(NAME):
         land = simulation.draw(key, THEMES[index % len(THEMES)])
         water = land.shows(*WATER)
@@ -31,7 +35,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         _write_tile(root / EVENTS[split][event], number, image, flood, water)
     for name in (name for names in EVENTS.values() for name in names):
         blank = np.full((simulation.size, simulation.size), 255, np.uint8)
-        _write_tile(root / name, 99, np.stack([blank] * 2), blank < 255, blank < 255)
+        _write_tile(root / name, GAP, np.stack([blank] * 2), blank < 255, blank < 255)
 
 
 def _write_tile(

@@ -12,9 +12,9 @@ from eosfm.simulation import (
     FOREST,
     ROOFS,
     WATER,
+    Key,
     Landscape,
     Simulation,
-    average,
     observe,
     resampled,
 )
@@ -43,40 +43,38 @@ FINER = ("Residential",)
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write a small simulated copy: the classes take turns, numbered from 1 as in the archive."""
     names: dict[Split, list[str]] = {split: [] for split in SPLITS}
-    for count, (split, index, _) in enumerate(simulation.plan(NAME), start=1):
+    for count, (split, index, key) in enumerate(simulation.plan(NAME), start=1):
         label = CLASSES[index % len(CLASSES)]
         path = root / FOLDER / label / f"{label}_{count}.tif"
         # Side by side with a gap, so that no two images show the same ground.
         east = 300_000 + 2 * count * simulation.size * simulation.gsd
-        image = draw(simulation, label, count)
+        image = draw(simulation, key)
         write_geotiff(path, image, simulation.gsd, (east, 5_400_000))
         names[split].append(f"{path.stem}.jpg")
     for split in SPLITS:
         write_lines(root / LIST.format(split), names[split])
 
 
-def draw(simulation: Simulation, label: str, number: int) -> np.ndarray:
-    """The image ``<label>_<number>`` of a simulated copy: (13, size, size) uint16."""
-    land = draw_land(simulation, label, number)
-    image = observe(land, (simulation.seed, NAME, label, number), BANDS).image
-    if label in FINER:
-        image = np.rint(average(image, 2)).astype(np.uint16)
-    return resampled(image, BANDS)
+def draw(simulation: Simulation, key: Key) -> np.ndarray:
+    """The image of a key of :meth:`Simulation.plan`: (13, size, size) uint16."""
+    land = draw_land(simulation, key)
+    return resampled(observe(land, key, BANDS, camera=simulation.gsd).image, BANDS)
 
 
-def draw_land(simulation: Simulation, label: str, number: int) -> Landscape:
+def draw_land(simulation: Simulation, key: Key) -> Landscape:
     """A landscape with enough of what the class is named for, or the last of a few tries."""
+    turn, place = divmod(int(key[-1]), len(CLASSES))
+    label = CLASSES[place]
     themes, covers, share = CONTENT[label]
-    theme = themes[number % len(themes)]
+    theme = themes[turn % len(themes)]
+    finer = (
+        simulation
+        if label not in FINER
+        else replace(simulation, size=2 * simulation.size, gsd=simulation.gsd / 2)
+    )
     for attempt in range(TRIES):
-        key = (simulation.seed, NAME, label, number, attempt)
         # Acquisitions of the whole growing season; 61 and 180 have no common divisor.
-        finer = (
-            simulation
-            if label not in FINER
-            else replace(simulation, size=2 * simulation.size, gsd=simulation.gsd / 2)
-        )
-        land = finer.draw(key, theme, doy=100 + 61 * number % 180)
+        land = finer.draw((*key, attempt), theme, doy=100 + 61 * int(key[-1]) % 180)
         if land.shows(*covers).mean() >= share:
             break
     return land

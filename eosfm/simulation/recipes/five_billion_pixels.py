@@ -9,6 +9,7 @@ from eosfm.datasets import five_billion_pixels as native
 from eosfm.datasets.five_billion_pixels import CLASSES, NAME, TEST
 from eosfm.simulation import CROPS, FOREST, ROOFS, Key, Landscape, Simulation, legend, observe
 from eosfm.simulation.images import write_png, write_tiff
+from eosfm.simulation.noise import generator
 from eosfm.simulation.objects import place_objects
 from eosfm.simulation.ponds import dig_ponds
 
@@ -91,7 +92,7 @@ def _with_stadium(land: Landscape, key: Key) -> tuple[Landscape, np.ndarray]:
     """A stadium or sports ground among the houses, and (H, W) bool of its place."""
     from scipy import ndimage
 
-    kind = "stadium" if int(key[-2]) % 2 else "groundtrackfield"
+    kind = generator(key, "sports").choice(("stadium", "groundtrackfield"))
     changed, boxes = place_objects(land, key, kind)
     drawn = np.zeros(land.size, bool)
     for col, row, end_col, end_row in boxes:

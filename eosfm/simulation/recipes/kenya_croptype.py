@@ -115,7 +115,7 @@ def _write_tile(
             for each in seasons
         ]
         # Rows are far narrower than a pixel: two crops are seen as the mean of both.
-        image = np.mean([one.image for one in seen], axis=0).astype(np.uint16)
+        image = np.rint(np.mean([one.image for one in seen], axis=0)).astype(np.uint16)
         image = resampled(image, BANDS)
         (folder / date).mkdir()
         for band, pixels in zip(BANDS, image, strict=True):

@@ -54,12 +54,13 @@ THEMES = {
 
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write a small simulated copy of the labelled folders."""
-    splits = [split for split in FOLDERS for _ in range(simulation.scenes[split])]
-    for number, split in enumerate(splits):
-        area = AREAS[number % len(AREAS)]
-        theme = THEMES[area][number // len(AREAS) % len(THEMES[area])]
-        key = (simulation.seed, NAME, number)
-        city = (simulation.seed, NAME, "city", number // len(AREAS) % CITIES)
+    scenes = (scene for scene in simulation.plan(NAME) if scene[0] in FOLDERS)
+    for number, (split, index, key) in enumerate(scenes):
+        turn, place = divmod(index, len(AREAS))
+        area = AREAS[place]
+        times, place = divmod(turn, len(THEMES[area]))
+        theme = THEMES[area][place]
+        city = (simulation.seed, NAME, "city", (turn + times) % CITIES)  # each theme in each
         land = simulation.draw(key, theme, doy=JULY)
         if area == "Urban":
             # Cleared building land is most of what is barren in fast-growing cities.
