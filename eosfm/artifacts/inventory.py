@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from eosfm.artifacts.licences import TrainingData, training_data
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, shown
 from eosfm.encoding.artifact import STATE_KEY, parse_entry, read_entries
 from eosfm.nn.specialist import Specialist
 
@@ -155,6 +155,13 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _word(value: Any) -> str:
+    """A word of a stranger's file, which may hold commands to a terminal."""
+    if not isinstance(value, str):
+        raise TypeError(f"a {type(value).__name__} for a word")
+    return "".join(map(shown, value))
+
+
 def _fusion(state: Mapping[str, Any] | None, path: Path | str) -> dict[str, Any] | None:
     if state is None:
         return None
@@ -163,13 +170,13 @@ def _fusion(state: Mapping[str, Any] | None, path: Path | str) -> dict[str, Any]
         inputs, kept = fuser["inputs"], fuser["kept"]
         used = inputs if kept is None else [inputs[index] for index in kept]
         return {
-            "method": fuser["fusion"],
-            "bands": given["bands"],
-            "in_chans": given["in_chans"],
-            "standardize": given["standardize"],
-            "specialists": list(dict.fromkeys(spec["name"] for spec in used)),
+            "method": _word(fuser["fusion"]),
+            "bands": given["bands"] and list(map(_word, given["bands"])),
+            "in_chans": int(given["in_chans"]),
+            "standardize": _word(given["standardize"]),
+            "specialists": list(dict.fromkeys(_word(spec["name"]) for spec in used)),
         }
-    except (LookupError, TypeError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise EosfmError(
             f"{path} has a saved fusion without its settings ({type(error).__name__}: {error}); "
             "save the backbone again"

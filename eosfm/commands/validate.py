@@ -22,6 +22,8 @@ def validate(
     import json
     import sys
 
+    from eosfm.core.errors import EosfmError, line_of
+
     if path.is_dir():
         from eosfm.tiles.faults import find_faults
     else:
@@ -32,7 +34,7 @@ def validate(
         print(json.dumps({"path": str(path), "faults": faults}, indent=1))
     else:
         for fault in faults:
-            print(f"error: {' '.join(fault.split())}", file=sys.stderr)
+            print(f"error: {line_of(EosfmError(fault))}", file=sys.stderr)
         if not faults:
             print(f"{path} has no fault")
     raise typer.Exit(1 if faults else 0)

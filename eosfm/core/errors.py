@@ -6,7 +6,13 @@ from collections.abc import Collection
 REMEDIES = {
     (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): "make room there",
     (errno.EROFS, errno.EACCES, errno.EPERM): "give the right to it, or choose another place",
-    (errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP): "choose another place",
+    (
+        errno.EISDIR,
+        errno.ENOTDIR,
+        errno.EEXIST,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+    ): "choose another place",
     (errno.EMFILE, errno.ENFILE): "allow more open files, `ulimit -n 4096`",
     (errno.EIO,): "mend the disk",
 }

@@ -25,19 +25,24 @@ def atomic(path: Path | str) -> Iterator[Path]:
     killed left there is removed first.
 
     Args:
-        path: The file or folder to be; folders above it are made.
+        path: The file or folder to be; folders above it are made. A link to a folder stays: what it
+            links to is replaced.
 
     Raises:
-        EosfmError: ``path`` is no name.
+        EosfmError: ``path`` is no name, or a file was written and ``path`` is a folder.
         FileNotFoundError: The block ended well, but nothing was written.
     """
     path = as_path(path)
     expect("what is to be written", str(path), path.name != "", "the name of a file or a folder")
+    if path.is_symlink() and path.is_dir():
+        path = path.resolve()
     beside = _place_beside(path)
     try:
         yield beside
         for file in [*beside.rglob("*"), beside]:
             flush(file)
+        if path.is_dir() and not beside.is_dir():
+            raise EosfmError(f"{path} is a folder; expected the name of a file; choose another")
         if path.is_dir():  # a folder with content gives its name to no other; it steps aside
             former = beside.with_suffix(".old.part")
             path.replace(former)
@@ -130,12 +135,19 @@ def _prefix(path: Path) -> str:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what processes of this machine that are no more left beside ``path``."""
+    """Remove what processes of this machine that are no more left beside ``path``.
+
+    A folder that had stepped aside for one that did not come gets its name back.
+    """
     prefix = _prefix(path)
     # Of another machine's, whose name begins like this one's, more than a number follows.
-    form = re.compile(rf"{re.escape(prefix)}(\d+)-[0-9a-f]{{8}}\.part")
+    form = re.compile(rf"{re.escape(prefix)}(\d+)-[0-9a-f]{{8}}(-\w+|\.old)?\.part")
     for left in path.parent.glob(f"{glob.escape(prefix)}*.part"):
-        if (own := form.fullmatch(left.name)) and not _alive(int(own[1])):
+        if not (own := form.fullmatch(left.name)) or _alive(int(own[1])):
+            continue
+        if own[2] == ".old" and not os.path.lexists(path):
+            left.replace(path)
+        else:
             _remove(left)
 
 

@@ -43,7 +43,8 @@ def read(path: Path | str, mapped: bool = False, summed: bool = True) -> Any:
     """
     path = as_path(path)
     if not path.is_file():
-        raise EosfmError(f"{path} not found; expected a file of weights")
+        found = "is a folder" if path.is_dir() else "not found"
+        raise EosfmError(f"{path} {found}; expected a file of weights")
     try:
         _check_archive(path)
         with ThreadPoolExecutor(1) as beside:  # summing up frees the GIL

@@ -109,13 +109,17 @@ def _import(path: Path, name: str, backbone: str | None) -> Specialist:
     content = tensors.read(path)
     if not isinstance(content, dict):
         raise EosfmError(f"{path} holds a {type(content).__name__}, expected a checkpoint")
-    state_dict = content.get("state_dict", content)
+    state_dict, facts = content.get("state_dict", content), content.get("hyper_parameters", content)
+    for what, part in (("state_dict", state_dict), ("hyper_parameters", facts)):
+        if not isinstance(part, dict):
+            raise EosfmError(
+                f"{path} has a {type(part).__name__} for {what}, expected a checkpoint"
+            )
     state_dict = {key: value for key, value in state_dict.items() if isinstance(value, Tensor)}
     try:
         model, in_chans, weights = encoder_weights(state_dict, backbone)
     except EosfmError as error:
         raise EosfmError(f"{path}: {error}") from None
-    facts = content.get("hyper_parameters", content)
     known: dict[str, Any] = {key: facts[key] for key in FACTS if facts.get(key) is not None}
     # Other training code uses some of these words for other things: per channel or not at all.
     per_channel = {

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, line_of
 from eosfm.core.files import atomic, read_json, temporary_folder, write_json
 
 
@@ -85,6 +85,49 @@ with temporary_folder(Path({str(path)!r})) as folder:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_takes_the_place_of_no_folder(tmp_path):
+    path = tmp_path / "models"
+    path.mkdir()
+    (path / "mine").write_text("mine")
+    refused = pytest.raises(EosfmError, match="models is a folder; expected the name of a file")
+    with refused, atomic(path) as beside:
+        beside.write_text("file")
+    assert list(tmp_path.iterdir()) == [path]
+    assert (path / "mine").read_text() == "mine"
+
+
+def test_a_folder_goes_where_a_link_leads(tmp_path):
+    disk, link = tmp_path / "disk" / "hub", tmp_path / "hub"
+    disk.mkdir(parents=True)
+    (disk / "former").touch()
+    link.symlink_to(disk)
+    with atomic(link) as beside:
+        beside.mkdir()
+        (beside / "new").touch()
+    assert link.is_symlink() and list(disk.iterdir()) == [disk / "new"]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "disk", link]
+    assert list(disk.parent.iterdir()) == [disk]
+
+
+@pytest.mark.parametrize("name", ["file/x", "file/y/x", "nowhere/x"])
+def test_a_place_that_cannot_be_is_one_line(tmp_path, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    with pytest.raises(OSError) as caught, atomic(tmp_path / name):
+        pass
+    assert "choose another place" in (line_of(caught.value) or "")
+
+
+def test_what_stepped_aside_for_what_never_came_is_back(tmp_path):
+    path, node, gone = tmp_path / "hub", os.uname().nodename, 2**22 + 1
+    aside = tmp_path / f".hub.{node}-{gone}-0123abcd.old.part"
+    aside.mkdir()
+    (aside / "mine").touch()
+    with pytest.raises(KeyError), atomic(path):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == [path] and (path / "mine").exists()
+
+
 def test_nothing_written_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), atomic(tmp_path / "out"):
         pass
@@ -112,13 +155,16 @@ def test_json_that_cannot_be_read_is_one_line(tmp_path):
 
 def test_what_a_killed_process_left_goes_and_nothing_of_others(tmp_path):
     path, node, gone = tmp_path / "x.json", os.uname().nodename, 2**22 + 1
-    killed = tmp_path / f".x.json.{node}-{gone}-0123abcd.part"
+    killed = [
+        tmp_path / f".x.json.{node}-{gone}-0123abcd{end}.part" for end in ("", "-strips", ".old")
+    ]
     others = [
         tmp_path / f".x.json.{node}-{os.getpid()}-0123abcd.part",
         tmp_path / f".x.json.{node}-{gone}-2-0123abcd.part",  # a machine named so, and -<number>
         tmp_path / f".y.json.{node}-{gone}-0123abcd.part",
     ]
-    for file in (killed, *others):
+    for file in (*killed, *others):
         file.touch()
+    path.touch()
     write_json(path, 1)
     assert sorted(tmp_path.iterdir()) == sorted([path, *others])
