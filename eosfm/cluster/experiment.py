@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eosfm.cluster.home import open_repo, told
+from eosfm.cluster.home import open_repo
 from eosfm.cluster.plan import make_plan
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.files import atomic
+from eosfm.planning.dvc_faults import told
 
 
 def insist_on_new(name: str) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from eosfm.cluster.plan import Entry, Plan
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
+from eosfm.planning.dvc_faults import told
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ def open_repo(wait: bool = False) -> Iterator[Any]:
         raise EosfmError(f"{Path.cwd()} has no dvc.yaml with a .dvc beside; run in the project")
     logging.getLogger("dvc").setLevel(logging.ERROR)
     try:
-        with Repo(".", _wait_for_lock=wait) as repo:
+        with told(lambda: Repo(".", _wait_for_lock=wait)) as repo:
             yield repo
     except LockError as error:
         raise EosfmError(f"DVC is at work in this project: {error}") from None
@@ -127,19 +128,3 @@ def finish(plan: Plan) -> list[str]:
     with open_repo() as repo:
         ran = told(lambda: repo.reproduce(names, single_item=True))
         return [stage.addressing for stage in ran]
-
-
-def told(work: Callable[[], T]) -> T:
-    """Work of DVC's; its faults are told in a line."""
-    from dvc.exceptions import DvcException
-
-    try:
-        return work()
-    except DvcException as error:
-        cause = origin(error)
-        raise EosfmError(f"DVC: {error}" + (f": {cause}" if cause is not error else "")) from None
-
-
-def origin(error: BaseException) -> BaseException:
-    """What an error came of in the end."""
-    return error if error.__cause__ is None else origin(error.__cause__)

@@ -14,9 +14,9 @@ import psutil
 from distributed import Worker
 
 from eosfm.cluster.clone import FOLDER, NAME, this_clone
-from eosfm.cluster.home import origin
 from eosfm.cluster.plan import Entry, Stage
 from eosfm.cluster.shell import LOG
+from eosfm.planning.dvc_faults import origin
 
 STOPPING = 10
 """Seconds that a worker waits for the end of a stage that it stops."""

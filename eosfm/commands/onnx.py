@@ -17,9 +17,9 @@ def onnx(
         str | None,
         typer.Option(help="A task of params.yaml, or its file from models/tasks, as a whole."),
     ] = None,
-    artifact: Annotated[Path, typer.Option(help="The ensemble, of a task.")] = Path(
-        "models/eosfm.pth"
-    ),
+    artifact: Annotated[
+        Path | None, typer.Option(help="The ensemble, of a task; default models/eosfm.pth.")
+    ] = None,
     size: Annotated[
         int | None,
         typer.Option(
@@ -40,10 +40,15 @@ def onnx(
     from eosfm.interop.onnx import export_onnx, export_task
     from eosfm.model import EosFM
 
+    if backbone is not None and artifact is not None:
+        raise EosfmError(
+            "--artifact is for --task; a saved backbone has its encoders; leave it out"
+        )
     if out is None or (backbone is None) == (task is None):
         raise EosfmError("give a BACKBONE or --task NAME, one of the two, and -o FILE.onnx")
     if task is not None:
-        fitted = export_task(task_file(task), artifact, out, size)
+        ensemble = artifact or Path("models/eosfm.pth")
+        fitted = export_task(task_file(task), ensemble, out, size)
         print(f"{out}: {fitted.task} of {', '.join(fitted.bands)}, {', '.join(fitted.classes)}")
     elif backbone is not None:
         opened = EosFM.load(backbone)

@@ -27,6 +27,7 @@ def plan(
     """
     import json
 
+    from eosfm.core.errors import EosfmError
     from eosfm.params import load_params
     from eosfm.planning.document import write_plan
     from eosfm.planning.hardware import find_gpu
@@ -35,6 +36,8 @@ def plan(
     from eosfm.planning.status import stages_to_run
     from eosfm.planning.stores import planned_stores
 
+    if write is not None and (as_json or items):
+        raise EosfmError("--write makes a page, and --json or --items shows; give one of the two")
     params = load_params()
     other = scale is not None and scale != params.scale
     if scale is not None:

@@ -8,17 +8,16 @@ def readme(check: bool = False) -> None:
 
     With --check only compare them with metrics.json.
     """
-    import json
     from pathlib import Path
 
-    from eosfm.core.files import atomic
+    from eosfm.core.files import atomic, read_json
     from eosfm.params import load_params
     from eosfm.report.readme import PAGE, README, replace_section, stale_scores
     from eosfm.report.results import collect
     from eosfm.report.tables import results_section, summary_section
 
     if check:
-        metrics = json.loads(Path("metrics.json").read_text())
+        metrics = read_json(Path("metrics.json"), "run `dvc repro`, in the project's folder")
         stale = stale_scores(PAGE.read_text(), metrics)
         if "mean" in stale_scores(README.read_text(), metrics):
             stale.append(f"the mean in {README}")

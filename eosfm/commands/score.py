@@ -17,10 +17,13 @@ def score(
         str | None,
         typer.Option(help="A downstream task instead, on whole scenes, stitched as a map is."),
     ] = None,
-    split: Annotated[str, typer.Option(help="Whose scenes, of a task: val or test.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="Whose scenes, of a task: val or test; by default test.")
+    ] = None,
     artifact: Annotated[
-        Path, typer.Option(help="The ensemble that the task was fitted on.")
-    ] = Path("models/eosfm.pth"),
+        Path | None,
+        typer.Option(help="The ensemble that the task was fitted on; default models/eosfm.pth."),
+    ] = None,
     window: Annotated[
         int | None,
         typer.Option(help="Pixels that are looked at together; by default as in training."),
@@ -29,7 +32,8 @@ def score(
         int | None, typer.Option(help="Pixels by which windows overlap; by default an eighth.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
+        str | None,
+        typer.Option(help="cpu or cuda, of a task; by default a GPU where there is one."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="For scripts: every metric, of a task by scene.")
@@ -53,12 +57,22 @@ def score(
         raise EosfmError("expected the name of a specialist, or --task and that of a task")
     params = load_params()
     if task is not None:
-        scores = score_task(params, task, split, artifact, Cut(window, overlap, device))
+        ensemble = artifact or Path("models/eosfm.pth")
+        scores = score_task(params, task, split or "test", ensemble, Cut(window, overlap, device))
         if as_json:
             print(json.dumps(vars(scores), indent=1))
         else:
             _print_task(scores, params.task(task).metric)
     elif name is not None:
+        options = {
+            "--split": split, "--artifact": artifact, "--window": window, "--overlap": overlap,
+            "--device": device,
+        }  # fmt: skip
+        if given := [option for option, value in options.items() if value is not None]:
+            raise EosfmError(
+                f"{', '.join(given)} is for --task; a specialist is scored on its validation tiles "
+                "as in training; leave it out"
+            )
         _score_specialist(params, name, as_json)
 
 

@@ -24,4 +24,6 @@ def use(
 
     if built == (file is not None):
         raise EosfmError("give a FILE to use, or --built to go back; one of the two")
+    if not Path("dvc.yaml").is_file():
+        raise EosfmError(f"{Path.cwd()} has no dvc.yaml; run in the project's folder")
     print(use_built() if file is None else use_file(file))

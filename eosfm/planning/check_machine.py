@@ -10,6 +10,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets import DATASETS
 from eosfm.nn.backbone import WEIGHT_FILES
 from eosfm.params import Params
+from eosfm.planning.dvc_faults import told
 from eosfm.planning.findings import Finding, fault, note, one_line
 from eosfm.planning.plan import disk_need, largest_archive
 from eosfm.planning.stores import PlannedStore, planned_store
@@ -113,7 +114,7 @@ def _cache(project: Path) -> tuple[Path, str | None]:
     from dvc.repo import Repo
     from dvc_objects.fs.generic import test_links
 
-    with Repo(str(project)) as repo:
+    with told(lambda: Repo(str(project))) as repo:
         path = _existing(Path(repo.cache.local.path))
         able = test_links(list(LINKS), localfs, str(path), localfs, str(project.resolve()))
         wanted = repo.cache.local.cache_types

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from eosfm.core.errors import EosfmError
+from eosfm.planning.dvc_faults import told
 
 ANALYSES = "analyses/"
 """Folder of the stages that are not of the main job."""
@@ -21,7 +22,7 @@ def stages_to_run(project: Path) -> frozenset[str] | None:
         Names such as ``train@oscd``; None where the folder is no DVC project.
 
     Raises:
-        EosfmError: Another DVC is at work there.
+        EosfmError: Another DVC is at work there, or DVC cannot read the project.
     """
     if not (project / ".dvc").is_dir():
         return None
@@ -30,7 +31,7 @@ def stages_to_run(project: Path) -> frozenset[str] | None:
     from dvc.repo.reproduce import get_active_graph
     from networkx import ancestors
 
-    try:
+    def changed_and_following() -> frozenset[str]:
         with Repo(str(project)) as repo:
             # From each stage to those that it depends on, of which a frozen one has none.
             graph: Any = get_active_graph(repo.index.graph)
@@ -42,7 +43,12 @@ def stages_to_run(project: Path) -> frozenset[str] | None:
             # The analyses, which a run of the main job leaves alone, have a `report` too.
             own = (stage for stage in first | following if ANALYSES not in stage.addressing)
             return frozenset(str(stage.name) for stage in own)
-    except LockError:
+
+    try:
+        return told(changed_and_following)
+    except EosfmError as error:
+        if not isinstance(error.__context__, LockError):
+            raise
         raise EosfmError(
             "DVC is at work in this project, so what is done cannot be read; wait for it, or plan "
             "everything with --all"

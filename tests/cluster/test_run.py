@@ -103,3 +103,12 @@ def test_what_is_done_is_brought_home_where_the_workers_are_gone(
         "warning: not all workers end as they should (OSError: no route to host)"
     }
     assert len(warned) == (2 if end is stop else 1)
+
+
+def test_what_dvc_cannot_read_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").touch()
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    with pytest.raises(EosfmError, match=r"^DVC: .*not a git repository"), home.open_repo():
+        pass

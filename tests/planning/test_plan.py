@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from eosfm.commands.plan import plan
 from eosfm.core.errors import EosfmError
@@ -165,3 +166,23 @@ def test_what_follows_a_changed_stage_would_run_too(tmp_path):
     frozen = DVC_YAML.replace("second: {", "second: {frozen: true, ")
     (tmp_path / "dvc.yaml").write_text(frozen)
     assert stages_to_run(tmp_path) == {"first"}
+
+
+@pytest.mark.parametrize("damage", ["no Git", "a merge's marks"])
+def test_what_dvc_cannot_read_is_one_line(tmp_path, damage):
+    (tmp_path / "dvc.yaml").write_text("stages: {fit: {cmd: 'true'}}\n")
+    if damage == "no Git":
+        (tmp_path / ".dvc").mkdir()
+        (tmp_path / ".dvc" / "config").touch()
+    else:
+        Repo.init(str(tmp_path), no_scm=True).close()
+        (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\n")
+    with pytest.raises(EosfmError, match="^DVC: "):
+        stages_to_run(tmp_path)
+
+
+def test_another_dvc_at_work_is_one_line(tmp_path):
+    (tmp_path / "dvc.yaml").write_text(DVC_YAML)
+    refused = pytest.raises(EosfmError, match="DVC is at work in this project")
+    with Repo.init(str(tmp_path), no_scm=True) as repo, repo.lock, refused:
+        stages_to_run(tmp_path)
