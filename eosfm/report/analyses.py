@@ -28,12 +28,15 @@ Analyses = dict[str, AnalysisResult]
 
 @dataclass(frozen=True)
 class CountRow:
-    """Mean score of so many specialists, and the mean energy of training those chosen."""
+    """Mean score of so many specialists, and the mean energy of training those chosen.
+
+    None where that of one of them is not known.
+    """
 
     specialists: str
     score: float
-    train_kwh: float
-    score_per_wh: float
+    train_kwh: float | None
+    score_per_wh: float | None
 
 
 def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> str:
@@ -56,7 +59,7 @@ def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> st
         for task in params.tasks
     }
     spent = {
-        name: read_result(train / name / "energy.json", EnergyRecord, f"train@{name}").kwh or 0.0
+        name: read_result(train / name / "energy.json", EnergyRecord, f"train@{name}").kwh
         for name in params.specialists
     }
     # An artifact that was brought along may have others.
@@ -84,7 +87,7 @@ def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> st
     return f"{len(by_task)} tasks; best mean score {best.score:.3f} with {best.specialists}"
 
 
-def by_count(analyses: Analyses, energy: Mapping[str, float]) -> list[CountRow]:
+def by_count(analyses: Analyses, energy: Mapping[str, float | None]) -> list[CountRow]:
     """Mean score by number of specialists, and what training the chosen ones took."""
     # What every task has: one that can use few specialists has fewer numbers.
     shared = set.intersection(*(set(result.counts) for result in analyses.values()))
@@ -92,9 +95,12 @@ def by_count(analyses: Analyses, energy: Mapping[str, float]) -> list[CountRow]:
     for count in sorted(shared, key=lambda name: (name == "all", name.zfill(4))):
         teams = [result.counts[count] for result in analyses.values()]
         score = fmean(team.score for team in teams)
-        kwh = fmean(sum(energy.get(name, 0.0) for name in team.selected) for team in teams)
-        per_wh = float(f"{score / kwh / 1000:.4g}") if kwh else 0.0
-        rows.append(CountRow(count, round(score, 4), float(f"{kwh:.4g}"), per_wh))
+        spent = [[energy.get(name) for name in team.selected] for team in teams]
+        kwh = per_wh = None
+        if not any(one is None for team in spent for one in team):
+            kwh = float(f"{fmean(sum(filter(None, team)) for team in spent):.4g}")
+            per_wh = float(f"{score / kwh / 1000:.4g}") if kwh else None
+        rows.append(CountRow(count, round(score, 4), kwh, per_wh))
     return rows
 
 
@@ -106,7 +112,7 @@ def contributions(specialists: Sequence[str], analyses: Analyses, part: str) -> 
         teams: dict[str, TaskResult] = getattr(result, part)
         for row, name in enumerate(specialists):
             if name in teams:
-                grid[row, column] = sign * (teams[name].score - result.whole.score)
+                grid[row, column] = sign * (teams[name].score - result.whole.score) + 0.0
     return grid
 
 
@@ -145,10 +151,16 @@ def _count_curves(analyses: Analyses, counts: Sequence[CountRow]) -> Figure:
     left.set_xlim(-0.2, len(counts) - 0.2)
     left.set_xlabel("specialists in use")
     left.set_ylabel("test score, 0 to 1")
-    wh = [row.train_kwh * 1000 for row in counts]
-    right.plot(wh, means, color=COLORS["eosfm"], marker="o")
-    for name, point in zip(names, zip(wh, means, strict=True), strict=True):
-        right.annotate(name, point, (4, -9), textcoords="offset points", fontsize=8)
+    points = [
+        (1000 * row.train_kwh, row.score, row.specialists)
+        for row in counts
+        if row.train_kwh is not None
+    ]
+    right.plot(
+        [x for x, *_ in points], [y for _, y, _ in points], color=COLORS["eosfm"], marker="o"
+    )
+    for x_wh, score, name in points:
+        right.annotate(name, (x_wh, score), (4, -9), textcoords="offset points", fontsize=8)
     right.set_xlabel("energy of training the specialists in use, Wh")
     right.set_ylabel("mean test score")
     middle = (min(means) + max(means)) / 2
@@ -181,7 +193,7 @@ def _heat_map(
     image = axes.imshow(grid, cmap="BrBG", norm=norm, aspect="auto")
     for (row, column), value in np.ndenumerate(grid):
         text = "·" if np.isnan(value) else f"{round(100 * value):+d}".replace("+0", "0")
-        label_cell(axes, row, column, text, on_dark=abs(value) > 0.7 * limit)
+        label_cell(axes, row, column, text, on_dark=abs(value) > 0.5 * limit)
     drawn.colorbar(image, shrink=0.5, label="score").ax.tick_params(labelsize=6)
     return drawn
 

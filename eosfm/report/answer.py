@@ -4,7 +4,7 @@ from eosfm.report.compare import Lead, leads, mean_interval
 from eosfm.report.figures import display_name
 from eosfm.report.results import Results
 
-VERDICTS = ("ahead of", "level with", "behind")
+VERDICTS = ("ahead of", "level with", "behind", "too few tasks to tell from")
 """In the order in which they are told."""
 
 
@@ -16,8 +16,9 @@ def answer(results: Results) -> str:
         for verdict in VERDICTS
     }
     told = [f"{verdict} {_listed(names)}" for verdict, names in found.items() if names]
+    count = len(results.evaluate)
     return (
-        f"Over {len(results.evaluate)} downstream tasks the frozen ensemble scores "
+        f"Over {count} downstream task{'s' * (count != 1)} the frozen ensemble scores "
         f"{results.mean_score('eosfm'):.3f} on average, from 0 to 1 (95 % interval {mean}): "
         f"{'; '.join(told)}."
     )

@@ -16,6 +16,9 @@ from eosfm.evaluation.result import TaskResult
 
 RESAMPLES = 1000
 
+AT_ONCE = 2**24
+"""Weights of tiles that are held at a time: of a hundred thousand tiles, of some resamples."""
+
 SHARE = 0.95
 """Of the resamples, that an interval holds."""
 
@@ -63,15 +66,38 @@ def resample(
     """
     rng = np.random.default_rng(derive_seed(seed, "bootstrap", task))
     scenes = int(evidence.scenes.max()) + 1
-    drawn = rng.multinomial(scenes, np.full(scenes, 1 / scenes), size=RESAMPLES)
-    weights = drawn[:, evidence.scenes]
+    even = np.full(scenes, 1 / scenes)
+    step = max(1, AT_ONCE // len(evidence.scenes))
+    parts: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in models}
+    for start in range(0, RESAMPLES, step):
+        drawn = rng.multinomial(scenes, even, size=min(step, RESAMPLES - start))
+        weights = drawn[:, evidence.scenes]
+        for name in models:
+            parts[name].append(evidence.scores(name, weights))
+    scores = {
+        name: {
+            metric: np.concatenate([part[metric] for part in some], axis=1) for metric in some[0]
+        }
+        for name, some in parts.items()
+    }
+    known = np.ones(RESAMPLES, bool)
+    for metric in (metric for each in scores.values() for metric in each.values()):
+        known &= ~np.isnan(metric).any(0) | np.isnan(metric).all()
+    if not known.all():
+        # Where few scenes have labels, some resamples have none: others stand in for them.
+        stand_in = rng.choice(np.flatnonzero(known), RESAMPLES)
+        taken = np.where(known, np.arange(RESAMPLES), stand_in)
+        scores = {
+            name: {metric: values[:, taken] for metric, values in each.items()}
+            for name, each in scores.items()
+        }
     found = {}
     for name, result in models.items():
         fits = len(evidence.models[name])
         chosen = rng.integers(fits, size=(fits, RESAMPLES))
         found[name] = {
-            metric: np.take_along_axis(scores, chosen, axis=0).mean(0)
-            for metric, scores in evidence.scores(name, weights).items()
+            metric: np.take_along_axis(values, chosen, axis=0).mean(0)
+            for metric, values in scores[name].items()
             if metric in (result.metric, result.score_metric)
         }
     return found

@@ -22,6 +22,7 @@ class Lead:
         mean: Mean difference of the 0-to-1 scores.
         wins: Tasks on which the ensemble is ahead.
         losses: Tasks on which it is behind.
+        tasks: All of them.
         p: How often differences of random sign would be as far from 0: a paired permutation test
             over the tasks, two-sided; exact up to 16 of them.
         interval: Of the mean, over resampled test scenes and fits of these tasks.
@@ -30,12 +31,18 @@ class Lead:
     mean: float
     wins: int
     losses: int
+    tasks: int
     p: float
     interval: Interval
 
     @property
     def verdict(self) -> str:
-        """What the test over tasks says: ``ahead of``, ``level with`` or ``behind``."""
+        """What the test over tasks says: ``ahead of``, ``level with`` or ``behind``.
+
+        Of five tasks it says nothing: with all on one side, p is 2 / 2^5.
+        """
+        if 2 / 2**self.tasks >= SIGNIFICANT:
+            return "too few tasks to tell from"
         if self.p >= SIGNIFICANT:
             return "level with"
         return "ahead of" if self.mean > 0 else "behind"
@@ -68,6 +75,7 @@ def lead(results: Results, baseline: str) -> Lead:
         mean=float(difference.mean()),
         wins=int((difference > 0).sum()),
         losses=int((difference < 0).sum()),
+        tasks=len(difference),
         p=p,
         interval=interval(float(difference.mean()), np.mean(again, axis=0)),
     )

@@ -25,11 +25,11 @@ class Aggregate:
 
     Attributes:
         value: Mean of the resamples.
-        error: Its standard error.
+        error: Standard error of that mean, over resamples of the fits; None where no task has two.
     """
 
     value: float
-    error: float
+    error: float | None
 
 
 def aggregate(results: Results) -> dict[str, Aggregate]:
@@ -57,7 +57,7 @@ def _scores(results: Results, model: str, task: str) -> np.ndarray:
 def _aggregate(tasks: Sequence[np.ndarray], count: int) -> Aggregate:
     """From so many of the normalised fits of each task; 0 where no task tells the models apart."""
     if not tasks:
-        return Aggregate(0.0, 0.0)
+        return Aggregate(0.0, None)
     from scipy.stats import trim_mean
 
     values = []
@@ -65,4 +65,6 @@ def _aggregate(tasks: Sequence[np.ndarray], count: int) -> Aggregate:
         rng = np.random.default_rng(seed)
         pooled = np.concatenate([rng.choice(fits, count) for fits in tasks])
         values.append(trim_mean(pooled, 0.25))
-    return Aggregate(float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5))
+    error = float(np.std(values, ddof=1) / len(values) ** 0.5)
+    several = max(map(len, tasks)) > 1
+    return Aggregate(float(np.mean(values)), error if several else None)

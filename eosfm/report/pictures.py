@@ -29,8 +29,9 @@ def score_dots(results: Results) -> Figure:
                 for task, score in zip(tasks, scores, strict=True)
             ]
             axes.hlines(rows, [b.low for b in bars], [b.high for b in bars], COLORS[model])
-        # One below the other, since scores that are alike would hide each other.
-        lower = 0 if ours else 0.1 + 0.12 * below
+        # One below the other, since scores that are alike would hide each other; nearer to their
+        # own line than to the next.
+        lower = 0 if ours else 0.06 + 0.4 * below / len(MODELS)
         axes.scatter(
             scores, rows + lower, s=70 if ours else 18, color=COLORS.get(model, OTHER),
             label=display_name(model), zorder=3 if ours else 2,

@@ -3,6 +3,8 @@
 ``--check`` says before a commit whether they and metrics.json come from one run.
 """
 
+import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +14,11 @@ README, PAGE = Path("README.md"), Path("docs/results.md")
 """Where the answer stands, and where every table does."""
 
 BEGIN = "<!-- results: written by `eosfm readme` -->"
-ROUNDED = 1e-5
-"""Metrics are rounded to so much."""
+NUMBER = re.compile(r"-?\d+\.\d+")
+SHOWN = 1.001e-3
+"""To so much, and what floats are off, a page rounds."""
+PRECISION = 1e-4
+"""Relative: metrics are rounded to five digits."""
 
 END = "<!-- end of results -->"
 
@@ -36,22 +41,24 @@ def stale_scores(page: str, metrics: Mapping[str, float]) -> list[str]:
     """The scores in the metrics that a page's table does not show: tasks, and the mean.
 
     Args:
-        page: What has a row for each of them that it shows.
+        page: What has a row for each of them that it shows, the score in the first cell with a
+            number.
         metrics: Of metrics.json.
     """
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("|")]
-    shown: dict[str, list[str]] = {}
-    for first, *cells in rows:  # the first row of a name: a specialist may be called as a task is
-        numbers = [cell.split()[0].strip("*") for cell in cells if cell.strip()]
-        shown.setdefault(first.strip("*"), numbers)
+    shown: dict[str, float] = {}
+    for first, *cells in rows:
+        words = [cell.split()[0].strip("*") for cell in cells if cell.strip()]
+        if number := next(filter(NUMBER.fullmatch, words), None):
+            # The first row of a name: a specialist may be called as a task is.
+            shown.setdefault(first.strip("*"), float(number))
     scores = {
         key.removeprefix("score."): value
         for key, value in metrics.items()
         if key.startswith("score.") and key.count(".") == 1
     }
-    # Those of metrics.json are rounded too, to fewer places than a table's are rounded from.
     return [
         name
         for name, value in scores.items()
-        if not {f"{value + more:.3f}" for more in (-ROUNDED, 0, ROUNDED)} & set(shown.get(name, ()))
+        if not abs(shown.get(name, math.nan) - value) <= SHOWN / 2 + abs(value) * PRECISION
     ]

@@ -66,7 +66,7 @@ def models_table(results: Results) -> list[list[str]]:
             display_name(name),
             f"{results.mean_score(name):.3f}",
             str(mean_interval(results, name)),
-            f"{value.value:.3f} ± {value.error:.3f}",
+            f"{value.value:.3f}" + (f" ± {value.error:.3f}" if value.error is not None else ""),
         ]
         if one := rivals.get(name):
             of = one.interval

@@ -177,7 +177,7 @@ def test_what_dvc_cannot_read_is_one_line(tmp_path, damage):
     else:
         Repo.init(str(tmp_path), no_scm=True).close()
         (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\n")
-    with pytest.raises(EosfmError, match="^DVC: "):
+    with pytest.raises(EosfmError, match=r"^DVC: "):
         stages_to_run(tmp_path)
 
 

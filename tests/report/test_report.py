@@ -232,6 +232,9 @@ def test_scores_that_a_page_does_not_show_are_named(params, results):
     metrics = {"score.a": 0.50001, "score.b": 0.26, "score.b.low": 0.1, "energy.kwh": 1.0}
     assert stale_scores(text, metrics) == ["b"]
     assert stale_scores("", metrics) == ["a", "b"]
+    # Metrics have five digits, and another model's cell is no excuse.
+    text = "| a | rmse | **123.456** | 0.1 |\n| b | miou | 0.250 | 0.260 |\n"
+    assert stale_scores(text, {"score.a": 123.46, "score.b": 0.26}) == ["b"]
     collected = collect(params, results)
     metrics = summarise(collected)
     assert stale_scores(results_section(params, collected), metrics) == []
