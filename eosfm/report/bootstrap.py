@@ -74,12 +74,7 @@ def resample(
         weights = drawn[:, evidence.scenes]
         for name in models:
             parts[name].append(evidence.scores(name, weights))
-    scores = {
-        name: {
-            metric: np.concatenate([part[metric] for part in some], axis=1) for metric in some[0]
-        }
-        for name, some in parts.items()
-    }
+    scores = {name: _joined(some) for name, some in parts.items()}
     known = np.ones(RESAMPLES, bool)
     for metric in (metric for each in scores.values() for metric in each.values()):
         known &= ~np.isnan(metric).any(0) | np.isnan(metric).all()
@@ -101,3 +96,8 @@ def resample(
             if metric in (result.metric, result.score_metric)
         }
     return found
+
+
+def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """(fits, RESAMPLES) by metric, of blocks of resamples."""
+    return {metric: np.concatenate([part[metric] for part in parts], 1) for metric in parts[0]}
