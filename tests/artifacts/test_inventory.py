@@ -67,7 +67,17 @@ def test_fusion_of_a_saved_backbone(backbone_file):
     assert inventory.fusion["specialists"] == [inventory.specialists[0].name] == ["rgb"]
 
 
-@pytest.mark.parametrize("change", [{"kept": [7]}, {"inputs": None}])
+def test_words_of_a_strangers_fusion_command_no_terminal(backbone_file, capsys):
+    content = torch.load(backbone_file, weights_only=True)
+    state = content[0][2]["eosfm"]
+    state["fuser"]["fusion"], state["input"]["bands"] = "mean\x1b[31m", ["B02\x1b[2J"]
+    torch.save(content, backbone_file)
+    show_inventory(take_inventory(backbone_file))
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and r"\x1b[31m" in out and r"\x1b[2J" in out
+
+
+@pytest.mark.parametrize("change", [{"kept": [7]}, {"inputs": None}, {"fusion": 5}])
 def test_a_damaged_fusion_is_one_line(backbone_file, change):
     content = torch.load(backbone_file, weights_only=True)
     content[0][2]["eosfm"]["fuser"].update(change)

@@ -127,6 +127,14 @@ def test_faults_are_one_line(encoder, tmp_path, monkeypatch, capsys):
     torch.save({"state_dict": {"model.fc.weight": torch.zeros(2, 2)}}, tmp_path / "a" / "best.ckpt")
     with pytest.raises(EosfmError, match=r"best\.ckpt: no encoder found"):
         import_checkpoints(tmp_path)
+    for part, value in (("state_dict", None), ("hyper_parameters", "text")):
+        torch.save({**checkpoint(encoder), part: value}, tmp_path / "a" / "best.ckpt")
+        with pytest.raises(EosfmError, match=f"a {type(value).__name__} for {part}, expected a"):
+            import_checkpoints(tmp_path)
+    (tmp_path / "a" / "best.ckpt").unlink()
+    (tmp_path / "a" / "best.ckpt").mkdir()  # as DeepSpeed's
+    with pytest.raises(EosfmError, match=r"best\.ckpt is a folder; expected a file of weights"):
+        import_checkpoints(tmp_path)
     words = ["eosfm", "gather", str(tmp_path), str(tmp_path / "out.pth")]
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit) as stopped:
