@@ -64,7 +64,7 @@ class Params(Frozen):
     ensemble: Annotated[tuple[Name, ...], Field(min_length=1)]
     encoding: Encoding
     fusion: Fusion
-    tasks: Annotated[dict[str, TaskParams], Field(min_length=1)]
+    tasks: dict[str, TaskParams]
 
     @property
     def current(self) -> Scale:

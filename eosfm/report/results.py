@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from eosfm.core.errors import EosfmError
 from eosfm.core.results import EnergyRecord, read_result
 from eosfm.encoding.result import ExportResult
 from eosfm.evaluation.evidence import TaskEvidence, read_evidence
@@ -80,8 +81,10 @@ def collect(params: Params, results: Path) -> Results:
     """Read the results of everything that params.yaml names.
 
     Raises:
-        EosfmError: A result is missing.
+        EosfmError: A result is missing, or there is no task.
     """
+    if not params.tasks:
+        raise EosfmError("params.yaml names no task to report on; add one to tasks")
 
     def read(
         stage: str, items: Iterable[str], form: type[R], file: str = "metrics.json"

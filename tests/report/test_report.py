@@ -241,3 +241,8 @@ def test_scores_that_a_page_does_not_show_are_named(params, results):
     assert stale_scores(summary_section(collected), metrics) == list(params.tasks)
     metrics["score.mean"] += 0.01
     assert "mean" in stale_scores(summary_section(collected), metrics)
+
+
+def test_no_task_has_no_report(params, results):
+    with pytest.raises(EosfmError, match="names no task to report on"):
+        collect(params.model_copy(update={"tasks": {}}), results)
