@@ -213,7 +213,9 @@ def kills(
             if busy:
                 victim = random.choice(busy)
                 at = time.perf_counter() - start
-                print(f"{at:.0f} s: kill {victim.pid}, {len(victim.children())} stage", flush=True)
+                below = [" ".join(child.cmdline()) for child in victim.children()]
+                stages = sum("cluster/shell.py" in words for words in below)
+                print(f"{at:.0f} s: kill {victim.pid}, {stages} stage", flush=True)
                 victim.kill()
                 killed += 1
         end_well(process)
