@@ -5,14 +5,12 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from eosfm.cluster.plan import Entry, Plan
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.planning.dvc_faults import told
-
-T = TypeVar("T")
 
 
 @contextmanager

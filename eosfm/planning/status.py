@@ -35,24 +35,22 @@ def stages_to_run(project: Path) -> frozenset[str] | None:
         with Repo(str(project)) as repo:
             # From each stage to those that it depends on, of which a frozen one has none.
             graph: Any = get_active_graph(repo.index.graph)
-            changed = repo.status()
+            try:
+                changed = repo.status()
+            except LockError:
+                raise EosfmError(
+                    "DVC is at work in this project, so what is done cannot be read; wait for it, "
+                    "or plan everything with --all"
+                ) from None
             # What runs in every repro, such as `watch`, mostly gives the same bytes again.
-            told = {name for name, why in changed.items() if why != ["always changed"]}
-            first = {stage for stage in graph.nodes if stage.addressing in told}
+            due = {name for name, why in changed.items() if why != ["always changed"]}
+            first = {stage for stage in graph.nodes if stage.addressing in due}
             following = {after for stage in first for after in ancestors(graph, stage)}
             # The analyses, which a run of the main job leaves alone, have a `report` too.
             own = (stage for stage in first | following if ANALYSES not in stage.addressing)
             return frozenset(str(stage.name) for stage in own)
 
-    try:
-        return told(changed_and_following)
-    except EosfmError as error:
-        if not isinstance(error.__context__, LockError):
-            raise
-        raise EosfmError(
-            "DVC is at work in this project, so what is done cannot be read; wait for it, or plan "
-            "everything with --all"
-        ) from None
+    return told(changed_and_following)
 
 
 def stage_name(stage: str, item: str) -> str:
