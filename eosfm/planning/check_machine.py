@@ -8,6 +8,7 @@ from pathlib import Path
 from eosfm.core.cores import usable_cores
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import DATASETS
+from eosfm.features.frozen import SCRATCH
 from eosfm.nn.backbone import WEIGHT_FILES
 from eosfm.params import Params
 from eosfm.planning.dvc_faults import told
@@ -89,7 +90,9 @@ def _check_disks(
     outs = need.tiles_gb + need.features_gb
     # While an archive is unpacked, it lies beside what it holds.
     archives = need.archives_gb + largest_archive(params, project)
-    places = [(Path(params.archives).expanduser(), archives), (cache, outs)]
+    places = [
+        (Path(params.archives).expanduser(), archives), (cache, outs), (SCRATCH, need.scratch_gb)
+    ]  # fmt: skip
     if link is None:
         places.append((project / "data", outs))
     by_disk: dict[int, list[tuple[Path, float]]] = defaultdict(list)

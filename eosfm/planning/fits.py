@@ -10,7 +10,7 @@ from eosfm.evaluation.forward_selection import CELLS, MOST
 from eosfm.evaluation.head import CLOSED_FORM, selects
 from eosfm.evaluation.ridge import SAMPLES
 from eosfm.evaluation.single import SHORTLIST, shortened
-from eosfm.features.frozen import KEPT_GB
+from eosfm.features.frozen import KEPT_GB, MEMORY_GB
 from eosfm.params import Fusion
 from eosfm.planning.cost import (
     Cost,
@@ -64,10 +64,12 @@ def _random(planned: PlannedTask, inputs: Sequence[InputSpec]) -> Work:
 
 def _scratch_features(planned: PlannedTask, inputs: Sequence[InputSpec], count: int) -> Work:
     """Fits on features of other weights, in scratch files under the limit for stored ones."""
-    fits = replace(planned, inputs=tuple(inputs)).features_bytes / GB <= planned.max_gb
+    gigabytes = replace(planned, inputs=tuple(inputs)).features_bytes / GB
+    fits = gigabytes <= planned.max_gb
     work = _fits(planned, FIXED, inputs, count, fits)
     if fits:
         work += planned.encoding(sum(map(planned.items, SPLITS)), inputs)
+        work = replace(work, scratch_gb=work.scratch_gb + gigabytes)
     return work
 
 
@@ -98,7 +100,12 @@ def _fits(
     if planned.task.head in CLOSED_FORM:
         return Work() if stored else _closed_form(planned, inputs)
     head, item = probe_cost(planned.task, fusion, inputs)
-    work = Work(loads=planned.fitting(seeds, NOTHING, head))
+    prepared = {split: planned.tiles(split) * item / GB for split in SPLITS}
+    # Tiles that are seen whole are prepared once, in memory, in a file, or anew for every batch.
+    whole = planned.task.windows.count == 1
+    kept = {split for split, gigabytes in prepared.items() if whole and gigabytes <= KEPT_GB}
+    scratch = sum(prepared[split] for split in kept if prepared[split] > MEMORY_GB)
+    work = Work(loads=planned.fitting(seeds, NOTHING, head), scratch_gb=scratch)
     if stored:
         return work + Work(images=seeds * (planned.learned + planned.scored))
     passes = {
@@ -107,8 +114,7 @@ def _fits(
         "test": planned.items("test"),
     }
     for split in SPLITS:
-        kept = planned.task.windows.count == 1 and planned.tiles(split) * item / GB <= KEPT_GB
-        work += planned.encoding(planned.tiles(split) if kept else passes[split], inputs)
+        work += planned.encoding(planned.tiles(split) if split in kept else passes[split], inputs)
     return work
 
 

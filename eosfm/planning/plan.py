@@ -86,6 +86,7 @@ class Plan:
             "archives_gb": round(work.archives_gb, 3),
             "tiles_gb": round(work.tiles_gb, 3),
             "features_gb": round(work.features_gb, 3),
+            "scratch_gb": round(work.scratch_gb, 3),
             "peak_memory_gb": round(work.memory_gb, 2),
             "gpu_hours": round(self.hours(work), 4),
             "kwh": round(self.kwh(work), 4),
@@ -171,9 +172,11 @@ def disk_need(
 ) -> Work:
     """What a run still has to write: archives, tiles and features that are not there.
 
-    Those of another scale do not count: their tiles are of other sizes, or of simulated images.
+    Beside them the most that one evaluation or baseline keeps in scratch files. Those of another
+    scale do not count: their tiles are of other sizes, or of simulated images.
     """
     data = project / "data"
+    tasks = tuple(tasks)
     there = {name for name, store in stores.items() if _is_cut(data / "tiles" / name, store)}
     works = list(_downloads(params, project))
     works += [_cutting(store) for name, store in stores.items() if name not in there]
@@ -182,7 +185,8 @@ def disk_need(
         for task in tasks
         if task.store.name not in there or not (data / "features" / task.task.name).is_dir()
     ]
-    return total(works)
+    fits = total(evaluation_work(task, params.fusion) + baseline_work(task) for task in tasks)
+    return replace(total(works), scratch_gb=fits.scratch_gb)
 
 
 def _is_cut(folder: Path, store: PlannedStore) -> bool:

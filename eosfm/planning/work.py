@@ -37,6 +37,10 @@ class Load:
         return max(encoders + heads, self.operations * OPERATION_S)
 
 
+MOST_AT_A_TIME = ("memory_gb", "scratch_gb")
+"""Of works together the largest counts, since one follows the other."""
+
+
 @dataclass(frozen=True)
 class Work:
     """What some work takes.
@@ -49,6 +53,7 @@ class Work:
         features_gb: What is stored as features.
         memory_gb: Most memory at a time, of the process and its loaders; of works together the
             largest.
+        scratch_gb: Most that lies at a time in files that go with the stage; likewise.
         loads: What is computed.
     """
 
@@ -58,11 +63,13 @@ class Work:
     tiles_gb: float = 0.0
     features_gb: float = 0.0
     memory_gb: float = 0.0
+    scratch_gb: float = 0.0
     loads: tuple[Load, ...] = ()
 
     def __add__(self, other: "Work") -> "Work":
         both = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        return Work(**both | {"memory_gb": max(self.memory_gb, other.memory_gb)})
+        most = {name: max(getattr(self, name), getattr(other, name)) for name in MOST_AT_A_TIME}
+        return Work(**both | most)
 
     def needing(self, memory_gb: float) -> "Work":
         """The same with so much memory."""

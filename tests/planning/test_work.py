@@ -1,11 +1,14 @@
 """The plan's encoder calls, images and bytes against those of stages that are run."""
 
+import math
+
 import pytest
 
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.evaluation.baselines import FIXED, run_baselines
 from eosfm.evaluation.evaluate import evaluate_task, selection_path
 from eosfm.evaluation.probe import EndToEnd
+from eosfm.features import frozen
 from eosfm.features.encode import encode_task
 from eosfm.planning.cost import COMPUTED, encoder_cost, reference_macs
 from eosfm.planning.fits import baseline_work, evaluation_work
@@ -95,6 +98,27 @@ def test_features_that_are_encoded_as_they_are_read(
 
 
 @pytest.mark.parametrize("max_gb", [0.0, 1.0])
+def test_scratch_files(plan_task, resolve, artifact, start, tmp_path, max_gb, monkeypatch):
+    written, empty = [], frozen._empty
+
+    def counted(shape, dtype, on_disk):
+        written.append(on_disk * math.prod(shape) * dtype.itemsize)
+        return empty(shape, dtype, on_disk)
+
+    for module in ("features.frozen", "planning.fits"):
+        monkeypatch.setattr(f"eosfm.{module}.MEMORY_GB", 0.0)
+    monkeypatch.setattr(frozen, "_empty", counted)
+    planned, task = plan_task("segmentation", max_gb, **PLAIN), resolve("segmentation", **PLAIN)
+    encode_task(task, artifact, tmp_path / "features", max_gb=max_gb)
+    evaluate(task, FIXED, tmp_path / "features", artifact)
+    # Targets lie beside what is prepared.
+    work = evaluation_work(planned, FIXED)
+    assert 1e9 * work.scratch_gb == pytest.approx(sum(written), rel=0.25)
+    more = baseline_work(planned).scratch_gb
+    assert more > work.scratch_gb if max_gb else more >= work.scratch_gb
+
+
+@pytest.mark.parametrize("max_gb", [0.0, 1.0])
 def test_baselines(plan_task, resolve, artifact, start, calls, tmp_path, max_gb, monkeypatch):
     # Of random specialists as many as may be, as the plan has it; fewer may be enough.
     monkeypatch.setattr("eosfm.evaluation.head.enough", list)
@@ -135,6 +159,8 @@ def test_small_batches_wait_for_operators_and_large_ones_for_arithmetic():
 
 
 def test_works_add_up_but_for_memory():
-    both = total([Work(1, 2, 3.0, 4.0, 5.0, 6.0, (Load(1.0),)), Work(memory_gb=9.0, tiles_gb=1.0)])
-    assert (both.images, both.encoder_calls, both.tiles_gb, both.memory_gb) == (1, 2, 5.0, 9.0)
+    one = Work(1, 2, 3.0, 4.0, 5.0, 6.0, 7.0, (Load(1.0),))
+    both = total([one, Work(memory_gb=9.0, tiles_gb=1.0, scratch_gb=2.0)])
+    assert (both.images, both.encoder_calls, both.tiles_gb) == (1, 2, 5.0)
+    assert (both.memory_gb, both.scratch_gb) == (9.0, 7.0)
     assert both.loads == (Load(1.0),)
