@@ -63,7 +63,8 @@ def scenes(root: Path) -> Iterator[Scene]:
         labels = np.zeros(len(CLASSES), dtype=np.uint8)
         labels[[one_of(name, CLASSES, "label", table) for name in row["labels"]]] = 1
         split = SPLITS[one_of(row["split"], SPLIT_NAMES, "split", table)]
-        day = date.fromisoformat(patch.split("_")[2][:8])  # S2A_MSIL2A_20170613T101031_...
+        product = parent(patch, 2)
+        day = date.fromisoformat(product.split("_")[2][:8])  # S2A_MSIL2A_20170613T101031_...
         scene = raster_scene(
             patch,
             split,
@@ -71,6 +72,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             constant(labels, table),
             grid=image["B02"],
             dates=[str(day)],
+            product=product,
         )
         if scene.height % COARSEST or scene.width % COARSEST:
             raise EosfmError(

@@ -45,7 +45,7 @@ def scenes(root: Path) -> Iterator[Scene]:
             for name in BANDS
         ]
         label = Part(folder / "10" / f"{scene}_L2R_cl_{number}.tif", prepare=_classes)
-        yield raster_scene(patch[0], split, image, label, grid=label)
+        yield raster_scene(patch[0], split, image, label, grid=label, product=scene)
 
 
 def _band_file(folder: Path, name: str, number: str) -> Path:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eosfm.features.task import Task
 
 FEWEST = 10
-"""Source files, at least, for tiles of one file to stay together; of fewer, tiles are scenes."""
+"""Sources, at least, for tiles of one to stay together; of fewer, tiles are scenes."""
 
 FACTS = ("kind", "ignore_index", "scenes")
 """Entries of the file that are no model's."""
@@ -51,7 +51,7 @@ class TaskEvidence:
 
 
 def scenes_of(sources: np.ndarray) -> np.ndarray:
-    """The scene of each tile, from the file that it was cut from: see :data:`FEWEST`."""
+    """The scene of each tile, from what it was cut from: see :data:`FEWEST`."""
     names, scenes = np.unique(sources, return_inverse=True)
     return scenes if len(names) >= FEWEST else np.arange(len(sources))
 

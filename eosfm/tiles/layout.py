@@ -65,7 +65,8 @@ class Tile:
     Attributes:
         split: The split of its scene.
         scene: Id of its scene.
-        source: The scene's image file, relative to the dataset's root.
+        source: The product that the scene was cut from, else its first file, relative to the
+            dataset's root.
         row: First row in the scene, pixels.
         col: First column in the scene, pixels.
         image: (T, C, h, w) in the dataset's dtype; smaller than the store's tiles at a scene's

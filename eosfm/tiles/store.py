@@ -213,7 +213,7 @@ class TileSplit:
 
     @cached_property
     def sources(self) -> np.ndarray:
-        """(N,) the file that each tile was cut from."""
+        """(N,) the product that each tile was cut from, else its file."""
         return self._column("source").astype(str)
 
     def _column(self, name: str) -> np.ndarray:

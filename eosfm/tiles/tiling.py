@@ -218,7 +218,7 @@ def _strips(parts: Iterator[_Strip], tile: int | None) -> Iterator[_Strip]:
 def _tiles(strip: _Strip, dataset: Dataset, root: Path, width: int) -> Iterator[Tile]:
     """Cut a row of tiles, each of its true extent."""
     scene = strip.scene
-    source = scene.files[0].relative_to(root).as_posix()
+    source = scene.product or scene.files[0].relative_to(root).as_posix()
     for col in range(0, scene.width, width):
         image = strip.image[..., col : col + width]
         if strip.target is None:

@@ -68,6 +68,7 @@ def test_scenes_have_dates_and_places(root):
     found = list(scenes(root))
     assert found[0].dates == ("2017-06-13",) and found[0].crs == "EPSG:32633"
     assert len({(s.crs, s.transform) for s in found}) == len(found)
+    assert found[0].product == "S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP"
 
 
 def test_generalise_gives_small_areas_to_their_neighbours():

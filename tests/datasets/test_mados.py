@@ -42,6 +42,7 @@ def test_read_as_its_authors_do(simulated, whole):
         ours = [scene for scene in scenes if scene.split == split]
         for scene, (patch, image, label) in zip(ours, published(root, split), strict=True):
             assert scene.id == patch and len(image) == len(BANDS)
+            assert scene.product == patch.rpartition("_")[0]  # patches of it belong together
             read, target = scene.image(whole(scene)), scene.target(whole(scene))
             assert read.dtype == DATASET.dtype and target.dtype == np.int16
             np.testing.assert_allclose(read[0], 1e4 * image, rtol=1e-5)

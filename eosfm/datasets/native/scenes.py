@@ -121,6 +121,7 @@ def raster_scene(
     grid: Part | None = None,
     dates: Sequence[str] = (),
     frames: int = 1,
+    product: str = "",
 ) -> Scene:
     """A scene whose image is made of files on one grid, with a file of the target.
 
@@ -132,6 +133,7 @@ def raster_scene(
         grid: The file that gives size and georeference; the first of the image by default.
         dates: ISO dates, where known.
         frames: Number of dates where they are not known.
+        product: What it was cut from, where several scenes were cut from one.
 
     Raises:
         EosfmError: A file is missing, or the one that gives the grid is not as expected.
@@ -152,6 +154,7 @@ def raster_scene(
         crs=header.crs,
         transform=header.transform,
         dates=tuple(dates),
+        product=product,
     )
 
 

@@ -59,6 +59,8 @@ class Scene:
             all (an edition in three colours, a copy without radar); None for all. The scenes of a
             copy have the same ones. Others are not stored, and refused where something asks for
             them.
+        product: What the scene was cut from, where several were cut from one (patches of an
+            acquisition), so that the report draws them together; empty where the scene is one.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Scene:
     transform: Transform | None = None
     dates: tuple[str, ...] = ()
     bands: tuple[str, ...] | None = None
+    product: str = ""
 
 
 @dataclass(frozen=True)
