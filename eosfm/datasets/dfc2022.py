@@ -1,6 +1,7 @@
 """IEEE GRSS Data Fusion Contest 2022: land use and terrain of Nantes and Nice, 0.5 m."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -79,11 +80,13 @@ def read_height(path: Path, size: Size, window: Window) -> np.ndarray:
     """
     with open_raster(path) as raster:
         _check_ground(path, raster.shape, size)
-        row, rows = _weights(window.row, window.height, size[0], raster.height)
-        col, cols = _weights(window.col, window.width, size[1], raster.width)
-        part = Window(row, col, rows.shape[1], cols.shape[1])
+        rows = _between(window.row, window.height, size[0], raster.height)
+        cols = _between(window.col, window.width, size[1], raster.width)
+        part = Window(rows.first, cols.first, rows.count, cols.count)
         coarse = read_open(raster, part, indexes=1, masked=True).filled(0)
-    return (rows @ coarse @ cols.T).astype(np.float32)
+    # Pixel by pixel: a product of matrices would round otherwise for a window than for the whole.
+    across = rows.of(coarse.astype(np.float32))
+    return cols.of(across.T).T
 
 
 def _check_ground(path: Path, found: Size, size: Size) -> None:
@@ -95,17 +98,41 @@ def _check_ground(path: Path, found: Size, size: Size) -> None:
         )
 
 
-def _weights(start: int, length: int, total: int, available: int) -> tuple[int, np.ndarray]:
-    """Bilinear weights along one axis of ``total`` fine pixels over ``available`` coarse ones.
+@dataclass(frozen=True)
+class _Between:
+    """Where fine pixels lie along an axis of coarse ones.
 
-    Returns:
-        The first coarse pixel needed, and the weights (length, coarse pixels needed).
+    Attributes:
+        low: (n,) the coarse pixel at or before each.
+        high: (n,) the one after it.
+        share: (n,) float32 how much of the value is that one's, 0 to 1.
     """
+
+    low: np.ndarray
+    high: np.ndarray
+    share: np.ndarray
+
+    @property
+    def first(self) -> int:
+        return int(self.low[0])
+
+    @property
+    def count(self) -> int:
+        return int(self.high[-1]) - self.first + 1
+
+    def of(self, coarse: np.ndarray) -> np.ndarray:
+        """(n, m) values between the rows of ``coarse`` (count, m)."""
+        low, high = coarse[self.low - self.first], coarse[self.high - self.first]
+        mixed: np.ndarray = (1 - self.share)[:, None] * low + self.share[:, None] * high
+        return mixed
+
+
+def _between(start: int, length: int, total: int, available: int) -> _Between:
+    """Of ``total`` fine pixels over ``available`` coarse ones, ``length`` from ``start``."""
     centre = (np.arange(start, start + length) + 0.5) * available / total - 0.5
     centre = np.clip(centre, 0, available - 1)
-    coarse = np.arange(int(centre[0]), min(int(centre[-1]) + 1, available - 1) + 1)
-    weights = np.maximum(0, 1 - np.abs(centre[:, None] - coarse))
-    return int(coarse[0]), weights.astype(np.float32)
+    low = centre.astype(int)
+    return _Between(low, np.minimum(low + 1, available - 1), (centre - low).astype(np.float32))
 
 
 DATASET = Dataset(
