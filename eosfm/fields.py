@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from eosfm.core.bands import check_bands
+from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 
 
@@ -55,8 +56,10 @@ def _words(value: object) -> object:
 
 
 def _known(bands: tuple[str, ...]) -> tuple[str, ...]:
-    check_bands(bands)
-    return bands
+    try:
+        return check_bands(bands)
+    except EosfmError as error:  # pydantic then says of which key
+        raise ValueError(str(error)) from None
 
 
 Bands = Annotated[

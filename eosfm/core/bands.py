@@ -5,6 +5,7 @@ Centre wavelengths of Sentinel-2 are those of the ESA Sentinel-2 MSI user guide 
 those of the common names are the middle of the ranges in the STAC EO extension.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -59,6 +60,10 @@ BANDS: dict[str, Band] = {
     )
 }
 
+LOWER = {name.lower(): name for name in BANDS}
+COMMON = {band.common: band.name for band in reversed(BANDS.values())}
+COMMON |= {"rededge1": "B05", "rededge2": "B06", "rededge3": "B07"}  # as Earth Search has them
+
 S2_BANDS = (
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12",
 )  # fmt: skip
@@ -83,7 +88,20 @@ def band(name: str) -> Band:
     try:
         return BANDS[name]
     except KeyError:
-        raise EosfmError(f"unknown band {name!r}; {suggest(name, list(BANDS))}") from None
+        meant = band_name(name)
+        hint = f"did you mean {meant!r}?" if meant else suggest(name, list(BANDS))
+        raise EosfmError(f"unknown band {name!r}; {hint}") from None
+
+
+def band_name(text: str | None) -> str | None:
+    """The band that a description means; None where it means none.
+
+    Understood are names of the vocabulary and STAC's common names in any case, alone or first
+    (``B4, central wavelength 665 nm``), and Sentinel-2's with one digit.
+    """
+    first = re.split(r"[\s,;:(]", (text or "").strip(), maxsplit=1)[0].lower()
+    padded = re.sub(r"^b(\d)$", r"b0\1", first)
+    return LOWER.get(padded) or COMMON.get(first)
 
 
 def check_bands(names: Iterable[str]) -> tuple[str, ...]:
@@ -92,12 +110,16 @@ def check_bands(names: Iterable[str]) -> tuple[str, ...]:
     Repetition is allowed for radar alone: the SAR composite is VV, VH, VH.
 
     Raises:
-        EosfmError: A name is unknown, or an optical band is named twice.
+        EosfmError: A name is unknown, or an optical band is named twice, be it by two names.
     """
     checked = tuple(names)
     for name in checked:
-        if band(name).wavelength is not None and checked.count(name) > 1:
-            raise EosfmError(f"band {name!r} is named twice in {', '.join(checked)}; name it once")
+        alike = [other for other in checked if same(name, other)]
+        if band(name).wavelength is not None and len(alike) > 1:
+            also = "" if set(alike) == {name} else f" ({' and '.join(alike)} are one)"
+            raise EosfmError(
+                f"band {name!r} is named twice in {', '.join(checked)}{also}; name it once"
+            )
     return checked
 
 

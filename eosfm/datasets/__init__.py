@@ -55,4 +55,12 @@ def get_dataset(name: str) -> "Dataset":
     """
     if name not in DATASETS:
         raise EosfmError(f"unknown dataset {name!r}; {suggest(name, DATASETS)}")
-    return import_module(f"eosfm.datasets.{name}").DATASET
+    try:
+        return import_module(f"eosfm.datasets.{name}").DATASET
+    except (ModuleNotFoundError, AttributeError) as error:
+        if "DATASET" in str(error) or getattr(error, "name", "") == f"eosfm.datasets.{name}":
+            raise EosfmError(
+                f"eosfm/datasets/{name}.py has no DATASET ({error}); write it, or take {name} out "
+                "of the table in eosfm/datasets/__init__.py"
+            ) from None
+        raise

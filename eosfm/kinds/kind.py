@@ -72,6 +72,10 @@ class Kind(ABC):
     ) -> tuple[np.dtype, tuple[int, ...]] | None:
         """Dtype and shape of one stored target; None where it is a table of boxes."""
 
+    def misdescribed(self, classes: int, ignore_index: int | None) -> str | None:
+        """What is wrong with a dataset's facts on its labels; None where nothing is."""
+        return None
+
     def blank(self, ignore_index: int) -> float:
         """The target of what is not labelled: padding, and pixels that were not measured."""
         return ignore_index
@@ -98,9 +102,11 @@ class Kind(ABC):
         self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
     ) -> str | None:
         """What is wrong with a stored target, and what was expected; None where nothing is."""
-        if not target.size or (target.min() >= 0 and target.max() < classes):
+        whole = target.dtype.kind != "f"
+        if not target.size or (whole and target.min() >= 0 and target.max() < classes):
             return None
-        wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
+        known = (target >= 0) & (target < classes) & (whole or target == np.floor(target))
+        wrong = ~known & (target != ignore_index)
         if not wrong.any():
             return None
         return (

@@ -16,6 +16,9 @@ CANDIDATES = 64
 """Tiles, evenly spread, of which those with the most varied labels are drawn."""
 
 
+MOST_CLASSES = 255
+"""As many as a map of one byte a pixel tells apart, beside what is unknown."""
+
 LEAST = 1e-12
 """Probabilities below this are taken for it, so that their logarithm is finite."""
 
@@ -27,6 +30,12 @@ class PixelKind(Kind):
     heads = ("upernet", "linear")
     specialist_heads = ("upernet_batch",)
     target_key = "mask"
+
+    def misdescribed(self, classes: int, ignore_index: int | None) -> str | None:
+        """See :meth:`Kind.misdescribed`."""
+        if classes > MOST_CLASSES:
+            return f"{classes} classes; expected at most {MOST_CLASSES}; join some"
+        return None
 
     def fault(
         self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int

@@ -36,12 +36,23 @@ class Regression(PixelKind):
         """A float per pixel."""
         return np.dtype(np.float32), size
 
+    def misdescribed(self, classes: int, ignore_index: int | None) -> str | None:
+        """See :meth:`Kind.misdescribed`."""
+        if ignore_index is None:
+            return None
+        return (
+            f"ignore_index is {ignore_index} for regression; expected none, since a value is "
+            "unlabelled where it is NaN; let the reader give NaN"
+        )
+
     def blank(self, ignore_index: int) -> float:
         """NaN."""
         return np.nan
 
     def wrong_value(self, target: np.ndarray, classes: int, ignore_index: int) -> str | None:
-        """None: any may be right."""
+        """Any may be right that is a number; NaN is unlabelled."""
+        if np.isinf(target).any():
+            return "an infinite value; expected numbers, and NaN where nothing is labelled"
         return None
 
     def target_statistics(

@@ -32,7 +32,12 @@ class Segmentation(PixelKind):
         self, classes: int, size: tuple[int, ...], ignore_index: int
     ) -> tuple[np.dtype, tuple[int, ...]]:
         """A class index per pixel, in the smallest type that holds the ignore index."""
-        return np.dtype(np.uint8 if 0 <= ignore_index <= 255 else np.int16), size
+        kept = (np.uint8, np.int16, np.int32)
+        return next(
+            np.dtype(dtype)
+            for dtype in kept
+            if np.iinfo(dtype).min <= ignore_index <= np.iinfo(dtype).max
+        ), size
 
     def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The rarest class that covers at least :data:`RARE` of the tile."""

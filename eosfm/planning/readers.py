@@ -52,8 +52,14 @@ def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Find
                 f"{key}.bands has {' '.join(dict.fromkeys(missing))}, which dataset "
                 f"{reader.dataset} lacks; it has {' '.join(dataset.bands)}"
             )
+        kind = get_kind(dataset.kind)
+        if wrong := kind.misdescribed(len(dataset.classes), dataset.ignore_index):
+            yield fault(f"dataset {dataset.name}: {wrong}")
         if isinstance(reader, SpecialistParams):
-            kind = get_kind(dataset.kind)
+            if reader.class_weights == "balanced" and kind.unweighted:
+                yield fault(
+                    f"{key}.class_weights is balanced, but {kind.unweighted}; set it to none"
+                )
             yield from refusals(partial(kind.check, f"{key}.loss", reader.loss, kind.losses))
     devices = params.trainer.devices
     processes = params.trainer.num_nodes * (devices if isinstance(devices, int) else 1)

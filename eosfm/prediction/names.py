@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eosfm.core.bands import BANDS, check_bands, find, same
+from eosfm.core.bands import band_name, check_bands, find, same
 from eosfm.core.errors import EosfmError
 
 COLOURS = ("red", "green", "blue", "nir")
 """What a file may say of a channel's colour, beside or instead of a name."""
 
-LOWER = {name.lower(): name for name in BANDS}
-COMMON = {band.common: band.name for band in reversed(BANDS.values())}
-COMMON |= {"rededge1": "B05", "rededge2": "B06", "rededge3": "B07"}  # as Earth Search has them
 OLI = {
     "B01": "B01", "B02": "B02", "B03": "B03", "B04": "B04", "B05": "B8A", "B06": "B11",
     "B07": "B12", "B09": "B10",
@@ -27,17 +24,6 @@ NUMBERED = {
 }  # fmt: skip
 """How names of files begin of sensors that number their bands otherwise: what each of them means
 by the names here. Their others are of wavelengths that have no name here."""
-
-
-def band_name(text: str | None) -> str | None:
-    """The band that a description means; None where it means none.
-
-    Understood are names of the vocabulary and STAC's common names in any case, alone or first
-    (``B4, central wavelength 665 nm``), and Sentinel-2's with one digit.
-    """
-    first = re.split(r"[\s,;:(]", (text or "").strip(), maxsplit=1)[0].lower()
-    padded = re.sub(r"^b(\d)$", r"b0\1", first)
-    return LOWER.get(padded) or COMMON.get(first)
 
 
 def file_bands(raster: Any, path: str) -> list[str | None]:

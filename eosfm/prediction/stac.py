@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-from eosfm.core.bands import find, same
+from eosfm.core.bands import band_name, find, same
 from eosfm.core.errors import EosfmError, brief
 from eosfm.core.files import read_json
-from eosfm.prediction.names import band_name, numbered_by
+from eosfm.prediction.names import numbered_by
 from eosfm.prediction.products import AS_IT_IS, SHIFTED, WITH_1000
 
 SUFFIXES = (".json", ".geojson")

@@ -19,6 +19,11 @@ from eosfm.simulation.covers import (
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Cells, Key, bricks, fractal, generator, rotate
 
+OPEN = (
+    *CROPS, "bare_field", "grassland", "pasture", "bare_soil", "shrub", "concrete", "sand", "heath",
+)  # fmt: skip
+"""Land that can be built on."""
+
 
 def evolve(land: Landscape, key: Key, event: str, strength: float = 1.0) -> Landscape:
     """The same land after an event.
@@ -26,6 +31,7 @@ def evolve(land: Landscape, key: Key, event: str, strength: float = 1.0) -> Land
     - ``flood``: low land connected to water (or to the lowest point) becomes ``flood``.
     - ``burn``: a patch of vegetation becomes ``burned``.
     - ``construction``: new buildings, each with a new parcel number, on open land.
+    - ``clearing``: some of the open land becomes yards: bare, paved and asphalted plots.
     - ``demolition``: some buildings become ``bare_soil``.
     - ``damage``: some buildings are hit; ``damage`` holds 1 minor, 2 major, 3 destroyed.
     - ``season``: about 90 days pass per unit of strength.
@@ -90,10 +96,7 @@ def _construction(land: Landscape, rng: np.random.Generator, strength: float) ->
     notch = canvas.per_cell(lots)
     body = lots.edge() > margin * (0.8 + 0.6 * notch)
     body &= ~((notch > 0.6) & (lots.u > 0.55 * lots.width) & (lots.v > 0.55 * lots.depth))
-    open_land = land.shows(
-        *CROPS, "bare_field", "grassland", "pasture", "bare_soil", "shrub", "concrete", "sand",
-        "heath",
-    )  # fmt: skip
+    open_land = land.shows(*OPEN)
     blocked = lots.total(body & ~open_land) > 0
     pull = lots.mean(canvas.noise(90, 2))
     free = np.flatnonzero(~blocked & _interior(lots) & (lots.total(body) > 0))
@@ -124,6 +127,23 @@ def _some_buildings(
     index = index.reshape(land.size)
     chosen = (rng.random(len(numbers)) < share)[index] & land.shows(*BUILDINGS)
     return chosen, rng.random(len(numbers), dtype=np.float32)[index]
+
+
+def _clearing(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
+    # Earthworks, storage yards, car parks: they look as a building site does, and nothing is built.
+    canvas = Canvas(rng, land.size, land.gsd, land.angle)
+    u, v = rotate(canvas.x, canvas.y, land.angle)
+    yards = bricks(rng, u, v, (110.0, 140.0), 0.4)
+    floor = 2.6 * land.gsd
+    plots = bricks(rng, u, v, (max(32.0, floor), max(26.0, floor)), 0.3)
+    mask = (canvas.per_cell(yards) < 0.12 * strength) & (canvas.per_cell(plots) < 0.5)
+    covers = rng.choice(
+        codes(("bare_soil", "concrete", "asphalt")), plots.count, p=(0.4, 0.45, 0.15)
+    )
+    tone = np.exp(0.25 * rng.normal(size=plots.count))[plots.id] * (
+        1 + 0.08 * _noise(land, rng, 40, 2)
+    )
+    return land.covered(mask & land.shows(*OPEN, "asphalt"), covers[plots.id], tone=tone)
 
 
 def _demolition(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
@@ -180,6 +200,7 @@ _EVENTS: dict[str, Callable[[Landscape, np.random.Generator, float], Landscape]]
     "flood": _flood,
     "burn": _burn,
     "construction": _construction,
+    "clearing": _clearing,
     "demolition": _demolition,
     "damage": _damage,
     "season": _season,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ class TileWriter:
         ignored = self.dataset.ignore_index
         self.ignore_index = UNLABELLED if ignored is None else ignored
         self._kind = get_kind(self.dataset.kind)
+        if fault := self._kind.misdescribed(len(self.dataset.classes), ignored):
+            raise EosfmError(f"{self.dataset.name}: {fault}")
         self._statistics = BandStatistics(self.dataset.bands)
         self._counted: deque[Future[None]] = deque()
         self._shape: tuple[int, ...] | None = None
@@ -119,10 +122,22 @@ class TileWriter:
         if self._shape is None:
             self._shape = shape
         if shape != self._shape:
+            cure = f"set datasets.{spec.name}.tile where sizes differ"
+            if self._kind.answer == "image":  # which has one label and stays whole
+                cure = "let the reader crop images to one (see `crop` of native/scenes.py)"
             raise EosfmError(
                 f"{spec.name}: scene {tile.scene} gives tiles of {shape} (dates, bands, height, "
-                f"width), earlier ones {self._shape}; expected one shape; set "
-                f"datasets.{spec.name}.tile where sizes differ"
+                f"width), earlier ones {self._shape}; expected one shape; {cure}"
+            )
+        if self._kind.bitemporal and image.shape[0] != 2:
+            raise EosfmError(
+                f"{spec.name}: scene {tile.scene} has {image.shape[0]} date(s); expected two, "
+                "before and after, for change; let the reader give both"
+            )
+        if wrong := [day for day in tile.dates if not _is_day(day)]:
+            raise EosfmError(
+                f"{spec.name}: scene {tile.scene} has a date {wrong[0]!r}; expected ISO dates such "
+                "as 2021-07-01; let the reader write them so"
             )
         where, size = f"{spec.name}: scene {tile.scene}", image.shape[2:]
         self._kind.check_target(tile.target, size, len(spec.classes), self.ignore_index, where)
@@ -171,3 +186,11 @@ class TileWriter:
             **statistics,
             "faults": statistics["faults"] | {name: ABSENT for name in self.absent},
         }
+
+
+def _is_day(text: str) -> bool:
+    """Whether a text is an ISO date, or empty for a date without an image."""
+    try:
+        return not text or date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

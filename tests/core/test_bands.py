@@ -28,10 +28,22 @@ def test_every_band_is_found_by_its_own_name():
 
 def test_unknown_band_names_a_near_one():
     with pytest.raises(EosfmError, match="B01"):
-        band("B1")
+        band("B011")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("B1", "B01"), ("B2", "B02"), ("B8", "B08"), ("b8a", "B8A"), ("nir08", "B8A"), ("RED", "red"),
+     ("swir16", "B11"), ("VV", "vv")],
+)  # fmt: skip
+def test_a_band_by_another_convention_names_the_one_that_is_meant(name, meant):
+    with pytest.raises(EosfmError, match=f"unknown band '{name}'; did you mean '{meant}'"):
+        band(name)
 
 
 def test_optical_bands_are_named_once_and_radar_may_repeat():
     assert check_bands(["vv", "vh", "vh"]) == ("vv", "vh", "vh")
     with pytest.raises(EosfmError, match="twice"):
         check_bands(["B04", "B04"])
+    with pytest.raises(EosfmError, match=r"'B04' is named twice in .*\(B04 and red are one\)"):
+        check_bands(["B04", "B03", "red"])

@@ -9,8 +9,9 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 
+from eosfm.core.bands import band_name
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.names import band_name, parse_bands
+from eosfm.prediction.names import parse_bands
 from eosfm.prediction.plausible import check_values
 from eosfm.prediction.scene import named_bands, open_scene
 from eosfm.prediction.series import dates_in

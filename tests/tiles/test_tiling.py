@@ -309,6 +309,15 @@ def test_scenes_that_contradict_the_description(tmp_path):
         attempt(make_scene("bad", "train", draw(0, 8, 8).astype(float), draw_mask(0, 8, 8)))
     with pytest.raises(EosfmError, match=r"label 9; expected 0 to 3 or 255"):
         attempt(make_scene("bad", "train", draw(0, 8, 8), np.full((8, 8), 9)))
+    for half in (1.5, np.nan):
+        mask = np.where(draw_mask(0, 8, 8) == 1, half, draw_mask(0, 8, 8))
+        with pytest.raises(EosfmError, match=rf"label {half}; expected 0 to 3 or 255"):
+            attempt(make_scene("bad", "train", draw(0, 8, 8), mask.astype(np.float32)))
+    with pytest.raises(EosfmError, match=r"has 1 date\(s\); expected two"):
+        attempt(make_scene("bad", "train", draw(0, 8, 8), draw_mask(0, 8, 8)), kind="change")
+    for day in ("01.05.2021", "20210501", "April"):
+        with pytest.raises(EosfmError, match=f"has a date '{day}'; expected ISO dates"):
+            attempt(make_scene("b", "train", draw(0, 8, 8), draw_mask(0, 8, 8), dates=(day,)))
     with pytest.raises(EosfmError, match="two scenes have the id 'good'"):
         attempt(good, good)
     with pytest.raises(EosfmError, match=r"scene big gives tiles of \(1, 3, 9, 9\)"):
@@ -317,8 +326,35 @@ def test_scenes_that_contradict_the_description(tmp_path):
             make_scene("big", "train", draw(0, 9, 9), np.int64(1), False),
             kind="classification",
         )
+    with pytest.raises(EosfmError, match="an infinite value; expected numbers"):
+        values = np.full((8, 8), np.inf, np.float32)
+        attempt(make_scene("bad", "train", draw(0, 8, 8), values), kind="regression")
     with pytest.raises(EosfmError, match="no training tile"):
         attempt(make_scene("s", "val", draw(0, 8, 8), draw_mask(0, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"kind": "regression", "ignore_index": -9999}, "ignore_index is -9999 for regression"),
+        ({"classes": tuple(map(str, range(300)))}, "300 classes; expected at most 255"),
+        ({"nodata": -9999}, "nodata is -9999, which uint16 cannot hold"),
+        ({"nodata": 0.5}, "nodata is 0.5, which uint16 cannot hold"),
+        ({"ignore_index": 2**40}, "ignore_index is 1099511627776; expected a whole number"),
+    ],
+)
+def test_facts_that_no_store_can_hold(tmp_path, facts, line):
+    scene = make_scene("good", "train", draw(0, 8, 8), draw_mask(0, 8, 8))
+    with pytest.raises(EosfmError, match=f"^toy: {line}"):
+        cut(make_dataset([scene], **facts), tmp_path / "toy", 8)
+
+
+def test_an_ignore_index_of_16_bits_is_stored(tmp_path):
+    drawn = draw_mask(0, 8, 8)
+    mask = np.where(np.isin(drawn, [1, 255]), 65535, drawn)
+    scene = make_scene("good", "train", draw(0, 8, 8), mask)
+    cut(make_dataset([scene], ignore_index=65535), tmp_path / "toy", 8)
+    np.testing.assert_array_equal(TileStore(tmp_path / "toy").split("train").target(0), mask)
 
 
 def test_tiles_that_show_too_little_ground_are_told_of():

@@ -27,7 +27,7 @@ def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
         if scene.id in seen:
             raise EosfmError(
                 f"{dataset.name}: scene {scene.id} occurs twice below {root}; expected each once; "
-                "remove the second copy"
+                "remove the second, or let the reader give other images other ids"
             )
         seen.add(scene.id)
         counts[scene.split] += 1
@@ -42,6 +42,8 @@ def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
 
 def check_counts(dataset: Dataset, root: Path, counts: Counts, trusted: Path = TRUSTED) -> None:
     """Make sure that a copy is whole: by its publisher's numbers, or else by the first copy's.
+
+    One that has grown is the first from then on.
 
     Args:
         dataset: The dataset; its name is that of the entry in params.
@@ -63,13 +65,24 @@ def check_counts(dataset: Dataset, root: Path, counts: Counts, trusted: Path = T
 
 def _check_first(dataset: Dataset, root: Path, counts: Counts, path: Path) -> None:
     line = " ".join(f"{split} {counts[split]}" for split in SPLITS)
-    if not path.exists():
+    first = path.read_text().strip()[:120] if path.exists() else line
+    if grown := _has_grown(first, counts):
+        print(f"{dataset.name}: {root} holds scenes {line}; the copy before had {first}")
+    if grown or not path.exists():
         with atomic(path) as beside:
             beside.write_text(f"{line}\n")
-        return
-    if (first := path.read_text().strip()[:120]) != line:
+    elif first != line:
         expected = f"{first}, as in the first copy (delete {path} if that one lacked some)"
         raise _other(dataset, root, f"scenes {line}", expected)
+
+
+def _has_grown(first: str, counts: Counts) -> bool:
+    """Whether a copy holds all that the first one did, and more."""
+    words = first.split()
+    if words[::2] != list(SPLITS) or not all(number.isdigit() for number in words[1::2]):
+        return False
+    more = [counts[split] - int(had) for split, had in zip(SPLITS, words[1::2], strict=True)]
+    return min(more) >= 0 < max(more)
 
 
 def _other(dataset: Dataset, root: Path, found: str, expected: str) -> EosfmError:

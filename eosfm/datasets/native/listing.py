@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from unicodedata import normalize
 
 from eosfm.core.errors import EosfmError, suggest
 
@@ -68,17 +69,20 @@ def class_folders(folder: Path, classes: tuple[str, ...]) -> Iterator[tuple[Path
         EosfmError: A class has no folder or no image, or a folder is of no class.
     """
     require(folder, f"the class folders, {classes[0]} and so on")
-    for found in sorted(path.name for path in folder.iterdir() if path.is_dir()):
-        if found not in classes and not found.startswith("."):
+    # macOS takes an umlaut apart.
+    there = {normalize("NFC", path.name): path for path in folder.iterdir() if path.is_dir()}
+    for name, found in sorted(there.items()):
+        if name not in classes and not name.startswith("."):
             raise EosfmError(
-                f"{folder / found} is no class; {suggest(found, classes)}; unpack the archive again"
+                f"{found} is no class; {suggest(name, classes)}; unpack the archive again"
             )
     for index, label in enumerate(classes):
-        images = require(folder / label, f"the images of class {label}").iterdir()
+        place = there.get(label, folder / label)
+        images = require(place, f"the images of class {label}").iterdir()
         paths = sorted(path for path in images if path.suffix.lower() in SUFFIXES)
         if not paths:
             raise EosfmError(
-                f"{folder / label} holds no image ({', '.join(SUFFIXES)}); unpack the archive again"
+                f"{place} holds no image ({', '.join(SUFFIXES)}); unpack the archive again"
             )
         yield from ((path, index) for path in paths)
 

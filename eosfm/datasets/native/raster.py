@@ -202,6 +202,8 @@ def png_size(path: Path) -> tuple[int, int]:
 def read_png(path: Path, window: Window, mode: str = "RGB") -> np.ndarray:
     """Read a window of a PNG or JPEG: (3, h, w) uint8 for mode RGB, (h, w) uint8 for mode L.
 
+    In mode L a palette's image is its numbers, and one of a bit a pixel 0 and 1: a mask's classes.
+
     A PNG can only be decoded from its first row on, so the last few decoded images are kept:
     reading one image window by window decodes it once.
 
@@ -219,7 +221,8 @@ def _decode(path: Path, mode: str, version: tuple[int, int] | None) -> np.ndarra
     with _opened(path) as image:
         if image.format == "PNG" and image.mode == mode and _is_sound(path.read_bytes()):
             return _decode_png(path)
-        pixels = np.asarray(image.convert(mode))
+        told = mode == "L" and image.mode in ("P", "1")  # the numbers, not how they are shown
+        pixels = np.asarray(image if told else image.convert(mode)).astype(np.uint8, copy=False)
     return pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 

@@ -128,6 +128,15 @@ class Source:
         return self.archives() if callable(self.archives) else self.archives
 
 
+def _holds(dtype: str, value: float) -> bool:
+    """Whether images of a dtype may have a value."""
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return True
+    least, most = np.iinfo(kind).min, np.iinfo(kind).max
+    return bool(least <= value <= most and value == int(value))
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A published collection in its own native file layout.
@@ -189,6 +198,16 @@ class Dataset:
             if unit not in UNITS:
                 hint = suggest(unit, list(UNITS))
                 raise EosfmError(f"{self.name}: unknown unit {unit!r}; {hint}")
+        if self.nodata is not None and not _holds(self.dtype, self.nodata):
+            raise EosfmError(
+                f"{self.name}: nodata is {self.nodata:g}, which {self.dtype} cannot hold; give a "
+                "value of the images, or None"
+            )
+        if self.ignore_index is not None and not _holds("int32", self.ignore_index):
+            raise EosfmError(
+                f"{self.name}: ignore_index is {self.ignore_index!r}; expected a whole number of "
+                "32 bits"
+            )
         if self.groups:
             self._check_groups()
 

@@ -14,8 +14,9 @@ FOLDERS = ("aGrass", "bField", "cIndustry", "dRiverLake", "eForest", "fResident"
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the images, class by class; a fifth of them test, a tenth validate."""
     for path, index in class_folders(root, FOLDERS):
-        split = hold_out(f"rsscn7/{path.stem}", validate=0.1, test=0.2)
-        yield raster_scene(path.stem, split, [rgb(path)], constant(index, path))
+        id = f"{path.parent.name}/{path.stem}"  # numbers may come again in another folder
+        split = hold_out(f"rsscn7/{id}", validate=0.1, test=0.2)
+        yield raster_scene(id, split, [rgb(path)], constant(index, path))
 
 
 DATASET = Dataset(

@@ -69,6 +69,17 @@ def test_the_first_copy_counts_where_nothing_is_published(tmp_path):
     run(tmp_path, dataset, other)
 
 
+def test_a_copy_may_grow_and_is_held_against_what_it_was_last(tmp_path, capsys):
+    dataset = replace(TOY, published={})
+    run(tmp_path, dataset, copy(tmp_path / "mine", "train val"))
+    run(tmp_path, dataset, copy(tmp_path / "more", "train train val test"))
+    assert (
+        "holds scenes train 2 val 1 test 1; the copy before had train 1" in capsys.readouterr().out
+    )
+    with pytest.raises(EosfmError, match=r"expected train 2 val 1 test 1"):
+        run(tmp_path, dataset, copy(tmp_path / "less", "train train val val"))
+
+
 def test_a_note_of_the_first_copy_that_is_none_is_told(tmp_path):
     (tmp_path / "toy.scenes").write_bytes(b"x" * 999)
     with pytest.raises(EosfmError, match=r"delete .*toy.scenes") as caught:

@@ -1,9 +1,11 @@
 """Folders, lists and tables of scenes."""
 
+from unicodedata import normalize
+
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.listing import expecting, listed, parse, read_rows
+from eosfm.datasets.native.listing import class_folders, expecting, listed, parse, read_rows
 
 
 def test_files_are_sorted_and_an_empty_folder_is_refused(tmp_path):
@@ -14,6 +16,16 @@ def test_files_are_sorted_and_an_empty_folder_is_refused(tmp_path):
         listed(tmp_path, "*.jpg", "images")
     with pytest.raises(EosfmError, match="none not found; expected images"):
         listed(tmp_path / "none", "*.jpg", "images")
+
+
+def test_class_folders_of_macos_are_found(tmp_path):
+    (tmp_path / normalize("NFD", "Grünland")).mkdir()
+    (tmp_path / normalize("NFD", "Grünland") / "a.png").touch()
+    ((path, index),) = class_folders(tmp_path, ("Grünland",))
+    assert path.name == "a.png" and index == 0
+    (tmp_path / "See").mkdir()
+    with pytest.raises(EosfmError, match="See is no class"):
+        list(class_folders(tmp_path, ("Grünland",)))
 
 
 def test_names_match_completely(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.raster import png_size, read_png
@@ -31,6 +32,18 @@ def test_single_band_and_size(tmp_path: Path):
     assert png_size(tmp_path / "a.png") == (20, 30)
     found = read_png(tmp_path / "a.png", Window(0, 0, 20, 30), mode="L")
     np.testing.assert_array_equal(found, IMAGE[0])
+
+
+@pytest.mark.parametrize(("mode", "classes"), [("P", 4), ("1", 2)])
+def test_a_mask_gives_its_numbers_not_how_they_are_shown(tmp_path: Path, mode: str, classes: int):
+    mask = IMAGE[0] % classes
+    image = Image.fromarray(mask if mode == "P" else mask.astype(bool))
+    if mode == "P":
+        image.putpalette([200, 10, 10, 0, 0, 0, 10, 200, 10, 255, 255, 255])
+    assert image.mode == mode
+    image.save(tmp_path / "a.png")
+    found = read_png(tmp_path / "a.png", Window(2, 3, 10, 20), mode="L")
+    np.testing.assert_array_equal(found, mask[2:12, 3:23])
 
 
 def test_rewritten_file_is_read_again(tmp_path: Path):
