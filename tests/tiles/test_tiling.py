@@ -350,7 +350,7 @@ def test_facts_that_no_store_can_hold(tmp_path, facts, line):
 
 
 def test_an_ignore_index_of_16_bits_is_stored(tmp_path):
-    drawn = draw_mask(0, 8, 8)
+    drawn = draw_mask(0, 8, 8).astype(int)
     mask = np.where(np.isin(drawn, [1, 255]), 65535, drawn)
     scene = make_scene("good", "train", draw(0, 8, 8), mask)
     cut(make_dataset([scene], ignore_index=65535), tmp_path / "toy", 8)
