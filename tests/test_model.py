@@ -266,6 +266,7 @@ def test_halves_that_do_not_fit(few):
         ({"standardize": None}, "standardize is None; valid: dataset, specialist"),
         ({"adaptation": 3}, "adaptation is 3; valid: named, counted"),
         ({"units": 3}, "units is 3; expected a list of names"),
+        ({"units": "reflectance"}, "unknown unit 'reflectance'; did you mean 'reflectance_1e4'"),
         ({"bands": "red"}, "bands is 'red'; expected a list of names"),
         ({"bands": [1, 2]}, "expected a list of names"),
         ({"bands": None, "in_chans": -3}, "has -3 channels; expected a whole number, 1 to 4096"),
@@ -296,7 +297,7 @@ def test_an_input_that_does_not_fit_is_one_line(mixed, given, message):
         backbone(given(torch.randn(1, 3, 32, 32)))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -3.4e38])
 @pytest.mark.parametrize("known", [{}, {"mean": [5.0] * 3, "std": [2.0] * 3}])
 def test_a_pixel_that_was_not_measured_counts_as_its_bands_mean(mixed, value, known):
     backbone = EosFM.from_specialists(mixed, ["red", "green", "blue"], **known).eval()

@@ -40,7 +40,7 @@ def show_inventory(inventory: Inventory) -> None:
         )  # fmt: skip
     console.print()
     console.print(_specialists(inventory))
-    if inventory.datasets:
+    if inventory.specialists:
         console.print()
         console.print(_licences(inventory))
     console.print()
@@ -75,6 +75,8 @@ def _licences(inventory: Inventory) -> Table:
         (data.name, WORDS[data.commercial], data.licence or "not known: not of the catalogue")
         for data in inventory.datasets
     ]
+    if untold := [one.name for one in inventory.specialists if not one.dataset]:
+        rows.append((f"not told: {', '.join(untold)}", WORDS[None], "not in the artifact"))
     return _table(("training data", "commercial use", "licence"), rows)
 
 

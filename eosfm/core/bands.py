@@ -110,16 +110,12 @@ def check_bands(names: Iterable[str]) -> tuple[str, ...]:
     Repetition is allowed for radar alone: the SAR composite is VV, VH, VH.
 
     Raises:
-        EosfmError: A name is unknown, or an optical band is named twice, be it by two names.
+        EosfmError: A name is unknown, or an optical band is named twice.
     """
     checked = tuple(names)
     for name in checked:
-        alike = [other for other in checked if same(name, other)]
-        if band(name).wavelength is not None and len(alike) > 1:
-            also = "" if set(alike) == {name} else f" ({' and '.join(alike)} are one)"
-            raise EosfmError(
-                f"band {name!r} is named twice in {', '.join(checked)}{also}; name it once"
-            )
+        if band(name).wavelength is not None and checked.count(name) > 1:
+            raise EosfmError(f"band {name!r} is named twice in {', '.join(checked)}; name it once")
     return checked
 
 

@@ -1,7 +1,8 @@
 """Jobs that are too small to be shared among cores: each core takes whole ones, in one thread each.
 
 Sums depend in their last digits on the number of threads that share them. With one thread for each
-job, results do not depend on how many cores there are, nor on how many jobs run at a time.
+of several jobs, results do not depend on how many cores there are, nor on how many run at a time. A
+job alone has all of torch's threads; stages have one (:func:`single_thread`).
 """
 
 import threading

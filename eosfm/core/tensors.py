@@ -1,6 +1,7 @@
 """Files of tensors and plain values: never code, whole or absent, equal content in equal bytes."""
 
 import pickle
+import re
 import struct
 import sys
 import zipfile
@@ -55,8 +56,8 @@ def read(path: Path | str, mapped: bool = False, summed: bool = True) -> Any:
         _check_memory(path, content)
         return content
     except pickle.UnpicklingError as error:
-        code = "Unsupported global" in str(error)
-        reason = "holds code" if code else "is damaged or no file of weights"
+        code = re.search(r"\bGLOBAL ([\w.]+)", str(error))
+        reason = f"holds code ({code[1]})" if code else "is damaged or no file of weights"
         raise EosfmError(f"{path} {reason}; expected tensors and plain values alone") from None
     except DAMAGED as error:
         if tells_of_memory(error):

@@ -10,6 +10,9 @@ from eosfm.core.errors import EosfmError
 from eosfm.encoding.input import ChannelMap, InputFormat, InputSpec
 from eosfm.nn.specialist import Specialist
 
+LARGEST = 1e6
+"""Deviations from a band's mean; more is no measurement, but a number that stands for none."""
+
 
 class BandAdapter(nn.Module):
     """One specialist's image out of the input, a missing channel at its mean.
@@ -54,14 +57,17 @@ class BandAdapter(nn.Module):
             self.register_buffer(name, tensor, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in_chans, H, W) to (B, channels of the specialist, H, W), what is NaN at its mean."""
+        """(B, in_chans, H, W) to (B, channels of the specialist, H, W).
+
+        What is NaN, infinite or beyond :data:`LARGEST` is at its mean.
+        """
         if self.is_partial:  # one more channel, of zeros: the mean of a standardised one
             x = F.pad(x, (0, 0, 0, 0, 0, 1))
         x = x.index_select(1, self.index)
         if self.mean is not None and self.std is not None:
             x = (x - self.mean) / self.std
-        # Norms over a whole map would carry one NaN into every cell.
-        return torch.where(x.isfinite(), x, 0.0)
+        # Norms over a whole map would carry one NaN into every cell, and -3.4e38 likewise.
+        return torch.where(x.abs() < LARGEST, x, 0.0)
 
 
 def build_adapter(spec: InputSpec, specialist: Specialist, given: InputFormat) -> BandAdapter:
@@ -101,7 +107,8 @@ def check_statistics(
     wrong: dict[str, str] = {}
     for spec, specialist in zip(inputs, specialists, strict=True):
         if specialist.mean is None or specialist.std is None or specialist.units is None:
-            wrong[spec.name] = "its statistics are not in the artifact"
+            lacks = "units" if specialist.units is None and specialist.mean else "statistics"
+            wrong[spec.name] = f"its {lacks} are not in the artifact"
             continue
         for unit, channel in zip(specialist.units, spec.channel_map, strict=True):
             if channel is not None and given.units[channel] != unit:

@@ -108,7 +108,8 @@ def load_saved(path: Path | str) -> tuple[list[Specialist], dict[str, Any]]:
     config = entries[0][2]
     if STATE_KEY not in config:
         raise EosfmError(
-            f"{path} holds specialists but no fusion; open it with EosFM.from_artifact"
+            f"{path} holds specialists but no fusion; open it with EosFM.from_artifact, and save() "
+            "that"
         )
     return load_entries(entries, path), config[STATE_KEY]
 

@@ -1,14 +1,15 @@
 """What a backbone takes, and what of it each specialist is fed with."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from eosfm.core.errors import EosfmError, brief, expect
+from eosfm.core.bands import UNITS
+from eosfm.core.errors import EosfmError, brief, expect, suggest
 from eosfm.nn.specialist import is_count
 
 ChannelMap = tuple[int | None, ...]
@@ -110,7 +111,7 @@ def describe_input(
     Raises:
         EosfmError: Something is missing, contradicts the rest or has the wrong length.
     """
-    _expect_names("bands", bands)
+    bands = _names("bands", bands)
     if bands is None and in_chans is None:
         raise EosfmError("neither bands nor in_chans is given; name the input's bands")
     count = in_chans if in_chans is not None else len(bands or ())
@@ -120,7 +121,10 @@ def describe_input(
         )
     if isinstance(units, str):
         units = [units] * count
-    _expect_names("units", units)
+    units = _names("units", units)
+    for unit in units or ():
+        if unit not in UNITS:
+            raise EosfmError(f"unknown unit {unit!r}; {suggest(unit, list(UNITS))}")
     mean, std = (_numbers(what, values) for what, values in (("mean", mean), ("std", std)))
     if (mean is None) != (std is None):
         raise EosfmError("only one of mean and std is given; give both or neither")
@@ -139,11 +143,11 @@ def describe_input(
         raise EosfmError(f"std is {list(std)}; expected numbers above 0")
     return InputFormat(
         count,
-        tuple(bands) if bands is not None else None,
+        bands,
         standardize,
         mean,
         std,
-        tuple(units) if units is not None else None,
+        units,
     )
 
 
@@ -161,9 +165,15 @@ def expect_map(what: str, value: Any, device: torch.device) -> None:
         raise EosfmError(f"{what} is on {value.device}, expected {device}; move it with .to()")
 
 
-def _expect_names(what: str, names: Any) -> None:
-    fits = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
-    expect(what, names, names is None or fits, "a list of names, one per channel")
+def _names(what: str, names: Any) -> tuple[str, ...] | None:
+    """Of whatever holds them: a list, an array, a configuration's list."""
+    if names is None:
+        return None
+    fits = isinstance(names, Iterable) and not isinstance(names, (str, bytes, Mapping, Set))
+    given = tuple(names) if fits else ()
+    fits = fits and all(isinstance(name, str) for name in given)
+    expect(what, names, fits, "a list of names, one per channel")
+    return given
 
 
 def _numbers(what: str, values: Sequence[float] | None) -> tuple[float, ...] | None:

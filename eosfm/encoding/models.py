@@ -25,8 +25,9 @@ class SpecialistModels(nn.ModuleList):
     Args:
         specialists: In the order that indices count. Their weights are taken over and not copied:
             nobody else may hold them.
-        freeze: Frozen models compute without gradients and stay in evaluation mode whatever
-            ``train`` says; otherwise they train like any module.
+        freeze: Frozen models ask for no gradient and stay in evaluation mode whatever ``train``
+            says; otherwise they train like any module. A gradient passes through frozen ones to an
+            image that asks for it, and to parameters that are told to ask for one.
 
     Raises:
         EosfmError: timm does not know a backbone, or it has no pyramid of strides 4, 8, 16, 32, or
@@ -38,7 +39,7 @@ class SpecialistModels(nn.ModuleList):
         super().__init__(build_model(specialist) for specialist in specialists)
         self.freeze = freeze
         self._backbones = [specialist.backbone for specialist in specialists]
-        self._groups: dict[tuple[int, ...], GroupedEncoders] = {}
+        self._groups: dict[tuple[Any, ...], GroupedEncoders] = {}
         self.register_load_state_dict_post_hook(_forget_groups)
         if freeze:
             self.requires_grad_(False)
@@ -51,6 +52,9 @@ class SpecialistModels(nn.ModuleList):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SpecialistModels":
         self.forget_groups()
         return super()._apply(fn, recurse)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_groups": {}}
 
     def forget_groups(self) -> None:
         """Drop copies of the weights, which would not follow a change in place."""
@@ -111,30 +115,44 @@ class SpecialistModels(nn.ModuleList):
         return [found[position] for position in range(len(jobs))]
 
     def _run_group(self, jobs: Sequence[Job]) -> list[list[Tensor]]:
-        members = tuple(index for index, _ in jobs)
-        if members not in self._groups:
-            self._groups = {members: GroupedEncoders([self[index] for index in members])}
+        models = [self[index] for index, _ in jobs]
+        key = (*(index for index, _ in jobs), _changes(models))
+        if key not in self._groups:
+            self._groups = {key: GroupedEncoders(models)}
         with torch.no_grad():
-            return self._groups[members]([image for _, image in jobs])
+            return self._groups[key]([image for _, image in jobs])
 
     def _way(self, jobs: Sequence[Job]) -> Callable[[Sequence[Job]], list[list[Tensor]]]:
         """The fastest way to run these."""
         tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
         devices = {image.device.type for _, image in jobs}
-        if tracing or not self.freeze:
+        if tracing or not self.freeze or any(self._learns(job) for job in jobs):
             return self.run_alone
         if devices == {"cuda"}:
             return self.run_grouped
         return self.run_together if devices == {"cpu"} else self.run_alone
 
+    def _learns(self, job: Job) -> bool:
+        """Whether anything before or in the model is to have a gradient."""
+        index, image = job
+        return torch.is_grad_enabled() and (
+            image.requires_grad or any(weight.requires_grad for weight in self[index].parameters())
+        )
+
     def _run(self, job: Job) -> list[Tensor]:
         index, image = job
         model: Any = self[index]
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
+        with torch.set_grad_enabled(self._learns(job)):
             maps = model(image)
         if model.output_fmt == "NHWC":
             maps = [level.permute(0, 3, 1, 2).contiguous() for level in maps]
         return list(maps)
+
+
+def _changes(models: Sequence[nn.Module]) -> int:
+    """How often weights were changed in place, as torch counts it."""
+    weights = (weight for model in models for weight in model.parameters())
+    return sum(weight._version for weight in weights if not weight.is_inference())
 
 
 def _forget_groups(models: SpecialistModels, incompatible_keys: Any) -> None:

@@ -78,6 +78,12 @@ class Selection(nn.Module):
         self.register_buffer("rounds", torch.zeros((), dtype=torch.long))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self.register_buffer("seed", torch.randint(2**31, ()))
+        self._ahead = 0  # forward passes whose gradient has not come yet
+
+    def train(self, mode: bool = True) -> "Selection":
+        """Set the mode; forward passes from before get no gradient any more."""
+        self._ahead = 0
+        return super().train(mode)
 
     @property
     def settled(self) -> bool:
@@ -108,7 +114,9 @@ class Selection(nn.Module):
         elif self.settled:
             gates = self.active.to(self.level.dtype)
         elif torch.is_grad_enabled():
-            closed = self._sitting_out()
+            # Of several passes in a step, as of two dates, each has its own turn.
+            closed = self._sitting_out(int(self.steps) + self._ahead)
+            self._ahead += 1
             gates = self.level.masked_fill(closed, 0.0).requires_grad_()
             gates.register_hook(lambda gradient: self._observe(gradient, closed))
         else:
@@ -119,14 +127,15 @@ class Selection(nn.Module):
         standing = self.importance.masked_fill(~self.active, -torch.inf)
         return standing.argsort(descending=True, stable=True)
 
-    def _sitting_out(self) -> Tensor:
-        round_, turn = divmod(int(self.steps), GROUPS)
+    def _sitting_out(self, step: int) -> Tensor:
+        round_, turn = divmod(step, GROUPS)
         generator = torch.Generator().manual_seed(int(self.seed) + round_)
         order = torch.randperm(self.count, generator=generator)
         return (order % GROUPS == turn).to(self.active.device)
 
     @torch.no_grad()
     def _observe(self, gradient: Tensor, closed: Tensor) -> None:
+        self._ahead = max(0, self._ahead - 1)
         if not gradient.isfinite().all():
             return  # a step that loss scaling will skip, too
         self.steps += 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from eosfm.core.bands import find
+from eosfm.core.bands import BANDS, find
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.validation import read_yaml
 from eosfm.datasets import DATASETS, get_dataset
@@ -51,6 +51,13 @@ def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Find
             yield fault(
                 f"{key}.bands has {' '.join(dict.fromkeys(missing))}, which dataset "
                 f"{reader.dataset} lacks; it has {' '.join(dataset.bands)}"
+            )
+        given = [found for band in reader.bands if (found := find(band, dataset.bands))]
+        twice = {name for name in given if given.count(name) > 1 and BANDS[name].wavelength}
+        if twice and len(set(reader.bands)) == len(reader.bands):
+            yield fault(
+                f"{key}.bands has {' '.join(reader.bands)}, of which dataset {reader.dataset} has "
+                f"{' '.join(sorted(twice))} alone for two; name it once"
             )
         kind = get_kind(dataset.kind)
         if wrong := kind.misdescribed(len(dataset.classes), dataset.ignore_index):

@@ -1,6 +1,7 @@
 """The specialists' models side by side: equal to timm's, frozen, weights checked."""
 
 import copy
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -135,9 +136,34 @@ def test_a_model_that_is_not_asked_for_does_not_run(models):
 def test_frozen_stays_frozen():
     models = SpecialistModels(ensemble(["rgb"])).train()
     assert not models[0].training
-    image = torch.randn(1, 3, 32, 32, requires_grad=True)
+    image = torch.randn(1, 3, 32, 32)
     assert not any(level.requires_grad for level in models([(0, image)])[0])
     assert not any(parameter.requires_grad for parameter in models.parameters())
+
+
+def test_a_gradient_passes_through_frozen_models_to_what_asks_for_it():
+    models = SpecialistModels(ensemble(["rgb"])).train()
+    image = torch.randn(1, 3, 32, 32, requires_grad=True)
+    models([(0, image)])[0][3].sum().backward()
+    assert image.grad is not None and image.grad.abs().sum() > 0
+    assert not any(parameter.requires_grad for parameter in models.parameters())
+    models.requires_grad_(True)  # as who unfreezes a network does
+    models([(0, torch.randn(1, 3, 32, 32))])[0][3].sum().backward()
+    assert all(parameter.grad is not None for parameter in models.parameters())
+    assert not models[0].training
+
+
+def test_a_group_sees_a_change_in_place_and_is_not_pickled():
+    models = SpecialistModels(ensemble(["rgb", "sar"]))
+    jobs = [(0, torch.randn(1, 3, 32, 32)), (1, torch.randn(1, 2, 32, 32))]
+    size = len(pickle.dumps(models))
+    before = models.run_grouped(jobs)
+    assert len(pickle.dumps(models)) == size
+    with torch.no_grad():
+        next(models[0].parameters()).mul_(1.5)
+    after = models.run_grouped(jobs)
+    assert not torch.allclose(before[0][3], after[0][3])
+    assert_same(after[0], models.run_alone(jobs)[0])
 
 
 def test_unfrozen_trains():

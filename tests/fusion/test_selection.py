@@ -242,3 +242,25 @@ def test_a_choice_can_be_settled_at_once():
     gates.settle()
     assert gates.settled and gates.selected == [1, 4]
     assert gates().tolist() == [0, 1, 0, 0, 1, 0]
+
+
+def test_passes_of_one_step_have_a_turn_each():
+    """Two dates in one backward pass, say: each of them says who is missed there."""
+    selection = Selection(COUNT, KEEP).train()
+    gates = [selection() for _ in range(4)]
+    closed = torch.stack([gate == 0 for gate in gates])
+    assert closed.sum(0).tolist() == [1] * COUNT
+    (sum(gates) * torch.arange(COUNT)).sum().backward()
+    assert (int(selection.steps), int(selection.rounds)) == (4, 1)
+    assert selection.missed.eq(0).all() and selection.mean.ne(0).sum() == COUNT - 1
+    alone = Selection(COUNT, KEEP).train()
+    alone.load_state_dict(selection.state_dict())
+    assert torch.equal(selection() == 0, alone() == 0)
+
+
+def test_a_pass_without_a_gradient_costs_no_turn_beyond_its_epoch():
+    selection = Selection(COUNT, KEEP).train()
+    first = selection()
+    assert not torch.equal(first == 0, selection() == 0)
+    selection.eval()
+    assert torch.equal(first == 0, selection.train()() == 0)

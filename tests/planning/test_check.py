@@ -77,6 +77,20 @@ def test_all_faults_are_found_at_once(project):
         assert "trainer.accelerator is gpu, and torch sees no GPU" in found
 
 
+def test_a_channel_is_fed_once_and_classes_have_weights(project):
+    def change(params):
+        params["specialists"]["oscd"] |= {"bands": "B04 red B02"}
+        params["specialists"]["biomass"] = params["specialists"]["oscd"] | {
+            "dataset": "biomassters", "bands": "B04", "loss": "mse", "class_weights": "balanced"
+        }  # fmt: skip
+        params["datasets"]["biomassters"] = params["datasets"]["oscd"] | {"reader": "biomassters"}
+        params["ensemble"] = ["oscd"]
+
+    found = "\n".join(faults(project(change)))
+    assert "specialists.oscd.bands has B04 red B02, of which dataset oscd has B04 alone" in found
+    assert "specialists.biomass.class_weights is balanced, but regression has no classes" in found
+
+
 def test_objects_are_no_task(project):
     params = load_params(project() / "params.yaml")
     told = (
