@@ -167,7 +167,7 @@ def test_specialists_whose_pyramids_differ(make_specialist):
     x = torch.randn(1, 3, 32, 32)
     for fusion in ("concat", "conv1x1", "mlp"):
         assert len(EosFM.from_specialists(pair, in_chans=3, fusion=fusion)(x)) == 4
-    with pytest.raises(EosfmError, match="set projection=True"):
+    with pytest.raises(EosfmError, match="set projection to true"):
         EosFM.from_specialists(pair, in_chans=3, fusion="addition")
 
 

@@ -34,5 +34,7 @@ def repro(
     those of `dvc exp run`, and kept as an experiment.
     """
     from eosfm.cluster.run import repro
+    from eosfm.commands.resumed import resumed
 
-    repro(targets or [], workers, scheduler, set_param or [], name)
+    with resumed("stages that ended are kept, and the same command goes on"):
+        repro(targets or [], workers, scheduler, set_param or [], name)

@@ -6,15 +6,15 @@ from contextlib import contextmanager
 
 import typer
 
+ROWS = "the same command goes on from the last finished row of windows"
+"""As :class:`eosfm.prediction.rows.Rows` keeps them."""
+
 
 @contextmanager
-def resumed() -> Iterator[None]:
-    """Around work that keeps finished rows of windows (:class:`eosfm.prediction.rows.Rows`)."""
+def resumed(how: str = ROWS) -> Iterator[None]:
+    """Around work that keeps what is done; ``how`` says how it goes on."""
     try:
         yield
     except KeyboardInterrupt:
-        print(
-            "interrupted: the same command goes on from the last finished row of windows",
-            file=sys.stderr,
-        )
+        print(f"interrupted: {how}", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -262,8 +262,8 @@ class Fuser(nn.Module):
             if method.equal_channels and channels != target:
                 raise EosfmError(
                     f"fusion={self.options.fusion!r} needs equal channels, but {first.name!r} has "
-                    f"{target} and {spec.name!r} {channels}; set projection=True"
-                    + " or spectral=False"
+                    f"{target} and {spec.name!r} {channels}; set projection to true"
+                    + ", or spectral to false"
                     * spec.spectral
                 )
         multiplier = self.options.width_multiplier

@@ -6,7 +6,13 @@ from pathlib import Path
 from eosfm.core.errors import EosfmError
 from eosfm.params import load_params
 from eosfm.planning.check_data import check_datasets
-from eosfm.planning.check_machine import check_cores, check_gpu, check_plan, check_weights
+from eosfm.planning.check_machine import (
+    check_cores,
+    check_country,
+    check_gpu,
+    check_plan,
+    check_weights,
+)
 from eosfm.planning.findings import Finding, fault
 from eosfm.planning.readers import check_ensemble
 
@@ -32,6 +38,7 @@ def run_checks(project: Path, scale: str | None = None) -> list[Finding]:
         check_ensemble(params, project),
         check_plan(params, project),
         check_weights(params),
+        check_country(params),
         check_gpu(params),
         check_cores(params),
     )

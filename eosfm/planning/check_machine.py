@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.cores import usable_cores
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.datasets import DATASETS
 from eosfm.features.frozen import SCRATCH
 from eosfm.nn.backbone import WEIGHT_FILES
 from eosfm.params import Params
 from eosfm.planning.dvc_faults import told
 from eosfm.planning.findings import Finding, fault, note, one_line
+from eosfm.planning.fits import evaluation_work
 from eosfm.planning.plan import disk_need, largest_archive
 from eosfm.planning.stores import PlannedStore, planned_store
 from eosfm.planning.tasks import PlannedTask, planned_task
@@ -50,6 +51,18 @@ def check_weights(params: Params) -> Iterator[Finding]:
         yield note(f"pretrained weights of {name} are downloaded from {hub}")
 
 
+def check_country(params: Params) -> Iterator[Finding]:
+    """Whether the carbon intensity of the country is known, or no energy would be counted."""
+    from codecarbon.input import DataSource
+
+    known = DataSource().get_global_energy_mix_data()
+    if params.energy.country not in known:
+        yield fault(
+            f"energy.country is {params.energy.country}, which CodeCarbon does not know; "
+            f"{suggest(params.energy.country, list(known))}"
+        )
+
+
 def check_plan(params: Params, project: Path) -> Iterator[Finding]:
     """Heads, metrics, adaptation and the sizes of all stores; then the room on the disks."""
     stores: dict[str, PlannedStore] = {}
@@ -63,7 +76,9 @@ def check_plan(params: Params, project: Path) -> Iterator[Finding]:
     for name, own in params.tasks.items():
         if own.dataset in stores:
             try:
-                tasks.append(planned_task(params, name, stores[own.dataset]))
+                task = planned_task(params, name, stores[own.dataset])
+                evaluation_work(task, params.fusion)  # which builds the fusion and the head
+                tasks.append(task)
             except EosfmError as error:
                 yield fault(one_line(error))
     yield from _check_disks(params, project, stores, tasks)

@@ -1,6 +1,7 @@
 """Faults of DVC's, told in a line."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from eosfm.core.errors import EosfmError
@@ -19,8 +20,22 @@ def told(work: Callable[[], T]) -> T:
     try:
         return work()
     except DvcException as error:
+        if merging := _half_merged():
+            raise EosfmError(
+                f"{merging} holds marks of a merge; take either side, as by `git checkout --ours "
+                f"{merging}`, and run again: what is not of this side runs anew"
+            ) from None
         cause = origin(error)
         raise EosfmError(f"DVC: {error}" + (f": {cause}" if cause is not error else "")) from None
+
+
+def _half_merged() -> str | None:
+    """The first of DVC's files here in which Git has left two versions."""
+    here = Path()
+    for path in (here / "params.yaml", *sorted(here.glob("dvc.*")), *sorted(here.glob("*/dvc.*"))):
+        if path.is_file() and any(line.startswith(b"<<<<<<< ") for line in path.open("rb")):
+            return str(path)
+    return None
 
 
 def origin(error: BaseException) -> BaseException:

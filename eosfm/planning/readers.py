@@ -133,3 +133,5 @@ def check_ensemble(params: Params, project: Path) -> Iterator[Finding]:
     for name in params.fusion.ablate:
         if name not in members:
             yield fault(f"fusion.ablate has {name!r}, no specialist; {suggest(name, members)}")
+    if set(members) <= set(params.fusion.ablate):
+        yield fault("fusion.ablate has every specialist of the ensemble; leave one out of it")

@@ -31,7 +31,7 @@ def evolve(land: Landscape, key: Key, event: str, strength: float = 1.0) -> Land
     - ``flood``: low land connected to water (or to the lowest point) becomes ``flood``.
     - ``burn``: a patch of vegetation becomes ``burned``.
     - ``construction``: new buildings, each with a new parcel number, on open land.
-    - ``clearing``: some of the open land becomes yards: bare, paved and asphalted plots.
+    - ``clearing``: some of the open land becomes bare in plots, or yards where people live.
     - ``demolition``: some buildings become ``bare_soil``.
     - ``damage``: some buildings are hit; ``damage`` holds 1 minor, 2 major, 3 destroyed.
     - ``season``: about 90 days pass per unit of strength.
@@ -130,20 +130,24 @@ def _some_buildings(
 
 
 def _clearing(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
-    # Earthworks, storage yards, car parks: they look as a building site does, and nothing is built.
+    # Earthworks, storage yards and car parks look as a building site does, and nothing is built;
+    # fields that are tilled or harvested in parts are as patchy.
+    from scipy.ndimage import uniform_filter
+
     canvas = Canvas(rng, land.size, land.gsd, land.angle)
     u, v = rotate(canvas.x, canvas.y, land.angle)
-    yards = bricks(rng, u, v, (110.0, 140.0), 0.4)
     floor = 2.6 * land.gsd
+    yards = bricks(rng, u, v, (110.0, 140.0), 0.4)
     plots = bricks(rng, u, v, (max(32.0, floor), max(26.0, floor)), 0.3)
+    built = land.shows(*BUILDINGS).astype(np.float32)
+    settled = uniform_filter(built, max(1, round(300 / land.gsd))) > 0.04
     mask = (canvas.per_cell(yards) < 0.12 * strength) & (canvas.per_cell(plots) < 0.5)
-    covers = rng.choice(
-        codes(("bare_soil", "concrete", "asphalt")), plots.count, p=(0.4, 0.45, 0.15)
-    )
-    tone = np.exp(0.25 * rng.normal(size=plots.count))[plots.id] * (
-        1 + 0.08 * _noise(land, rng, 40, 2)
-    )
-    return land.covered(mask & land.shows(*OPEN, "asphalt"), covers[plots.id], tone=tone)
+    covers = codes(("bare_soil", "concrete", "asphalt"))
+    cover = rng.choice(covers, plots.count, p=(0.5, 0.35, 0.15))[plots.id]
+    cover = np.where(settled, cover, CODE["bare_soil"])
+    tone = np.exp(0.25 * rng.normal(size=plots.count))[plots.id]
+    tone = tone * (1 + 0.08 * _noise(land, rng, 40, 2))
+    return land.covered(mask & land.shows(*OPEN, "asphalt"), cover, tone=tone)
 
 
 def _demolition(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:

@@ -155,6 +155,7 @@ def test_a_stopped_run_leaves_nothing_running_and_keeps_what_is_done(project, ki
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     assert "Traceback" not in out, out
+    assert ("interrupted: stages that ended are kept" in out) == (kind == signal.SIGINT)
     project.wait_for_silence()
     project.ran()
     if kind != signal.SIGKILL:

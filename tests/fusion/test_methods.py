@@ -99,7 +99,7 @@ def test_widths():
 @pytest.mark.parametrize("fusion", ["addition", "multiplication", "geometric_mean"])
 def test_different_pyramids_are_refused_early_or_projected(fusion):
     inputs = [InputSpec("a", (4, 6)), InputSpec("w", (5, 7))]
-    with pytest.raises(EosfmError, match="set projection=True"):
+    with pytest.raises(EosfmError, match="set projection to true"):
         Fuser(inputs, fusion=fusion)
     fuser = Fuser(inputs, fusion=fusion, projection=True)
     maps = fuser([[torch.randn(1, c, 2, 2) for c in spec.channels] for spec in inputs])

@@ -1,6 +1,7 @@
 """The dry run: each fault is found, named in one line, and costs no work."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -89,6 +90,28 @@ def test_a_channel_is_fed_once_and_classes_have_weights(project):
     found = "\n".join(faults(project(change)))
     assert "specialists.oscd.bands has B04 red B02, of which dataset oscd has B04 alone" in found
     assert "specialists.biomass.class_weights is balanced, but regression has no classes" in found
+
+
+@pytest.mark.parametrize(
+    ("fusion", "line"),
+    [
+        ({"method": "addition"}, "fusion='addition' needs equal channels.*spectral to false"),
+        ({"ablate": ["oscd"]}, "fusion.ablate has every specialist of the ensemble"),
+        ({"max_encoders": 9}, "fusion.max_encoders is 9, but the ensemble has 1"),
+    ],
+)
+def test_a_fusion_that_cannot_be_built(project, fusion, line):
+    def change(params):
+        params["fusion"].update(fusion)
+        params["tasks"]["eurosat"]["head"] = "linear"  # ridge regression fuses by itself
+
+    found = faults(project(change))
+    assert len(found) == 1 and re.match(line, found[0])
+
+
+def test_a_country_of_which_nothing_is_known(project):
+    (line,) = faults(project(lambda params: params["energy"].update(country="DEX")))
+    assert line.startswith("energy.country is DEX, which CodeCarbon does not know; did you mean")
 
 
 def test_objects_are_no_task(project):
