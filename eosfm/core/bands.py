@@ -97,9 +97,11 @@ def band_name(text: str | None) -> str | None:
     """The band that a description means; None where it means none.
 
     Understood are names of the vocabulary and STAC's common names in any case, alone or first
-    (``B4, central wavelength 665 nm``), and Sentinel-2's with one digit.
+    (``B4, central wavelength 665 nm``), and Sentinel-2's with one digit or their pixel size
+    (``B8_10m``). ``Band 4`` says nothing: many files count theirs so.
     """
     first = re.split(r"[\s,;:(]", (text or "").strip(), maxsplit=1)[0].lower()
+    first = re.sub(r"_\d\dm$", "", first)
     padded = re.sub(r"^b(\d)$", r"b0\1", first)
     return LOWER.get(padded) or COMMON.get(first)
 

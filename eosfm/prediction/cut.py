@@ -29,6 +29,10 @@ class Cut:
     overlap: int | None = None
     device: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.window is not None and self.window < 1:
+            raise EosfmError(f"a window of {self.window} px; expected 1 or more; change --window")
+
     def sweep(self, scene: tuple[int, int], usual: int) -> Sweep:
         """Overlapping windows over a scene, of ``usual`` pixels where nothing else is asked for.
 

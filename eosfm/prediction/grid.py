@@ -97,7 +97,16 @@ def expect_same(first: str, grid: Grid, path: str, other: Grid) -> None:
 
 
 def grid_of(raster: Any) -> Grid:
-    """Where an open raster's pixels lie: nowhere, if it has a system and no place in it."""
+    """Where an open raster's pixels lie: nowhere, if it has a system and no place in it.
+
+    Raises:
+        EosfmError: It has ground control points alone.
+    """
+    if raster.transform.is_identity and raster.gcps[0]:
+        raise EosfmError(
+            f"{raster.name} has {len(raster.gcps[0])} ground control points and no grid; expected "
+            "a raster in a system of coordinates; warp it first, as by `gdalwarp -r bilinear`"
+        )
     crs = None if raster.transform.is_identity else raster.crs
     return Grid(raster.height, raster.width, crs, raster.transform)
 

@@ -1,5 +1,6 @@
 """What a fitted task reads of a scene: its bands of all dates, scaled as its tiles were."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -43,6 +44,13 @@ class Reading:
     dates: tuple[str, ...] = ()
     nodata: float | None = None
 
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.scale) and self.scale and math.isfinite(self.offset)):
+            raise EosfmError(
+                f"--scale is {self.scale:g} and --offset {self.offset:g}; expected numbers, and no "
+                "scale of 0; correct them"
+            )
+
 
 class TaskInput:
     """The dates of one scene, as a fitted task takes them.
@@ -60,9 +68,12 @@ class TaskInput:
         found = [one for path in paths for one in _sources(path, fitted, reading)]
         sources, days = zip(*found, strict=True)
         # What items and names tell, where each tells it and the user does not.
-        dates = reading.dates or tuple(day for day in days if day and all(days))
+        told = tuple(day for day in days if day and all(days))
+        dates = reading.dates or told
         count = len(sources)
         _check_dates(fitted, count, dates)
+        if reading.dates:
+            _check_given(fitted, reading.dates, told)
         self.fitted = fitted
         self.scenes = [
             open_scene(
@@ -156,6 +167,25 @@ def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> Non
     for day in dates:
         if not _is_day(day):
             raise EosfmError(f"{day[:80]!r} is no date; give dates such as 2020-05-01")
+
+
+def _check_given(fitted: FittedTask, dates: tuple[str, ...], told: tuple[str, ...]) -> None:
+    """Refuse days of the user's that are of no use, out of order, or not those of the scenes."""
+    given = " ".join(dates)
+    if fitted.dates == 1:
+        raise EosfmError(
+            f"task {fitted.task} takes one date, and looks at no day; leave --dates out"
+        )
+    if list(dates) != sorted(dates):
+        raise EosfmError(
+            f"--dates are {given}; expected the days of the scenes, from the first to the last; "
+            "give both in that order"
+        )
+    if told and dates != told:
+        raise EosfmError(
+            f"--dates are {given}, and the scenes tell {' '.join(told)}; leave --dates out, or "
+            "correct the scenes' names"
+        )
 
 
 def _is_day(text: str) -> bool:

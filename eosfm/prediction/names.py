@@ -38,17 +38,19 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
     if raster.count == 1 and (names == [None] or _own_numbers(file.name)):
         names = [_named_by_file(file) or names[0]]
     colours = [interpretation.name for interpretation in raster.colorinterp]
+    # GDAL takes the first three of any 8-bit bands for colours, so a word beside one says more.
     return [
-        name or (colour if colour in COLOURS else None)
-        for name, colour in zip(names, colours, strict=True)
+        name or (colour if colour in COLOURS and not said else None)
+        for name, said, colour in zip(names, raster.descriptions, colours, strict=True)
     ]
 
 
 def _named_by_file(path: Path) -> str | None:
     """The band that a file's name ends with, or has somewhere."""
-    words = reversed(re.split(r"[_\s.]", path.stem))
-    word = next((word for word in words if band_name(word)), None)
-    return numbered_by(path.name, word)
+    words = [word for word in re.split(r"[-_\s.]", path.stem)[::-1] if band_name(word)]
+    # A number says more than a word, which may be a place's: B02_blue_nile.tif.
+    numbers = [word for word in words if re.match(r"[Bb]\d", word)]
+    return numbered_by(path.name, next(iter(numbers or words), None))
 
 
 def numbered_by(file: str, text: str | None) -> str | None:

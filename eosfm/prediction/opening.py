@@ -20,9 +20,13 @@ def expect_there(paths: Sequence[str]) -> None:
         EosfmError: There is no such file or folder; what is elsewhere is asked for when it is read.
     """
     for path in paths:
-        remote = "://" in path or path.startswith("/vsi")
-        if not remote and not Path(path).exists():
+        if not is_remote(path) and not Path(path).exists():
             raise EosfmError(f"{path} not found; give the path of a scene that is there")
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path is an address, or inside something that GDAL opens."""
+    return "://" in path or path.startswith("/vsi")
 
 
 def open_raster(path: str) -> Any:
@@ -64,9 +68,14 @@ def _open(path: str, drivers: Sequence[str], options: Mapping[str, str]) -> Any:
     except (RasterioIOError, ValueError, CPLE_BaseError) as error:  # ValueError: not UTF-8
         if str(error) == f"{path}: No such file or directory":
             raise EosfmError(f"{path} not found; give a raster, or a folder of them") from None
+        cure = "convert it with gdal_translate"
+        if path.lower().endswith(".zip"):
+            cure = "unpack it, and give a raster or a folder"
+        elif is_remote(path):
+            cure = "see that the address is right, and the server answers"
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); expected GeoTIFF, JPEG 2000, "
-            "PNG, JPEG, Imagine, or a local .vrt; convert it with gdal_translate"
+            f"PNG, JPEG, Imagine, or a local .vrt; {cure}"
         ) from None
 
 

@@ -64,6 +64,8 @@ def predict(
     check_out(out, SUFFIXES[answer], paths)
     if probabilities and answer != "pixel":
         raise EosfmError(f"task {fitted.task} makes no map; leave --probabilities out")
+    if answer == "image" and cut.overlap is not None:
+        raise EosfmError(f"task {fitted.task} takes windows side by side; leave --overlap out")
     if min_score is not None and answer != "object":
         raise EosfmError(f"task {fitted.task} finds no objects; leave --min-score out")
     with bounded_cache():

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.grid import expect_same, grid_of, on_finest
 from eosfm.prediction.names import expect_once, file_bands, match
-from eosfm.prediction.opening import open_raster
+from eosfm.prediction.opening import is_remote, open_raster
 from eosfm.prediction.products import AS_IT_IS, Product, is_picture, product_of
 from eosfm.prediction.stac import Item
 
@@ -23,6 +24,8 @@ EXACT = ("uint8", "int8", "uint16", "int16", "float32")
 
 SIZES = ("R10m", "R20m", "R60m")
 """Folders of one date of Sentinel-2's Level 2A, the finest first."""
+UNSCALED = 0.5
+"""A factor from here on leaves numbers as large as they are."""
 OTHERS = ("db", "m")
 """Units of what stands beside images."""
 
@@ -138,9 +141,13 @@ class Scene:
                 elif channel.nodata is not None and not channel.shared:
                     one[one == channel.nodata] = np.nan
         except RasterioIOError as error:
-            raise EosfmError(
-                f"{raster.name} is damaged ({str(error)[:120]}); fetch the file again"
-            ) from None
+            why = str(error.__cause__ or error)[:120]
+            if is_remote(raster.name):
+                raise EosfmError(
+                    f"{_place(raster.name)} cannot be read any more ({why}); run the same command "
+                    "again, which goes on from what is done"
+                ) from None
+            raise EosfmError(f"{raster.name} is damaged ({why}); fetch the file again") from None
         values[slots] = pixels
 
     def _told(self, slots: list[int], pixels: np.ndarray) -> np.ndarray:
@@ -206,9 +213,11 @@ def open_scene(
         )
     layout = [f"{s.count} of {Path(s.name).name}" for s in sources] if len(sources) > 1 else []
     places = [there[place] for place in match(bands, said, str(path), layout)]
+    starts = np.cumsum([0, *(source.count for source in sources)])
+    named = [said[start:stop] for start, stop in pairwise(starts)]
     files = [
-        _File.of(source, scaling, declared, nodata, otherwise)
-        for source, (scaling, declared) in zip(sources, told, strict=True)
+        _File.of(source, scaling, declared, nodata, otherwise, bands_there)
+        for source, (scaling, declared), bands_there in zip(sources, told, named, strict=True)
         if any(source is other for other, _ in places)
     ]
     sizes = isinstance(path, Item) or all(file.product and file.product.sizes for file in files)
@@ -241,12 +250,14 @@ class _File:
         scaling: Of each channel factor and offset, where the file declares none; None where no item
             says them either.
         nodata: The value of pixels that were not measured, where the file declares none.
+        bands: Of each channel, None where it is none that is known.
     """
 
     source: Any
     product: Product | None
     scaling: Sequence[tuple[float, float]] | None
     nodata: float | None
+    bands: Sequence[str | None]
 
     @classmethod
     def of(
@@ -256,12 +267,14 @@ class _File:
         declared: float | None,
         nodata: float | None,
         otherwise: float | None,
+        bands: Sequence[str | None],
     ) -> "_File":
         """What an item declares, or the user says, or the product, or the task, in this order."""
         product = product_of(source.name)
         of_product = None if product is None or product.refusal else 0.0
         said = (declared, nodata, of_product, otherwise)
-        return cls(source, product, scaling, next((v for v in said if v is not None), None))
+        known = next((v for v in said if v is not None), None)
+        return cls(source, product, scaling, known, bands)
 
     def channel(self, index: int, raster: Any, unit: str, given: tuple[float, float]) -> Channel:
         """A channel, of the file itself or as ``raster`` shows it, in a unit."""
@@ -293,8 +306,9 @@ class _File:
             factor, offset = product.scaling(self.source.name)
         if unit.startswith("dn"):  # digital numbers are what is stored, whatever they stand for
             return AS_IT_IS
-        if unit == "reflectance_1e4" and (factor, offset) != AS_IT_IS:
-            return 1e4 * factor, 1e4 * offset  # files declare what makes 0 to 1 of them
+        # Files declare what makes 0 to 1 of them; a larger factor than that leaves 0 to 10,000.
+        if unit == "reflectance_1e4" and (factor, offset) != AS_IT_IS and factor < UNSCALED:
+            return 1e4 * factor, 1e4 * offset
         return factor, offset
 
     def _of_product(self, index: int) -> Product | None:
@@ -310,13 +324,21 @@ class _File:
             return raster.count, None, False
         shared = self.product is None or self.product.value
         flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
-        if flags == ["all_valid"]:
+        if flags == ["all_valid"] or ("alpha" in flags and self._alpha_is_a_band()):
             return None, self.nodata, shared and self.nodata == 0
         told = raster.nodatavals[index - 1]
         if flags == ["nodata"] and (told == 0 or raster.dtypes[index - 1] in EXACT):
             # Eight times as fast as GDAL's masks of many bands.
             return None, told, shared and told == 0
         return 0, None, False
+
+    def _alpha_is_a_band(self) -> bool:
+        """Whether what GDAL takes for opacity, as the fourth of 8-bit bands, is a band by name."""
+        colours = [interpretation.name for interpretation in self.source.colorinterp]
+        return any(
+            band is not None and colour == "alpha"
+            for band, colour in zip(self.bands, colours, strict=True)
+        )
 
 
 def named_bands(path: str) -> list[str | None]:
@@ -339,8 +361,7 @@ def rasters_in(folder: Path) -> list[str]:
 
     Of a SAFE its images; of folders of its pixel sizes, each band as it has the smallest pixels.
     """
-    if folder.suffix == ".SAFE":
-        images = sorted(folder.glob("GRANULE/*/IMG_DATA"))
+    if images := sorted(folder.glob("GRANULE/*/IMG_DATA")):
         return [file for granule in images for file in rasters_in(granule)]
     if any((folder / size).is_dir() for size in SIZES):
         finest: dict[str, str] = {}

@@ -12,8 +12,8 @@ from eosfm.prediction.names import file_bands
 from eosfm.prediction.opening import open_raster
 from eosfm.prediction.scene import SUFFIXES, rasters_in
 
-DAY = re.compile(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)")
-"""A day in a file's name: 2020-05-01 or 20200501."""
+DAY = re.compile(r"(?<!\d)(?=(\d{4})([-_]?)(\d{2})\2(\d{2})(?!\d))")
+"""A day in a file's name, of one separator: 2020-05-01 or 20200501; they may overlap."""
 YEARS = range(1970, 2100)
 """Those of a day; other eight digits are a number."""
 DAY_OF_YEAR = re.compile(r"\.(\d{4})(\d{3})T")
@@ -75,11 +75,11 @@ def _day(name: str) -> str | None:
     for year, number in DAY_OF_YEAR.findall(name):
         if int(year) in YEARS and 1 <= int(number) <= 366:
             return str(np.datetime64(year, "D") + int(number) - 1)
-    for parts in DAY.findall(name):
+    for year, _, month, number in DAY.findall(name):
         try:
-            day = str(np.datetime64("-".join(parts), "D"))
+            day = str(np.datetime64(f"{year}-{month}-{number}", "D"))
         except ValueError:
             continue
-        if int(parts[0]) in YEARS:
+        if int(year) in YEARS:
             return day
     return None

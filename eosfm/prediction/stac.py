@@ -122,6 +122,12 @@ def read_items(path: str) -> list[Item]:
         ) from None
     if not items:
         raise EosfmError(f"{path} holds no item; search for another place or time")
+    undated = [str(item) for item in items if not item.date]
+    if undated and len(items) > 1:
+        raise EosfmError(
+            f"{path}: item {brief(undated[0])} has no datetime, so the order of its "
+            f"{len(items)} items is not known; take items with one"
+        )
     return sorted(items, key=lambda item: item.date or "")
 
 

@@ -131,7 +131,7 @@ def _some_buildings(
 
 def _clearing(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
     # Earthworks, storage yards and car parks look as a building site does, and nothing is built;
-    # fields that are tilled or harvested in parts are as patchy.
+    # fields that are tilled in parts, under film or glass are as patchy.
     from scipy.ndimage import uniform_filter
 
     canvas = Canvas(rng, land.size, land.gsd, land.angle)
@@ -144,7 +144,8 @@ def _clearing(land: Landscape, rng: np.random.Generator, strength: float) -> Lan
     mask = (canvas.per_cell(yards) < 0.12 * strength) & (canvas.per_cell(plots) < 0.5)
     covers = codes(("bare_soil", "concrete", "asphalt"))
     cover = rng.choice(covers, plots.count, p=(0.5, 0.35, 0.15))[plots.id]
-    cover = np.where(settled, cover, CODE["bare_soil"])
+    rural = rng.choice(covers, plots.count, p=(0.6, 0.3, 0.1))[plots.id]
+    cover = np.where(settled, cover, rural)
     tone = np.exp(0.25 * rng.normal(size=plots.count))[plots.id]
     tone = tone * (1 + 0.08 * _noise(land, rng, 40, 2))
     return land.covered(mask & land.shows(*OPEN, "asphalt"), cover, tone=tone)

@@ -71,8 +71,8 @@ def draw(
         states.append(season.change(tone=tone.astype(np.float32)))
     before, after = states
     # What is cleared and paved changes as much as what is built, and is outlined by nobody.
-    before = evolve(before, (*key, "yards before"), "clearing", strength=1.5)
-    after = evolve(after, (*key, "yards after"), "clearing", strength=1.5)
+    before = evolve(before, (*key, "yards before"), "clearing", strength=1.9)
+    after = evolve(after, (*key, "yards after"), "clearing", strength=1.9)
     # Some of the new houses stand where a site was being prepared; some old ones are gone.
     before = evolve(before, (*key, "sites"), "demolition", strength=0.12)
     after = evolve(after, (*key, "gone"), "demolition", strength=0.1)
