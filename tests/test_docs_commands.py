@@ -77,7 +77,8 @@ NOT_RUN = {
     "dvc plots diff": PLACE,
     "dvc plots show": PLACE,
     "dvc queue start": PLACE,
-    "dvc pull --run-cache": PLACE,
+    "dvc pull": PLACE,
+    "dvc repro --pull": PLACE,
     "dvc push --run-cache": PLACE,
     "dvc metrics show results/train/potsdam/live/metrics.json": PLACE,
 }

@@ -125,7 +125,7 @@ def read_items(path: str) -> list[Item]:
     undated = [str(item) for item in items if not item.date]
     if undated and len(items) > 1:
         raise EosfmError(
-            f"{path}: item {brief(undated[0])} has no datetime, so the order of its "
+            f"{undated[0][:200]} has no datetime, so the order of the "
             f"{len(items)} items is not known; take items with one"
         )
     return sorted(items, key=lambda item: item.date or "")

@@ -67,6 +67,16 @@ def test_who_pulls_has_nothing_to_run(hosts, tmp_path):
     assert ours.run("git", "status", "--porcelain").stdout == ""
 
 
+def test_who_has_other_locks_finds_the_runs_in_the_remote(hosts, tmp_path):
+    hosts.first.run("dvc", "push", "--run-cache")
+    ours = clone(hosts.git, tmp_path / "ours")
+    for lock in LOCKS:
+        (ours.path / lock).unlink()
+    ran = ours.stages_run(ours.run("dvc", "repro", "--pull", *PIPELINES).stdout)
+    assert ran == {"watch", "report"}  # what the report makes is in Git and not in the cache
+    assert outs(ours) == outs(hosts.first)
+
+
 def test_an_experiment_goes_from_one_to_another(hosts, tmp_path):
     first, ours = hosts.first, clone(hosts.git, tmp_path / "ours")
     first.run("dvc", "exp", "run", "--name", "few", "-S", "fusion.max_encoders=2")

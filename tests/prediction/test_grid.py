@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
+from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
+from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.raster import read_header
-from eosfm.prediction.grid import DEGREE, Grid
+from eosfm.prediction.grid import DEGREE, Grid, grid_of
 from eosfm.prediction.predict import of_other_size
 from eosfm.prediction.scene import open_scene
 
@@ -38,6 +41,16 @@ def test_pixels_of_another_size_than_those_of_the_training_are_told(side, told):
     assert of_other_size(grid, 10.0) == (said if told else "")
     degrees = Grid(8, 8, DEGREES, from_origin(10.0, 0.0, side / DEGREE, side / DEGREE))
     assert of_other_size(degrees, 10.0) == (said if told else "")
+
+
+def test_control_points_alone_are_refused(write_scene):
+    path = write_scene(np.zeros((3, 8, 8), np.uint8), crs=None, transform=None)
+    corners = ((0, 0, 8, 46), (0, 8, 9, 46), (8, 0, 8, 45))
+    points = [GroundControlPoint(row, col, x, y) for row, col, x, y in corners]
+    with rasterio.open(path, "r+") as raster:
+        raster.gcps = points, rasterio.CRS.from_epsg(4326)
+    with rasterio.open(path) as raster, pytest.raises(EosfmError, match="3 ground control points"):
+        grid_of(raster)
 
 
 def test_a_system_without_a_place_in_it_is_no_georeference(write_scene):

@@ -191,6 +191,29 @@ def test_a_series_needs_its_dates(run, write_scene, mosaic):
     for wrong, message in ((), "give --dates"), (dates[:2], r"2 date\(s\) for 3"), *faults:
         with pytest.raises(EosfmError, match=message):
             run("series", paths, reading=Reading(dates=wrong))
+    with pytest.raises(EosfmError, match="expected the days of the scenes, from the first to the"):
+        run("series", paths, reading=Reading(dates=dates[::-1]))
+    folder = Path(plain).parent / "dates"
+    folder.mkdir()
+    for name, path in zip(dates, paths, strict=True):
+        shutil.copy(path, folder / f"{name}.tif")
+    with pytest.raises(EosfmError, match="and the scenes tell 2020-04-01 2020-06-15 2020-09-01"):
+        run("series", [str(folder)], reading=Reading(dates=("2020-04-01", *dates[:2])))
+    with pytest.raises(EosfmError, match="takes one date, and looks at no day; leave"):
+        run("segmentation", [plain], reading=Reading(dates=dates[:1]))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [({"cut": (0,)}, "a window of 0 px; expected 1 or more"),
+     ({"cut": (-64,)}, "a window of -64 px"),
+     ({"reading": {"scale": float("nan")}}, "--scale is nan and --offset 0; expected numbers"),
+     ({"reading": {"scale": 0.0}}, "--scale is 0 and"),
+     ({"reading": {"offset": float("inf")}}, "--offset inf; expected numbers")],
+)  # fmt: skip
+def test_numbers_that_are_none(option, message):
+    with pytest.raises(EosfmError, match=message):
+        Cut(*option.get("cut", ())), Reading(**option.get("reading", {}))
 
 
 def test_of_dates_there_are_as_many_as_the_model_of_pixels_has_weights_for(

@@ -89,6 +89,44 @@ def test_colours_name_bands_where_descriptions_do_not(write_scene):
         assert raster.colorinterp[0] is ColorInterp.red
 
 
+@pytest.mark.parametrize("descriptions", [("SWIR", "NIR1", "NDVI"), ("Band 8", "Band 4", "Band 3")])
+def test_colours_name_no_band_that_is_called_something_else(write_scene, descriptions):
+    # GDAL takes the first three of any 8-bit bands for red, green and blue.
+    path = write_scene(np.zeros((3, 8, 8), np.uint8), descriptions=descriptions, photometric="RGB")
+    with pytest.raises(EosfmError, match="without names"):
+        open_scene(path, RGB, None)
+
+
+def test_a_fourth_band_of_eight_bits_is_no_opacity_where_it_has_a_name(write_scene):
+    pixels = np.full((4, 8, 8), 90, np.uint8)
+    pixels[3, :4] = 0
+    for nir, unmeasured in (("nir", 0), (None, 4)):
+        path = write_scene(pixels, descriptions=(*RGB, nir), photometric="RGB", alpha="YES")
+        with rasterio.open(path) as raster:
+            assert raster.colorinterp[3] is ColorInterp.alpha
+        scene = open_scene(path, RGB, None)
+        assert np.isnan(scene.read(0, 0, 8, 8)[0, :, 0]).sum() == unmeasured
+    named = open_scene(path, RGB, None, names=(*RGB, "nir"))
+    assert not np.isnan(named.read(0, 0, 8, 8)).any()
+
+
+def test_names_of_files_with_hyphens_and_with_words_in_them(write_scene, tmp_path):
+    for folder, names in (("a", ("x-red", "x-green")), ("b", ("B04_blue_nile", "B03_blue_nile"))):
+        for number, name in enumerate(names):
+            band = np.full((1, 8, 8), number, np.uint8)
+            write_scene(band, name=f"{folder}/{name}.tif", descriptions=None)
+        scene = open_scene(str(tmp_path / folder), ("green", "red"), None)
+        assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [1, 0]
+
+
+def test_an_offset_declared_with_a_scale_of_one_leaves_thousands(write_scene):
+    path = write_scene(np.full((3, 8, 8), 2_500, np.int16), scales=(1.0,) * 3)
+    with rasterio.open(path, "r+") as raster:
+        raster.offsets = (-1_000.0,) * 3
+    scene = open_scene(path, RGB, ("reflectance_1e4",) * 3)
+    assert (scene.read(0, 0, 8, 8) == 1_500).all()
+
+
 @pytest.mark.parametrize(
     ("descriptions", "bands", "message"),
     [(RGB, ("red", "nir"), r"has red, green, blue; expected red, nir \(missing: nir\)"),
@@ -249,6 +287,8 @@ def test_one_date_of_sentinel_2_has_pixels_of_several_sizes(write_scene, tmp_pat
     (tmp_path / "IMG_DATA").rename(safe / "GRANULE" / "L2A_T30UYV" / "IMG_DATA")
     whole = open_scene(str(safe), ("B11", "B02"), None)
     assert (whole.read(0, 0, 16, 16) == values).all()
+    renamed = shutil.copytree(safe, tmp_path / "lost" / "of another name")
+    assert (open_scene(str(renamed), ("B11", "B02"), None).read(0, 0, 16, 16) == values).all()
     shutil.rmtree(tmp_path / "lost")
     assert dates_in(str(tmp_path), ("B11",), None) == [(str(safe), "2021-05-01")]
 

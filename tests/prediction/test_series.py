@@ -42,6 +42,11 @@ def test_days_count_whatever_stands_before_them(write_scene, mosaic, tmp_path):
         write_scene(mosaic[0], name=f"series/{name}/rgb.tif")
     days = [day for _, day in dates_in(str(tmp_path / "series"), COLOURS, None)]
     assert days == ["2020-05-01", "2020-06-01", "2020-08-01"]
+    numbered = ("field_1985_1012_2020-07-01", "tile_0123_2020-07-02")
+    for name in numbered:
+        write_scene(mosaic[0], name=f"numbered/{name}.tif")
+    found = dates_in(str(tmp_path / "numbered"), COLOURS, None)
+    assert [day for _, day in found] == ["2020-07-01", "2020-07-02"]
     write_scene(mosaic[0], name="series/a/rgb.tif")  # of no day: now names count
     dates = dates_in(str(tmp_path / "series"), COLOURS, None)
     assert [day for _, day in dates] == ["2020-08-01", "2020-05-01", None, "2020-06-01"]

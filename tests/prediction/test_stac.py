@@ -232,6 +232,10 @@ def test_a_collection_is_a_series_in_the_order_of_its_dates(
         "early)", "middle)", "late)",
     ]  # fmt: skip
     assert np.diff(given.days.numpy()).tolist() == [75, 78]
+    items[1]["properties"]["datetime"] = None
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    with pytest.raises(EosfmError, match=r"early\) has no datetime, so the order of the 3 items"):
+        read_items(str(path))
 
 
 def test_over_http(make_item, mosaic, tmp_path, monkeypatch):
