@@ -28,6 +28,7 @@ from eosfm.cluster.workers import (
     workers_at,
 )
 from eosfm.core.errors import EosfmError
+from eosfm.planning.settings import settings
 from eosfm.tracking import RUN
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ def repro(
     with _terminated(), _folder(Path.cwd() / FOLDER / run) as folder:
         shell.use(folder)
         with ExitStack() as held:
-            with experiment.settings(overrides):  # taken back where the run is refused
+            with settings(overrides):  # taken back where the run is refused
                 # Before any work the first stage reads the parameters, and refuses wrong ones.
                 with home.open_repo() as repo:
                     home.run_always_changed(repo, targets)

@@ -10,6 +10,15 @@ def check(
     scale: Annotated[
         str | None, typer.Option(help="Another scale than that of params.yaml.")
     ] = None,
+    set_param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set-param",
+            "-S",
+            metavar="KEY=VALUE",
+            help="Check with another value, as of an experiment before `dvc exp run -S`.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find what would stop a run, before any work.
@@ -20,7 +29,7 @@ def check(
 
     from eosfm.planning.check import run_checks
 
-    found = run_checks(Path(), scale)
+    found = run_checks(Path(), scale, set_param or [])
     faults, notes = ([one.text for one in found if one.fault is wrong] for wrong in (True, False))
     if as_json:
         print(json.dumps({"faults": faults, "notes": notes}, indent=1))

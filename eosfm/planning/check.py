@@ -1,10 +1,12 @@
 """The dry run: all that would stop a run, found before any work."""
 
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from eosfm.core.errors import EosfmError
-from eosfm.params import load_params
+from eosfm.params import Params, load_params
 from eosfm.planning.check_data import check_datasets
 from eosfm.planning.check_machine import (
     check_cores,
@@ -17,7 +19,9 @@ from eosfm.planning.findings import Finding, fault
 from eosfm.planning.readers import check_ensemble
 
 
-def run_checks(project: Path, scale: str | None = None) -> list[Finding]:
+def run_checks(
+    project: Path, scale: str | None = None, overrides: Sequence[str] = ()
+) -> list[Finding]:
     """Check parameters, data and machine; nothing is run or downloaded.
 
     Where the parameters themselves are wrong, nothing else can be asked.
@@ -25,11 +29,12 @@ def run_checks(project: Path, scale: str | None = None) -> list[Finding]:
     Args:
         project: The folder of params.yaml.
         scale: Another scale than that of the file.
+        overrides: Parameters to set, as of ``dvc exp run -S``; the file stays as it is.
     """
     from eosfm.planning.plan import at_scale
 
     try:
-        params = load_params(project / "params.yaml")
+        params = _load(project / "params.yaml", overrides)
         params = params if scale is None else at_scale(params, scale)
     except EosfmError as error:
         return [fault(str(error))]
@@ -44,3 +49,19 @@ def run_checks(project: Path, scale: str | None = None) -> list[Finding]:
     )
     # What is wrong with a copy stands in the way of its plan as well.
     return list(dict.fromkeys(chain.from_iterable(found)))
+
+
+def _load(path: Path, overrides: Sequence[str]) -> Params:
+    """The parameters, some of them set in a copy of their file."""
+    if not overrides or not path.is_file():
+        return load_params(path)
+    from eosfm.planning.settings import settings
+
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        copy.write_bytes(path.read_bytes())
+        try:
+            with settings([f"{copy}:{one}" for one in overrides]):
+                return load_params(copy)
+        except EosfmError as error:
+            raise EosfmError(str(error).replace(str(copy), str(path))) from None

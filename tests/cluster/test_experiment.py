@@ -6,6 +6,7 @@ import pytest
 
 from eosfm.cluster import experiment
 from eosfm.core.errors import EosfmError
+from eosfm.planning.settings import settings
 
 
 def test_it_leaves_what_an_experiment_of_dvc_leaves(project):
@@ -47,7 +48,7 @@ def test_what_changed_meanwhile_is_no_part_of_an_experiment(project, monkeypatch
 def test_what_cannot_be_set_leaves_the_file_alone(project, monkeypatch, override, told):
     monkeypatch.chdir(project.path)
     before = (project.path / "params.yaml").read_bytes()
-    with pytest.raises(EosfmError, match=told), experiment.settings([override]):
+    with pytest.raises(EosfmError, match=told), settings([override]):
         pytest.fail("the block ran")
     assert (project.path / "params.yaml").read_bytes() == before
 
@@ -55,7 +56,7 @@ def test_what_cannot_be_set_leaves_the_file_alone(project, monkeypatch, override
 def test_what_the_first_stages_refuse_is_taken_back(project, monkeypatch):
     monkeypatch.chdir(project.path)
     before = (project.path / "params.yaml").read_bytes()
-    with pytest.raises(EosfmError, match="no"), experiment.settings(["word=two", "+more=1"]):
+    with pytest.raises(EosfmError, match="no"), settings(["word=two", "+more=1"]):
         assert b"word: two" in (project.path / "params.yaml").read_bytes()
         raise EosfmError("no")
     assert (project.path / "params.yaml").read_bytes() == before

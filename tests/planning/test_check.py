@@ -264,6 +264,20 @@ def test_more_loaders_than_cores_are_noted(project, monkeypatch):
     assert "scales.full.train.workers and scales.full.protocol.workers" in line
 
 
+def test_an_experiment_is_checked_before_it_is_run(project):
+    folder = project()
+    before = (folder / "params.yaml").read_bytes()
+    assert not [one for one in run_checks(folder, None, ["fusion.max_encoders=1"]) if one.fault]
+    for override, told in (
+        ("fusion.max_encoders=9", "fusion.max_encoders is 9, but the ensemble has 1"),
+        ("fusion.max_encoder=1", "has no such key (max_encoder); did you mean 'max_encoders'"),
+        ("fusion.method=sum", f"{folder / 'params.yaml'}: fusion.method"),
+    ):
+        (found,) = [one.text for one in run_checks(folder, None, [override]) if one.fault]
+        assert told in found
+    assert (folder / "params.yaml").read_bytes() == before
+
+
 @pytest.mark.parametrize(("scale", "status"), [("mini", 0), ("huge", 1)])
 def test_the_exit_status_says_whether_there_are_faults(project, monkeypatch, scale, status):
     monkeypatch.chdir(project(lambda params: params.update(scale=scale)))

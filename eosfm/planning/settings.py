@@ -1,0 +1,77 @@
+"""Parameters that a command line sets for a while: ``-S KEY=VALUE``, as of ``dvc exp run``."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.files import atomic
+from eosfm.planning.dvc_faults import told
+
+
+@contextmanager
+def settings(overrides: Sequence[str]) -> Iterator[None]:
+    """Write parameters into their files; a block that fails takes them back.
+
+    Args:
+        overrides: ``key=value``; ``+key=value`` where the file does not have the key.
+
+    Raises:
+        EosfmError: DVC cannot take one, it has several values, or there is no such file.
+    """
+    from dvc.utils.cli_parse import to_path_overrides
+    from dvc.utils.hydra import apply_overrides, to_hydra_overrides
+    from hydra.errors import HydraException
+
+    def write() -> None:
+        for path, some in by_file.items():
+            try:
+                parsed = to_hydra_overrides(some)
+            except HydraException:
+                raise EosfmError(f"-S {' '.join(some)}: expected KEY=VALUE") from None
+            for one in parsed:
+                if one.is_sweep_override():
+                    raise EosfmError(
+                        f"-S {one.input_line}: several values; expected one; queue them by "
+                        "`dvc exp run --queue`"
+                    )
+                if not one.is_add():
+                    _insist_on_key(path, one.key_or_group)
+            apply_overrides(path, some)
+
+    by_file = to_path_overrides(overrides)
+    for path, some in by_file.items():
+        if not Path(path).is_file():
+            raise EosfmError(
+                f"-S {path}:{some[0]}: there is no file {path}; expected KEY=VALUE, with dots in "
+                "KEY, or FILE:KEY=VALUE"
+            )
+    before = {path: Path(path).read_bytes() for path in by_file}
+    try:
+        told(write)
+        yield
+    except BaseException:
+        for path, content in before.items():
+            with atomic(path) as beside:
+                beside.write_bytes(content)
+        raise
+
+
+def _insist_on_key(path: str, key: str) -> None:
+    """Refuse a key that a file does not have.
+
+    Raises:
+        EosfmError: With the nearest one that it has.
+    """
+    from dvc.utils.serialize import LOADERS
+
+    here: Any = LOADERS[Path(path).suffix.lower()](path)
+    for part in key.split("."):
+        if not isinstance(here, dict) or part not in here:
+            valid = suggest(part, list(here)) if isinstance(here, dict) else "nothing is below it"
+            raise EosfmError(
+                f"-S {key}: {path} has no such key ({part}); {valid}; "
+                f"one that its entry takes from `defaults` needs a plus: -S +{key}=..."
+            )
+        here = here[part]
