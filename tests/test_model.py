@@ -1,4 +1,5 @@
 import itertools
+import warnings
 
 import pytest
 import torch
@@ -231,6 +232,27 @@ def test_statistics_are_saved_with_the_backbone(make_specialist, tmp_path):
     again = EosFM.load(tmp_path / "b.pth").eval()
     assert all(torch.equal(a, b) for a, b in zip(backbone(x), again(x), strict=True))
     assert again.explain() == backbone.explain()
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"standardize": "specialist", "units": "reflectance_1e4"},
+        {"mean": [300.0, 200.0, 100.0], "std": [30.0, 20.0, 10.0]},
+    ],
+)
+def test_values_of_another_unit_are_told_once(make_specialist, way):
+    known = make_specialist("rgb", ("B04", "B03", "B02"), units=("reflectance_1e4",) * 3,
+                            mean=(300.0, 200.0, 100.0), std=(30.0, 20.0, 10.0))  # fmt: skip
+    x = 30 * torch.randn(1, 3, 32, 32) + 200
+    for scale, told in ((1.0, 0), (1e-4, 1), (255.0, 1)):
+        backbone = EosFM.from_specialists([known], ["B04", "B03", "B02"], **way).eval()
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                backbone(scale * x)
+        said = [str(one.message) for one in found if "check the unit" in str(one.message)]
+        assert len(said) == told
 
 
 def test_halves_that_do_not_fit(few):

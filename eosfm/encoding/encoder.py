@@ -1,6 +1,7 @@
 """The frozen half of EosFM: every specialist's encoder on the input adapted to it."""
 
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from eosfm.nn.specialist import Specialist
 
 ADAPTATIONS = ("named", "counted")
 STANDARDIZE = ("dataset", "specialist")
+FARTHEST, FLATTEST = 20.0, 0.02
+"""Mean and deviation of scaled bands beyond which their values are in another unit."""
 NOTE_WIDTH = 46
 """Characters of a note in a line of :meth:`EnsembleEncoder.explain`."""
 
@@ -80,6 +83,7 @@ class EnsembleEncoder(nn.Module):
             build_adapter(spec, owner, given) for spec, owner in zip(fed, owners, strict=True)
         )
         self.spectral = SpectralPyramid(given) if len(self.inputs) > len(fed) else None
+        self._looked = False  # at the values of a batch
 
     @property
     def device(self) -> torch.device:
@@ -107,6 +111,9 @@ class EnsembleEncoder(nn.Module):
         chosen = range(len(self.inputs)) if indices is None else indices
         fed = [i for i in chosen if not self.inputs[i].spectral]
         encoded = self.models([(self._model_of[i], self.adapters[i](x)) for i in fed])
+        if fed and not self._looked and not torch.compiler.is_compiling():
+            self._looked = True
+            self._look(x, fed[0])
         of_input = dict(zip(fed, encoded, strict=True))
         if self.spectral is not None and len(fed) < len(chosen):
             of_input[len(self.inputs) - 1] = self.spectral(x)
@@ -140,6 +147,21 @@ class EnsembleEncoder(nn.Module):
         ]
         lines.insert(1, "  ".join("-" * width for width in widths))
         return "\n".join(lines)
+
+    def _look(self, x: Tensor, first: int) -> None:
+        """Warn of values that the statistics do not fit: 0 to 1 in place of 0 to 10,000, say."""
+        scaled = self.input.standardize == "specialist" or self.input.mean is not None
+        if torch.jit.is_tracing() or not scaled:
+            return
+        fed = [channel is not None for channel in self.inputs[first].channel_map]
+        seen = self.adapters[first](x.detach().float())[:, fed]
+        middle, spread = seen.mean((0, 2, 3)).abs().max().item(), seen.std((0, 2, 3)).max().item()
+        if middle > FARTHEST or 0 < spread < FLATTEST:
+            warnings.warn(
+                f"scaled by their statistics, bands have a mean of {middle:.3g} and a deviation of "
+                f"{spread:.3g} where about 0 and 1 are expected; check the unit of the values",
+                stacklevel=4,
+            )
 
     def _check(self, x: Tensor) -> None:
         expect_map("input", x, self.device)

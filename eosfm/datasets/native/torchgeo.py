@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
 from eosfm.datasets.native.labels import boxes_in
 from eosfm.datasets.native.spec import Scene, Window
@@ -74,6 +74,9 @@ class _Items:
         import torchgeo.datasets
 
         self.name, self.root, self.dtype, self.size = name, root, dtype, size
+        if not hasattr(torchgeo.datasets, name):
+            hint = suggest(name, torchgeo.datasets.__all__)
+            raise EosfmError(f"torchgeo has no dataset {name!r}; {hint}")
         try:
             self.dataset = getattr(torchgeo.datasets, name)(root=str(root), **options)
         except (OSError, RuntimeError) as error:  # RuntimeError: torchgeo calls the files corrupted

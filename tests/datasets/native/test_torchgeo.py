@@ -113,3 +113,9 @@ def test_items_without_files_are_numbered(tmp_path: Path, monkeypatch: pytest.Mo
     assert scenes[1].target(Window(2, 2, 3, 4)).dtype == np.float32
     (scene,) = scenes_of_torchgeo("Cubes", {"test": {"count": 1}}, "label", "int16")(tmp_path)
     assert scene.target(Window(0, 0, 8, 8)).tolist() == [1, 0, 1]
+
+
+def test_a_misspelt_class_is_one_line(tmp_path: Path):
+    read = scenes_of_torchgeo("UCMercedd", {"train": {}}, "label", "uint8", (256, 256))
+    with pytest.raises(EosfmError, match="torchgeo has no dataset 'UCMercedd'; did you mean 'UC"):
+        list(read(tmp_path))
