@@ -100,7 +100,8 @@ def band_name(text: str | None) -> str | None:
     (``B4, central wavelength 665 nm``), and Sentinel-2's with one digit or their pixel size
     (``B8_10m``). ``Band 4`` says nothing: many files count theirs so.
     """
-    first = re.split(r"[\s,;:(]", (text or "").strip(), maxsplit=1)[0].lower()
+    words = re.sub(r"\b(red|infra)[\s_-]+(edge|red)[\s_-]*", r"\1\2", (text or "").strip().lower())
+    first = re.split(r"[\s,;:(]", words, maxsplit=1)[0]
     first = re.sub(r"_\d\dm$", "", first)
     padded = re.sub(r"^b(\d)$", r"b0\1", first)
     return LOWER.get(padded) or COMMON.get(first)

@@ -35,7 +35,8 @@ class EnsembleEncoder(nn.Module):
         inputs: What they are fed with; one pyramid each. The spectral one may stand beside them.
         given: What arrives.
         skipped: Specialists that cannot be fed, and why.
-        freeze: Whether the specialists stay as they are, whatever ``train`` and optimisers say.
+        freeze: Whether the specialists stay as they are, whatever ``train`` and optimisers say,
+            until their parameters are told to ask for a gradient.
         copy: Whether to copy the specialists' weights. False saves memory where nothing else will
             use them.
 

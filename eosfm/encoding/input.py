@@ -170,6 +170,7 @@ def _names(what: str, names: Any) -> tuple[str, ...] | None:
     if names is None:
         return None
     fits = isinstance(names, Iterable) and not isinstance(names, (str, bytes, Mapping, Set))
+    fits = fits and getattr(names, "ndim", 1) == 1
     given = tuple(names) if fits else ()
     fits = fits and all(isinstance(name, str) for name in given)
     expect(what, names, fits, "a list of names, one per channel")

@@ -95,7 +95,8 @@ class SpecialistModels(nn.ModuleList):
         autocast, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
         def work(job: Job) -> list[Tensor]:
-            with torch.autocast("cpu", dtype=dtype, enabled=autocast):
+            # The mode belongs to the thread; whoever learns is run alone.
+            with torch.no_grad(), torch.autocast("cpu", dtype=dtype, enabled=autocast):
                 return self._run(job)
 
         return run_together([partial(work, job) for job in jobs])
@@ -150,9 +151,9 @@ class SpecialistModels(nn.ModuleList):
 
 
 def _changes(models: Sequence[nn.Module]) -> int:
-    """How often weights were changed in place, as torch counts it."""
+    """Another number when weights were replaced, or changed in place (but through ``.data``)."""
     weights = (weight for model in models for weight in model.parameters())
-    return sum(weight._version for weight in weights if not weight.is_inference())
+    return hash(tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights))
 
 
 def _forget_groups(models: SpecialistModels, incompatible_keys: Any) -> None:

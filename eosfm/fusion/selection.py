@@ -78,12 +78,7 @@ class Selection(nn.Module):
         self.register_buffer("rounds", torch.zeros((), dtype=torch.long))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self.register_buffer("seed", torch.randint(2**31, ()))
-        self._ahead = 0  # forward passes whose gradient has not come yet
-
-    def train(self, mode: bool = True) -> "Selection":
-        """Set the mode; forward passes from before get no gradient any more."""
-        self._ahead = 0
-        return super().train(mode)
+        self._turn = 0  # in which the latest pass was
 
     @property
     def settled(self) -> bool:
@@ -114,11 +109,11 @@ class Selection(nn.Module):
         elif self.settled:
             gates = self.active.to(self.level.dtype)
         elif torch.is_grad_enabled():
-            # Of several passes in a step, as of two dates, each has its own turn.
-            closed = self._sitting_out(int(self.steps) + self._ahead)
-            self._ahead += 1
+            if torch._C._current_graph_task_id() == -1:  # a checkpoint's pass comes once more
+                self._turn = int(self.steps)
+            turn, closed = self._turn, self._sitting_out(self._turn)
             gates = self.level.masked_fill(closed, 0.0).requires_grad_()
-            gates.register_hook(lambda gradient: self._observe(gradient, closed))
+            gates.register_hook(lambda gradient: self._observe(gradient, closed, turn))
         else:
             gates = self.level.clone()
         return gates if self.scale is None else gates * self.scale
@@ -127,15 +122,16 @@ class Selection(nn.Module):
         standing = self.importance.masked_fill(~self.active, -torch.inf)
         return standing.argsort(descending=True, stable=True)
 
-    def _sitting_out(self, step: int) -> Tensor:
-        round_, turn = divmod(step, GROUPS)
+    def _sitting_out(self, turn: int) -> Tensor:
+        round_, group = divmod(turn, GROUPS)
         generator = torch.Generator().manual_seed(int(self.seed) + round_)
         order = torch.randperm(self.count, generator=generator)
-        return (order % GROUPS == turn).to(self.active.device)
+        return (order % GROUPS == group).to(self.active.device)
 
     @torch.no_grad()
-    def _observe(self, gradient: Tensor, closed: Tensor) -> None:
-        self._ahead = max(0, self._ahead - 1)
+    def _observe(self, gradient: Tensor, closed: Tensor, turn: int) -> None:
+        if turn != int(self.steps):
+            return  # of several passes in a step, as of two dates, one speaks for its turn
         if not gradient.isfinite().all():
             return  # a step that loss scaling will skip, too
         self.steps += 1

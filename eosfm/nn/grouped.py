@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eosfm.nn.depthwise import LeanDepthwise
+
 S = TypeVar("S", bound="_Linear | _Halving | _Block")
 
 SMALLEST = 4
@@ -32,6 +34,9 @@ def groupable(model: nn.Module) -> bool:
         and block.gamma is None
         and isinstance(block.shortcut, nn.Identity)
         and isinstance(block.mlp.act, (nn.GELU, GELU))
+        # Adapters that stand in a layer's place compute more than it does.
+        and type(block.conv_dw) in (nn.Conv2d, LeanDepthwise)
+        and type(block.mlp.fc1) is type(block.mlp.fc2) is nn.Conv2d
         and isinstance(getattr(block.mlp, "grn", None), GlobalResponseNorm)
         for block in blocks
     )

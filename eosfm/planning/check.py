@@ -61,7 +61,7 @@ def _load(path: Path, overrides: Sequence[str]) -> Params:
         copy = Path(folder) / path.name
         copy.write_bytes(path.read_bytes())
         try:
-            with settings([f"{copy}:{one}" for one in overrides]):
+            with settings([f"{copy}:{one.removeprefix(f'{path.name}:')}" for one in overrides]):
                 return load_params(copy)
         except EosfmError as error:
             raise EosfmError(str(error).replace(str(copy), str(path))) from None

@@ -1,5 +1,6 @@
 """Parameters that a command line sets for a while: ``-S KEY=VALUE``, as of ``dvc exp run``."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +24,13 @@ def settings(overrides: Sequence[str]) -> Iterator[None]:
     from dvc.utils.cli_parse import to_path_overrides
     from dvc.utils.hydra import apply_overrides, to_hydra_overrides
     from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
     def write() -> None:
         for path, some in by_file.items():
             try:
                 parsed = to_hydra_overrides(some)
-            except HydraException:
+            except (HydraException, OmegaConfBaseException):
                 raise EosfmError(f"-S {' '.join(some)}: expected KEY=VALUE") from None
             for one in parsed:
                 if one.is_sweep_override():
@@ -38,7 +40,13 @@ def settings(overrides: Sequence[str]) -> Iterator[None]:
                     )
                 if not one.is_add():
                     _insist_on_key(path, one.key_or_group)
-            apply_overrides(path, some)
+            # What an earlier run has added stands in the file already.
+            again = [re.sub(r"^\+(?!\+)", "++", one) for one in some]
+            try:
+                apply_overrides(path, again)
+            except OmegaConfBaseException as error:
+                said = str(error).splitlines()[0]
+                raise EosfmError(f"-S {' '.join(some)}: {said}; give a value") from None
 
     by_file = to_path_overrides(overrides)
     for path, some in by_file.items():

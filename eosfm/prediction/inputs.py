@@ -74,6 +74,11 @@ class TaskInput:
         _check_dates(fitted, count, dates)
         if reading.dates:
             _check_given(fitted, reading.dates, told)
+        if list(dates) != sorted(dates):
+            raise EosfmError(
+                f"the scenes are of {' '.join(dates)}; expected them from the first day to the "
+                "last; give them in that order"
+            )
         self.fitted = fitted
         self.scenes = [
             open_scene(
@@ -175,11 +180,6 @@ def _check_given(fitted: FittedTask, dates: tuple[str, ...], told: tuple[str, ..
     if fitted.dates == 1:
         raise EosfmError(
             f"task {fitted.task} takes one date, and looks at no day; leave --dates out"
-        )
-    if list(dates) != sorted(dates):
-        raise EosfmError(
-            f"--dates are {given}; expected the days of the scenes, from the first to the last; "
-            "give both in that order"
         )
     if told and dates != told:
         raise EosfmError(

@@ -47,10 +47,13 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
 
 def _named_by_file(path: Path) -> str | None:
     """The band that a file's name ends with, or has somewhere."""
-    words = [word for word in re.split(r"[-_\s.]", path.stem)[::-1] if band_name(word)]
-    # A number says more than a word, which may be a place's: B02_blue_nile.tif.
-    numbers = [word for word in words if re.match(r"[Bb]\d", word)]
-    return numbered_by(path.name, next(iter(numbers or words), None))
+    stem = re.sub(r"(?i)(?<![a-z])(red|infra)[-_\s](edge|red)(?![a-z])", r"\1\2", path.stem)
+    words = [word for word in re.split(r"[-_\s.]", stem)[::-1] if band_name(word)]
+    # Sentinel-2's own numbers say more than words, which may be a place's (B02_blue_nile.tif), and
+    # these more than numbers by which somebody counts his files (b1_blue.tif).
+    own = [word for word in words if re.fullmatch(r"(?i)b(\d\d|8a)", word)]
+    plain = [word for word in words if not re.fullmatch(r"(?i)b\d", word)]
+    return numbered_by(path.name, next(iter(own or plain or words), None))
 
 
 def numbered_by(file: str, text: str | None) -> str | None:

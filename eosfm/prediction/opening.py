@@ -1,5 +1,6 @@
 """Scenes' files, of whom nobody knows who made them: opened as what they are, and nothing else."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,21 @@ def expect_there(paths: Sequence[str]) -> None:
         EosfmError: There is no such file or folder; what is elsewhere is asked for when it is read.
     """
     for path in paths:
-        if not is_remote(path) and not Path(path).exists():
+        if not is_elsewhere(path) and not Path(path).exists():
             raise EosfmError(f"{path} not found; give the path of a scene that is there")
 
 
-def is_remote(path: str) -> bool:
+def is_elsewhere(path: str) -> bool:
     """Whether a path is an address, or inside something that GDAL opens."""
     return "://" in path or path.startswith("/vsi")
+
+
+def is_served(path: str) -> bool:
+    """Whether a server has it, and no archive here."""
+    local = path.startswith(("zip://", "tar://", "gzip://", "file://"))
+    return bool(re.search(r"/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)", path)) or (
+        "://" in path and not local
+    )
 
 
 def open_raster(path: str) -> Any:
@@ -71,7 +80,7 @@ def _open(path: str, drivers: Sequence[str], options: Mapping[str, str]) -> Any:
         cure = "convert it with gdal_translate"
         if path.lower().endswith(".zip"):
             cure = "unpack it, and give a raster or a folder"
-        elif is_remote(path):
+        elif is_served(path):
             cure = "see that the address is right, and the server answers"
         raise EosfmError(
             f"{path} cannot be read as a raster ({str(error)[:120]}); expected GeoTIFF, JPEG 2000, "

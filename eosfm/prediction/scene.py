@@ -13,7 +13,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.grid import expect_same, grid_of, on_finest
 from eosfm.prediction.names import expect_once, file_bands, match
-from eosfm.prediction.opening import is_remote, open_raster
+from eosfm.prediction.opening import is_served, open_raster
 from eosfm.prediction.products import AS_IT_IS, Product, is_picture, product_of
 from eosfm.prediction.stac import Item
 
@@ -142,7 +142,7 @@ class Scene:
                     one[one == channel.nodata] = np.nan
         except RasterioIOError as error:
             why = str(error.__cause__ or error)[:120]
-            if is_remote(raster.name):
+            if is_served(raster.name):
                 raise EosfmError(
                     f"{_place(raster.name)} cannot be read any more ({why}); run the same command "
                     "again, which goes on from what is done"
@@ -324,7 +324,9 @@ class _File:
             return raster.count, None, False
         shared = self.product is None or self.product.value
         flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
-        if flags == ["all_valid"] or ("alpha" in flags and self._alpha_is_a_band()):
+        if flags == ["all_valid"] or (
+            "alpha" in flags and raster is self.source and self._alpha_is_a_band()
+        ):
             return None, self.nodata, shared and self.nodata == 0
         told = raster.nodatavals[index - 1]
         if flags == ["nodata"] and (told == 0 or raster.dtypes[index - 1] in EXACT):

@@ -41,7 +41,7 @@ def dates_in(
     """
     folder = Path(path)
     if not folder.is_dir():
-        return [(path, None)]
+        return [(path, _day(folder.name))]
     files = [Path(file) for file in rasters_in(folder)]
     parts = files or sorted(sub for sub in folder.iterdir() if sub.is_dir() and rasters_in(sub))
     if not parts:

@@ -41,6 +41,7 @@ def test_what_changed_meanwhile_is_no_part_of_an_experiment(project, monkeypatch
         ("wrod=two", "has no such key .wrod.; did you mean 'word'"),
         ("word=one,two", "several values"),
         ("word", "expected KEY=VALUE"),
+        ("word=${nothing}", "give a value"),
         ("word.length=3", "nothing is below it"),
         ("items:a.n=3", "-S items:a.n=3: there is no file items; expected KEY=VALUE"),
     ],
@@ -51,6 +52,15 @@ def test_what_cannot_be_set_leaves_the_file_alone(project, monkeypatch, override
     with pytest.raises(EosfmError, match=told), settings([override]):
         pytest.fail("the block ran")
     assert (project.path / "params.yaml").read_bytes() == before
+
+
+def test_what_was_added_by_a_stopped_run_is_added_again(project, monkeypatch):
+    monkeypatch.chdir(project.path)
+    for value in (1, 2):
+        with settings([f"+more={value}"]):
+            pass
+        assert (project.path / "params.yaml").read_text().count("more: ") == 1
+    assert "more: 2" in (project.path / "params.yaml").read_text()
 
 
 def test_what_the_first_stages_refuse_is_taken_back(project, monkeypatch):

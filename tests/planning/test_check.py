@@ -267,7 +267,8 @@ def test_more_loaders_than_cores_are_noted(project, monkeypatch):
 def test_an_experiment_is_checked_before_it_is_run(project):
     folder = project()
     before = (folder / "params.yaml").read_bytes()
-    assert not [one for one in run_checks(folder, None, ["fusion.max_encoders=1"]) if one.fault]
+    for override in ("fusion.max_encoders=1", "params.yaml:fusion.max_encoders=1"):
+        assert not [one for one in run_checks(folder, None, [override]) if one.fault]
     for override, told in (
         ("fusion.max_encoders=9", "fusion.max_encoders is 9, but the ensemble has 1"),
         ("fusion.max_encoder=1", "has no such key (max_encoder); did you mean 'max_encoders'"),

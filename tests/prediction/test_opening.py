@@ -7,7 +7,7 @@ import pytest
 
 from eosfm.core.closure import ROOT
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.opening import expect_there
+from eosfm.prediction.opening import expect_there, is_served
 
 
 def test_what_is_not_there_is_named_and_what_is_elsewhere_is_left_to_be_asked_for(tmp_path):
@@ -29,3 +29,13 @@ def test_a_misspelt_scene_is_named_before_libraries_are_loaded(words):
     )
     assert (done.returncode, done.stdout) == (1, "False\n"), done.stderr
     assert done.stderr.startswith("error: none.tif not found")
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [("https://a.b/c.tif", True), ("/vsizip//vsicurl/https://a.b/c.zip/c.tif", True),
+     ("s3://a/c.tif", True), ("/vsizip//tmp/c.zip/c.tif", False), ("zip://c.zip!c.tif", False),
+     ("c.tif", False)],
+)  # fmt: skip
+def test_what_a_server_has(path, served):
+    assert is_served(path) == served

@@ -191,14 +191,18 @@ def test_a_series_needs_its_dates(run, write_scene, mosaic):
     for wrong, message in ((), "give --dates"), (dates[:2], r"2 date\(s\) for 3"), *faults:
         with pytest.raises(EosfmError, match=message):
             run("series", paths, reading=Reading(dates=wrong))
-    with pytest.raises(EosfmError, match="expected the days of the scenes, from the first to the"):
+    with pytest.raises(EosfmError, match="expected them from the first day to the last"):
         run("series", paths, reading=Reading(dates=dates[::-1]))
     folder = Path(plain).parent / "dates"
     folder.mkdir()
     for name, path in zip(dates, paths, strict=True):
         shutil.copy(path, folder / f"{name}.tif")
-    with pytest.raises(EosfmError, match="and the scenes tell 2020-04-01 2020-06-15 2020-09-01"):
-        run("series", [str(folder)], reading=Reading(dates=("2020-04-01", *dates[:2])))
+    named = [str(folder / f"{day}.tif") for day in dates]
+    for scenes in ([str(folder)], named):
+        with pytest.raises(EosfmError, match="the scenes tell 2020-04-01 2020-06-15 2020-09-01"):
+            run("series", scenes, reading=Reading(dates=("2020-04-01", *dates[:2])))
+    with pytest.raises(EosfmError, match="the scenes are of 2020-09-01 2020-06-15 2020-04-01"):
+        run("series", named[::-1])
     with pytest.raises(EosfmError, match="takes one date, and looks at no day; leave"):
         run("segmentation", [plain], reading=Reading(dates=dates[:1]))
 

@@ -23,7 +23,9 @@ RGB = ("red", "green", "blue")
     ("text", "band"),
     [("B02", "B02"), ("b8a", "B8A"), ("B4, central wavelength 665 nm", "B04"), ("Red", "red"),
      ("VV", "vv"), ("nir08 (865 nm)", "B8A"), ("swir16", "B11"), ("Blue", "blue"), ("B10", "B10"),
-     ("gray", None), ("", None), (None, None), ("B99", None), ("quality", None)],
+     ("gray", None), ("Red Edge 1", "B05"), ("red-edge", None),
+     ("Near Infra-Red", None), ("B8_10m", "B08"),
+     ("", None), (None, None), ("B99", None), ("quality", None)],
 )  # fmt: skip
 def test_descriptions_are_understood(text, band):
     assert band_name(text) == band
@@ -111,12 +113,23 @@ def test_a_fourth_band_of_eight_bits_is_no_opacity_where_it_has_a_name(write_sce
 
 
 def test_names_of_files_with_hyphens_and_with_words_in_them(write_scene, tmp_path):
-    for folder, names in (("a", ("x-red", "x-green")), ("b", ("B04_blue_nile", "B03_blue_nile"))):
+    kinds = {
+        "a": ("x-red", "x-green"),
+        "b": ("B04_blue_nile", "B03_blue_nile"),
+        "c": ("b1_red", "b2_green"),  # counted, and not of Sentinel-2
+    }
+    for folder, names in kinds.items():
         for number, name in enumerate(names):
             band = np.full((1, 8, 8), number, np.uint8)
             write_scene(band, name=f"{folder}/{name}.tif", descriptions=None)
         scene = open_scene(str(tmp_path / folder), ("green", "red"), None)
         assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["red-edge", "near-infra-red", "infra_red", "band4"])
+def test_a_part_of_a_word_is_no_band(write_scene, name):
+    path = write_scene(np.zeros((1, 8, 8), np.uint16), f"{name}.tif", descriptions=None)
+    assert named_bands(path) == [None]
 
 
 def test_an_offset_declared_with_a_scale_of_one_leaves_thousands(write_scene):

@@ -74,7 +74,9 @@ def read_header(path: Path, bands: int, dtype: str | None) -> Header:
         return Header(raster.height, raster.width, crs, transform)
 
 
-def read_bands(path: Path, window: Window, bands: int, size: Size) -> np.ndarray:
+def read_bands(
+    path: Path, window: Window, bands: int, size: Size, numbers: bool = False
+) -> np.ndarray:
     """Read all bands of a window as (bands, h, w) in the file's dtype.
 
     Args:
@@ -82,13 +84,15 @@ def read_bands(path: Path, window: Window, bands: int, size: Size) -> np.ndarray
         window: Rectangle in pixels, inside the image.
         bands: Number of bands that the file must have; 1 or 3 for PNG and JPEG.
         size: Rows and columns that it must have.
+        numbers: Whether a palette's image, or one of a bit a pixel, gives its numbers, as a mask's
+            classes, and not how they are shown.
 
     Raises:
         EosfmError: The file is missing or damaged, or has another shape.
     """
     if path.suffix.lower() in PLAIN:
         _check_shape(path, (bands, *png_size(path)), (bands, *size))
-        pixels = read_png(path, window, mode="RGB" if bands == 3 else "L")
+        pixels = read_png(path, window, "RGB" if bands == 3 else "L", numbers)
         return pixels.reshape(bands, window.height, window.width)
     with open_raster(path) as raster:
         _check_shape(path, (raster.count, *raster.shape), (bands, *size))
@@ -199,10 +203,10 @@ def png_size(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def read_png(path: Path, window: Window, mode: str = "RGB") -> np.ndarray:
+def read_png(path: Path, window: Window, mode: str = "RGB", numbers: bool = False) -> np.ndarray:
     """Read a window of a PNG or JPEG: (3, h, w) uint8 for mode RGB, (h, w) uint8 for mode L.
 
-    In mode L a palette's image is its numbers, and one of a bit a pixel 0 and 1: a mask's classes.
+    With ``numbers`` a palette's image is its numbers in mode L, and one of a bit a pixel 0 and 1.
 
     A PNG can only be decoded from its first row on, so the last few decoded images are kept:
     reading one image window by window decodes it once.
@@ -211,17 +215,17 @@ def read_png(path: Path, window: Window, mode: str = "RGB") -> np.ndarray:
         EosfmError: The file is missing, truncated or no image.
     """
     stat = path.stat() if path.exists() else None
-    pixels = _decode(path, mode, (stat.st_mtime_ns, stat.st_size) if stat else None)
+    pixels = _decode(path, mode, numbers, (stat.st_mtime_ns, stat.st_size) if stat else None)
     return np.ascontiguousarray(window.cut(pixels))
 
 
 @lru_cache(maxsize=6)
-def _decode(path: Path, mode: str, version: tuple[int, int] | None) -> np.ndarray:
+def _decode(path: Path, mode: str, numbers: bool, version: tuple[int, int] | None) -> np.ndarray:
     """Channels-first pixels; ``version`` makes a rewritten file a new cache entry."""
     with _opened(path) as image:
         if image.format == "PNG" and image.mode == mode and _is_sound(path.read_bytes()):
             return _decode_png(path)
-        told = mode == "L" and image.mode in ("P", "1")  # the numbers, not how they are shown
+        told = numbers and mode == "L" and image.mode in ("P", "1")
         pixels = np.asarray(image if told else image.convert(mode)).astype(np.uint8, copy=False)
     return pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 

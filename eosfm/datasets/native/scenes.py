@@ -51,21 +51,25 @@ class Part:
         Raises:
             EosfmError: The file is damaged, or of another size or number of bands.
         """
-        if self.path is None:
-            nan = np.full((self.bands, window.height, window.width), np.nan, np.float32)
-            return self.prepare(nan, Path())
-        if self.step == 1:
-            return self.prepare(read_bands(self.file, window, self.bands, size), self.path)
-        return self._read_coarse(size, window)
+        return self._read(size, window)
 
     def target(self, size: Size, window: Window) -> np.ndarray:
-        """A window (h, w) of the first band."""
-        return self.read(size, window)[0]
+        """A window (h, w) of the first band, a palette's as its numbers."""
+        return self._read(size, window, numbers=True)[0]
 
     def read_all(self) -> np.ndarray:
         """The first band of the whole file (H, W)."""
         height, width = self.header()[:2]
         return self.target((height, width), Window(0, 0, height, width))
+
+    def _read(self, size: Size, window: Window, numbers: bool = False) -> np.ndarray:
+        if self.path is None:
+            nan = np.full((self.bands, window.height, window.width), np.nan, np.float32)
+            return self.prepare(nan, Path())
+        if self.step == 1:
+            pixels = read_bands(self.file, window, self.bands, size, numbers)
+            return self.prepare(pixels, self.path)
+        return self._read_coarse(size, window)
 
     def _read_coarse(self, size: Size, window: Window) -> np.ndarray:
         assert self.path

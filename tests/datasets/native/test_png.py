@@ -12,6 +12,7 @@ from PIL import Image
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.raster import png_size, read_png
+from eosfm.datasets.native.scenes import Part
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_png
 
@@ -42,8 +43,10 @@ def test_a_mask_gives_its_numbers_not_how_they_are_shown(tmp_path: Path, mode: s
         image.putpalette([200, 10, 10, 0, 0, 0, 10, 200, 10, 255, 255, 255])
     assert image.mode == mode
     image.save(tmp_path / "a.png")
-    found = read_png(tmp_path / "a.png", Window(2, 3, 10, 20), mode="L")
-    np.testing.assert_array_equal(found, mask[2:12, 3:23])
+    part, whole = Part(tmp_path / "a.png"), (20, 30)
+    np.testing.assert_array_equal(part.target(whole, Window(2, 3, 10, 20)), mask[2:12, 3:23])
+    shown = part.read(whole, Window(2, 3, 10, 20))[0]
+    np.testing.assert_array_equal(shown, np.asarray(image.convert("L"))[2:12, 3:23])
 
 
 def test_rewritten_file_is_read_again(tmp_path: Path):
