@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from eosfm.planning.document import BEGIN, END, write_plan
 from eosfm.planning.hardware import find_gpu, kwh
 from eosfm.planning.plan import at_scale, make_plan
 from eosfm.planning.status import stages_to_run
-from eosfm.planning.stores import planned_store, planned_stores
+from eosfm.planning.stores import planned_store
 from eosfm.planning.tables import item_rows, stage_rows
 from eosfm.planning.work import Load, Work
 from tests.fixtures.tasks import ROOT
@@ -52,12 +53,14 @@ def test_numbers_are_the_sums_of_the_items(full):
     }  # fmt: skip
 
 
-def test_the_page_of_the_full_scale_has_the_numbers_of_the_plan(real, tmp_path):
-    params = at_scale(real, "full")
-    page = tmp_path / "full-scale.md"
-    page.write_text((ROOT / "docs/full-scale.md").read_text())
-    write_plan(page, make_plan(params, find_gpu("h100")), list(planned_stores(params).values()))
-    assert page.read_text() == (ROOT / "docs/full-scale.md").read_text()
+def test_the_page_of_the_full_scale_has_the_numbers_of_the_plan(tmp_path):
+    for name in ("params.yaml", "docs/full-scale.md"):
+        (tmp_path / Path(name).name).write_text((ROOT / name).read_text())
+    # Of its own, as a user runs it: what trainings leave set in a process changes what is counted.
+    words = ("plan", "--scale", "full", "--write", "full-scale.md")
+    program = "from eosfm.cli import main; main()"
+    subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, check=True, timeout=300)
+    assert (tmp_path / "full-scale.md").read_text() == (ROOT / "docs/full-scale.md").read_text()
 
 
 def test_the_command_prints_it(full, tmp_path, monkeypatch, capsys):
