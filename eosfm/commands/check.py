@@ -5,20 +5,14 @@ from typing import Annotated
 
 import typer
 
+from eosfm.commands.set_param import SetParam
+
 
 def check(
     scale: Annotated[
         str | None, typer.Option(help="Another scale than that of params.yaml.")
     ] = None,
-    set_param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set-param",
-            "-S",
-            metavar="KEY=VALUE",
-            help="Check with another value, as of an experiment before `dvc exp run -S`.",
-        ),
-    ] = None,
+    set_param: SetParam = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find what would stop a run, before any work.

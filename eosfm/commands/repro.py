@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from eosfm.commands.set_param import SetParam
+
 
 def repro(
     targets: Annotated[
@@ -15,15 +17,7 @@ def repro(
     scheduler: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Use the Dask cluster there instead.")
     ] = "",
-    set_param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set-param",
-            "-S",
-            metavar="KEY=VALUE",
-            help="Set a parameter first, as `dvc exp run -S` does; makes an experiment.",
-        ),
-    ] = None,
+    set_param: SetParam = None,
     name: Annotated[
         str, typer.Option("--name", "-n", help="Name of the experiment; makes one.")
     ] = "",

@@ -13,10 +13,11 @@ from eosfm.nn.backbone import WEIGHT_FILES
 from eosfm.params import Params
 from eosfm.planning.dvc_faults import told
 from eosfm.planning.findings import Finding, fault, note, one_line
-from eosfm.planning.fits import evaluation_work
+from eosfm.planning.fits import baseline_work, evaluation_work
 from eosfm.planning.plan import disk_need, largest_archive
 from eosfm.planning.stores import PlannedStore, planned_store
 from eosfm.planning.tasks import PlannedTask, planned_task
+from eosfm.planning.work import Work
 
 LINKS = ("reflink", "hardlink", "symlink")
 """Ways in which DVC puts a file into the project without a second copy."""
@@ -67,6 +68,7 @@ def check_plan(params: Params, project: Path) -> Iterator[Finding]:
     """Heads, metrics, adaptation and the sizes of all stores; then the room on the disks."""
     stores: dict[str, PlannedStore] = {}
     tasks: list[PlannedTask] = []
+    scratch = 0.0
     for name, entry in params.datasets.items():
         if entry.reader in DATASETS:
             try:
@@ -77,18 +79,18 @@ def check_plan(params: Params, project: Path) -> Iterator[Finding]:
         if own.dataset in stores:
             try:
                 task = planned_task(params, name, stores[own.dataset])
-                evaluation_work(task, params.fusion)  # which builds the fusion and the head
-                tasks.append(task)
+                # Which builds the fusion and the heads.
+                fits = evaluation_work(task, params.fusion) + baseline_work(task)
             except EosfmError as error:
                 yield fault(one_line(error))
-    yield from _check_disks(params, project, stores, tasks)
+                continue
+            tasks.append(task)
+            scratch = max(scratch, fits.scratch_gb)
+    yield from _check_disks(params, project, disk_need(params, project, stores, tasks), scratch)
 
 
-def _check_disks(
-    params: Params, project: Path, stores: dict[str, PlannedStore], tasks: list[PlannedTask]
-) -> Iterator[Finding]:
+def _check_disks(params: Params, project: Path, need: Work, scratch_gb: float) -> Iterator[Finding]:
     """Add up what goes to each disk; DVC's cache takes a second copy where it cannot link."""
-    need = disk_need(params, project, stores, tasks)
     cache, link = project / ".dvc" / "cache", None
     if (project / ".dvc").is_dir():
         cache, link = _cache(project)
@@ -106,7 +108,7 @@ def _check_disks(
     # While an archive is unpacked, it lies beside what it holds.
     archives = need.archives_gb + largest_archive(params, project)
     places = [
-        (Path(params.archives).expanduser(), archives), (cache, outs), (SCRATCH, need.scratch_gb)
+        (Path(params.archives).expanduser(), archives), (cache, outs), (SCRATCH, scratch_gb)
     ]  # fmt: skip
     if link is None:
         places.append((project / "data", outs))

@@ -172,11 +172,9 @@ def disk_need(
 ) -> Work:
     """What a run still has to write: archives, tiles and features that are not there.
 
-    Beside them the most that one evaluation or baseline keeps in scratch files. Those of another
-    scale do not count: their tiles are of other sizes, or of simulated images.
+    Those of another scale do not count: their tiles are of other sizes, or of simulated images.
     """
     data = project / "data"
-    tasks = tuple(tasks)
     there = {name for name, store in stores.items() if _is_cut(data / "tiles" / name, store)}
     works = list(_downloads(params, project))
     works += [_cutting(store) for name, store in stores.items() if name not in there]
@@ -185,8 +183,7 @@ def disk_need(
         for task in tasks
         if task.store.name not in there or not (data / "features" / task.task.name).is_dir()
     ]
-    fits = total(evaluation_work(task, params.fusion) + baseline_work(task) for task in tasks)
-    return replace(total(works), scratch_gb=fits.scratch_gb)
+    return total(works)
 
 
 def _is_cut(folder: Path, store: PlannedStore) -> bool:

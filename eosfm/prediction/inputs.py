@@ -175,7 +175,7 @@ def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> Non
 
 
 def _check_given(fitted: FittedTask, dates: tuple[str, ...], told: tuple[str, ...]) -> None:
-    """Refuse days of the user's that are of no use, out of order, or not those of the scenes."""
+    """Refuse days of the user's that are of no use, or not those that the scenes tell."""
     given = " ".join(dates)
     if fitted.dates == 1:
         raise EosfmError(

@@ -41,7 +41,7 @@ def dates_in(
     """
     folder = Path(path)
     if not folder.is_dir():
-        return [(path, _day(folder.name))]
+        return [(path, _day(Path(path.partition("?")[0]).name))]  # what signs a URL has a day too
     files = [Path(file) for file in rasters_in(folder)]
     parts = files or sorted(sub for sub in folder.iterdir() if sub.is_dir() and rasters_in(sub))
     if not parts:

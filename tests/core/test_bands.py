@@ -1,6 +1,6 @@
 import pytest
 
-from eosfm.core.bands import BANDS, S2_BANDS, band, check_bands, find, same
+from eosfm.core.bands import BANDS, S2_BANDS, band, band_name, check_bands, find, same
 from eosfm.core.errors import EosfmError
 
 
@@ -45,3 +45,15 @@ def test_optical_bands_are_named_once_and_radar_may_repeat():
     assert check_bands(["vv", "vh", "vh"]) == ("vv", "vh", "vh")
     with pytest.raises(EosfmError, match="twice"):
         check_bands(["B04", "B04"])
+
+
+@pytest.mark.parametrize(
+    ("text", "band"),
+    [("B02", "B02"), ("b8a", "B8A"), ("B4, central wavelength 665 nm", "B04"), ("Red", "red"),
+     ("VV", "vv"), ("nir08 (865 nm)", "B8A"), ("swir16", "B11"), ("Blue", "blue"), ("B10", "B10"),
+     ("gray", None), ("Red Edge 1", "B05"), ("red-edge", None),
+     ("Near Infra-Red", None), ("B8_10m", "B08"),
+     ("", None), (None, None), ("B99", None), ("quality", None)],
+)  # fmt: skip
+def test_descriptions_are_understood(text, band):
+    assert band_name(text) == band

@@ -52,7 +52,7 @@ SHORT = {
     "specialist ... is in ... and in ...; give --prefix with one prefix per artifact to rename "
     "them, or prune it from one": ("tests/artifacts/test_regroup.py", "saved\\.pth; give"),
     "... has values of ... to ...; expected ...; ...": (
-        "tests/prediction/test_scene.py",
+        "tests/prediction/test_plausible.py",
         "has values of .* to .*; ",
     ),
     "input is ..., expected ...; convert and standardise it": (

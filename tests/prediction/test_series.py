@@ -47,6 +47,8 @@ def test_days_count_whatever_stands_before_them(write_scene, mosaic, tmp_path):
         write_scene(mosaic[0], name=f"numbered/{name}.tif")
     found = dates_in(str(tmp_path / "numbered"), COLOURS, None)
     assert [day for _, day in found] == ["2020-07-01", "2020-07-02"]
+    signed = "https://a.b/S2A_20200501T1_B02.tif?se=2024-01-01"
+    assert dates_in(signed, COLOURS, None) == [(signed, "2020-05-01")]
     write_scene(mosaic[0], name="series/a/rgb.tif")  # of no day: now names count
     dates = dates_in(str(tmp_path / "series"), COLOURS, None)
     assert [day for _, day in dates] == ["2020-08-01", "2020-05-01", None, "2020-06-01"]

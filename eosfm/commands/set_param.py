@@ -1,0 +1,15 @@
+"""The option ``-S`` of commands that take it as ``dvc exp run`` does."""
+
+from typing import Annotated
+
+import typer
+
+SetParam = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set-param",
+        "-S",
+        metavar="KEY=VALUE",
+        help="Set a parameter first, as `dvc exp run -S` does.",
+    ),
+]

@@ -1,0 +1,127 @@
+"""Which band each channel of a file is."""
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.enums import ColorInterp
+
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.names import parse_bands
+from eosfm.prediction.scene import named_bands, open_scene
+
+RGB = ("red", "green", "blue")
+
+
+@pytest.mark.parametrize(
+    ("name", "band"),
+    [("T33UUP_20200501T100031_B04_10m.tif", "B04"),
+     ("HLS.S30.T10SEH.2018245T185921.v2.0.B8A.tif", "B8A"),
+     ("HLS.L30.T10SEH.2018245T185921.v2.0.B05.tif", "B8A"),
+     ("LC08_L2SP_192024_20200501_20200820_02_T1_SR_B4.TIF", "B04"),
+     ("LC08_L2SP_192024_20200501_20200820_02_T1_SR_B6.TIF", "B11"),
+     ("LC09_L2SP_192024_20220501_20220820_02_T1_ST_B10.TIF", None),
+     ("LC08_L1TP_192024_20200501_20200820_02_T1_B8.TIF", None),
+     ("LE07_L2SP_192024_20000501_20200820_02_T1_SR_B4.TIF", "B8A"),
+     ("LE07_L2SP_192024_20000501_20200820_02_T1_SR_B1.TIF", "B02"),
+     ("LC08_mosaic_swir16.tif", "B11"), ("LC08_mosaic_red.tif", "red"), ("red_tide_a.tif", "red"),
+     ("LC08_mosaic.tif", None)],
+)  # fmt: skip
+def test_a_sensor_s_own_numbers_are_understood_in_names_of_files(write_scene, name, band):
+    path = write_scene(np.zeros((1, 8, 8), np.uint16), name, descriptions=None)
+    assert named_bands(path) == [band]
+
+
+def test_one_image_is_not_taken_for_two(write_scene):
+    path = write_scene(np.zeros((2, 8, 8), np.float32), descriptions=("vv", "vh"))
+    assert open_scene(path, ("vv", "vh", "vh"), None).channels[2].index == 2
+    assert open_scene(path, ("vv_desc",), None).channels[0].index == 1
+    with pytest.raises(EosfmError, match="has vv alone, and vv_desc is wanted beside it"):
+        open_scene(path, ("vv", "vh", "vv_desc", "vh_desc"), None)
+
+
+def test_bands_that_a_user_names():
+    assert parse_bands(["B02,B03", "B8A"]) == ("B02", "B03", "B8A")
+    assert parse_bands(["B2", "b8a", "Red", "vv", "vh", "vh"]) == (
+        "B02", "B8A", "red", "vv", "vh", "vh",
+    )  # fmt: skip
+    assert parse_bands(None) is None
+    with pytest.raises(EosfmError, match="unknown band 'B99'"):
+        parse_bands(["B99"])
+
+
+def test_bands_are_taken_by_meaning_in_the_order_wanted(write_scene):
+    pixels = np.arange(3)[:, None, None] * np.ones((3, 8, 8), np.uint8)
+    path = write_scene(pixels, descriptions=("B02", "B03", "B04"))
+    scene = open_scene(path, RGB, ("dn8",) * 3)
+    assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [2, 1, 0]
+    renamed = open_scene(path, RGB, ("dn8",) * 3, names=RGB)
+    assert renamed.read(0, 0, 8, 8)[:, 0, 0].tolist() == [0, 1, 2]
+
+
+def test_names_that_nobody_asks_for_may_stand_twice(write_scene):
+    path = write_scene(np.zeros((3, 8, 8), np.uint8), descriptions=("B02", "B03", "B02"))
+    assert open_scene(path, ("green",), None).channels[0].index == 2
+
+
+def test_colours_name_bands_where_descriptions_do_not(write_scene):
+    path = write_scene(np.zeros((3, 8, 8), np.uint8), descriptions=None, photometric="RGB")
+    assert open_scene(path, RGB, None).channels[0].index == 1
+
+    with rasterio.open(path) as raster:
+        assert raster.colorinterp[0] is ColorInterp.red
+
+
+@pytest.mark.parametrize("descriptions", [("SWIR", "NIR1", "NDVI"), ("Band 8", "Band 4", "Band 3")])
+def test_colours_name_no_band_that_is_called_something_else(write_scene, descriptions):
+    # GDAL takes the first three of any 8-bit bands for red, green and blue.
+    path = write_scene(np.zeros((3, 8, 8), np.uint8), descriptions=descriptions, photometric="RGB")
+    with pytest.raises(EosfmError, match="without names"):
+        open_scene(path, RGB, None)
+
+
+def test_names_of_files_with_hyphens_and_with_words_in_them(write_scene, tmp_path):
+    kinds = {
+        "a": ("x-red", "x-green"),
+        "b": ("B04_blue_nile", "B03_blue_nile"),
+        "c": ("b1_red", "b2_green"),  # counted, and not of Sentinel-2
+    }
+    for folder, names in kinds.items():
+        for number, name in enumerate(names):
+            band = np.full((1, 8, 8), number, np.uint8)
+            write_scene(band, name=f"{folder}/{name}.tif", descriptions=None)
+        scene = open_scene(str(tmp_path / folder), ("green", "red"), None)
+        assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["red-edge", "near-infra-red", "infra_red", "band4"])
+def test_a_part_of_a_word_is_no_band(write_scene, name):
+    path = write_scene(np.zeros((1, 8, 8), np.uint16), f"{name}.tif", descriptions=None)
+    assert named_bands(path) == [None]
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "bands", "message"),
+    [(RGB, ("red", "nir"), r"has red, green, blue; expected red, nir \(missing: nir\)"),
+     (None, ("B02",), r"has 3 band\(s\) without names; expected B02 .*; name its bands"),
+     (("B02", "B03", "B02"), ("B03", "blue"), "has blue 2 times .B02, B02.; expected each")],
+)  # fmt: skip
+def test_missing_bands_are_refused_in_one_line(write_scene, descriptions, bands, message):
+    path = write_scene(np.zeros((3, 8, 8), np.uint16), descriptions=descriptions)
+    with pytest.raises(EosfmError, match=message):
+        open_scene(path, bands, None)
+
+
+def test_too_few_names_are_refused(write_scene):
+    path = write_scene(np.zeros((3, 8, 8), np.uint8))
+    with pytest.raises(EosfmError, match=r"has 3 band\(s\), and --bands names 2"):
+        open_scene(path, ("red",), None, names=("red", "green"))
+
+
+def test_whoever_must_name_bands_is_told_in_which_files_they_are(write_scene, tmp_path):
+    write_scene(np.zeros((2, 8, 8), np.uint16), name="x/S1.tif", descriptions=None)
+    write_scene(np.zeros((3, 8, 8), np.uint16), name="x/S2.tif", descriptions=None)
+    told = (
+        r"5 band\(s\) without names \(2 of S1.tif, 3 of S2.tif\); expected vv, B02 \(missing: all\)"
+    )
+    with pytest.raises(EosfmError, match=told):
+        open_scene(str(tmp_path / "x"), ("vv", "B02"), None)

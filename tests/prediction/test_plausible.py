@@ -1,0 +1,66 @@
+"""Values of another unit than is declared."""
+
+import numpy as np
+import pytest
+
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.plausible import check_values
+from eosfm.prediction.scene import open_scene
+
+RGB = ("red", "green", "blue")
+
+
+def values(unit, low, high, dtype="float32"):
+    rng = np.random.default_rng(0)
+    return unit, rng.uniform(low, high, (3, 32, 32)).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("unit", "pixels", "advice"),
+    [(*values("reflectance_1e4", 0, 0.6), "--scale 10000"),
+     (*values("reflectance_1e4", 0, 255, "uint8"), "--scale 10000"),
+     (*values("reflectance_1e4", 0, 65535), "expected surface"),
+     (*values("dn8", 0, 1), "--scale 255"), (*values("dn8", 0, 3000), "0 to 255"),
+     (*values("dn16", 0, 1), "--scale 65535"),
+     (*values("db", 0, 0.4), "10 log10"), (*values("m", 0, 20_000), "metres")],
+)  # fmt: skip
+def test_values_of_other_units_are_refused(write_scene, unit, pixels, advice):
+    scene = open_scene(write_scene(pixels), RGB, (unit,) * 3)
+    with pytest.raises(EosfmError, match=f"has values of .* to .*; .*{advice}"):
+        check_values(scene, (unit,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("unit", "pixels"),
+    [values("reflectance_1e4", 100, 3000, "uint16"), values("dn8", 0, 255, "uint8"),
+     values("dn16", 100, 2000, "uint16"), values("db", -30, 2), values("m", 0, 30),
+     ("reflectance_1e4", np.full((3, 32, 32), np.nan, np.float32))],
+)  # fmt: skip
+def test_values_of_the_unit_pass(write_scene, unit, pixels):
+    check_values(open_scene(write_scene(pixels), RGB, (unit,) * 3), (unit,) * 3)
+
+
+def test_one_picture_among_measurements_is_refused(write_scene, tmp_path):
+    rng = np.random.default_rng(0)
+    write_scene(rng.integers(0, 255, (1, 32, 32), np.uint8), "x/red.tif", (None,))
+    for name in ("green", "blue"):
+        pixels = rng.integers(100, 3000, (1, 32, 32), dtype=np.uint16)
+        write_scene(pixels, f"x/{name}.tif", (None,))
+    units = ("reflectance_1e4",) * 3
+    with pytest.raises(EosfmError, match="--scale 10000"):
+        check_values(open_scene(str(tmp_path / "x"), RGB, units), units)
+
+
+def test_an_empty_band_hides_no_other(write_scene):
+    pixels = np.random.default_rng(0).uniform(0, 0.4, (3, 32, 32)).astype(np.float32)
+    pixels[2] = np.nan
+    units = ("reflectance_1e4",) * 3
+    with pytest.raises(EosfmError, match="--scale 10000"):
+        check_values(open_scene(write_scene(pixels), RGB, units), units)
+
+
+def test_eight_bits_that_are_scaled_may_be_dark(write_scene):
+    pixels = np.full((3, 32, 32), 20, np.uint8)
+    pixels[2] = 3
+    units = ("reflectance_1e4",) * 3
+    check_values(open_scene(write_scene(pixels), RGB, units, scale=39.2), units)
