@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from eosfm.core.days import is_day
 from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import FittedTask
 from eosfm.features.dates import days_of
@@ -170,7 +170,7 @@ def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> Non
     if dates and len(dates) != scenes:
         raise EosfmError(f"{len(dates)} date(s) for {scenes} scene(s); give one each")
     for day in dates:
-        if not _is_day(day):
+        if not is_day(day):
             raise EosfmError(f"{day[:80]!r} is no date; give dates such as 2020-05-01")
 
 
@@ -186,11 +186,3 @@ def _check_given(fitted: FittedTask, dates: tuple[str, ...], told: tuple[str, ..
             f"--dates are {given}, and the scenes tell {' '.join(told)}; leave --dates out, or "
             "correct the scenes' names"
         )
-
-
-def _is_day(text: str) -> bool:
-    """Whether a text is a day as numpy reads one: ``today``, ``NaT`` and 20200501 it reads too."""
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

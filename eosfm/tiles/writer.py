@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from eosfm.core.days import is_day
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.core.splits import SPLITS, Split
@@ -134,7 +134,7 @@ class TileWriter:
                 f"{spec.name}: scene {tile.scene} has {image.shape[0]} date(s); expected two, "
                 "before and after, for change; let the reader give both"
             )
-        if wrong := [day for day in tile.dates if not _is_day(day)]:
+        if wrong := [day for day in tile.dates if day and not is_day(day)]:  # "": without an image
             raise EosfmError(
                 f"{spec.name}: scene {tile.scene} has a date {wrong[0]!r}; expected ISO dates such "
                 "as 2021-07-01; let the reader write them so"
@@ -186,11 +186,3 @@ class TileWriter:
             **statistics,
             "faults": statistics["faults"] | {name: ABSENT for name in self.absent},
         }
-
-
-def _is_day(text: str) -> bool:
-    """Whether a text is an ISO date, or empty for a date without an image."""
-    try:
-        return not text or date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
