@@ -38,17 +38,18 @@ default_role = "code"  # docstrings write `name` as Markdown does
 CONTENTS = ("index", "api/index")
 """Pages whose lists of links are the order of the site."""
 
-BENCHMARKS = "../benchmarks/README.md"
-"""Linked from pages; on the site it is the page benchmarks.md."""
+MEASURED = {"benchmarks": "README.md", "choices": "choices.md"}
+"""Pages of the site, and the files of benchmarks/ that they show."""
 
 
 def on_source_read(_: Sphinx, name: str, source: list[str]) -> None:
     """Add what the site has beyond the Markdown."""
     text = source[0]
-    if name == "benchmarks":
-        text = text.partition("\n")[0] + "\n\n" + (Path(__file__).parent / BENCHMARKS).read_text()
-    else:
-        text = text.replace(f"]({BENCHMARKS}", "](/benchmarks.md")
+    shown = MEASURED.get(name)
+    if shown:
+        text = (Path(__file__).parents[1] / "benchmarks" / shown).read_text()
+    for page, file in MEASURED.items():
+        text = text.replace(f"]({'' if shown else '../benchmarks/'}{file}", f"](/{page}.md")
     if name in CONTENTS:
         text += "".join(map(contents, re.split(r"^## ", text, flags=re.MULTILINE)))
     source[0] = text

@@ -41,8 +41,9 @@ def test_links_to_the_figures_lead_to_their_page(conf):
     conf.on_source_read(None, "start", source)
     assert source == ["[measured](/benchmarks.md#pipeline)"]
     page = ["# Title\n\nwords"]
-    conf.on_source_read(None, "benchmarks", page)
-    assert page[0].startswith("# Title\n\n## ") and "words" not in page[0]
+    conf.on_source_read(None, "choices", page)
+    assert page[0].startswith("# How settings were chosen") and "words" not in page[0]
+    assert "](/benchmarks.md)" in page[0]
 
 
 @pytest.mark.parametrize("name", [name for name in OBJECTS if "terratorch" not in name])

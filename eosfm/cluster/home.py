@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from eosfm.cluster.plan import Entry, Plan
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.planning.dvc_faults import told
+from eosfm.planning.dvc_reads import parse_once
 
 
 @contextmanager
@@ -29,6 +30,7 @@ def open_repo(wait: bool = False) -> Iterator[Any]:
     if not (Path(".dvc").is_dir() and Path("dvc.yaml").is_file()):
         raise EosfmError(f"{Path.cwd()} has no dvc.yaml with a .dvc beside; run in the project")
     logging.getLogger("dvc").setLevel(logging.ERROR)
+    parse_once()
     try:
         with told(lambda: Repo(".", _wait_for_lock=wait)) as repo:
             yield repo
@@ -108,7 +110,15 @@ def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
                             known[stage.key] = entries[name]
         if remote:
             told(lambda: repo.fetch(list(entries)))
-        told(lambda: repo.checkout(list(entries), force=True))
+        told(lambda: _check_out(repo, entries))
+
+
+def _check_out(repo: Any, names: Collection[str]) -> None:
+    """Put what stages made into the folder: ``dvc checkout`` reads a whole lock for each target."""
+    for stage in repo.index.stages:
+        if stage.addressing in names:
+            for out in stage.outs:
+                out.checkout(force=True)
 
 
 def finish(plan: Plan) -> list[str]:

@@ -17,6 +17,7 @@ from eosfm.cluster.clone import FOLDER, NAME, this_clone
 from eosfm.cluster.plan import Entry, Stage
 from eosfm.cluster.shell import LOG
 from eosfm.planning.dvc_faults import origin
+from eosfm.planning.dvc_reads import parse_once
 
 STOPPING = 10
 """Seconds that a worker waits for the end of a stage that it stops."""
@@ -64,6 +65,7 @@ def run_stage(stage: Stage, needs: Sequence[Stage], remote: bool) -> Done:
     log.write_bytes(b"")
     os.environ[LOG] = str(log.resolve())
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it says is in the exception
+    parse_once()
     _write_locks(clone.path, [stage, *needs])
     entry, error = None, ""
     try:

@@ -32,7 +32,7 @@ MOST = 10
 
 FEWEST = 3
 """Specialists that are taken, however little more of them explain: a decoder of maps learns more
-from some than from one where a linear model does not (``benchmarks/README.md``)."""
+from some than from one where a linear model does not (``benchmarks/choices.md``)."""
 
 MARGIN = 0.01
 """R2 by which more specialists must lead, or fewer are enough; never fewer than FEWEST."""

@@ -113,7 +113,7 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
 
     Selection by gates is a training of the same fusion with a linear head, which lasts until the
     choice is settled and at most a third of a fit. What the ways cost and give is in
-    ``benchmarks/README.md``.
+    ``benchmarks/choices.md``.
     """
     if fusion.max_encoders == "auto":
         return enough(select_forward(train, val, trial, MOST))

@@ -5,7 +5,7 @@ the task's own head finds the one that gets the whole protocol. Validation decid
 test tiles are read of that one alone.
 
 Short fits of all, without the list, choose worse: at ``mini`` a decoder has learned next to nothing
-in a sixteenth of its steps (``benchmarks/README.md``).
+in a sixteenth of its steps (``benchmarks/choices.md``).
 """
 
 from dataclasses import replace

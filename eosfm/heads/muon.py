@@ -12,7 +12,7 @@ MOMENTUM = 0.95
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Of Newton and Schulz's iteration, which makes as + bs^3 + cs^5 of a singular value s."""
 ITERATIONS = 3
-"""Three train as well as the usual five, in half of the time (``benchmarks/README.md``)."""
+"""Three train as well as the usual five, in half of the time (``benchmarks/choices.md``)."""
 BLOCK = 80
 """Rows, or columns where these are fewer, that are made orthogonal to each other, at most; the work
 grows with their square, and blocks of 80 teach as much as whole matrices of 320."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from eosfm.core.errors import EosfmError
 from eosfm.planning.dvc_faults import told
+from eosfm.planning.dvc_reads import parse_once
 
 ANALYSES = "analyses/"
 """Folder of the stages that are not of the main job."""
@@ -30,6 +31,8 @@ def stages_to_run(project: Path) -> frozenset[str] | None:
     from dvc.repo import Repo
     from dvc.repo.reproduce import get_active_graph
     from networkx import ancestors
+
+    parse_once()
 
     def changed_and_following() -> frozenset[str]:
         with Repo(str(project)) as repo:
