@@ -29,7 +29,8 @@ def open_repo(wait: bool = False) -> Iterator[Any]:
 
     if not (Path(".dvc").is_dir() and Path("dvc.yaml").is_file()):
         raise EosfmError(f"{Path.cwd()} has no dvc.yaml with a .dvc beside; run in the project")
-    logging.getLogger("dvc").setLevel(logging.ERROR)
+    for name in ("dvc", "dvc_data"):  # which warns of every out that was never made
+        logging.getLogger(name).setLevel(logging.ERROR)
     parse_once()
     try:
         with told(lambda: Repo(".", _wait_for_lock=wait)) as repo:

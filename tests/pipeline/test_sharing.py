@@ -61,6 +61,12 @@ def outs(project: Project) -> dict[str, bytes]:
 def test_who_pulls_has_nothing_to_run(hosts, tmp_path):
     ours = clone(hosts.git, tmp_path / "ours")
     assert not list((ours.path / "models").glob("*.pth"))
+    (ours.path / "analyses" / "dvc.lock").unlink()  # it is in this Git alone
+    missed = ours.run("dvc", "pull", check=False)
+    assert "Checkout failed for following targets:\nanalyses/" in missed.stdout
+    ours.run("git", "checkout", "-q", "analyses")
+    ours.run("dvc", "pull", *PIPELINES[:2])
+    assert not list((ours.path / "analyses" / "results").glob("*/*"))
     ours.run("dvc", "pull")
     assert outs(ours) == outs(hosts.first)
     assert ours.stages_run(ours.run("dvc", "repro", *PIPELINES).stdout) == {"watch"}
