@@ -50,7 +50,7 @@ def main() -> None:
     app = typer.Typer(
         pretty_exceptions_enable=False, no_args_is_help=True,
         rich_markup_mode=None,  # drawing boxes takes as long as all else
-        help="EoS-FM beside its pipeline, which is run by `dvc repro` and `dvc exp run`.",
+        help="Run the EoS-FM pipeline, inspect and combine its models, and map scenes with them.",
         epilog="Exit status: 0 done; 1 a fault, of which a line on standard error tells, or which "
         "`check` or `validate` found; 2 a wrong command line.",
     )  # fmt: skip

@@ -130,13 +130,11 @@ def _devices(value: object) -> object:
 class Trainer(Frozen):
     """For ``lightning.Trainer``; precision null is bf16-mixed on a GPU, 32-true else.
 
-    Several devices or nodes are several processes (``ddp``, which ``auto`` then is), which share
-    each batch. ``threads`` is torch's, of each process, and decides the last digits on a CPU.
+    Several devices are several processes (``ddp``, which ``auto`` then is), which share each batch. ``threads`` is torch's, of each process, and decides the last digits on a CPU.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     devices: Annotated[int | str | list[int], BeforeValidator(_devices)]
-    num_nodes: Processes
     strategy: Literal["auto", "ddp"]
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] | None
     threads: Processes

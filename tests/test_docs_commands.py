@@ -90,6 +90,7 @@ NOT_RUN = {
 TASKS = {
     "sen1floods11": "segmentation",
     "hls_burn_scars": "segmentation",
+    "ai4smallfarms": "segmentation",
     "xview2": "change",
     "pastis": "series",
     "eurosat": "classification",

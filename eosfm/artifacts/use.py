@@ -2,7 +2,8 @@
 
 DVC deletes what lies where a stage writes before the stage runs, and `dvc exp run` before any stage
 does, unless it knows the file. So the file is given to DVC as the result of export, and export is
-frozen: nothing before it runs, nothing replaces it, and DVC's cache keeps its bytes.
+frozen: nothing before it runs, nothing replaces it, and DVC's cache keeps its bytes. The frozen
+stage has another command, by which locks and the cache of runs tell its results from the pipeline's.
 """
 
 import hashlib
@@ -18,8 +19,9 @@ ARTIFACT = Path("models/eosfm.pth")
 DEPS = (Path("models/specialists"), Path("results/train"))
 """What export is made of."""
 PIPELINE = Path("dvc.yaml")
-STAGE = "\n  export:\n"
-FROZEN = f"{STAGE}    frozen: true\n"
+BUILT = "\n  export:\n    cmd: python stages/export.py\n"
+USED = "\n  export:\n    frozen: true\n    cmd: eosfm use FILE\n"
+"""How the stage begins that builds the artifact, and the one that has been given a file."""
 
 
 def use_file(file: Path) -> str:
@@ -57,8 +59,12 @@ def use_file(file: Path) -> str:
         tracker.done(f"{len(specialists)} specialists of {file}")
     for folder in DEPS:  # DVC records deps that exist alone
         folder.mkdir(parents=True, exist_ok=True)
-    _dvc("commit", "--quiet", "--force", "export")
     _freeze(True)
+    try:
+        _dvc("commit", "--quiet", "--force", "export")
+    except EosfmError:
+        _freeze(False)
+        raise
     return (
         f"{ARTIFACT} is now {file}: {', '.join(facts.specialists)}. Export is frozen in dvc.yaml, "
         "so scoring a task trains nothing for it. `eosfm use --built` goes back to the pipeline's "
@@ -100,11 +106,11 @@ def refuse_to_lose(artifact: Path) -> None:
 
 def _freeze(frozen: bool) -> None:
     """As ``dvc freeze`` does, which would write all of dvc.yaml anew."""
-    text = PIPELINE.read_text().replace(FROZEN, STAGE)
-    if STAGE not in text:
+    text = PIPELINE.read_text().replace(USED, BUILT)
+    if BUILT not in text:
         raise EosfmError(f"{PIPELINE} has no stage `export`; put it back")
     with atomic(PIPELINE) as beside:
-        beside.write_text(text.replace(STAGE, FROZEN) if frozen else text)
+        beside.write_text(text.replace(BUILT, USED) if frozen else text)
 
 
 def _dvc(*words: str) -> str:

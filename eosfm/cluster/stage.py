@@ -127,8 +127,12 @@ def _bring(repo: Any, stage: Stage, needs: Sequence[Stage]) -> None:
 
 
 def _why(log: Path, fault: Exception) -> str:
-    """The last line that a stage printed, or what DVC says where it printed none."""
-    return last_line(log.read_text(errors="replace")) or " ".join(str(origin(fault)).split())
+    """The fault that a stage told; of one that was killed, what DVC says and what it did last."""
+    said = last_line(log.read_text(errors="replace"))
+    if said.startswith("error: "):
+        return said
+    told = " ".join(str(origin(fault)).split())
+    return f"{told}; its last line: {said}" if said else told
 
 
 def last_line(text: str) -> str:

@@ -10,7 +10,7 @@ def bundle(
     task: Annotated[
         str, typer.Argument(help="A task of params.yaml, or its file from models/tasks.")
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="A .pt.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .pt to write.")],
     artifact: Annotated[Path, typer.Option(help="The ensemble that it was fitted on.")] = Path(
         "models/eosfm.pth"
     ),

@@ -10,7 +10,7 @@ from eosfm.commands.set_param import SetParam
 
 def check(
     scale: Annotated[
-        str | None, typer.Option(help="Another scale than that of params.yaml.")
+        str | None, typer.Option(help="mini or full; by default the scale of params.yaml.")
     ] = None,
     set_param: SetParam = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -18,14 +18,14 @@ def embed(
     ] = None,
     nodata: Annotated[
         float | None,
-        typer.Option(help="The value of pixels that were not measured, where files say nothing."),
+        typer.Option(help="The value of missing pixels, where the file declares none."),
     ] = None,
     dims: Annotated[int, typer.Option(help="Principal components that are kept.")] = 16,
     dtype: Annotated[str, typer.Option(help="int8 or float16.")] = "int8",
     spectral: Annotated[
-        bool, typer.Option("--spectral", help="The bands themselves beside the specialists.")
+        bool, typer.Option("--spectral", help="Add means and deviations of the bands.")
     ] = False,
-    window: Annotated[int, typer.Option(help="Pixels that are looked at together.")] = 512,
+    window: Annotated[int, typer.Option(help="Side of the sliding window in pixels.")] = 512,
     overlap: Annotated[int, typer.Option(help="Pixels by which windows overlap.")] = 64,
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")

@@ -10,7 +10,8 @@ def gather(
     folder: Annotated[Path, typer.Argument(help="Checkpoints in it, and in its folders.")],
     out: Annotated[Path, typer.Argument(help="The artifact to write.")],
     backbone: Annotated[
-        str | None, typer.Option(help="timm's name of it; by default found from the weights.")
+        str | None,
+        typer.Option(help="timm's name of the encoder; by default found by the weights."),
     ] = None,
 ) -> None:
     """Gather Lightning checkpoints into an artifact.

@@ -7,7 +7,9 @@ import typer
 
 
 def merge(
-    artifacts: Annotated[list[Path], typer.Argument(help="In their order; a .pt is a specialist.")],
+    artifacts: Annotated[
+        list[Path], typer.Argument(help="Artifacts (.pth) and specialists (.pt).")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The artifact to write.")],
     prefix: Annotated[
         list[str] | None,
@@ -19,7 +21,7 @@ def merge(
 ) -> None:
     """Join ensemble artifacts.
 
-    A name that stands in two is refused, unless --prefix parts them.
+    A name that is in two is refused; --prefix renames.
 
     Example: eosfm merge ours.pth theirs.pth -o all.pth
 

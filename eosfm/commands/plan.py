@@ -7,17 +7,23 @@ import typer
 
 
 def plan(
-    gpu: Annotated[str, typer.Option(help="What the hours are reckoned for.")] = "h100",
+    gpu: Annotated[
+        str, typer.Option(help="The GPU that hours are estimated for, or cpu.")
+    ] = "h100",
     images_per_second: Annotated[
-        float | None, typer.Option(help="Of 224 px, through one encoder, if you measured it.")
+        float | None, typer.Option(help="Your measured speed of one encoder, in images of 224 px.")
     ] = None,
     scale: Annotated[
-        str | None, typer.Option(help="Another scale than that of params.yaml.")
+        str | None, typer.Option(help="mini or full; by default the scale of params.yaml.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Count what is done as well.")] = False,
-    items: Annotated[bool, typer.Option("--items", help="Show every item.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Count stages that are done too.")
+    ] = False,
+    items: Annotated[
+        bool, typer.Option("--items", help="Show every dataset, specialist and task.")
+    ] = False,
     write: Annotated[
-        Path | None, typer.Option(help="Put the plan into this document, between its marks.")
+        Path | None, typer.Option(help="Put the plan between the marks of this Markdown file.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

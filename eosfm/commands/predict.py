@@ -17,7 +17,8 @@ def predict(
         ),
     ],
     task: Annotated[
-        str, typer.Option(help="A task of params.yaml, or a file: of models/tasks, or a bundle.")
+        str,
+        typer.Option(help="A task of params.yaml, or a file of models/tasks or `eosfm bundle`."),
     ],
     out: Annotated[
         Path,
@@ -34,7 +35,8 @@ def predict(
         typer.Option(metavar="NAME...", help="Names of each scene's bands in their order."),
     ] = None,
     scale: Annotated[
-        float, typer.Option(help="What the scenes' values are multiplied with.")
+        float,
+        typer.Option(help="The scenes' values are multiplied by it: 10000 for reflectance 0 to 1."),
     ] = 1.0,
     offset: Annotated[
         float,
@@ -45,14 +47,16 @@ def predict(
     ] = 0.0,
     nodata: Annotated[
         float | None,
-        typer.Option(help="The value of pixels that were not measured, where files say nothing."),
+        typer.Option(help="The value of missing pixels, where files declare none."),
     ] = None,
     dates: Annotated[
         list[str] | None,
-        typer.Option(metavar="DATE...", help="Of a time series: 2020-05-01 2020-06-15, one each."),
+        typer.Option(
+            metavar="DATE...", help="One per scene of a time series: 2020-05-01 2020-06-15."
+        ),
     ] = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="A band per class, not the likeliest class.")
+        bool, typer.Option("--probabilities", help="Write a band of probabilities per class.")
     ] = False,
     min_score: Annotated[
         float | None,
@@ -60,7 +64,7 @@ def predict(
     ] = None,
     window: Annotated[
         int | None,
-        typer.Option(help="Pixels that are looked at together; by default as in training."),
+        typer.Option(help="Side of the sliding window in pixels; by default as in training."),
     ] = None,
     overlap: Annotated[
         int | None,
@@ -74,7 +78,7 @@ def predict(
 
     What was interrupted goes on from the last finished row of windows when it is run again.
 
-    Example: eosfm predict scene.tif --task sen1floods11 -o water.tif
+    Example: eosfm predict scene.tif --task ai4smallfarms -o fields.tif
 
     Example: eosfm predict before.tif after.tif --task xview2 -o damage.tif --bands red green blue
     """

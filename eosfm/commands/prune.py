@@ -12,13 +12,13 @@ def prune(
     artifact: Annotated[Path, typer.Argument(help="An ensemble artifact.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The artifact to write.")],
     keep: Annotated[
-        list[str] | None, typer.Option(metavar="NAME...", help="Those to keep.")
+        list[str] | None, typer.Option(metavar="NAME...", help="Specialists to keep.")
     ] = None,
     from_task: Annotated[
-        Path | None, typer.Option(help="Keep what a task selected: its metrics.json.")
+        Path | None, typer.Option(help="Keep those that a task selected, by its metrics.json.")
     ] = None,
 ) -> None:
-    """Write an artifact of some specialists of another.
+    """Write an artifact with some of the specialists of another.
 
     They stand in its order, and their tensors stay equal.
 

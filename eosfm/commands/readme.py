@@ -1,13 +1,16 @@
 """``eosfm readme``."""
 
+from typing import Annotated
+
+import typer
+
 from eosfm.core.errors import EosfmError
 
 
-def readme(check: bool = False) -> None:
-    """Rewrite the results in README.md and docs/results.md.
-
-    With --check only compare them with metrics.json.
-    """
+def readme(
+    check: Annotated[bool, typer.Option("--check", help="Only compare with metrics.json.")] = False,
+) -> None:
+    """Rewrite the results in README.md and docs/results.md."""
     from pathlib import Path
 
     from eosfm.core.files import atomic, read_json
@@ -29,7 +32,7 @@ def readme(check: bool = False) -> None:
         return
     params = load_params()
     results = collect(params, Path("results"))
-    sections = {README: summary_section(results), PAGE: results_section(params, results)}
+    sections = {README: summary_section(params, results), PAGE: results_section(params, results)}
     written = {path: replace_section(path, section) for path, section in sections.items()}
     for path, text in written.items():
         with atomic(path) as beside:

@@ -9,17 +9,19 @@ from eosfm.commands.set_param import SetParam
 
 def repro(
     targets: Annotated[
-        list[str] | None, typer.Argument(help="Stages as of `dvc repro`; all if none.")
+        list[str] | None,
+        typer.Argument(help="Stages to run, named as for `dvc repro`; by default all."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes here; one per GPU, or per core without.")
+        int | None,
+        typer.Option(min=1, help="Worker processes here; by default one per GPU, or per core."),
     ] = None,
     scheduler: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Use the Dask cluster there instead.")
+        str, typer.Option(metavar="ADDRESS", help="Use the Dask cluster at this address instead.")
     ] = "",
     set_param: SetParam = None,
     name: Annotated[
-        str, typer.Option("--name", "-n", help="Name of the experiment; makes one.")
+        str, typer.Option("--name", "-n", help="Keep the run as a DVC experiment of this name.")
     ] = "",
 ) -> None:
     """Run the pipeline on many cores, GPUs or machines.

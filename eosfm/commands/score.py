@@ -26,7 +26,7 @@ def score(
     ] = None,
     window: Annotated[
         int | None,
-        typer.Option(help="Pixels that are looked at together; by default as in training."),
+        typer.Option(help="Side of the sliding window in pixels; by default as in training."),
     ] = None,
     overlap: Annotated[
         int | None, typer.Option(help="Pixels by which windows overlap; by default an eighth.")

@@ -9,7 +9,9 @@ from eosfm.core.errors import EosfmError
 
 
 def use(
-    file: Annotated[Path | None, typer.Argument(help="Of this project, or published.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="An artifact, of the published code too.")
+    ] = None,
     built: Annotated[bool, typer.Option("--built", help="Go back to the pipeline's.")] = False,
 ) -> None:
     """Let the pipeline use an artifact that you have.

@@ -131,7 +131,7 @@ def _expect_exporter() -> None:
     try:
         import onnxscript  # noqa: F401  (the exporter needs it, and says so less clearly)
     except ImportError as error:
-        raise EosfmError(f"{error.name} is not installed; pip install 'eosfm[onnx]'") from None
+        raise EosfmError(f"{error.name} is not installed; pip install '.[onnx]'") from None
 
 
 def _write(graph: Graph, path: Path | str) -> None:

@@ -158,7 +158,7 @@ def check_gpu(params: Params) -> Iterator[Finding]:
             f"trainer.accelerator is {asked}, and torch sees no GPU here; install its driver, or "
             "set trainer.accelerator=auto"
         )
-    elif isinstance(devices, int) and asked != "cpu" and devices > max(count, 1):
+    elif isinstance(devices, int) and asked != "cpu" and devices > count > 0:
         yield fault(f"trainer.devices is {devices}, and torch sees {count} GPUs; set it to less")
     elif not count and params.scale == "full":
         yield note(

@@ -34,7 +34,9 @@ class Gpu:
     Attributes:
         name: For people.
         images_per_second: Of 224 x 224 pixels through one ``convnextv2_atto``, forward.
-        head_tmacs: Tera multiply-accumulates a second in heads, which are dense convolutions.
+        head_tmacs: Tera multiply-accumulates a second in heads of 512 channels, which are dense
+            convolutions.
+        narrow: Share of that in heads of 128 channels, as an H100 has it, or less.
         watts: Power limit of the board, by its maker's data sheet.
         source: Where the speeds are from.
         host_watts: What the machine around it draws.
@@ -48,6 +50,12 @@ class Gpu:
     source: str
     host_watts: float = HOST_WATTS
     grouped: float = 1.0
+    narrow: float = 0.32
+
+    def head_speed(self, width: int) -> float:
+        """Multiply-accumulates a second in heads of some channels, linear between the two."""
+        share = self.narrow + (1 - self.narrow) * (width - 128) / (512 - 128)
+        return self.head_tmacs * 1e12 * min(1.0, max(self.narrow, share))
 
 
 GPUS = {
@@ -67,6 +75,7 @@ GPUS = {
     "cpu": Gpu(
         "two cores of a CPU", 50, 0.045, 27,
         "in single precision, from times and energy of the mini run in benchmarks/README.md", 0,
+        narrow=1.0,  # measured with the heads of mini, which are narrower
     ),
 }  # fmt: skip
 """By the name that ``--gpu`` takes. Power limits: NVIDIA's data sheets of these boards."""

@@ -69,7 +69,7 @@ def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Find
                 )
             yield from refusals(partial(kind.check, f"{key}.loss", reader.loss, kind.losses))
     devices = params.trainer.devices
-    processes = params.trainer.num_nodes * (devices if isinstance(devices, int) else 1)
+    processes = devices if isinstance(devices, int) else 1
     for name in params.specialists:
         recipe = Recipe.resolve(params, name)
         yield from refusals(recipe.scaling)

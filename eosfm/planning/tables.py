@@ -53,7 +53,8 @@ def assumptions(plan: Plan) -> list[str]:
     return [
         f"GPU: {gpu.name}; {gpu.images_per_second:,.0f} images of {REFERENCE_SIZE} px a second "
         f"through one {REFERENCE}, {gpu.grouped:g} times as many through several in one call, "
-        f"{gpu.head_tmacs:g} tera-MAC a second in heads ({gpu.source}); a "
+        f"{gpu.head_tmacs:g} tera-MAC a second in heads of 512 channels, {gpu.narrow:.0%} of that "
+        f"with 128 ({gpu.source}); a "
         "training step takes three times a forward pass.",
         f"Power: {DRAW:.0%} of {gpu.watts:g} W, and {gpu.host_watts:g} W for what is around it.",
         "Trainings and fits last all their epochs; loaders keep up; downloads and cutting take no "

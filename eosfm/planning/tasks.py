@@ -134,6 +134,7 @@ class PlannedTask:
                 encoder_macs=float(fits * items) * encoder.macs,
                 head_macs=float(fits * items) * head.macs,
                 operations=fits * calls * operations,
+                head_width=self.protocol.decoder_channels,
             )
             for items, calls in each
         )

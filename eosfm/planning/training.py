@@ -42,5 +42,6 @@ def _passes(
         head_macs=float(computed * tiles) * head.macs,
         # All dates of a batch are one call.
         operations=computed * tiles / recipe.batch_size * (encoder.operations + head.operations),
+        head_width=recipe.decoder_channels,
     )
     return Work(images=tiles * store.dates, encoder_calls=tiles * dates, loads=(load,))

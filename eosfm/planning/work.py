@@ -17,12 +17,14 @@ class Load:
         head_macs: In fusion and heads, likewise.
         operations: Calls of torch's operators.
         grouped: Whether several encoders compute in one call.
+        head_width: Channels of the heads.
     """
 
     encoder_macs: float = 0.0
     head_macs: float = 0.0
     operations: float = 0.0
     grouped: bool = False
+    head_width: int = 512
 
     def seconds(self, gpu: Gpu, image_macs: float) -> float:
         """Seconds on one GPU: small batches leave it waiting for Python to call operators.
@@ -33,7 +35,7 @@ class Load:
         """
         speed = gpu.images_per_second * (gpu.grouped if self.grouped else 1.0)
         encoders = self.encoder_macs / (speed * image_macs)
-        heads = self.head_macs / (gpu.head_tmacs * 1e12)
+        heads = self.head_macs / gpu.head_speed(self.head_width)
         return max(encoders + heads, self.operations * OPERATION_S)
 
 

@@ -71,8 +71,8 @@ def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> st
     write_csv(out / "counts.csv", [header, *map(astuple, counts)])
     save(_count_curves(by_task, counts), out / "counts.png")
     for part, title in (
-        ("alone", "score of one specialist alone, less the score of all, linear heads"),
-        ("without", "score of all, less the score without this specialist, linear heads"),
+        ("alone", "score of one alone less the score of all, linear heads; green: it does better"),
+        ("without", "score of all less the score without it, linear heads; green: it helps"),
     ):
         grid = contributions(specialists, by_task, part)
         rows = zip(specialists, grid.round(4).tolist(), strict=True)
@@ -198,7 +198,9 @@ def _heat_map(
 
 def _choices(specialists: Sequence[str], analyses: Analyses) -> Figure:
     """The smallest number of specialists at which a task chooses each of them."""
-    drawn, axes = matrix(specialists, list(analyses), "chosen among so many")
+    drawn, axes = matrix(
+        specialists, list(analyses), "smallest team (1, 2, 3, 5 or 10) of a task that has it"
+    )
     wanted = sorted({int(n) for result in analyses.values() for n in result.counts if n != "all"})
     grid = np.full((len(specialists), len(analyses)), np.nan)
     for column, result in enumerate(analyses.values()):

@@ -1,5 +1,9 @@
 """What the numbers say, in words: nothing here is written but what they bear out."""
 
+from collections.abc import Mapping
+
+from eosfm.evaluation.result import TaskResult
+from eosfm.params import Params
 from eosfm.report.compare import Lead, leads, mean_interval
 from eosfm.report.figures import display_name
 from eosfm.report.results import Results
@@ -10,18 +14,48 @@ VERDICTS = ("ahead of", "level with", "behind", "too few tasks to tell from")
 
 def answer(results: Results) -> str:
     """How the ensemble stands against every baseline, in one sentence."""
-    mean, rivals = mean_interval(results, "eosfm"), leads(results)
+    mean, count = mean_interval(results, "eosfm"), len(results.evaluate)
+    return (
+        f"Over {count} downstream task{'s' * (count != 1)} the frozen ensemble scores "
+        f"{results.mean_score('eosfm'):.3f} on average, from 0 to 1 (95 % interval {mean}): "
+        f"{_verdicts(leads(results))}."
+    )
+
+
+def answer_without_seen(params: Params, results: Results) -> str:
+    """The same over the tasks of whose datasets the specialists in use had learnt no more labels.
+
+    Where a task has fewer labels of its dataset than a specialist of it had, baselines that have
+    the task's alone stand against more. Empty where there is no such task, or no other.
+    """
+    seen = [
+        task
+        for task, result in results.evaluate.items()
+        if labels_seen(params, task, result)[1] and result.train_tiles > result.labels
+    ]
+    others = [task for task in results.evaluate if task not in seen]
+    if not seen or not others:
+        return ""
+    return (
+        f"In {_listed(seen)}, specialists in use had learnt from more labels of the dataset than "
+        f"the task has. Over the other {len(others)}: {_verdicts(leads(results, others))}."
+    )
+
+
+def labels_seen(params: Params, task: str, result: TaskResult) -> tuple[int, int]:
+    """Training tiles of a task's dataset, and how many specialists in use were trained on them."""
+    dataset = params.tasks[task].dataset
+    # An artifact that was brought along may have others than those of params.yaml.
+    entries = [params.specialists[n] for n in result.selected if n in params.specialists]
+    return result.train_tiles, [entry.dataset for entry in entries].count(dataset)
+
+
+def _verdicts(rivals: Mapping[str, Lead]) -> str:
     found = {
         verdict: [_told(name, one) for name, one in rivals.items() if one.verdict == verdict]
         for verdict in VERDICTS
     }
-    told = [f"{verdict} {_listed(names)}" for verdict, names in found.items() if names]
-    count = len(results.evaluate)
-    return (
-        f"Over {count} downstream task{'s' * (count != 1)} the frozen ensemble scores "
-        f"{results.mean_score('eosfm'):.3f} on average, from 0 to 1 (95 % interval {mean}): "
-        f"{'; '.join(told)}."
-    )
+    return "; ".join(f"{verdict} {_listed(names)}" for verdict, names in found.items() if names)
 
 
 def _told(name: str, one: Lead) -> str:

@@ -1,5 +1,6 @@
 """How the ensemble stands against a baseline, on each task and over all."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,13 +49,14 @@ class Lead:
         return "ahead of" if self.mean > 0 else "behind"
 
 
-def lead(results: Results, baseline: str) -> Lead:
-    """Compare the ensemble with a baseline."""
+def lead(results: Results, baseline: str, tasks: Collection[str] | None = None) -> Lead:
+    """Compare the ensemble with a baseline, over all tasks or some."""
     from scipy.stats import permutation_test
 
+    names = [task for task in results.evaluate if tasks is None or task in tasks]
     rival = results.of(baseline)
-    ours = np.array([result.score for result in results.evaluate.values()])
-    theirs = np.array([rival[task].score for task in results.evaluate])
+    ours = np.array([results.evaluate[task].score for task in names])
+    theirs = np.array([rival[task].score for task in names])
     difference = ours - theirs
     p = 1.0  # of a single task, which is as far from 0 with either sign
     if len(ours) > 1:
@@ -67,10 +69,7 @@ def lead(results: Results, baseline: str) -> Lead:
             rng=np.random.default_rng(0),
         )
         p = float(test.pvalue)
-    again = [
-        results.resampled("eosfm", task) - results.resampled(baseline, task)
-        for task in results.evaluate
-    ]
+    again = [results.resampled("eosfm", task) - results.resampled(baseline, task) for task in names]
     return Lead(
         mean=float(difference.mean()),
         wins=int((difference > 0).sum()),
@@ -81,9 +80,9 @@ def lead(results: Results, baseline: str) -> Lead:
     )
 
 
-def leads(results: Results) -> dict[str, Lead]:
-    """Compare the ensemble with every baseline."""
-    return {name: lead(results, name) for name in BASELINES}
+def leads(results: Results, tasks: Collection[str] | None = None) -> dict[str, Lead]:
+    """Compare the ensemble with every baseline, over all tasks or some."""
+    return {name: lead(results, name, tasks) for name in BASELINES}
 
 
 def mean_interval(results: Results, model: str) -> Interval:

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from eosfm.core.files import atomic
 from eosfm.params import Params
-from eosfm.report.answer import answer
 from eosfm.report.figures import COLORS
 from eosfm.report.pictures import (
     PUBLISHED_KWH,
@@ -32,6 +31,7 @@ from eosfm.report.tables import (
     models_table,
     scores_table,
     specialists_table,
+    told,
 )
 
 PICTURE_WIDTH = 900
@@ -102,7 +102,7 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
         scale=params.scale,
         seed=params.seed,
         published=PUBLISHED_KWH,
-        answer=sentences(results),
+        answer=sentences(params, results),
         tables={
             "models": _table(models_table(results), totals=0),
             "scores": _table(scores_table(params, results), totals=1),
@@ -125,19 +125,19 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
         beside.write_text(html, encoding="utf-8")
 
 
-def sentences(results: Results) -> list[str]:
-    """What the numbers say, in three sentences."""
+def sentences(params: Params, results: Results) -> list[str]:
+    """What the numbers say, a sentence or two each."""
     used = active(results)
     wh = 1000 * sum(record.kwh or 0 for record in results.energy)
     spent = f"{wh / 1000:.1f} kWh" if wh >= 1000 else f"{wh:.1f} Wh"
     if unknown := unknown_energy(results.energy):
         spent = f"at least {spent} (of {unknown} it is unknown)"
     return [
-        answer(results),
+        *told(params, results),
         f"A task uses {used:.1f} of {len(results.export.specialists)} specialists, which hold "
         f"{results.export.parameters / 1e6:.1f} M parameters together.",
-        f"All stages behind these numbers took {spent}; the published system took "
-        f"{PUBLISHED_KWH} kWh, trial and error included.",
+        f"All stages behind these numbers took {spent}; the published system, trained on the real "
+        f"archives as scale full is, took {PUBLISHED_KWH} kWh, trial and error included.",
     ]
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from eosfm.core.files import atomic
 from eosfm.core.results import EnergyRecord
-from eosfm.evaluation.result import TaskResult
 from eosfm.params import Params
-from eosfm.report.answer import answer
+from eosfm.report.answer import answer, answer_without_seen, labels_seen
 from eosfm.report.compare import difference, leads, mean_interval, score_interval
 from eosfm.report.figures import display_name
 from eosfm.report.geobench import aggregate
@@ -21,9 +20,10 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
 
     A baseline that differs from EosFM by more than scenes and fits explain has a star.
     """
-    seen = "labels seen by specialists"
-    rows = [["task", "metric", "EosFM", *BASELINES, "labels", seen, "active specialists"]]
+    columns = ("labels", "labels seen by specialists", "active specialists")
+    rows = [["task", "metric", "EosFM", *BASELINES, *columns]]
     for name, result in results.evaluate.items():
+        seen = labels_seen(params, name, result)
         others = [
             f"{results.of(baseline)[name].test[result.metric]:.3f}"
             f"{'*' if difference(results, baseline, name)[1].apart else ''}"
@@ -36,7 +36,7 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
                 f"{result.test[result.metric]:.3f} ({score_interval(results, 'eosfm', name)})",
                 *others,
                 str(result.labels),
-                _seen(params, name, result),
+                f"{seen[0]} by {seen[1]}" if seen[1] else "0",
                 str(len(result.selected)),
             ]
         )
@@ -46,19 +46,10 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
     return rows
 
 
-def _seen(params: Params, task: str, result: TaskResult) -> str:
-    """Training tiles of a task's dataset, and how many specialists in use were trained on them."""
-    dataset = params.tasks[task].dataset
-    # An artifact that was brought along may have others than those of params.yaml.
-    entries = [params.specialists[n] for n in result.selected if n in params.specialists]
-    trained = [entry.dataset for entry in entries].count(dataset)
-    return f"{result.train_tiles} by {trained}" if trained else "0"
-
-
 def models_table(results: Results) -> list[list[str]]:
     """Model by model: its mean score in two forms, and how EosFM stands against it."""
     lead = ["EosFM ahead by", "95 % interval of that", "ahead on", "behind on", "p", "EosFM is"]
-    rows = [["model", "mean", "95 % interval", "GEO-Bench-2", *lead]]
+    rows = [["model", "mean", "95 % interval", "normalised IQM", *lead]]
     values, rivals = aggregate(results), leads(results)
     for name in MODELS:
         value = values[name]
@@ -166,14 +157,16 @@ def results_section(params: Params, results: Results) -> str:
     """The tables in the order in which a reader asks for them."""
     return "\n\n".join(
         [
-            answer(results),
+            *told(params, results),
             markdown(scores_table(params, results)),
-            "In brackets, what 95 % of the resamples of test scenes and fits span. *: the paired "
-            "difference from EosFM does not span 0. Labels seen by specialists: labelled training "
-            "tiles of the task's own dataset, and how many specialists in use learnt from them.",
+            "In brackets: 95 % interval over resampled test scenes and fits. *: the interval of "
+            "the paired difference from EosFM excludes 0. rmse: less is better; it enters the mean "
+            "as R², 0 at least. Labels seen by specialists: `400 by 2` says that two of the "
+            "specialists in use were trained on 400 labelled tiles of the task's own dataset.",
             markdown(models_table(results)),
-            "p: paired permutation test over the tasks. GEO-Bench-2: its aggregation, an "
-            "interquartile mean of scores normalised by the models of this table.",
+            "p: two-sided paired permutation test over the tasks. Normalised IQM: interquartile "
+            "mean of scores scaled, task by task, to the range of these models, as GEO-Bench-2 "
+            "aggregates; it compares models of this table, and of no other.",
             "Specialists, on their validation splits (constant: the answer that looks at no image, "
             "majority class or mean value):",
             markdown(specialists_table(params, results)),
@@ -183,12 +176,17 @@ def results_section(params: Params, results: Results) -> str:
     )
 
 
-def summary_section(results: Results) -> str:
+def told(params: Params, results: Results) -> list[str]:
+    """The answer, and where it differs, the answer over the tasks that no specialist had seen."""
+    return list(filter(None, [answer(results), answer_without_seen(params, results)]))
+
+
+def summary_section(params: Params, results: Results) -> str:
     """The answer, and the mean score of every model."""
     rows = [["", *map(display_name, MODELS)]]
     ours = f"**{results.mean_score('eosfm'):.3f}** ({mean_interval(results, 'eosfm')})"
     rows.append(["**mean**", ours, *(f"{results.mean_score(name):.3f}" for name in BASELINES)])
-    return f"{answer(results)}\n\n{markdown(rows)}"
+    return "\n\n".join([*told(params, results), markdown(rows)])
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
+from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from eosfm.training.callbacks import Checkpoints, EpochLines, Record
 from eosfm.training.recipe import Recipe
@@ -46,6 +47,8 @@ def build_trainer(
         deterministic="warn",
         logger=_logger(live),
         callbacks=callbacks,
+        # DVC starts one process, whatever a batch system has given the job that it runs in.
+        plugins=[LightningEnvironment()],
         enable_progress_bar=terminal,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -66,7 +69,7 @@ def go_on_alone(trainer: lightning.Trainer) -> None:
     Raises:
         SystemExit: With status 0, in every process but the first.
     """
-    if trainer.world_size > 1:
+    if torch.distributed.is_initialized():  # with strategy ddp, of one process too
         trainer.strategy.barrier()
         torch.distributed.destroy_process_group()
     if not trainer.is_global_zero:

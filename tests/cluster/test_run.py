@@ -8,7 +8,7 @@ import pytest
 from eosfm.cluster import home, run
 from eosfm.cluster.plan import Plan, Stage, make_plan
 from eosfm.cluster.run import _folder
-from eosfm.cluster.stage import Done
+from eosfm.cluster.stage import Done, _why
 from eosfm.core.errors import EosfmError
 
 
@@ -33,6 +33,19 @@ def test_home_runs_what_it_alone_can_and_leaves_what_changed_meanwhile(project, 
     project.edit("dvc.yaml", "wc joined", "wc -c joined")
     assert home.finish(plan) == ["report"]
     assert (project.path / "joined").read_text().count("one") == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("train a: epoch 3/9\nerror: a.tif is damaged\n", "error: a.tif is damaged"),
+        ("train a: epoch 3/9\n", "exited with 137; its last line: train a: epoch 3/9"),
+        ("", "exited with 137"),
+    ],
+)
+def test_why_a_stage_failed(tmp_path, said, told):
+    (tmp_path / "log").write_text(said)
+    assert _why(tmp_path / "log", RuntimeError("exited with 137")) == told
 
 
 def test_workers_and_a_scheduler_are_not_both_taken():

@@ -74,5 +74,5 @@ def test_onnx_of_a_fixed_odd_size(build, tmp_path):
 
 def test_what_to_install(build, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    with pytest.raises(EosfmError, match=r"onnxscript is not installed; pip install 'eosfm\[onnx"):
+    with pytest.raises(EosfmError, match=r"onnxscript is not installed; pip install '\.\[onnx"):
         export_onnx(build(**NAMED), tmp_path / "x.onnx")

@@ -48,8 +48,10 @@ def test_an_artifact_is_used_and_nothing_trained(fresh, mine):
     assert mine.stat() == before[1]
     export = json.loads((fresh.path / "results/export/metrics.json").read_text())
     assert export["specialists"] == ["mine"] and export["parameters"] > 300_000
+    assert "are up to date" in fresh.run("dvc", "status", "export").stdout
     fresh.run("eosfm", "use", "--built")
     assert (fresh.path / "dvc.yaml").read_text() == pipeline
+    assert "changed command" in fresh.run("dvc", "status", "export").stdout  # so it is built again
 
 
 def test_an_artifact_put_where_the_pipeline_writes_stops_the_run(fresh, mine):

@@ -78,6 +78,11 @@ def test_all_faults_are_found_at_once(project):
         assert "trainer.accelerator is gpu, and torch sees no GPU" in found
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="of machines without a GPU")
+def test_two_processes_of_a_cpu_are_no_fault(project):
+    assert faults(project(lambda params: params["trainer"].update(devices=2))) == []
+
+
 def test_a_channel_is_fed_once_and_classes_have_weights(project):
     def change(params):
         params["specialists"]["oscd"] |= {"bands": "B04 red B02"}

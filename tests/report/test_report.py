@@ -215,7 +215,7 @@ def test_pictures_are_the_same_bytes_twice(params, results, tmp_path):
 def test_the_readmes_results_are_replaced_and_nothing_else(params, results, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    section = summary_section(collect(params, results))
+    section = summary_section(params, collect(params, results))
     changed = replace_section(page, section)
     assert changed.startswith("before\n")
     assert changed.endswith(f"{END}\nafter\n")
@@ -238,9 +238,9 @@ def test_scores_that_a_page_does_not_show_are_named(params, results):
     collected = collect(params, results)
     metrics = summarise(collected)
     assert stale_scores(results_section(params, collected), metrics) == []
-    assert stale_scores(summary_section(collected), metrics) == list(params.tasks)
+    assert stale_scores(summary_section(params, collected), metrics) == list(params.tasks)
     metrics["score.mean"] += 0.01
-    assert "mean" in stale_scores(summary_section(collected), metrics)
+    assert "mean" in stale_scores(summary_section(params, collected), metrics)
 
 
 def test_no_task_has_no_report(params, results):

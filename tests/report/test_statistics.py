@@ -7,7 +7,7 @@ import pytest
 
 from eosfm.evaluation.evidence import TaskEvidence
 from eosfm.evaluation.result import BaselineResults
-from eosfm.report.answer import answer
+from eosfm.report.answer import answer, answer_without_seen
 from eosfm.report.bootstrap import RESAMPLES, interval, resample
 from eosfm.report.compare import Lead
 from eosfm.report.geobench import aggregate
@@ -163,3 +163,20 @@ def test_the_answer_says_what_the_test_found(params, results, monkeypatch):
         "level with best single specialist (+0.100, p = 0.05); "
         "behind pixel statistics (-0.100, p = 0.01)."
     )
+
+
+def test_the_answer_without_tasks_that_specialists_had_seen(params, results):
+    """Ahead on the one task whose dataset a specialist had more labels of, level on the others."""
+    found = collect(params, results)
+    known, *others = found.evaluate
+    dataset = params.tasks[known].dataset
+    entry = params.specialists["ben_rgb"].model_copy(update={"dataset": dataset})
+    params = params.model_copy(update={"specialists": {"ours": entry}})
+    evaluate = {task: replace(found.of("random")[task], selected=()) for task in found.evaluate}
+    assert answer_without_seen(params, replace(found, evaluate=evaluate)) == ""
+    evaluate[known] = replace(found.evaluate[known], selected=("ours",), labels=40, train_tiles=160)
+    told = answer_without_seen(params, replace(found, evaluate=evaluate))
+    assert told.startswith(f"In {known}, specialists in use had learnt from more labels of the ")
+    assert f"Over the other {len(others)}: " in told and "random weights (+0.000, p = 1)" in told
+    same = evaluate | {known: replace(evaluate[known], train_tiles=40)}
+    assert answer_without_seen(params, replace(found, evaluate=same)) == ""

@@ -41,5 +41,11 @@ def train_as(
     train(recipe, store, folder)
 
 
+def train_in_a_job(recipe: Recipe, store: Path, folder: Path) -> None:
+    """Train within a batch job that was given eight tasks, of which this is one process."""
+    os.environ |= {"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "job", "SLURM_PROCID": "0"}
+    train(recipe, store, folder)
+
+
 if __name__ == "__main__":
     train(*pickle.loads(Path(sys.argv[1]).read_bytes()))

@@ -123,6 +123,31 @@ def test_lists_of_another_length_are_gathered(
     assert told[1] == pytest.approx(told[0], abs=1e-6)
 
 
+def test_one_process_is_one_whatever_its_job_was_given(
+    five: Callable[[str], TileStore], make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    one = make_recipe("segmentation", epochs=1)
+    trainer = {**one.trainer, "accelerator": "cpu", "devices": 1, "strategy": "ddp"}
+    recipe = replace(one, trainer=trainer)
+    job = FORKS.Process(
+        target=processes.train_in_a_job, args=(recipe, five("segmentation").path, tmp_path)
+    )
+    job.start()
+    finish([job, job])
+    assert (tmp_path / "toy.pt").is_file()
+
+
+def test_a_batch_of_one_for_batch_norms_is_one_line(
+    five: Callable[[str], TileStore], make_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    recipe = replace(make_recipe("segmentation"), batch_size=1)
+    method = recipe.method.model_copy(
+        update={"heads": recipe.method.heads.model_copy(update={"pixel": "upernet_batch"})}
+    )
+    with pytest.raises(EosfmError, match="a batch of one, which head upernet_batch cannot norm"):
+        processes.train(replace(recipe, method=method), five("segmentation").path, tmp_path)
+
+
 def test_batches_that_cannot_be_shared_are_one_line(
     five: Callable[[str], TileStore], make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
