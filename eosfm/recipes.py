@@ -66,10 +66,14 @@ class Augmentation(Given):
 
 
 class Scaling(Frozen):
-    """What is subtracted from a band's values, in their unit, and what they are then divided by."""
+    """What is subtracted from a band's values, in their unit, and what they are then divided by.
+
+    ``unit`` is the one that the numbers are for, where a dataset has editions in several.
+    """
 
     mean: Values
     std: Values
+    unit: str | None = None
 
 
 class Heads(Frozen):

@@ -130,7 +130,8 @@ def _devices(value: object) -> object:
 class Trainer(Frozen):
     """For ``lightning.Trainer``; precision null is bf16-mixed on a GPU, 32-true else.
 
-    Several devices are several processes (``ddp``, which ``auto`` then is), which share each batch. ``threads`` is torch's, of each process, and decides the last digits on a CPU.
+    Several devices are several processes (``ddp``, which ``auto`` then is), which share each batch.
+    ``threads`` is torch's, of each process, and decides the last digits on a CPU.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]

@@ -3,7 +3,7 @@
 DVC deletes what lies where a stage writes before the stage runs, and `dvc exp run` before any stage
 does, unless it knows the file. So the file is given to DVC as the result of export, and export is
 frozen: nothing before it runs, nothing replaces it, and DVC's cache keeps its bytes. The frozen
-stage has another command, by which locks and the cache of runs tell its results from the pipeline's.
+stage has another command, by which DVC tells what it has from what the pipeline builds.
 """
 
 import hashlib

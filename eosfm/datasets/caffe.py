@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eosfm.core.splits import SPLITS
 from eosfm.datasets.native.archives import of_torchgeo
-from eosfm.datasets.native.listing import parse, require
+from eosfm.datasets.native.listing import matching, parse, require
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import codes
@@ -24,7 +24,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     for split in SPLITS:
         zones = root / FOLDER / "zones" / split
         require(zones, f"the folder {FOLDER}/zones/{split} of {FOLDER}.zip")
-        for mask in sorted(zones.glob("*.png")):
+        for mask in matching(zones, "*.png"):
             date = parse(MASK, mask.name, mask, "masks such as " + EXAMPLE)[1]
             image = root / FOLDER / "sar_images" / split / mask.name.replace("_zones_", "_")
             parts, target = [Part(image, dtype="uint8")], Part(mask, prepare=CODES)

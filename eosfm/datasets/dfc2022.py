@@ -9,7 +9,7 @@ import numpy as np
 from eosfm.core.band_groups import BandGroup
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
-from eosfm.datasets.native.listing import listed, one_of, pair_all
+from eosfm.datasets.native.listing import listed, matching, one_of, pair_all
 from eosfm.datasets.native.raster import Size, open_raster, read_open
 from eosfm.datasets.native.scenes import Part, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
@@ -52,7 +52,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         scene = raster_scene(image.stem, split, [rgb(image), height], label)
         height.header()  # a file of another kind is refused before its pixels are read
         yield scene
-    masks = (root / FOLDER).glob("*/UrbanAtlas/*_UA2012.tif")
+    masks = matching(root / FOLDER, "*/UrbanAtlas/*_UA2012.tif")
     pair_all({image.stem for image in images}, masks, "_UA2012.tif")
 
 

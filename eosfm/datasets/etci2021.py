@@ -7,7 +7,7 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import of_torchgeo
-from eosfm.datasets.native.listing import one_of, pair_all, require
+from eosfm.datasets.native.listing import folders, matching, one_of, pair_all, require
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import presence
@@ -25,7 +25,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield every labelled tile; those that lie in a swath gap are left out."""
     for name in ("train", "test"):
         folder = require(root / name, "event folders such as bangladesh_20170314t115609")
-        for event in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for event in folders(folder):
             yield from _tiles(event)
 
 
@@ -34,9 +34,9 @@ def _tiles(event: Path) -> Iterator[Scene]:
     one_of(region, list(REGIONS), "region", event)
     folder = event / "tiles"
     date = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
-    files = sorted(require(folder / "vv", "<tile>_vv.png files").glob("*_vv.png"))
+    files = matching(require(folder / "vv", "<tile>_vv.png files"), "*_vv.png")
     tiles = {file.name.removesuffix("_vv.png"): file for file in files}
-    pair_all(tiles, (folder / "vh").glob("*_vh.png"), "_vh.png")
+    pair_all(tiles, matching(folder / "vh", "*_vh.png"), "_vh.png")
     for tile, vv in tiles.items():
         image = [Part(file, dtype="uint8") for file in (vv, folder / "vh" / f"{tile}_vh.png")]
         flood = Part(folder / "flood_label" / f"{tile}.png", prepare=presence)

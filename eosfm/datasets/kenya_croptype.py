@@ -16,7 +16,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
-from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.listing import folders, require
 from eosfm.datasets.native.scenes import Label, Part, crop, raster_scene
 from eosfm.datasets.native.series import parse_dates
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
@@ -92,10 +92,7 @@ def _labels(folder: Path, tile: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dates(root: Path, tiles: list[str]) -> tuple[str, ...]:
-    found = {
-        tile: tuple(sorted(p.name for p in (root / "data" / tile).iterdir() if p.is_dir()))
-        for tile in tiles
-    }
+    found = {tile: tuple(path.name for path in folders(root / "data" / tile)) for tile in tiles}
     dates = found[tiles[0]]
     for tile, others in found.items():
         if others != dates or not dates:

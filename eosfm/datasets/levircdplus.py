@@ -7,7 +7,7 @@ from pathlib import Path
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import of_torchgeo
 from eosfm.datasets.native.holdout import rank
-from eosfm.datasets.native.listing import require
+from eosfm.datasets.native.listing import matching, require
 from eosfm.datasets.native.scenes import Part, by_number, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import presence
@@ -42,7 +42,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     for folder in ("train", "test"):
         top = root / FOLDER / folder
         require(top / "A", f"the folder {FOLDER}/{folder}/A of {FOLDER}.zip")
-        files = by_number((top / "A").glob("*.png"))
+        files = by_number(matching(top / "A", "*.png"))
         held_out = hold_out(file.stem for file in files)
         for file in files:
             split: Split = "val" if place(file.stem) in held_out else "train"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.native.listing import listed, one_of, pair_all, require
+from eosfm.datasets.native.listing import listed, matching, one_of, pair_all, require
 from eosfm.datasets.native.scenes import Part, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.urbanatlas import (
@@ -35,7 +35,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     each below any number of folders, the last being the conurbation's.
     """
     top = require(root / LABELS, f"the folder {LABELS} with *_UA2012.tif")
-    labels = {path.name: path for path in top.rglob("*_UA2012.tif")}
+    labels = {path.name: path for path in matching(top, "**/*_UA2012.tif")}
     pairs: dict[str, set[str]] = {}
     for folder, splits in FOLDERS.items():
         if folder == "test" and not (root / folder).exists():

@@ -8,7 +8,7 @@ from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import archive
-from eosfm.datasets.native.listing import read_text, require
+from eosfm.datasets.native.listing import folders, read_text, require
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
 from eosfm.datasets.native.values import presence
@@ -37,7 +37,7 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the pairs of images of all cities that have a label."""
     for official, folder in LABELS.items():
         labels = require(root / folder, f"the folder of {folder}.zip")
-        for city in sorted(path.name for path in labels.iterdir() if path.is_dir()):
+        for city in (path.name for path in folders(labels)):
             split = "val" if official == "train" and city in CITIES["val"] else official
             top = require(root / IMAGES / city, f"the images of {city} from {IMAGES}.zip")
             image = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.labels import draw_polygons
-from eosfm.datasets.native.listing import expecting, one_of, parse, read_text, require
+from eosfm.datasets.native.listing import expecting, matching, one_of, parse, read_text, require
 from eosfm.datasets.native.raster import Size
 from eosfm.datasets.native.scenes import Label, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
@@ -45,7 +45,7 @@ def scenes(root: Path) -> Iterator[Scene]:
 def _pairs(folder: Path) -> list[str]:
     images = require(folder / "images", f"the images of {folder.name}_images_labels_targets")
     form, words = r"(.+_\d{8})_(?:pre|post)_disaster", "<disaster>_<8 digits>_<pre|post>_disaster"
-    return sorted({parse(form, path.stem, path, words)[1] for path in images.glob("*.png")})
+    return sorted({parse(form, path.stem, path, words)[1] for path in matching(images, "*.png")})
 
 
 def read_polygons(path: Path, size: Size, window: Window) -> np.ndarray:

@@ -17,6 +17,8 @@ from eosfm.nn.specialist import Specialist, build_model
 
 Job = tuple[int, Tensor]
 """Index of a specialist, and its image."""
+MOST_GROUPS = 4
+"""Kept at a time: one for each number of images a specialist has, and not one for each team."""
 
 
 class SpecialistModels(nn.ModuleList):
@@ -39,7 +41,7 @@ class SpecialistModels(nn.ModuleList):
         super().__init__(build_model(specialist) for specialist in specialists)
         self.freeze = freeze
         self._backbones = [specialist.backbone for specialist in specialists]
-        self._groups: dict[tuple[Any, ...], GroupedEncoders] = {}
+        self._groups: dict[tuple[int, ...], tuple[int, GroupedEncoders]] = {}
         self.register_load_state_dict_post_hook(_forget_groups)
         if freeze:
             self.requires_grad_(False)
@@ -117,11 +119,14 @@ class SpecialistModels(nn.ModuleList):
 
     def _run_group(self, jobs: Sequence[Job]) -> list[list[Tensor]]:
         models = [self[index] for index, _ in jobs]
-        key = (*(index for index, _ in jobs), _changes(models))
-        if key not in self._groups:
-            self._groups = {key: GroupedEncoders(models)}
+        key, changes = tuple(index for index, _ in jobs), _changes(models)
+        if key not in self._groups or self._groups[key][0] != changes:
+            self._groups.pop(key, None)
+            while len(self._groups) >= MOST_GROUPS:
+                del self._groups[next(iter(self._groups))]
+            self._groups[key] = changes, GroupedEncoders(models)
         with torch.no_grad():
-            return self._groups[key]([image for _, image in jobs])
+            return self._groups[key][1]([image for _, image in jobs])
 
     def _way(self, jobs: Sequence[Job]) -> Callable[[Sequence[Job]], list[list[Tensor]]]:
         """The fastest way to run these."""

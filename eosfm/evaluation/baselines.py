@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eosfm.core.bands import find
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
@@ -159,14 +160,22 @@ def start_weights(
 
 
 def adapted(start: Specialist, task: TaskInput) -> Specialist:
-    """The start weights as a specialist for a task's bands, as a training begins with them."""
-    count = len(task.bands)
-    weights = started_weights(start, count)
-    stored = [task.store.usable(name) for name in task.bands]
+    """The start weights as a specialist for a task's bands, as a training begins with them.
+
+    Where the bands are those of the start weights, each gets its own, whatever their order.
+    """
+    own = start.bands or ()
+    order = [find(name, own) for name in task.bands]
+    places = list(range(len(order)))
+    if None not in order and len(order) == len(own):
+        places.sort(key=lambda at: own.index(str(order[at])))
+    bands, units = (tuple(values[at] for at in places) for values in (task.bands, task.units))
+    stored = [task.store.usable(name) for name in bands]
     mean, std = (
         tuple(values[name] for name in stored) for values in (task.store.mean, task.store.std)
     )
-    return Specialist(start.name, start.backbone, count, weights, task.bands, task.units, mean, std)
+    weights = started_weights(start, len(bands))
+    return Specialist(start.name, start.backbone, len(bands), weights, bands, units, mean, std)
 
 
 def from_scratch(

@@ -9,6 +9,7 @@ the first seed: a batch is encoded once, whatever the number of fits. Their spre
 of the order.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
@@ -136,7 +137,7 @@ def fit(
             for inputs, target in train.batches(requests[progress.steps - (epoch - 1) * steps :]):
                 inputs, target = to_device((inputs, target))
                 losses = [one.step(inputs, target, train.windows.size) for one in learners]
-                progress.step(losses[0])
+                progress.step(torch.stack(losses))
                 bar.update()
                 if checkpoint is not None:
                     checkpoint.offer(progress.state)
@@ -162,29 +163,30 @@ class _Progress:
         self.losses: list[Tensor] = []
         self.curve: list[tuple[int, dict[str, float]]] = []
 
-    def step(self, loss: Tensor) -> None:
-        """One batch more."""
+    def step(self, losses: Tensor) -> None:
+        """One batch more, with the loss of each model."""
         self.steps += 1
-        self.losses.append(loss)
+        self.losses.append(losses)
 
     def check(self, epoch: int, task: str) -> None:
         """Stop fits that diverge, before what they predict is scored.
 
         Raises:
-            EosfmError: The epoch's loss is not finite.
+            EosfmError: The epoch's loss of one of them is not finite.
         """
-        if not torch.isfinite(loss := torch.stack(self.losses).mean()):
-            raise EosfmError(
-                f"fitting {task} diverged: loss {float(loss)} in epoch {epoch}; expected a finite "
-                "one; lower the lr of scales.<scale>.protocol"
-            )
+        for loss in torch.stack(self.losses).mean(0).tolist():
+            if not math.isfinite(loss):
+                raise EosfmError(
+                    f"fitting {task} diverged: loss {loss} in epoch {epoch}; expected a finite "
+                    "one; lower the lr of scales.<scale>.protocol"
+                )
 
     def finish(self, epoch: int, scores: Sequence[Scores], metric: str) -> None:
         """One epoch more, with the scores of each model where it was validated."""
         for learner, own in zip(self.learners, scores, strict=bool(scores)):
             learner.best.offer(own, epoch, learner.model)
         if scores:
-            loss = float(torch.stack(self.losses).mean())
+            loss = float(torch.stack(self.losses)[:, 0].mean())
             self._tell(epoch, {"loss": loss, f"val_{metric}": scores[0][metric]})
         self.epochs = epoch
         self.losses = []

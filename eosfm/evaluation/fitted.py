@@ -24,7 +24,7 @@ from eosfm.features.task import Task
 from eosfm.model import EosFM
 from eosfm.tiles.manifest import Origin
 
-FORMAT = 4
+FORMAT = 5
 
 Weights = dict[str, Tensor]
 
@@ -43,8 +43,9 @@ class FittedTask:
         target_unit: Unit of a regression's values.
         bands: The input's channels, by band name.
         units: Physical unit of each.
-        mean: What is subtracted from each band, in its unit: its mean over the training tiles.
-        std: What it is then divided by: its standard deviation.
+        mean: What is subtracted from each band, in its unit.
+        std: What it is then divided by.
+        fill: What a band has where it was not measured: its mean over the training tiles.
         nodata: Value that means "not measured" when all bands have it; None where there is none.
         adaptation: How the input reaches specialists of other bands.
         standardize: Whose statistics scale the input, ``dataset`` or ``specialist``.
@@ -81,6 +82,7 @@ class FittedTask:
     units: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    fill: tuple[float, ...]
     nodata: float | None
     adaptation: str
     standardize: str
@@ -137,6 +139,7 @@ class BestFit:
             units=task.units,
             mean=mean,
             std=std,
+            fill=task.fill,
             nodata=task.store.nodata,
             adaptation=task.adaptation,
             standardize=task.standardize,

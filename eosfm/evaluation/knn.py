@@ -13,6 +13,8 @@ from eosfm.heads.temporal import mean_date, seen_dates
 NEIGHBOURS = 20
 TEMPERATURE = 0.07
 """Both as in DINO (Caron et al., 2021, arXiv 2104.14294)."""
+QUERIES = 1024
+"""Compared with all references at a time: what memory there is bounds neither."""
 
 
 def score_knn(train: FrozenFeatures, split: FrozenFeatures, trial: Trial) -> Examined:
@@ -59,11 +61,13 @@ def vote(
     some = known.any(1)
     reference, targets, known = reference[some], targets[some], known[some]
     votes = F.one_hot(targets.long(), classes) if exclusive else (targets == 1) & known
-    cosine = F.normalize(query, dim=1) @ F.normalize(reference, dim=1).T
-    near, who = cosine.topk(min(NEIGHBOURS, len(reference)), dim=1)
-    weight = (near / TEMPERATURE).softmax(dim=1)
-    having, of = ((weight[:, :, None] * one.float()[who]).sum(1) for one in (votes, known))
-    share = (having / of.clamp_min(1e-6)).clamp(1e-6, 1 - 1e-6)
+    reference, shares = F.normalize(reference, dim=1), []
+    for some in F.normalize(query, dim=1).split(QUERIES):
+        near, who = (some @ reference.T).topk(min(NEIGHBOURS, len(reference)), dim=1)
+        weight = (near / TEMPERATURE).softmax(dim=1)
+        having, of = ((weight[:, :, None] * one.float()[who]).sum(1) for one in (votes, known))
+        shares.append((having / of.clamp_min(1e-6)).clamp(1e-6, 1 - 1e-6))
+    share = torch.cat(shares)
     return share.log() if exclusive else share.logit()
 
 

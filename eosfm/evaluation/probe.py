@@ -50,8 +50,10 @@ class PooledProbe(nn.Module):
         self.eval()
 
     def forward(self, inputs: tuple[Levels, Tensor], size: tuple[int, int]) -> Tensor:
-        """Logits (B, K) from levels and days."""
-        return self.head(self._merged(inputs), size)
+        """Logits (B, K) from levels and days, in the precision in which the layer was solved."""
+        merged = self._merged(inputs)
+        with torch.autocast(merged[0].device.type, enabled=False):
+            return self.head(merged, size)
 
     def pooled(self, inputs: tuple[Levels, Tensor]) -> Tensor:
         """What the linear layer sees: (B, C)."""

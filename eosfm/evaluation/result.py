@@ -101,7 +101,7 @@ class AnalysisResult:
 
     Attributes:
         counts: By number of specialists (``all`` of them last), those selected.
-        whole: All specialists, in a shorter fit of a linear head, as the next two.
+        whole: Those that a task chooses of all, in a shorter fit of a linear head, as the next two.
         alone: By specialist, that one only.
         without: By specialist, all but that one.
         labels: By share of the labelled tiles, the ensemble.

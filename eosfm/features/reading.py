@@ -48,7 +48,8 @@ class Reading(Source[Tensor]):
         split: Which of them.
         bands: The channels.
         statistics: What is subtracted from each, and what it is then divided by.
-        standardize: Whether they scale the images; else they are what is missing takes.
+        fill: What each has where it was not measured.
+        standardize: Whether the statistics scale the images.
         indices: The tiles in use, by index in the store.
         dates: The dates in use, by position in the store.
         windows: How tiles are cut.
@@ -60,6 +61,7 @@ class Reading(Source[Tensor]):
     split: Split
     bands: tuple[str, ...]
     statistics: tuple[tuple[float, ...], tuple[float, ...]]
+    fill: tuple[float, ...]
     standardize: bool
     indices: np.ndarray
     dates: tuple[int, ...]
@@ -143,14 +145,15 @@ class Reading(Source[Tensor]):
         return self.tiles.corner(tile, np.random.default_rng((*draw, tile)))
 
     def _finished(self, native: Native) -> Tensor:
-        """Scaled images, in which what was not measured is 0 (unscaled: its band's mean)."""
+        """Scaled images, in which what was not measured is its band's mean."""
         where = native.images.device
-        mean, std = (
-            torch.tensor(values, device=where).view(-1, 1, 1) for values in self.statistics
+        fill, mean, std = (
+            torch.tensor(values, device=where).view(-1, 1, 1)
+            for values in (self.fill, *self.statistics)
         )
         images = native.images.to(torch.float32)
         unmeasured = native.missing[:, :, None] | images.isnan()
-        images = torch.where(unmeasured, mean, images)
+        images = torch.where(unmeasured, fill, images)
         return (images - mean) / std if self.standardize else images
 
 
@@ -171,6 +174,7 @@ def read_split(task: TaskInput, split: Split) -> Reading:
         split,
         task.bands,
         task.statistics,
+        task.fill,
         # Tiles are standardised unless the specialists do that themselves.
         task.standardize == "dataset",
         task.indices(split),

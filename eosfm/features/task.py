@@ -122,10 +122,15 @@ class TaskInput:
         return tuple(store.mean[name] for name in names), tuple(store.std[name] for name in names)
 
     @property
+    def fill(self) -> tuple[float, ...]:
+        """What each of ``bands`` has where it was not measured: its mean of training tiles."""
+        return tuple(self.store.mean[self.store.usable(name)] for name in self.bands)
+
+    @property
     def units(self) -> tuple[str, ...]:
         """The physical unit of each of ``bands``."""
         units = dict(zip(self.store.bands, self.store.units, strict=True))
-        return tuple(units[name] for name in self.bands)
+        return tuple(units[self.store.usable(name)] for name in self.bands)
 
 
 @dataclass(frozen=True)

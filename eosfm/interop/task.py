@@ -18,12 +18,13 @@ class PhysicalTask(nn.Module):
 
     mean: Tensor
     std: Tensor
+    fill: Tensor
 
     def __init__(self, fitted: FittedTask, model: TaskModel) -> None:
         super().__init__()
         self.model = model
         self.fitted = fitted
-        for name in ("mean", "std"):
+        for name in ("mean", "std", "fill"):
             values = torch.tensor(getattr(fitted, name)).view(1, 1, -1, 1, 1)
             self.register_buffer(name, values, persistent=False)
 
@@ -34,7 +35,7 @@ class PhysicalTask(nn.Module):
             Probabilities of the classes or labels, (B, K, h, w), or (B, K) for an answer per image;
             of a regression the value.
         """
-        known = torch.where(image.isfinite(), image, self.mean)
+        known = torch.where(image.isfinite(), image, self.fill)
         if self.fitted.standardize == "dataset":
             known = (known - self.mean) / self.std
         if days is None:

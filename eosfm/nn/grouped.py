@@ -224,8 +224,9 @@ class _Block:
 
     def _gain(self, wide: Tensor) -> Tensor:
         """The response normalisation's factor for each channel: (E, B, 1, 1, 4C)."""
-        full = wide.float()  # squares overflow half precision
-        norm = (full * full).sum((2, 3), keepdim=True).sqrt()
+        # Squares overflow half precision; no copy in single precision is made for them.
+        precise = torch.promote_types(wide.dtype, torch.float32)
+        norm = torch.linalg.vector_norm(wide, dim=(2, 3), keepdim=True, dtype=precise)
         share = norm / (norm.mean(-1, keepdim=True) + self.response_eps)
         return (1 + self.response * share).to(wide.dtype)
 

@@ -97,8 +97,9 @@ class TaskInput:
         for scene in self.scenes:
             check_values(scene, fitted.units)
         self.days = torch.from_numpy(days_of([dates], range(count), count)[0])
-        self._mean, self._std = (
-            np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
+        self._mean, self._std, self._fill = (
+            np.array(values, np.float32)[:, None, None]
+            for values in (fitted.mean, fitted.std, fitted.fill)
         )
 
     def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
@@ -114,8 +115,8 @@ class TaskInput:
         return tuple(scene.identity() for scene in self.scenes), self.days.tolist()
 
     def _finished(self, values: np.ndarray) -> Tensor:
-        """As :class:`eosfm.tiles.dataset.TileDataset` does: what is missing takes its mean."""
-        np.copyto(values, self._mean, where=np.isnan(values))
+        """As :class:`eosfm.tiles.dataset.TileDataset` does; what is missing is its band's mean."""
+        np.copyto(values, self._fill, where=np.isnan(values))
         if self.fitted.standardize == "dataset":
             values -= self._mean
             values /= self._std

@@ -125,8 +125,9 @@ class NativeScene:
                 f"{', '.join(there)}; take the dataset of the task"
             )
         self._channels = [there.index(name) for name in found if name]
-        self._mean, self._std = (
-            np.array(values, np.float32)[:, None, None] for values in (fitted.mean, fitted.std)
+        self._mean, self._std, self._fill = (
+            np.array(values, np.float32)[:, None, None]
+            for values in (fitted.mean, fitted.std, fitted.fill)
         )
 
     @property
@@ -144,7 +145,7 @@ class NativeScene:
         missing = unmeasured(stored, self.nodata)
         values = stored[:, self._channels].astype(np.float32)
         gaps = np.isnan(values) | missing[:, None]
-        np.copyto(values, self._mean, where=gaps)
+        np.copyto(values, self._fill, where=gaps)
         if self.fitted.standardize == "dataset":
             values = (values - self._mean) / self._std
         beyond = ((0, size[0] - height), (0, size[1] - width))

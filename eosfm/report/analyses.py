@@ -71,8 +71,14 @@ def write_analyses(params: Params, analyses: Path, train: Path, out: Path) -> st
     write_csv(out / "counts.csv", [header, *map(astuple, counts)])
     save(_count_curves(by_task, counts), out / "counts.png")
     for part, title in (
-        ("alone", "score of one alone less the score of all, linear heads; green: it does better"),
-        ("without", "score of all less the score without it, linear heads; green: it helps"),
+        (
+            "alone",
+            "score of one alone less that of the chosen; green: it does better",
+        ),
+        (
+            "without",
+            "score of the chosen less that of those chosen without it; green: it helps",
+        ),
     ):
         grid = contributions(specialists, by_task, part)
         rows = zip(specialists, grid.round(4).tolist(), strict=True)
@@ -105,7 +111,7 @@ def by_count(analyses: Analyses, energy: Mapping[str, float | None]) -> list[Cou
 
 
 def contributions(specialists: Sequence[str], analyses: Analyses, part: str) -> np.ndarray:
-    """(specialists, tasks): ``alone`` minus all, or all minus ``without``; NaN where not used."""
+    """(specialists, tasks): alone minus whole, or whole minus without; NaN where not used."""
     sign = 1 if part == "alone" else -1
     grid = np.full((len(specialists), len(analyses)), np.nan)
     for column, result in enumerate(analyses.values()):

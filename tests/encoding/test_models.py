@@ -9,8 +9,9 @@ import timm
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.models import SpecialistModels
+from eosfm.encoding.models import MOST_GROUPS, SpecialistModels
 from eosfm.encoding.randomize import randomize
+from eosfm.nn.grouped import GroupedEncoders
 from eosfm.nn.specialist import Specialist
 
 ATTO = "convnextv2_atto"
@@ -95,6 +96,25 @@ def test_a_group_is_one_call_of_its_members(models, monkeypatch):
     models.run_grouped([(0, torch.randn(1, 3, 32, 32)), (2, torch.randn(1, 2, 32, 32))])
     stems, blocks = 2, 2 + 2 + 6 + 2
     assert calls == ["grouped"] * (stems + blocks)
+
+
+def test_groups_of_other_batches_are_kept_side_by_side(models, monkeypatch):
+    """A specialist that is given an image in two forms has a batch twice as large as others."""
+    made = []
+    monkeypatch.setattr(
+        "eosfm.encoding.models.GroupedEncoders",
+        lambda some: made.append(some) or GroupedEncoders(some),
+    )
+    models.forget_groups()
+    one = [(0, torch.randn(1, 3, 32, 32)), (2, torch.randn(1, 2, 32, 32))]
+    two = [(0, torch.randn(2, 3, 32, 32)), (1, torch.randn(2, 13, 32, 32))]
+    for _ in range(3):
+        models.run_grouped([*one, *two])
+    assert len(made) == 2
+    for index in range(10):
+        models._run_group([*one, *one[:1]] + one[:1] * index)
+    assert len(models._groups) <= MOST_GROUPS
+    models.forget_groups()
 
 
 def test_a_group_follows_its_weights(members):

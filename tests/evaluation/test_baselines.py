@@ -50,6 +50,13 @@ def test_start_weights_see_every_band(resolve, start):
     assert all(torch.equal(found.state_dict[key], given.state_dict[key]) for key in others)
 
 
+def test_start_weights_get_their_own_bands_in_any_order(resolve, start):
+    given, task = load_specialist(start), resolve("segmentation")
+    found = adapted(given, replace(task, bands=("blue", "green", "red")))
+    assert found.bands == given.bands == ("red", "green", "blue")
+    assert found.mean == tuple(task.store.mean[name] for name in found.bands)
+
+
 @pytest.mark.parametrize(
     ("name", "head"),
     [

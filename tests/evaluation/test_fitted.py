@@ -112,7 +112,7 @@ def test_a_missing_or_foreign_file_is_refused(fitted_file, tmp_path):
     with pytest.raises(EosfmError, match=r"has .*segmentation.*dvc repro evaluate@flood"):
         read_fitted(path.with_name("flood.pt"))
     tensors.write(tmp_path / "x.pt", {"format": 99})
-    with pytest.raises(EosfmError, match="format 99; expected 4"):
+    with pytest.raises(EosfmError, match="format 99; expected 5"):
         read_fitted(tmp_path / "x.pt")
 
 

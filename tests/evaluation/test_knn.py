@@ -20,6 +20,14 @@ def test_separable_blobs_are_told_apart():
     assert (logits.argmax(1) == truth).all()
 
 
+def test_queries_in_parts_are_all_of_them(monkeypatch):
+    reference, labels = blobs(60, 0)
+    query, _ = blobs(30, 1)
+    whole = vote(reference, labels, query, 3, 255)
+    monkeypatch.setattr("eosfm.evaluation.knn.QUERIES", 7)
+    torch.testing.assert_close(vote(reference, labels, query, 3, 255), whole)
+
+
 def test_labels_that_are_not_exclusive():
     reference, labels = blobs(60, 0)
     both = torch.stack([labels == 0, labels != 2, torch.ones(60)], dim=1).long()

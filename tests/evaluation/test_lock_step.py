@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import save_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.evaluation.baselines import FIXED, run_baselines
 from eosfm.evaluation.head import run_head
+from eosfm.evaluation.learner import Learner
 from eosfm.features.encode import encode_task, open_features
 from tests.fixtures.tasks import BACKBONE
 
@@ -53,6 +55,20 @@ def test_a_batch_is_encoded_once_for_all_fits(live, encoded, seeds):
     assert [images for images, _ in encoded[:3]] == [1] * 3
     # An epoch is eight batches and a pass over the validation tiles; at the end comes test.
     assert [images for images, _ in encoded[3:]] == ([8] * STEPS + [12]) * EPOCHS + [12]
+
+
+def test_one_of_several_that_diverges_stops_them_with_a_line(live, monkeypatch):
+    task, splits = live("segmentation")
+    step, learners = Learner.step, []
+
+    def struck(self, *args):
+        learners.extend([self] if self not in learners else [])
+        return step(self, *args) * (float("nan") if self is learners[-1] else 1)
+
+    monkeypatch.setattr(Learner, "step", struck)
+    with pytest.raises(EosfmError, match="fitting segmentation diverged: loss nan in epoch 1"):
+        run_head(task, ALL, splits, 3)
+    assert len(learners) == 3
 
 
 def test_only_the_selected_specialists_are_encoded(live, encoded):

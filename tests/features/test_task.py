@@ -108,6 +108,23 @@ def test_bands_are_scaled_by_the_training_tiles_or_as_the_protocol_says(resolve,
     torch.testing.assert_close(images.cpu(), (native - offset) / 200)
 
 
+def test_what_is_missing_is_its_bands_mean_however_bands_are_scaled(resolve, stores):
+    store = stores["series"]
+    task = resolve("series", options={"series": {"scaling": {"mean": [0, 10, 20], "std": 200}}})
+    reading = read_split(task, "val")
+    native = reading.read(Request(np.arange(1)))
+    native.missing[:] = True
+    mean = torch.tensor([store.mean[band] for band in task.bands]).view(3, 1, 1)
+    expected = (mean - torch.tensor([0.0, 10, 20]).view(3, 1, 1)) / 200
+    images = reading._finished(native)
+    torch.testing.assert_close(images, expected.expand_as(images))
+
+
+def test_bands_of_another_name_have_units_too(resolve):
+    task = dataclasses.replace(resolve("segmentation"), bands=("B02", "red"))
+    assert len(task.units) == len(task.fill) == 2 == len(task.statistics[0])
+
+
 @pytest.mark.parametrize(
     ("name", "own", "line"),
     [("segmentation", {"repeat": {"brihgt": 2}}, "repeat has 'brihgt', no class .*'bright'"),

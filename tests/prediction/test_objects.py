@@ -76,7 +76,8 @@ def detector_file(artifact, tmp_path_factory):
     fitted = FittedTask(
         task="squares", dataset="squares", source="archive", kind="detection", classes=CLASSES,
         ignore_index=255,
-        target_unit=None, bands=bands, units=units, mean=mean, std=std, nodata=None,
+        target_unit=None, bands=bands, units=units, mean=mean, std=std, fill=mean,
+        nodata=None,
         adaptation="named", standardize="dataset", gsd=10.0, tile=(SIZE, SIZE),
         window=(SIZE, SIZE), dates=1,
         aggregation=None, head="fcos", width=32, metric="map50", val={"map50": 1.0},

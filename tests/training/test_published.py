@@ -68,6 +68,19 @@ def test_a_scaling_that_does_not_fit_the_bands_is_one_line(make_published: MakeR
             make_published("segmentation", scaling=scaling).scaling()
 
 
+def test_a_scaling_for_another_unit_is_one_line(
+    make_store: MakeStore, make_published: MakeRecipe
+) -> None:
+    store = make_store("segmentation")
+    fits = make_published("segmentation", scaling=Scaling(mean=0, std=1, unit="reflectance_1e4"))
+    assert build_data(fits, store)
+    other = make_published("segmentation", scaling=Scaling(mean=0, std=255, unit="dn8"))
+    with pytest.raises(
+        EosfmError, match=r"its scaling is for dn8, and B04 of .* is in reflectance"
+    ):
+        build_data(other, store)
+
+
 def test_the_last_epoch_is_kept(
     make_store: MakeStore,
     make_published: MakeRecipe,

@@ -50,13 +50,27 @@ def one_of(name: str, names: list[str] | tuple[str, ...], what: str, where: Path
     return names.index(name)
 
 
+def matching(folder: Path, pattern: str = "*") -> list[Path]:
+    """What matches a pattern below a folder, sorted, but what is hidden, as macOS's ``._*`` is."""
+    return sorted(
+        path
+        for path in folder.glob(pattern)
+        if not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
+    )
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted, but hidden ones."""
+    return [path for path in matching(folder) if path.is_dir()]
+
+
 def listed(folder: Path, pattern: str, expected: str) -> list[Path]:
     """The files of a folder that match a pattern, sorted.
 
     Raises:
         EosfmError: The folder is missing or holds none.
     """
-    found = sorted(require(folder, expected).glob(pattern))
+    found = matching(require(folder, expected), pattern)
     if not found:
         raise EosfmError(f"{folder} holds no {pattern}; expected {expected}; fetch the files again")
     return found
@@ -70,16 +84,16 @@ def class_folders(folder: Path, classes: tuple[str, ...]) -> Iterator[tuple[Path
     """
     require(folder, f"the class folders, {classes[0]} and so on")
     # macOS takes an umlaut apart.
-    there = {normalize("NFC", path.name): path for path in folder.iterdir() if path.is_dir()}
+    there = {normalize("NFC", path.name): path for path in folders(folder)}
     for name, found in sorted(there.items()):
-        if name not in classes and not name.startswith("."):
+        if name not in classes:
             raise EosfmError(
                 f"{found} is no class; {suggest(name, classes)}; unpack the archive again"
             )
     for index, label in enumerate(classes):
         place = there.get(label, folder / label)
-        images = require(place, f"the images of class {label}").iterdir()
-        paths = sorted(path for path in images if path.suffix.lower() in SUFFIXES)
+        images = matching(require(place, f"the images of class {label}"))
+        paths = [path for path in images if path.suffix.lower() in SUFFIXES]
         if not paths:
             raise EosfmError(
                 f"{place} holds no image ({', '.join(SUFFIXES)}); unpack the archive again"

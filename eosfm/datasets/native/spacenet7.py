@@ -10,7 +10,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.datasets.native.labels import draw_polygons
-from eosfm.datasets.native.listing import parse, require
+from eosfm.datasets.native.listing import folders, matching, parse, require
 from eosfm.datasets.native.raster import read_bands
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source, Window
@@ -62,12 +62,12 @@ def months(root: Path) -> Iterator[list[Scene]]:
     """
     splits = {aoi: split for split, aois in AOIS.items() for aoi in aois}
     train = require(root / "train", "the folder train of SN7_buildings_train.tar.gz")
-    for folder in sorted(path for path in train.iterdir() if path.is_dir()):
+    for folder in folders(train):
         expected = f"the dataset's areas such as {AOIS['train'][0]}"
         parse(r"L15-\d{4}E-\d{4}N_\d+_\d+_13", folder.name, folder, expected)
         if folder.name in splits:
             labels = require(folder / "labels_match", f"the footprints of {folder.name}")
-            files = sorted(labels.glob("*_Buildings.geojson"))
+            files = matching(labels, "*_Buildings.geojson")
             yield [_month(splits[folder.name], folder, label) for label in files]
 
 

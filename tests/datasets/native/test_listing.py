@@ -1,11 +1,21 @@
 """Folders, lists and tables of scenes."""
 
+import re
 from unicodedata import normalize
 
 import pytest
 
+from eosfm.core.closure import ROOT
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.listing import class_folders, expecting, listed, parse, read_rows
+from eosfm.datasets.native.listing import (
+    class_folders,
+    expecting,
+    folders,
+    listed,
+    matching,
+    parse,
+    read_rows,
+)
 
 
 def test_files_are_sorted_and_an_empty_folder_is_refused(tmp_path):
@@ -16,6 +26,29 @@ def test_files_are_sorted_and_an_empty_folder_is_refused(tmp_path):
         listed(tmp_path, "*.jpg", "images")
     with pytest.raises(EosfmError, match="none not found; expected images"):
         listed(tmp_path / "none", "*.jpg", "images")
+
+
+def test_hidden_files_are_nobodys(tmp_path):
+    """Copies by a Mac have a `._a.tif` beside each `a.tif`."""
+    for name in (
+        "a/x.png",
+        "a/._x.png",
+        "a/.DS_Store",
+        "__MACOSX/a/._x.png",
+        ".b/y.png",
+        "._c.png",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    assert matching(tmp_path, "**/*.png") == [tmp_path / "a/x.png"]
+    assert folders(tmp_path) == [tmp_path / "a"]
+    assert [path.name for path, _ in class_folders(tmp_path, ("a",))] == ["x.png"]
+
+
+def test_readers_list_files_in_this_one_way():
+    for path in (ROOT / "eosfm/datasets").glob("**/*.py"):
+        if path.parent.name != "fetching" and path.name not in ("listing.py", "contents.py"):
+            assert not re.search(r"\.(r?glob|iterdir)\(", path.read_text()), path
 
 
 def test_class_folders_of_macos_are_found(tmp_path):
