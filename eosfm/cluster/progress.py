@@ -3,20 +3,26 @@
 import time
 from collections.abc import Collection, Mapping
 
+TRUST = 0.05
+"""What is expected of a run counts as much as what so much of it took: the first stages share their
+time with the start of the workers, and tell little."""
+
 
 class Progress:
     """Counts stages, and says how long the rest will take.
 
     Args:
         names: All stages of the run.
-        seconds: What each is expected to take; only the proportions count.
+        seconds: What each is expected to take.
+        workers: How many run at a time.
     """
 
-    def __init__(self, names: Collection[str], seconds: Mapping[str, float]) -> None:
+    def __init__(self, names: Collection[str], seconds: Mapping[str, float], workers: int) -> None:
         self._all = len(names)
         self._done = 0
         self._ahead = {name: seconds.get(name, 1.0) for name in names}
         self._whole = sum(self._ahead.values())
+        self._workers = max(1, workers)
         self._start = time.monotonic()
 
     def say(self, name: str, what: str) -> None:
@@ -25,7 +31,9 @@ class Progress:
         del self._ahead[name]
         spent = time.monotonic() - self._start
         ahead = sum(self._ahead.values())
-        left = spent * ahead / (self._whole - ahead)
+        trusted = TRUST * self._whole
+        pace = (spent + trusted / self._workers) / (self._whole - ahead + trusted)
+        left = pace * ahead
         print(
             f"[{self._done}/{self._all}] {clock(spent)}, {clock(left)} left | {name}: {what}",
             flush=True,

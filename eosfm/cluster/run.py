@@ -102,7 +102,7 @@ def _run_all(repo: Any, plan: Plan, client: Any) -> None:
     remote = settings.apart
     if remote:
         home.push(repo, plan)
-    run = _Run(plan, client, remote)
+    run = _Run(plan, client, remote, len(settings.workers))
     try:
         run.to_end()
     except BaseException:
@@ -148,7 +148,7 @@ class _Run:
         failed: By stage, what went wrong.
     """
 
-    def __init__(self, plan: Plan, client: Any, remote: bool) -> None:
+    def __init__(self, plan: Plan, client: Any, remote: bool, workers: int) -> None:
         from distributed import as_completed
 
         self.entries: dict[str, Entry] = {}
@@ -158,7 +158,7 @@ class _Run:
         self._remote = remote
         self._names = plan.affected()
         self._urgency = plan.urgency()
-        self._progress = Progress(self._names, plan.seconds)
+        self._progress = Progress(self._names, plan.seconds, workers)
         self._running = as_completed()
         self._ready = TopologicalSorter(
             {name: set(plan.needs[name]).intersection(self._names) for name in self._names}

@@ -48,11 +48,21 @@ def test_in_a_fresh_clone_the_committed_report_tells(tmp_path):
 def test_the_time_left_is_by_what_is_expected_not_by_count(monkeypatch, capsys):
     now = iter([0, 10, 20])
     monkeypatch.setattr("time.monotonic", lambda: next(now))
-    progress = Progress(["a", "b", "c"], {"a": 10, "b": 30, "c": 60})
+    progress = Progress(["a", "b", "c"], {"a": 10, "b": 30, "c": 60}, workers=1)
     progress.say("a", "made")
     progress.say("b", "unchanged")
     assert capsys.readouterr().out.splitlines() == [
         "[1/3] 0:10, 1:30 left | a: made",
-        "[2/3] 0:20, 0:30 left | b: unchanged",
+        "[2/3] 0:20, 0:33 left | b: unchanged",
     ]
+
+
+def test_a_slow_start_does_not_frighten(monkeypatch, capsys):
+    now = iter([0, 8])
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    Progress(["a", "b"], {"a": 1, "b": 99}, workers=2).say("a", "made")
+    assert capsys.readouterr().out == "[1/2] 0:08, 2:53 left | a: made\n"
+
+
+def test_a_duration_in_hours():
     assert clock(3725) == "1:02:05"

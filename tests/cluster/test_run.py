@@ -105,7 +105,7 @@ def test_what_is_done_is_brought_home_where_the_workers_are_gone(
     stages = {name: Stage(name, "dvc.yaml", name) for name in ("raw", "fit")}
     plan = Plan(stages, {"raw": (), "fit": ("raw",)}, frozenset(stages), frozenset())
     brought = []
-    monkeypatch.setattr(run, "_settings", lambda *_: SimpleNamespace(apart=False))
+    monkeypatch.setattr(run, "_settings", lambda *_: SimpleNamespace(apart=False, workers=["a"]))
     monkeypatch.setattr(home, "take_in", lambda plan, entries, remote: brought.extend(entries))
     monkeypatch.setattr("distributed.as_completed", Queue)
     with pytest.raises(error, match=told):
