@@ -65,7 +65,7 @@ class Augmentation(Given):
     erasing: Share = 0
 
 
-class Scaling(Frozen):
+class Scaling(Given):
     """What is subtracted from a band's values, in their unit, and what they are then divided by.
 
     ``unit`` is the one that the numbers are for, where a dataset has editions in several.

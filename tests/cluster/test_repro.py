@@ -83,7 +83,8 @@ def test_a_failed_stage_stops_only_what_depends_on_it(project, plain):
     project.edit("stages.sh", "fit) ", 'fit) [ "$2" = b ] || { echo no luck >&2; exit 3; }; ')
     out = project.repro(code=1)
     assert "fit a starts\nno luck\n" in out
-    assert out.splitlines()[-1] == "error: failed: fit@a: no luck; not run: join"
+    told = "failed to run: sh stages.sh fit a, exited with 3; its last line: no luck"
+    assert out.splitlines()[-1] == f"error: failed: fit@a: {told}; not run: join"
     assert (project.path / "models/b").exists() and not (project.path / "models/a").exists()
     assert project.ran() == ALL
     project.edit("stages.sh", 'fit) [ "$2" = b ] || { echo no luck >&2; exit 3; }; ', "fit) ")
