@@ -167,6 +167,12 @@ def read_table(folder: Path) -> dict[str, dict[str, float]]:
     return {path.name: json.loads(path.read_text()) for path in folder.iterdir()}
 
 
+def test_a_dataset_that_nobody_uses_counts_for_nothing(params, results):
+    more = params.datasets | {"spare": next(iter(params.datasets.values()))}
+    spare = params.model_copy(update={"datasets": more})
+    assert collect(spare, results).energy == collect(params, results).energy
+
+
 def test_a_missing_result_names_its_stage(params, results):
     name = next(iter(params.tasks))
     (results / "baseline" / name / "metrics.json").unlink()

@@ -1,5 +1,6 @@
 """Image files of every format, read by window: GeoTIFF, JPEG 2000, PNG, JPEG."""
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -215,8 +216,13 @@ def read_png(path: Path, window: Window, mode: str = "RGB", numbers: bool = Fals
         EosfmError: The file is missing, truncated or no image.
     """
     stat = path.stat() if path.exists() else None
-    pixels = _decode(path, mode, numbers, (stat.st_mtime_ns, stat.st_size) if stat else None)
+    version = (stat.st_mtime_ns, stat.st_size) if stat else None
+    with DECODING[hash(path) % len(DECODING)]:  # who wants the same file waits, and has it then
+        pixels = _decode(path, mode, numbers, version)
     return np.ascontiguousarray(window.cut(pixels))
+
+
+DECODING = tuple(threading.Lock() for _ in range(64))
 
 
 @lru_cache(maxsize=6)

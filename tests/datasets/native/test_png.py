@@ -1,7 +1,9 @@
 """8-bit PNG images."""
 
 import struct
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eosfm.core.errors import EosfmError
+from eosfm.datasets.native import raster
 from eosfm.datasets.native.raster import png_size, read_png
 from eosfm.datasets.native.scenes import Part
 from eosfm.datasets.native.spec import Window
@@ -26,6 +29,23 @@ def test_window_is_a_slice(tmp_path_factory, row: int, col: int, height: int, wi
     write_png(path, IMAGE)
     found = read_png(path, Window(row, col, height, width))
     np.testing.assert_array_equal(found, IMAGE[:, row : row + height, col : col + width])
+
+
+def test_threads_that_want_the_same_image_decode_it_once(tmp_path: Path, monkeypatch):
+    write_png(tmp_path / "a.png", IMAGE)
+    decoded, decode = [], raster._decode_png
+
+    def slow(path: Path) -> np.ndarray:
+        decoded.append(path)
+        time.sleep(0.05)
+        return decode(path)
+
+    monkeypatch.setattr(raster, "_decode_png", slow)
+    windows = [Window(row, 0, 1, 30) for row in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        rows = list(pool.map(lambda window: read_png(tmp_path / "a.png", window), windows))
+    np.testing.assert_array_equal(np.concatenate(rows, 1), IMAGE[:, :8])
+    assert len(decoded) == 1
 
 
 def test_single_band_and_size(tmp_path: Path):
