@@ -98,7 +98,8 @@ def collect(params: Params, results: Path) -> Results:
         }
 
     # Others in params.yaml are behind none of these numbers, and no reason to report anew.
-    used = {entry.dataset for entry in (*params.specialists.values(), *params.tasks.values())}
+    used = {entry.dataset for entry in params.specialists.values()}
+    used |= {entry.dataset for entry in params.tasks.values()}
     stages: dict[str, Iterable[str]] = {
         **dict.fromkeys(DATA, tuple(name for name in params.datasets if name in used)),
         "start": ("",),
