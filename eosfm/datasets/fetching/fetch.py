@@ -1,5 +1,6 @@
 """A dataset's archives on disk: downloaded, unpacked, and never twice."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -7,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import NamedTuple
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching.download import download
@@ -116,7 +116,7 @@ def _fetch_archives(
     published = {archive.filename for archive in dataset.source.files() if archive.checksum}
     faults = []
     with Traffic(dataset.name, expected) as traffic, ThreadPoolExecutor(CONNECTIONS) as pool:
-        running: dict[Future[_Fetched], Archive] = {}
+        running: dict[Future[str], Archive] = {}
         for archive in missing:
             limit = archive.size or SLACK * whole + GB
             running[pool.submit(_fetch_archive, archive, root, traffic, limit)] = archive
@@ -124,15 +124,16 @@ def _fetch_archives(
             for done in as_completed(running):
                 archive = running[done]
                 try:
-                    left, checksum, spent = done.result()
+                    checksum = done.result()
                 except EosfmError as error:
                     faults.append(f"{error}{_origin(error, archive, published, trust)}")
                     continue
                 if archive.filename not in published:
                     trust.add(archive.filename, checksum)
-                _record(archive, root, cache).write(left, checksum)
-                if spent is not None:  # not before: without either, it would have to come again
-                    spent.unlink()
+                with _left(archive, root) as names:
+                    _record(archive, root, cache).write(names, checksum)
+                if archive.extract is not None:  # not before: without either, it came again
+                    (root / archive.filename).unlink()
         except BaseException:
             traffic.stop()
             pool.shutdown(cancel_futures=True)
@@ -152,30 +153,39 @@ def _origin(error: EosfmError, archive: Archive, published: set[str], trust: Tru
     )
 
 
-def _fetch_archive(archive: Archive, root: Path, traffic: Traffic, limit: int) -> "_Fetched":
-    """Fetch and unpack one archive."""
+def _fetch_archive(archive: Archive, root: Path, traffic: Traffic, limit: int) -> str:
+    """Fetch and unpack one archive; its checksum."""
     path = download(archive, root, traffic, limit)
     checksum = archive.checksum or f"sha256:{hash_file(path, progress=True)}"
     if archive.extract is None:
-        return _Fetched([path], checksum, None)
+        return checksum
     traffic.wait(0)  # unpacking takes long, and somebody may have stopped the run meanwhile
     refused = path.with_name(f"{path.name}.refused")
     try:
-        left = unpack(path, root / archive.extract)
+        unpack(path, root / archive.extract, _names(archive, root))
     except BadArchive:
         if archive.checksum is None:  # no proof that this is the one meant: the next is another
             path.replace(refused)
         raise
     refused.unlink(missing_ok=True)
-    return _Fetched(left, checksum, path)
+    return checksum
 
 
-class _Fetched(NamedTuple):
-    """The files that an archive left, its checksum, and itself once it is unpacked."""
+def _names(archive: Archive, root: Path) -> Path:
+    """Where the names of an archive's files are, until they are noted in its record."""
+    return root / FOLDER / f"{archive.filename.replace('/', '__')}.names"
 
-    left: list[Path]
-    checksum: str
-    spent: Path | None
+
+@contextmanager
+def _left(archive: Archive, root: Path) -> Iterator[Iterator[str]]:
+    """Paths below ``root`` of the files that an archive left, sorted."""
+    if archive.extract is None:
+        yield iter([archive.filename])
+        return
+    names = _names(archive, root)
+    with names.open() as lines:
+        yield ((Path(archive.extract) / json.loads(line)).as_posix() for line in lines)
+    names.unlink()
 
 
 def _fetch_by_program(
@@ -201,4 +211,4 @@ def _fetch_by_program(
                 f"{Path(error.cmd[0]).name} ended with status {error.returncode}; read what it "
                 "said above, then run again to go on where it stopped"
             ) from None
-        record.write([root / name for name in list_names(root)], "none")
+        record.write(list_names(root), "none")

@@ -33,16 +33,13 @@ class Members:
         self._folder = folder
         self._left = max(RATIO * archive.stat().st_size, FLOOR)
 
-    def admit(self, name: str, size: int, folder: bool) -> Path:
+    def admit(self, name: str, size: int, folder: bool) -> None:
         """Look at a member before a byte of it is written.
 
         Args:
             name: What the archive calls it.
             size: Its bytes, unpacked.
             folder: Whether it is one.
-
-        Returns:
-            Where it goes.
 
         Raises:
             BadArchive: It would land elsewhere, has a name that is none, is there already, or is
@@ -56,10 +53,8 @@ class Members:
                 f"{self._archive} unpacks to more than {RATIO} times its size, which no dataset "
                 f"does; not unpacked, {REMEDY}"
             )
-        place = self._folder / name
-        if not folder and os.path.lexists(place):
+        if not folder and os.path.lexists(self._folder / name):
             raise BadArchive(f"{self._archive} holds {name!r} twice; not unpacked, {REMEDY}")
-        return place
 
 
 def _fault(name: str) -> str | None:

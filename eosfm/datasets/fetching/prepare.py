@@ -81,11 +81,8 @@ def write_manifest(root: Path, out: Path, dataset: Dataset, cache: Path | None =
     Raises:
         EosfmError: The dataset's reader finds no scene, a scene twice, or none to train on.
     """
-    scenes, files = count_scenes(dataset, root), list_files(root, cache)
-    size = sum(entry.bytes for entry in files)
-    manifest = Manifest(out, dataset.name, scenes, len(files), size)
-    save_manifest(manifest, files)
-    return manifest
+    scenes = count_scenes(dataset, root)
+    return save_manifest(out, dataset.name, scenes, list_files(root, cache))
 
 
 def _pack(folder: Path, manifest: Manifest, archive: Path) -> None:

@@ -8,7 +8,9 @@ import gzip
 import json
 import os
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from eosfm.core.files import atomic
@@ -38,25 +40,31 @@ class Record:
         """Where it is written."""
         return self.root / FOLDER / f"{self.name.replace('/', '__')}.gz"
 
-    def write(self, left: list[Path], checksum: str) -> None:
-        """Note which files an archive left; their bytes are on the disk before."""
-        names = [path.relative_to(self.root).as_posix() for path in left]
-        entries = hash_files(self.root, names, self.cache)
-        os.sync()  # once, not for each of a million files
+    def write(self, left: Iterable[str], checksum: str) -> None:
+        """Note which files an archive left, sorted; their bytes are on the disk before."""
         with atomic(self.path) as beside, gzip.open(beside, "wt") as file:
-            for row in (f"{self.source} {checksum}", *entries):
+            for row in chain(
+                [f"{self.source} {checksum}"], hash_files(self.root, left, self.cache)
+            ):
                 file.write(json.dumps(row) + "\n")
+            os.sync()  # once, not for each of a million files
 
     def found(self) -> str | None:
         """The checksum of the archive, if it was fetched and all that it left is as it was."""
         try:
             with gzip.open(self.path, "rt") as file:
-                identity, *rows = map(json.loads, file)
-            source, _, checksum = identity.rpartition(" ")
-            left = [Entry(*row) for row in rows]
+                source, _, checksum = json.loads(file.readline()).rpartition(" ")
+            there = all(os.path.isfile(f"{self.root}/{entry.path}") for entry in self._entries())
         except (OSError, EOFError, ValueError, TypeError, AttributeError, zlib.error):
             return None  # there is none, or it is damaged: the archive is fetched again
-        if source != self.source or not all((self.root / entry.path).is_file() for entry in left):
+        if source != self.source or not there:
             return None
-        same = list(hash_files(self.root, [entry.path for entry in left], self.cache)) == left
+        now = hash_files(self.root, (entry.path for entry in self._entries()), self.cache)
+        same = all(entry == then for entry, then in zip(now, self._entries(), strict=True))
         return checksum if same else None
+
+    def _entries(self) -> Iterator[Entry]:
+        with gzip.open(self.path, "rt") as file:
+            file.readline()
+            for line in file:
+                yield Entry(*json.loads(line))

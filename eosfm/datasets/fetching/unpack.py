@@ -3,6 +3,7 @@
 import bz2
 import errno
 import gzip
+import json
 import lzma
 import os
 import shutil
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching.members import REMEDY, BadArchive, Members
+from eosfm.datasets.native.contents import list_names
 
 DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error,
@@ -36,7 +38,7 @@ PADDING = 64
 """Megabytes that may follow the last member of a tar."""
 
 
-def unpack(archive: Path, folder: Path) -> list[Path]:
+def unpack(archive: Path, folder: Path, names: Path) -> None:
     """Unpack a zip or tar (plain, gz, bz2, xz, zst) into ``folder``.
 
     The files are unpacked beside and then moved, so that ``folder`` never holds half a file. They
@@ -45,9 +47,7 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
     Args:
         archive: The archive.
         folder: Where its files go, among those that are there already.
-
-    Returns:
-        The files, below ``folder``.
+        names: A file that gets their paths below ``folder``, sorted, one a line as JSON.
 
     Raises:
         BadArchive: It is damaged, encrypted or empty, holds a link, or a member that would land
@@ -59,17 +59,18 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
-        names = _unpack_into(beside, archive)
-        if not names:
+        if not _unpack_into(beside, archive):
             raise BadArchive(f"{archive} holds no file; {REMEDY}")
-        for name in names:
-            # A folder that is there may be another user's, who shares it: its times stay as they
-            # are, which `shutil.copytree` would set.
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(beside / name, folder / name)
+        names.unlink(missing_ok=True)  # it may be another user's, of a run that was killed
+        with names.open("w") as lines:
+            for name in list_names(beside, hidden=True):
+                lines.write(json.dumps(name) + "\n")
+                # A folder that is there may be another user's, who shares it: its times stay as
+                # they are, which `shutil.copytree` would set.
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(beside / name, folder / name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return [folder / name for name in names]
 
 
 def need_space(folder: Path, size: int, name: str) -> None:
@@ -86,7 +87,8 @@ def need_space(folder: Path, size: int, name: str) -> None:
         )
 
 
-def _unpack_into(folder: Path, archive: Path) -> list[Path]:
+def _unpack_into(folder: Path, archive: Path) -> int:
+    """Unpack an archive, and count its files."""
     with archive.open("rb") as file:  # by its first bytes: a tar of zip files may end like one
         unpacking = _unzip if file.read(4) in (b"PK\x03\x04", b"PK\x05\x06") else _untar
     bar = tqdm(
@@ -97,7 +99,7 @@ def _unpack_into(folder: Path, archive: Path) -> list[Path]:
         disable=None,
     )
     try:
-        return [path.relative_to(folder) for path in bar]
+        return sum(1 for _ in bar)
     except (*DAMAGE, OSError) as error:
         if not isinstance(error, OSError) or error.errno in CLASHES:
             raise BadArchive(f"{archive} is damaged ({error}); {REMEDY}") from None
@@ -107,12 +109,12 @@ def _unpack_into(folder: Path, archive: Path) -> list[Path]:
         ) from None
 
 
-def _unzip(archive: Path, folder: Path) -> Iterator[Path]:
+def _unzip(archive: Path, folder: Path) -> Iterator[str]:
     watched = Members(archive, folder)
     with zipfile.ZipFile(archive) as file:
         need_space(folder, sum(info.file_size for info in file.infolist()), archive.name)
         for info in file.infolist():
-            place = watched.admit(info.filename, info.file_size, info.is_dir())
+            watched.admit(info.filename, info.file_size, info.is_dir())
             if info.flag_bits & 1:
                 raise BadArchive(f"{archive}: {info.filename} is encrypted; expected it to be open")
             if info.compress_type not in METHODS:
@@ -124,10 +126,10 @@ def _unzip(archive: Path, folder: Path) -> Iterator[Path]:
                 raise BadArchive(f"{archive}: {info.filename} is a link or device; not unpacked")
             file.extract(info, folder)
             if not info.is_dir():
-                yield place
+                yield info.filename
 
 
-def _untar(archive: Path, folder: Path) -> Iterator[Path]:
+def _untar(archive: Path, folder: Path) -> Iterator[str]:
     watched = Members(archive, folder)
     with _open_tar(archive) as file:
         for member in file:
@@ -136,10 +138,10 @@ def _untar(archive: Path, folder: Path) -> Iterator[Path]:
                 raise BadArchive(f"{archive}: {member.name} is a link or device; not unpacked")
             if member.isdir() and member.name.strip("./") == "":  # the folder itself
                 continue
-            place = watched.admit(member.name, member.size, member.isdir())
+            watched.admit(member.name, member.size, member.isdir())
             file.extract(member, folder, set_attrs=False, filter="data")
             if member.isfile():
-                yield place
+                yield member.name
 
 
 class _Member(tarfile.TarInfo):

@@ -36,9 +36,7 @@ def watch_roots(
         if root is not None:
             facts = "no folder"
             if root.expanduser().is_dir():
-                files = list_files(root.expanduser(), cache)
-                size = sum(entry.bytes for entry in files)
-                facts = {"files": len(files), "bytes": size, "sha256": _digest(files)}
+                facts = _facts(list_files(root.expanduser(), cache))
         said = {"source": sources[name], "root": facts}
         if name in parts:
             said["scenes"] = "any"
@@ -46,8 +44,9 @@ def watch_roots(
             beside.write_text(json.dumps(said) + "\n")
 
 
-def _digest(files: Iterable[Entry]) -> str:
-    digest = hashlib.sha256()
+def _facts(files: Iterable[Entry]) -> dict[str, object]:
+    count, size, digest = 0, 0, hashlib.sha256()
     for entry in files:
+        count, size = count + 1, size + entry.bytes
         digest.update(json.dumps(entry).encode())
-    return digest.hexdigest()
+    return {"files": count, "bytes": size, "sha256": digest.hexdigest()}

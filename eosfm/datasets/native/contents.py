@@ -7,37 +7,29 @@ and date is noticed as well.
 """
 
 import hashlib
-import json
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
-from eosfm.core.files import atomic
+from eosfm.datasets.native.memory import Memory, Stamp, read_row
 
 CACHE = Path(".cache/roots")
 """Where a project remembers the hashes of files outside of it."""
 
 THREADS = 8
 BATCH = 10_000
-"""Files handed to the threads at once: datasets of millions of files exist."""
+"""Files handed to the threads, and in memory, at once: datasets of millions of files exist."""
 CLOCK_TICK = 2.0
 """Seconds within which a file system may give two changes the same time."""
-
-
-class Stamp(NamedTuple):
-    """What the file system says of a file: bytes, times in nanoseconds, inode."""
-
-    size: int
-    mtime: int
-    ctime: int
-    inode: int
 
 
 class Entry(NamedTuple):
@@ -48,10 +40,11 @@ class Entry(NamedTuple):
     sha256: str
 
 
-def list_files(root: Path, cache: Path | None) -> tuple[Entry, ...]:
-    """All files below ``root`` (see :func:`list_names`) with their hashes.
+def list_files(root: Path, cache: Path | None) -> Iterator[Entry]:
+    """All files below ``root`` with their hashes, sorted by path.
 
-    One ``stat`` per file, and one reading of those that look new.
+    One ``stat`` per file, and one reading of those that look new. Hidden files are left out. Memory
+    does not grow with the number of files.
 
     Args:
         root: A folder.
@@ -60,43 +53,65 @@ def list_files(root: Path, cache: Path | None) -> tuple[Entry, ...]:
     Raises:
         EosfmError: A link leads nowhere, or a file cannot be read.
     """
-    return hash_files(root, list_names(root), cache)
+    total = None
+    if cache is None or not _place(root, cache).exists():  # all are read: say how long it takes
+        total = sum(_stamp(f"{root}/{name}").size for name in list_names(root))
+    return hash_files(root, list_names(root), cache, total)
 
 
-def list_names(root: Path) -> list[str]:
-    """Paths of all files below ``root``, relative to it, sorted.
+def list_names(root: Path, hidden: bool = False) -> Iterator[str]:
+    """Paths of all files below ``root``, relative to it, sorted; a folder in memory at a time.
 
-    Links are followed, but never back to a folder that is being listed; hidden files and folders
-    are left out.
+    Links are followed, but never back to a folder that is being listed.
+
+    Args:
+        root: A folder.
+        hidden: Whether files and folders whose names begin with a dot are listed too.
 
     Raises:
         EosfmError: A folder cannot be read.
     """
     try:
-        return sorted(_walk(root))
+        yield from _walk(os.fspath(root), "", frozenset(), hidden)
     except OSError as error:
         raise _unreadable(error.filename, error) from None
 
 
-def hash_files(root: Path, names: Iterable[str], cache: Path | None) -> tuple[Entry, ...]:
-    """Entries of the files ``names`` below ``root``, in this order; see :func:`list_files`."""
-    memory = cache / f"{_key(root)}.jsonl" if cache is not None else None
-    known = _recall(memory) if memory is not None else {}
-    stamps = {name: _stamp(f"{root}/{name}") for name in names}  # no Path: a third of the time
-    fresh = {
-        name: stamp
-        for name, stamp in stamps.items()
-        if name not in known or known[name][0] != stamp
-    }
-    if memory is not None:
-        _settle(fresh.values())
-    try:
-        for (name, stamp), digest in zip(fresh.items(), _read(root, fresh), strict=True):
-            known[name] = (stamp, digest)
-    finally:  # hours of reading are not lost when somebody stops it
-        if memory is not None and fresh:
-            _remember(memory, known)
-    return tuple(Entry(name, stamp.size, known[name][1]) for name, stamp in stamps.items())
+def hash_files(
+    root: Path, names: Iterable[str], cache: Path | None, total: int | None = None
+) -> Iterator[Entry]:
+    """Entries of some of the files below ``root``; see :func:`list_files`.
+
+    Args:
+        root: A folder.
+        names: Their paths below it, sorted.
+        cache: Folder that remembers hashes from call to call; None reads every file.
+        total: Bytes of all these files, for the progress bar, if they are known.
+
+    Raises:
+        EosfmError: A file cannot be read.
+    """
+    bar = tqdm(desc="sha256", total=total, unit="B", unit_scale=True, leave=False, disable=None)
+    memory = Memory(_place(root, cache) if cache is not None else None)
+    with closing(memory), bar, ThreadPoolExecutor(THREADS) as pool:
+        rows = memory.beside(names)
+        while batch := list(islice(rows, BATCH)):
+            fresh = {}
+            for place, row in enumerate(batch):
+                if row.listed and (stamp := _stamp(f"{root}/{row.name}")) != row.stamp:
+                    fresh[place] = stamp
+            if cache is not None:
+                _settle(fresh.values())
+            try:
+                digests = pool.map(hash_file, (root / batch[place].name for place in fresh))
+                for (place, stamp), digest in zip(fresh.items(), digests, strict=True):
+                    batch[place] = read_row(batch[place].name, stamp, digest)
+                    bar.update(stamp.size)
+            finally:  # hours of reading are not lost when somebody stops it
+                memory.keep(batch, changed=bool(fresh))
+            for row in batch:
+                if row.listed and row.stamp:
+                    yield Entry(row.name, row.stamp.size, row.digest)
 
 
 def hash_file(path: Path, kind: str = "sha256", progress: bool = False) -> str:
@@ -120,23 +135,25 @@ def hash_file(path: Path, kind: str = "sha256", progress: bool = False) -> str:
     return digest.hexdigest()
 
 
-def _walk(root: Path) -> Iterator[str]:
-    def visit(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
-        status = os.stat(folder)
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:  # a link that leads back
-            return
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
+def _walk(
+    folder: str, prefix: str, above: frozenset[tuple[int, int]], hidden: bool
+) -> Iterator[str]:
+    status = os.stat(folder)
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:  # a link that leads back
+        return
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if hidden or not entry.name.startswith("."):
                 # A link may lead nowhere or to itself: os.path says no where an entry raises.
-                if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
-                    yield from visit(entry.path, f"{prefix}{entry.name}/", above | {identity})
-                else:
-                    yield prefix + entry.name
-
-    yield from visit(os.fspath(root), "", frozenset())
+                deeper = os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+                found.append(f"{entry.name}/" if deeper else entry.name)
+    for name in sorted(found):  # with its slash, as in the paths of what it holds
+        if name.endswith("/"):
+            yield from _walk(f"{folder}/{name[:-1]}", prefix + name, above | {identity}, hidden)
+        else:
+            yield prefix + name
 
 
 def _stamp(path: str) -> Stamp:
@@ -156,42 +173,10 @@ def _settle(stamps: Iterable[Stamp]) -> None:
         time.sleep(CLOCK_TICK)
 
 
-def _read(root: Path, stamps: Mapping[str, Stamp]) -> Iterator[str]:
-    """SHA-256 of each file, several at a time."""
-    total = sum(stamp.size for stamp in stamps.values())
-    bar = tqdm(desc="sha256", total=total, unit="B", unit_scale=True, leave=False, disable=None)
-    names = list(stamps)
-    with bar, ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(names), BATCH):
-            batch = names[start : start + BATCH]
-            hashes = pool.map(hash_file, (root / name for name in batch))
-            for name, digest in zip(batch, hashes, strict=True):
-                bar.update(stamps[name].size)
-                yield digest
-
-
 def _unreadable(path: Path | str, error: OSError) -> EosfmError:
     return EosfmError(f"{path} cannot be read ({error.strerror}); mend or remove it")
 
 
-def _key(root: Path) -> str:
-    return hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
-
-
-def _recall(memory: Path) -> dict[str, tuple[Stamp, str]]:
-    """What the cache remembers; nothing where it is missing or damaged."""
-    known: dict[str, tuple[Stamp, str]] = {}
-    try:
-        with memory.open() as lines:
-            for line in lines:
-                name, stamp, digest = json.loads(line)
-                known[name] = (Stamp(*stamp), digest)
-    except (FileNotFoundError, ValueError, TypeError):
-        return {}  # it is a cache: its loss costs time alone
-    return known
-
-
-def _remember(memory: Path, known: Mapping[str, tuple[Stamp, str]]) -> None:
-    with atomic(memory) as beside, beside.open("w") as file:
-        for name, (stamp, digest) in known.items():
-            file.write(json.dumps([name, stamp, digest]) + "\n")
+def _place(root: Path, cache: Path) -> Path:
+    """Where what is remembered of a root's files is kept."""
+    return cache / f"{hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]}.jsonl"

@@ -3,8 +3,8 @@
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import asdict, dataclass
+from itertools import groupby, islice
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError
@@ -53,34 +53,37 @@ class Manifest:
             raise _no_manifest(self.path, error) from None
 
 
-def save_manifest(manifest: Manifest, files: tuple[Entry, ...]) -> None:
-    """Write a manifest and its files, sorted by path, to its Parquet file."""
+def save_manifest(
+    path: Path, dataset: str, scenes: Mapping[Split, int], files: Iterable[Entry]
+) -> Manifest:
+    """Write a manifest to a Parquet file; its files, sorted by path, as they come."""
     import pyarrow
     from pyarrow import parquet
 
-    manifest.path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {
-        "format": FORMAT,
-        "dataset": manifest.dataset,
-        "scenes": dict(manifest.scenes),
-        "count": manifest.count,
-        "bytes": manifest.bytes,
-    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = size = 0
     columns = [
         pyarrow.field("path", pyarrow.string(), nullable=False),
         pyarrow.field("bytes", pyarrow.int64(), nullable=False),
         pyarrow.field("sha256", pyarrow.binary(32), nullable=False),
     ]
-    schema = pyarrow.schema(columns, {FACTS: json.dumps(facts)})
+    schema = pyarrow.schema(columns)
     with parquet.ParquetWriter(
-        manifest.path, schema, compression="zstd", use_dictionary=False, write_statistics=False,
+        path, schema, compression="zstd", use_dictionary=False, write_statistics=False,
         column_encoding={"path": "DELTA_BYTE_ARRAY"}, write_page_checksum=True,
     ) as writer:  # fmt: skip
-        for start in range(0, len(files), ROWS):
-            paths, sizes, digests = zip(*files[start : start + ROWS], strict=True)
+        files = iter(files)
+        while batch := list(islice(files, ROWS)):
+            paths, sizes, digests = zip(*batch, strict=True)
+            count, size = count + len(batch), size + sum(sizes)
             rows = [paths, sizes, [bytes.fromhex(digest) for digest in digests]]
             arrays = [pyarrow.array(r, field.type) for r, field in zip(rows, columns, strict=True)]
             writer.write_batch(pyarrow.record_batch(arrays, schema=schema))
+        manifest = Manifest(path, dataset, dict(scenes), count, size)
+        facts = {"format": FORMAT, **asdict(manifest)}
+        del facts["path"]
+        writer.add_key_value_metadata({FACTS: json.dumps(facts)})
+    return manifest
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -94,7 +97,7 @@ def read_manifest(path: Path) -> Manifest:
     if not path.exists():
         raise EosfmError(f"{path} not found; {_remedy(path)}")
     try:
-        facts = json.loads(parquet.read_schema(path).metadata[FACTS])
+        facts = json.loads(parquet.read_metadata(path).metadata[FACTS])
         if (found := facts.pop("format")) != FORMAT:
             raise EosfmError(f"{path} has format {found}; expected {FORMAT}; {_remedy(path)}")
         return Manifest(path, **facts)

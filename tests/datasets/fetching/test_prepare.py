@@ -4,7 +4,6 @@ import errno
 import hashlib
 import os
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +151,7 @@ def test_copy_that_lacks_a_file_is_told_with_the_remedy(tmp_path: Path):
     listing = tmp_path / "out" / "manifest.parquet"
     manifest = read_manifest(listing)
     more = (*manifest.files(), Entry("Train/more.png", 1, "0" * 64))
-    save_manifest(replace(manifest, count=7), more)
+    save_manifest(listing, manifest.dataset, manifest.scenes, more)
     with (
         pytest.raises(EosfmError, match="holds 6 files where 7 are expected; run `dvc repro -f"),
         simulated(tmp_path),

@@ -1,6 +1,7 @@
 """Unpacking archives."""
 
 import io
+import json
 import tarfile
 import zipfile
 from pathlib import Path
@@ -46,9 +47,10 @@ def test_unpacks_every_format_among_other_files(name: str, tmp_path: Path):
     folder = tmp_path / "out"
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "old.txt").write_bytes(b"kept")
-    files = unpack(archive, folder)
+    unpack(archive, folder, tmp_path / "names")
     assert contents(folder) == FILES | {"data/old.txt": b"kept"}
-    assert sorted(files) == sorted(folder / name for name in FILES)
+    lines = (tmp_path / "names").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == sorted(FILES)
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
@@ -56,7 +58,7 @@ def test_unpacks_every_format_among_other_files(name: str, tmp_path: Path):
 def test_nothing_lands_outside(make, name: str, tmp_path: Path):
     archive = make(tmp_path / "archive", {"good.txt": b"", name: b"x"})
     with pytest.raises(EosfmError, match="would land outside of the folder; not unpacked"):
-        unpack(archive, tmp_path / "out")
+        unpack(archive, tmp_path / "out", tmp_path / "names")
     assert contents(tmp_path / "out") == {}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "out"]
     assert not Path("/evil.txt").exists()
@@ -68,7 +70,7 @@ def test_refuses_links(tmp_path: Path):
         info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(info)
     with pytest.raises(EosfmError, match="link is a link or device"):
-        unpack(tmp_path / "a.tar", tmp_path / "out")
+        unpack(tmp_path / "a.tar", tmp_path / "out", tmp_path / "names")
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tar.zst"])
@@ -77,7 +79,7 @@ def test_truncated_archive_is_one_line(name: str, tmp_path: Path):
     archive = make(tmp_path / name, {"a.bin": bytes(range(256)) * 400})
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 3])
     with pytest.raises(EosfmError, match="damaged"):
-        unpack(archive, tmp_path / "out")
+        unpack(archive, tmp_path / "out", tmp_path / "names")
     assert contents(tmp_path / "out") == {}
 
 
@@ -92,5 +94,5 @@ def test_need_space(tmp_path: Path):
 def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path):
     inner = make_zip(tmp_path / "inner.zip").read_bytes()
     archive = make_tar(tmp_path / "outer.tar", {"a.txt": b"one", "z.npz": inner})
-    unpack(archive, tmp_path / "out")
+    unpack(archive, tmp_path / "out", tmp_path / "names")
     assert (tmp_path / "out" / "z.npz").read_bytes() == inner

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,12 @@ import pytest
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching.watch import watch_roots
 from eosfm.datasets.native import contents as module
-from eosfm.datasets.native.contents import list_files
+from eosfm.datasets.native.contents import Entry
+
+
+def list_files(root: Path, cache: Path | None) -> list[Entry]:
+    return list(module.list_files(root, cache))
+
 
 LONG_AGO = 1_000_000_000 * 10**9
 
@@ -146,6 +152,67 @@ def test_same_files_same_entries_wherever_they_lie(root: Path, tmp_path: Path):
     cache = tmp_path / "cache"
     assert list_files(root, cache) == list_files(elsewhere, cache) == list_files(root, None)
     assert len(list(cache.iterdir())) == 2, "one memory for each root"
+
+
+def test_paths_are_sorted_as_a_whole(tmp_path: Path):
+    names = ["a-b/1", "a.b", "a/b", "a/b-c", "a/b.c/d", "ab/\u00e9", "b", "b0/c"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a" / ".hidden").touch()
+    assert list(module.list_names(tmp_path)) == sorted(names)
+    assert list(module.list_names(tmp_path, hidden=True)) == sorted([*names, "a/.hidden"])
+
+
+def test_a_list_of_some_files_leaves_what_is_remembered_of_others(root, tmp_path, read):
+    cache = tmp_path / "cache"
+    some = sorted(f"folder{n % 3}/{n}.bin" for n in (4, 5, 9, 10))
+    first = list(module.hash_files(root, some, cache))
+    assert [entry.path for entry in first] == some and len(read) == 4
+    everything = list_files(root, cache)
+    assert len(read) == 20, "those four are not read again"
+    (root / "folder0" / "9.bin").write_bytes(b"other")
+    assert list(module.hash_files(root, some, cache)) != first
+    assert read[20:] == ["9.bin"]
+    after = list_files(root, cache)
+    assert len(read) == 21 and after != everything and after == list_files(root, None)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7])
+def test_the_cache_is_the_same_however_files_come_to_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+):
+    names = list(module.list_names(root))
+    list_files(root, tmp_path / "whole")
+    monkeypatch.setattr(module, "BATCH", batch)
+    for some in (names[5:9], names[::3], names[:2], names[15:]):
+        list(module.hash_files(root, some, tmp_path / "parts"))
+    list_files(root, tmp_path / "parts")
+    (whole,), (parts,) = (tmp_path / "whole").iterdir(), (tmp_path / "parts").iterdir()
+    assert whole.read_bytes() == parts.read_bytes()
+    assert json.loads(whole.read_text().splitlines()[-1])[0] == names[-1]
+
+
+def test_memory_does_not_grow_with_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "BATCH", 50)
+    monkeypatch.setattr(module, "hash_file", lambda path: "0" * 64)
+
+    def peak(count: int) -> int:
+        root = tmp_path / str(count)
+        for number in range(count):
+            path = root / f"{number // 20}" / f"a-name-of-some-length-{number}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        tracemalloc.start()
+        for again in (1, 2):
+            assert sum(1 for _ in module.list_files(root, tmp_path / "cache")) == count, again
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(50)
+    growth = (peak(3000) - peak(300)) / 2700
+    assert growth < 200, "bytes a file; a list of them takes 600 and more"
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[1]\n", '["folder0/0.bin", 3, "aa"]\n'])
