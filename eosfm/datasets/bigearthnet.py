@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -82,12 +83,15 @@ def scenes(root: Path) -> Iterator[Scene]:
         yield scene
 
 
-def _metadata(path: Path) -> list[dict]:
+def _metadata(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of the table, a part in memory at a time."""
     from pyarrow import parquet
 
     columns = ["patch_id", "labels", "split", "s1_name"]
-    with expecting(path, f"the Parquet table of version 2 with {', '.join(columns)}", OSError):
-        return parquet.read_table(path, columns=columns).select(columns).to_pylist()
+    expected = f"the Parquet table of version 2 with {', '.join(columns)}"
+    with expecting(path, expected, OSError), parquet.ParquetFile(path) as table:
+        for batch in table.iter_batches(columns=columns):
+            yield from batch.select(columns).to_pylist()
 
 
 DATASET = Dataset(

@@ -31,6 +31,8 @@ LAYERS = len(CLASSES) + 1
 DAYS = ("01", "05", "10", "15", "20", "25")
 """Days of the month that are read."""
 SPLIT_FILES = "dynnet_training_splits"
+LATER_LABELS = "dynamicearthnet_test_labels"
+"""Folder of the labels that labels.zip lacks, laid out as there."""
 LISTED = "/reprocess-cropped/UTM-24000/"
 """What the split files write where the published archive has ``/planet/``."""
 REFLECTANCE = numbers(-32768, 32767, "reflectance times 10,000", np.int16)
@@ -64,12 +66,18 @@ def scenes(root: Path) -> Iterator[Scene]:
 
 
 def _label_file(root: Path, listed: str) -> Path:
-    """Where a label is: some published folders say ``<area>-<zone>`` for ``<area>_<zone>``."""
-    path = root / listed
+    """Where a label is: those of val and test came later, in a folder of another name.
+
+    Some published folders say ``<area>-<zone>`` for ``<area>_<zone>``.
+    """
     top, folder, *rest = PurePosixPath(listed).parts
     area, _, zone = folder.rpartition("_")
-    hyphened = root.joinpath(top, f"{area}-{zone}", *rest)
-    return hyphened if not path.exists() and hyphened.exists() else path
+    places = [
+        root.joinpath(first, second, *rest)
+        for first in (top, LATER_LABELS)
+        for second in (folder, f"{area}-{zone}")
+    ]
+    return next((place for place in places if place.exists()), places[0])
 
 
 def _classes(layers: np.ndarray, path: Path) -> np.ndarray:
@@ -104,12 +112,17 @@ DATASET = Dataset(
         size_gb=525.0,
         manual=(
             "copy labels.zip and the files planet.<zone>.zip with `rsync -av "
-            "rsync://m1650201@dataserv.ub.tum.de/m1650201/ <folder>` (password m1650201), unzip "
-            "them there, and put train.txt, val.txt and test.txt of "
-            "https://cvg.cit.tum.de/webshare/u/toker/dynnet_training_splits/ into "
+            "rsync://m1650201@dataserv.ub.tum.de/m1650201/ <folder>` (password m1650201) and the "
+            "labels of val and test, which that record lacks, with `rsync -av "
+            "rsync://m1738088@dataserv.ub.tum.de/m1738088/ <folder>` (password m1738088), unzip "
+            f"them there, so that labels/ and {LATER_LABELS}/ lie side by side, and put train.txt, "
+            "val.txt and test.txt of "
+            "https://cvg.cit.tum.de/webshare/u/toker/dynnet_training_splits/ (or of "
+            "https://huggingface.co/datasets/torchgeo/dynamic_earthnet) into "
             f"<folder>/{SPLIT_FILES}"
         ),
     ),
     reader=scenes,
+    published={"train": 1_272, "val": 240, "test": 240},
 )
 """Blue, green, red, near infrared on six days of a month; six classes, snow and ice left out."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
@@ -17,6 +18,10 @@ NAME = "oscd"
 PREFIX = "Onera Satellite Change Detection dataset -"
 IMAGES = f"{PREFIX} Images"
 LABELS: dict[Split, str] = {"train": f"{PREFIX} Train Labels", "test": f"{PREFIX} Test Labels"}
+MIRROR = (
+    "https://huggingface.co/datasets/hkristen/oscd/resolve/"
+    "4958d786c1389ede1511d91a6ecf1a75c4074933/"
+)
 DATES = ("imgs_1_rect", "imgs_2_rect")
 
 CITIES: dict[Split, tuple[str, ...]] = {
@@ -64,10 +69,14 @@ def _dates(path: Path) -> tuple[str, ...]:
 
 
 def archives() -> tuple[Archive, ...]:
-    """The images and both sets of labels."""
+    """The images and both sets of labels, by torchgeo's checksums.
+
+    The university's addresses, which torchgeo 0.8 has, fail: one has the certificate of another
+    host (torchgeo's issue 3239). Later torchgeo takes this copy of the same files.
+    """
     from torchgeo.datasets import OSCD
 
-    return tuple(archive(url, name, OSCD.md5s[name]) for name, url in OSCD.urls.items())
+    return tuple(archive(MIRROR + quote(name), name, md5) for name, md5 in OSCD.md5s.items())
 
 
 DATASET = Dataset(

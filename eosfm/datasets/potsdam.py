@@ -39,8 +39,9 @@ COLORS = {
 CLASSES = tuple(COLORS.values())
 BOUNDARY = (0, 0, 0)
 """Object boundaries in the ``noBoundary`` variants of the labels: not scored."""
-TOLERANCE = 32
-"""A channel may be this far from 0 or 255: a re-saved mask is slightly off its colours."""
+TOLERANCE = 88
+"""A channel may be this far from 0 or 255: the published mask of 4_12 was saved with loss, and has
+colours such as (9, 222, 221) (torchgeo's issue 1727); none of its channels is within 40 of 127."""
 
 
 def scenes(root: Path) -> Iterator[Scene]:
@@ -73,14 +74,16 @@ DATASET = Dataset(
     ignore_index=IGNORE,
     split_rule="official train and test tiles; 2_12, 4_10, 6_7 and 7_11 of train validate",
     source=Source(
-        homepage="https://www.isprs.org/education/benchmarks/UrbanSemLab/2d-sem-label-potsdam.aspx",
-        licence="research use with acknowledgement of ISPRS; on request",
+        homepage="https://www.isprs.org/resources/datasets/benchmarks/UrbanSemLab/"
+        "2d-sem-label-potsdam.aspx",
+        licence="research use with acknowledgement of ISPRS",
         commercial=False,
         citation="Rottensteiner et al., The ISPRS benchmark on urban object classification and 3D "
         "building reconstruction, 2012, doi 10.5194/isprsannals-I-3-293-2012",
-        size_gb=5.5,
-        manual="request access on the homepage and unpack 4_Ortho_RGBIR.zip (MD5 "
-        "c4a8f7d8c7196dd4eba4addd0aae10c1) and 5_Labels_all.zip into one folder",
+        size_gb=13.3,
+        manual="download Potsdam.zip by the link and the password on the homepage, and unpack the "
+        "4_Ortho_RGBIR.zip (MD5 c4a8f7d8c7196dd4eba4addd0aae10c1) and the 5_Labels_all.zip that it "
+        "holds into one folder",
     ),
     reader=scenes,
     published={"train": 20, "val": 4, "test": 14},

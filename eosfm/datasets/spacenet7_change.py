@@ -1,4 +1,4 @@
-"""SpaceNet 7 as change: which buildings came or went between an area's first and last month."""
+"""SpaceNet 7 as change: which buildings came or went in a year of an area's two."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,10 +14,10 @@ NAME = "spacenet7_change"
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield each area with the first and the last of its labelled months.
+    """Yield each area with the first and the middle one of its labelled months, as PANGAEA tests.
 
-    A pixel has changed where a building covers it in one of the two months only; it is ignored
-    where one of them is unusable.
+    To train on there are the middle and the last month as well. A pixel has changed where a
+    building covers it in one of the two months only; it is ignored where one of them is unusable.
     """
     for series in months(root):
         if len(series) < 2:
@@ -26,7 +26,10 @@ def scenes(root: Path) -> Iterator[Scene]:
                 f"({', '.join(str(m.files[1]) for m in series) or 'its labels_match is empty'}); "
                 "expected at least 2; fetch the area again"
             )
-        yield _pair(series[0], series[-1])
+        middle = len(series) // 2
+        yield _pair(series[0], series[middle])
+        if series[0].split == "train" and len(series) > middle + 1:
+            yield _pair(series[middle], series[-1])
 
 
 def _pair(first: Scene, last: Scene) -> Scene:
@@ -44,7 +47,7 @@ def _pair(first: Scene, last: Scene) -> Scene:
 
     return replace(
         first,
-        id=images[0].parents[1].name,
+        id=f"{images[0].parents[1].name}_{first.dates[0]}",
         # Mosaics of one area may differ by a row or column at the lower and right edges.
         height=min(first.height, last.height),
         width=min(first.width, last.width),
@@ -57,6 +60,6 @@ def _pair(first: Scene, last: Scene) -> Scene:
 
 DATASET = replace(
     describe(NAME, "SpaceNet 7 (MUDS), change", "change", ("no change", "building change"), scenes),
-    published={split: len(areas) for split, areas in AOIS.items()},
+    published={split: len(areas) * (2 if split == "train" else 1) for split, areas in AOIS.items()},
 )
 """The same files as SpaceNet 7's months; ``root`` may point at that dataset's copy."""

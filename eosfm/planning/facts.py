@@ -76,8 +76,8 @@ ARCHIVES = {
     ),
     "dior": ArchiveFacts(5_862, 5_863, 0, 800, 800, "Li et al. 2020 (arXiv 1909.00133)"),
     "dynamic_earthnet": ArchiveFacts(
-        840, 240, 240, 1_024, 1_024, "Toker et al. 2022 (arXiv 2203.12560): 55 areas of 24 months",
-        dates=6, about=True,
+        1_272, 240, 240, 1_024, 1_024,
+        "lists of the authors (Toker et al. 2022): 53, 10 and 10 areas of 24 months", dates=6,
     ),
     "etci2021": ArchiveFacts(
         27_000, 6_400, 10_400, 256, 256,
@@ -147,7 +147,7 @@ ARCHIVES = {
         "Van Etten et al. 2021 (arXiv 2102.04420): 59 areas of about 24 months", about=True,
     ),
     "spacenet7_change": ArchiveFacts(
-        30, 15, 14, 1_024, 1_024, "the areas of spacenet7", dates=2
+        60, 15, 14, 1_024, 1_024, "the areas of spacenet7, two pairs to train on", dates=2
     ),
     "xview2": ArchiveFacts(
         8_251, 917, 933, 1_024, 1_024,

@@ -25,6 +25,33 @@ def test_the_date_comes_from_the_name(simulated):
     assert len({scene.id for scene in scenes}) == len(scenes) == 5
 
 
+def test_padding_is_cut_off_where_an_image_ends(simulated, whole):
+    root = simulated(DATASET, train=3, gsd=60)
+    first = next(path for path in (root / "caffe" / "zones" / "train").iterdir())
+    image = first.name.split("_zones_")[0]
+    size = Image.open(first).size[0]
+    for number, (row, col) in enumerate([(0, 0), (0, size), (size, 0), (size, size)]):
+        for folder, part in (("zones", "zones_"), ("sar_images", "")):
+            place = root / "caffe" / folder / "train"
+            name = f"{image}_{part}_5_7_{number}_{row}_{col}.png"
+            (place / name).write_bytes((place / f"{image}_{part}_0_0_0_0_0.png").read_bytes())
+    for folder, part in (("zones", "zones_"), ("sar_images", "")):
+        (root / "caffe" / folder / "train" / f"{image}_{part}_0_0_0_0_0.png").unlink()
+    found = {
+        tuple(map(int, scene.id.split("_")[-2:])): scene
+        for scene in DATASET.scenes(root)
+        if scene.id.startswith(f"train_{image}")
+    }
+    sizes = {place: (scene.height, scene.width) for place, scene in found.items()}
+    assert sizes == {
+        (0, 0): (size, size), (0, size): (size, size - 7),
+        (size, 0): (size - 5, size), (size, size): (size - 5, size - 7),
+    }  # fmt: skip
+    pixels = [scene.image(whole(scene))[0, 0] for scene in found.values()]
+    for cut in pixels:
+        np.testing.assert_array_equal(cut, max(pixels, key=np.size)[: len(cut), : len(cut[0])])
+
+
 def test_the_recipe_draws_a_calving_front(simulated, whole):
     root = simulated(DATASET, train=8, size=96, gsd=40)
     scenes = [scene for scene in DATASET.scenes(root) if scene.split == "train"]

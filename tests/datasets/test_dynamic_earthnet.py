@@ -49,6 +49,19 @@ def test_scenes_follow_the_split_files(simulated, whole):
                 assert (target[raster.read(name + 1) == 255] == scored).all()
 
 
+def test_labels_that_came_later_lie_in_a_folder_of_their_own(simulated, whole):
+    root = simulated(DATASET, train=1, val=2, test=1)
+    before = [scene.target(whole(scene)) for scene in DATASET.scenes(root)]
+    for split in ("val", "test"):
+        for _, label, _ in listed(root, split):
+            _, area, *rest = label.lstrip("/").split("/")
+            later = root.joinpath("dynamicearthnet_test_labels", area, *rest)
+            later.parent.mkdir(parents=True, exist_ok=True)
+            (root / label.lstrip("/")).rename(later)
+    after = [scene.target(whole(scene)) for scene in DATASET.scenes(root)]
+    np.testing.assert_array_equal(before, after)
+
+
 def test_bands_days_and_windows_keep_their_places(tiny):
     root = tiny(DATASET)
     images, _, month = next(listed(root))

@@ -104,11 +104,11 @@ def test_footprints_cover_the_pixels_whose_middles_they_hold(tiny):
     assert not scene.target(Window(0, 0, 64, 64)).any()
 
 
-def test_change_is_between_the_first_and_the_last_month(tmp_path):
+def test_change_is_between_the_first_and_the_middle_month(tmp_path):
     simulation = Simulation(7, AMOUNT, 64, 4)
-    write_series(tmp_path, AOIS["test"][1], ("test", 1), 3, simulation)
+    write_series(tmp_path, AOIS["test"][1], ("test", 1), 5, simulation)
     (scene,) = CHANGE.scenes(tmp_path)
-    assert scene.id == AOIS["test"][1]
+    assert scene.id == f"{AOIS['test'][1]}_2018-01-01"
     assert scene.dates == ("2018-01-01", "2018-03-01") and scene.split == "test"
     write_squares(scene.files[2], (4, 4), (20, 20))
     write_squares(scene.files[3], (4, 4), (40, 30))
@@ -116,6 +116,13 @@ def test_change_is_between_the_first_and_the_last_month(tmp_path):
     expected[20:22, 20:22] = 1
     expected[40:42, 30:32] = 1
     np.testing.assert_array_equal(scene.target(Window(0, 0, 64, 64)), expected)
+
+
+def test_the_second_half_of_a_series_is_trained_on_too(tmp_path):
+    simulation = Simulation(7, AMOUNT, 64, 4)
+    write_series(tmp_path, AOIS["train"][0], ("train", 0), 5, simulation)
+    dates = [scene.dates for scene in CHANGE.scenes(tmp_path)]
+    assert dates == [("2018-01-01", "2018-03-01"), ("2018-03-01", "2018-05-01")]
 
 
 def test_pairs_hold_both_months_and_new_buildings(simulated, whole):
