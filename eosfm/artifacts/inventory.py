@@ -12,7 +12,7 @@ from torch import Tensor
 
 from eosfm.artifacts.licences import TrainingData, training_data
 from eosfm.core.errors import EosfmError, shown
-from eosfm.encoding.artifact import STATE_KEY, parse_entry, read_entries
+from eosfm.encoding.artifact import STATE_KEY, Entry, parse_entry, read_entries
 from eosfm.nn.specialist import Specialist
 
 NOT_PROVENANCE = ("dataset", "source", "task", "metrics", "start")
@@ -89,7 +89,15 @@ def take_inventory(path: Path | str) -> Inventory:
     Raises:
         EosfmError: The file is missing, damaged or no artifact.
     """
-    entries = read_entries(path, mapped=True)
+    return list_entries(read_entries(path, mapped=True), path)
+
+
+def list_entries(entries: Sequence[Entry], path: Path | str) -> Inventory:
+    """Tell what is in the entries of an artifact, or in those that a file holds among others.
+
+    Raises:
+        EosfmError: One is damaged.
+    """
     specialists = [parse_entry(entry, path, index) for index, entry in enumerate(entries)]
     with ThreadPoolExecutor() as pool:  # hashing frees the GIL
         members = tuple(pool.map(_member, specialists))

@@ -7,10 +7,12 @@ import typer
 
 
 def info(
-    artifact: Annotated[Path, typer.Argument(help="An ensemble artifact or a saved backbone.")],
+    artifact: Annotated[
+        Path, typer.Argument(help="An ensemble artifact, a saved backbone, or a fitted task.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: all facts.")] = False,
 ) -> None:
-    """Tell what is in an ensemble artifact.
+    """Tell what is in an ensemble artifact, or what a fitted task takes and answers.
 
     Specialists, bands, scores, licences of the training data, hashes.
 
@@ -19,10 +21,18 @@ def info(
     from eosfm.core.loading import loading
 
     with loading():
-        from eosfm.artifacts.inventory import take_inventory
+        from eosfm.artifacts.inventory import list_entries
         from eosfm.artifacts.tables import show_inventory, show_json
+        from eosfm.core import tensors
+        from eosfm.encoding.artifact import check_entries
 
-        inventory = take_inventory(artifact)
+        content = tensors.read(artifact, mapped=True)
+    if isinstance(content, dict):
+        from eosfm.prediction.facts import show_fitted
+
+        show_fitted(artifact, as_json)
+        return
+    inventory = list_entries(check_entries(content, artifact), artifact)
     if as_json:
         show_json(inventory)
     else:

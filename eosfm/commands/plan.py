@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from eosfm.commands.set_param import SetParam
+
 
 def plan(
     gpu: Annotated[
@@ -16,6 +18,7 @@ def plan(
     scale: Annotated[
         str | None, typer.Option(help="mini or full; by default the scale of params.yaml.")
     ] = None,
+    set_param: SetParam = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Count stages that are done too.")
     ] = False,
@@ -29,23 +32,24 @@ def plan(
 ) -> None:
     """Say what a run takes, before any work.
 
-    Images, gigabytes, memory, GPU-hours and energy, stage by stage.
+    Images, gigabytes, memory, GPU-hours and energy, stage by stage. With --scale or -S, what is
+    done already counts too.
     """
     import json
 
     from eosfm.core.errors import EosfmError
-    from eosfm.params import load_params
     from eosfm.planning.document import write_plan
     from eosfm.planning.hardware import find_gpu
     from eosfm.planning.plan import at_scale, make_plan
+    from eosfm.planning.settings import load_set
     from eosfm.planning.show import show_plan
     from eosfm.planning.status import stages_to_run
     from eosfm.planning.stores import planned_stores
 
     if write is not None and (as_json or items):
         raise EosfmError("--write makes a page, and --json or --items shows; give one of the two")
-    params = load_params()
-    other = scale is not None and scale != params.scale
+    params = load_set(Path("params.yaml"), set_param or [])
+    other = bool(set_param) or (scale is not None and scale != params.scale)
     if scale is not None:
         params = at_scale(params, scale)
     to_run = None if everything or other else stages_to_run(Path())

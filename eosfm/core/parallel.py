@@ -58,8 +58,9 @@ def run_ahead(jobs: Iterable[Callable[[], T]], workers: int) -> Iterator[T]:
     """
     threads, share = torch.get_num_threads(), max(1, cores() // workers)
     waiting: deque[AsyncResult[T]] = deque()
+    pool = ThreadPool(workers, _begin, [share, share])
     try:
-        with ThreadPool(workers, _begin, [share, share]) as pool:
+        with pool:
             for job in jobs:
                 waiting.append(pool.apply_async(job))
                 if len(waiting) > workers:
@@ -67,6 +68,7 @@ def run_ahead(jobs: Iterable[Callable[[], T]], workers: int) -> Iterator[T]:
             while waiting:
                 yield waiting.popleft().get()
     finally:
+        pool.join()  # a process that ends while one of its threads is inside torch is aborted
         torch.set_num_threads(threads)
 
 

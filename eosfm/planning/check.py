@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from eosfm.core.errors import EosfmError
-from eosfm.params import Params, load_params
 from eosfm.planning.check_data import check_datasets
 from eosfm.planning.check_machine import (
     check_cores,
@@ -17,6 +15,7 @@ from eosfm.planning.check_machine import (
 )
 from eosfm.planning.findings import Finding, fault
 from eosfm.planning.readers import check_ensemble
+from eosfm.planning.settings import load_set
 
 
 def run_checks(
@@ -34,7 +33,7 @@ def run_checks(
     from eosfm.planning.plan import at_scale
 
     try:
-        params = _load(project / "params.yaml", overrides)
+        params = load_set(project / "params.yaml", overrides)
         params = params if scale is None else at_scale(params, scale)
     except EosfmError as error:
         return [fault(str(error))]
@@ -49,19 +48,3 @@ def run_checks(
     )
     # What is wrong with a copy stands in the way of its plan as well.
     return list(dict.fromkeys(chain.from_iterable(found)))
-
-
-def _load(path: Path, overrides: Sequence[str]) -> Params:
-    """The parameters, some of them set in a copy of their file."""
-    if not overrides or not path.is_file():
-        return load_params(path)
-    from eosfm.planning.settings import settings
-
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        copy.write_bytes(path.read_bytes())
-        try:
-            with settings([f"{copy}:{one.removeprefix(f'{path.name}:')}" for one in overrides]):
-                return load_params(copy)
-        except EosfmError as error:
-            raise EosfmError(str(error).replace(str(copy), str(path))) from None

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.files import atomic
+from eosfm.params import Params, load_params
 from eosfm.planning.dvc_faults import told
 
 
@@ -64,6 +66,28 @@ def settings(overrides: Sequence[str]) -> Iterator[None]:
             with atomic(path) as beside:
                 beside.write_bytes(content)
         raise
+
+
+def load_set(path: Path, overrides: Sequence[str]) -> Params:
+    """The parameters, some of them set for this one reading; their file stays as it is.
+
+    Args:
+        path: params.yaml.
+        overrides: As of :func:`settings`.
+
+    Raises:
+        EosfmError: As of :func:`settings` and :func:`eosfm.params.load_params`.
+    """
+    if not overrides or not path.is_file():
+        return load_params(path)
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        copy.write_bytes(path.read_bytes())
+        try:
+            with settings([f"{copy}:{one.removeprefix(f'{path.name}:')}" for one in overrides]):
+                return load_params(copy)
+        except EosfmError as error:
+            raise EosfmError(str(error).replace(str(copy), str(path))) from None
 
 
 def _insist_on_key(path: str, key: str) -> None:

@@ -95,9 +95,11 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
     """Refuse an output of a wrong name, before any work.
 
     Raises:
-        EosfmError: Its suffix says another format, or it is one of the scenes.
+        EosfmError: Its suffix says another format, or it is a folder or one of the scenes.
     """
     if out.suffix.lower() not in suffixes:
         raise EosfmError(f"-o {out} is of another format; expected a {' or '.join(suffixes)}")
+    if out.is_dir():
+        raise EosfmError(f"-o {out} is a folder; give the name of a file")
     if any(Path(path).resolve() == out.resolve() for path in paths):
         raise EosfmError(f"-o {out} is a scene; give another name")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from eosfm.core.bands import band
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.grid import expect_same, grid_of, on_finest
 from eosfm.prediction.names import expect_once, file_bands, match
@@ -29,8 +30,13 @@ UNSCALED = 0.5
 OTHERS = ("db", "m")
 """Units of what stands beside images."""
 
-PROBE = 128
-"""Side of the windows of a sample, pixels; there are nine, spread over the scene."""
+RADAR = ("vv", "vh", "sar")
+"""What common names of radar's channels begin with."""
+
+PROBE = 64
+"""Side of the windows of a sample, pixels."""
+PROBES = (7, 21)
+"""Windows of a sample along each side; the more where the fewer show nothing of a channel."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Channel:
             None where a value tells it, or nothing.
         nodata: The value that tells it.
         shared: Whether that may be a measured value too: of cirrus, 0 in most pixels. Then a pixel
-            was not measured where all channels say so.
+            was not measured where all such channels say so.
     """
 
     raster: Any
@@ -89,9 +95,9 @@ class Scene:
             self._read(raster, slots, (row, col), values)
         # Most windows are measured everywhere: the first channel tells.
         if self._shared and self._told(self._shared[:1], values[self._shared[:1]]).any():
-            missing = np.isnan(values)
-            missing[self._shared] = self._told(self._shared, values[self._shared])
-            values[:, missing.all(axis=0)] = np.nan
+            gone = self._told(self._shared, values[self._shared]).all(axis=0)
+            for slot in self._shared:
+                values[slot][gone] = np.nan
         for slot, one in enumerate(self.channels):
             if (one.factor, one.offset) != (1.0, 0.0):
                 values[slot] = values[slot] * np.float32(one.factor) + np.float32(one.offset)
@@ -100,14 +106,15 @@ class Scene:
         return np.pad(values, beyond, mode="edge") if inside != (height, width) else values
 
     def sample(self) -> np.ndarray:
-        """(C, N) values of some windows."""
-        height, width = (min(PROBE, side) for side in self.grid.size)
-        rows, cols = (
-            sorted({int(k * (side - size) / 2) for k in range(3)})
-            for side, size in zip(self.grid.size, (height, width), strict=True)
-        )
-        parts = [self.read(row, col, height, width) for row in rows for col in cols]
-        return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+        """(C, N) values of windows all over the scene."""
+        for most in PROBES:
+            height, width = (min(PROBE, side) for side in self.grid.size)
+            rows, cols = (_spread(side, most) for side in self.grid.size)
+            parts = [self.read(row, col, height, width) for row in rows for col in cols]
+            values = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+            if not np.isnan(values).all(axis=1).any():
+                break
+        return values
 
     def identity(self) -> tuple[Any, ...]:
         """Plain values that differ where its pixels may: files, their sizes and times, channels.
@@ -154,6 +161,12 @@ class Scene:
         """Where pixels (C, h, w) have the values that tell that they were not measured."""
         told = np.array([self.channels[slot].nodata for slot in slots], np.float32)
         return np.asarray((pixels == told[:, None, None]) | np.isnan(pixels))
+
+
+def _spread(side: int, most: int) -> list[int]:
+    """Where windows of a sample begin along a side; no more than cover it."""
+    count = min(most, -(-side // PROBE))
+    return [place * max(side - PROBE, 0) // max(count - 1, 1) for place in range(count)]
 
 
 def _mask(channel: Channel, window: Any) -> np.ndarray:
@@ -288,13 +301,21 @@ class _File:
                 f"{name} tells that it holds 1,000 more, which is subtracted without --offset "
                 "-1000; leave that out"
             )
+        added = given[0] * offset + given[1]
+        mask, nodata, shared = self._unmeasured(index, raster)
+        # Where radar's 0 is declared a gap it is one: 0 dB is brighter than nearly all land. And
+        # with an offset, a stored 0 is no reflectance of 0.
+        said = self.bands[index - 1]
+        radar = unit == "db" or (said is not None and band(said).common.startswith(RADAR))
         return Channel(
             raster,
             index,
             given[0] * factor,
-            given[0] * offset + given[1],
+            added,
             self.source.dtypes[index - 1],
-            *self._unmeasured(index, raster),
+            mask,
+            nodata,
+            shared and not radar and added == 0,
         )
 
     def _scaling(self, index: int, unit: str) -> tuple[float, float]:

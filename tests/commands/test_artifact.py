@@ -44,6 +44,11 @@ def test_info_of_what_is_no_artifact(call, tmp_path):
     assert err.startswith("error: ") and err.count("\n") == 1
 
 
+def test_info_of_a_fitted_task(call, fitted_file):
+    status, out, err = call("info", fitted_file("segmentation")[0])
+    assert (status, err) == (0, "") and "task segmentation (segmentation), fitted on" in out
+
+
 def test_explain(call, artifact_file):
     status, out, err = call("explain", artifact_file, "--bands", "B04", "B03", "B02")
     assert (status, err) == (0, "")

@@ -63,12 +63,18 @@ def test_the_page_of_the_full_scale_has_the_numbers_of_the_plan(tmp_path):
     assert (tmp_path / "full-scale.md").read_text() == (ROOT / "docs/full-scale.md").read_text()
 
 
-def test_the_command_prints_it(full, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A folder with the few items' params.yaml, in which commands run."""
     given = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"ensemble": ["oscd"]}
     for section, names in KEPT.items():
         given[section] = {name: given[section][name] for name in names}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(given))
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_command_prints_it(full, project, capsys):
     plan(scale="full", as_json=True)
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(full.as_dict()))
     plan(scale="full", items=True)
@@ -161,6 +167,20 @@ stages:
   second: {cmd: cp b c, deps: [b], outs: [c]}
   other: {cmd: cp d e, deps: [d], outs: [e]}
 """
+
+
+def test_a_setting_is_tried_and_the_file_stays(project, capsys):
+    before = (project / "params.yaml").read_bytes()
+
+    def hours(*settings: str) -> float:
+        plan(scale="full", set_param=list(settings), as_json=True)
+        return json.loads(capsys.readouterr().out)["gpu_hours"]
+
+    short = hours("specialists.oscd.epochs=1")
+    assert 0 < short < hours()
+    with pytest.raises(EosfmError, match=r"-S .*params.yaml has no such key \(decoder\)"):
+        hours("scales.full.protocol.decoder=1")
+    assert (project / "params.yaml").read_bytes() == before
 
 
 def test_what_follows_a_changed_stage_would_run_too(tmp_path):

@@ -8,8 +8,9 @@ import rasterio
 from rasterio import shutil
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.inputs import Reading, TaskInput
+from eosfm.prediction.inputs import Reading
 from eosfm.prediction.predict import predict
+from eosfm.prediction.scene import open_scene
 from tests.fixtures.ranges import sent, serving
 from tests.prediction.test_predict import SMALL
 
@@ -39,15 +40,11 @@ def test_a_map_of_a_url_is_that_of_the_file(cog, mosaic, fitted_file, artifact, 
     assert (far.crs, far.transform) == (near.crs, near.transform)
 
 
-def test_a_window_fetches_its_blocks_alone(cog, fitted_file):
-    from eosfm.evaluation.fitted import read_fitted
-
+def test_a_window_fetches_its_blocks_alone(cog):
     noise = np.random.default_rng(0).integers(1, 255, (3, SIDE, SIDE), np.uint8)
     file = cog(noise)
     with serving(file.parent) as address, rasterio.Env(CPL_VSIL_CURL_CHUNK_SIZE=16_384):
-        scene = TaskInput(
-            read_fitted(fitted_file("segmentation")[0]), [f"{address}/scene.tif"], Reading()
-        ).scenes[0]
+        scene = open_scene(f"{address}/scene.tif", ("red", "green", "blue"), None)
         before = sent(address)
         window = scene.read(300, 300, 64, 64)
         assert 0 < sent(address) - before < file.stat().st_size / 8

@@ -162,3 +162,34 @@ def test_no_raster_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(EosfmError, match="has no raster"):
         open_scene(str(tmp_path / "empty"), RGB, None)
+
+
+def test_zero_that_means_a_gap_is_one_in_radar_and_below_an_offset(write_scene):
+    """Of images, 0 may be a value (of cirrus): there all image channels must have it."""
+    pixels = np.full((4, 8, 8), -12.0, np.float32)
+    pixels[:, 0] = 0  # all channels
+    pixels[:2, 1] = 0  # the radar
+    pixels[2:, 2] = 0  # the image
+    pixels[2, 3] = 0  # a part of the image
+    names = ("vv", "vh", "red", "nir")
+    path = write_scene(pixels, descriptions=names, nodata=0)
+    for units in (("db", "db", "dn16", "dn16"), None):
+        missing = np.isnan(open_scene(path, names, units).read(0, 0, 8, 8))[:, :, 0]
+        assert missing[0].tolist() == missing[1].tolist() == [True, True, *[False] * 6]
+        assert missing[2].tolist() == missing[3].tolist() == [True, False, True, *[False] * 5]
+    moved = open_scene(path, ("red", "nir"), ("reflectance_1e4",) * 2, scale=2.75e-1, offset=-2000)
+    missing = np.isnan(moved.read(0, 0, 8, 8))[:, :, 0]
+    assert missing[0].tolist() == [True, False, True, True, *[False] * 4]
+    assert missing[1].tolist() == [True, False, True, False, *[False] * 4]
+
+
+def test_a_sample_shows_what_lies_between_its_windows(write_scene):
+    """A scene that is measured in a corner of its extent is judged by that corner."""
+    pixels = np.zeros((3, 1500, 1500), np.uint16)
+    pixels[:, 100:160, 1100:1160] = np.arange(60) + 1
+    scene = open_scene(write_scene(pixels, nodata=0), RGB, None)
+    sample = scene.sample()
+    measured = ~np.isnan(sample)
+    assert measured.any() and 1 <= sample[measured].min() <= sample[measured].max() <= 60
+    small = open_scene(write_scene(pixels[:, :200, :100] + 1), RGB, None)
+    assert small.sample().shape[1] == 4 * 2 * 64 * 64
