@@ -17,6 +17,7 @@ from eosfm.evaluation.trial import Trial
 from eosfm.features.device import to_device
 from eosfm.features.frozen import FrozenFeatures, chunks
 from eosfm.features.source import Levels, Request, split_levels
+from eosfm.heads.linear_model import deviation
 from eosfm.heads.temporal import mean_date, seen_dates
 from eosfm.kinds.examples import spread
 
@@ -111,7 +112,7 @@ def _components(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
 
 def standardised(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
     """Both by the mean and standard deviation of the first."""
-    mean, std = x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
+    mean, std = x.mean(0), deviation(x, correction=0)
     return (x - mean) / std, (unseen - mean) / std
 
 
@@ -166,7 +167,8 @@ def sample_cells(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Ten
         targets.append(target)
     truth = torch.cat(targets)
     known = _known(truth, task.ignore_index)
-    known = known.all(1) if known.ndim == 2 else known
+    if known.ndim == 2:
+        truth, known = fill_unknown(truth, known), known.any(1)
     joined = [torch.cat([part[k] for part in features])[known] for k in range(len(features[0]))]
     by_level = split_levels(joined, split.inputs, dim=1)
     pyramids = [torch.cat(parts, dim=1) for parts in zip(*by_level, strict=True)]
@@ -176,6 +178,20 @@ def sample_cells(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Ten
 def _known(target: Tensor, ignore_index: int) -> Tensor:
     """Where a target counts."""
     return ~target.isnan() if target.is_floating_point() else target != ignore_index
+
+
+def fill_unknown(target: Tensor, known: Tensor, level: Tensor | None = None) -> Tensor:
+    """(N, K) labels as float64, of which an unknown one says nothing: it is as the mean.
+
+    Args:
+        target: 0, 1, and anything where unknown.
+        known: Which are known.
+        level: (K,) mean of each label; None for that of those known here.
+    """
+    labels = target.double()
+    if level is None:
+        level = torch.where(known, labels, 0.0).sum(0) / known.sum(0).clamp_min(1)
+    return torch.where(known, labels, level)
 
 
 def _one_date(level: Tensor, bitemporal: bool, seen: Tensor | None) -> Tensor:

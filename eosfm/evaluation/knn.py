@@ -8,6 +8,7 @@ from eosfm.evaluation.examine import Examined, Tally
 from eosfm.evaluation.trial import Trial
 from eosfm.features.frozen import FrozenFeatures, chunks
 from eosfm.features.source import Request
+from eosfm.heads.linear_model import deviation
 from eosfm.heads.temporal import mean_date, seen_dates
 
 NEIGHBOURS = 20
@@ -24,7 +25,7 @@ def score_knn(train: FrozenFeatures, split: FrozenFeatures, trial: Trial) -> Exa
     channel standardised over the training tiles.
     """
     reference, targets = pooled(train)
-    mean, std = reference.mean(0), reference.std(0).clamp_min(1e-6)
+    mean, std = reference.mean(0), deviation(reference)
     query, truth = pooled(split)
     logits = vote(
         (reference - mean) / std,

@@ -42,7 +42,7 @@ class Moments:
         else:
             gram = self.gram - self.count * torch.outer(mean, mean)
             right = self.cross - self.count * torch.outer(mean, level)
-        unit = gram.trace() / self.count
+        unit = (gram.trace() / self.count).clamp_min(1e-12)  # of features that never vary
         for penalty in PENALTIES:
             shifted = gram + penalty * unit * torch.eye(len(gram), dtype=gram.dtype)
             weights = torch.cholesky_solve(right, torch.linalg.cholesky(shifted))

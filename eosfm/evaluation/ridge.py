@@ -22,11 +22,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import SPECTRAL
 from eosfm.evaluation.examine import examine, shown_tiles
 from eosfm.evaluation.fit import Keep
-from eosfm.evaluation.forward_selection import ranked, standardised
+from eosfm.evaluation.forward_selection import fill_unknown, ranked, standardised
 from eosfm.evaluation.late_fusion import SHARES
 from eosfm.evaluation.moments import Moments
 from eosfm.evaluation.probe import PooledProbe
@@ -35,12 +36,16 @@ from eosfm.evaluation.trial import Trial, seeded
 from eosfm.features.device import device, to_device
 from eosfm.features.frozen import FrozenFeatures, chunks, only
 from eosfm.features.source import Request
+from eosfm.heads.linear_model import deviation
 from eosfm.kinds.examples import spread
 from eosfm.kinds.scores import better
 from eosfm.params import Fusion
 
 SAMPLES = 1000
 """Tiles of a split, at most, by which specialists are weighed and features are scaled."""
+
+FEWEST = 2
+"""Labelled tiles without which nothing varies."""
 
 CHUNK = 64
 """Tiles that are read at once."""
@@ -76,6 +81,11 @@ def fit_ridge(
     """
     every = _build(fusion, splits.train, trial)
     known, unseen = (_sample(split, every, trial) for split in (splits.train, splits.val))
+    if len(known[0]) < FEWEST:
+        raise EosfmError(
+            f"task {trial.task.name} has {len(known[0])} labelled training tile; expected "
+            f"{FEWEST} at least for ridge; raise scales.*.protocol.label_fraction"
+        )
     owners = _owners(splits.train, every)
     weights = weigh(known, unseen, owners, limit)
     kept = torch.tensor([name in weights or name == SPECTRAL for name in owners])
@@ -84,7 +94,7 @@ def fit_ridge(
     teams = [weights]
     if any(spec.spectral for spec in splits.train.inputs):
         teams.append({SPECTRAL: 1.0})
-    solved = _solve(splits.train, model, trial, teams, known[0][:, kept])
+    solved = _solve(splits.train, model, trial, teams, (known[0][:, kept], known[1]))
     scores, best = _choose(splits.val, model, trial, solved)
     model.head.set(*best)
     shown = [] if keep is None else shown_tiles(splits.test, trial)
@@ -148,7 +158,7 @@ def _solve(
     model: PooledProbe,
     trial: Trial,
     teams: Sequence[Mapping[str, float]],
-    sample: Tensor,
+    sample: Samples,
 ) -> list[list[_Layer]]:
     """The solution of each team and penalty, for features as they come.
 
@@ -157,13 +167,14 @@ def _solve(
         model: Gives their features.
         trial: The task.
         teams: The weights of the members of each.
-        sample: (N, C) of these features, by which they are scaled.
+        sample: Some of them, whose (N, C) features tell the scale, and targets the mean.
     """
     owners = _owners(split, model)
-    parts = [_Part.of(sample, owners, team) for team in teams]
+    parts = [_Part.of(sample[0], owners, team) for team in teams]
+    level = sample[1].mean(0)
     classes = len(trial.task.classes)
     sums = [Moments(p.width, classes, dual=len(split) <= p.width) for p in parts]
-    for x, y in _known(split, model, trial):
+    for x, y in _known(split, model, trial, level):
         for part, moments in zip(parts, sums, strict=True):
             moments.add((x[:, part.used] - part.shift) * part.scale, y)
     return [
@@ -185,7 +196,7 @@ class _Part(NamedTuple):
         own = [name for name in owners if name in weights]
         each = torch.tensor([weights[name] / owners.count(name) for name in own])
         features = features[:, used]
-        return cls(used, features.mean(0), each.sqrt() / features.std(0).clamp_min(1e-6))
+        return cls(used, features.mean(0), each.sqrt() / deviation(features))
 
     @property
     def width(self) -> int:
@@ -243,26 +254,30 @@ def _sharpness(margin: Tensor, target: Tensor, trial: Trial) -> float:
 def _sample(split: FrozenFeatures, model: PooledProbe, trial: Trial) -> tuple[Tensor, Tensor]:
     """Features and targets of tiles that are spread evenly, float64."""
     some = split.take(np.array(spread(len(split), SAMPLES)))
-    x, y = zip(*_known(some, model, trial), strict=True)
-    return torch.cat(x), torch.cat(y)
+    x, target = (torch.cat(parts) for parts in zip(*_vectors(some, model), strict=True))
+    known, y = _indicators(target, trial)
+    return x[known], y
 
 
 def _known(
-    split: FrozenFeatures, model: PooledProbe, trial: Trial
+    split: FrozenFeatures, model: PooledProbe, trial: Trial, level: Tensor
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """(B, C) features and (B, K) targets of labelled tiles, 0 or 1, some at a time, float64."""
+    """(B, C) features and (B, K) targets of labelled tiles, some at a time, float64."""
     for x, target in _vectors(split, model):
-        known, y = _indicators(target, trial)
+        known, y = _indicators(target, trial, level)
         yield x[known], y
 
 
-def _indicators(target: Tensor, trial: Trial) -> tuple[Tensor, Tensor]:
-    """Which of (B,) classes or (B, K) labels are known, and of these (N, K) 0 or 1, float64."""
+def _indicators(target: Tensor, trial: Trial, level: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Which of (B,) tiles are labelled, and the (N, K) targets of these, 0 or 1, float64.
+
+    An unknown one of several labels is as the mean: see :func:`fill_unknown`.
+    """
     known = target != trial.task.ignore_index
     if target.ndim == 1:
         return known, F.one_hot(target[known], len(trial.task.classes)).double()
-    known = known.all(1)
-    return known, target[known].double()
+    some = known.any(1)
+    return some, fill_unknown(target, known, level)[some]
 
 
 def _vectors(split: FrozenFeatures, model: PooledProbe) -> Iterator[tuple[Tensor, Tensor]]:

@@ -16,4 +16,5 @@ def majority(statistics: TargetStatistics, target: Tensor) -> Tensor:
 def frequencies(statistics: TargetStatistics) -> Tensor:
     """(K,) log-odds of each label, or of each class among the objects."""
     counts = torch.tensor(statistics.counts, dtype=torch.float32)
-    return ((counts + 0.5) / (statistics.labelled + 1)).logit()
+    labelled = torch.tensor(statistics.each or [statistics.labelled] * len(counts))
+    return ((counts + 0.5) / (labelled + 1)).logit()

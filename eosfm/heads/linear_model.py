@@ -5,6 +5,9 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+STILL = 1e-5
+"""Features that deviate by less do not vary: of float32, the mean is not more exact."""
+
 
 class LinearModel(nn.Module):
     """A linear map of features that it standardises; regression in the target's unit.
@@ -38,7 +41,7 @@ class LinearModel(nn.Module):
             classes: Number of classes, K.
         """
         model = cls(features.shape[1], classes)
-        model.center, model.scale = features.mean(0), features.std(0).clamp_min(1e-6)
+        model.center, model.scale = features.mean(0), deviation(features)
         if targets.is_floating_point():
             known = targets[~targets.isnan()]
             model.shift, model.unit = known.mean(), known.std().clamp_min(1e-6)
@@ -52,6 +55,16 @@ class LinearModel(nn.Module):
     def of_pixels(self, images: Tensor) -> Tensor:
         """Logits (B, K, H, W) of images (B, T, C, H, W), by all dates of a pixel."""
         return self(pixel_values(images)).permute(0, 3, 1, 2)
+
+
+def deviation(features: Tensor, correction: int = 1) -> Tensor:
+    """Standard deviation (C,) of features (N, C), by which they are divided.
+
+    It is infinite where they do not vary, so that they say nothing: elsewhere they may, and would
+    count a million times as much as others.
+    """
+    found = features.std(0, correction=correction)
+    return torch.where(found > STILL, found, torch.inf)
 
 
 def pixel_values(images: Tensor) -> Tensor:

@@ -31,17 +31,17 @@ def balanced(counts: Sequence[int]) -> tuple[float, ...]:
     return _limited((seen[seen > 0].quantile(0.5) / seen).sqrt())
 
 
-def balanced_positives(counts: Sequence[int], labelled: int) -> tuple[float, ...]:
+def balanced_positives(counts: Sequence[int], labelled: Sequence[int]) -> tuple[float, ...]:
     """Weights of the positives where labels do not exclude each other.
 
     The root of negatives per positive, from 1 to :data:`MOST_WEIGHT`.
 
     Args:
         counts: Training targets with each label.
-        labelled: Training targets in all.
+        labelled: Training targets of which each is known.
     """
-    seen = torch.tensor(counts, dtype=torch.float64)
-    return _limited(((labelled - seen) / seen).sqrt().clamp(min=1.0))
+    seen, known = (torch.tensor(some, dtype=torch.float64) for some in (counts, labelled))
+    return _limited(((known - seen) / seen).sqrt().clamp(min=1.0).nan_to_num(1.0))
 
 
 def _limited(weights: Tensor) -> tuple[float, ...]:

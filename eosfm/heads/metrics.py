@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,6 +60,8 @@ class BoxScores(MeanAveragePrecision):
     def __init__(self, classes: Sequence[str]) -> None:
         super().__init__(
             iou_thresholds=[0.5],
+            # In float64, as COCO has them: torchmetrics' own are float32, and miss 3 of 5.
+            rec_thresholds=np.linspace(0, 1, 101).tolist(),
             max_detection_thresholds=[1, 100, MAX_DETECTIONS],
             extended_summary=True,
         )

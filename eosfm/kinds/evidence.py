@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 AT_ONCE = 2**24
 """Weights of tiles that are looked at together, which bounds the memory."""
 
+ROUNDING = 1e-12
+"""Of the squares that it is the difference of: what varies less does not vary."""
+
 
 class Evidence(ABC):
     """How a kind's scores follow from its tiles.
@@ -170,10 +173,11 @@ class Errors(Evidence):
         """``rmse``, ``mae`` in the target's unit, ``r2``, 0 where the target does not vary."""
         count, squared, absolute, total, total_squared = _sums(tiles, weights).T
         variation = total_squared - _ratio(total**2, count)
+        varies = variation > ROUNDING * total_squared
         return {
             "rmse": np.sqrt(_ratio(squared, count)),
             "mae": _ratio(absolute, count),
-            "r2": np.where(variation > 0, 1 - _ratio(squared, variation), 0.0),
+            "r2": np.where(varies, 1 - _ratio(squared, variation), 0.0),
         }
 
 

@@ -43,18 +43,20 @@ class Multilabel(ImageKind):
         self, targets: Iterable[np.ndarray], classes: int, ignore_index: int
     ) -> TargetStatistics:
         """See :meth:`Kind.target_statistics`."""
-        counts = np.zeros(classes, dtype=np.int64)
+        counts, each = np.zeros((2, classes), dtype=np.int64)
         labelled = 0
-        for target in targets:
-            counts += np.asarray(target) == 1
-            labelled += 1
-        return TargetStatistics(tuple(counts.tolist()), some(labelled))
+        for target in map(np.asarray, targets):
+            known = target != ignore_index
+            counts += known & (target == 1)
+            each += known
+            labelled += known.any()
+        return TargetStatistics(
+            tuple(counts.tolist()), some(int(labelled)), each=tuple(each.tolist())
+        )
 
     def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
         """The root of negatives per positive: see :func:`eosfm.heads.losses.balanced_positives`."""
-        return named("eosfm.heads.losses.balanced_positives")(
-            statistics.counts, statistics.labelled
-        )
+        return named("eosfm.heads.losses.balanced_positives")(statistics.counts, statistics.each)
 
     def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The rarest label."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eosfm.core.named import named
-from eosfm.kinds.evidence import Errors
+from eosfm.kinds.evidence import ROUNDING, Errors
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.kind import HeadSpec
 from eosfm.kinds.pixel import PixelKind
@@ -66,7 +66,8 @@ class Regression(PixelKind):
             squared += np.square(known).sum()
         mean = float(total / some(count))
         variance = max(float(squared / count) - mean**2, 0.0)
-        return TargetStatistics((), count, mean, variance**0.5 or 1.0)
+        varies = variance > ROUNDING * mean**2
+        return TargetStatistics((), count, mean, variance**0.5 if varies else 1.0)
 
     def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The quantile bin of the tile's mean."""

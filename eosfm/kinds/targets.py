@@ -14,7 +14,8 @@ class TargetStatistics:
     Attributes:
         counts: Labelled targets per class (positives per label for multilabel, objects for
             detection); empty for regression.
-        labelled: Labelled targets, in all (per label for multilabel).
+        labelled: Labelled targets, in all.
+        each: Of each label of multilabel, the targets of which it is known; empty for other kinds.
         mean: Mean of a regression target in its unit; 0 for other kinds.
         std: Standard deviation of a regression target, 1 where it does not vary or for other kinds.
         boxes: Mean box of each class, x_min, y_min, x_max, y_max in pixels (all 0 for a class
@@ -26,6 +27,7 @@ class TargetStatistics:
     mean: float = 0.0
     std: float = 1.0
     boxes: tuple[tuple[float, ...], ...] = ()
+    each: tuple[int, ...] = ()
 
 
 def some(count: int) -> int:

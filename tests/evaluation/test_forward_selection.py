@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from eosfm.encoding.input import SPECTRAL, InputSpec
 from eosfm.evaluation.forward_selection import (
+    _centres,
+    _components,
     enough,
     explained_alone,
+    fill_unknown,
     ranked,
     sample_cells,
     select_forward,
@@ -16,7 +20,7 @@ from eosfm.evaluation.forward_selection import (
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import FrozenFeatures
 from eosfm.features.source import StoredLevels
-from tests.evaluation.signals import SIZE, in_memory, noise_and_signal
+from tests.evaluation.signals import SIZE, WHOLE, in_memory, noise_and_signal
 
 
 @pytest.mark.parametrize("name", ["segmentation", "change", "classification", "regression"])
@@ -175,3 +179,46 @@ def test_dates_without_an_image_say_nothing(pair_of_signals):
 
     alone = select_forward(train, val, trial, 3)
     assert select_forward(longer(train), longer(val), trial, 3) == pytest.approx(alone, rel=1e-4)
+
+
+def test_components_are_the_directions_in_which_features_vary_most():
+    generator = torch.Generator().manual_seed(0)
+    factor = torch.randn(500, 1, generator=generator)
+    same = factor + 0.1 * torch.randn(500, 20, generator=generator)
+    x = torch.cat([same, torch.randn(500, 40, generator=generator)], dim=1)
+    parts, again = _components(x, x)
+    assert parts.var(0).max() > 15, "twenty columns of one factor are one direction"
+    torch.testing.assert_close(parts, again)
+
+
+def test_a_cell_has_the_target_of_its_middle():
+    target = torch.arange(64).view(1, 8, 8)
+    assert _centres(target, torch.zeros(1, 3, 2, 2)).tolist() == [[18, 22, 50, 54]]
+
+
+def test_bands_are_in_every_team(resolve):
+    """They know the labels, and the specialists nothing: the first explains what they do."""
+
+    def split(seed: int) -> FrozenFeatures:
+        generator = torch.Generator().manual_seed(seed)
+        targets = torch.randint(0, 2, (60,), generator=generator)
+        specs = (
+            *(InputSpec(name, channels=(6,) * 4, index=i) for i, name in enumerate("ab")),
+            InputSpec(SPECTRAL, channels=(2,) * 4),
+        )
+        levels = [torch.randn(60, 1, 14, 1, 1, generator=generator) for _ in range(4)]
+        levels[0][:, 0, 12, 0, 0] += 6 * targets
+        source = in_memory(levels, targets)
+        return FrozenFeatures(source, torch.zeros(60, 1), WHOLE, inputs=specs)
+
+    train, val = split(0), split(1)
+    trial = make_trials(resolve("classification"), train.some_targets(), 1)[0]
+    (explained,) = select_forward(train, val, trial, 1).values()
+    assert explained > 0.5
+
+
+def test_an_unknown_label_is_as_the_mean_of_the_known():
+    target = torch.tensor([[1, 0], [1, 255], [0, 255], [255, 255]])
+    filled = fill_unknown(target, target != 255)
+    expected = [[1, 0], [1, 0], [0, 0], [2 / 3, 0]]
+    torch.testing.assert_close(filled, torch.tensor(expected, dtype=torch.float64))

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from eosfm.core.splits import Splits
-from eosfm.evaluation.linear_baseline import best_linear, linear_baseline
+from eosfm.evaluation.linear_baseline import best_linear, fit_linear, linear_baseline
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.source import Request
+from eosfm.heads.linear_model import LinearModel
 
 
 class Pictures:
@@ -97,3 +98,41 @@ def test_rare_labels_are_found(score):
         return image, target.masked_fill(hidden, 255)
 
     assert score("segmentation", draw)["miou"] > 0.9
+
+
+def test_it_is_logistic_regression_with_a_squared_penalty(resolve):
+    """Against scipy's minimum of what the page says is minimised."""
+    from scipy.optimize import minimize
+
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(80, 3))
+    y = (x @ [2.0, -1, 0] + rng.normal(size=80) > 0).astype(int)
+    trial = make_trials(resolve("classification", protocol={"class_weights": "none"}), y, 1)[0]
+    classes, penalty = len(trial.task.classes), 0.1
+    features, targets = torch.from_numpy(x).float(), torch.from_numpy(y)
+    model = fit_linear(features, targets, trial, penalty)
+    normal = (x - x.mean(0)) / x.std(0, ddof=1)
+
+    def objective(flat: np.ndarray) -> float:
+        weight, bias = np.split(flat, [3 * classes])
+        logits = normal @ weight.reshape(3, classes) + bias
+        likely = logits[np.arange(80), y] - np.log(np.exp(logits).sum(1))
+        return float(penalty * (weight**2).sum() - likely.mean())
+
+    flat = minimize(objective, np.zeros(4 * classes)).x
+    logits = normal @ flat[: 3 * classes].reshape(3, classes) + flat[3 * classes :]
+    expected = torch.from_numpy(logits).softmax(1)
+    found = model(features).softmax(1).double()
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+
+
+def test_a_band_that_does_not_vary_where_it_is_learnt_says_nothing():
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(size=(50, 3))).float()
+    x[:, 2] = 0.1
+    model = LinearModel.scaled_to(x, torch.zeros(50, dtype=torch.long), 2)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+    elsewhere = x.clone()
+    elsewhere[:, 2] += 5
+    torch.testing.assert_close(model(elsewhere), model(x))

@@ -81,6 +81,16 @@ def test_pruned_where_all_specialists_are_kept_can_be_saved():
     same(again(pyramids()), fuser(pyramids()))
 
 
+def test_gates_that_are_not_settled_are_pruned_as_they_stand():
+    fuser = Fuser(INPUTS, max_encoders=2, selection="smooth").eval()
+    fuser.selection.level.copy_(torch.linspace(1, 0.4, 4))
+    fuser.selection.importance.copy_(torch.linspace(3, 0, 4))
+    chosen = [place for place, spec in enumerate(INPUTS) if spec.name in fuser.selected]
+    assert len(fuser.selected) == 2
+    given = pyramids()
+    same(fuser.prune().eval()([given[place] for place in chosen]), fuser(given))
+
+
 def test_pruned_has_weights_of_its_own():
     fuser = Fuser(INPUTS, max_encoders=2).eval()
     small = fuser.prune()

@@ -75,8 +75,12 @@ def test_balanced_weights_are_the_root_of_the_median_share_over_the_share() -> N
     assert weights == pytest.approx((0.5**0.5, 1.0, 8**0.5, MOST_WEIGHT))
     assert KINDS["change"].class_weights(TargetStatistics((10**9, 1), 10**9 + 1))[1] == MOST_WEIGHT
     # Labels that do not exclude each other: 96 without for 4 with; 20 for 80; none at all.
-    weights = KINDS["multilabel"].class_weights(TargetStatistics((4, 80, 0), 100))
+    known = TargetStatistics((4, 80, 0), 100, each=(100,) * 3)
+    weights = KINDS["multilabel"].class_weights(known)
     assert weights == pytest.approx((24**0.5, 1.0, MOST_WEIGHT))
+    # Of the second 20 of 40 are known; of the last nothing is.
+    known = TargetStatistics((4, 10, 0), 100, each=(100, 20, 0))
+    assert KINDS["multilabel"].class_weights(known) == pytest.approx((24**0.5, 1.0, 1.0))
     with pytest.raises(EosfmError, match="regression has no classes; set it to none"):
         KINDS["regression"].class_weights(TargetStatistics((), 100))
 

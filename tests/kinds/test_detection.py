@@ -174,6 +174,15 @@ def test_average_precision_by_hand() -> None:
         metrics.compute()
 
 
+def test_a_recall_of_three_fifths_reaches_its_point() -> None:
+    """61 of the 101 recalls are at most 0.6, as COCO counts in float64."""
+    metrics = KIND.build_metrics(("ship",), 255)
+    places = [(20 * k, 0, 20 * k + 10, 10) for k in range(5)]
+    found = answers(*((*place, 0, 0.9 - 0.1 * k) for k, place in enumerate(places[:3])), classes=1)
+    metrics.update(found, [objects(*((*place, 0) for place in places))])
+    assert metrics.compute()["map50"] == pytest.approx(61 / 101, abs=1e-9)
+
+
 def test_nothing_found_scores_nothing() -> None:
     metrics = KIND.build_metrics(("ship",), 255)
     metrics.update(answers((0, 0, 9, 9, 0, 1e-9), classes=1), [objects((0, 0, 9, 9, 0))])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from eosfm.core.errors import EosfmError
 from eosfm.kinds import KINDS
 
 CLASSES = ("a", "b", "c", "d")
@@ -91,3 +92,32 @@ def test_an_answer_that_is_the_ignored_class_is_a_miss_and_no_class_of_its_own(n
     scores = evidence.whole(tiles, ("void", "water", "land"), 0)
     assert scores["f1"] == pytest.approx((2 / 3 + 1) / 2)
     assert {key.split("/")[1] for key in scores if "/" in key} == {"water", "land"}
+
+
+def test_a_target_that_does_not_vary_has_no_r2_and_no_deviation():
+    rng = np.random.default_rng(0)
+    kind = KINDS["regression"]
+    for value in rng.uniform(-300, 300, 40):
+        target = torch.full((3, 1, 7, 7), float(np.float32(value)))
+        logits = target + torch.randn(3, 1, 7, 7)
+        tiles = kind.evidence.by_tile(logits, target[:, 0], 255).numpy()
+        assert kind.evidence.scores(tiles, np.ones((1, 3)), 255)["r2"].tolist() == [0.0]
+        found = kind.target_statistics([target.numpy()], 0, 255)
+        assert found.std == 1.0 and found.mean == pytest.approx(value)
+
+
+def test_unknown_labels_are_neither_with_nor_without():
+    targets = [np.array(row, np.uint8) for row in ([1, 0], [0, 255], [255, 255], [255, 1])]
+    found = KINDS["multilabel"].target_statistics(targets, 2, 255)
+    assert (found.counts, found.each, found.labelled) == ((1, 1), (2, 2), 3)
+    unknown = [np.full(2, 255, np.uint8)]
+    with pytest.raises(EosfmError, match="no labelled target in the training split"):
+        KINDS["multilabel"].target_statistics(unknown, 2, 255)
+
+
+def test_thirds_tell_what_covers_little_from_what_is_absent():
+    half = np.repeat([0, 1], 50)
+    some = half.copy()
+    some[90:] = 2
+    strata = KINDS["segmentation"].thirds([half, some, half], 3, 255)
+    assert strata[0] == strata[2] != strata[1]

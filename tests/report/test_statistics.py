@@ -9,8 +9,8 @@ from eosfm.evaluation.evidence import TaskEvidence
 from eosfm.evaluation.result import BaselineResults
 from eosfm.report.answer import answer, answer_without_seen
 from eosfm.report.bootstrap import RESAMPLES, interval, resample
-from eosfm.report.compare import Lead
-from eosfm.report.geobench import aggregate
+from eosfm.report.compare import Lead, lead
+from eosfm.report.geobench import _aggregate, aggregate
 from eosfm.report.results import collect
 
 from .conftest import task_result
@@ -180,3 +180,21 @@ def test_the_answer_without_tasks_that_specialists_had_seen(params, results):
     assert f"Over the other {len(others)}: " in told and "random weights (+0.000, p = 1)" in told
     same = evaluate | {known: replace(evaluate[known], train_tiles=40)}
     assert answer_without_seen(params, replace(found, evaluate=same)) == ""
+
+
+def test_the_interquartile_mean_is_that_of_the_middle_half():
+    scores = (0.0, 0.1, 0.2, 0.9, 1.0, 0.3, 0.5, 0.95)
+    found = _aggregate([np.array([score]) for score in scores], 1)
+    assert found.value == pytest.approx(np.mean([0.2, 0.3, 0.5, 0.9])) and found.error is None
+
+
+def test_a_task_that_is_lost_counts_against(params, results):
+    collected = collect(params, results)
+    names = list(collected.evaluate)
+    theirs = collected.of("scratch")
+    scores = {name: theirs[name].score + 0.1 for name in names}
+    scores[names[0]] = theirs[names[0]].score - 0.3
+    ours = {name: replace(collected.evaluate[name], score=scores[name]) for name in names}
+    found = lead(replace(collected, evaluate=ours), "scratch")
+    assert (found.wins, found.losses, found.tasks) == (len(names) - 1, 1, len(names))
+    assert found.mean == pytest.approx((0.1 * (len(names) - 1) - 0.3) / len(names))

@@ -23,6 +23,9 @@ AREAS_DRAWN = tuple(CLASSES.index(name) for name in ("barren", "forest", "agricu
 CITIES = 3  # Nanjing, Changzhou and Wuhan
 JULY = 197  # of 2016, when all were imaged
 BALANCED = 0.7  # how far each part of a mosaic is as bright as the city, 0 to 1
+CLEAR = 0.75  # how much of the contrast on the ground is left above the haze of July
+PALE = 0.6, 0.8  # how grey a mosaic is: 1 has no colour
+GRAIN = 6.0, 3.0  # of leaves, rows and clods, from pixel to pixel: brightness, then each colour
 PLOT_M = (45.0, 8.0)  # of one household's crop
 IDLE = 0.06  # of the plots: paths, ditches and their verges, as green as the crops beside them
 OPEN = (*CROPS, "bare_field", "grassland", "orchard", "olive", "vineyard")
@@ -67,7 +70,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
             land = evolve(land, key, "demolition", strength=0.4)
         land = plotted(land, key)
         folder = root / FOLDERS[split] / area
-        image = mosaicked(observe(land, key, DATASET.bands, units="dn8").image, city)
+        image = mosaicked(observe(land, key, DATASET.bands, units="dn8").image, city, key)
         write_png(folder / "images_png" / f"{number}.png", image)
         write_png(folder / "masks_png" / f"{number}.png", outline(land, key))
 
@@ -90,14 +93,24 @@ def plotted(land: Landscape, key: Key) -> Landscape:
     )
 
 
-def mosaicked(image: np.ndarray, city: Key) -> np.ndarray:
-    """(3, h, w) uint8 as part of a city's mosaic: dark, grey, and as bright as its other parts."""
+def mosaicked(image: np.ndarray, city: Key, key: Key) -> np.ndarray:
+    """(3, h, w) uint8 as part of a city's mosaic: dark, grey, and as bright as its other parts.
+
+    Contrast and grain are those of the real tiles at 1.2 m: brightness deviates by 20 where it is
+    averaged over 9 pixels, and by 8 from pixel to pixel, colours by 3.
+    """
     rng = generator(city, "mosaic")
     grey = image.mean(0, keepdims=True)
-    pale = image + (grey - image) * rng.uniform(0.6, 0.8)
+    pale = image + (grey - image) * rng.uniform(*PALE)
     usual = rng.uniform(60, 95) * rng.normal(1, 0.05, (3, 1, 1))
     gain = (usual / pale.mean((1, 2), keepdims=True)) ** BALANCED
-    return np.clip(pale * gain, 0, 255).round().astype(np.uint8)
+    balanced = pale * gain
+    mean = balanced.mean((1, 2), keepdims=True)
+    grain = generator(key, "grain")
+    bright, colour = GRAIN
+    fine = grain.normal(0, bright, image.shape[1:]) + grain.normal(0, colour, image.shape)
+    seen = mean + CLEAR * (balanced - mean) + fine
+    return np.clip(seen, 0, 255).round().astype(np.uint8)
 
 
 def outline(land: Landscape, key: Key) -> np.ndarray:
