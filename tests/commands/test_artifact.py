@@ -13,7 +13,9 @@ import torch
 import eosfm.cli
 from eosfm.commands.several import repeat_options
 from eosfm.encoding.artifact import load_artifact, save_artifact
+from eosfm.evaluation.fitted import read_fitted
 from eosfm.model import EosFM
+from eosfm.prediction.bundle import bundle
 
 ROOT = Path(eosfm.__file__).parents[1]
 
@@ -44,9 +46,22 @@ def test_info_of_what_is_no_artifact(call, tmp_path):
     assert err.startswith("error: ") and err.count("\n") == 1
 
 
-def test_info_of_a_fitted_task(call, fitted_file):
-    status, out, err = call("info", fitted_file("segmentation")[0])
-    assert (status, err) == (0, "") and "task segmentation (segmentation), fitted on" in out
+def test_info_of_a_fitted_task_and_of_a_bundle(call, fitted_file, artifact, tmp_path):
+    task, made = fitted_file("segmentation")[0], tmp_path / "made.pt"
+    bundle(task, artifact, made)
+    fitted = read_fitted(task)
+    status, alone, err = call("info", task)
+    assert (status, err) == (0, "") and "task segmentation (segmentation), fitted on" in alone
+    assert fitted.artifact in alone and "licence" not in alone
+    status, shown, err = call("info", made)
+    assert (status, err) == (0, "")
+    for words in (*fitted.bands, *fitted.classes, *fitted.specialists, "SHA-256 of its tensors"):
+        assert words in shown
+    assert f"{fitted.metric} {fitted.val[fitted.metric]:.3f} on validation data" in shown
+    facts = json.loads(call("info", made, "--json")[1])
+    assert facts["bands"] == list(fitted.bands) and facts["gsd"] == fitted.gsd
+    within = [one["name"] for one in facts["ensemble"]["specialists"]]
+    assert within == list(fitted.specialists)
 
 
 def test_explain(call, artifact_file):

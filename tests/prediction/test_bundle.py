@@ -1,6 +1,5 @@
 """A task and its specialists in one file."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import read_fitted, write_fitted
 from eosfm.prediction.bundle import bundle
-from eosfm.prediction.facts import show_fitted
 from eosfm.prediction.inputs import Reading
 from eosfm.prediction.predict import predict
 from tests.prediction.test_predict import SMALL
@@ -25,25 +23,6 @@ def test_a_bundle_needs_no_ensemble_and_makes_the_same_map(
     predict(made[0], Path("none.pth"), [scene], maps[0], Reading(), SMALL)
     predict(task, artifact, [scene], maps[1], Reading(), SMALL)
     assert maps[0].read_bytes() == maps[1].read_bytes()
-
-
-def test_what_is_in_a_bundle_is_told(fitted_file, artifact, tmp_path, capsys):
-    task, made = fitted_file("segmentation")[0], tmp_path / "made.pt"
-    bundle(task, artifact, made)
-    show_fitted(task)
-    alone = capsys.readouterr().out
-    fitted = read_fitted(task)
-    assert fitted.artifact in alone and "licence" not in alone
-    show_fitted(made)
-    shown = capsys.readouterr().out
-    for words in (*fitted.bands, *fitted.classes, *fitted.specialists, "SHA-256 of its tensors"):
-        assert words in shown
-    assert f"{fitted.metric} {fitted.val[fitted.metric]:.3f} on validation data" in shown
-    show_fitted(made, as_json=True)
-    facts = json.loads(capsys.readouterr().out)
-    assert facts["bands"] == list(fitted.bands) and facts["gsd"] == fitted.gsd
-    within = [one["name"] for one in facts["ensemble"]["specialists"]]
-    assert within == list(fitted.specialists)
 
 
 def test_a_fit_without_specialists_is_written_as_before(fitted_file, tmp_path):
