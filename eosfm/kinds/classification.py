@@ -29,6 +29,14 @@ class Classification(ImageKind):
         """A scalar."""
         return np.dtype(np.int64), ()
 
+    def fault(
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int | None
+    ) -> str | None:
+        """See :meth:`Kind.fault`."""
+        if target.shape:
+            return f"target of shape {target.shape}; expected one class for the image"
+        return super().fault(target, size, classes, ignore_index)
+
     def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The class."""
         return np.array(targets).astype(int)

@@ -38,9 +38,13 @@ class Detection(Kind):
         """A table: the number of objects varies."""
 
     def fault(
-        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int | None
     ) -> str | None:
         """See :meth:`Kind.fault`."""
+        if target.ndim != 2 or target.shape[1] != 5:
+            return f"boxes of shape {target.shape}; expected (n, 5)"
+        if len(target) and target[:, :4].max() <= 1:
+            return "boxes within a pixel; expected x_min, y_min, x_max, y_max in pixels"
         return super().fault(target[:, 4], size, classes, ignore_index)
 
     def target_statistics(

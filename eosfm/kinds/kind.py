@@ -81,7 +81,12 @@ class Kind(ABC):
         return ignore_index
 
     def check_target(
-        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int, where: str
+        self,
+        target: np.ndarray,
+        size: tuple[int, ...],
+        classes: int,
+        ignore_index: int | None,
+        where: str,
     ) -> None:
         """Refuse labels that are not classes, before they become an index error in training.
 
@@ -89,7 +94,7 @@ class Kind(ABC):
             target: A stored target, not yet padded.
             size: Height and width of its image.
             classes: Number of classes.
-            ignore_index: The value that is no class.
+            ignore_index: The value that is no class; None where every target is one.
             where: Names the scene in errors.
 
         Raises:
@@ -99,20 +104,22 @@ class Kind(ABC):
             raise EosfmError(f"{where}: {fault}; check its files")
 
     def fault(
-        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int | None
     ) -> str | None:
         """What is wrong with a stored target, and what was expected; None where nothing is."""
+        if target.dtype.kind not in "buif":
+            return f"a target of {target.dtype}; expected numbers"
         whole = target.dtype.kind != "f"
         if not target.size or (whole and target.min() >= 0 and target.max() < classes):
             return None
         known = (target >= 0) & (target < classes) & (whole or target == np.floor(target))
-        wrong = ~known & (target != ignore_index)
+        wrong = ~known if ignore_index is None else ~known & (target != ignore_index)
         if not wrong.any():
             return None
-        return (
-            f"label {np.unique(target[wrong])[0]:g}; expected 0 to {classes - 1} or "
-            f"{ignore_index} (unlabelled)"
-        )
+        expected = f"label {np.unique(target[wrong])[0]:g}; expected 0 to {classes - 1}"
+        if ignore_index is None:
+            return f"{expected}; where it means unlabelled, give it as the dataset's ignore_index"
+        return f"{expected} or {ignore_index} (unlabelled)"
 
     def target_statistics(
         self, targets: Iterable[np.ndarray], classes: int, ignore_index: int

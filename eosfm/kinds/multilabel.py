@@ -9,7 +9,7 @@ from eosfm.core.errors import brief
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Labels
 from eosfm.kinds.image import ImageKind
-from eosfm.kinds.targets import TargetStatistics, rarest, some
+from eosfm.kinds.targets import TargetStatistics, rarest, smallest_type, some
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,16 +28,23 @@ class Multilabel(ImageKind):
         self, classes: int, size: tuple[int, ...], ignore_index: int
     ) -> tuple[np.dtype, tuple[int, ...]]:
         """A 0 or 1 per label."""
-        return np.dtype(np.uint8), (classes,)
+        return smallest_type(ignore_index), (classes,)
+
+    def misdescribed(self, classes: int, ignore_index: int | None) -> str | None:
+        """See :meth:`Kind.misdescribed`."""
+        if ignore_index in (0, 1):
+            return f"ignore_index is {ignore_index}, which says of a label that it is there or not"
+        return None
 
     def fault(
-        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int | None
     ) -> str | None:
         """See :meth:`Kind.fault`."""
         if target.shape != (classes,):
             return f"target of shape {target.shape}; expected ({classes},)"
         others = sorted(set(np.unique(target).tolist()) - {0, 1, ignore_index})
-        return f"labels of {brief(others)}; expected 0, 1 or {ignore_index}" if others else None
+        expected = "0 or 1" if ignore_index is None else f"0, 1 or {ignore_index}"
+        return f"labels of {brief(others)}; expected {expected}" if others else None
 
     def target_statistics(
         self, targets: Iterable[np.ndarray], classes: int, ignore_index: int

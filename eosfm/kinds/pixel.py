@@ -38,7 +38,7 @@ class PixelKind(Kind):
         return None
 
     def fault(
-        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int
+        self, target: np.ndarray, size: tuple[int, ...], classes: int, ignore_index: int | None
     ) -> str | None:
         """See :meth:`Kind.fault`."""
         if target.shape != tuple(size):
@@ -48,7 +48,7 @@ class PixelKind(Kind):
             )
         return self.wrong_value(target, classes, ignore_index)
 
-    def wrong_value(self, target: np.ndarray, classes: int, ignore_index: int) -> str | None:
+    def wrong_value(self, target: np.ndarray, classes: int, ignore_index: int | None) -> str | None:
         """Whether a value is no class."""
         return super().fault(target, target.shape, classes, ignore_index)
 

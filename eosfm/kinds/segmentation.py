@@ -9,7 +9,7 @@ from eosfm.core.named import named
 from eosfm.kinds.evidence import Counts
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.pixel import PixelKind
-from eosfm.kinds.targets import TargetStatistics, rarest
+from eosfm.kinds.targets import TargetStatistics, rarest, smallest_type
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,12 +32,7 @@ class Segmentation(PixelKind):
         self, classes: int, size: tuple[int, ...], ignore_index: int
     ) -> tuple[np.dtype, tuple[int, ...]]:
         """A class index per pixel, in the smallest type that holds the ignore index."""
-        kept = (np.uint8, np.int16, np.int32)
-        return next(
-            np.dtype(dtype)
-            for dtype in kept
-            if np.iinfo(dtype).min <= ignore_index <= np.iinfo(dtype).max
-        ), size
+        return smallest_type(ignore_index), size
 
     def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
         """The rarest class that covers at least :data:`RARE` of the tile."""

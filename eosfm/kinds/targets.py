@@ -40,6 +40,16 @@ def some(count: int) -> int:
     return count
 
 
+def smallest_type(ignore_index: int) -> np.dtype:
+    """The smallest type that holds class indices and the ignore index."""
+    kept = (np.uint8, np.int16, np.int32)
+    return next(
+        np.dtype(dtype)
+        for dtype in kept
+        if np.iinfo(dtype).min <= ignore_index <= np.iinfo(dtype).max
+    )
+
+
 def rarest(present: np.ndarray) -> np.ndarray:
     """The rarest class that each of (N, K) tiles shows, -1 where it shows none."""
     frequency = present.sum(axis=0)

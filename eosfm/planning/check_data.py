@@ -1,6 +1,7 @@
 """Whether each dataset can be had and read, and fits those that read it."""
 
 import shutil
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,7 @@ from eosfm.datasets.fetching.record import FOLDER
 from eosfm.datasets.native.archives import by_hand
 from eosfm.datasets.native.copy import NativeCopy
 from eosfm.datasets.native.spec import Dataset, Window
+from eosfm.kinds import get_kind
 from eosfm.params import Params
 from eosfm.planning.facts import ARCHIVES
 from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy, refusals
@@ -112,7 +114,17 @@ def _check_copy(
             return
         window = Window(0, 0, min(LOOK, scene.height), min(LOOK, scene.width))
         image = np.asarray(scene.image(window))
-        scene.target(window)
+        wrong = get_kind(dataset.kind).fault(
+            np.asarray(scene.target(window)),
+            (window.height, window.width),
+            len(dataset.classes),
+            dataset.ignore_index,
+        )
+        if wrong:
+            yield fault(
+                f"datasets.{name}: scene {scene.id} of {folder} has {wrong}; check its files"
+            )
+            return
         if splits:
             counts = count_scenes(dataset, folder)
             if whole:
@@ -127,6 +139,14 @@ def _check_copy(
             )
     except (EosfmError, OSError) as error:
         yield fault(of_copy(name, error))
+        return
+    except Exception as error:  # of a reader, which is anybody's code: others are checked still
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        yield fault(
+            f"datasets.{name}: its reader ends in {type(error).__name__} "
+            f"({' '.join(str(error).split())[:120]}) at {Path(place.filename).name}, line "
+            f"{place.lineno}; correct the reader, or what it reads of {folder}"
+        )
         return
     bands = scene.bands or dataset.bands
     if image.shape[1] != len(bands) or image.dtype != dataset.dtype:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from eosfm.core.splits import Split
 
 UNLABELLED = 255
-"""Ignore index of datasets that have none of their own."""
+"""Ignore index of datasets that have none of their own, where it is no class; else -1."""
 
 BOX_COLUMNS = ("x_min", "y_min", "x_max", "y_max", "class")
 """Columns of detection targets, pixels from the tile's upper left corner."""

@@ -62,7 +62,8 @@ class TileWriter:
 
     def __post_init__(self) -> None:
         ignored = self.dataset.ignore_index
-        self.ignore_index = UNLABELLED if ignored is None else ignored
+        unused = UNLABELLED if len(self.dataset.classes) <= UNLABELLED else -1
+        self.ignore_index = unused if ignored is None else ignored
         self._kind = get_kind(self.dataset.kind)
         if fault := self._kind.misdescribed(len(self.dataset.classes), ignored):
             raise EosfmError(f"{self.dataset.name}: {fault}")
@@ -134,13 +135,18 @@ class TileWriter:
                 f"{spec.name}: scene {tile.scene} has {image.shape[0]} date(s); expected two, "
                 "before and after, for change; let the reader give both"
             )
+        if tile.dates and len(tile.dates) != image.shape[0]:
+            raise EosfmError(
+                f"{spec.name}: scene {tile.scene} has {len(tile.dates)} dates for "
+                f"{image.shape[0]} images; expected one each; let the reader give them so"
+            )
         if wrong := [day for day in tile.dates if day and not is_day(day)]:  # "": without an image
             raise EosfmError(
                 f"{spec.name}: scene {tile.scene} has a date {wrong[0]!r}; expected ISO dates such "
                 "as 2021-07-01; let the reader write them so"
             )
         where, size = f"{spec.name}: scene {tile.scene}", image.shape[2:]
-        self._kind.check_target(tile.target, size, len(spec.classes), self.ignore_index, where)
+        self._kind.check_target(tile.target, size, len(spec.classes), spec.ignore_index, where)
 
     def close_files(self) -> None:
         """Close the shards."""

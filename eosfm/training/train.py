@@ -87,6 +87,13 @@ def train_specialist(
     torch.set_float32_matmul_precision("high")
     lightning.seed_everything(recipe.seed, verbose=False)
     statistics = store.target_statistics()
+    counted = zip(store.classes, statistics.counts, strict=False)  # a regression has no counts
+    if absent := [name for name, count in counted if not count]:
+        print(
+            f"train {recipe.name}: no training tile of {store.name} shows {', '.join(absent)}; are "
+            "its class codes right?",
+            flush=True,
+        )
     data = build_data(recipe, store)
     begin = start if recipe.pretrained else None
     module = build_module(recipe, store, statistics, begin)

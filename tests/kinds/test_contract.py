@@ -66,7 +66,7 @@ class TestDetection(KindContract):
         "bbox_xyxy": [torch.from_numpy(boxes[:, :4]) for boxes in BOXES],
         "label": [torch.from_numpy(boxes[:, 4]).long() for boxes in BOXES],
     }
-    wrong = np.array([[0, 0, 1, 1, 3]], np.float32), "label 3; expected 0 to 2 or 255"
+    wrong = np.array([[0, 0, 4, 4, 3]], np.float32), "label 3; expected 0 to 2 or 255"
 
 
 NUMPY_ALONE = """
@@ -102,7 +102,7 @@ def new_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kind:
 
 def test_a_new_kind_is_a_file_and_a_line(new_kind: Kind, tmp_path: Path) -> None:
     scenes = [make_scene(f"s{i}", "train", draw(i, *SIZE), MASKS[i]) for i in (0, 1)]
-    dataset = make_dataset(scenes, kind="boundary", classes=("inside", "edge"))
+    dataset = make_dataset(scenes, kind="boundary", classes=("inside", "edge"), ignore_index=255)
     cut_dataset(dataset, ROOT, tmp_path / "toy", None, progress=False, source="simulated")
     store = TileStore(tmp_path / "toy")
     assert store.kind == "boundary" and store.target_statistics().labelled > 0

@@ -174,6 +174,13 @@ def test_average_precision_by_hand() -> None:
         metrics.compute()
 
 
+def test_boxes_in_fractions_are_refused() -> None:
+    boxes = np.array([[0.1, 0.2, 0.5, 0.9, 0]], np.float32)
+    assert "within a pixel; expected x_min" in str(KIND.fault(boxes, (64, 64), 1, None))
+    assert KIND.fault(boxes * 64, (64, 64), 1, None) is None
+    assert KIND.fault(np.zeros((0, 5), np.float32), (64, 64), 1, None) is None
+
+
 def test_a_recall_of_three_fifths_reaches_its_point() -> None:
     """61 of the 101 recalls are at most 0.6, as COCO counts in float64."""
     metrics = KIND.build_metrics(("ship",), 255)

@@ -2,8 +2,10 @@
 
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import typer
@@ -15,10 +17,13 @@ from eosfm.commands.check import check
 from eosfm.datasets import get_dataset
 from eosfm.params import load_params
 from eosfm.planning.check import run_checks
+from eosfm.planning.check_data import _check_copy
 from eosfm.planning.readers import check_tasks
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import get_recipe
 from tests.fixtures.tasks import ROOT
+from tests.tiles.conftest import ROOT as NATIVE
+from tests.tiles.conftest import draw, make_dataset, make_scene
 
 KEPT = {"datasets": ("oscd", "eurosat"), "specialists": ("oscd",), "tasks": ("eurosat",)}
 
@@ -292,3 +297,26 @@ def test_the_exit_status_says_whether_there_are_faults(project, monkeypatch, sca
     done = CliRunner().invoke(app, ["--json"])
     assert done.exit_code == status
     assert bool(json.loads(done.stdout)["faults"]) == bool(status)
+
+
+@pytest.fixture
+def own_copy():
+    """``own_copy(reader, **facts)``: what is found of a user's copy that has such a reader."""
+
+    def look(reader, **facts):
+        dataset = replace(make_dataset(reader, **facts), name="toy")
+        return [one.text for one in _check_copy(dataset, NATIVE, False, ()) if one.fault]
+
+    return look
+
+
+def test_labels_of_the_first_scene_are_looked_at(own_copy):
+    mask = np.full((8, 8), 4, np.uint8)
+    (line,) = own_copy([make_scene("a", "train", draw(0, 8, 8), mask)])
+    assert "scene a of" in line and "label 4; expected 0 to 3" in line
+    assert own_copy([make_scene("a", "train", draw(0, 8, 8), mask - 1)]) == []
+
+
+def test_a_reader_that_breaks_is_a_fault_among_others(own_copy):
+    (line,) = own_copy(lambda root: iter([{}["a"]]))
+    assert line.startswith("datasets.toy: its reader ends in KeyError ('a') at test_check.py, line")

@@ -49,6 +49,7 @@ def dataset_of(kind: str, counts: dict[Split, int] = COUNTS) -> Dataset:
         dtype="uint16",
         classes=CLASSES[kind],
         gsd=10.0,
+        ignore_index=255 if kind == "segmentation" else None,
         source=Source("https://example.org", "none", "none", 0.0),
         reader=scenes,
     )

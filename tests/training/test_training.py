@@ -268,3 +268,10 @@ def test_slow_steps_are_told_by_their_length() -> None:
     assert (speed(30, 10.0), speed(30, 600.0), speed(0, 4.0)) == (
         "3.0 steps/s", "20.0 s/step", "4.0 s/step",
     )  # fmt: skip
+
+
+def test_a_class_that_no_training_tile_shows_is_named(make_recipe, make_store, tmp_path, capsys):
+    store = make_store("multilabel")
+    train(make_recipe("multilabel", epochs=1), store, tmp_path)
+    said = f"no training tile of toy_multilabel shows {store.classes[2]}; are its class codes right"
+    assert said in capsys.readouterr().out

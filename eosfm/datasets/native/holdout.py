@@ -1,6 +1,7 @@
 """Holding scenes out by the hash of a name: the same on every machine and in every copy."""
 
 import hashlib
+from unicodedata import normalize
 
 from eosfm.core.splits import Split
 
@@ -9,9 +10,9 @@ def rank(name: str) -> float:
     """A number from 0 to 1, evenly spread over names, that depends on the name alone.
 
     A scene whose rank is below some share is held out. Each is judged by its own name, so a
-    partial copy splits as the whole does.
+    partial copy splits as the whole does. Umlauts count as one letter, as which macOS keeps two.
     """
-    digest = hashlib.sha256(name.encode()).digest()
+    digest = hashlib.sha256(normalize("NFC", name).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 

@@ -67,8 +67,17 @@ def boxes_in(boxes: np.ndarray, window: Window) -> np.ndarray:
 
     Returns:
         (m, 5) float32 rows in the window's pixels.
+
+    Raises:
+        EosfmError: One has corners that are no numbers, or the second before the first.
     """
     boxes = boxes.astype(np.float32)
+    wrong = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:4] < boxes[:, :2]).any(axis=1)
+    if wrong.any():
+        raise EosfmError(
+            f"a box of {' '.join(f'{side:g}' for side in boxes[wrong][0, :4])}; expected x_min, "
+            "y_min, x_max, y_max in pixels (COCO gives width and height); check the labels"
+        )
     limits = np.array([window.width, window.height], np.float32)
     boxes[:, :4] -= np.array([window.col, window.row] * 2, np.float32)
     middle = (boxes[:, :2] + boxes[:, 2:4]) / 2

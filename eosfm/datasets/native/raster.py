@@ -60,6 +60,7 @@ def read_header(path: Path, bands: int, dtype: str | None) -> Header:
         EosfmError: The file is missing, truncated, or has other bands or another dtype.
     """
     if path.suffix.lower() in PLAIN:
+        _expect_plain_bands(path, bands)
         return Header(*png_size(path), None, None)
     with open_raster(path) as raster:
         if raster.count != bands or (dtype and set(raster.dtypes) != {dtype}):
@@ -92,12 +93,21 @@ def read_bands(
         EosfmError: The file is missing or damaged, or has another shape.
     """
     if path.suffix.lower() in PLAIN:
+        _expect_plain_bands(path, bands)
         _check_shape(path, (bands, *png_size(path)), (bands, *size))
         pixels = read_png(path, window, "RGB" if bands == 3 else "L", numbers)
         return pixels.reshape(bands, window.height, window.width)
     with open_raster(path) as raster:
         _check_shape(path, (raster.count, *raster.shape), (bands, *size))
         return read_open(raster, window)
+
+
+def _expect_plain_bands(path: Path, bands: int) -> None:
+    if bands not in (1, 3):
+        raise EosfmError(
+            f"{path} is to have {bands} bands; expected 1 or 3, all that is read of a PNG or JPEG; "
+            "convert it to GeoTIFF"
+        )
 
 
 def _check_shape(path: Path, found: tuple[int, int, int], expected: tuple[int, int, int]) -> None:
@@ -232,8 +242,19 @@ def _decode(path: Path, mode: str, numbers: bool, version: tuple[int, int] | Non
         if image.format == "PNG" and image.mode == mode and _is_sound(path.read_bytes()):
             return _decode_png(path)
         told = numbers and mode == "L" and image.mode in ("P", "1")
+        if numbers and mode == "L" and image.mode in ("RGB", "RGBA"):
+            _expect_one_number(path, image)
         pixels = np.asarray(image if told else image.convert(mode)).astype(np.uint8, copy=False)
     return pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _expect_one_number(path: Path, image: Any) -> None:
+    red, *others = image.split()[:3]
+    if any(channel.tobytes() != red.tobytes() for channel in others):
+        raise EosfmError(
+            f"{path} has three channels that differ; expected a number for each pixel; save it "
+            "with one channel, or decode its colours as `read_colors` of native/labels.py does"
+        )
 
 
 def _is_sound(content: bytes) -> bool:

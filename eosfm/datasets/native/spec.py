@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 
 from eosfm.core.band_groups import BandGroup
 from eosfm.core.bands import UNITS, check_bands
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.core.splits import Split
+from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.native.listing import Incomplete
 
 
@@ -190,6 +191,10 @@ class Dataset:
 
     def __post_init__(self) -> None:
         check_bands(self.bands)
+        if isinstance(self.classes, str) or len(set(self.classes)) < len(self.classes):
+            raise EosfmError(
+                f"{self.name}: classes are {self.classes!r}; expected a tuple of names, each once"
+            )
         if len(self.units) != len(self.bands):
             raise EosfmError(
                 f"{self.name}: {len(self.units)} units for {len(self.bands)} bands; give one each"
@@ -228,13 +233,29 @@ class Dataset:
                 dataset's name.
         """
         try:
-            yield from self.reader(root)
+            for scene in self.reader(root) or ():
+                yield self._checked(scene, root)
         except Incomplete as error:
             raise EosfmError(
                 f"{self.name}: {error}; point datasets.{self.name}.root at a complete copy, or "
                 "delete what was downloaded, nothing of your own, and run "
                 f"`dvc repro -f data/dvc.yaml:download@{self.name}`"
             ) from None
+
+    def _checked(self, scene: Scene, root: Path) -> Scene:
+        if scene.split not in SPLITS:
+            raise EosfmError(
+                f"{self.name}: scene {scene.id} has the split {scene.split!r}; expected "
+                f"{', '.join(SPLITS)}; let the reader give one of these"
+            )
+        for file in scene.files:
+            if not file.is_relative_to(root):
+                raise EosfmError(
+                    f"{self.name}: scene {scene.id} is of {file}, which is not below {root}; let "
+                    "the reader give paths below the root that it gets, as they are there"
+                )
+        # macOS takes umlauts apart; the id is the same on every machine.
+        return replace(scene, id=normalize("NFC", scene.id)) if not scene.id.isascii() else scene
 
     def below(self, root: Path) -> "Dataset":
         """What lies below a folder of native files: an edition of this, or this, by the same name.

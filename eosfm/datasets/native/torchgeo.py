@@ -79,6 +79,12 @@ class _Items:
             raise EosfmError(f"torchgeo has no dataset {name!r}; {hint}")
         try:
             self.dataset = getattr(torchgeo.datasets, name)(root=str(root), **options)
+        except (AssertionError, TypeError, ValueError) as error:  # how it refuses arguments
+            said = ", ".join(f"{key}={value!r}" for key, value in options.items())
+            raise EosfmError(
+                f"torchgeo's {name} refuses {said} ({type(error).__name__}: "
+                f"{' '.join(str(error).split())[:120]}); correct the reader"
+            ) from None
         except (OSError, RuntimeError) as error:  # RuntimeError: torchgeo calls the files corrupted
             raise EosfmError(
                 f"torchgeo's {name} cannot read {root} ({error}); expected a complete copy in the "

@@ -25,7 +25,9 @@ def copy(root: Path, names: str) -> Path:
 
 
 def scenes(root: Path):
-    return [SimpleNamespace(id=p.stem, split=p.suffix[1:]) for p in sorted(root.iterdir())]
+    return [
+        SimpleNamespace(id=p.stem, split=p.suffix[1:], files=()) for p in sorted(root.iterdir())
+    ]
 
 
 def run(tmp_path: Path, dataset, root: Path, a_part: bool = False):

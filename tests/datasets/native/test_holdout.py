@@ -1,3 +1,5 @@
+from unicodedata import normalize
+
 import numpy as np
 
 from eosfm.datasets.native.holdout import divide, hold_out, rank
@@ -23,3 +25,7 @@ def test_one_part_tests_and_the_other_is_divided():
     assert {divide("toy", "b", 0.1, "b", name) for name in names} == {"test"}
     splits = [divide("toy", "b", 0.1, "a", name) for name in names]
     assert splits == [hold_out(name, validate=0.1, test=0) for name in NAMES]
+
+
+def test_umlauts_count_the_same_wherever_they_are_taken_apart():
+    assert rank(normalize("NFD", "W\u00e4lder/1")) == rank(normalize("NFC", "W\u00e4lder/1"))

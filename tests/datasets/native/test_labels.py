@@ -24,6 +24,13 @@ def test_colours_near_a_corner_are_its_class(tmp_path: Path):
         read(14, tmp_path / "mask.png", size, window)
 
 
+@pytest.mark.parametrize("box", [(60, 60, 20, 20), (0, 0, 5, np.nan), (3, 5, 4, 2)])
+def test_boxes_of_another_form_are_refused(box: tuple[float, ...]):
+    boxes = np.array([*BOXES, (*box, 1)], np.float32)
+    with pytest.raises(EosfmError, match=r"a box of .*; expected x_min, .* \(COCO gives width"):
+        boxes_in(boxes, Window(0, 0, 10, 10))
+
+
 def test_a_box_is_cut_to_the_window_that_holds_its_middle():
     np.testing.assert_array_equal(boxes_in(BOXES, Window(0, 0, 10, 10)), [[0, 0, 4, 4, 1]])
     np.testing.assert_array_equal(boxes_in(BOXES, Window(10, 10, 10, 10)), [[0, 0, 4, 2, 2]])

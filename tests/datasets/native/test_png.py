@@ -106,3 +106,23 @@ def test_bad_files_are_one_line(tmp_path: Path):
             read_png(tmp_path / name, Window(0, 0, 2, 2))
     with pytest.raises(EosfmError, match="absent"):
         png_size(tmp_path / "absent.png")
+
+
+def test_a_mask_of_three_channels_has_one_number_for_each_pixel(tmp_path: Path):
+    grey = np.broadcast_to(np.arange(6, dtype=np.uint8).reshape(2, 3), (3, 2, 3))
+    window, size = Window(0, 0, 2, 3), (2, 3)
+    write_png(tmp_path / "grey.png", grey)
+    assert Part(tmp_path / "grey.png").target(size, window).tolist() == grey[0].tolist()
+    red = grey.copy()
+    red[1:] = 0
+    write_png(tmp_path / "red.png", red)
+    with pytest.raises(EosfmError, match="three channels that differ; expected a number for each"):
+        Part(tmp_path / "red.png").target(size, window)
+
+
+def test_four_bands_of_a_png_are_refused(tmp_path: Path):
+    Image.fromarray(np.zeros((4, 4, 4), np.uint8), "RGBA").save(tmp_path / "a.png")
+    part = Part(tmp_path / "a.png", 4)
+    for read in (part.header, lambda: part.read((4, 4), Window(0, 0, 4, 4))):
+        with pytest.raises(EosfmError, match="is to have 4 bands; expected 1 or 3"):
+            read()

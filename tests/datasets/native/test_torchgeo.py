@@ -119,3 +119,10 @@ def test_a_misspelt_class_is_one_line(tmp_path: Path):
     read = scenes_of_torchgeo("UCMercedd", {"train": {}}, "label", "uint8", (256, 256))
     with pytest.raises(EosfmError, match="torchgeo has no dataset 'UCMercedd'; did you mean 'UC"):
         list(read(tmp_path))
+
+
+@pytest.mark.parametrize("options", [{"split": "training"}, {"splits": "train"}])
+def test_arguments_that_torchgeo_refuses_are_told(tmp_path: Path, options):
+    read = scenes_of_torchgeo("LoveDA", {"train": options}, "mask", "uint8", (256, 256))
+    with pytest.raises(EosfmError, match=r"torchgeo's LoveDA refuses splits?='train"):
+        list(read(tmp_path))
