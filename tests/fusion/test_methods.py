@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eosfm.core.closure import ROOT
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.input import InputSpec
 from eosfm.fusion import FUSIONS
@@ -16,21 +17,9 @@ from eosfm.fusion.multiplication import factor
 from eosfm.fusion.scores import Scores
 from eosfm.params import Fusion
 from tests.fusion.base import INPUTS, FusionContract, pyramids
+from tests.test_docs import blocks
 
-NEW = """
-import torch
-from eosfm.fusion.method import Method, gated
-
-class Largest(Method):
-    equal_channels = True
-
-    def __init__(self, widths, width):
-        super().__init__()
-        self.out_channels = widths[0]
-
-    def fuse(self, maps, gates):
-        return torch.stack([values for values in gated(maps, gates) if values is not None]).amax(0)
-"""
+NEW, _ = blocks(ROOT / "docs/your-method.md", "python")
 
 
 class TestConcat(FusionContract):

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from eosfm.core.closure import ROOT as PROJECT
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import KINDS, get_kind
 from eosfm.kinds.kind import Kind
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 from tests.kinds.base import SIZE, KindContract
+from tests.test_docs import blocks
 from tests.tiles.conftest import ROOT, draw, make_dataset, make_scene
 
 MASKS = np.zeros((2, *SIZE), np.uint8)
@@ -75,16 +77,7 @@ from eosfm.kinds import KINDS
 assert not {"torch", "torchmetrics", "matplotlib"} & set(sys.modules), "the table loads torch"
 """
 
-NEW = """
-from eosfm.kinds.evidence import Counts
-from eosfm.kinds.segmentation import Segmentation
-
-class Boundary(Segmentation):
-    name = "boundary"
-    headline = "f1"
-    losses = ("dice",)
-    evidence = Counts(pixels=True, first=1)
-"""
+_, NEW = blocks(PROJECT / "docs/your-method.md", "python")
 
 
 @pytest.fixture
