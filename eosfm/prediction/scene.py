@@ -1,8 +1,6 @@
 """One date of a scene: a raster, or a folder of rasters on one grid, read by window."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -10,60 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from eosfm.core.bands import band
 from eosfm.core.errors import EosfmError
+from eosfm.prediction.channels import Channel, SceneFile
+from eosfm.prediction.folders import files_of, said_of
 from eosfm.prediction.grid import expect_same, grid_of, on_finest
-from eosfm.prediction.names import expect_once, file_bands, match
+from eosfm.prediction.names import expect_once, match
 from eosfm.prediction.opening import is_served, open_raster
-from eosfm.prediction.products import AS_IT_IS, Product, is_picture, product_of
+from eosfm.prediction.products import AS_IT_IS
 from eosfm.prediction.stac import Item
 
-SUFFIXES = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".img")
-"""What is read of a folder."""
-EXACT = ("uint8", "int8", "uint16", "int16", "float32")
-"""Types whose every value float32 holds."""
-
-SIZES = ("R10m", "R20m", "R60m")
-"""Folders of one date of Sentinel-2's Level 2A, the finest first."""
-UNSCALED = 0.5
-"""A factor from here on leaves numbers as large as they are."""
 OTHERS = ("db", "m")
 """Units of what stands beside images."""
-
-RADAR = ("vv", "vh", "sar")
-"""What common names of radar's channels begin with."""
 
 PROBE = 64
 """Side of the windows of a sample, pixels."""
 PROBES = (7, 21)
 """Windows of a sample along each side; the more where the fewer show nothing of a channel."""
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One channel of a scene.
-
-    Attributes:
-        raster: An open rasterio dataset.
-        index: Its number there, from 1.
-        factor: What its values are multiplied with.
-        offset: And what is added then.
-        dtype: Of what is stored.
-        mask: The raster's channel that is 0 where it was not measured, 0 being GDAL's own mask;
-            None where a value tells it, or nothing.
-        nodata: The value that tells it.
-        shared: Whether that may be a measured value too: of cirrus, 0 in most pixels. Then a pixel
-            was not measured where all such channels say so.
-    """
-
-    raster: Any
-    index: int
-    factor: float
-    offset: float
-    dtype: str
-    mask: int | None
-    nodata: float | None
-    shared: bool
 
 
 class Scene:
@@ -215,8 +175,8 @@ def open_scene(
         said = [band for asset in assets for band in asset.bands]
         told = [(asset.scaling, asset.nodata) for asset in assets]
     else:
-        sources = [open_raster(file) for file in _files(path)]
-        said = list(names) if names else _said(sources)
+        sources = [open_raster(file) for file in files_of(path)]
+        said = list(names) if names else said_of(sources)
         told = [(None, None) for _ in sources]
         expect_once(bands, said, str(path))
     there = [(source, index) for source in sources for index in source.indexes]
@@ -229,7 +189,7 @@ def open_scene(
     starts = np.cumsum([0, *(source.count for source in sources)])
     named = [said[start:stop] for start, stop in pairwise(starts)]
     files = [
-        _File.of(source, scaling, declared, nodata, otherwise, bands_there)
+        SceneFile.of(source, scaling, declared, nodata, otherwise, bands_there)
         for source, (scaling, declared), bands_there in zip(sources, told, named, strict=True)
         if any(source is other for other, _ in places)
     ]
@@ -253,151 +213,9 @@ def open_scene(
     return Scene(str(path), channels, [name for file in files for name in file.source.files])
 
 
-@dataclass(frozen=True)
-class _File:
-    """An open file, and what is known beside it.
-
-    Attributes:
-        source: A rasterio dataset.
-        product: What its name tells.
-        scaling: Of each channel factor and offset, where the file declares none; None where no item
-            says them either.
-        nodata: The value of pixels that were not measured, where the file declares none.
-        bands: Of each channel, None where it is none that is known.
-    """
-
-    source: Any
-    product: Product | None
-    scaling: Sequence[tuple[float, float]] | None
-    nodata: float | None
-    bands: Sequence[str | None]
-
-    @classmethod
-    def of(
-        cls,
-        source: Any,
-        scaling: Sequence[tuple[float, float]] | None,
-        declared: float | None,
-        nodata: float | None,
-        otherwise: float | None,
-        bands: Sequence[str | None],
-    ) -> "_File":
-        """What an item declares, or the user says, or the product, or the task, in this order."""
-        product = product_of(source.name)
-        of_product = None if product is None or product.refusal else 0.0
-        said = (declared, nodata, of_product, otherwise)
-        known = next((v for v in said if v is not None), None)
-        return cls(source, product, scaling, known, bands)
-
-    def channel(self, index: int, raster: Any, unit: str, given: tuple[float, float]) -> Channel:
-        """A channel, of the file itself or as ``raster`` shows it, in a unit."""
-        factor, offset = self._scaling(index, unit)
-        name = Path(self.source.name).name
-        product = self._of_product(index)
-        if unit == "reflectance_1e4" and given == AS_IT_IS and product and product.refusal:
-            raise EosfmError(f"{name} is {product.refusal}, or say --scale and --offset")
-        if given == (1.0, -1000.0) and offset == -1000:
-            raise EosfmError(
-                f"{name} tells that it holds 1,000 more, which is subtracted without --offset "
-                "-1000; leave that out"
-            )
-        added = given[0] * offset + given[1]
-        mask, nodata, shared = self._unmeasured(index, raster)
-        # Where radar's 0 is declared a gap it is one: 0 dB is brighter than nearly all land. And
-        # with an offset, a stored 0 is no reflectance of 0.
-        said = self.bands[index - 1]
-        radar = unit == "db" or (said is not None and band(said).common.startswith(RADAR))
-        return Channel(
-            raster,
-            index,
-            given[0] * factor,
-            added,
-            self.source.dtypes[index - 1],
-            mask,
-            nodata,
-            shared and not radar and added == 0,
-        )
-
-    def _scaling(self, index: int, unit: str) -> tuple[float, float]:
-        """What makes a channel's values those of a unit: factor, and what is added then."""
-        factor, offset = self.source.scales[index - 1], self.source.offsets[index - 1]
-        if (factor, offset) == AS_IT_IS and self.scaling is not None:
-            factor, offset = self.scaling[index - 1]
-        elif product := self._of_product(index):
-            factor, offset = product.scaling(self.source.name)
-        if unit.startswith("dn"):  # digital numbers are what is stored, whatever they stand for
-            return AS_IT_IS
-        # Files declare what makes 0 to 1 of them; a larger factor than that leaves 0 to 10,000.
-        if unit == "reflectance_1e4" and (factor, offset) != AS_IT_IS and factor < UNSCALED:
-            return 1e4 * factor, 1e4 * offset
-        return factor, offset
-
-    def _of_product(self, index: int) -> Product | None:
-        """The product, where its numbers are as it has them and nothing else says what they are."""
-        source = self.source
-        silent = (source.scales[index - 1], source.offsets[index - 1]) == AS_IT_IS
-        whole = np.dtype(source.dtypes[index - 1]).kind in "iu"
-        return self.product if silent and whole and self.scaling is None else None
-
-    def _unmeasured(self, index: int, raster: Any) -> tuple[int | None, float | None, bool]:
-        """What tells where a channel was not measured: see ``mask``, ``nodata``, ``shared``."""
-        if raster.count > self.source.count:  # see on_finest
-            return raster.count, None, False
-        shared = self.product is None or self.product.value
-        flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
-        if flags == ["all_valid"] or (
-            "alpha" in flags and raster is self.source and self._alpha_is_a_band()
-        ):
-            return None, self.nodata, shared and self.nodata == 0
-        told = raster.nodatavals[index - 1]
-        if flags == ["nodata"] and (told == 0 or raster.dtypes[index - 1] in EXACT):
-            # Eight times as fast as GDAL's masks of many bands.
-            return None, told, shared and told == 0
-        return 0, None, False
-
-    def _alpha_is_a_band(self) -> bool:
-        """Whether what GDAL takes for opacity, as the fourth of 8-bit bands, is a band by name."""
-        colours = [interpretation.name for interpretation in self.source.colorinterp]
-        return any(
-            band is not None and colour == "alpha"
-            for band, colour in zip(self.bands, colours, strict=True)
-        )
-
-
 def named_bands(path: str) -> list[str | None]:
     """What a scene's files say of their bands; None for those that they say nothing of."""
-    return _said([open_raster(file) for file in _files(path)])
-
-
-def _files(path: str) -> list[str]:
-    folder = Path(path)
-    if not folder.is_dir():
-        return [path]
-    files = rasters_in(folder)
-    if not files:
-        raise EosfmError(f"{path} has no raster; expected files of {', '.join(SUFFIXES)}")
-    return files
-
-
-def rasters_in(folder: Path) -> list[str]:
-    """The rasters of a folder, by name, without pictures of a product's.
-
-    Of a SAFE its images; of folders of its pixel sizes, each band as it has the smallest pixels.
-    """
-    if images := sorted(folder.glob("GRANULE/*/IMG_DATA")):
-        return [file for granule in images for file in rasters_in(granule)]
-    if any((folder / size).is_dir() for size in SIZES):
-        finest: dict[str, str] = {}
-        for file in (file for size in SIZES for file in rasters_in(folder / size)):
-            finest.setdefault(re.sub(r"_\d\dm$", "", Path(file).stem), file)
-        return sorted(finest.values())
-    files = folder.iterdir() if folder.is_dir() else ()
-    wanted = (file for file in files if file.suffix.lower() in SUFFIXES and not is_picture(file))
-    return sorted(map(str, wanted))
-
-
-def _said(rasters: Sequence[Any]) -> list[str | None]:
-    return [name for raster in rasters for name in file_bands(raster, raster.name)]
+    return said_of([open_raster(file) for file in files_of(path)])
 
 
 def _place(name: str) -> str:

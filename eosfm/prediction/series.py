@@ -8,9 +8,9 @@ import numpy as np
 
 from eosfm.core.bands import find
 from eosfm.core.errors import EosfmError
+from eosfm.prediction.folders import SUFFIXES, rasters_in
 from eosfm.prediction.names import file_bands
 from eosfm.prediction.opening import open_raster
-from eosfm.prediction.scene import SUFFIXES, rasters_in
 
 DAY = re.compile(r"(?<!\d)(?=(\d{4})([-_]?)(\d{2})\2(\d{2})(?!\d))")
 """A day in a file's name, of one separator: 2020-05-01 or 20200501; they may overlap."""
