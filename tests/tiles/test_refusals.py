@@ -1,0 +1,89 @@
+"""What is refused before it becomes a store: scenes, labels and facts that contradict."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eosfm.core.errors import EosfmError
+from tests.tiles.conftest import cut, draw, draw_mask, make_dataset, make_scene
+
+
+def test_scenes_that_contradict_the_description(tmp_path):
+    def attempt(*scenes, kind="segmentation", tile=8):
+        cut(make_dataset(list(scenes), kind), tmp_path / "toy", tile)
+
+    good = make_scene("good", "train", draw(0, 8, 8), draw_mask(0, 8, 8))
+    with pytest.raises(EosfmError, match=r"bands.*gives float64|gives float64.*expected uint16"):
+        attempt(make_scene("bad", "train", draw(0, 8, 8).astype(float), draw_mask(0, 8, 8)))
+    with pytest.raises(EosfmError, match=r"label 9; expected 0 to 3; where it means unlabelled"):
+        attempt(make_scene("bad", "train", draw(0, 8, 8), np.full((8, 8), 9)))
+    for half in (1.5, np.nan):
+        mask = np.where(draw_mask(0, 8, 8) == 1, half, draw_mask(0, 8, 8))
+        with pytest.raises(EosfmError, match=rf"label {half}; expected 0 to 3;"):
+            attempt(make_scene("bad", "train", draw(0, 8, 8), mask.astype(np.float32)))
+    with pytest.raises(EosfmError, match=r"has 1 date\(s\); expected two"):
+        attempt(make_scene("bad", "train", draw(0, 8, 8), draw_mask(0, 8, 8)), kind="change")
+    for day in ("01.05.2021", "20210501", "April"):
+        with pytest.raises(EosfmError, match=f"has a date '{day}'; expected ISO dates"):
+            attempt(make_scene("b", "train", draw(0, 8, 8), draw_mask(0, 8, 8), dates=(day,)))
+    with pytest.raises(EosfmError, match="two scenes have the id 'good'"):
+        attempt(good, good)
+    with pytest.raises(EosfmError, match=r"scene big gives tiles of \(1, 3, 9, 9\)"):
+        attempt(
+            make_scene("small", "train", draw(0, 8, 8), np.int64(1), False),
+            make_scene("big", "train", draw(0, 9, 9), np.int64(1), False),
+            kind="classification",
+        )
+    with pytest.raises(EosfmError, match="an infinite value; expected numbers"):
+        values = np.full((8, 8), np.inf, np.float32)
+        attempt(make_scene("bad", "train", draw(0, 8, 8), values), kind="regression")
+    with pytest.raises(EosfmError, match="no training tile"):
+        attempt(make_scene("s", "val", draw(0, 8, 8), draw_mask(0, 8, 8)))
+
+
+def test_readers_that_slip_are_told(tmp_path):
+    def attempt(reader, **more):
+        cut(make_dataset(reader, **more), tmp_path / "toy", 8)
+
+    def scene(split="train", target=None, per_pixel=True, **more):
+        target = draw_mask(0, 8, 8) if target is None else target
+        return make_scene("a", split, draw(0, 8, 8), target, per_pixel, **more)
+
+    with pytest.raises(EosfmError, match="a has the split 'Train'; expected train, val, test"):
+        attempt([scene(split="Train")])
+    with pytest.raises(EosfmError, match="has 2 dates for 1 images; expected one each"):
+        attempt([scene(dates=("2021-01-01", "2021-02-01"))])
+    with pytest.raises(EosfmError, match=r"of elsewhere/a\.tif, which is not below"):
+        attempt([replace(scene(), files=(Path("elsewhere/a.tif"),))])
+    with pytest.raises(EosfmError, match="no training tile"):
+        attempt(lambda root: None)
+    for target, said in ((np.array([1]), r"shape \(1,\); expected one class"),
+                         (np.array("a"), "a target of <U1; expected numbers")):  # fmt: skip
+        with pytest.raises(EosfmError, match=said):
+            attempt([scene(target=target, per_pixel=False)], kind="classification")
+    # A mask of 0 and 255 of which nobody said that 255 is no class.
+    mask = np.where(draw_mask(0, 8, 8) > 1, 255, 0).astype(np.uint8)
+    with pytest.raises(EosfmError, match="label 255; expected 0 to 3; where it means unlabelled"):
+        attempt([scene(target=mask)])
+    attempt([scene(target=mask)], ignore_index=255)
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"classes": "water"}, "classes are 'water'; expected a tuple of names, each once"),
+        ({"classes": ("a", "b", "a")}, "classes are .*; expected a tuple of names, each once"),
+        ({"kind": "multilabel", "ignore_index": 1}, "ignore_index is 1, which says of a label"),
+        ({"kind": "regression", "ignore_index": -9999}, "ignore_index is -9999 for regression"),
+        ({"classes": tuple(map(str, range(300)))}, "300 classes; expected at most 255"),
+        ({"nodata": -9999}, "nodata is -9999, which uint16 cannot hold; give a"),
+        ({"nodata": 0.5}, "nodata is 0.5, which uint16 cannot hold; give a"),
+        ({"ignore_index": 2**40}, "ignore_index is 1099511627776; expected a whole number"),
+    ],
+)
+def test_facts_that_no_store_can_hold(tmp_path, facts, line):
+    scene = make_scene("good", "train", draw(0, 8, 8), draw_mask(0, 8, 8))
+    with pytest.raises(EosfmError, match=f"^toy: {line}"):
+        cut(make_dataset([scene], **facts), tmp_path / "toy", 8)
