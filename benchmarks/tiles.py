@@ -18,7 +18,7 @@ import typer
 
 from eosfm.core.allocator import keep_freed_memory
 from eosfm.core.bands import S2_BANDS
-from eosfm.datasets.native import raster
+from eosfm.datasets.native import png
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.tiles.store import TileStore
@@ -195,7 +195,7 @@ def print_cutting(
     dataset = make_dataset("cutting", "segmentation", RGBN[: len(image)], str(image.dtype), scenes)
 
     def cut(pool: ThreadPoolExecutor) -> None:
-        raster._decode.cache_clear()  # of PNG and JPEG, the last few are kept
+        png._decode.cache_clear()  # of PNG and JPEG, the last few are kept
         cut_dataset(dataset, root, root / "store", tile, progress=False, source="simulated")
 
     def decode(scene: Scene) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from eosfm.core.band_groups import BandGroup
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
+from eosfm.datasets.native.gdal import open_raster, read_open
 from eosfm.datasets.native.listing import listed, matching, one_of, pair_all
-from eosfm.datasets.native.raster import Size, open_raster, read_open
 from eosfm.datasets.native.scenes import Part, raster_scene, rgb
-from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Size, Source, Window
 from eosfm.datasets.native.urbanatlas import (
     CITATION,
     CLASSES,

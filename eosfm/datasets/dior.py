@@ -11,9 +11,8 @@ from eosfm.core.splits import SPLITS
 from eosfm.datasets.native.archives import archive
 from eosfm.datasets.native.labels import boxes_in
 from eosfm.datasets.native.listing import expecting, one_of, read_rows, read_text, require
-from eosfm.datasets.native.raster import Size
 from eosfm.datasets.native.scenes import Label, raster_scene, rgb
-from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source, Window
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Size, Source, Window
 
 NAME = "dior"
 TABLE = "sample_df.csv"

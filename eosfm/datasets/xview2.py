@@ -10,9 +10,8 @@ import numpy as np
 from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.labels import draw_polygons
 from eosfm.datasets.native.listing import expecting, matching, one_of, parse, read_text, require
-from eosfm.datasets.native.raster import Size
 from eosfm.datasets.native.scenes import Label, raster_scene, rgb
-from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Size, Source, Window
 
 NAME = "xview2"
 split_of = partial(divide, NAME, "test", 0.1)

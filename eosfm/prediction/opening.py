@@ -47,7 +47,7 @@ def open_raster(path: str) -> Any:
     Raises:
         EosfmError: It cannot be read, has complex numbers, or leads to another file or address.
     """
-    from eosfm.datasets.native.raster import ALONE, expect_plain_images
+    from eosfm.datasets.native.gdal import ALONE, expect_plain_images
 
     expect_plain_images()
     if Path(path).is_fifo():
@@ -67,7 +67,7 @@ def _open(path: str, drivers: Sequence[str], options: Mapping[str, str]) -> Any:
     from rasterio.errors import RasterioIOError
     from rasterio.io import DatasetReader
 
-    from eosfm.datasets.native.raster import plain
+    from eosfm.datasets.native.gdal import plain
 
     try:  # what rasterio.open does, which takes one driver alone
         with rasterio.Env(**options):

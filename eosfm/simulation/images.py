@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from eosfm.datasets.native.raster import expect_plain_images
+from eosfm.datasets.native.gdal import expect_plain_images
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torchgeo.datasets import XView2
 
-from eosfm.datasets.native.raster import read_png
+from eosfm.datasets.native.png import read_png
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.xview2 import DATASET, IGNORE
 from eosfm.simulation.covers import BUILDINGS

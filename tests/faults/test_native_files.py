@@ -16,6 +16,7 @@ from shapely import from_wkt
 
 from eosfm.datasets import dior, oscd, pastis, sen1floods11, xview2
 from eosfm.datasets.native import listing, raster
+from eosfm.datasets.native.gdal import open_raster
 from eosfm.datasets.native.labels import draw_polygons, read_colors
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_geotiff
@@ -359,5 +360,5 @@ def test_a_file_beside_an_image_is_not_opened(good: Path):
     (good.parent / "good.tif.ovr").write_text(vrt("/etc/hostname"))
     (good.parent / "good.tif.msk").write_text(vrt("/etc/hostname"))
     assert (by_name(good) == GREY).all()
-    with raster.open_raster(good) as opened:
+    with open_raster(good) as opened:
         assert opened.files == [str(good)] and opened.overviews(1) == []

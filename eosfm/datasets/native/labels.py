@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.raster import Size, expect_plain_images, moved, read_bands
-from eosfm.datasets.native.spec import Transform, Window
+from eosfm.datasets.native.gdal import expect_plain_images
+from eosfm.datasets.native.raster import moved, read_bands
+from eosfm.datasets.native.spec import Size, Transform, Window
 
 NO_CLASS = 254
 """Stands for a corner of the RGB cube that is no class until it is reported."""

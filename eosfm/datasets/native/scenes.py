@@ -9,8 +9,8 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.native.listing import require
-from eosfm.datasets.native.raster import Header, Size, moved, read_bands, read_header
-from eosfm.datasets.native.spec import Scene, Window
+from eosfm.datasets.native.raster import Header, moved, read_bands, read_header
+from eosfm.datasets.native.spec import Scene, Size, Window
 from eosfm.datasets.native.values import Prepare, as_stored
 
 

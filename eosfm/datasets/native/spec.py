@@ -35,6 +35,8 @@ class Window(NamedTuple):
 
 Transform = tuple[float, float, float, float, float, float]
 """Affine coefficients (a, b, c, d, e, f) from pixel to reference system."""
+Size = tuple[int, int]
+"""Rows and columns."""
 
 
 @dataclass(frozen=True)

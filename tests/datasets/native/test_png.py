@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native import raster
-from eosfm.datasets.native.raster import png_size, read_png
+from eosfm.datasets.native import png
+from eosfm.datasets.native.png import png_size, read_png
 from eosfm.datasets.native.scenes import Part
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_png
@@ -33,14 +33,14 @@ def test_window_is_a_slice(tmp_path_factory, row: int, col: int, height: int, wi
 
 def test_threads_that_want_the_same_image_decode_it_once(tmp_path: Path, monkeypatch):
     write_png(tmp_path / "a.png", IMAGE)
-    decoded, decode = [], raster._decode_png
+    decoded, decode = [], png._decode_png
 
     def slow(path: Path) -> np.ndarray:
         decoded.append(path)
         time.sleep(0.05)
         return decode(path)
 
-    monkeypatch.setattr(raster, "_decode_png", slow)
+    monkeypatch.setattr(png, "_decode_png", slow)
     windows = [Window(row, 0, 1, 30) for row in range(8)]
     with ThreadPoolExecutor(8) as pool:
         rows = list(pool.map(lambda window: read_png(tmp_path / "a.png", window), windows))

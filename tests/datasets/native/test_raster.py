@@ -9,7 +9,8 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.raster import open_raster, read_bands
+from eosfm.datasets.native.gdal import open_raster
+from eosfm.datasets.native.raster import read_bands
 from eosfm.datasets.native.spec import Window
 
 
