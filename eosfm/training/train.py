@@ -1,6 +1,5 @@
 """Training one specialist: from a tile store to a specialist file."""
 
-import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ import lightning
 import torch
 
 from eosfm.core import tensors
-from eosfm.core.closure import ROOT, code_hash
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.scores import gather_classes
@@ -20,13 +18,11 @@ from eosfm.nn.start import FILE, build_started
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
 from eosfm.training.callbacks import Record
+from eosfm.training.checkpoint import checkpoint_of, others, resumable
 from eosfm.training.module import SpecialistModule
 from eosfm.training.recipe import Recipe
 from eosfm.training.result import TrainResult
 from eosfm.training.trainer import build_trainer, go_on_alone, quieten
-
-DIGITS = 16
-"""Of the hash that names a run's folder of checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +95,15 @@ def train_specialist(
     module = build_module(recipe, store, statistics, begin)
     headline = get_kind(store.kind).headline
     record = Record(headline, recipe.name, last=recipe.method.keep == "last")
-    checkpoint = scratch / _run_name(recipe, store, begin) / "last.ckpt"
-    if others := _others(checkpoint):
+    checkpoint = checkpoint_of(recipe, store, begin, scratch)
+    if found := others(checkpoint):
         print(
             f"train {recipe.name}: settings, code or tiles are not those of the interrupted run in "
-            f"{others[0]}, so it starts anew (the length sets each step's learning rate)"
+            f"{found[0]}, so it starts anew (the length sets each step's learning rate)"
         )
     trainer = build_trainer(recipe, record, checkpoint, more.live)
     _check_shares(recipe, store, trainer.world_size)
-    trainer.fit(module, datamodule=data, ckpt_path=_resumable(checkpoint))
+    trainer.fit(module, datamodule=data, ckpt_path=resumable(checkpoint))
     go_on_alone(trainer)
 
     result = _result(recipe, record, store, statistics)
@@ -122,19 +118,6 @@ def train_specialist(
         draw_predictions(module.cpu(), shown, more.picture)
     shutil.rmtree(checkpoint.parent, ignore_errors=True)
     return result
-
-
-def _resumable(checkpoint: Path) -> Path | None:
-    """The checkpoint of an interrupted run, if it is whole; a damaged one is named and removed."""
-    if not checkpoint.exists():
-        return None
-    try:
-        tensors.read(checkpoint)
-    except EosfmError as error:
-        print(f"checkpoint dropped, training starts again: {error}", flush=True)
-        checkpoint.unlink(missing_ok=True)  # each of several processes comes here
-        return None
-    return checkpoint
 
 
 def build_data(recipe: Recipe, store: TileStore) -> TileDataModule:
@@ -297,24 +280,3 @@ def _specialist(
 def _channels(recipe: Recipe, store: TileStore) -> tuple[str, ...]:
     """The band of each channel of the encoder: the recipe's, once per date that is stacked."""
     return recipe.bands * (store.shape[0] if recipe.stacked else 1)
-
-
-def _others(checkpoint: Path) -> list[Path]:
-    """Folders of interrupted runs of the same specialist, where there is none of this run."""
-    if checkpoint.exists():
-        return []
-    name = checkpoint.parent.name.rpartition("-")[0]
-    found = checkpoint.parent.parent.glob(f"{name}-{'[0-9a-f]' * DIGITS}/{checkpoint.name}")
-    return sorted(path.parent for path in found)
-
-
-def _run_name(recipe: Recipe, store: TileStore, begin: Path | None) -> str:
-    """A name for the run: the code, settings, start weights and tiles that decide its result."""
-    digest = hashlib.sha256(recipe.digest() + (store.path / "store.json").read_bytes())
-    if begin:
-        digest.update(begin.read_bytes())
-    if str(recipe.trainer["devices"]) in ("auto", "-1"):  # a checkpoint is of so many processes
-        digest.update(str(torch.cuda.device_count()).encode())
-    digest.update(torch.__version__.encode())
-    digest.update(code_hash(ROOT / "stages" / "train.py").encode())
-    return f"{recipe.name}-{digest.hexdigest()[:DIGITS]}"
