@@ -1,8 +1,9 @@
-"""Bilinear resizing on GPUs, as one matrix product per side.
+"""Bilinear resizing in decoders, where torch's own is slow or not the same each time.
 
-There torch's own kernel adds up gradients in any order, so that no two trainings are the same. Its
-deterministic form takes seven times as long as a whole training step of UPerNet; these products
-are deterministic as well, and shorten the step by a quarter to a half (``benchmarks/README.md``).
+On GPUs torch's kernel adds up gradients in any order, so that no two trainings are the same. Its
+deterministic form takes seven times as long as a whole training step of UPerNet; one matrix product
+per side is deterministic as well, and shortens the step by a quarter to a half. On CPUs it is slow
+where gradients are slices of others (``benchmarks/README.md``).
 """
 
 from collections.abc import Callable
@@ -16,10 +17,32 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-def deterministic_resizing(maps: Tensor) -> AbstractContextManager[Any]:
-    """A context for a decoder of ``maps``: on a GPU, all bilinear resizing is by products."""
-    fits = maps.is_cuda and not torch.compiler.is_compiling()
-    return ResizeByProducts() if fits else nullcontext()
+def fast_resizing(maps: Tensor) -> AbstractContextManager[Any]:
+    """A context for a decoder of ``maps``, in which bilinear resizing is as its device likes it."""
+    if torch.compiler.is_compiling():
+        return nullcontext()
+    if maps.is_cuda:
+        return ResizeByProducts()
+    return ResizeWholeGradients() if torch.is_grad_enabled() else nullcontext()
+
+
+class ResizeWholeGradients(TorchFunctionMode):
+    """While it is on, the gradient of a resized map is laid out as the map itself.
+
+    Where maps are put side by side, the gradient of each is a slice, for which torch takes up to
+    ten times as long, to the same bits.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function of torch."""
+        result = func(*args, **(kwargs or {}))
+        if func is F.interpolate and result.requires_grad:
+            last = result.is_contiguous(memory_format=torch.channels_last)
+            layout = torch.channels_last if last else torch.contiguous_format
+            result.register_hook(lambda gradient: gradient.contiguous(memory_format=layout))
+        return result
 
 
 class ResizeByProducts(TorchFunctionMode):
