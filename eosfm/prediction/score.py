@@ -24,7 +24,7 @@ from eosfm.prediction.cut import Cut
 from eosfm.prediction.inputs import days_seen
 from eosfm.prediction.model import answering, load_model
 from eosfm.prediction.windows import Part, strips
-from eosfm.tiles.statistics import unmeasured
+from eosfm.tiles.statistics import unmeasured_among
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,11 @@ class NativeScene:
 
     def __init__(self, fitted: FittedTask, kind: PixelKind, dataset: Dataset, scene: Scene) -> None:
         self.fitted, self.kind = fitted, kind
-        self.scene, self.nodata = scene, dataset.nodata
+        self.scene = scene
         self.size = scene.height, scene.width
-        there = scene.bands or dataset.bands
+        if scene.bands:
+            dataset = dataset.only(scene.bands)
+        there = dataset.bands
         found = [find(name, there) for name in fitted.bands]
         if None in found:
             lacking = fitted.bands[found.index(None)]
@@ -125,6 +127,11 @@ class NativeScene:
                 f"{', '.join(there)}; take the dataset of the task"
             )
         self._channels = [there.index(name) for name in found if name]
+        self._groups = [
+            (group.positions(there), used, group.nodata)
+            for group in dataset.band_groups
+            if (used := [at for at, name in enumerate(group.bands) if name in found])
+        ]
         self._mean, self._std, self._fill = (
             np.array(values, np.float32)[:, None, None]
             for values in (fitted.mean, fitted.std, fitted.fill)
@@ -142,7 +149,11 @@ class NativeScene:
         height, width = min(size[0], self.size[0] - row), min(size[1], self.size[1] - col)
         stored = self.scene.image(Window(row, col, height, width))
         stored = stored[list(pick_dates(len(stored), self.fitted.dates))]
-        missing = unmeasured(stored, self.nodata)
+        if stored.dtype.kind == "f":
+            stored = np.where(np.isinf(stored), np.nan, stored)  # as tiles have it
+        missing = np.ones((len(stored), height, width), bool)
+        for group, used, nodata in self._groups:
+            missing &= unmeasured_among(stored[:, group], used, nodata)
         values = stored[:, self._channels].astype(np.float32)
         gaps = np.isnan(values) | missing[:, None]
         np.copyto(values, self._fill, where=gaps)

@@ -11,7 +11,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.kinds import Kind, get_kind
 from eosfm.kinds.pixel import PixelKind
 from eosfm.tiles.codec import window_of
-from eosfm.tiles.statistics import unmeasured
+from eosfm.tiles.statistics import unmeasured_among
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.views import Moves, View, turned, turned_boxes
 
@@ -159,9 +159,7 @@ class TileDataset(Dataset[dict[str, Any]]):
         for choice in self._choices:
             group = self.store.groups[choice.group]
             pixels = window_of(parts[choice.group], group.step, view.row, view.col, self.size)
-            blank = unmeasured(pixels, group.nodata)
-            if pixels.dtype.kind == "f":
-                blank |= unmeasured(pixels[:, choice.stored], None)
+            blank = unmeasured_among(pixels, choice.stored, group.nodata)
             holes = pixels.dtype.kind != "f" and out.dtype.kind == "f" and blank.any()
             for place, date in enumerate(dates):
                 taken = turned(pixels[date][choice.stored], view)

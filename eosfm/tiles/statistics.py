@@ -34,6 +34,27 @@ def unmeasured(image: np.ndarray, nodata: float | None) -> np.ndarray:
     return np.asarray(_missing(image, nodata).all(axis=-3)) if first.any() else first
 
 
+def unmeasured_among(
+    image: np.ndarray, used: Sequence[int] | slice, nodata: float | None
+) -> np.ndarray:
+    """Where nothing was measured for those who use some of a group's bands.
+
+    That is where :func:`unmeasured` says so of the group, or the bands in use are NaN.
+
+    Args:
+        image: (..., C, h, w), all bands of the group.
+        used: Positions of the bands in use.
+        nodata: As of :func:`unmeasured`.
+
+    Returns:
+        (..., h, w) bool.
+    """
+    missing = unmeasured(image, nodata)
+    if image.dtype.kind == "f":
+        missing |= unmeasured(image[..., used, :, :], None)
+    return missing
+
+
 def _missing(values: np.ndarray, nodata: float | None) -> np.ndarray:
     if values.dtype.kind == "f":
         missing = np.isnan(values)

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.spec import Scene
+from eosfm.datasets.native.spec import Scene, Window
 from eosfm.evaluation.fitted import read_fitted
 from eosfm.kinds import get_kind
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.score import NativeScene, score_scenes
 from eosfm.tiles.dataset import TileDataset
+from eosfm.tiles.store import TileStore
+from eosfm.tiles.tiling import cut_dataset
 from tests.fixtures.tasks import SIZE, dataset
 
 SMALL = Cut(window=SIZE, overlap=0, device="cpu")
@@ -101,6 +103,34 @@ def test_a_window_is_what_the_tile_is(fitted_file, stores):
     tile = TileDataset(stores["change"], "test", fitted.bands)[0]
     part = NativeScene(fitted, get_kind("change"), data, scene).read(0, 0, (SIZE, SIZE))
     np.testing.assert_allclose(part.image, tile["image"], atol=1e-5)
+
+
+def test_pixels_are_measured_as_for_tiles(fitted_file, tmp_path):
+    """Bands that the task does not use tell nothing; what is endless was not measured."""
+    fitted = read_fitted(fitted_file("segmentation")[0])
+    plain = replace(
+        dataset("segmentation"), bands=("nir", *fitted.bands), units=("dn8",) * 4,
+        dtype="float32", nodata=float("nan"),
+    )  # fmt: skip
+    scene = next(s for s in plain.scenes(tmp_path) if s.split == "test")
+    three = scene.image(Window(0, 0, SIZE, SIZE))
+    image = np.concatenate([three[:, :1], three], axis=1).astype(np.float32)
+    image[:, 1:, : SIZE // 2] = np.nan
+    image[:, 1, -1, -1] = -np.inf
+    scene = replace(scene, image=lambda window: window.cut(image))
+    data = replace(plain, reader=lambda root: iter([scene, replace(scene, id="a", split="train")]))
+    cut_dataset(data, tmp_path, tmp_path / "store", SIZE, source="archive", progress=False)
+    tile = TileDataset(TileStore(tmp_path / "store"), "test", fitted.bands, standardize=False)[0]
+    given = NativeScene(replace(fitted, standardize=None), get_kind("segmentation"), data, scene)
+    part = given.read(0, 0, (SIZE, SIZE))
+    blank = tile["mask"].numpy() == fitted.ignore_index
+    assert blank[: SIZE // 2].all() and not blank[SIZE // 2 :].any()
+    np.testing.assert_array_equal(part.unknown, blank)
+    assert part.image.isfinite().all()
+    known = ~blank
+    known[-1, -1] = False  # the fill of either is its own
+    one, other = part.image.numpy(), tile["image"].numpy()
+    np.testing.assert_array_equal(one[..., known], other[..., known])
 
 
 @pytest.mark.parametrize(
