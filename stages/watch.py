@@ -6,6 +6,7 @@ import eosfm.cli
 from eosfm.artifacts.use import ARTIFACT, refuse_to_lose
 from eosfm.datasets.fetching.watch import watch_roots
 from eosfm.params import load_params
+from eosfm.planning.leftovers import remove_leftovers
 from eosfm.planning.readers import refuse_misfits
 
 
@@ -17,6 +18,8 @@ def main() -> None:
     refuse_to_lose(ARTIFACT)
     params = load_params()
     refuse_misfits(params, Path())
+    for path in remove_leftovers(params, Path()):
+        print(f"watch: removed {path}, whose entry params.yaml no longer has")
     sources = {name: params.source(name) for name in params.datasets}
     roots = {
         name: Path(entry.root) if entry.root and sources[name] == "archive" else None
