@@ -25,8 +25,12 @@ def embed(
     spectral: Annotated[
         bool, typer.Option("--spectral", help="Add means and deviations of the bands.")
     ] = False,
-    window: Annotated[int, typer.Option(help="Side of the sliding window in pixels.")] = 512,
-    overlap: Annotated[int, typer.Option(help="Pixels by which windows overlap.")] = 64,
+    window: Annotated[
+        int | None, typer.Option(help="Side of the sliding window in pixels; by default 512.")
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(help="Pixels by which windows overlap; by default an eighth.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
     ] = None,

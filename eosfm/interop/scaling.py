@@ -34,8 +34,9 @@ def statistics(path: Path | str) -> Statistics:
     """Mean and standard deviation per band of a raster's pixels, or of a tile store's training.
 
     Pixels that the raster marks as nodata, and NaN, are left out, band by band, and so are bands of
-    a store that are constant or unmeasured. The raster is read window by window: memory does not
-    grow with it. Needs rasterio for a raster::
+    a store that are constant or unmeasured. Granules of Sentinel-2 and Landsat, told by their name,
+    are 0 in all bands where nothing was measured, whether they declare it or not. The raster is
+    read window by window: memory does not grow with it. Needs rasterio for a raster::
 
         scaling = eosfm.statistics("scene.tif")
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=scaling.bands,
@@ -71,21 +72,26 @@ def _of_raster(path: str) -> Statistics:
 
     from eosfm.prediction.names import file_bands
     from eosfm.prediction.opening import open_raster
+    from eosfm.prediction.products import product_of
     from eosfm.tiles.statistics import BandStatistics
 
     try:
         with open_raster(path) as raster:
             names = tuple(f"band {index}" for index in raster.indexes)
             sums = BandStatistics(names)
+            product = product_of(raster.name)
+            gaps = product is not None and not product.refusal and raster.nodata is None
             for window in _windows(raster):
                 values = raster.read(window=window, masked=True).astype(np.float64).filled(np.nan)
                 values[np.isinf(values)] = np.nan  # not measured either
+                if gaps:
+                    values[:, (values == 0).all(axis=0)] = np.nan
                 sums.update(values[None], np.zeros((1, *values.shape[1:]), bool))
             described = file_bands(raster, path)
-    except (RasterioError, EosfmError) as error:
-        raise EosfmError(
-            f"{path} cannot be read ({error}); expected a raster or the folder of a tile store"
-        ) from None
+    except RasterioError as error:
+        raise EosfmError(f"{path} is damaged ({error}); fetch the file again") from None
+    except EosfmError as error:
+        raise EosfmError(f"{error}; the folder of a tile store will do as well") from None
     known = tuple(name for name in described if name)
     for name, count in zip(names, sums.count, strict=True):
         if not count:

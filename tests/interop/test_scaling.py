@@ -49,6 +49,17 @@ def test_nodata_and_nan_are_left_out_band_by_band(tmp_path):
     assert found.valid == (0.5, 0.75)
 
 
+def test_a_granule_is_0_where_nothing_was_measured(tmp_path):
+    """At the edge of a swath; Sentinel-2's files of single bands often declare no nodata value."""
+    values = np.random.default_rng(0).integers(1, 2000, (1, 64, 64)).astype("uint16")
+    values[:, :, :32] = 0
+    found = eosfm.statistics(write(tmp_path / "T32TQM_20230601T101031_B04_10m.tif", values))
+    np.testing.assert_allclose(found.mean, values[0, :, 32:].astype(float).mean(), rtol=1e-12)
+    assert found.valid == (0.5,)
+    own = eosfm.statistics(write(tmp_path / "field_B04.tif", values))  # where 0 is a value
+    assert own.valid == (1.0,)
+
+
 def test_names_of_the_bands_and_one_that_is_constant(tmp_path):
     values = np.stack([np.arange(64).reshape(8, 8), np.full((8, 8), 7)]).astype("uint8")
     path = write(tmp_path / "s.tif", values)
@@ -89,7 +100,7 @@ def test_of_a_tile_store(tmp_path):
 def test_what_has_no_statistics(tmp_path):
     (tmp_path / "text.tif").write_text("no raster")
     for path in ("text.tif", "missing.tif", "."):
-        with pytest.raises(EosfmError, match="expected a raster or the folder of a tile store"):
+        with pytest.raises(EosfmError, match="the folder of a tile store will do"):
             eosfm.statistics(tmp_path / path)
     write(tmp_path / "empty.tif", np.zeros((1, 8, 8), "uint8"), nodata=0)
     with pytest.raises(EosfmError, match="band 1 has no measured pixel"):
