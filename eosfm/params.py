@@ -42,6 +42,8 @@ __all__ = [
     "load_params",
 ]
 
+RESERVED = {"geobench2", "lead", "mean", "p", "specialists", "wins"}
+"""Rows of `dvc metrics show` beside those of the tasks, which have these names."""
 SHARED = ("datasets", "specialists", "tasks")
 """The sections whose entries share what stands in ``defaults``."""
 
@@ -125,6 +127,11 @@ class Params(Frozen):
     def _names_exist(self) -> "Params":
         for section in ("band_sets", *SHARED):
             _check_names(section, getattr(self, section))
+        if taken := sorted(RESERVED.intersection(self.tasks)):
+            raise EosfmError(
+                f"tasks has an entry {taken[0]!r}, which names a row of the metrics over all "
+                "tasks; rename it"
+            )
         for section, entries in (("specialists", self.specialists), ("tasks", self.tasks)):
             for name, entry in entries.items():
                 _entry(self.datasets, "datasets", entry.dataset, f"{section}.{name}.dataset is")

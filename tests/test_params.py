@@ -89,6 +89,12 @@ def test_entries_are_named_as_files_and_stages_can_be(tmp_path, name):
         load_params(changed(tmp_path, **{f"datasets__{name}": entry}))
 
 
+def test_a_task_has_no_name_of_a_row_over_all_tasks(tmp_path):
+    entry = yaml.safe_load(PARAMS.read_text())["tasks"]["eurosat"]
+    with pytest.raises(EosfmError, match="'mean', which names a row of the metrics"):
+        load_params(changed(tmp_path, tasks__mean=entry))
+
+
 def test_a_key_that_stands_twice_is_refused(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(PARAMS.read_text().replace("seed: 0\n", "seed: 0\nscale: full\n"))

@@ -151,13 +151,21 @@ def expected_seconds(names: Sequence[str], results: Path = Path("results")) -> d
     kinds: dict[str, list[float]] = {}
     for name in names:
         record = results / kind_of(name) / name.partition("@")[2] / "energy.json"
-        if record.is_file():
-            known[name] = float(json.loads(record.read_text())["seconds"])
+        if (seconds := _seconds(record)) is not None:
+            known[name] = seconds
             kinds.setdefault(kind_of(name), []).append(known[name])
     reported = _reported_minutes(results / "plots" / "minutes.csv")
     for kind, count in Counter(map(kind_of, names)).items():
         kinds.setdefault(kind, [60 * reported.get(kind, count / 60) / count])
     return {name: known.get(name, mean(kinds[kind_of(name)])) for name in names}
+
+
+def _seconds(record: Path) -> float | None:
+    """What a stage took; None where no record tells, or one that cannot be read as such."""
+    try:
+        return float(json.loads(record.read_text())["seconds"])
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _reported_minutes(table: Path) -> dict[str, float]:

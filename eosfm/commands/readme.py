@@ -17,6 +17,7 @@ def readme(
     from eosfm.params import load_params
     from eosfm.report.readme import PAGE, README, replace_section, stale_scores
     from eosfm.report.results import collect
+    from eosfm.report.summary import expect_one_run
     from eosfm.report.tables import results_section, summary_section
 
     if check:
@@ -32,6 +33,7 @@ def readme(
         return
     params = load_params()
     results = collect(params, Path("results"))
+    expect_one_run(results, Path("metrics.json"))
     sections = {README: summary_section(params, results), PAGE: results_section(params, results)}
     written = {path: replace_section(path, section) for path, section in sections.items()}
     for path, text in written.items():

@@ -28,6 +28,9 @@ def report(
     params = load_params()
     from eosfm.report.page import write_page
     from eosfm.report.results import collect
+    from eosfm.report.summary import expect_one_run
 
-    write_page(params, collect(params, results), results, out)
+    collected = collect(params, results)
+    expect_one_run(collected, results.parent / "metrics.json")
+    write_page(params, collected, results, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -3,7 +3,8 @@
 from pathlib import Path
 from statistics import fmean
 
-from eosfm.core.files import write_json
+from eosfm.core.errors import EosfmError
+from eosfm.core.files import read_json, write_json
 from eosfm.core.results import EnergyRecord
 from eosfm.report.compare import leads, mean_interval
 from eosfm.report.geobench import aggregate
@@ -36,6 +37,27 @@ def summarise(results: Results) -> dict[str, float]:
     if unknown := unknown_energy(results.energy):
         metrics["energy.unknown_stages"] = unknown
     return {key: _short(value) for key, value in metrics.items()}
+
+
+def expect_one_run(results: Results, metrics: Path) -> None:
+    """Refuse results of which stages ran, or were restored, after the metrics were reported.
+
+    Args:
+        results: What the stages wrote.
+        metrics: metrics.json, which the stage report made of such results.
+
+    Raises:
+        EosfmError: They disagree, so that a page would show tasks of different runs beside another.
+    """
+    if not metrics.exists():  # of a copy of results alone, or before the first report
+        return
+    reported = read_json(metrics, "run `dvc repro report`")
+    for key, value in summarise(results).items():
+        if key.startswith(("score.", "ensemble.")) and reported.get(key) != value:
+            raise EosfmError(
+                f"results/ and {metrics} are of different runs: {key} is {value} in one and "
+                f"{reported.get(key)} in the other; run `dvc repro report`"
+            )
 
 
 def write_table(results: Results, folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from eosfm.cluster.plan import Plan, Stage, expected_seconds
 from eosfm.cluster.progress import Progress, clock
 
@@ -34,6 +36,13 @@ def test_a_stage_without_a_record_is_expected_to_take_as_long_as_its_kind(tmp_pa
     assert expected_seconds(names, tmp_path) == {
         "train@a": 10, "train@b": 30, "train@new": 20, "export": 4, "data/dvc.yaml:tile@a": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["{}", "", "[]", '{"seconds": null}', '{"seconds": "soon"}'])
+def test_a_record_of_no_use_is_none(tmp_path, text):
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "energy.json").write_text(text)
+    assert expected_seconds(["export"], tmp_path) == {"export": 1}
 
 
 def test_in_a_fresh_clone_the_committed_report_tells(tmp_path):

@@ -20,6 +20,11 @@ def test_the_page_is_made_of_what_the_stages_wrote(call, monkeypatch, tmp_path):
     page = (tmp_path / "page.html").read_text()
     assert "mados" in page and "potsdam" in page and "<script src" not in page
     assert not (tmp_path / "results" / "report.html").exists()
+    (tmp_path / "metrics.json").write_text('{"score.mados": 0.123}')
+    status, out, err = call("report", "-o", "page.html")
+    assert (status, out) == (1, "")
+    assert "of different runs: score.mados is" in err and "run `dvc repro report`" in err
+    (tmp_path / "metrics.json").unlink()
     status, out, err = call("report", "-o", "page.pdf")
     assert (status, out) == (1, "") and "expected a name that ends in .html" in err
     status, out, err = call("report", "--results", "nowhere", "-o", "page.html")
