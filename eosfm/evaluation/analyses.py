@@ -1,8 +1,8 @@
-"""What the ensemble's score on one task is made of: how many specialists, which, how many labels.
+"""Ablations of the ensemble's score on a task: number of specialists, which ones, label share.
 
-Every fit uses the task's protocol and first seed and the baselines' fixed fusion. With the task's
-head besides, figures can be compared with each other and with the baselines; specialists are
-compared with each other by shorter fits of a linear head, since there are two for each of them.
+Every fit uses the task's protocol and first seed, and the fixed fusion of the baselines. Fits by
+number and by label share use the task's head, so they compare with the baselines. Each specialist
+takes two fits (alone, and left out), so these are shorter and have a linear head.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ def analyse_task(
 
 
 def _voter(task: Task, readings: Splits[Reading]) -> PixelVoter | None:
-    """What answers along, on so many labels."""
+    """The pixel model for late fusion, fitted on these labelled tiles; None without late fusion."""
     (trial,) = make_trials(task, image_split(readings.train).some_targets(), 1)
     return pixel_voter(trial, readings)
 

@@ -1,9 +1,9 @@
-"""What the ensemble must beat: random and start weights, its best member, scratch, pixels.
+"""The baselines: random and start weights, best single specialist, from scratch, pixel statistics.
 
 Each baseline uses the head, protocol, labels and seeds of the evaluation (the first
 ``protocol.baseline_seeds`` of them), and one fixed fusion (1x1 convolution over all pyramids), so
-that it does not depend on ``fusion.*``. It has the bands themselves beside the features
-(``fusion.spectral``), so that a lead says what the specialists know.
+that it does not depend on ``fusion.*``. It gets the bands themselves besides the features
+(``fusion.spectral``), so that a lead over it measures what the specialists add.
 """
 
 from collections.abc import Callable
@@ -80,7 +80,7 @@ def run_baselines(
     count = task.protocol.baseline_seeds
     readings = Splits.of(partial(read_split, task))
     splits = open_features(task, features, artifact, needs_maps(FIXED, task))
-    # Before the jobs, of which no two may draw random numbers at a time.
+    # Built before the jobs start: building draws random numbers, which jobs must not do together.
     started = task_encoder(task, [adapted(load_specialist(start), task)])
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     linear, val = best_linear(trial, readings)
@@ -108,7 +108,7 @@ def random_weights(
 ) -> TaskResult:
     """The task's head on the features of an ensemble that was never trained, drawn for each fit.
 
-    Features are stored of the specialists that the head is fitted on, chosen from those as read.
+    Trained heads select specialists on features encoded on the fly; only the selected are stored.
     """
     pools = not needs_maps(FIXED, task)
     fits: list[Fit] = []
@@ -133,7 +133,7 @@ def random_weights(
                 voter=voter,
             )
         fits += done
-        used = used or chosen  # each fit chooses of an ensemble of its own: the first tells
+        used = used or chosen  # each fit has its own random ensemble: report the first selection
     return summarise(task, fits, len(readings.train.indices), used)
 
 

@@ -21,12 +21,12 @@ SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where the fits of one stage leave theirs, and what decides them beside what they say.
+    """The checkpoints of one stage, keyed by everything that decides a fit's result.
 
     Attributes:
         folder: For checkpoints. They stay when their fits are done, until :meth:`clear`.
-        script: The stage's, of which the code counts.
-        files: What the stage reads: stores, features, the artifact.
+        script: File name of the stage's script; its code is part of the key.
+        files: Files that the stage reads (stores, features, the artifact), part of the key.
     """
 
     folder: Path
@@ -70,7 +70,7 @@ class Checkpoint:
 
     @cached_property
     def path(self) -> Path:
-        """Its file. The name takes a second, which most fits can do without."""
+        """The file; lazy, since its name hashes all inputs and short fits never need it."""
         return self._name()
 
     def read(self) -> Any:

@@ -67,9 +67,9 @@ def evaluate_task(
 
 
 def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -> SelectionPath:
-    """How much the specialists tell that forward selection would choose.
+    """The specialists that forward selection adds first, and the R2 after each.
 
-    Up to :data:`MOST` of them, or as many as the fusion shall have.
+    Stops at :data:`MOST`, or at the number that the fusion keeps if that is larger.
     """
     members = remaining(FeatureStore.open(features), fusion.ablate)
     splits = only(open_features(task, features, artifact), members)

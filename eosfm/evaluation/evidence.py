@@ -1,4 +1,4 @@
-"""What test scores follow from, as a file beside them: ``tiles.npz``."""
+"""Per-tile evidence behind the test scores, in ``tiles.npz`` beside them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eosfm.features.task import Task
 
 FEWEST = 10
-"""Sources, at least, for tiles of one to stay together; of fewer, tiles are scenes."""
+"""Fewest source files for their tiles to be grouped as scenes; below, each tile is a scene."""
 
 FACTS = ("kind", "ignore_index", "scenes")
 """Entries of the file that are no model's."""

@@ -19,12 +19,12 @@ Answers = dict[int, Tensor]
 
 
 class Examined(NamedTuple):
-    """What a model does on a split.
+    """A model's results on a split.
 
     Attributes:
         scores: Every metric of the task's kind.
-        tiles: (N, ...), what the scores follow from: see :mod:`eosfm.kinds.evidence`.
-        answers: Of the tiles that were asked for.
+        tiles: (N, ...) per-tile evidence behind the scores (:mod:`eosfm.kinds.evidence`).
+        answers: Predictions for the requested tiles.
     """
 
     scores: Scores
@@ -96,7 +96,7 @@ def examine(
 def blended(
     models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial
 ) -> Iterator[tuple[np.ndarray, list[Tensor], Tensor]]:
-    """Some tiles at a time: which, the logits of each model for them, and their targets."""
+    """Batches of whole tiles: their indices, each model's blended logits, and the targets."""
     windows = split.windows
     for model in models:
         model.eval()

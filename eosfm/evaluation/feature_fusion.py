@@ -92,7 +92,7 @@ class LinearFusing(nn.Module):
         selection = self.fuser.selection
         gates = None if selection is None else self.fuser.with_bands(selection())
         if gates is not None and isinstance(selection, Selection) and self.training:
-            # Who has left for good gets no gradient.
+            # Specialists dropped for good get no gradient.
             gates = gates * self.fuser.with_bands(selection.active.float())
         fused = []
         for k, (level, mixer) in enumerate(zip(levels, self.fuser.mixers, strict=True)):
@@ -125,11 +125,11 @@ def build_fusing(
 
 
 def needs_maps(fusion: Fusion, task: Task) -> bool:
-    """Whether what a task trains cannot start from averages over pixels.
+    """Whether a task needs feature maps, and not only their averages over pixels.
 
-    The averages are of maps that are normalised pixel by pixel. ``batch`` and ``layer`` need the
-    variance over pixels, and ``mlp``, ``multiplication``, ``geometric_mean`` and projections are
-    not linear. ``concat`` and ``addition`` could have averages, and take maps for simplicity.
+    The stored averages are of maps normalised per pixel. ``batch`` and ``layer`` need the variance
+    over pixels, and ``mlp``, ``multiplication``, ``geometric_mean`` and projections are not linear.
+    ``concat`` and ``addition`` could use averages, but take maps to keep this rule short.
     """
     if not task.pools:
         return True

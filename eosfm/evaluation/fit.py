@@ -1,12 +1,14 @@
-"""Training a head: the one protocol for the ensemble and every baseline.
+"""The training loop of heads: one protocol for the ensemble and every baseline.
 
-One cycle of the learning rate, the official splits, the best validation epoch tested once (PANGAEA,
+One learning-rate cycle on the official splits; the best validation epoch is tested once (PANGAEA,
 arXiv 2412.04204).
 
-Fits differ in their seeds, which decide initial weights and the order of the batches. Where inputs
-are encoded as they are read, all fits advance together on one stream of batches, in the order of
-the first seed: a batch is encoded once, whatever the number of fits. Their spread then says nothing
-of the order.
+The loop is our own, since Lightning's trainer fits one model per run. Where inputs are encoded as
+they are read, the models of all fits step on one stream of batches, each encoded once; elsewhere
+each fit has its own stream, and on a CPU the fits run side by side in threads.
+
+Fits differ in their seeds, which decide initial weights and batch order. On a shared stream the
+order is that of the first seed, so the spread between fits leaves its effect out.
 """
 
 import math
@@ -50,15 +52,15 @@ def fit_all(
     """Fit and test a model once per trial.
 
     Args:
-        build: Makes the model, its random numbers being those of the trial.
-        splits: A :class:`eosfm.features.frozen.TaskSplit` each.
+        build: Makes the model; called with torch's random state seeded by the trial.
+        splits: One :class:`eosfm.features.frozen.TaskSplit` per split.
         trials: One per seed.
         log: Receives each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
-        decisive: What decides the result beside the trials, in plain values.
-        keep: Receives the model that does best on validation data, at its best epoch, its fit, and
-            what it predicts for the test tiles that a picture shows.
-        voter: What answers along with each model once it is fitted.
+        decisive: Plain values that decide the result besides the trials, for the checkpoint's name.
+        keep: Receives the model with the best validation score (at its best epoch), its fit, and
+            its predictions for the test tiles in the picture.
+        voter: Pixel model for late fusion with each fitted model; None for no late fusion.
 
     Returns:
         One per trial, scores of single classes included.
@@ -199,7 +201,7 @@ class _Progress:
         return own | {"learners": [learner.state() for learner in self.learners]}
 
     def load(self, state: dict[str, Any]) -> None:
-        """From a checkpoint; the log hears of all epochs again, since DVC deletes the curves."""
+        """Restore a checkpoint; log past epochs again, since DVC deletes the curves on a rerun."""
         self.steps, self.epochs = state["steps"], state["epochs"]
         self.losses = to_device(state["losses"])
         for learner, own in zip(self.learners, state["learners"], strict=True):
@@ -220,7 +222,7 @@ def steps_per_epoch(trial: Trial, train: TaskSplit[Any]) -> int:
 
 
 def training_batches(train: TaskSplit[Any], trial: Trial, steps: int, epoch: int) -> list[Request]:
-    """The batches of an epoch; each look at a tile has a window of its own draw."""
+    """The batches of an epoch; the window of a tile is drawn anew each time it is read."""
     order = (trial.seed, epoch)
     batches = _batches(train.one_pass, steps, trial.task.protocol.batch_size, order)
     return [

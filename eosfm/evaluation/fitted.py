@@ -45,26 +45,26 @@ class FittedTask:
         units: Physical unit of each.
         mean: What is subtracted from each band, in its unit.
         std: What it is then divided by.
-        fill: What a band has where it was not measured: its mean over the training tiles.
+        fill: Value of a band for unmeasured pixels: its mean over the training tiles.
         nodata: Value that means "not measured" when all bands have it; None where there is none.
         adaptation: How the input reaches specialists of other bands.
         standardize: Whose statistics scale the input, ``dataset`` or ``specialist``.
         gsd: Ground sampling distance of the tiles, metres.
         tile: Height and width of the tiles, pixels.
-        window: Height and width of what the encoders were given at once.
+        window: Height and width of the encoders' input window, pixels.
         dates: How many dates were used.
-        aggregation: How their features become one.
-        head: Which head.
+        aggregation: How the features of the dates are merged; None for a single date.
+        head: Name of the head.
         width: Channels of its decoder.
         metric: The task's headline.
-        val: Its best epoch's scores on validation data.
-        test: The same epoch's on test data.
+        val: Validation scores of the best epoch.
+        test: Test scores of that epoch.
         specialists: Those in use.
         artifact: SHA-256 of the ensemble artifact, hexadecimal.
         fuser: See :meth:`eosfm.fusion.fuser.Fuser.settings`.
-        pixel_share: What a linear model of pixel values has of the answer, by late fusion.
-        weights: Of ``fuser``, ``merge`` and ``head``, of ``encoder`` where it was trained along,
-            and of ``pixels`` where these have a share; empty for a head that is not trained.
+        pixel_share: Weight of the pixel model in late fusion, 0 to 1.
+        weights: State dicts of ``fuser``, ``merge`` and ``head``, of a fine-tuned ``encoder``, and
+            of the ``pixels`` model if its weight is above 0; empty for ``knn``, which has no model.
         ensemble: Entries of the specialists in use, see :mod:`eosfm.encoding.artifact`; empty where
             they are in the artifact alone.
     """

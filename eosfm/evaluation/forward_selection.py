@@ -1,8 +1,8 @@
-"""Which specialists are likely to help most, alone or together: a closed-form answer.
+"""Forward selection: ranks specialists, alone or together, by ridge regression.
 
-Training a head on each would cost as much as the whole evaluation many times over. Ridge regression
-of the labels on specialists' features has an exact solution, and what share of the labels' variance
-it explains on validation tiles ranks the specialists.
+Training a head on each would cost many times the whole evaluation. Ridge regression of the labels
+on the specialists' features has a closed-form solution, and its R2 on validation tiles ranks the
+specialists.
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ PENALTIES = (1e-2, 1e-1, 1.0)
 """Ridge penalties over the number of samples; each pyramid, or team, takes its best."""
 
 MOST = 10
-"""Specialists are followed so far in the order in which they are chosen."""
+"""Length of the selection path in specialists, unless more are to be kept."""
 
 FEWEST = 3
-"""Specialists that are taken, however little more of them explain: a decoder of maps learns more
-from some than from one where a linear model does not (``benchmarks/choices.md``)."""
+"""Fewest specialists that ``auto`` keeps: a decoder of maps can gain from several where a linear
+model does not (``benchmarks/choices.md``)."""
 
 MARGIN = 0.01
-"""R2 by which more specialists must lead, or fewer are enough; never fewer than FEWEST."""
+"""Fewer specialists are enough if their R2 is this close to the best (but at least FEWEST)."""
 
 COMPONENTS = 32
 """Principal components that stand for a pyramid in a team."""
@@ -64,12 +64,12 @@ def select_forward(
 ) -> dict[str, float]:
     """Choose specialists one after the other, each the one that adds most to those before it.
 
-    What a team explains is the R2 of one ridge regression on the features of all its members, each
-    pyramid by its first principal components. The bands, where they are there, are in every team.
+    A team is scored by the R2 of one ridge regression on the first principal components of each of
+    its pyramids. The bands, if present, are in every team.
 
     Returns:
-        The chosen, first the best alone, each with what it explains together with those before it;
-        all of them where there are no more than ``count``.
+        The R2 of the team after each addition, by the specialist added, in order; at most ``count``
+        of them.
     """
     known, truth = sample_cells(train, trial)
     unknown, answers = sample_cells(val, trial)
@@ -92,9 +92,9 @@ def select_forward(
 
 
 def enough(path: dict[str, float]) -> list[str]:
-    """The first few of what :func:`select_forward` gives that explain as much as any number.
+    """The shortest start of a :func:`select_forward` path within :data:`MARGIN` of its best R2.
 
-    At least :data:`FEWEST`, where there are so many.
+    At least :data:`FEWEST` specialists, if the path has so many.
     """
     names, best = list(path), max(path.values())
     count = next(n for n, name in enumerate(names, 1) if path[name] >= best - MARGIN)
@@ -181,12 +181,12 @@ def _known(target: Tensor, ignore_index: int) -> Tensor:
 
 
 def fill_unknown(target: Tensor, known: Tensor, level: Tensor | None = None) -> Tensor:
-    """(N, K) labels as float64, of which an unknown one says nothing: it is as the mean.
+    """(N, K) labels as float64, unknown ones set to the mean, so that they carry no information.
 
     Args:
-        target: 0, 1, and anything where unknown.
-        known: Which are known.
-        level: (K,) mean of each label; None for that of those known here.
+        target: (N, K) labels: 0 or 1 where known, any value elsewhere.
+        known: (N, K) bool, where labels are known.
+        level: (K,) mean of each label; None computes it from the known labels.
     """
     labels = target.double()
     if level is None:

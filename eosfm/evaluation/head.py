@@ -66,7 +66,7 @@ def fit_head(
     keep: Keep | None = None,
     voter: PixelVoter | None = None,
 ) -> tuple[list[Fit], list[str]]:
-    """What :func:`run_head` does in given trials: their fits, and the specialists in use."""
+    """Run :func:`run_head` for given trials; return their fits and the specialists in use."""
     task = trials[0].task
     splits = choose_bands(fusion, splits)
     if task.head in CLOSED_FORM:
@@ -93,7 +93,7 @@ def fit_head(
         prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
         voter,
     )  # fmt: skip
-    # Of fits that choose for themselves, which may differ, the first tells.
+    # Fits that select for themselves may differ: report the selection of the first.
     return done, probes[trials[0].seed].fusing.fuser.selected
 
 
@@ -103,7 +103,7 @@ def choose_bands(fusion: Fusion, splits: Splits[FrozenFeatures]) -> Splits[Froze
 
 
 def selects(fusion: Fusion, members: int) -> bool:
-    """Whether not all of so many specialists are kept, or it is to be seen how many."""
+    """Whether fusion selects among this many specialists instead of keeping all of them."""
     most = 1 if fusion.max_encoders == "auto" else fusion.max_encoders
     return most is not None and most < members
 
@@ -111,9 +111,9 @@ def selects(fusion: Fusion, members: int) -> bool:
 def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Trial) -> list[str]:
     """The ``fusion.max_encoders`` specialists that a task selects, by ``fusion.selection``.
 
-    Selection by gates is a training of the same fusion with a linear head, which lasts until the
-    choice is settled and at most a third of a fit. What the ways cost and give is in
-    ``benchmarks/choices.md``.
+    Selection by gates trains the same fusion with a linear head until the choice is settled, for at
+    most a third of the steps of a fit. ``benchmarks/choices.md`` compares cost and score of the
+    methods.
     """
     if fusion.max_encoders == "auto":
         return enough(select_forward(train, val, trial, MOST))

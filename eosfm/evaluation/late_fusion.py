@@ -1,9 +1,8 @@
-"""Late fusion: a linear model of pixel values answers along with a head of frozen features.
+"""Late fusion: averages a head on frozen features with a linear model of pixel values.
 
-Features begin at a stride of 4, and a head that learns from few tiles cannot tell apart what only
-the values of single pixels tell apart. What both say is averaged, as probabilities or values, with
-a share that validation tiles choose (score-level fusion; Kittler et al., 1998,
-doi:10.1109/34.667881).
+Features start at stride 4, so a head trained on few tiles misses what only the values of single
+pixels tell apart. The outputs are averaged, as probabilities or values, with a weight chosen on
+validation tiles (score-level fusion; Kittler et al., 1998, doi:10.1109/34.667881).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +29,7 @@ from eosfm.kinds.pixel import PixelKind
 from eosfm.kinds.scores import best_of
 
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
-"""What the linear model may have of the answer: never all of it."""
+"""Candidate weights of the linear model; never 1, so the head always counts."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,11 @@ class PixelVoter:
 
 
 def pixel_voter(trial: Trial, readings: Splits[Reading]) -> PixelVoter | None:
-    """Fit what answers along on a task; None where nothing does.
+    """Fit the pixel model of a task; None where the task has no late fusion.
 
     Args:
         trial: The first fit of the task.
-        readings: Its images, of train those of the labelled tiles.
+        readings: The task's images; of the training split, the labelled tiles.
     """
     if not fuses_late(trial.task):
         return None
@@ -123,9 +122,9 @@ def with_images(split: TaskSplit[Any], images: Reading) -> TaskSplit[tuple[Any, 
 def fuse(
     models: Sequence[nn.Module], voter: PixelVoter, val: TaskSplit[Any], trial: Trial
 ) -> list[tuple[LateFusion, Scores]]:
-    """Give each fitted model the share that does best on validation tiles; with its scores there.
+    """Fuse each fitted model by the weight with the best validation score; return both.
 
-    The smaller share of equals counts. All shares are scored in one pass.
+    Ties take the smaller weight. All weights are scored in one pass.
     """
     task, kind = trial.task, trial.task.kind
     assert isinstance(kind, PixelKind)
@@ -147,5 +146,5 @@ def fuse(
 
 
 def share_of(model: nn.Module) -> float:
-    """What the linear model has of a model's answer."""
+    """Weight of the linear model in a model's output, 0 without late fusion."""
     return model.share if isinstance(model, LateFusion) else 0.0

@@ -47,7 +47,7 @@ class Learner:
 
     @property
     def finite(self) -> bool:
-        """Whether all weights still are."""
+        """Whether all trained weights are finite."""
         return all(bool(weight.isfinite().all()) for weight in self.parameters)
 
     def state(self) -> dict[str, Any]:

@@ -28,12 +28,12 @@ STEPS = 60
 def linear_baseline(
     trial: Trial, model: LinearModel, val: Scores, readings: Splits[Reading]
 ) -> TaskResult:
-    """Test a linear model of what can be said about a pixel, or a tile, without its place.
+    """Test a linear model that sees pixel values or band statistics, but no spatial context.
 
     Args:
-        trial: What it was fitted in.
-        model: What :func:`best_linear` gives, and
-        val: its scores on validation tiles.
+        trial: The trial that it was fitted in.
+        model: Result of :func:`best_linear`.
+        val: Its scores on validation tiles.
         readings: The task's images.
     """
     test = _examine(model, readings.test.whole(), trial)

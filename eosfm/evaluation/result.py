@@ -15,9 +15,9 @@ class Fit:
         val: Validation metrics of the best epoch.
         test: Test metrics of the same.
         best_epoch: Counted from 1; 0 where nothing is trained in epochs.
-        tiles: (N, ...) array, what the test scores follow from (see :mod:`eosfm.kinds.evidence`).
-            It has a file of its own, :mod:`eosfm.evaluation.evidence`; None where that is not read.
-        pixel_share: What a linear model of pixel values has of the answer, by late fusion.
+        tiles: (N, ...) per-tile evidence behind the test scores (:mod:`eosfm.kinds.evidence`). It
+            has its own file (:mod:`eosfm.evaluation.evidence`); None if that was not read.
+        pixel_share: Weight of the pixel model in late fusion, 0 to 1.
     """
 
     val: Scores
@@ -29,12 +29,12 @@ class Fit:
 
 @dataclass(frozen=True)
 class SelectionPath:
-    """How much a task's first few specialists tell, by forward selection.
+    """The first specialists that forward selection adds for a task, and the R2 they reach.
 
     Attributes:
         specialists: In the order in which they are chosen.
-        explained: Share of the validation labels' variance (R2) that each explains with those
-            before it, by ridge regression on the frozen features.
+        explained: R2 on the validation labels after each addition, by ridge regression on the
+            frozen features of the specialists chosen so far.
     """
 
     specialists: tuple[str, ...]
@@ -47,19 +47,19 @@ class TaskResult:
 
     Attributes:
         metric: The task's headline.
-        score: The test result as a score from 0 to 1, higher is better, that tasks can be averaged
-            by.
-        score_metric: The metric that it is: the headline, but for errors in physical units R2.
+        score: Mean test score from 0 to 1, higher is better, comparable across tasks.
+        score_metric: Metric of ``score``: the headline, or R2 if that is an error in physical
+            units.
         val: Mean of each validation metric over the fits.
         test: Mean of each test metric.
         spread: Standard deviation of each test metric between fits, 0 for a single one.
         per_class: Mean test score by class name, None where the class does not occur.
         classes: Class names by index; of a regression, the name of the quantity.
-        fits: One by one.
+        fits: The single fits.
         selected: The specialists in use.
-        labels: Labelled training tiles.
-        train_tiles: Training tiles of the task's dataset: as many labels have specialists seen that
-            were trained on it.
+        labels: Number of labelled training tiles used.
+        train_tiles: Number of training tiles of the task's dataset; specialists trained on that
+            dataset have seen all of their labels.
     """
 
     metric: str
@@ -97,15 +97,15 @@ class BaselineResults:
 
 @dataclass(frozen=True)
 class AnalysisResult:
-    """One task's score, taken apart.
+    """Results of a task by number of specialists, by specialist, and by share of labels.
 
     Attributes:
-        counts: By number of specialists (``all`` of them last), those selected.
-        whole: Those that a task chooses of all, in a shorter fit of a linear head, as the next two.
-        alone: By specialist, that one only.
-        without: By specialist, all but that one.
-        labels: By share of the labelled tiles, the ensemble.
-        scratch: By share of the labelled tiles, one backbone trained on these alone.
+        counts: Result by number of selected specialists, and ``all``.
+        whole: Selection from all; like the next two, a shorter fit of a linear head.
+        alone: Result with each specialist alone.
+        without: Result with each specialist left out.
+        labels: Result of the ensemble by share of the labelled tiles.
+        scratch: Result of one backbone trained from scratch, by share of the labelled tiles.
     """
 
     counts: dict[str, TaskResult]

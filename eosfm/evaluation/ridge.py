@@ -1,17 +1,17 @@
-"""The head ``ridge``: image labels in closed form, by the specialists and by the bands.
+"""The head ``ridge``: image labels in closed form, from the specialists and from the bands.
 
-Some hundred labels do not tell a training by gradient steps which of ten thousand features help:
-the many weak ones drown the few strong. Ridge regression has an exact solution. There are two: one
-of all specialists, each with a weight, and one of the bands. Each has the penalty that suits it,
-and their answers are averaged with a share that validation tiles choose, as in late fusion
+With a few hundred labels, training by gradient steps cannot tell which of ten thousand features
+help: many weak ones drown the few strong ones. Ridge regression has an exact solution. Two are
+solved, one on all specialists, each with a weight, and one on the bands, each with its own penalty.
+Their outputs are averaged with a weight chosen on validation tiles, as in late fusion
 (:mod:`eosfm.evaluation.late_fusion`).
 
-A specialist's weight is the square of what it explains alone of the validation labels (R2). The
-labelled tiles cannot say it: specialists that were trained on the task's own dataset have seen them
-and look better there than they are.
+A specialist's weight is the square of the R2 that it reaches alone on the validation labels.
+Training labels would mislead: specialists trained on the task's own dataset have seen them and look
+better there than they are.
 
-The answer is linear in averages over pixels of normalised features, so it is a fusion by ``concat``
-and a linear layer, which EosFM runs like any other.
+The output is linear in pixel averages of normalised features, so it is a ``concat`` fusion and a
+linear layer, which EosFM runs like any other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -184,7 +184,7 @@ def _solve(
 
 
 class _Part(NamedTuple):
-    """The features of a team: which of all (C,), what is taken from each, and its factor."""
+    """The features of a team: (C,) mask, and for each used feature its offset and its factor."""
 
     used: Tensor
     shift: Tensor
@@ -203,7 +203,7 @@ class _Part(NamedTuple):
         return len(self.shift)
 
     def layer(self, solution: Tensor, bias: Tensor) -> _Layer:
-        """What gives for all features what a solution (width, K) gives for scaled ones."""
+        """The layer on all C raw features equal to a (width, K) solution on the scaled ones."""
         weight = solution * self.scale[:, None]
         whole = weight.new_zeros(len(bias), len(self.used))
         whole[:, self.used] = weight.T
@@ -213,10 +213,10 @@ class _Part(NamedTuple):
 def _choose(
     split: FrozenFeatures, model: PooledProbe, trial: Trial, teams: Sequence[Sequence[_Layer]]
 ) -> tuple[Scores, _Layer]:
-    """The best on a split: the scores, and the layer that gives its logits.
+    """The best scores on a split, and the linear layer whose logits reach them.
 
-    Each team's penalty is that of the least squared error, the share of the second that of the
-    best score; the smaller of equals.
+    Each team takes the penalty with the least squared error; the weight of the second team is the
+    one with the best score, the smaller on a tie.
     """
     given: list[list[Tensor]] = []
     truth = []
@@ -246,7 +246,7 @@ def _choose(
 
 
 def _sharpness(margin: Tensor, target: Tensor, trial: Trial) -> float:
-    """What makes regression's answers, less a half, the likeliest logits of a split's labels."""
+    """The factor on regression outputs minus 0.5 with the least loss as logits on a split."""
     loss = trial.build_loss()
     return min(SHARPNESS, key=lambda factor: float(loss(factor * margin, target)))
 

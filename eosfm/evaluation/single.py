@@ -1,11 +1,11 @@
-"""The best specialist alone, found by the fit that is scored.
+"""The baseline of the best single specialist.
 
-Ridge regression, in closed form, leaves a short list of all specialists; of these, a short fit of
-the task's own head finds the one that gets the whole protocol. Validation decides throughout, and
-test tiles are read of that one alone.
+Ridge regression, in closed form, gives a shortlist of the specialists; a short fit of the task's
+own head on each of these selects the one that is fitted with the whole protocol. Validation scores
+decide throughout; test tiles are read for the selected specialist alone.
 
-Short fits of all, without the list, choose worse: at ``mini`` a decoder has learned next to nothing
-in a sixteenth of its steps (``benchmarks/choices.md``).
+Short fits of all specialists, without the list, choose worse: at ``mini`` a decoder has learned
+next to nothing in a sixteenth of its steps (``benchmarks/choices.md``).
 """
 
 from dataclasses import replace
@@ -48,12 +48,12 @@ def best_single(
         splits: Features of all specialists.
         count: Fits of the whole protocol.
         checkpoints: Where killed fits resume from.
-        voter: What answers along, of pixel labels.
+        voter: Pixel model for late fusion; None for no late fusion.
     """
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     names = ranked(explained_alone(splits.train, splits.val, trial))[:SHORTLIST]
     protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
-    # What answers along later has no say in the choice.
+    # The selection leaves late fusion out, and never reads test tiles.
     short, blind = replace(task, protocol=protocol), replace(splits, test=splits.val)
     fits = {
         name: partial(run_head, short, fusion, only(blind, [name]), 1, checkpoints=checkpoints)

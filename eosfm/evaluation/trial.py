@@ -82,7 +82,7 @@ def make_trials(task: Task, targets: Iterable[np.ndarray], count: int) -> list[T
 
 @contextmanager
 def seeded(trial: Trial) -> Iterator[None]:
-    """While a model is built: random numbers are the trial's, and nobody else draws any."""
+    """Seed torch while a model is built; a lock lets one thread at a time do so."""
     with _DRAWING:
         torch.manual_seed(trial.seed)
         yield
