@@ -16,15 +16,15 @@ Batch = Mapping[str, Any]
 def build_augmentation(
     augmentation: Augmentation, kind: Kind, scaling: Literal["tiles"] | Scaling
 ) -> Callable[[Batch], dict[str, Any]] | None:
-    """What changes a batch, on the batch's device; None where nothing is asked for.
+    """A function that augments a batch on its device; None if the recipe asks for nothing.
 
-    It draws from torch's random state. Where a target per pixel turns out of the image's corners,
-    the first class comes in, as the image's 0 does: so do torchgeo's augmentations, with which the
-    published specialists were trained.
+    It draws from torch's random state. A rotation fills the corners of images with 0 and those of
+    pixel targets with class 0, as torchgeo's augmentations do, with which the published specialists
+    were trained.
 
     Raises:
-        EosfmError: The kind has objects, which would need other boxes, or colours are to be changed
-            of what is not scaled to 0 to 1, where kornia would cut it off.
+        EosfmError: The kind has objects, whose boxes would not move along, or colours are to change
+            and values are not scaled to 0 to 1, the range to which kornia clips.
     """
     changes = _changes(augmentation)
     if not changes:

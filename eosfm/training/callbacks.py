@@ -21,16 +21,16 @@ SAVE_SECONDS = 60.0
 
 
 class Record(lightning.Callback):
-    """Each epoch's loss and scores, and the weights as they were in the epoch that is kept.
+    """Each epoch's loss and scores, and the weights of the best epoch.
 
-    Ours, because both must lie in the one checkpoint of the epoch that they belong to: the best
-    weights in a file of their own, as ``ModelCheckpoint`` keeps them, are of another run after a
-    kill between the two, and DVC deletes the curves before it runs a stage again.
+    Not ``ModelCheckpoint``, because scores and best weights must be in the same checkpoint: it
+    keeps the best weights in a file of their own, which a kill between the two writes leaves out of
+    step, and DVC deletes the curves before it reruns a stage.
 
     Args:
-        headline: The score that decides which epoch is best, the earliest of equals.
-        name: Of the specialist, for errors.
-        last: Whether the last epoch is kept, however good, and is meant wherever this says best.
+        headline: Score that decides which epoch is best; the earlier one on a tie.
+        name: Name of the specialist, for error messages.
+        last: Whether to keep the last epoch instead; "best" then means the last.
     """
 
     def __init__(self, headline: str, name: str, last: bool = False) -> None:
@@ -78,9 +78,9 @@ class Record(lightning.Callback):
         return {key: self.epochs[epoch - 1][key] for key in ("loss", self.headline)}
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        """Tell the logger of the epochs before a resumed one.
+        """Log the epochs before a resumed one again.
 
-        No training starts where all of them are done, and what was stopped came after.
+        Not in ``on_train_start``: Lightning skips that when all epochs are already done.
         """
         for epoch in range(1, len(self.epochs) + 1):
             self._tell(trainer, epoch)
@@ -118,7 +118,7 @@ class Record(lightning.Callback):
         checkpoint["record"] = kept | {"losses": losses}
 
     def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        """Go on with them."""
+        """Restore the epochs, and this process's losses."""
         kept = checkpoint["record"]
         self._losses = list(kept.pop("losses")[trainer.global_rank])
         for key, value in kept.items():
@@ -133,15 +133,15 @@ class Record(lightning.Callback):
 class Checkpoints(Checkpoint):
     """The run as it is, in one file, at most once a minute: after a batch or after an epoch.
 
-    Ours, because ``ModelCheckpoint`` saves by the clock only after batches, that of an epoch's last
-    batch before its validation. Nothing is saved once training stops early, so a resumed run
-    need not know of that.
+    Not ``ModelCheckpoint``, because that saves by the clock only after batches, after an epoch's
+    last batch before its validation. Nothing is saved once early stopping has ended the training,
+    so a checkpoint never holds a stopped run.
 
-    An epoch that has diverged ends the training, and the last good state stays.
+    A diverged epoch ends the training; the last good checkpoint stays.
 
     Args:
-        file: Overwritten; whole or absent at any time.
-        record: Knows of the losses.
+        file: The checkpoint, overwritten atomically.
+        record: The record of losses, checked for divergence before each save.
     """
 
     def __init__(self, file: Path, record: Record) -> None:

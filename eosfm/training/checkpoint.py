@@ -1,4 +1,4 @@
-"""Checkpoints of an interrupted training: where they are, and whether one can be gone on from."""
+"""Checkpoints of an interrupted training: their path, and whether one can be resumed."""
 
 import hashlib
 from pathlib import Path
@@ -37,7 +37,7 @@ def checkpoint_of(recipe: Recipe, store: TileStore, begin: Path | None, scratch:
 
 
 def others(checkpoint: Path) -> list[Path]:
-    """Folders of interrupted runs of the same specialist, where there is none of this run."""
+    """Folders of this specialist's other interrupted runs; none if this run has a checkpoint."""
     if checkpoint.exists():
         return []
     name = checkpoint.parent.name.rpartition("-")[0]

@@ -16,8 +16,8 @@ from eosfm.recipes import Method, Plateau
 from eosfm.training.augmentation import build_augmentation
 
 NEVER = 2**62
-"""Epochs until Lightning steps a plateau: it would do so after the epoch's checkpoint, so that a
-resumed run would not know of the step. It is taken at the end of validation instead."""
+"""Keeps Lightning from stepping a plateau schedule: it would do so after the epoch's checkpoint, so
+a resumed run would miss the step. The end of validation steps it instead."""
 
 
 class SpecialistModule(lightning.LightningModule):
@@ -90,7 +90,7 @@ class SpecialistModule(lightning.LightningModule):
         return self.loss(self(batch["image"]), self.kind.target(batch))
 
     def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> None:
-        """Score one batch; its loss is asked for where that sets the rate."""
+        """Score one batch; its loss is computed only for a plateau schedule."""
         logits, target = self(batch["image"]), self.kind.target(batch)
         self.metrics.update(logits, target)
         if isinstance(self.method.schedule, Plateau):

@@ -65,10 +65,10 @@ class Recipe:
     def resolve(cls, params: Params, name: str) -> "Recipe":
         """Settle a specialist's settings.
 
-        Its own, but for what the scale sets: epochs at most the scale's, batch size, learning rate
-        and steps where the scale has them. What stands in its ``train`` comes before both, and so
-        does its ``mini`` at that scale.
-        Pretrained weights where both the specialist and the scale ask for them, unless
+        The specialist's own values, except that the scale caps the epochs and, where set, replaces
+        batch size, learning rate and steps. Its ``train`` overrides both, and at scale mini so does
+        its ``mini`` where ``train`` is silent.
+        Pretrained weights are used if the specialist and the scale both ask for them, unless
         ``backbone.pretrained`` decides.
         """
         own, scale = params.specialist(name), params.current

@@ -244,7 +244,7 @@ def _specialist(
     stored = [store.usable(name) for name in bands]
     count = store.shape[0] if recipe.stacked else 1
     more: dict[str, Any] = {"dates": count} if recipe.stacked else {}
-    if begin is not None:  # whose terms, and whose knowledge, are in the weights as well
+    if begin is not None:  # licence and data of the start weights carry over to the specialist
         facts = load_specialist(begin).facts
         more["start"] = {key: facts[key] for key in ("source", "licence") if facts.get(key)}
     mean, std = recipe.scaling() or (

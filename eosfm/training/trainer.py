@@ -62,9 +62,9 @@ def build_trainer(
 
 
 def go_on_alone(trainer: lightning.Trainer) -> None:
-    """After a fit: end every process but the first, which is then one like any other.
+    """After a fit: end every process but the first, and leave the process group.
 
-    What it computes next is on the CPU, of which the processes' group may know nothing.
+    What follows computes on the CPU, which the group's backend may not support.
 
     Raises:
         SystemExit: With status 0, in every process but the first.
