@@ -25,7 +25,7 @@ Count = Annotated[int, Field(strict=True, gt=0, le=10_000_000)]
 
 
 def _some(value: object) -> object:
-    """Of a union, pydantic would name each member that a value is not."""
+    """Check a union by hand, since pydantic's error would list every member of it."""
     whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
     if not (whole or value in ("auto", None)):
         raise ValueError("expected a whole number greater than 0, auto, or null for all")
@@ -41,7 +41,7 @@ Workers = Annotated[int, Field(strict=True, ge=0, le=1_024)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=100)]
 """Of files, stages and metrics; it is part of commands that a shell reads."""
 Place = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$")]
-"""A path; in one line, and no end of a text in C."""
+"""A path without control characters, so no line break and no NUL."""
 Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
 Head = Literal["upernet", "linear", "ridge", "knn"]
 Aggregation = Literal["mean", "linear", "ltae", "concat", "difference"]

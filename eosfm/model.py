@@ -25,7 +25,7 @@ OPTIONS = (
 """What :meth:`EosFM.from_specialists` takes beside the ensemble and its channels."""
 
 UNSHARED: dict[str, Any] = {"copy": False}
-"""Weights that were just read from a file are nobody else's."""
+"""Weights just read from a file need no copy: nothing else uses them."""
 
 
 class EosFM(nn.Module):

@@ -102,11 +102,11 @@ class Params(Frozen):
         return own.model_copy(update=own.published.entry) if recipe == "published" else own
 
     def training(self, specialist: SpecialistParams) -> ScaleTrain:
-        """How the scale trains a specialist, with what its entry has otherwise."""
+        """The scale's training settings, with the specialist's overrides applied."""
         return self.current.train.model_copy(update=self.overrides(specialist))
 
     def overrides(self, specialist: SpecialistParams) -> dict[str, Any]:
-        """What an entry has otherwise than the scale's training, by key."""
+        """A specialist's overrides of the scale's training settings, by key."""
         at_mini = specialist.mini.given if self.scale == "mini" else {}
         return at_mini | specialist.train.given
 

@@ -49,13 +49,13 @@ class Given(Frozen):
 
 
 class Augmentation(Given):
-    """What is done to training images; what is left out is not. Targets per pixel are moved along.
+    """Augmentation of training images, and of pixel targets with them; off where left out.
 
-    ``moves``: ``flips`` left to right and top to bottom, each of half of the images; ``turns``:
-    quarter turns as well, all eight alike. ``rotation``: half of the images by up to so many
-    degrees. ``sharpness``: the share of images that are sharpened. ``jitter``: how far brightness,
-    contrast, saturation and hue of half of the images may go. ``erasing``: the share of images that
-    lose a rectangle.
+    ``moves``: ``flips`` are horizontal and vertical, each with probability 0.5; ``turns`` adds
+    quarter turns, all eight orientations equally likely. ``rotation``: largest angle in degrees,
+    for half of the images. ``sharpness``: share of images that are sharpened. ``jitter``: strength
+    of changes in brightness, contrast, saturation and hue, for half of the images. ``erasing``:
+    share of images with an erased rectangle.
     """
 
     moves: Moves = "none"
@@ -143,9 +143,9 @@ class TrainOverrides(Given):
 
 
 class Published(Given):
-    """What the published recipe has otherwise for one specialist.
+    """Overrides of one specialist under the published recipe.
 
-    Some keys of its entry, and of :class:`Method`: those in which published specialists differ.
+    The keys of its entry and of :class:`Method` in which published specialists differ.
     """
 
     bands: Bands = ("red",)
@@ -176,11 +176,11 @@ class Published(Given):
 class SpecialistDefaults(Frozen):
     """What specialists share.
 
-    ``steps_per_epoch`` null is one pass. ``class_weights`` balanced gives rare classes more say in
-    the loss. ``date_mode``: siamese encodes each date by itself, stacked all dates at once, one
-    after the other in the channels, each with ``bands``. ``train`` beats the scale's training and
-    its limits, and ``mini`` does at that scale, where ``train`` says nothing. ``published`` holds
-    where the recipe is that.
+    ``steps_per_epoch`` null is one pass. ``class_weights`` balanced weights rare classes higher in
+    the loss. ``date_mode``: siamese encodes each date by itself, stacked encodes all dates at once,
+    their ``bands`` stacked in the channels. ``train`` overrides the scale's training and its
+    limits; at scale mini, so does ``mini`` for keys that ``train`` leaves out. ``published``
+    applies under the published recipe.
     """
 
     lr: Rate

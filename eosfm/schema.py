@@ -47,17 +47,17 @@ class Backbone(Frozen):
 class ScaleProtocol(Frozen):
     """How a downstream head is trained at this scale.
 
-    ``strata`` says of what kinds of tiles a share of
-    the labels keeps the same share: ``rarest`` by the rarest class of a tile, ``thirds`` by the
-    shares of all its classes (:meth:`eosfm.kinds.kind.Kind.thirds`).
+    ``strata``: how tiles are stratified when only a fraction of the labels is used, ``rarest`` by a
+    tile's rarest class, ``thirds`` by the shares of all its classes, in thirds
+    (:meth:`eosfm.kinds.kind.Kind.thirds`).
 
     ``seeds`` is the number of fits of the ensemble, ``baseline_seeds`` of each baseline;
-    ``max_dates`` an upper limit of every task's; tiles larger than ``window`` pixels are seen
-    through windows: one drawn anew in every epoch of training, the fewest that cover a tile in
-    validation and test. Every ``validate_every`` epochs and after the last the validation split is
-    scored; ``workers`` is the number of loader processes. ``fine_tune`` trains the encoders as
-    well; ``class_weights`` balanced gives rare classes more say in the loss; with ``late_fusion`` a
-    linear model of pixel values answers along with heads of pixel labels.
+    ``max_dates`` caps the dates of every task. Tiles larger than ``window`` pixels are read in
+    windows: a random one per epoch in training, the fewest that cover the tile in validation and
+    test. The validation split is scored every ``validate_every`` epochs and after the last;
+    ``workers`` is the number of loader processes. ``fine_tune`` trains the encoders as well;
+    ``class_weights`` balanced weights rare classes higher in the loss; ``late_fusion`` averages
+    heads for pixel labels with a linear model of pixel values.
     """
 
     label_fraction: Fraction
@@ -80,11 +80,11 @@ class ScaleProtocol(Frozen):
 
 
 class TaskOptions(Given):
-    """What a scale has otherwise for one task; what is left out stays as it is.
+    """Overrides of a scale for one task; what is left out keeps its value.
 
-    ``bands``, ``aggregation`` and ``loss`` replace the entry's. ``scaling`` stands for mean and
-    deviation of the training tiles. ``repeat`` says, by class, how often an epoch sees a training
-    tile that shows it: the most often of its classes, and once where it shows none of these.
+    ``bands``, ``aggregation`` and ``loss`` replace those of the task's entry. ``scaling`` replaces
+    mean and standard deviation of the training tiles. ``repeat`` gives, by class, how often an
+    epoch reads a training tile with that class; the largest number counts, and 1 without any.
     """
 
     bands: Bands = ("red",)
@@ -128,10 +128,10 @@ def _devices(value: object) -> object:
 
 
 class Trainer(Frozen):
-    """For ``lightning.Trainer``; precision null is bf16-mixed on a GPU, 32-true else.
+    """Options of ``lightning.Trainer``; precision null is bf16-mixed on a GPU, 32-true otherwise.
 
-    Several devices are several processes (``ddp``, which ``auto`` then is), which share each batch.
-    ``threads`` is torch's, of each process, and decides the last digits on a CPU.
+    Several devices are one process each (strategy ``ddp``, also under ``auto``) and split each
+    batch. ``threads`` is torch's thread count per process; on a CPU it affects the last digits.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
@@ -154,9 +154,9 @@ class Simulated(Frozen):
 class DatasetDefaults(Frozen):
     """Where a dataset's files come from.
 
-    ``source`` null leaves it to the scale; ``root`` is the folder of a copy that the user has, null
-    for a download. ``scenes`` is how many an archive must have: as many as its publisher says or,
-    where that is not known, as the first copy had; or any number, of a part.
+    ``source`` null leaves it to the scale; ``root`` is the folder of the user's own copy, null for
+    a download. ``scenes`` is how many scenes an archive must have: ``published`` for the number its
+    publisher states or, if unknown, that of the first copy; ``any`` for a part of it.
     """
 
     source: SourceKind | None
@@ -188,11 +188,11 @@ class Encoding(Frozen):
 class Fusion(Frozen):
     """How the specialists' pyramids become one (see :class:`eosfm.EosFM`).
 
-    ``selection`` of ``max_encoders`` is forward selection by ridge regression on the frozen
-    features, or learned by gates in training: ``topk`` or ``smooth``, ours or as published. Where
-    ``max_encoders`` is ``auto``, forward selection stops at three or more when others explain no
-    more.
-    ``spectral`` puts the bands themselves beside the specialists (:mod:`eosfm.encoding.spectral`).
+    ``selection`` of ``max_encoders`` specialists: ``forward`` selection by ridge regression on the
+    frozen features, or gates learned in training, ``topk`` or ``smooth``, ours or as published.
+    With ``max_encoders`` ``auto``, forward selection keeps at least three specialists and stops
+    once more of them no longer raise R2.
+    ``spectral`` adds the bands themselves as an input (:mod:`eosfm.encoding.spectral`).
     """
 
     method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list

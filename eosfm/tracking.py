@@ -18,10 +18,10 @@ from eosfm.core.files import write_json
 
 RESULTS = Path("results")
 SHARE = "EOSFM_MACHINE_SHARE"
-"""Variable with the share of the machine's processors and memory that a stage answers for: 1 / N
-where N stages run at a time; what share idles is nobody's."""
+"""Environment variable: share of the machine's CPU and memory energy that is attributed to a stage,
+1 / N where N stages run at a time. The shares of idle workers are attributed to none."""
 GPU_SHARE = "EOSFM_GPU_SHARE"
-"""The same of the GPUs that it sees."""
+"""Environment variable: the same share for the GPUs that the stage sees."""
 RUN = "EOSFM_RUN"
 """Variable with the name of the run, where no ``dvc`` process stands for it."""
 
@@ -190,9 +190,9 @@ class _EnergyMeter:
 
 
 def _tell_cpu_name() -> None:
-    """Give CodeCarbon the CPU's name where Linux tells it.
+    """Give CodeCarbon the CPU's name from Linux's ``/proc/cpuinfo``.
 
-    The library that it asks computes for a second, in every stage, to find the same and more.
+    The library that it calls otherwise takes a second in every stage to find out the same.
     """
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
