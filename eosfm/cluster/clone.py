@@ -37,11 +37,11 @@ class Settings:
         packed: Its files, of :func:`eosfm.cluster.snapshot.pack`.
         cache: DVC's options of its cache, ``dir`` among them, an absolute path.
         remote: DVC's default remote; empty if there is none.
-        apart: Whether workers meet in it, as one of :attr:`workers` does not see the user's folder.
+        apart: Whether results go through the remote, as some worker does not see the user's folder.
         environment: :data:`ENVIRONMENT` as the user has it; None for what is not set.
-        workers: Addresses of those with which the run begins.
-        hosts: How many of them each machine has, by address.
-        gpus: How many of them see the same GPUs, by address and :func:`visible_devices`.
+        workers: Addresses of the workers present when the run begins.
+        hosts: Number of these workers by host address.
+        gpus: Number of these workers by host address and GPUs seen (:func:`visible_devices`).
     """
 
     run: str
@@ -104,7 +104,7 @@ class Clone(WorkerPlugin):
         self._enter(1 / max(1, own.hosts.get(worker.ip, 1)), 1 / max(1, alike))
 
     def teardown(self, worker: Worker) -> None:
-        """Remove the clone, and leave the worker as it was: a refused one too, which Dask asks."""
+        """Remove the clone and restore the worker; Dask also calls this on refused workers."""
         if not self._former:
             return
         if self._warm:
@@ -153,9 +153,9 @@ class Clone(WorkerPlugin):
             local["cache"] = {**self.settings.cache, **where}
 
     def _point_home(self) -> None:
-        """Relative paths of the user's own data start in the user's folder.
+        """Make relative paths of the user's own data absolute, based on the user's folder.
 
-        They stand in no lock, so what stages make stays the same.
+        These parameters are in no dvc.lock, so the change invalidates no stage.
         """
         from dvc.utils.serialize import modify_yaml
 
@@ -171,7 +171,7 @@ class Clone(WorkerPlugin):
                     dataset["root"] = str(home / Path(dataset["root"]).expanduser())
 
     def _trust_at_home(self) -> None:
-        """What stages trust on first use is for the user's folder, of which Git knows."""
+        """Link the clone's trust-on-first-use records to those in the user's folder, under Git."""
         home, here = self.settings.project / TRUSTED, self.path / TRUSTED
         if home.is_dir():
             shutil.rmtree(here, ignore_errors=True)

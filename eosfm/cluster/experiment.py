@@ -28,9 +28,9 @@ def insist_on_new(name: str) -> None:
 
 
 def record(targets: Sequence[str], name: str) -> str:
-    """Let ``dvc exp run``, which has nothing to do but what only this folder can, keep the results.
+    """Record the results with ``dvc exp run``, which then only runs stages bound to this folder.
 
-    It keeps files as they stand, so these must be those of the run.
+    It records files as they are, so they must still be those of the run.
 
     Args:
         targets: As of ``dvc repro``.

@@ -142,10 +142,10 @@ def _describe(stage: Any, locks: dict[str, Mapping[str, Entry]], changed: bool) 
 
 
 def expected_seconds(names: Sequence[str], results: Path = Path("results")) -> dict[str, float]:
-    """Seconds that stages took in earlier runs, by what is left of these in a folder of results.
+    """Expected seconds of stages, from the energy records of earlier runs in a results folder.
 
-    A stage that has not run yet is given the mean of its kind, so ``train@b`` that of ``train``. In
-    a fresh clone, where none has, the committed report tells what all of a kind took together.
+    A stage without a record gets the mean of its kind (``train@b`` that of ``train``). In a fresh
+    clone without any record, the total per kind comes from the committed report.
     """
     known: dict[str, float] = {}
     kinds: dict[str, list[float]] = {}

@@ -4,8 +4,8 @@ import time
 from collections.abc import Collection, Mapping
 
 TRUST = 0.05
-"""What is expected of a run counts as much as what so much of it took: the first stages share their
-time with the start of the workers, and tell little."""
+"""Weight of the prior estimate, as a fraction of the run: the first stages share their time with
+the start of the workers, so their pace says little."""
 
 
 class Progress:

@@ -33,7 +33,7 @@ from eosfm.tracking import RUN
 
 T = TypeVar("T")
 GROUP = "stage"
-"""By one name, Dask takes all stages for jobs of a kind and hands them out one by one."""
+"""Common key prefix: Dask then treats all stages as one group and hands them out one by one."""
 
 
 def repro(
@@ -132,7 +132,7 @@ def _insist(ask: Callable[[], T]) -> T:
 
 
 def _ask_last(ask: Callable[[], object]) -> None:
-    """Ask all workers at the end of a run, which they can no longer spoil: a fault is a line."""
+    """Ask all workers at the end of a run, where a failure only deserves a warning."""
     try:
         ask()
     except Exception as error:  # of Dask's, of workers' and of the system's, where these are gone
@@ -212,7 +212,7 @@ class _Run:
         return replace(stage, entry=self.entries.get(name, stage.entry))
 
     def _may_rest(self, name: str) -> bool:
-        """Whether a stage only follows ones that made the same as before."""
+        """Whether a stage can be skipped: unchanged, and its needs have the same outs as before."""
         if name in self._plan.changed:
             return False
         for need in self._plan.needs[name]:

@@ -1,8 +1,8 @@
 """The shell of the stages of ``eosfm repro``: ``shell.py PARENT SHELL -c COMMAND``.
 
-DVC gives a stage's command to ``$SHELL``, and leaves it running when it is killed itself. This
-shell ends the command, and all that it started, when its parent, the process with DVC in it, is no
-more. What the command prints goes to the file that ``EOSFM_STAGE_LOG`` names, if it names one.
+DVC gives a stage's command to ``$SHELL``, and leaves it running when DVC itself is killed. This
+shell ends the command and all its children once its parent, the process that runs DVC, is gone.
+Output of the command goes to the file named by ``EOSFM_STAGE_LOG``, if set.
 """
 
 import json
@@ -65,7 +65,7 @@ def main(parent: int, words: list[str]) -> int:
 
 
 class Forked:
-    """A command that another process began; as much of :class:`subprocess.Popen` as it takes here.
+    """A command started by the fork server, with the part of ``subprocess.Popen`` used here.
 
     Attributes:
         pid: Of the process, which leads a group of its own.
@@ -80,7 +80,7 @@ class Forked:
         self.pid = int(told)
 
     def wait(self, timeout: float) -> int:
-        """How it ended; killed, where nobody could tell how it will."""
+        """The exit status; if the server is gone and cannot report it, kill the group."""
         if self._code is None:
             if not select.select([self._door], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired("", timeout)
@@ -98,7 +98,7 @@ class Forked:
 
 
 def _forked(words: Sequence[str], log: IO[bytes] | None) -> Forked | None:
-    """Begin ``SHELL -c "python SCRIPT WORDS"`` as a fork, where a process answers that forks."""
+    """Start ``SHELL -c "python SCRIPT WORDS"`` as a fork; None if no fork server answers."""
     python = shutil.which("python")
     if DOOR not in os.environ or len(words) != 3 or not SCRIPT.fullmatch(words[2]):
         return None
@@ -136,7 +136,7 @@ def _leave(number: int, frame: object) -> None:
 
 
 def _hear_no_more() -> None:
-    """Who asks again must not keep this one from waiting for the command's end."""
+    """Ignore further signals, so that they do not interrupt the wait for the command's end."""
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, signal.SIG_IGN)
 

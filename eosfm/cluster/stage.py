@@ -127,7 +127,7 @@ def _bring(repo: Any, stage: Stage, needs: Sequence[Stage]) -> None:
 
 
 def _why(log: Path, fault: Exception) -> str:
-    """The fault that a stage told; of one that was killed, what DVC says and what it did last."""
+    """The error that a stage printed; for a killed one, DVC's error and its last line."""
     said = last_line(log.read_text(errors="replace"))
     if said.startswith("error: "):
         return said

@@ -1,13 +1,13 @@
-"""A process that has loaded what stages load, and forks for each that is started.
+"""A fork server: a process that preloads the stages' packages and forks for each stage.
 
-Python with torch and Lightning takes seconds to start, as long as many a stage of ``mini`` works.
-What is loaded here is other people's packages alone: a stage imports the project's own modules
-itself. :mod:`eosfm.cluster.shell` asks for the forks, and does without where nothing answers.
+Starting Python with torch and Lightning takes seconds, as long as many a stage of ``mini`` runs.
+Only third-party packages are preloaded; a stage imports the project's own modules itself.
+:mod:`eosfm.cluster.shell` requests the forks, and starts Python anew if the server does not answer.
 
-A request is JSON, ``[words, folder, environment]`` with the script as the first word, and comes
-with the files that are to be its standard input, output and error. The answers are two lines: the
-number of the process, which leads a group of its own, and the exit status as :mod:`subprocess`
-gives it. Where who asked is gone, the group is killed.
+A request is JSON, ``[words, folder, environment]`` with the script as the first word, sent with the
+file descriptors of standard input, output and error. The reply is two lines: the id of the process,
+which leads its own group, and the exit status as :mod:`subprocess` gives it. If the client
+disconnects, the group is killed.
 """
 
 import atexit
@@ -54,10 +54,10 @@ def start(door: Path, packages: Sequence[str] = PACKAGES) -> "subprocess.Popen[b
 
 
 def usable(gpus: Sequence[str]) -> bool:
-    """Whether stages may begin as forks.
+    """Whether stages may start as forks.
 
-    Not where there are GPUs: a process that has looked at them cannot fork, and a start is nothing
-    to stages that work for hours. Nor where a system's libraries do not bear it, as on macOS.
+    Not with GPUs: a process that has accessed them cannot fork, and stages there run for hours, so
+    the start does not matter. Nor where system libraries do not survive a fork, as on macOS.
     """
     return sys.platform.startswith("linux") and not gpus
 
@@ -95,7 +95,7 @@ def serve(listening: socket.socket, parent: int) -> None:
 
 
 def _attend(asked: socket.socket) -> bool:
-    """Fork once more: one process becomes what is asked for, the other tells how that ended."""
+    """Fork once more: the child becomes the requested process, the parent reports its exit."""
     data, files, *_ = socket.recv_fds(asked, 1 << 20, 3)
     while more := asked.recv(1 << 20):
         data += more
@@ -120,10 +120,10 @@ def _attend(asked: socket.socket) -> bool:
 
 
 def _tell_end(runner: int, asked: socket.socket) -> None:
-    """Wait for the end of a process, or for the one who asked to go."""
+    """Report a process's exit status to the client; kill its group if the client hangs up first."""
     events = select.poll()
     events.register(os.pidfd_open(runner), select.POLLIN)
-    events.register(asked, 0)  # of which hanging up is always told
+    events.register(asked, 0)  # poll always reports a hang-up
     if asked.fileno() in dict(events.poll()):
         with suppress(ProcessLookupError):
             os.killpg(runner, signal.SIGKILL)
