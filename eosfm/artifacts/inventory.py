@@ -19,8 +19,8 @@ NOT_PROVENANCE = ("dataset", "source", "task", "metrics", "start")
 """Facts of a specialist that have attributes of their own."""
 
 SOURCES = {"simulated": "simulated", "archive": "published", "root": "own copy"}
-"""What is said of where training data came from, by what :class:`~eosfm.tiles.store.TileStore` has
-for it."""
+"""Origin of the training data in words, by the ``source`` of its
+:class:`~eosfm.tiles.store.TileStore`."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """An ensemble artifact that a user brings, in place of the one that the pipeline builds.
 
-DVC deletes what lies where a stage writes before the stage runs, and `dvc exp run` before any stage
-does, unless it knows the file. So the file is given to DVC as the result of export, and export is
-frozen: nothing before it runs, nothing replaces it, and DVC's cache keeps its bytes. The frozen
-stage has another command, by which DVC tells what it has from what the pipeline builds.
+DVC deletes a stage's outs before the stage runs, and `dvc exp run` does so before any stage, unless
+DVC knows the file. So the file is committed as the out of stage export, and export is frozen:
+no stage before it runs, nothing replaces the file, and DVC's cache keeps its bytes. The frozen
+stage has another command, so that DVC can tell the file from what the pipeline builds.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ DEPS = (Path("models/specialists"), Path("results/train"))
 PIPELINE = Path("dvc.yaml")
 BUILT = "\n  export:\n    cmd: python stages/export.py\n"
 USED = "\n  export:\n    frozen: true\n    cmd: eosfm use FILE\n"
-"""How the stage begins that builds the artifact, and the one that has been given a file."""
+"""Start of stage export in dvc.yaml, as built by the pipeline and as frozen on a given file."""
 
 
 def use_file(file: Path) -> str:

@@ -1,7 +1,7 @@
 """Weights under the names that the published encoder gives them (EoS-FM, arXiv 2511.21523).
 
-So a fusion that was trained with the published code goes on here, and one of ours there. The same
-names follow from the same options: ``adaptation="counted"``, a ``normalize`` of ``batch``,
+So a fusion trained with the published code can be loaded here, and one of ours there. The names
+match under matching options: ``adaptation="counted"``, a ``normalize`` of ``batch``,
 ``layer`` or ``none``, a selection that is ``published_...``, and no specialist skipped (the
 published selection has scores for those too).
 """

@@ -9,7 +9,7 @@ from eosfm.prediction.model import TaskModel
 
 
 class PhysicalTask(nn.Module):
-    """Standardisation, the encoders in use, fusion, merging of dates, head, and what it all means.
+    """Standardisation, encoders in use, fusion, date merging, head, final probabilities or values.
 
     Args:
         fitted: The fit.

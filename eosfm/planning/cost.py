@@ -58,7 +58,7 @@ def encoder_cost(backbone: str, channels: int, height: int, width: int) -> Cost:
 
 
 def reference_macs() -> int:
-    """One image of the size that speeds are told of, through the encoder that they are told of."""
+    """Multiply-accumulates of one reference image through the reference encoder."""
     return encoder_cost(REFERENCE, 3, REFERENCE_SIZE, REFERENCE_SIZE).macs
 
 
@@ -131,7 +131,7 @@ def _series(task: Task, channels: Sequence[int]) -> list[Tensor]:
 
 
 def _merge_and_head(task: Task, channels: Sequence[int]) -> tuple[Callable[[Any], Any], nn.Module]:
-    """What follows the fusion; attention without its look at the days, which have no values."""
+    """Merging of dates and head; attention skips the days, which have no values on ``meta``."""
     merge: Any = build_merge(task.aggregation, channels, len(task.dates)).to("meta")
     with torch.device("meta"):
         head = Trial(task, _statistics(len(task.classes)), 0).build_head(merge.out_channels).eval()

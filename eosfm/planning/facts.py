@@ -1,6 +1,6 @@
 """How large the archives are, as this project's readers split them.
 
-A simulated dataset's size stands in params.yaml; an archive is counted before it is there.
+A simulated dataset's size is in params.yaml; an archive's must be known before it is downloaded.
 """
 
 from dataclasses import dataclass

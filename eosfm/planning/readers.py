@@ -35,9 +35,9 @@ def refuse_misfits(params: Params, project: Path) -> None:
 
 
 def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
-    """Bands and losses against the datasets that they are asked of.
+    """Check bands and losses against the datasets that they are used on.
 
-    Recipes' scaling against bands, and batches against processes.
+    Also scaling of recipes against bands, and batch sizes against processes.
     """
     readers: list[tuple[str, Reader]] = [
         *((f"specialists.{name}", params.specialist(name)) for name in params.specialists),

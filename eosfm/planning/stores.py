@@ -32,9 +32,9 @@ OBJECT_BYTES = 24
 
 @dataclass(frozen=True)
 class PlannedStore:
-    """What :class:`eosfm.tiles.store.TileStore` would say of a store that is not there yet.
+    """Estimate of a :class:`eosfm.tiles.store.TileStore` that is not cut yet.
 
-    No tile is taken to be dropped for want of data, no label to be missing.
+    Assumes that no tile is dropped as nodata, and that no label is missing.
 
     Attributes:
         name: The dataset's entry.

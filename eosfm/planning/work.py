@@ -40,7 +40,7 @@ class Load:
 
 
 MOST_AT_A_TIME = ("memory_gb", "scratch_gb")
-"""Of works together the largest counts, since one follows the other."""
+"""Fields of which a sum takes the maximum, since works run one after the other."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the numbers say, in words: nothing here is written but what they bear out."""
+"""The report's conclusions in words, derived from the test statistics alone."""
 
 from collections.abc import Mapping
 
@@ -23,10 +23,10 @@ def answer(results: Results) -> str:
 
 
 def answer_without_seen(params: Params, results: Results) -> str:
-    """The same over the tasks of whose datasets the specialists in use had learnt no more labels.
+    """The same over tasks on whose datasets no specialist in use was trained with more labels.
 
-    Where a task has fewer labels of its dataset than a specialist of it had, baselines that have
-    the task's alone stand against more. Empty where there is no such task, or no other.
+    A specialist trained on more labels of a task's dataset has an advantage over baselines that
+    have the task's labels alone. Empty if no task remains, or if all of them do.
     """
     seen = [
         task

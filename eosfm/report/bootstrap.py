@@ -17,7 +17,7 @@ from eosfm.evaluation.result import TaskResult
 RESAMPLES = 1000
 
 AT_ONCE = 2**24
-"""Weights of tiles that are held at a time: of a hundred thousand tiles, of some resamples."""
+"""Most tile weights held at a time; with 100,000 tiles, those of some 170 resamples."""
 
 SHARE = 0.95
 """Of the resamples, that an interval holds."""
@@ -40,10 +40,10 @@ class Interval:
 
 
 def interval(found: float, resampled: np.ndarray) -> Interval:
-    """The interval around what was found that the middle of its resamples spans.
+    """The central interval of the resamples, shifted so that their mean is ``found``.
 
-    The quantiles are moved as the resamples' mean is to ``found``: a resample lacks scenes and has
-    others twice, which makes a mean over rare classes lower, and average precision higher.
+    The shift removes the resampling bias: a resample lacks some scenes and has others twice, which
+    lowers a mean over rare classes and raises average precision.
     """
     tails = (0.5 - SHARE / 2, 0.5 + SHARE / 2)
     low, high = found + np.quantile(resampled, tails) - resampled.mean()

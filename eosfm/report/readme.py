@@ -16,7 +16,7 @@ README, PAGE = Path("README.md"), Path("docs/results.md")
 BEGIN = "<!-- results: written by `eosfm readme` -->"
 NUMBER = re.compile(r"-?\d+\.\d+")
 SHOWN = 1.001e-3
-"""To so much, and what floats are off, a page rounds."""
+"""Tolerance of a score on a page: its rounding, plus float error."""
 PRECISION = 1e-4
 """Relative: metrics are rounded to five digits."""
 

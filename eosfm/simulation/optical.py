@@ -66,7 +66,7 @@ def observe(
         haze: Optical depth of the aerosol at 550 nm, 0 for none; drawn by the key when left out.
         cloud: Share of the scene under cloud, 0 to 1.
         region: One of :data:`eosfm.simulation.sky.REGIONS`: its sun and its air.
-        product: What the air's part in the reflectance is; of no account for ``dn8``.
+        product: Level of atmospheric correction; ignored for ``dn8``.
         camera: Metres of the camera's pixels, a multiple of the landscape's; left out, the same.
 
     Raises:
@@ -267,8 +267,8 @@ def _corrected(
 def _sensed(image: np.ndarray, key: Key, bands: Sequence[str], gsd: float) -> np.ndarray:
     """Blur, and add noise by band: that of the camera, and that of the light itself.
 
-    On Sentinel-2's grid of 10 m, bands of 20 and 60 m have as much more as the mean of the blocks
-    that they are made of later has less.
+    On Sentinel-2's 10 m grid, bands of 20 and 60 m get more noise, by as much as averaging their
+    blocks later takes away.
     """
     image = spread(image, _PSF)
     for channel, name in zip(image, bands, strict=True):
