@@ -1,7 +1,7 @@
 """How stages and tools start and end, and the ``eosfm`` command.
 
-Import this module first, as ``import eosfm.cli``: what is imported after it is so without garbage
-collection.
+Import this module first, as ``import eosfm.cli``: it makes garbage collection rare during the
+imports that follow.
 """
 
 import os
@@ -39,9 +39,9 @@ def run(main: Callable[..., Any]) -> None:
 
 
 def main() -> None:
-    """The ``eosfm`` command: :data:`COMMANDS`, each a function of its name in a module of its name.
+    """The ``eosfm`` command: :data:`COMMANDS`, each a function in a module of the same name.
 
-    A command that is named is the only one that is imported.
+    Only the command named on the command line is imported.
     """
     import typer
 

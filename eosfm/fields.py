@@ -1,4 +1,4 @@
-"""The values that keys of ``params.yaml`` take, and what every part of it is."""
+"""Field types of ``params.yaml``, and the base class of its parts."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from eosfm.core.splits import Split
 
 
 def _number(value: object) -> object:
-    """Python takes true for 1, which nobody means."""
+    """Refuse booleans, which Python would accept as 0 and 1."""
     if isinstance(value, bool):
         raise ValueError("expected a number")
     return value
@@ -33,13 +33,13 @@ def _some(value: object) -> object:
 
 
 Some = Annotated[Literal["auto"] | int | None, BeforeValidator(_some)]
-"""How many of what there is: a number, as many as help, or all."""
+"""How many to keep: a number, ``auto`` for as many as help, or null for all."""
 Size = Annotated[int, Field(strict=True, gt=0, le=100_000)]
 """Pixels, channels, or items of a batch."""
 Processes = Annotated[int, Field(strict=True, gt=0, le=4_096)]
 Workers = Annotated[int, Field(strict=True, ge=0, le=1_024)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=100)]
-"""Of files, stages and metrics; it is part of commands that a shell reads."""
+"""Name of files, stages and metrics; restricted because it becomes part of shell commands."""
 Place = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$")]
 """A path without control characters, so no line break and no NUL."""
 Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
@@ -51,7 +51,7 @@ SceneCounts = Literal["published", "any"]
 
 
 def _words(value: object) -> object:
-    """Names in one line, as YAML can name and repeat it and DVC keeps it when it sets a value."""
+    """Split a string of names: YAML can anchor a string, and DVC keeps it when it sets a value."""
     return tuple(value.split()) if isinstance(value, str) else value
 
 

@@ -22,7 +22,7 @@ OPTIONS = (
     "adaptation", "standardize", "mean", "std", "units", "freeze", "copy", "ablate",
     "spectral", *FUSION,
 )  # fmt: skip
-"""What :meth:`EosFM.from_specialists` takes beside the ensemble and its channels."""
+"""Keyword options of :meth:`EosFM.from_specialists`."""
 
 UNSHARED: dict[str, Any] = {"copy": False}
 """Weights just read from a file need no copy: nothing else uses them."""
@@ -32,19 +32,19 @@ class EosFM(nn.Module):
     """An ensemble of specialists as one backbone: a frozen encoder and a trainable fusion.
 
     :meth:`from_artifact`, :meth:`from_pretrained`, :meth:`from_specialists` and :meth:`load` build
-    both. What goes in must be standardised. By statistics that you have, in the values' own unit::
+    both. The input must be standardised. With your own statistics, in the unit of the values::
 
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
                                        mean=[1380.0, 1120.0, 950.0], std=[640.0, 420.0, 330.0])
 
-    By those of a scene or of a tile store (`data/tiles/<dataset>`), which one pass over it gives::
+    With those of a scene or of a tile store (`data/tiles/<dataset>`), computed in one pass::
 
         scene = eosfm.statistics("scene.tif")
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=scene.bands,
                                        mean=scene.mean, std=scene.std)
 
-    Or by each specialist's own, where the values have its physical unit (specialists of another
-    unit are refused by name, for ``ablate=``)::
+    Or with each specialist's own, if the values have its physical unit (the error names specialists
+    of another unit, to leave out with ``ablate=``)::
 
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=["B04", "B03", "B02"],
                                        standardize="specialist", units="reflectance_1e4")
@@ -59,7 +59,7 @@ class EosFM(nn.Module):
         feature_info: The fused levels, described as timm's models describe theirs.
 
     Raises:
-        EosfmError: One is something else, or the fuser is made for other pyramids.
+        EosfmError: An argument has the wrong type, or the fuser expects other pyramids.
     """
 
     def __init__(self, encoder: EnsembleEncoder, fuser: Fuser) -> None:
@@ -195,7 +195,7 @@ class EosFM(nn.Module):
         except EosfmError as error:
             raise EosfmError(f"the saved fusion does not open: {error}") from None
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            # What torch and Python say of settings or weights that are not a fusion's.
+            # Errors that torch and Python raise for settings or weights that do not fit a fusion.
             reason = str(error).strip().splitlines()[0]
             raise EosfmError(
                 f"the saved fusion does not open ({type(error).__name__}: {reason}); save it again"
@@ -240,7 +240,7 @@ class EosFM(nn.Module):
 
     @property
     def input(self) -> InputFormat:
-        """What arrives."""
+        """Description of the input: bands, units, standardisation."""
         return self.encoder.input
 
     @property

@@ -45,7 +45,7 @@ __all__ = [
 RESERVED = {"geobench2", "lead", "mean", "p", "specialists", "wins"}
 """Rows of `dvc metrics show` beside those of the tasks, which have these names."""
 SHARED = ("datasets", "specialists", "tasks")
-"""The sections whose entries share what stands in ``defaults``."""
+"""The sections whose entries are completed from ``defaults``."""
 
 
 class Params(Frozen):
@@ -92,7 +92,7 @@ class Params(Frozen):
         return _entry(self.datasets, "datasets", name)
 
     def specialist(self, name: str) -> SpecialistParams:
-        """A specialist's entry, as its recipe has it.
+        """A specialist's entry, with the overrides of its recipe applied.
 
         Raises:
             EosfmError: There is none of that name.
@@ -111,7 +111,7 @@ class Params(Frozen):
         return at_mini | specialist.train.given
 
     def task(self, name: str) -> TaskParams:
-        """A downstream task's entry, as the scale has it.
+        """A downstream task's entry, with the overrides of the scale applied.
 
         Raises:
             EosfmError: There is none of that name.
@@ -120,7 +120,7 @@ class Params(Frozen):
         return own.model_copy(update=self.task_options(name).entry)
 
     def task_options(self, name: str) -> TaskOptions:
-        """What the scale has otherwise for a task."""
+        """The scale's overrides for a task."""
         return self.current.tasks.get(name, TaskOptions())
 
     @model_validator(mode="after")
@@ -187,7 +187,7 @@ def _entry(entries: Mapping[str, Entry], section: str, name: str, found: str = "
 
 
 def _check_names(section: str, names: Iterable[str]) -> None:
-    """Entries give their names to files, stages and metrics."""
+    """Check entry names, which become names of files, stages and metrics."""
     for name in names:
         if not re.fullmatch("[a-z0-9_]{1,100}", name):
             raise EosfmError(

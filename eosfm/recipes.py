@@ -1,4 +1,4 @@
-"""What ``params.yaml`` says of training: recipes, scales' sizes, specialists' entries."""
+"""Schema of the training part of ``params.yaml``: recipes, scales' sizes, specialists' entries."""
 
 from typing import Annotated, Any, Literal
 
@@ -26,7 +26,7 @@ Weights = Literal["none", "balanced"]
 Dates = Literal["siamese", "stacked"]
 Optimizer = Literal["adamw", "adam", "muon"]
 Values = Number | tuple[Number, ...]
-"""One for all bands, or one for each, in their order."""
+"""One value for all bands, or one per band in their order."""
 
 
 class Plateau(Frozen):
@@ -66,9 +66,9 @@ class Augmentation(Given):
 
 
 class Scaling(Given):
-    """What is subtracted from a band's values, in their unit, and what they are then divided by.
+    """Fixed standardisation: (value - ``mean``) / ``std`` per band, in the band's unit.
 
-    ``unit`` is the one that the numbers are for, where a dataset has editions in several.
+    ``unit`` is the unit of the numbers, for datasets that have editions in several units.
     """
 
     mean: Values
@@ -77,19 +77,19 @@ class Scaling(Given):
 
 
 class Heads(Frozen):
-    """The head by what gets an answer: an image, or each pixel. Objects have one head."""
+    """The head for labels per image and for labels per pixel; objects have only one head."""
 
     image: Literal["linear", "last_map"]
     pixel: Literal["upernet", "upernet_batch"]
 
 
 class Method(Frozen):
-    """How a specialist learns, whatever it learns from.
+    """Training method of a specialist, independent of its dataset.
 
     ``decay``: ``kernels`` leaves norms and biases out of the weight decay. ``schedule``:
-    ``one_cycle`` of the rate, ``constant``, or a plateau, by the loss on validation tiles.
-    ``gradient_norm``: longer gradients are scaled down to it; null never. ``scaling``: ``tiles`` is
-    mean and deviation of each band's training tiles. ``dropout``: of the head's last maps.
+    ``one_cycle`` of the rate, ``constant``, or a plateau of the validation loss. ``gradient_norm``:
+    norm to which longer gradients are clipped; null never. ``scaling``: ``tiles`` uses mean and
+    standard deviation of the training tiles, per band. ``dropout``: rate on the head's last maps.
     ``keep``: the best epoch on validation tiles, or the last.
     """
 
@@ -164,12 +164,12 @@ class Published(Given):
 
     @property
     def entry(self) -> dict[str, Any]:
-        """What replaces keys of the specialist's entry."""
+        """The overrides of the specialist's entry, by key."""
         return {k: v for k, v in self.given.items() if k not in Method.model_fields}
 
     @property
     def method(self) -> dict[str, Any]:
-        """What replaces keys of the recipe."""
+        """The overrides of the recipe, by key."""
         return {k: v for k, v in self.given.items() if k in Method.model_fields}
 
 

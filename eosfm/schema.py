@@ -95,7 +95,7 @@ class TaskOptions(Given):
 
     @property
     def entry(self) -> dict[str, Any]:
-        """What replaces keys of the task's entry."""
+        """The overrides of the task's entry, by key."""
         return {key: value for key, value in self.given.items() if key in TaskParams.model_fields}
 
 
@@ -207,7 +207,7 @@ class Fusion(Frozen):
 
     @property
     def limit(self) -> int | None:
-        """Specialists to keep; None for all, and where the labels say how many."""
+        """Specialists to keep; None for all of them, and for ``auto``."""
         return None if self.max_encoders == "auto" else self.max_encoders
 
     @model_validator(mode="after")

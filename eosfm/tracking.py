@@ -1,4 +1,4 @@
-"""What a stage tells: one progress line at its end, curves (DVCLive), energy (CodeCarbon).
+"""Reporting of a stage: a line at its end, curves (DVCLive), energy (CodeCarbon).
 
 Every stage runs inside one :func:`track`. Its energy record is a DVC output, so a stage restored
 from the cache still counts in the energy that it took to make the results.
@@ -23,7 +23,7 @@ SHARE = "EOSFM_MACHINE_SHARE"
 GPU_SHARE = "EOSFM_GPU_SHARE"
 """Environment variable: the same share for the GPUs that the stage sees."""
 RUN = "EOSFM_RUN"
-"""Variable with the name of the run, where no ``dvc`` process stands for it."""
+"""Environment variable: name of the run, where no ``dvc`` process identifies it."""
 
 
 class Tracker:
@@ -123,7 +123,7 @@ class _EnergyMeter:
     """CodeCarbon's offline tracker, which may fail without failing the stage.
 
     It starts in a thread, because loading it and its first look at the machine take most of a
-    second. What was spent meanwhile counts with the mean power of the time after.
+    second. Energy until then is extrapolated from the mean power measured afterwards.
     """
 
     def __init__(self, country: str) -> None:
@@ -144,7 +144,7 @@ class _EnergyMeter:
             # CodeCarbon would take the world's average for a country it does not know.
             if self._country not in DataSource().get_global_energy_mix_data():
                 raise LookupError(f"energy.country {self._country!r} is not in CodeCarbon's table")
-            # It talks before it reads its own log level; what matters of it is in the record.
+            # It logs before it reads its own log level; the record holds all that matters.
             logging.getLogger("codecarbon").disabled = True
             _tell_cpu_name()
             self._tracker = OfflineEmissionsTracker(
@@ -165,7 +165,7 @@ class _EnergyMeter:
         return time.perf_counter() - self._begun
 
     def stop(self) -> dict[str, Any]:
-        """The energy so far; None for kwh and co2eq_kg where it could not be had."""
+        """The energy so far; None for kwh and co2eq_kg if it could not be measured."""
         elapsed = self._elapsed()
         self._thread.join()
         try:
@@ -217,9 +217,9 @@ def _power_source(tracker: Any) -> str:
 def current_run() -> str:
     """Name of the ``dvc`` process that this stage belongs to, or of this process alone.
 
-    Two stages of one ``dvc repro`` or ``dvc exp run`` give the same name, so the report can tell
-    what this run spent from what earlier runs had spent on results that are still valid. Those of
-    an ``eosfm repro`` find it in :data:`RUN`.
+    Stages of one ``dvc repro`` or ``dvc exp run`` share the name, so the report can separate the
+    energy of this run from that of earlier runs whose results are still valid. ``eosfm repro`` sets
+    it in :data:`RUN`.
     """
     import psutil
 

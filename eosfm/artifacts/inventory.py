@@ -16,7 +16,7 @@ from eosfm.encoding.artifact import STATE_KEY, Entry, parse_entry, read_entries
 from eosfm.nn.specialist import Specialist
 
 NOT_PROVENANCE = ("dataset", "source", "task", "metrics", "start")
-"""Facts of a specialist that have attributes of their own."""
+"""Facts of a specialist kept out of ``provenance``: they have attributes of their own."""
 
 SOURCES = {"simulated": "simulated", "archive": "published", "root": "own copy"}
 """Origin of the training data in words, by the ``source`` of its
@@ -84,7 +84,7 @@ class Inventory:
 
 
 def take_inventory(path: Path | str) -> Inventory:
-    """Read an artifact and tell what is in it; whether weights fit is not asked.
+    """Read an artifact and list its contents, without checking that weights fit.
 
     Raises:
         EosfmError: The file is missing, damaged or no artifact.
@@ -164,7 +164,7 @@ def _text(value: Any) -> str | None:
 
 
 def _word(value: Any) -> str:
-    """A word of a stranger's file, which may hold commands to a terminal."""
+    """A word of an untrusted file, with terminal control characters escaped."""
     if not isinstance(value, str):
         raise TypeError(f"a {type(value).__name__} for a word")
     return "".join(map(shown, value))

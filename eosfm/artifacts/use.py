@@ -17,7 +17,7 @@ from eosfm.core.files import atomic
 
 ARTIFACT = Path("models/eosfm.pth")
 DEPS = (Path("models/specialists"), Path("results/train"))
-"""What export is made of."""
+"""Dependencies of stage export."""
 PIPELINE = Path("dvc.yaml")
 BUILT = "\n  export:\n    cmd: python stages/export.py\n"
 USED = "\n  export:\n    frozen: true\n    cmd: eosfm use FILE\n"

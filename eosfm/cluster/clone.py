@@ -20,7 +20,7 @@ from eosfm.datasets.fetching.trust import TRUSTED
 from eosfm.tracking import GPU_SHARE, RUN, SHARE
 
 NAME = "eosfm-clone"
-"""By which a worker knows its clone."""
+"""Name of the worker plugin that holds the clone."""
 FOLDER = Path(".cache/repro")
 """Where runs keep their clones and what stages print."""
 ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "EOSFM_DEBUG")
@@ -65,7 +65,7 @@ class Clone(WorkerPlugin):
     """The clone of a worker, made when it starts.
 
     A worker that sees the user's folder shares DVC's cache and the scratch folder with it. Any
-    other has both on its own machine, and meets the others in DVC's default remote.
+    other has both on its own machine, and exchanges results through DVC's default remote.
     """
 
     name = NAME

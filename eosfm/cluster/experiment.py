@@ -1,4 +1,4 @@
-"""A run as an experiment of DVC's: its settings before, its record after, as of ``dvc exp run``."""
+"""A run as a DVC experiment: checks its name before, and records the results after the run."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The user's own folder: what runs before the workers start, and what takes in their results."""
+"""Work in the user's own folder: before the workers start, and on taking in their results."""
 
 import logging
 import shutil
@@ -58,7 +58,7 @@ def run_always_changed(repo: Any, targets: Sequence[str]) -> None:
 
 @contextmanager
 def hold(repo: Any, names: Sequence[str]) -> Iterator[None]:
-    """Keep other processes of DVC from what these stages make; it says who does.
+    """Lock the outs of these stages against other DVC processes.
 
     Raises:
         EosfmError: Another one makes them now.
@@ -78,7 +78,7 @@ def hold(repo: Any, names: Sequence[str]) -> Iterator[None]:
 
 
 def push(repo: Any, plan: Plan) -> None:
-    """Send what is done already, and is needed, to DVC's remote."""
+    """Push the finished stages that pending ones need to DVC's remote."""
     names = plan.affected()
     done = {need for name in names for need in plan.needs[name]}.difference(names)
     if done:
@@ -123,7 +123,7 @@ def _check_out(repo: Any, names: Collection[str]) -> None:
 
 
 def finish(plan: Plan) -> list[str]:
-    """Run what only this folder can; what changed since the run began is left to the next one.
+    """Run the stages that only this folder can run; later changes are left to the next run.
 
     Returns:
         The stages that it ran or restored.

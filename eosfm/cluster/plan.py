@@ -13,7 +13,7 @@ from typing import Any
 from eosfm.core.errors import EosfmError
 
 ALWAYS = ["always changed"]
-"""What DVC says of a stage that runs in every repro, and has not changed."""
+"""DVC's status of an unchanged stage that runs in every repro."""
 Entry = Mapping[str, Any]
 """A stage's entry in dvc.lock: hashes of its command, deps, params and outs."""
 
@@ -26,7 +26,7 @@ class Stage:
         name: As DVC takes it: ``train@potsdam``, ``data/dvc.yaml:tile@eurosat``.
         file: Its dvc.yaml or .dvc file, from the project's root.
         key: Its name there; empty for a .dvc file.
-        entry: What it made last; None where the cache has not all of it.
+        entry: Lock entry of its last run; None unless the cache holds all of its outs.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Plan:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def affected(self) -> list[str]:
-        """The changed stages and all that follow, in order, but for those of home."""
+        """The changed stages and all downstream of them, in order, without those at home."""
         found: set[str] = set()
         for name in self.stages:
             if name in self.changed or not found.isdisjoint(self.needs[name]):
@@ -67,7 +67,7 @@ class Plan:
         return [name for name in self.stages if name in found - self.at_home]
 
     def urgency(self) -> dict[str, float]:
-        """Seconds from the start of each stage to the end of the last one that waits for it."""
+        """Seconds on the longest path from the start of each stage to the end of the run."""
         found = dict.fromkeys(self.stages, 0.0)
         for name in reversed(list(self.stages)):
             found[name] += self.seconds.get(name, 1.0)

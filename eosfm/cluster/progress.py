@@ -1,4 +1,4 @@
-"""How far a run is, in lines that a log file can bear."""
+"""Progress of a run, as one line per stage, suitable for a log file."""
 
 import time
 from collections.abc import Collection, Mapping

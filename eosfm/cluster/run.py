@@ -118,7 +118,7 @@ def _run_all(repo: Any, plan: Plan, client: Any) -> None:
 
 
 def _insist(ask: Callable[[], T]) -> T:
-    """Ask all workers; where one is killed meanwhile, ask all that are there then.
+    """Ask all workers; if one is killed meanwhile, ask those that are there then.
 
     Raises:
         EosfmError: They are killed again and again.
@@ -251,7 +251,7 @@ def _settings(repo: Any, client: Any) -> Settings:
 
 @contextmanager
 def _folder(folder: Path) -> Iterator[Path]:
-    """A folder of the run's own, and none of runs of this machine that were killed."""
+    """Create the run's folder, and remove those of killed runs of this machine."""
     import psutil
 
     folder.mkdir(parents=True)

@@ -23,11 +23,11 @@ from typing import IO
 
 LOG = "EOSFM_STAGE_LOG"
 USERS = "EOSFM_USERS_SHELL"
-"""Variable with the shell that was there first; workers here inherit the other."""
+"""Environment variable: the user's own shell, since workers inherit a replaced ``SHELL``."""
 DOOR = "EOSFM_STAGE_DOOR"
 """Variable with the socket of a process that forks for commands (:mod:`eosfm.cluster.warm`)."""
 SCRIPT = re.compile(r"python( [\w./@=-]+\.py)( [\w./@=-]+)*")
-"""Commands for which it does: nothing in them is for a shell."""
+"""Commands that can be forked: they use no shell syntax."""
 LOOK = 0.2
 """Seconds between two looks at the parent."""
 PATIENCE = 3
@@ -120,7 +120,7 @@ def _forked(words: Sequence[str], log: IO[bytes] | None) -> Forked | None:
 
 @contextmanager
 def within(door: str) -> Iterator[str]:
-    """A name of a socket by its folder, since one of more than 107 bytes cannot be given."""
+    """A short name of a socket, through its open folder: socket paths are limited to 107 bytes."""
     folder, name = os.path.split(door)
     opened = os.open(folder or ".", os.O_RDONLY)
     try:

@@ -38,11 +38,11 @@ LOOK = 0.5
 
 
 def start(door: Path, packages: Sequence[str] = PACKAGES) -> "subprocess.Popen[bytes]":
-    """Start it; it ends with this process, and answers as soon as all is loaded.
+    """Start the server; it ends with this process, and answers once all packages are loaded.
 
     Args:
-        door: Its socket, to be made.
-        packages: What it loads.
+        door: Path of its socket, created by the server.
+        packages: Packages to preload.
     """
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "eosfm.cluster.warm", str(door), *packages],
@@ -63,7 +63,7 @@ def usable(gpus: Sequence[str]) -> bool:
 
 
 def load(packages: Sequence[str]) -> None:
-    """Import packages; of the project itself nothing stays."""
+    """Import packages, then drop the project's own modules, which each stage imports itself."""
     from eosfm.core.loading import loading
 
     with loading():
@@ -153,16 +153,16 @@ def run() -> int:
 
 
 def main(door: str, packages: Sequence[str]) -> None:
-    """Load, serve, and in a fork run what was asked for."""
+    """Preload, serve, and in a fork run the requested script."""
     parent, code = os.getppid(), 1
 
     def leave() -> None:
-        """End before Python takes all that is loaded apart, for which a fork copies it first."""
+        """Exit without Python's teardown, which would copy the memory shared with the server."""
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 
-    atexit.register(leave)  # the first to come is the last to be called
+    atexit.register(leave)  # registered first, so called last
     listening = socket.socket(socket.AF_UNIX)
     with within(door) as name:
         listening.bind(name)

@@ -33,7 +33,7 @@ FRACTIONS = (0.1, 0.5, 1.0)
 """Shares of the labelled training tiles, as in PANGAEA (arXiv 2412.04204)."""
 
 SHORTER = 2
-"""Fits that compare specialists with each other have this part of the protocol's epochs."""
+"""Divisor of the protocol's epochs in fits that compare single specialists."""
 
 
 def analyse_task(
@@ -43,7 +43,7 @@ def analyse_task(
     artifact: Path,
     checkpoints: Checkpoints | None = None,
 ) -> AnalysisResult:
-    """Take one task's score apart.
+    """Run the ablations of one task.
 
     Args:
         task: The task.
@@ -82,7 +82,7 @@ def _by_count(
     voter: PixelVoter | None,
     checkpoints: Checkpoints | None,
 ) -> dict[str, TaskResult]:
-    """Selection of so many specialists, and ``all`` of them."""
+    """Result by number of selected specialists, and with ``all`` of them."""
     limits = {"all": None} | {str(count): count for count in COUNTS if count < members}
     return run_fits(
         {
@@ -107,7 +107,7 @@ def _by_team(
     progress: str,
     checkpoints: Checkpoints | None,
 ) -> dict[str, TaskResult]:
-    """The result of each team of specialists; a team of nobody has none."""
+    """The result of each team of specialists; empty teams are skipped."""
     return {
         name: run_head(task, FIXED, only(splits, team), 1, checkpoints=checkpoints)
         for name, team in tqdm(teams.items(), progress, unit="fit", disable=None, leave=False)

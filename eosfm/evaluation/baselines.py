@@ -54,7 +54,7 @@ FIXED = Fusion(
 )
 
 ALL = FIXED.model_copy(update={"max_encoders": None})
-"""Of specialists that are chosen already."""
+"""The fixed fusion for specialists that are already selected."""
 
 
 def run_baselines(
@@ -117,7 +117,7 @@ def random_weights(
         with seeded(trial):
             encoder = task_encoder(task, randomize(load_artifact(artifact), trial.seed), copy=False)
         fusion = FIXED
-        if task.head not in CLOSED_FORM:  # which choose while they solve
+        if task.head not in CLOSED_FORM:  # closed-form heads select while they solve
             live = readings.map(partial(live_features, encoder, pools))
             chosen = live.train.specialists
             if selects(FIXED, len(chosen)):
@@ -187,7 +187,7 @@ def from_scratch(
     voter: PixelVoter | None = None,
 ) -> TaskResult:
     """One backbone of the specialists' kind, trained on the task's labels alone."""
-    if task.head == "ridge":  # nothing to train by, and all is trained here
+    if task.head == "ridge":  # closed form cannot train a backbone
         task = task.with_linear_head()
 
     def build(trial: Trial) -> EndToEnd:

@@ -16,7 +16,7 @@ from eosfm.core.closure import ROOT, code_hash
 from eosfm.core.errors import EosfmError
 
 SECONDS = 60.0
-"""Time between two checkpoints. Whatever it is, a resumed fit ends as an uninterrupted one."""
+"""Time between two checkpoints; it does not affect the result of a resumed fit."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Checkpoints:
         return Checkpoint(self, decisive)
 
     def clear(self) -> None:
-        """The stage is done."""
+        """Remove all checkpoints once the stage is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def path(self, decisive: Any) -> Path:
@@ -74,9 +74,9 @@ class Checkpoint:
         return self._name()
 
     def read(self) -> Any:
-        """What an interrupted run left; None if none did.
+        """State that an interrupted run left; None if there is none.
 
-        One that is damaged is named and removed: the fits then start again.
+        A damaged file is reported and removed, so that the fits start again.
         """
         if not (self.folder.exists() and self.path.exists()):
             return None
@@ -94,6 +94,6 @@ class Checkpoint:
             self._saved = time.monotonic()
 
     def done(self, state: Callable[[], Mapping[str, Any] | None]) -> None:
-        """Write the last state of fits that took long, for a stage that is killed later on."""
+        """Write the final state of long fits, so that a stage killed later need not repeat them."""
         if time.monotonic() - self._begun >= SECONDS and (found := state()) is not None:
             tensors.write(self.path, found)

@@ -45,7 +45,7 @@ def evaluate_task(
         log: Receives the score of each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
         keep: Receives the best fit.
-        path: What :func:`selection_path` found; None where it is to be found here, if need be.
+        path: Result of :func:`selection_path`; None computes it here if needed.
 
     Raises:
         EosfmError: ``fusion.ablate`` names no specialist, or leaves none.
@@ -80,7 +80,7 @@ def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -
 
 
 def settled(fusion: Fusion, path: SelectionPath) -> tuple[list[str], Fusion]:
-    """The specialists that forward selection takes, and a fusion with nothing left to choose."""
+    """The specialists that forward selection takes, and a fusion that selects no further."""
     if fusion.max_encoders == "auto":
         found = enough(dict(zip(path.specialists, path.explained, strict=True)))
         return found, fusion.model_copy(update={"max_encoders": None})

@@ -20,12 +20,12 @@ FEWEST = 10
 """Fewest source files for their tiles to be grouped as scenes; below, each tile is a scene."""
 
 FACTS = ("kind", "ignore_index", "scenes")
-"""Entries of the file that are no model's."""
+"""Entries of the file that do not belong to a model."""
 
 
 @dataclass(frozen=True)
 class TaskEvidence:
-    """What models did on each test tile of one task.
+    """Each model's per-tile evidence on the test tiles of one task.
 
     Attributes:
         kind: The task kind's name.

@@ -15,7 +15,7 @@ from eosfm.features.frozen import TaskSplit, chunks
 from eosfm.features.source import Request
 
 Answers = dict[int, Tensor]
-"""What a model predicts for some tiles, as targets look, by tile."""
+"""Predictions in the form of targets, by tile index."""
 
 
 class Examined(NamedTuple):
@@ -33,7 +33,7 @@ class Examined(NamedTuple):
 
 
 class Tally:
-    """One model's scores, batch by batch, and what they follow from."""
+    """Accumulates one model's per-tile evidence and predictions, batch by batch."""
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
@@ -76,13 +76,13 @@ def shown_tiles(split: TaskSplit[Any], trial: Trial) -> list[int]:
 def examine(
     models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial, shown: Collection[int] = ()
 ) -> list[Examined]:
-    """What each model does on a split.
+    """Run and score each model on a split.
 
     Args:
         models: Called as ``model(inputs, size)``.
         split: The tiles.
         trial: A fit of the task.
-        shown: The tiles whose answers are kept.
+        shown: The tiles whose predictions are kept.
     """
     tallies = [Tally(trial) for _ in models]
     for tiles, answers, target in blended(models, split, trial):

@@ -1,6 +1,6 @@
 """Fusion of stored features: :class:`eosfm.model.Fuser` on levels with a date axis.
 
-``prepare`` does once per item what no weight decides; ``forward`` does the rest at every step.
+``prepare`` does the parts without weights, once per item; ``forward`` does the rest, at every step.
 """
 
 from typing import cast
@@ -19,7 +19,7 @@ from eosfm.params import Aggregation, Fusion
 
 
 class Fusing(nn.Module):
-    """Any fusion: pyramids cut apart, dates as if they were images."""
+    """Any fusion: splits levels into pyramids and folds dates into the batch."""
 
     def __init__(self, fuser: Fuser) -> None:
         super().__init__()
@@ -40,15 +40,15 @@ class Fusing(nn.Module):
 class LinearFusing(nn.Module):
     """``conv1x1`` of pyramids normalised one by one, as one matrix product per level.
 
-    The normalisation's own scale and shift are left at 1 and 0, since a linear map follows. So the
-    normalised features are constants, and what is linear too and comes later may come first: the
-    average over pixels, or over dates. The output equals that of the fuser.
+    The normalisation's own scale and shift stay at 1 and 0, since a linear map follows. So the
+    normalised features are constants, and later linear steps may come first: the average over
+    pixels, or over dates. The output equals that of the fuser.
 
     Args:
-        fuser: Its options decide; see :func:`build_fusing`.
-        pool: Average over pixels ahead, for heads that do nothing else with them; of what is
-            normalised pixel by pixel, the averages come (:mod:`eosfm.features.pooling`).
-        average: Average over dates ahead.
+        fuser: A fuser with suitable options; see :func:`build_fusing`.
+        pool: Average over pixels first, for heads that would pool anyway; with per-pixel
+            normalisation the inputs are averages already (:mod:`eosfm.features.pooling`).
+        average: Average over dates first.
     """
 
     def __init__(self, fuser: Fuser, pool: bool, average: bool) -> None:

@@ -110,7 +110,7 @@ def fit(
     log: Log | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> list[Best]:
-    """Train models on one stream of batches; leave each at its best validation epoch.
+    """Train models on one stream of batches; load each one's best validation epoch at the end.
 
     Args:
         models: Called as ``model(inputs, size)``; what requires no gradient is not trained.
@@ -118,7 +118,7 @@ def fit(
         val: The validation tiles.
         trials: One per model, of one task.
         log: Receives mean loss and validation score of the first model's validated epochs.
-        checkpoint: Where to resume from and to leave one.
+        checkpoint: File to resume from and to save to.
 
     Returns:
         The best epoch of each.
@@ -157,7 +157,7 @@ def fit(
 
 
 class _Progress:
-    """How far some fits are."""
+    """Training state of fits that share a stream: steps, epochs, losses and validation curve."""
 
     def __init__(self, learners: Sequence[Learner], log: Log | None) -> None:
         self.learners, self.log = learners, log
@@ -166,15 +166,15 @@ class _Progress:
         self.curve: list[tuple[int, dict[str, float]]] = []
 
     def step(self, losses: Tensor) -> None:
-        """One batch more, with the loss of each model."""
+        """Count a step, with the loss of each model."""
         self.steps += 1
         self.losses.append(losses)
 
     def check(self, epoch: int, task: str) -> None:
-        """Stop fits that diverge, before what they predict is scored.
+        """Stop diverged fits before they are validated.
 
         Raises:
-            EosfmError: The epoch's loss of one of them is not finite.
+            EosfmError: A model's mean loss over the epoch is not finite.
         """
         for loss in torch.stack(self.losses).mean(0).tolist():
             if not math.isfinite(loss):
@@ -184,7 +184,7 @@ class _Progress:
                 )
 
     def finish(self, epoch: int, scores: Sequence[Scores], metric: str) -> None:
-        """One epoch more, with the scores of each model where it was validated."""
+        """Count an epoch, with the validation scores of each model, if there are any."""
         for learner, own in zip(self.learners, scores, strict=bool(scores)):
             learner.best.offer(own, epoch, learner.model)
         if scores:
@@ -194,7 +194,7 @@ class _Progress:
         self.losses = []
 
     def state(self) -> dict[str, Any] | None:
-        """For a checkpoint; None once fits diverge, so that the last good state stays."""
+        """State for a checkpoint; None once a fit diverged, so that the last good one is kept."""
         if not all(learner.finite for learner in self.learners):
             return None
         own = {key: getattr(self, key) for key in ("steps", "epochs", "losses", "curve")}
@@ -232,7 +232,7 @@ def training_batches(train: TaskSplit[Any], trial: Trial, steps: int, epoch: int
 
 
 def _batches(tiles: np.ndarray, batches: int, size: int, seed: tuple[int, int]) -> list[np.ndarray]:
-    """The tiles of each batch of an epoch: as many permutations as it takes."""
+    """The tiles of each batch of an epoch, from as many permutations as needed."""
     rng = np.random.default_rng(seed)
     size = min(size, len(tiles))
     rounds = -(-batches * size // len(tiles))

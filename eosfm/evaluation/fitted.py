@@ -1,7 +1,7 @@
-"""A task's best fit as a file: what stage evaluate keeps, and what a prediction needs.
+"""A task's best fit as a file, written by stage evaluate and read for prediction.
 
-``models/tasks/<task>.pt`` holds tensors and plain values alone. The encoders stay in the ensemble
-artifact, which the file names by its SHA-256; but where they were trained along, they are here.
+``models/tasks/<task>.pt`` holds only tensors and plain values. Frozen encoders stay in the ensemble
+artifact, which the file names by its SHA-256; fine-tuned encoders are in the file itself.
 """
 
 import hashlib
@@ -105,7 +105,7 @@ class FittedTask:
 
 
 class BestFit:
-    """What :func:`eosfm.evaluation.evaluate.evaluate_task` hands its best fit to."""
+    """Receiver of the best fit of :func:`eosfm.evaluation.evaluate.evaluate_task`."""
 
     def __init__(self) -> None:
         self.model: nn.Module | None = None
@@ -163,7 +163,7 @@ class BestFit:
 
 
 def write_fitted(path: Path, fitted: FittedTask) -> None:
-    """Write a fit; one without specialists says nothing of them."""
+    """Write a fit; an empty ``ensemble`` is left out of the file."""
     content = {key: value for key, value in vars(fitted).items() if key != "ensemble" or value}
     tensors.write(path, {"format": FORMAT, **content})
 

@@ -22,11 +22,11 @@ from eosfm.heads.temporal import mean_date, seen_dates
 from eosfm.kinds.examples import spread
 
 CELLS = 2500
-"""At most so many labelled cells of the finest level are read per split, as many of each item that
-has them; of image labels, at most so many items."""
+"""Most labelled cells of the finest level that are read per split, equally many of each item; for
+image labels, most items."""
 
 PENALTIES = (1e-2, 1e-1, 1.0)
-"""Ridge penalties over the number of samples; each pyramid, or team, takes its best."""
+"""Ridge penalties per sample; each pyramid, or team, takes its best."""
 
 MOST = 10
 """Length of the selection path in specialists, unless more are to be kept."""
@@ -43,9 +43,9 @@ COMPONENTS = 32
 
 
 def explained_alone(train: FrozenFeatures, val: FrozenFeatures, trial: Trial) -> dict[str, float]:
-    """Explained share of the validation labels' variance (R2, mean over classes) by specialist.
+    """R2 on the validation labels (mean over classes) of each specialist alone.
 
-    A specialist that gives several pyramids is as good as its best one.
+    A specialist with several pyramids gets the R2 of its best one.
     """
     known, truth = sample_cells(train, trial)
     unknown, answers = sample_cells(val, trial)
@@ -104,20 +104,20 @@ def enough(path: dict[str, float]) -> list[str]:
 def _components(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
     """Standardised features in the directions in which they vary most."""
     x, unseen = standardised(x, unseen)
-    # Exact: a decomposition that begins with random numbers would make another choice each time.
+    # Exact: a randomised decomposition could change the choice from run to run.
     _, directions = torch.linalg.eigh(x.T @ x)
     directions = directions[:, -COMPONENTS:]
     return x @ directions, unseen @ directions
 
 
 def standardised(x: Tensor, unseen: Tensor) -> tuple[Tensor, Tensor]:
-    """Both by the mean and standard deviation of the first."""
+    """Standardise both by the mean and standard deviation of the first."""
     mean, std = x.mean(0), deviation(x, correction=0)
     return (x - mean) / std, (unseen - mean) / std
 
 
 def explained(x: Tensor, y: Tensor, unseen: Tensor, answers: Tensor) -> float:
-    """R2 of ridge regression on unseen samples, mean over targets, of the best penalty.
+    """R2 of ridge regression on unseen samples, mean over targets, with the best penalty.
 
     Args:
         x: (N, C) standardised features.

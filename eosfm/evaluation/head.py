@@ -24,7 +24,7 @@ from eosfm.fusion.selection import Selection
 from eosfm.params import Fusion
 
 CLOSED_FORM = ("knn", "ridge")
-"""Heads without steps."""
+"""Heads that are not trained by gradient steps."""
 
 
 def run_head(
@@ -44,12 +44,12 @@ def run_head(
         task: The task.
         fusion: How the pyramids become one, and how many specialists are selected.
         splits: The features.
-        fits: How many, each of a seed of its own; their mean counts.
+        fits: Number of fits, each with its own seed; the scores are averaged.
         log: Receives each validated epoch of the first fit.
         checkpoints: Where killed fits resume from.
-        features: Tells whose features these are, where specialists have the same names.
-        keep: Receives the best fit, but of ``knn``, which has no model.
-        voter: What answers along, of pixel labels.
+        features: Names whose features these are: tells apart checkpoints of equal specialists.
+        keep: Receives the best fit; not called for ``knn``, which has no model.
+        voter: Pixel model for late fusion; None for no late fusion.
     """
     trials = make_trials(task, splits.train.some_targets(), fits)
     done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep, voter)
@@ -75,7 +75,7 @@ def fit_head(
             log({f"val_{task.metric}": fit.val[task.metric]}, 0)
         return [fit], used
     fewer = selects(fusion, len(splits.train.specialists))
-    if fewer and not fusion.selection.startswith(PUBLISHED):  # which chooses while it fits
+    if fewer and not fusion.selection.startswith(PUBLISHED):  # published gates select in the fit
         chosen = choose(fusion, splits.train, splits.val, trials[0])
         splits = only(splits, chosen)
     inputs = splits.train.inputs
@@ -142,9 +142,9 @@ def _closed_form(
     trial: Trial,
     keep: Keep | None,
 ) -> tuple[Fit, list[str]]:
-    """The one fit of a head without steps and seeds, and the specialists that it uses.
+    """The single fit of a closed-form head, and the specialists that it uses.
 
-    Ridge chooses them by its own weights, whatever ``fusion.selection`` says.
+    Ridge selects them by its own weights and ignores ``fusion.selection``.
     """
     if task.head == "ridge":
         limit = MOST if fusion.max_encoders == "auto" else fusion.limit

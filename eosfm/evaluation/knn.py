@@ -15,7 +15,7 @@ NEIGHBOURS = 20
 TEMPERATURE = 0.07
 """Both as in DINO (Caron et al., 2021, arXiv 2104.14294)."""
 QUERIES = 1024
-"""Compared with all references at a time: what memory there is bounds neither."""
+"""Queries compared with all references at a time, which bounds the memory."""
 
 
 def score_knn(train: FrozenFeatures, split: FrozenFeatures, trial: Trial) -> Examined:

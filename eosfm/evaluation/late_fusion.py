@@ -60,7 +60,7 @@ def pixel_voter(trial: Trial, readings: Splits[Reading]) -> PixelVoter | None:
 
 
 def fuses_late(task: Task) -> bool:
-    """Whether its protocol has late fusion, and its labels are those of pixels."""
+    """Whether the protocol asks for late fusion and the labels are per pixel."""
     return task.protocol.late_fusion and task.kind.answer == "pixel"
 
 
@@ -70,7 +70,7 @@ class LateFusion(nn.Module):
     Args:
         model: Called as ``model(inputs, size)``.
         voter: The linear model.
-        kind: Says what an average of answers is.
+        kind: Defines the average of two outputs.
         share: Weight of the linear model.
     """
 
@@ -79,7 +79,7 @@ class LateFusion(nn.Module):
         self.model, self.voter, self.kind, self.share = model, voter, kind, share
 
     def forward(self, inputs: tuple[tuple[Any, Tensor], Tensor], size: tuple[int, int]) -> Tensor:
-        """Logits from what the model takes, and images (B, T, C, H, W), beside it, and days."""
+        """Logits from ((the model's features, images (B, T, C, H, W)), days)."""
         (features, images), days = inputs
         own = self.model((features, days), size).float()
         mixed: Tensor = self.kind.mix(own, self.voter.of_pixels(images), self.share)

@@ -12,7 +12,7 @@ from eosfm.heads.optim import build_optimizer, build_schedule
 from eosfm.kinds.scores import better
 
 GRADIENT_NORM = 1.0
-"""Gradients of a larger norm are scaled down to it."""
+"""Norm to which longer gradients are clipped."""
 
 
 class Learner:
@@ -34,7 +34,7 @@ class Learner:
         self.best = Best(trial.task.metric)
 
     def step(self, inputs: Any, target: Tensor, size: tuple[int, int]) -> Tensor:
-        """Take one step; the loss before it."""
+        """Take one optimiser step; return the loss before it."""
         self.model.train()
         loss = self.loss(answer(self.model, inputs, size), target)
         self.optimizer.zero_grad(set_to_none=True)
@@ -94,6 +94,6 @@ class Best:
 
 
 def answer(model: nn.Module, inputs: Any, size: tuple[int, int]) -> Tensor:
-    """A model's logits in float32, whatever it computes in."""
+    """A model's logits as float32, also under autocast."""
     with autocast():
         return model(inputs, size).float()

@@ -16,7 +16,7 @@ from eosfm.heads.linear_model import LinearModel, band_statistics, pixel_values
 from eosfm.kinds.scores import better
 
 PIXELS = 20_000
-"""Labelled training pixels in all, drawn alike from the tiles; but at least one of each tile."""
+"""Labelled training pixels in total, equally many per tile, and at least one of each."""
 
 PENALTIES = (1e-4, 1e-2, 1.0)
 """Weights of the squared norm beside the loss; the validation score decides."""

@@ -86,7 +86,7 @@ class EndToEnd(nn.Module):
     def forward(self, inputs: tuple[Tensor, Tensor], size: tuple[int, int]) -> Tensor:
         """Logits from images (B, T, C, h, w) and days."""
         images, days = inputs
-        # As of frozen encoders: what is decoded to the image's size must lie where the image does.
+        # As for frozen encoders: pad and cut, so that the decoded maps stay aligned with the image.
         height, width = images.shape[-2:]
         maps = cut_maps(self.backbone(on_grid(images.flatten(0, 1))), (height, width))
         series = [level.unflatten(0, (-1, images.shape[1])) for level in maps]
@@ -110,7 +110,7 @@ def build_fuser(fusion: Fusion, inputs: Sequence[InputSpec]) -> Fuser:
         projection=fusion.projection,
         # A task may have fewer than are asked for.
         max_encoders=None if limit is None else min(limit, len(specialists)),
-        # After forward selection none is left to EosFM's own gates.
+        # Forward selection is already done here, so the fuser's gates have nothing to select.
         selection="topk" if fusion.selection == "forward" else fusion.selection,
         scale_features=fusion.scale_features,
     )

@@ -42,19 +42,19 @@ from eosfm.kinds.scores import better
 from eosfm.params import Fusion
 
 SAMPLES = 1000
-"""Tiles of a split, at most, by which specialists are weighed and features are scaled."""
+"""Most tiles of a split used to weight the specialists and to scale the features."""
 
 FEWEST = 2
-"""Labelled tiles without which nothing varies."""
+"""Fewest labelled tiles: a single one has no variance."""
 
 CHUNK = 64
 """Tiles that are read at once."""
 
 POWER = 2
-"""Of what a specialist explains: its weight."""
+"""Exponent that turns a specialist's R2 into its weight."""
 
 SHARPNESS = tuple(2.0**k for k in range(-2, 9))
-"""What regression's answers, 0 to 1, may be multiplied by to be logits."""
+"""Candidate factors that turn regression outputs (0 to 1), less 0.5, into logits."""
 
 Samples = tuple[Tensor, Tensor]
 """(N, C) features and (N, K) targets, 0 or 1, float64."""
@@ -117,13 +117,13 @@ def weigh(
     """The weight of each specialist in use; they sum to 1.
 
     Args:
-        known: What is learned from.
-        unseen: What tells how much was learned.
-        owners: The specialist of each of the C, or :data:`SPECTRAL`, which is none.
-        limit: How many specialists may be used, at most.
+        known: Training samples.
+        unseen: Validation samples, on which R2 is computed.
+        owners: The specialist of each of the C features; :data:`SPECTRAL` ones are skipped.
+        limit: Most specialists to use; None for all.
 
     Returns:
-        Those that explain something of ``unseen``, the best first; the best where none does.
+        Specialists with R2 above 0 on ``unseen``, best first; if there are none, the best one.
     """
     x, z = standardised(known[0], unseen[0])
     explained = {}
@@ -166,8 +166,8 @@ def _solve(
         split: The labelled tiles.
         model: Gives their features.
         trial: The task.
-        teams: The weights of the members of each.
-        sample: Some of them, whose (N, C) features tell the scale, and targets the mean.
+        teams: Weight of each member, by team.
+        sample: Some labelled tiles: their (N, C) features give the scale, their targets the mean.
     """
     owners = _owners(split, model)
     parts = [_Part.of(sample[0], owners, team) for team in teams]
@@ -271,7 +271,7 @@ def _known(
 def _indicators(target: Tensor, trial: Trial, level: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Which of (B,) tiles are labelled, and the (N, K) targets of these, 0 or 1, float64.
 
-    An unknown one of several labels is as the mean: see :func:`fill_unknown`.
+    In multi-label targets an unknown label is set to its mean: see :func:`fill_unknown`.
     """
     known = target != trial.task.ignore_index
     if target.ndim == 1:

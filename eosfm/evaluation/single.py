@@ -29,7 +29,7 @@ SHORTLIST = 5
 :func:`eosfm.evaluation.forward_selection.explained_alone`."""
 
 PART = 4
-"""Steps of the whole protocol over those of a short fit."""
+"""Ratio of the steps of the whole protocol to those of a short fit."""
 
 
 def best_single(
@@ -59,7 +59,7 @@ def best_single(
         name: partial(run_head, short, fusion, only(blind, [name]), 1, checkpoints=checkpoints)
         for name in names
     }
-    # One alone has nothing to win.
+    # A single candidate needs no short fit.
     if len(names) > 1:
         vals = {name: found.val[task.metric] for name, found in run_fits(fits).items()}
         best = best_of(task.metric, vals)

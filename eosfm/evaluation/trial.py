@@ -1,4 +1,4 @@
-"""What decides one fit of a task, and fits run side by side."""
+"""Settings of one fit of a task (task, target statistics, seed), and running several fits."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _DRAWING = threading.Lock()
 
 @dataclass(frozen=True)
 class Trial:
-    """What decides one fit, beside the model and the features.
+    """The settings of one fit, besides the model and the features.
 
     Attributes:
         task: The task.
@@ -51,7 +51,7 @@ class Trial:
     def build_loss(self) -> nn.Module:
         """The task's loss, classes weighted if the protocol asks for it."""
         kind, weights = self.task.kind, None
-        # What has no classes, a regression, has none to weigh.
+        # A regression has no classes to weight.
         if self.task.protocol.class_weights == "balanced" and self.statistics.counts:
             weights = kind.class_weights(self.statistics)
         return kind.build_loss(self.task.loss, self.task.ignore_index, weights)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 INPUT = "image"
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
 FEWEST = 2
-"""Example sizes above one, in coarsest cells or images: one would be taken for a constant."""
+"""Example size of dynamic dimensions: the exporter would take a size of 1 for a constant."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What becomes an ONNX file.
+    """A module with what its ONNX export needs.
 
     Attributes:
         module: In evaluation, on the CPU.
@@ -74,7 +74,7 @@ def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> N
 
 
 def export_task(task: Path, artifact: Path, path: Path, size: int | None = None) -> "FittedTask":
-    """Write a fitted task: a window of a scene in, what the task says of it out.
+    """Write a fitted task: takes a window of a scene, gives the task's prediction.
 
     The file takes ``image``, (B, T, C, H, W) float32 in the bands' physical units, NaN where
     nothing was measured, and, where dates are attended to, ``days``, (B, T) float32 since

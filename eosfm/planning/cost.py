@@ -1,8 +1,8 @@
-"""What one forward pass costs: multiply-accumulates and calls of operators, counted uncomputed.
+"""Cost of one forward pass: multiply-accumulates and operator calls, counted without computing.
 
 Modules are built as the stages build them, and run on torch's ``meta`` device, where tensors have
-shapes and no values. Normalisations and activations have no multiply-accumulates; speeds are
-measured with them (see :mod:`eosfm.planning.hardware`).
+shapes and no values. Normalisations and activations count no multiply-accumulates; measured speeds
+include them (see :mod:`eosfm.planning.hardware`).
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from eosfm.params import Fusion
 from eosfm.planning.hardware import REFERENCE, REFERENCE_SIZE
 
 COMPUTED = 3
-"""A training step computes as much as so many forward passes: backward takes twice as much."""
+"""Cost of a training step in forward passes: backward costs twice as much as forward."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Faults of DVC's, told in a line."""
+"""DVC's errors as one-line messages."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def told(work: Callable[[], T]) -> T:
-    """Work of DVC's.
+    """Run a call into DVC, and turn its errors into an :class:`EosfmError`.
 
     Raises:
         EosfmError: DVC refuses it: no repository of Git, a file with marks of a merge.
@@ -39,5 +39,5 @@ def _half_merged() -> str | None:
 
 
 def origin(error: BaseException) -> BaseException:
-    """What an error came of in the end."""
+    """The root cause of an error."""
     return error if error.__cause__ is None else origin(error.__cause__)

@@ -19,7 +19,7 @@ class ArchiveFacts:
         test: Of the test split.
         height: Of a scene in pixels; the mean where they differ.
         width: Likewise.
-        source: Who says so.
+        source: Publication or page that states the numbers.
         dates: Images of a scene.
         about: Whether counts or sizes are rounded: some splits are drawn by hashes of names, and
             some archives have scenes of many sizes.

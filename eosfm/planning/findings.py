@@ -55,7 +55,7 @@ def no_copy(name: str, title: str, root: str) -> str:
 
 
 def refusals(*steps: Callable[[], object]) -> Iterator[Finding]:
-    """The faults that steps of the pipeline itself name, each when it is tried."""
+    """Run pipeline steps, and turn the errors that they raise into faults."""
     for step in steps:
         try:
             step()

@@ -16,7 +16,7 @@ from math import inf
 from eosfm.core.errors import EosfmError, suggest
 
 REFERENCE = "convnextv2_atto"
-"""The encoder that speeds are told of."""
+"""The encoder that GPU speeds refer to."""
 
 REFERENCE_SIZE = 224
 """Height and width of its images in pixels."""
@@ -29,7 +29,7 @@ at CodeCarbon's 3 W for 8 GB)."""
 
 @dataclass(frozen=True)
 class Gpu:
-    """What computes.
+    """A GPU's speed and power.
 
     Attributes:
         name: For people.
@@ -40,7 +40,7 @@ class Gpu:
         watts: Power limit of the board, by its maker's data sheet.
         source: Where the speeds are from.
         host_watts: What the machine around it draws.
-        grouped: How many times as fast several encoders are in one call (``eosfm/nn/grouped.py``).
+        grouped: Speed-up of several encoders in one grouped call (``eosfm/nn/grouped.py``).
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Most memory that a stage needs on a machine with a GPU, from what it keeps at a time.
+"""Peak memory of a stage on a machine with a GPU, from what it holds at the same time.
 
-What is read by memory map is the operating system's to keep or to drop, and is not counted.
+Memory-mapped files are not counted: the operating system can drop their pages at any time.
 """
 
 from math import prod
@@ -16,7 +16,7 @@ TORCH_GB = 4.0
 """A process with torch, Lightning and the host's part of CUDA."""
 
 LOADER_GB = 0.5
-"""What a loader process does not share with the one that started it."""
+"""Memory of a loader process that is not shared with its parent."""
 
 PREFETCH = 2
 """Batches that each loader reads ahead: torch's own number."""

@@ -20,7 +20,7 @@ from eosfm.planning.findings import no_copy, of_copy
 from eosfm.tiles.layout import UNLABELLED, image_layouts, target_layout
 
 COUNTED = 30_000
-"""Scenes that are looked at before a run: of more, opening each takes long."""
+"""Most scenes of a dataset that are opened before a run, since opening each takes time."""
 
 ROW_BYTES = 150
 """Of a tile in the store's tables: id, source file, window, footprint, date."""
@@ -123,8 +123,8 @@ class PlannedStore:
 def planned_store(params: Params, name: str) -> PlannedStore:
     """The store of a dataset's entry.
 
-    Of a part of an archive (``scenes: any``), and of a copy of an archive whose size no table has,
-    what is there counts.
+    For a part of an archive (``scenes: any``), and for a copy of one without a known size, the
+    scenes on disk are counted.
 
     Raises:
         EosfmError: Nobody knows how large the archive is, or a copy lacks files.

@@ -55,7 +55,7 @@ class Work:
         features_gb: What is stored as features.
         memory_gb: Most memory at a time, of the process and its loaders; of works together the
             largest.
-        scratch_gb: Most that lies at a time in files that go with the stage; likewise.
+        scratch_gb: Peak size of scratch files, which the stage deletes; likewise.
         loads: What is computed.
     """
 

@@ -1,4 +1,4 @@
-"""The tables and pictures that people look at."""
+"""The report of a run: tables, figures and metrics."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ AT_ONCE = 2**24
 """Most tile weights held at a time; with 100,000 tiles, those of some 170 resamples."""
 
 SHARE = 0.95
-"""Of the resamples, that an interval holds."""
+"""Share of the resamples that an interval covers."""
 
 
 @dataclass(frozen=True)

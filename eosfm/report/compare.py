@@ -9,10 +9,10 @@ from eosfm.report.bootstrap import Interval, interval
 from eosfm.report.results import BASELINES, Results
 
 SIGNIFICANT = 0.05
-"""A smaller p is no accident."""
+"""Significance level: a smaller p counts as a difference."""
 
 SIGNS = 2**16
-"""Signs of differences that are tried, at most: all of them, or as many random ones."""
+"""Most sign patterns in the permutation test: all of them, or this many random ones."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Lead:
         wins: Tasks on which the ensemble is ahead.
         losses: Tasks on which it is behind.
         tasks: All of them.
-        p: How often differences of random sign would be as far from 0: a paired permutation test
-            over the tasks, two-sided; exact up to 16 of them.
+        p: Two-sided p of a paired permutation test over the tasks (random signs of the
+            differences); exact for up to 16 tasks.
         interval: Of the mean, over resampled test scenes and fits of these tasks.
     """
 

@@ -97,7 +97,7 @@ def collect(params: Params, results: Path) -> Results:
             for item in items
         }
 
-    # Others in params.yaml are behind none of these numbers, and no reason to report anew.
+    # Datasets that nothing uses contribute no number, so they must not cause a new report.
     used = {entry.dataset for entry in params.specialists.values()}
     used |= {entry.dataset for entry in params.tasks.values()}
     stages: dict[str, Iterable[str]] = {
@@ -130,7 +130,7 @@ def collect(params: Params, results: Path) -> Results:
 
 
 def _evidence(results: Path, task: str) -> TaskEvidence:
-    """What every model did on a task, which two stages tell."""
+    """Per-tile evidence of every model on a task, joined from the two stages that write it."""
     ours, theirs = (
         read_evidence(results / stage / task / "tiles.npz", f"{stage}@{task}")
         for stage in ("evaluate", "baseline")

@@ -90,13 +90,13 @@ def active(results: Results) -> float:
 
 
 def latest_run(records: list[EnergyRecord]) -> list[EnergyRecord]:
-    """What the last DVC run that made any of these results ran; names end in when it started."""
+    """Records of the latest DVC run among these; run names end in their start time."""
     last = max((record.run for record in records), key=lambda run: int(run.rpartition("-")[2]))
     return [record for record in records if record.run == last]
 
 
 def unknown_energy(records: list[EnergyRecord]) -> int:
-    """Stages of which nobody knows what they took, which sums leave out."""
+    """Number of stages with unknown energy, which the sums leave out."""
     return sum(record.kwh is None for record in records)
 
 

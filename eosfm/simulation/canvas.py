@@ -1,4 +1,4 @@
-"""The sheet that painters draw a landscape on."""
+"""The canvas on which painters draw a landscape: its layers and random numbers."""
 
 from dataclasses import dataclass
 
@@ -52,8 +52,8 @@ class Canvas:
     def paint(self, mask: np.ndarray, cover: str | np.ndarray, **layers: object) -> None:
         """Put a cover (or (H, W) codes) on the (H, W) bool ``mask``.
 
-        What stood there is gone but for ``layers``: scalars or (H, W) arrays by attribute. Left
-        out, heights and parcel are 0, tone and growth 1.
+        Replaces what was there. ``layers`` are scalars or (H, W) arrays by attribute; where left
+        out, heights and parcel become 0, tone and growth 1.
         """
         code = CODE[cover] if isinstance(cover, str) else cover
         plain = {"canopy": 0, "building": 0, "tone": 1, "growth": 1, "parcel": 0}

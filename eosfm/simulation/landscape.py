@@ -42,7 +42,7 @@ class Landscape:
     def covered(self, mask: np.ndarray, cover: str | np.ndarray, **layers: object) -> "Landscape":
         """A copy with a new, lifeless cover (or (H, W) codes) on the (H, W) bool ``mask``.
 
-        What stood there is gone but for ``layers``: scalars or (H, W) arrays by attribute.
+        Replaces what was there; ``layers`` sets attributes to scalars or (H, W) arrays.
         """
         bare = {"canopy_height": 0, "building_height": 0, "vigour": 0, "tone": 1, "parcel": 0}
         code = CODE[cover] if isinstance(cover, str) else cover

@@ -1,4 +1,4 @@
-"""What is done to a batch of training images beyond turns and mirrors, which reading does."""
+"""Augmentation of a batch of training images, besides the flips and turns done on reading."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -73,7 +73,7 @@ def _changes(wanted: Augmentation) -> list[Any]:
 
 
 def _one_date_of_colours(image: Any) -> Any:
-    """(B, 3, h, w) of (B, 1, 3, h, w)."""
+    """(B, 1, 3, h, w) to (B, 3, h, w)."""
     if image.shape[1:3] != (1, 3):
         raise EosfmError(
             f"augmentation of {image.shape[1]} date(s) of {image.shape[2]} bands; expected one of "

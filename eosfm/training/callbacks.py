@@ -1,4 +1,4 @@
-"""What a training run keeps of its epochs, and what it shows of them."""
+"""Lightning callbacks: the record of epochs, checkpoints, and a progress line per epoch."""
 
 import math
 import time
@@ -17,7 +17,7 @@ from eosfm.kinds.scores import better
 from eosfm.nn.faults import weight_faults
 
 SAVE_SECONDS = 60.0
-"""Least time between two checkpoints: what a crash may cost."""
+"""Least time between two checkpoints, so about the most work that a crash can lose."""
 
 
 class Record(lightning.Callback):
@@ -48,7 +48,7 @@ class Record(lightning.Callback):
         return self.epochs[self.best_epoch - 1]
 
     def losses(self, pl_module: Any) -> Tensor:
-        """(steps,) the losses of this epoch so far, where the model is."""
+        """(steps,) losses of this epoch so far, on the model's device."""
         if not self._losses:
             return torch.empty(0, device=pl_module.device)
         return torch.stack([loss.to(pl_module.device) for loss in self._losses])
@@ -86,7 +86,7 @@ class Record(lightning.Callback):
             self._tell(trainer, epoch)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
-        """Keep the loss, where it is: reading it would wait for the device."""
+        """Keep the loss on its device: reading it here would wait for the device."""
         self._losses.append(outputs["loss"].detach())
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -108,7 +108,7 @@ class Record(lightning.Callback):
         self._tell(trainer, len(self.epochs))
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        """Keep the epochs, and each process's losses since the last of them."""
+        """Save the epochs, and each process's losses since the last one."""
         own = self.losses(pl_module).cpu()  # one tensor: tens of thousands would take seconds
         losses: list[Any] = [own]
         if trainer.world_size > 1:
@@ -164,7 +164,7 @@ class Checkpoints(Checkpoint):
             self._save(trainer)
 
     def _save(self, trainer: Any) -> None:
-        """Save where the first process finds that it is time."""
+        """Save if it is time by the clock of the first process."""
         due = time.monotonic() - self._saved >= SAVE_SECONDS
         if not trainer.strategy.broadcast(due):
             return
@@ -213,6 +213,6 @@ class EpochLines(lightning.Callback):
 
 
 def speed(steps: int, seconds: float) -> str:
-    """How fast steps follow each other; of slow ones, how long each takes."""
+    """Steps per second, or seconds per step if a step takes a second or more."""
     each = seconds / max(steps, 1)
     return f"{1 / each:.1f} steps/s" if each < 1 else f"{each:.1f} s/step"

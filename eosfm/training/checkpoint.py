@@ -12,7 +12,7 @@ from eosfm.tiles.store import TileStore
 from eosfm.training.recipe import Recipe
 
 DIGITS = 16
-"""Of the hash that names a run's folder of checkpoints."""
+"""Hex digits of the hash in the name of a run's checkpoint folder."""
 
 
 def checkpoint_of(recipe: Recipe, store: TileStore, begin: Path | None, scratch: Path) -> Path:
@@ -29,7 +29,7 @@ def checkpoint_of(recipe: Recipe, store: TileStore, begin: Path | None, scratch:
     digest = hashlib.sha256(recipe.digest() + (store.path / "store.json").read_bytes())
     if begin:
         digest.update(begin.read_bytes())
-    if str(recipe.trainer["devices"]) in ("auto", "-1"):  # a checkpoint is of so many processes
+    if str(recipe.trainer["devices"]) in ("auto", "-1"):  # a checkpoint fits one process count
         digest.update(str(torch.cuda.device_count()).encode())
     digest.update(torch.__version__.encode())
     digest.update(code_hash(ROOT / "stages" / "train.py").encode())
@@ -46,7 +46,7 @@ def others(checkpoint: Path) -> list[Path]:
 
 
 def resumable(checkpoint: Path) -> Path | None:
-    """The checkpoint of an interrupted run, if it is whole; a damaged one is named and removed."""
+    """The checkpoint if it is intact, else None; a damaged one is reported and removed."""
     if not checkpoint.exists():
         return None
     try:

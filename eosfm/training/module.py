@@ -31,9 +31,9 @@ class SpecialistModule(lightning.LightningModule):
         classes: Class names.
         ignore_index: Target value that does not count.
         lr: Highest learning rate.
-        method: How it learns.
-        seed: Of what training steps draw.
-        stacked: Whether the encoder takes all dates at once, one after the other in its channels.
+        method: Optimiser, schedule, augmentation and the like.
+        seed: Seeds the random numbers of the training steps.
+        stacked: Whether the encoder takes all dates at once, stacked in its channels.
 
     Attributes:
         scores: Of the latest validation.
@@ -80,11 +80,11 @@ class SpecialistModule(lightning.LightningModule):
         return self.kind.trim(logits, (height, width))
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Let each step draw its own numbers, so that a resumed run draws them as well."""
+        """Seed each step by its number, so that a resumed run draws the same random numbers."""
         torch.manual_seed(derive_seed(self.seed, "step", self.global_step, self.global_rank))
 
     def training_step(self, batch: Mapping[str, Any], batch_idx: int) -> Tensor:
-        """One step; of several processes, the mean of their losses counts."""
+        """Loss of one step; with several processes, gradients are averaged."""
         if self.augment is not None:
             batch = self.augment(batch)
         return self.loss(self(batch["image"]), self.kind.target(batch))
@@ -142,8 +142,8 @@ class SpecialistModule(lightning.LightningModule):
             plateau = ReduceLROnPlateau(optimizer, **method.schedule.model_dump())
             registered = {"scheduler": plateau, "monitor": "none", "frequency": NEVER}
             return {"optimizer": optimizer, "lr_scheduler": registered}
-        # A loader of our own to count by: the trainer's, built now, would begin a resumed run
-        # with the batches of its first epoch.
+        # Count steps with a loader of our own: building the trainer's here would make a resumed run
+        # read the batches of its first epoch.
         steps = trainer.max_epochs * len(trainer.datamodule.train_dataloader())
         schedule = build_schedule(optimizer, self.lr, steps)
         return {

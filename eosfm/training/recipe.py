@@ -1,4 +1,4 @@
-"""What decides one specialist's training, settled once."""
+"""All settings of one specialist's training, resolved from the parameters."""
 
 import json
 from collections.abc import Mapping
@@ -12,29 +12,29 @@ from eosfm.params import Params
 from eosfm.recipes import Method
 
 Scaling = tuple[tuple[float, ...], tuple[float, ...]]
-"""Of each band, what is subtracted from its values, and what they are then divided by."""
+"""Per band, the offset to subtract and the divisor to apply next."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A specialist's settings once the scale has had its say.
+    """A specialist's settings, with those of the scale applied.
 
     Attributes:
         name: Of the specialist.
         reader: The dataset of the catalogue that its tiles are a copy of.
         backbone: timm model name.
-        bands: What it looks at, in order.
+        bands: Input bands in channel order.
         loss: Name of its loss.
-        pretrained: Whether it begins with the start weights, not with a draw of its own.
+        pretrained: Whether to begin with the start weights, not with random ones.
         epochs: Length of the training.
         steps_per_epoch: Batches per epoch; None is one pass.
         batch_size: Tiles per batch, of all processes together.
         lr: Highest learning rate.
-        method: How it learns, from the optimiser to the epoch that is kept.
+        method: Optimiser, schedule, augmentation, and which epoch is kept.
         crop: Size of the training windows in pixels; None for whole tiles.
         decoder_channels: Width of the head.
-        seed: Of initial weights, crops, the order of the batches, and whatever else is drawn.
-        patience: Epochs without a better score that end the training; None never does.
+        seed: Seeds initial weights, crops, batch order and all other draws.
+        patience: Epochs without a better score that end the training; None never ends it early.
         balanced: Whether rare classes have more say in the loss.
         stacked: Whether the encoder takes all dates at once, in its channels.
         workers: Loader processes per split and training process.
@@ -103,11 +103,11 @@ class Recipe:
         )
 
     def head(self, kind: Kind) -> str:
-        """The head for a kind of labels; what the method leaves open, the kind's first."""
+        """The method's head for a kind of labels, or the kind's first if the method names none."""
         return str(getattr(self.method.heads, kind.answer, kind.heads[0]))
 
     def scaling(self) -> Scaling | None:
-        """What scales each band; None leaves it to the mean and deviation of its training tiles.
+        """Offset and divisor of each band; None for the mean and std of its training tiles.
 
         Raises:
             EosfmError: The recipe's numbers are not one for each band, or divide by 0.
@@ -125,6 +125,6 @@ class Recipe:
         return mean, std
 
     def digest(self) -> bytes:
-        """What names the run; the number of workers changes no result."""
+        """Settings as bytes that identify the run, without the loader workers (no effect)."""
         plain = asdict(self) | {"workers": None, "method": self.method.model_dump()}
         return json.dumps(plain, sort_keys=True).encode()

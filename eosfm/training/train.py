@@ -27,10 +27,10 @@ from eosfm.training.trainer import build_trainer, go_on_alone, quieten
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a training's results go, beside the specialist file; None keeps them nowhere.
+    """Output files besides the specialist file; None writes none.
 
     Attributes:
-        head: The weights of its head, for those who want its answers (see
+        head: The weights of its head, to score it again (see
             :mod:`eosfm.training.validate`).
         picture: A PNG of some predicted validation tiles.
         live: DVCLive's folder of curves.
@@ -64,7 +64,7 @@ def train_specialist(
         start: File of the start weights, read where the recipe begins with them.
 
     Returns:
-        The validation scores of the epoch that is kept, beside that of the best constant answer.
+        The validation scores of the epoch that is kept, and the score of the best constant answer.
 
     Raises:
         EosfmError: A split or a band is missing, the loss does not fit the labels, the start
@@ -152,7 +152,7 @@ def build_data(recipe: Recipe, store: TileStore) -> TileDataModule:
 def build_module(
     recipe: Recipe, store: TileStore, statistics: TargetStatistics, begin: Path | None = None
 ) -> SpecialistModule:
-    """Encoder and head for a store's labels, drawn at random but for what ``begin`` holds."""
+    """Encoder and head for a store's labels, random except for the weights that ``begin`` holds."""
     kind = get_kind(store.kind)
     channels = len(_channels(recipe, store))
     encoder: Any = (
@@ -278,5 +278,5 @@ def _specialist(
 
 
 def _channels(recipe: Recipe, store: TileStore) -> tuple[str, ...]:
-    """The band of each channel of the encoder: the recipe's, once per date that is stacked."""
+    """The band of each encoder channel: the recipe's bands, repeated for each stacked date."""
     return recipe.bands * (store.shape[0] if recipe.stacked else 1)

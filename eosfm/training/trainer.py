@@ -1,4 +1,4 @@
-"""Lightning's trainer as a specialist's training wants it, in one process or several."""
+"""Builds Lightning's trainer for a specialist, in one process or several."""
 
 import logging
 import sys
@@ -41,19 +41,19 @@ def build_trainer(
     trainer = lightning.Trainer(
         **options,
         max_epochs=recipe.epochs,
-        # A short warm-up from random weights now and then meets a step too far.
+        # With a short warm-up from random weights, single steps can be too large.
         gradient_clip_val=recipe.method.gradient_norm,
         # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
         deterministic="warn",
         logger=_logger(live),
         callbacks=callbacks,
-        # DVC starts one process, whatever a batch system has given the job that it runs in.
+        # DVC starts one process, so ignore the environment of a batch system such as SLURM.
         plugins=[LightningEnvironment()],
         enable_progress_bar=terminal,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        # Of several processes on GPUs, batch norms see the whole batch; on CPUs torch cannot.
+        # On several GPUs, batch norms use statistics of the whole batch; torch cannot on CPUs.
         sync_batchnorm=gpu,
     )
     # On its own, deterministic mode also fills every new tensor before it is written to.
@@ -77,7 +77,7 @@ def go_on_alone(trainer: lightning.Trainer) -> None:
 
 
 def quieten() -> None:
-    """Keep Lightning to what concerns the user."""
+    """Silence Lightning's messages that do not concern the user."""
     for logger in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(logger).setLevel(logging.WARNING)
     # Lightning's use of what torch will drop is for its authors to mend.
@@ -95,6 +95,6 @@ def _logger(live: Path | None) -> Any:
         return False
     from dvclive.lightning import DVCLiveLogger
 
-    # No dvc.yaml and no experiment of DVCLive's own: the pipeline declares its outputs. Nor does it
-    # resume: DVC deletes outputs before it runs a stage, so the record tells all epochs again.
+    # No dvc.yaml and no experiment of DVCLive's own: the pipeline declares its outputs. No resume
+    # either: DVC deletes outputs before it runs a stage, so the record logs all epochs again.
     return DVCLiveLogger(dir=str(live), dvcyaml=None, save_dvc_exp=False)
