@@ -20,7 +20,7 @@ Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0, le=1e6)]
 Rate = Annotated[Number, Field(gt=0, le=10)]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
-Yes = Annotated[bool, Field(strict=True)]
+StrictBool = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, gt=0, le=10_000_000)]
 
 
@@ -32,7 +32,7 @@ def _some(value: object) -> object:
     return value
 
 
-Some = Annotated[Literal["auto"] | int | None, BeforeValidator(_some)]
+EncoderLimit = Annotated[Literal["auto"] | int | None, BeforeValidator(_some)]
 """How many to keep: a number, ``auto`` for as many as help, or null for all."""
 Size = Annotated[int, Field(strict=True, gt=0, le=100_000)]
 """Pixels, channels, or items of a batch."""
@@ -40,7 +40,7 @@ Processes = Annotated[int, Field(strict=True, gt=0, le=4_096)]
 Workers = Annotated[int, Field(strict=True, ge=0, le=1_024)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=100)]
 """Name of files, stages and metrics; restricted because it becomes part of shell commands."""
-Place = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$")]
+PathText = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$")]
 """A path without control characters, so no line break and no NUL."""
 Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
 Head = Literal["upernet", "linear", "ridge", "knn"]

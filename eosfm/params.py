@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import SPLITS
 from eosfm.core.validation import first_fault, read_yaml
-from eosfm.fields import Aggregation, Bands, Frozen, Head, Loss, Metric, Name, Place, SourceKind
+from eosfm.fields import Aggregation, Bands, Frozen, Head, Loss, Metric, Name, PathText, SourceKind
 from eosfm.recipes import Recipes, ScaleTrain, Scaling, SpecialistParams
 from eosfm.schema import (
     Backbone,
@@ -53,7 +53,7 @@ class Params(Frozen):
 
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)]
     scale: Literal["mini", "full"]
-    archives: Place
+    archives: PathText
     energy: Energy
     backbone: Backbone
     scales: Scales

@@ -14,8 +14,8 @@ from eosfm.fields import (
     Positive,
     Rate,
     Size,
+    StrictBool,
     Workers,
-    Yes,
 )
 
 Share = Annotated[Number, Field(ge=0, le=1)]
@@ -154,7 +154,7 @@ class Published(Given):
     lr: Rate = 1.0
     crop: Size | None = None
     steps_per_epoch: Count | None = None
-    pretrained: Yes = False
+    pretrained: StrictBool = False
     class_weights: Weights = "none"
     optimizer: Optimizer = "adamw"
     weight_decay: Decay = 0.0
@@ -186,7 +186,7 @@ class SpecialistDefaults(Frozen):
     lr: Rate
     crop: Size | None
     steps_per_epoch: Count | None
-    pretrained: Yes
+    pretrained: StrictBool
     class_weights: Weights
     date_mode: Dates
     train: TrainOverrides

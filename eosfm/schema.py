@@ -10,22 +10,22 @@ from eosfm.fields import (
     Bands,
     Count,
     CutSplits,
+    EncoderLimit,
     Fraction,
     Frozen,
     Head,
     Loss,
     Metric,
     Name,
-    Place,
+    PathText,
     Positive,
     Processes,
     Rate,
     SceneCounts,
     Size,
-    Some,
     SourceKind,
+    StrictBool,
     Workers,
-    Yes,
 )
 from eosfm.fusion import FUSIONS
 from eosfm.recipes import Given, Optimizer, ScaleTrain, Scaling, SpecialistDefaults
@@ -41,7 +41,7 @@ class Backbone(Frozen):
     """The encoder that every specialist uses; ``pretrained`` null leaves it to the scale."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
-    pretrained: Yes | None
+    pretrained: StrictBool | None
 
 
 class ScaleProtocol(Frozen):
@@ -74,8 +74,8 @@ class ScaleProtocol(Frozen):
     window: Size | None
     validate_every: Count
     workers: Workers
-    fine_tune: Yes
-    late_fusion: Yes
+    fine_tune: StrictBool
+    late_fusion: StrictBool
     class_weights: Literal["none", "balanced"]
 
 
@@ -103,7 +103,7 @@ class Scale(Frozen):
     """The size-dependent settings and the default source of data."""
 
     source: SourceKind
-    pretrained: Yes
+    pretrained: StrictBool
     tile: Size | None
     train: ScaleTrain
     protocol: ScaleProtocol
@@ -160,7 +160,7 @@ class DatasetDefaults(Frozen):
     """
 
     source: SourceKind | None
-    root: Place | None
+    root: PathText | None
     scenes: SceneCounts
 
 
@@ -198,11 +198,11 @@ class Fusion(Frozen):
     method: Literal[tuple(FUSIONS)]  # type: ignore[valid-type]  # the table is the one list
     width_multiplier: Positive
     normalize: Literal["pixel", "batch", "layer", "none"]
-    projection: Yes
-    max_encoders: Some
+    projection: StrictBool
+    max_encoders: EncoderLimit
     selection: Literal["forward", "topk", "smooth", "published_topk", "published_smooth"]
-    scale_features: Yes
-    spectral: Yes
+    scale_features: StrictBool
+    spectral: StrictBool
     ablate: tuple[str, ...]
 
     @property

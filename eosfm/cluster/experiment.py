@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from eosfm.cluster.home import open_repo
 from eosfm.cluster.plan import make_plan
 from eosfm.core.errors import EosfmError
-from eosfm.planning.dvc_faults import told
+from eosfm.planning.dvc_faults import dvc_errors
 
 
 def insist_on_new(name: str) -> None:
@@ -19,7 +19,8 @@ def insist_on_new(name: str) -> None:
 
     with open_repo() as repo:
         ref = ExpRefInfo(repo.scm.get_rev(), name)
-        told(lambda: check_ref_format(repo.scm, ref))
+        with dvc_errors():
+            check_ref_format(repo.scm, ref)
         if repo.scm.get_ref(str(ref)):
             raise EosfmError(
                 f"there is an experiment {name!r} on this commit; choose another name, or remove "
@@ -49,5 +50,6 @@ def record(targets: Sequence[str], name: str) -> str:
                 f"files of {', '.join(changed)} changed while the run was under way, so it is no "
                 "experiment; its results are kept; take the changes back, or run again"
             )
-        made = told(lambda: repo.experiments.run(targets=list(targets) or None, name=name or None))
+        with dvc_errors():
+            made = repo.experiments.run(targets=list(targets) or None, name=name or None)
         return next(iter(repo.experiments.get_exact_name(list(made)).values()))

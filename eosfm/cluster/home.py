@@ -10,7 +10,7 @@ from typing import Any
 from eosfm.cluster.plan import Entry, Plan
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
-from eosfm.planning.dvc_faults import told
+from eosfm.planning.dvc_faults import dvc_errors
 from eosfm.planning.dvc_reads import parse_once
 
 
@@ -33,7 +33,9 @@ def open_repo(wait: bool = False) -> Iterator[Any]:
         logging.getLogger(name).setLevel(logging.ERROR)
     parse_once()
     try:
-        with told(lambda: Repo(".", _wait_for_lock=wait)) as repo:
+        with dvc_errors():
+            opened = Repo(".", _wait_for_lock=wait)
+        with opened as repo:
             yield repo
     except LockError as error:
         raise EosfmError(f"DVC is at work in this project: {error}") from None
@@ -47,13 +49,11 @@ def run_always_changed(repo: Any, targets: Sequence[str]) -> None:
     """
     from dvc.repo.reproduce import collect_stages, plan_repro
 
-    def run() -> None:
+    with dvc_errors():
         stages = plan_repro(repo.index.graph, collect_stages(repo, targets or ["dvc.yaml"]))
         always = [s.addressing for s in stages if s.always_changed or s.is_callback]
         if always:
             repo.reproduce(always)
-
-    told(run)
 
 
 @contextmanager
@@ -82,7 +82,8 @@ def push(repo: Any, plan: Plan) -> None:
     names = plan.affected()
     done = {need for name in names for need in plan.needs[name]}.difference(names)
     if done:
-        told(lambda: repo.push(sorted(done)))
+        with dvc_errors():
+            repo.push(sorted(done))
 
 
 def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
@@ -109,9 +110,10 @@ def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
                     for name, stage in plan.stages.items():  # in DVC's order
                         if stage.lock == lock and name in entries:
                             known[stage.key] = entries[name]
-        if remote:
-            told(lambda: repo.fetch(list(entries)))
-        told(lambda: _check_out(repo, entries))
+        with dvc_errors():
+            if remote:
+                repo.fetch(list(entries))
+            _check_out(repo, entries)
 
 
 def _check_out(repo: Any, names: Collection[str]) -> None:
@@ -134,6 +136,6 @@ def finish(plan: Plan) -> list[str]:
     names = [name for name in plan.stages if name in plan.at_home]
     if not names:  # DVC takes no target for all
         return []
-    with open_repo() as repo:
-        ran = told(lambda: repo.reproduce(names, single_item=True))
+    with open_repo() as repo, dvc_errors():
+        ran = repo.reproduce(names, single_item=True)
         return [stage.addressing for stage in ran]

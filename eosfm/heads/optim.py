@@ -18,7 +18,7 @@ def build_optimizer(
     fused: bool = True,
     name: str = "adamw",
     weight_decay: float = WEIGHT_DECAY,
-    spare: bool = True,
+    kernels_only: bool = True,
 ) -> torch.optim.Optimizer:
     """An optimiser with weight decay.
 
@@ -28,14 +28,14 @@ def build_optimizer(
         fused: Whether one kernel updates all parameters; the same numbers, faster.
         name: Of the optimiser, one of :data:`OPTIMIZERS`.
         weight_decay: Decoupled from the gradient in AdamW and Muon, added to it in Adam.
-        spare: Whether it leaves norms and biases out, and is that of matrices and kernels alone.
+        kernels_only: Whether weight decay leaves norms and biases out.
     """
     trained = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
         {
             "params": [p for p in trained if p.ndim <= 1],
-            "weight_decay": 0.0 if spare else weight_decay,
+            "weight_decay": 0.0 if kernels_only else weight_decay,
         },
     ]
     return OPTIMIZERS[name](groups, lr=lr, fused=fused)

@@ -9,7 +9,7 @@ import numpy as np
 from eosfm.core.named import named
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.kind import HeadSpec, Kind
-from eosfm.kinds.targets import TargetStatistics, rarest, some
+from eosfm.kinds.targets import TargetStatistics, rarest, require_labelled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +58,9 @@ class Detection(Kind):
         np.add.at(sums, labels, objects[:, :4])
         boxes = sums / np.maximum(counts, 1)[:, None]
         return TargetStatistics(
-            tuple(counts.tolist()), some(len(objects)), boxes=tuple(map(tuple, boxes.tolist()))
+            tuple(counts.tolist()),
+            require_labelled(len(objects)),
+            boxes=tuple(map(tuple, boxes.tolist())),
         )
 
     def strata(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:

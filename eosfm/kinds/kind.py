@@ -10,7 +10,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Evidence
 from eosfm.kinds.examples import EXAMPLES, Examples, spread
-from eosfm.kinds.targets import TargetStatistics, some
+from eosfm.kinds.targets import TargetStatistics, require_labelled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,7 +135,7 @@ class Kind(ABC):
             known = target[target != ignore_index].astype(np.int64)
             counts += np.bincount(known, minlength=classes)
             labelled += known.size
-        return TargetStatistics(tuple(counts.tolist()), some(labelled))
+        return TargetStatistics(tuple(counts.tolist()), require_labelled(labelled))
 
     def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:
         """Weights that give rare classes more say: see :func:`eosfm.heads.losses.balanced`.

@@ -9,7 +9,7 @@ from eosfm.core.errors import brief
 from eosfm.core.named import named
 from eosfm.kinds.evidence import Labels
 from eosfm.kinds.image import ImageKind
-from eosfm.kinds.targets import TargetStatistics, rarest, smallest_type, some
+from eosfm.kinds.targets import TargetStatistics, rarest, require_labelled, smallest_type
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +58,7 @@ class Multilabel(ImageKind):
             each += known
             labelled += known.any()
         return TargetStatistics(
-            tuple(counts.tolist()), some(int(labelled)), each=tuple(each.tolist())
+            tuple(counts.tolist()), require_labelled(int(labelled)), each=tuple(each.tolist())
         )
 
     def class_weights(self, statistics: TargetStatistics) -> tuple[float, ...]:

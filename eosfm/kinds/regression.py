@@ -10,7 +10,7 @@ from eosfm.kinds.evidence import ROUNDING, Errors
 from eosfm.kinds.examples import Examples
 from eosfm.kinds.kind import HeadSpec
 from eosfm.kinds.pixel import PixelKind
-from eosfm.kinds.targets import TargetStatistics, some
+from eosfm.kinds.targets import TargetStatistics, require_labelled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ class Regression(PixelKind):
             known = target[~np.isnan(target)].astype(np.float64)
             count, total = count + known.size, total + known.sum()
             squared += np.square(known).sum()
-        mean = float(total / some(count))
+        mean = float(total / require_labelled(count))
         variance = max(float(squared / count) - mean**2, 0.0)
         varies = variance > ROUNDING * mean**2
         return TargetStatistics((), count, mean, variance**0.5 if varies else 1.0)

@@ -30,7 +30,7 @@ class TargetStatistics:
     each: tuple[int, ...] = ()
 
 
-def some(count: int) -> int:
+def require_labelled(count: int) -> int:
     """A count of labelled training targets, once there is one."""
     if count == 0:
         raise EosfmError(

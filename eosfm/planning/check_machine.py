@@ -11,7 +11,7 @@ from eosfm.datasets import DATASETS
 from eosfm.features.frozen import SCRATCH
 from eosfm.nn.backbone import WEIGHT_FILES
 from eosfm.params import Params
-from eosfm.planning.dvc_faults import told
+from eosfm.planning.dvc_faults import dvc_errors
 from eosfm.planning.findings import Finding, fault, note, one_line
 from eosfm.planning.fits import baseline_work, evaluation_work
 from eosfm.planning.plan import disk_need, largest_archive
@@ -134,7 +134,9 @@ def _cache(project: Path) -> tuple[Path, str | None]:
     from dvc.repo import Repo
     from dvc_objects.fs.generic import test_links
 
-    with told(lambda: Repo(str(project))) as repo:
+    with dvc_errors():
+        opened = Repo(str(project))
+    with opened as repo:
         path = _existing(Path(repo.cache.local.path))
         able = test_links(list(LINKS), localfs, str(path), localfs, str(project.resolve()))
         wanted = repo.cache.local.cache_types

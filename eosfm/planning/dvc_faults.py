@@ -1,24 +1,23 @@
 """DVC's errors as one-line messages."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from eosfm.core.errors import EosfmError
 
-T = TypeVar("T")
 
-
-def told(work: Callable[[], T]) -> T:
-    """Run a call into DVC, and turn its errors into an :class:`EosfmError`.
+@contextmanager
+def dvc_errors() -> Iterator[None]:
+    """Turn errors of calls into DVC into an :class:`EosfmError`.
 
     Raises:
-        EosfmError: DVC refuses it: no repository of Git, a file with marks of a merge.
+        EosfmError: DVC refuses a call: no repository of Git, a file with marks of a merge.
     """
     from dvc.exceptions import DvcException
 
     try:
-        return work()
+        yield
     except DvcException as error:
         if merging := _half_merged():
             raise EosfmError(

@@ -10,7 +10,7 @@ from typing import Any
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.files import atomic
 from eosfm.params import Params, load_params
-from eosfm.planning.dvc_faults import told
+from eosfm.planning.dvc_faults import dvc_errors
 
 
 @contextmanager
@@ -59,7 +59,8 @@ def settings(overrides: Sequence[str]) -> Iterator[None]:
             )
     before = {path: Path(path).read_bytes() for path in by_file}
     try:
-        told(write)
+        with dvc_errors():
+            write()
         yield
     except BaseException:
         for path, content in before.items():

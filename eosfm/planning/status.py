@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from eosfm.core.errors import EosfmError
-from eosfm.planning.dvc_faults import told
+from eosfm.planning.dvc_faults import dvc_errors
 from eosfm.planning.dvc_reads import parse_once
 
 ANALYSES = "analyses/"
@@ -34,26 +34,23 @@ def stages_to_run(project: Path) -> frozenset[str] | None:
 
     parse_once()
 
-    def changed_and_following() -> frozenset[str]:
-        with Repo(str(project)) as repo:
-            # From each stage to those that it depends on, of which a frozen one has none.
-            graph: Any = get_active_graph(repo.index.graph)
-            try:
-                changed = repo.status()
-            except LockError:
-                raise EosfmError(
-                    "DVC is at work in this project, so what is done cannot be read; wait for it, "
-                    "or plan everything with --all"
-                ) from None
-            # What runs in every repro, such as `watch`, mostly gives the same bytes again.
-            due = {name for name, why in changed.items() if why != ["always changed"]}
-            first = {stage for stage in graph.nodes if stage.addressing in due}
-            following = {after for stage in first for after in ancestors(graph, stage)}
-            # The analyses, which a run of the main job leaves alone, have a `report` too.
-            own = (stage for stage in first | following if ANALYSES not in stage.addressing)
-            return frozenset(str(stage.name) for stage in own)
-
-    return told(changed_and_following)
+    with dvc_errors(), Repo(str(project)) as repo:
+        # From each stage to those that it depends on, of which a frozen one has none.
+        graph: Any = get_active_graph(repo.index.graph)
+        try:
+            changed = repo.status()
+        except LockError:
+            raise EosfmError(
+                "DVC is at work in this project, so what is done cannot be read; wait for it, "
+                "or plan everything with --all"
+            ) from None
+        # What runs in every repro, such as `watch`, mostly gives the same bytes again.
+        due = {name for name, why in changed.items() if why != ["always changed"]}
+        first = {stage for stage in graph.nodes if stage.addressing in due}
+        following = {after for stage in first for after in ancestors(graph, stage)}
+        # The analyses, which a run of the main job leaves alone, have a `report` too.
+        own = (stage for stage in first | following if ANALYSES not in stage.addressing)
+        return frozenset(str(stage.name) for stage in own)
 
 
 def stage_name(stage: str, item: str) -> str:

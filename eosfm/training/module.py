@@ -134,7 +134,7 @@ class SpecialistModule(lightning.LightningModule):
             fused="mixed" not in trainer.precision,
             name=method.optimizer,
             weight_decay=method.weight_decay,
-            spare=method.decay == "kernels",
+            kernels_only=method.decay == "kernels",
         )
         if method.schedule == "constant":
             return optimizer

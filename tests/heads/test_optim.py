@@ -21,7 +21,7 @@ def test_norms_and_biases_do_not_decay_and_frozen_weights_are_left_alone() -> No
 def test_everything_may_decay_in_any_optimiser() -> None:
     module = nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4))
     for name, kind in (("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("muon", Muon)):
-        optimizer = build_optimizer(module, 1e-3, name=name, weight_decay=0.1, spare=False)
+        optimizer = build_optimizer(module, 1e-3, name=name, weight_decay=0.1, kernels_only=False)
         assert type(optimizer) is kind
         assert {group["weight_decay"] for group in optimizer.param_groups} == {0.1}
 
