@@ -13,9 +13,9 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 """Of Newton and Schulz's iteration, which makes as + bs^3 + cs^5 of a singular value s."""
 ITERATIONS = 3
 """Three train as well as the usual five, in half of the time (``benchmarks/choices.md``)."""
-BLOCK = 80
-"""Rows, or columns where these are fewer, that are made orthogonal to each other, at most; the work
-grows with their square, and blocks of 80 teach as much as whole matrices of 320."""
+BLOCK = 40
+"""Most rows, or columns where these are fewer, that are made orthogonal to each other. The work
+grows with the square of the block, and blocks of 40 train as well as whole matrices of 320."""
 STEP = 0.4
 """Root mean square of a weight's step at a rate of 1; that of Adam's steps is 0.2 to 0.4."""
 
