@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from urllib3.util import Retry
 
 ATTEMPTS = 5
-"""How often a server is asked that brings no byte."""
+"""Attempts before a server that brings no new byte is given up."""
 BACKOFF = 1.0
-"""Seconds before the third attempt, the first two follow at once; doubles with every other."""
+"""urllib3's backoff factor: of attempts in a row, the second waits 0 s, the others 2, 4, 8 s."""
 LONGEST_WAIT = 600
-"""Seconds that are waited at most where a server asks for more."""
+"""Longest wait in seconds, even where a server asks for more."""
 
 
 def download(archive: Archive, root: Path, traffic: Traffic, limit: int) -> Path:
-    """Download one archive to ``root/filename``, going on where an earlier attempt ended.
+    """Download one archive to ``root/filename``, resuming an earlier attempt.
 
-    A file of that name that is there already (put there by hand) is checked and kept. Nobody else
-    may write below ``root`` meanwhile.
+    An existing file of that name (put there by hand) is verified and kept. No other process may
+    write below ``root`` meanwhile.
 
     Args:
         archive: What to download.
         root: Folder of the dataset's files.
         traffic: Counts the bytes.
-        limit: Bytes at which a file is larger than any that could be meant.
+        limit: Bytes that the file may have at most.
 
     Raises:
         EosfmError: Its server did not give the file described, or the disk is too small.
@@ -60,7 +60,11 @@ def download(archive: Archive, root: Path, traffic: Traffic, limit: int) -> Path
 
 
 def _is_good(part: Part, archive: Archive) -> bool:
-    """Whether a file that is there is the one described; a download that is not is removed."""
+    """Whether an existing file is the one described; a failed download is removed.
+
+    Raises:
+        EosfmError: A file that was put there by hand is another one.
+    """
     try:
         verify(part.target, archive)
     except OtherFile as fault:
@@ -118,10 +122,10 @@ def _asked_wait(patience: "Retry", after: str | None) -> float:
 
 
 def _finish(part: Part, archive: Archive) -> None:
-    """Give a file its name, and look at what lies there then.
+    """Rename the complete part to its final name and verify it there.
 
     Raises:
-        OtherFile: It is not the file described, and a part again.
+        OtherFile: It is not the file described; it is renamed back to a part.
     """
     part.finish()
     try:

@@ -28,10 +28,10 @@ GB = 1_000_000_000
 
 
 def fetch(dataset: Dataset, root: Path, cache: Path | None = None, trusted: Path = TRUSTED) -> None:
-    """Bring a dataset's archives below ``root``; what is complete there is not fetched again.
+    """Download and unpack a dataset's archives below ``root``, except those that are complete.
 
-    Another process that fetches the same, for another user perhaps, is waited for. Where one
-    archive fails, the others still come.
+    Waits for another process, perhaps another user's, that fetches the same. If one archive fails,
+    the others are still fetched.
 
     Args:
         dataset: The dataset.
@@ -69,7 +69,7 @@ def fetch(dataset: Dataset, root: Path, cache: Path | None = None, trusted: Path
 
 @contextmanager
 def _alone(root: Path, name: str) -> Iterator[None]:
-    """Wait until nobody else fetches below ``root``; a lock falls with the process holding it."""
+    """Hold the lock of ``root``, after waiting for others; it is freed if its process dies."""
     from filelock import FileLock, Timeout
 
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def _fetch_archives(
                     trust.add(archive.filename, checksum)
                 with _left(archive, root) as names:
                     _record(archive, root, cache).write(names, checksum)
-                if archive.extract is not None:  # not before: without either, it came again
+                if archive.extract is not None:  # last: it would come again
                     (root / archive.filename).unlink()
         except BaseException:
             traffic.stop()
@@ -143,7 +143,7 @@ def _fetch_archives(
 
 
 def _origin(error: EosfmError, archive: Archive, published: set[str], trust: Trust) -> str:
-    """Who says what a file's checksum is, where it is another and its publisher says nothing."""
+    """Where a mismatched checksum is from, if it was trusted on first use; else empty."""
     expected = (archive.checksum or "").rpartition(":")[2]
     if archive.filename in published or not expected or expected not in str(error):
         return ""
@@ -164,7 +164,7 @@ def _fetch_archive(archive: Archive, root: Path, traffic: Traffic, limit: int) -
     try:
         unpack(path, root / archive.extract, _names(archive, root))
     except BadArchive:
-        if archive.checksum is None:  # no proof that this is the one meant: the next is another
+        if archive.checksum is None:  # it may be the wrong file: the next run fetches it anew
             path.replace(refused)
         raise
     refused.unlink(missing_ok=True)
@@ -191,7 +191,7 @@ def _left(archive: Archive, root: Path) -> Iterator[Iterator[str]]:
 def _fetch_by_program(
     dataset: Dataset, run: Callable[[Path], None], root: Path, cache: Path | None
 ) -> None:
-    """Let torchgeo download; the program that it calls goes on where it stopped."""
+    """Let torchgeo download; the program that it calls resumes where it stopped."""
     from torchgeo.datasets import DependencyNotFoundError
 
     record = Record(root, "download", "torchgeo", cache)

@@ -12,7 +12,7 @@ RATIO = 200
 FLOOR = 1_000_000_000
 """Bytes that any archive may unpack to."""
 BLOCK = 4096
-"""Bytes of the disk that a file takes though it be empty."""
+"""Bytes of disk that even an empty file is counted to take."""
 REMEDY = "delete it to fetch it again"
 
 
@@ -34,16 +34,16 @@ class Members:
         self._left = max(RATIO * archive.stat().st_size, FLOOR)
 
     def admit(self, name: str, size: int, folder: bool) -> None:
-        """Look at a member before a byte of it is written.
+        """Check a member before it is written.
 
         Args:
-            name: What the archive calls it.
-            size: Its bytes, unpacked.
-            folder: Whether it is one.
+            name: Its name in the archive.
+            size: Its unpacked size in bytes.
+            folder: Whether it is a folder.
 
         Raises:
-            BadArchive: It would land elsewhere, has a name that is none, is there already, or is
-                one too many.
+            BadArchive: It would land outside of the folder, has an invalid name, exists already,
+                or makes the archive unpack to far too much.
         """
         if fault := _fault(name):
             raise BadArchive(f"{self._archive}: member {name[:80]!r} {fault}; not unpacked")

@@ -1,8 +1,8 @@
-"""A download under way on the disk: ``<file>.part``, and whose bytes they are.
+"""A partial download on disk: ``<file>.part``, with a note on where its bytes are from.
 
-Beside it ``<file>.part.json`` says from which address they came and what its server calls this
-version of the file. It stays until the whole file was found good under its own name: with it, a
-file was put there by a download, and not by hand.
+The note, ``<file>.part.json``, holds the URL and the server's version of the file. It is kept until
+the complete file is verified under its final name: a file that still has a note was downloaded, and
+not put there by hand.
 """
 
 import json
@@ -14,10 +14,10 @@ from eosfm.core.files import atomic, flush
 
 @dataclass(frozen=True)
 class Part:
-    """The bytes of one file that came so far.
+    """The bytes of one file received so far.
 
     Attributes:
-        target: The file to be.
+        target: The complete file.
     """
 
     target: Path
@@ -29,7 +29,7 @@ class Part:
 
     @property
     def note(self) -> Path:
-        """Where it is written whose they are."""
+        """Path of the note on where the bytes are from."""
         return self.path.with_name(f"{self.path.name}.json")
 
     @property
@@ -38,12 +38,12 @@ class Part:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def start(self, url: str, version: str | None) -> None:
-        """Note whose bytes come now; ``version`` is what an If-Range may hold."""
+        """Write the note of a new download; ``version`` is valid in an If-Range header."""
         with atomic(self.note) as beside:
             beside.write_text(json.dumps({"url": url, "version": version}) + "\n")
 
     def version(self, url: str) -> str | None:
-        """What the server of ``url`` called the file that these bytes are of; None if unknown."""
+        """Version at ``url`` that these bytes belong to; None if unknown or of another URL."""
         try:
             note = json.loads(self.note.read_text())
             return str(note["version"]) if note["url"] == url and note["version"] else None
@@ -51,13 +51,13 @@ class Part:
             return None  # without it the whole file's checksum decides
 
     def finish(self) -> None:
-        """Give the whole file its name; its bytes are on the disk before."""
+        """Rename the complete part to its final name, after flushing its bytes to disk."""
         flush(self.path)
         self.path.replace(self.target)
         flush(self.target.parent)
 
     def reopen(self) -> None:
-        """What has the name does not deserve it."""
+        """Rename the final file, which failed verification, back to a part."""
         self.target.replace(self.path)
 
     def drop(self) -> int:
@@ -68,5 +68,5 @@ class Part:
         return size
 
     def done(self) -> None:
-        """The file is good under its own name."""
+        """Remove the note: the file is verified under its final name."""
         self.note.unlink(missing_ok=True)

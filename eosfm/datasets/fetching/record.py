@@ -1,7 +1,7 @@
-"""What a finished archive left below a dataset's folder: the proof that it need not come again.
+"""Records of the files unpacked from an archive, which show that it need not be fetched again.
 
-``.fetched/<file>.gz`` there holds a line with the archive's address and checksum, then one for each
-file that it left.
+``.fetched/<file>.gz`` in a dataset's folder holds a line with the archive's URL and checksum, then
+one per file.
 """
 
 import gzip
@@ -41,7 +41,7 @@ class Record:
         return self.root / FOLDER / f"{self.name.replace('/', '__')}.gz"
 
     def write(self, left: Iterable[str], checksum: str) -> None:
-        """Note which files an archive left, sorted; their bytes are on the disk before."""
+        """Write the record of an archive's files, given sorted, once their bytes are on disk."""
         with atomic(self.path) as beside, gzip.open(beside, "wt") as file:
             for row in chain(
                 [f"{self.source} {checksum}"], hash_files(self.root, left, self.cache)
@@ -50,7 +50,7 @@ class Record:
             os.sync()  # once, not for each of a million files
 
     def found(self) -> str | None:
-        """The checksum of the archive, if it was fetched and all that it left is as it was."""
+        """The archive's checksum if it was fetched and its files are unchanged; else None."""
         try:
             with gzip.open(self.path, "rt") as file:
                 source, _, checksum = json.loads(file.readline()).rpartition(" ")

@@ -1,4 +1,4 @@
-"""Downloads under way at the same time: how far they are together, and how they are stopped."""
+"""Parallel downloads: their common progress bar, and how to stop them."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ EVERY = 30.0
 
 
 class Stopped(Exception):
-    """Somebody stopped the run; what is on the disk stays, and is gone on with."""
+    """The run was stopped; partial files stay on disk and are resumed."""
 
 
 class _Lines(tqdm):
@@ -66,7 +66,7 @@ class Traffic:
             self._bar.update(count)
 
     def skip(self, count: int) -> None:
-        """So many bytes are there and need not come; a negative number were dropped."""
+        """Count bytes that are on disk already; negative if bytes were dropped."""
         with self._lock:
             self._bar.initial += count
             self._bar.last_print_n += count

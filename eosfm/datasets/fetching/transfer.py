@@ -1,4 +1,4 @@
-"""The bytes of one file from one server: asked for, and gone on with where they broke off."""
+"""Transfer of one file from one server, resumed where it broke off."""
 
 import re
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ CHUNK = 1 << 18
 TIMEOUT = (20, 60)
 """Seconds to connect, and between two bytes."""
 BUSY = (408, 425, 429, 500, 502, 503, 504)
-"""Answers that may be another one later."""
+"""HTTP status codes that are worth another attempt."""
 
 
 class Again(Exception):
-    """The server is to be asked once more, if it is worth it.
+    """An attempt failed in a way that may pass: the server may be asked again.
 
     Attributes:
         after: The header ``Retry-After`` of its answer, if it had one.
@@ -37,16 +37,15 @@ def transfer(
 ) -> None:
     """Append the missing bytes to ``part``.
 
-    A server that has another version of the file than the one that the first bytes are of is asked
-    for all of it. Without a name of the version a checksum must decide in the end; where there is
-    none either, bytes of an earlier attempt count for nothing.
+    If the server's version of the file differs from that of the part, it sends the whole file.
+    Without a version, the checksum decides in the end; without either, an earlier part is dropped.
 
     Args:
         session: Holds the connections.
         archive: What to ask for.
         part: Where the bytes go.
         traffic: Counts them.
-        limit: Bytes at which a file is larger than any that could be meant.
+        limit: Bytes that the file may have at most.
 
     Raises:
         Again: The server was busy or away, broke off, or sent other bytes than asked for.
@@ -82,7 +81,7 @@ def transfer(
 
 
 def _is_whole(response: "requests.Response", part: Part, traffic: Traffic) -> bool:
-    """Whether no byte follows those at hand; whatever is no file is refused."""
+    """Whether the part is complete already; refuses a response that is not the file."""
     status = response.status_code
     if status == 416:
         total = response.headers.get("Content-Range", "").rpartition("/")[2]
@@ -100,9 +99,9 @@ def _is_whole(response: "requests.Response", part: Part, traffic: Traffic) -> bo
 
 
 def _total(response: "requests.Response", archive: Archive, part: Part, limit: int) -> int | None:
-    """Bytes of the whole file, if anybody says so; what cannot be it is refused unread.
+    """Size of the whole file, if known; refuses a response that cannot be it.
 
-    What is refused here costs none of the bytes at hand.
+    Refusing it here, unread, keeps the bytes of the part.
     """
     length = response.headers.get("Content-Length", "")
     total = archive.size
@@ -123,7 +122,7 @@ def _total(response: "requests.Response", archive: Archive, part: Part, limit: i
 
 
 def _begin(response: "requests.Response", url: str, part: Part, traffic: Traffic) -> None:
-    """Make the bytes at hand those that come before the first that is sent now."""
+    """Make sure that the response continues the part, else drop the part."""
     version = _version(response)
     known = part.version(url)
     if response.status_code == 206:

@@ -9,8 +9,8 @@ from eosfm.core.splits import Split
 def rank(name: str) -> float:
     """A number from 0 to 1, evenly spread over names, that depends on the name alone.
 
-    A scene whose rank is below some share is held out. Each is judged by its own name, so a
-    partial copy splits as the whole does. Umlauts count as one letter, as which macOS keeps two.
+    A scene whose rank is below some share is held out. Only its own name counts, so a partial copy
+    splits as the whole does. Names are normalised, since macOS decomposes umlauts.
     """
     digest = hashlib.sha256(normalize("NFC", name).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
@@ -33,8 +33,8 @@ def divide(dataset: str, test: str, validate: float, part: str, name: str) -> Sp
 
     Args:
         dataset: The dataset's name.
-        test: What the part is called that tests.
-        validate: Share of the other that validates.
+        test: Name of the published test part.
+        validate: Share of the other part that validates.
         part: The scene's part.
         name: What is held out as a whole.
     """
