@@ -54,7 +54,7 @@ class TaskSplit(Generic[T]):
         source: Gives the items, and their targets.
         days: (N, T) day of each date by tile, NaN where unknown.
         windows: How tiles are cut.
-        live: Whether inputs are encoded as they are read, at a price that fits should share.
+        live: Whether inputs are encoded on the fly, so slowly that fits should share each reading.
         repeat: By class index, how often one pass sees a tile that shows it.
     """
 
@@ -70,7 +70,7 @@ class TaskSplit(Generic[T]):
 
     @cached_property
     def one_pass(self) -> np.ndarray:
-        """The tiles of one pass, those that ``repeat`` is of several times."""
+        """Tile indices of one pass; tiles with a class in ``repeat`` occur several times."""
         tiles = np.arange(len(self))
         if not self.repeat:
             return tiles
@@ -80,7 +80,7 @@ class TaskSplit(Generic[T]):
         """Inputs (what the source gives, and days) and targets of each request."""
         noted = Noted(requests, self.days, self.windows.count)
         for inputs, targets in self.source.stream(noted):
-            # Stored as small as they are; losses and metrics take integers of one type.
+            # Stored in the smallest integer type; losses and metrics take int64.
             targets = targets if targets.is_floating_point() else targets.long()
             yield (inputs, noted.pop()), targets
 
@@ -127,8 +127,8 @@ class FrozenFeatures(TaskSplit[Levels]):
     def prepared(self, prepare: Callable[[Levels, Tensor], Levels]) -> "FrozenFeatures":
         """The same items with ``prepare`` applied to their levels and days.
 
-        Once, where there is room and tiles are seen whole: of windows, others are drawn in every
-        epoch.
+        The result is kept where it fits and tiles are not cut into windows, of which each epoch
+        draws others; else it is computed at every reading.
         """
         source = PreparedLevels(self.source, prepare, self.days, self.windows.count)
         if self.windows.count > 1:

@@ -1,4 +1,4 @@
-"""Whatever gives what a head reads of a task's split, with the targets: from disk, or made anew."""
+"""Sources of a head's inputs and targets: read from disk, or computed at every reading."""
 
 from abc import ABC, abstractmethod
 from collections import deque
@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 
 class Request(NamedTuple):
-    """Some windows.
+    """Windows to read.
 
     Attributes:
-        items: Which, as :class:`Windows` numbers them.
-        draw: None reads these. Otherwise each stands for its tile, of which one window is drawn;
-            seeds that differ, as those of two batches, draw others.
+        items: Their numbers, see :class:`Windows`.
+        draw: None: read exactly these windows. Otherwise a seed: read a random window of each
+            item's tile. Each batch has its own seed.
     """
 
     items: np.ndarray
@@ -35,11 +35,11 @@ class Request(NamedTuple):
 
 
 class Noted(Iterable[Request]):
-    """Requests, which a source may read ahead, and the days of each in the same order.
+    """Requests, which a source may read ahead, with a queue of the days of each.
 
     Args:
-        requests: They.
-        days: (N, T) by tile.
+        requests: The requests to pass on.
+        days: (N, T) days by tile.
         count: Windows per tile.
     """
 
@@ -53,7 +53,7 @@ class Noted(Iterable[Request]):
             yield request
 
     def pop(self) -> Tensor:
-        """The days (B, T) of the first request whose days were not asked for yet."""
+        """Days (B, T) of the oldest request in the queue."""
         return self.asked.popleft()
 
 
@@ -69,7 +69,7 @@ class Source(ABC, Generic[T]):
         """The target of each of some whole tiles, as it is stored."""
 
     def only(self, inputs: Sequence[InputSpec], chosen: Sequence[int]) -> "Source[Levels]":
-        """Levels with some of the pyramids, by index; ``inputs`` says what there are."""
+        """Levels with only the ``chosen`` pyramids, by index in ``inputs``."""
         return SomePyramids(cast(Source[Levels], self), inputs, chosen)
 
 

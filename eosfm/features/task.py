@@ -1,6 +1,6 @@
-"""A downstream task with everything that is known of it, settled and checked once.
+"""A downstream task with all of its settings, resolved from the parameters and checked once.
 
-The stages call ``resolve``; nothing further in reads the parameters.
+The stages call ``resolve``; the code that they run does not read the parameters again.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class TaskInput:
         windows: How tiles are cut.
         scaling: What scales each band instead of the training tiles' mean and deviation.
         label_fraction: Share of the training tiles that carry labels.
-        strata: Of what tiles it is the same share, ``rarest`` or ``thirds``.
+        strata: Groups of tiles that each keep that share, ``rarest`` or ``thirds``.
         repeat: By class index, how often an epoch sees a training tile that shows it.
         adaptation: How the input reaches specialists of other bands, ``named`` or ``counted``.
         standardize: Whose statistics scale the input, ``dataset`` or ``specialist``.
@@ -123,7 +123,7 @@ class TaskInput:
 
     @property
     def fill(self) -> tuple[float, ...]:
-        """What each of ``bands`` has where it was not measured: its mean of training tiles."""
+        """Value of each of ``bands`` where it was not measured: its mean over training tiles."""
         return tuple(self.store.mean[self.store.usable(name)] for name in self.bands)
 
     @property
@@ -162,7 +162,7 @@ class Task(TaskInput):
         given = TaskInput.resolve(params, name, store)
         task = cls(
             **vars(given),
-            # What is trained with the encoders is trained by steps.
+            # Fine-tuning trains by gradient steps, which a ridge head does not take.
             head="linear" if own.head == "ridge" and protocol.fine_tune else own.head,
             metric=own.metric,
             aggregation=own.aggregation,
@@ -197,10 +197,10 @@ class Task(TaskInput):
 
 
 def refuse_objects(name: str, dataset: str, kind: Kind) -> None:
-    """Refuse a task on labels that no head of a task answers.
+    """Refuse a task on a detection dataset.
 
     Raises:
-        EosfmError: They are objects.
+        EosfmError: Its labels are objects, which no task is scored on.
     """
     if kind.answer == "object":
         raise EosfmError(

@@ -2,7 +2,7 @@
 
 Validation and test see the fewest windows that cover a tile, spread evenly, and average their
 logits where they overlap, as PANGAEA does (arXiv 2412.04204). Unlike there, windows are no larger
-than that number of them needs: 1,024 px by at most 520 are four windows of 512.
+than their number requires: of at most 520 px, a tile of 1,024 px has four of 512.
 """
 
 from dataclasses import dataclass

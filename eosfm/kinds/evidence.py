@@ -1,8 +1,8 @@
 """Metrics: what each number averages over, and what it leaves out.
 
-A score over a split is one number. Kept by tile is what it is made of: counts or sums, or where a
-score is no function of sums (average precision) answers and labels. So it depends on no batches,
-and follows as well for any weights of the tiles, such as how often a bootstrap draws each.
+Scores are computed from records per tile: counts or sums or, where a score is no function of sums
+(average precision), predictions and labels. So they do not depend on batches, and can be recomputed
+for any weights of the tiles, such as how often a bootstrap draws each.
 
 ``miou`` averages over all classes, the same for every model: one that does not occur in the split
 counts as 0, as in PANGAEA (arXiv 2412.04204). The other means are over the classes that occur, as
@@ -25,14 +25,14 @@ AT_ONCE = 2**24
 """Weights of tiles that are looked at together, which bounds the memory."""
 
 ROUNDING = 1e-12
-"""Of the squares that it is the difference of: what varies less does not vary."""
+"""Variation below this share of the squares that it is a difference of counts as none."""
 
 
 class Evidence(ABC):
     """How a kind's scores follow from its tiles.
 
     Attributes:
-        adds: Whether the sum over tiles says as much of all together.
+        adds: Whether the scores of all tiles follow from the sum over tiles.
     """
 
     adds: ClassVar[bool] = True
@@ -141,7 +141,7 @@ class Counts(Evidence):
 
     @staticmethod
     def _ignored(classes: int, ignore_index: int) -> list[int]:
-        """The class that stands for what is not labelled, where it is one."""
+        """The ignore index if it is one of the classes; else empty."""
         return [ignore_index] if 0 <= ignore_index < classes else []
 
     def confusion(self, tiles: np.ndarray) -> np.ndarray:

@@ -240,12 +240,12 @@ class Kind(ABC):
 
     @abstractmethod
     def constant_logits(self, statistics: TargetStatistics, target: Any) -> Any:
-        """Logits of the answer that looks at no image, for a batch of targets."""
+        """Logits of a constant baseline, which ignores the image, for a batch of targets."""
 
     def constants(self, statistics: TargetStatistics) -> tuple[TargetStatistics, ...]:
-        """Targets that :meth:`constant_logits` may answer from: by default those seen.
+        """Statistics to build constant baselines from; by default those of the training targets.
 
-        The best of these answers is what a model has to beat.
+        The best of these baselines is what a model has to beat.
         """
         return (statistics,)
 

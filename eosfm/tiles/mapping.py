@@ -27,7 +27,7 @@ about 60 microseconds to map again."""
 
 
 READ_BYTES = 64 * 2**20
-"""Rows that are read before their pages are let go of. Until then these count as the process's
+"""Bytes that are read before their pages are released. Until then these count as the process's
 memory, which would grow to the size of the dataset."""
 
 
@@ -71,14 +71,14 @@ class Shard:
 
 
 class _Read:
-    """What was read since pages were last let go of; what is mapped no more holds none."""
+    """Arrays read since pages were last released; weakly held, as unmapped ones need no release."""
 
     def __init__(self) -> None:
         self.bytes = 0
         self.arrays: dict[int, ReferenceType[np.ndarray]] = {}
 
     def note(self, array: np.ndarray) -> None:
-        """A row is about to be read, as whoever asks for the array does."""
+        """Count one row as read: callers of :meth:`Shard.array` read one."""
         self.arrays[id(array)] = ref(array)
         self.bytes += array.strides[0]
         if self.bytes > READ_BYTES:
@@ -97,7 +97,7 @@ def check_size(path: Path, expected: int | None, why: str, remedy: str) -> None:
     Args:
         path: The file.
         expected: Its bytes; None where the store does not tell.
-        why: What the number is by or for.
+        why: Where the number is from, for the error.
         remedy: What the user can do.
 
     Raises:

@@ -97,15 +97,15 @@ class SplitWriter:
         self._targets = Shards(folder, "targets", *target, rows, blank) if target else None
         self._boxes: list[np.ndarray] = []
         self.ids: list[str] = []
-        self._scenes: list[Tile] = []  # provenance without pixels, once where it is the same
+        self._scenes: list[Tile] = []  # provenance without pixels, one per scene
         self._scene_of = array("q")
         self._numbers = array("d")  # row, col, height, width, valid of each tile
 
     def append(self, tile: Tile, valid: float) -> None:
-        """Write a tile, of which a share is valid.
+        """Write a tile and its share of valid pixels.
 
         Raises:
-            EosfmError: It holds what its dataset's files cannot hold.
+            EosfmError: It holds values that the stored types cannot.
         """
         height, width = tile.image.shape[2:]
         where = f"{self.dataset.name}: scene {tile.scene}"
@@ -154,7 +154,7 @@ class SplitWriter:
 
 
 def _where(group: BandGroup, bands: tuple[str, ...]) -> Any:
-    """Where a group's bands stand: a slice, which is not copied, if that can be."""
+    """Channel positions of a group's bands: a slice, which is not copied, if they are adjacent."""
     positions = group.positions(bands)
     run = slice(positions[0], positions[0] + len(positions))
     return run if positions == list(range(len(bands)))[run] else positions

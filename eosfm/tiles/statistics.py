@@ -15,8 +15,8 @@ PLAUSIBLE: dict[str, tuple[float, float, float]] = {
     "db": (-100, 20, -100),
     "m": (-500, 9_000, -500),
 }
-"""Of each unit, the lowest and highest mean of a band, and what its mean and three standard
-deviations exceed: values from 0 to 1 do not where 0 to 10,000 or to 255 is declared."""
+"""Plausible bands, by unit: (lowest mean, highest mean, bound that mean + 3 std exceeds). The last
+detects values from 0 to 1 where 0 to 10,000 or 0 to 255 is declared."""
 
 
 def unmeasured(image: np.ndarray, nodata: float | None) -> np.ndarray:

@@ -30,7 +30,7 @@ def turned(array: np.ndarray, view: View) -> np.ndarray:
 def turned_boxes(boxes: np.ndarray, view: View, size: tuple[int, int]) -> np.ndarray:
     """Boxes cut to the window, then moved as :func:`turned` moves the pixels.
 
-    What shows too little of itself is left out: nobody could tell what it is, or how large.
+    Objects of which too little is visible are left out: neither class nor size could be told.
     """
     height, width = size
     whole = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
