@@ -1,7 +1,7 @@
 """The specialists' timm models, run side by side.
 
-What made it faster than one call per input, and what did not, is in ``benchmarks/README.md``: on
-the CPU one call per specialist and one core per call, on a GPU one call for all that are alike.
+On the CPU one call per specialist on one core each, on a GPU one call for all of one shape; what
+else was tried is in ``benchmarks/README.md``.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,18 +18,18 @@ from eosfm.nn.specialist import Specialist, build_model
 Job = tuple[int, Tensor]
 """Index of a specialist, and its image."""
 MOST_GROUPS = 4
-"""Kept at a time: one for each number of images a specialist has, and not one for each team."""
+"""Groups kept at a time, as each holds copies of the weights of its specialists."""
 
 
 class SpecialistModels(nn.ModuleList):
     """One timm model per specialist.
 
     Args:
-        specialists: In the order that indices count. Their weights are taken over and not copied:
-            nobody else may hold them.
-        freeze: Frozen models ask for no gradient and stay in evaluation mode whatever ``train``
-            says; otherwise they train like any module. A gradient passes through frozen ones to an
-            image that asks for it, and to parameters that are told to ask for one.
+        specialists: Indices count in their order. Their weights are taken over without a copy, and
+            must not be used elsewhere.
+        freeze: Frozen models require no gradient and stay in evaluation mode whatever ``train``
+            says; otherwise they train like any module. Gradients still pass through frozen ones to
+            images and single parameters that require them.
 
     Raises:
         EosfmError: timm does not know a backbone, or it has no pyramid of strides 4, 8, 16, 32, or
@@ -97,7 +97,7 @@ class SpecialistModels(nn.ModuleList):
         autocast, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
         def work(job: Job) -> list[Tensor]:
-            # The mode belongs to the thread; whoever learns is run alone.
+            # Modes are per thread; jobs that need gradients are run by run_alone.
             with torch.no_grad(), torch.autocast("cpu", dtype=dtype, enabled=autocast):
                 return self._run(job)
 
@@ -156,7 +156,7 @@ class SpecialistModels(nn.ModuleList):
 
 
 def _changes(models: Sequence[nn.Module]) -> int:
-    """Another number when weights were replaced, or changed in place (but through ``.data``)."""
+    """A number that changes with the weights, also in place (except through ``.data``)."""
     weights = (weight for model in models for weight in model.parameters())
     return hash(tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights))
 

@@ -1,7 +1,7 @@
-"""What the bands themselves tell: a pyramid of the input without any weight.
+"""The spectral pyramid: statistics of the bands themselves, without weights.
 
-Beside the specialists it is one more entry of the ensemble. It knows nothing that a linear model of
-pixels does not, and keeps specialists that saw other bands from hiding that.
+It is one more entry of the ensemble. It keeps what a linear model of pixels could use, which
+specialists trained on other bands may lose.
 """
 
 import torch
@@ -40,7 +40,7 @@ class SpectralPyramid(nn.Module):
         levels = []
         for stride in STRIDES:
             mean, power = F.avg_pool2d(x, stride), F.avg_pool2d(x.square(), stride)
-            # Rounding may leave less than nothing of the variance of an even cell.
+            # Rounding may make the variance of a uniform cell negative.
             deviation = (power - mean.square()).clamp_min(0).sqrt()
             levels.append(torch.cat([mean, deviation], dim=1))
         return levels

@@ -10,5 +10,5 @@ FUSIONS: dict[str, str] = {
 }
 """Every method of fusion and its :class:`eosfm.fusion.method.Method`.
 
-The classes stand here by name, so that who checks params.yaml needs no torch to know the methods.
+Classes are given by name, so that params.yaml can be checked without importing torch.
 """

@@ -11,9 +11,9 @@ from eosfm.fusion.method import Gates, Maps, Method
 class Multiplication(Method):
     """The product of the maps, as published; it fades or grows with their number.
 
-    A map that is not in use is no factor, and neither is one whose gate is zero: in training as in
-    evaluation, where such maps are not computed. As it is published, it would make the product, and
-    with it all that gates could learn from, zero.
+    Maps that are not in use or have a gate of zero are left out, in training as in evaluation,
+    where they are not computed. As published, such a gate would make the product zero, and with it
+    all gradients that gates could learn from.
     """
 
     equal_channels = True
@@ -30,7 +30,7 @@ class Multiplication(Method):
 
 
 def factor(values: Tensor, gate: Tensor | None) -> Tensor:
-    """A map times its gate; ones where that is zero, which tell it what opening would change."""
+    """A map times its gate; for a gate of zero, ones, with the gradient of opening it."""
     if gate is None:
         return values
     return torch.where(gate == 0, 1 + gate * (values - 1), values * gate)

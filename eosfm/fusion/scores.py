@@ -1,8 +1,8 @@
 """The published selection: one score per specialist, trained as any other weight.
 
-As it is published, the choice of the best scores has no gradient: unless scores also scale the
-features they stay as they began, and the first specialists are kept. Our own selection, which
-learns whom it misses, is :mod:`eosfm.fusion.selection`.
+As published, choosing the top scores has no gradient: unless scores also scale the features, they
+never change, and the first specialists are kept. Our own selection, which learns from leaving
+specialists out, is :mod:`eosfm.fusion.selection`.
 """
 
 import torch

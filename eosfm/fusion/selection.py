@@ -1,18 +1,17 @@
 """Learned selection of the few specialists that help.
 
-A specialist is needed when it is missed. While the choice is open, a quarter of the specialists
-sits out at each step, a different quarter each time, and the gradient of a closed gate says how
-far the loss would fall if it opened. That stays informative when training has converged (the
-gradient of an open gate is then zero for good and bad specialists alike) and it sees redundancy:
-of two near copies neither is missed until the other one is gone. What the gradients of the gate
-while open add is where training goes: a specialist whose copy has left is to carry more than its
-weights do yet, and one that misleads is to carry less.
+A specialist is needed if it is missed. While the choice is open, a quarter of the specialists sits
+out at each step, a different quarter each time, and the gradient of a closed gate says how far the
+loss would fall if it opened. That stays informative when training has converged (the gradient of an
+open gate is then zero for good and bad specialists alike), and it detects redundancy: of two near
+copies, neither is missed until the other is gone. The gradient of an open gate adds the direction
+of training: a specialist whose copy has left should gain weight, and a misleading one lose it.
 
-Whoever is certainly missed far less than the last one that would be kept leaves for good, with
-everyone of whom that is true. The others may be copies of each other, so of them one leaves at a
-time, and the evidence is gathered afresh after each, until ``keep`` remain. The schedule counts
-backward passes, so it needs no callback and knows no length of training; all of its state is in
-buffers. If training stops early, the best guess so far is what evaluation uses.
+All specialists that are missed far less than the last one to be kept, with certainty, leave for
+good at once. The others may be copies of each other, so they leave one at a time, and the evidence
+is gathered afresh after each, until ``keep`` remain. The schedule counts backward passes, so it
+needs no callback and no length of training; all of its state is in buffers. If training stops
+early, evaluation uses the best guess so far.
 """
 
 from typing import Literal, get_args
@@ -131,7 +130,7 @@ class Selection(nn.Module):
     @torch.no_grad()
     def _observe(self, gradient: Tensor, closed: Tensor, turn: int) -> None:
         if turn != int(self.steps):
-            return  # of several passes in a step, as of two dates, one speaks for its turn
+            return  # of several passes in a step, for two dates say, only one counts
         if not gradient.isfinite().all():
             return  # a step that loss scaling will skip, too
         self.steps += 1
@@ -156,7 +155,7 @@ class Selection(nn.Module):
         last_kept = self._ranking()[self.keep - 1]
         variance = self.spread / (rounds * (rounds - 1))
         lead = self._lead(variance, last_kept, 1.0)
-        # Of a last one kept that does harm, this share is above it, hence both.
+        # If the last one kept does harm, this share of its mean is higher, hence both.
         far = torch.maximum(lead, self._lead(variance, last_kept, FAR)) < -SURE
         self._dismiss(lead, far)
         if self.mode == "smooth":

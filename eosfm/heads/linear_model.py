@@ -1,4 +1,4 @@
-"""A linear model of what can be said about a pixel, or a tile, without its surroundings."""
+"""A linear model of single pixels or tiles, without spatial context."""
 
 from typing import Self
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 STILL = 1e-5
-"""Features that deviate by less do not vary: of float32, the mean is not more exact."""
+"""Smaller standard deviations count as none: a float32 mean is not more exact."""
 
 
 class LinearModel(nn.Module):
@@ -33,7 +33,7 @@ class LinearModel(nn.Module):
 
     @classmethod
     def scaled_to(cls, features: Tensor, targets: Tensor, classes: int) -> Self:
-        """A model that answers 0, or a regression's mean, and knows what its samples look like.
+        """An untrained model, which answers 0 or a regression's mean, scaled to its samples.
 
         Args:
             features: (N, C).
@@ -58,10 +58,10 @@ class LinearModel(nn.Module):
 
 
 def deviation(features: Tensor, correction: int = 1) -> Tensor:
-    """Standard deviation (C,) of features (N, C), by which they are divided.
+    """Standard deviation (C,) by which to divide features (N, C).
 
-    It is infinite where they do not vary, so that they say nothing: elsewhere they may, and would
-    count a million times as much as others.
+    It is infinite for a constant feature, which is thereby removed: in other samples it may vary,
+    and would be scaled up a million times.
     """
     found = features.std(0, correction=correction)
     return torch.where(found > STILL, found, torch.inf)

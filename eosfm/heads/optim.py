@@ -1,4 +1,4 @@
-"""Optimisers and the cycle of the learning rate, of specialists and of heads."""
+"""Optimisers and the one-cycle learning rate schedule, for specialists and heads."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from eosfm.heads.muon import Muon
 
 OPTIMIZERS = {"adam": Adam, "adamw": AdamW, "muon": Muon}
 WEIGHT_DECAY = 0.05
-"""Of heads of tasks."""
+"""Default, for heads of tasks."""
 
 
 def build_optimizer(
@@ -23,12 +23,12 @@ def build_optimizer(
     """An optimiser with weight decay.
 
     Args:
-        module: What requires a gradient in it is trained.
+        module: Its parameters that require a gradient are trained.
         lr: Learning rate.
         fused: Whether one kernel updates all parameters; the same numbers, faster.
-        name: Of the optimiser, one of :data:`OPTIMIZERS`.
+        name: One of :data:`OPTIMIZERS`.
         weight_decay: Decoupled from the gradient in AdamW and Muon, added to it in Adam.
-        kernels_only: Whether weight decay leaves norms and biases out.
+        kernels_only: Whether norms and biases (at most one axis) are exempt from weight decay.
     """
     trained = [p for p in module.parameters() if p.requires_grad]
     groups = [

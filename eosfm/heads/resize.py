@@ -1,9 +1,9 @@
-"""Bilinear resizing in decoders, where torch's own is slow or not the same each time.
+"""Bilinear resizing for decoders, where torch's own is slow or not deterministic.
 
-On GPUs torch's kernel adds up gradients in any order, so that no two trainings are the same. Its
+On GPUs torch's kernel sums gradients in arbitrary order, so that no two trainings are the same. Its
 deterministic form takes seven times as long as a whole training step of UPerNet; one matrix product
-per side is deterministic as well, and shortens the step by a quarter to a half. On CPUs it is slow
-where gradients are slices of others (``benchmarks/README.md``).
+per side is deterministic too, and shortens the step by a quarter to a half. On CPUs torch's kernel
+is slow for gradients that are slices of larger tensors (``benchmarks/README.md``).
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 
 def fast_resizing(maps: Tensor) -> AbstractContextManager[Any]:
-    """A context for a decoder of ``maps``, in which bilinear resizing is as its device likes it."""
+    """Context for a decoder of ``maps`` in which bilinear resizing suits their device."""
     if torch.compiler.is_compiling():
         return nullcontext()
     if maps.is_cuda:
@@ -27,10 +27,10 @@ def fast_resizing(maps: Tensor) -> AbstractContextManager[Any]:
 
 
 class ResizeWholeGradients(TorchFunctionMode):
-    """While it is on, the gradient of a resized map is laid out as the map itself.
+    """While active, the gradient of a resized map is made contiguous, in the map's memory format.
 
-    Where maps are put side by side, the gradient of each is a slice, for which torch takes up to
-    ten times as long, to the same bits.
+    Where maps are concatenated, the gradient of each is a slice, for which torch takes up to ten
+    times as long, with bit-identical results.
     """
 
     def __torch_function__(
@@ -46,7 +46,7 @@ class ResizeWholeGradients(TorchFunctionMode):
 
 
 class ResizeByProducts(TorchFunctionMode):
-    """While it is on, bilinear ``F.interpolate`` to a size is :func:`resize_by_products`."""
+    """While active, bilinear ``F.interpolate`` calls :func:`resize_by_products`."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -61,7 +61,7 @@ class ResizeByProducts(TorchFunctionMode):
 
 
 def resize_by_products(maps: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
-    """What ``F.interpolate`` gives for ``mode="bilinear"``.
+    """Bilinear ``F.interpolate``, as one matrix product per side.
 
     Args:
         maps: (B, C, h, w).
@@ -86,8 +86,8 @@ def resize_by_products(maps: Tensor, size: tuple[int, int], align_corners: bool)
 def _weights(
     old: int, new: int, align_corners: bool, device: torch.device, dtype: torch.dtype
 ) -> Tensor:
-    """(new, old): what each new cell has of each old one."""
-    # Of use to every later call, also to one that trains.
+    """Interpolation weights (new, old) along one side."""
+    # Cached for later calls, which may train: no inference tensor.
     with torch.inference_mode(False), torch.autocast(device.type, enabled=False):
         each = torch.eye(old, device=device)[None]
         weights = F.interpolate(each, size=new, mode="linear", align_corners=align_corners)
