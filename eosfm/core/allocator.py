@@ -1,4 +1,4 @@
-"""The C library's allocator, told to keep what is freed for what is asked for next."""
+"""Make glibc's allocator keep freed memory for reuse."""
 
 import ctypes
 import sys
@@ -8,14 +8,13 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, ARENAS = -1, -3, -8
 
 
 def keep_freed_memory() -> None:
-    """Hand freed memory back to the system above half a gigabyte alone.
+    """Return freed memory to the system only above half a gigabyte.
 
-    Models make and drop the same tensors again and again. As glibc is set up, each of some
-    megabytes is a mapping of its own, of which every page is taken and zeroed anew: a quarter of
-    the time of encoding on the CPU (``benchmarks/README.md``). Larger than 32 MiB, the most that
-    glibc allows, they stay so. Each thread would keep what it freed for itself, and those of
-    fits side by side come and go: two arenas serve all. Other C libraries are left alone; no
-    result depends on it.
+    Models allocate and free the same tensors again and again. By default glibc maps each tensor of
+    some megabytes anew, and the kernel zeroes its pages every time: a quarter of the encoding time
+    on the CPU (``benchmarks/README.md``). Tensors above 32 MiB, the most that glibc allows, are
+    still mapped. Each thread would keep its freed memory to itself, and threads of parallel fits
+    come and go, so all share two arenas. Other C libraries are left alone; results do not change.
     """
     if not sys.platform.startswith("linux"):
         return

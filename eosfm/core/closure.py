@@ -1,7 +1,7 @@
-"""Which files of the project decide a script's result: its imports, functions' own included.
+"""Project files that a script's result depends on: its imports, also those inside functions.
 
-DVC does not follow imports. The pipeline's deps are compared with this by a test, and what names a
-resumable run is a hash of it.
+DVC does not follow imports. A test compares the pipeline's deps with these files, and their hash is
+part of what identifies a resumable run.
 """
 
 import ast
@@ -29,8 +29,8 @@ FREE = frozenset(
         "eosfm/simulation/recipes/__init__.py",
     }
 )
-"""What decides no result: the package's face, the reading of params.yaml (its values are params of
-the stages), how a stage starts, ends and is metered, and the tables that import a file by name."""
+"""Files that no result depends on: the public interface, the reading of params.yaml (its values are
+params of the stages), code that starts, ends and meters stages, and tables that import by name."""
 
 
 def closure(*starts: Path, named: bool = False) -> list[Path]:
@@ -41,8 +41,8 @@ def closure(*starts: Path, named: bool = False) -> list[Path]:
 
     Args:
         *starts: The scripts or modules.
-        named: Whether to follow also what they name as text (:func:`eosfm.core.named.named`), as
-            kinds name their losses: who asks a kind for its labels alone does not run these.
+        named: Whether to follow objects named as text too (:func:`eosfm.core.named.named`), such
+            as a kind's losses; code that only needs a kind's labels does not run them.
     """
     seen: set[Path] = set()
     todo = [start.resolve() for start in starts]

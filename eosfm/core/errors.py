@@ -32,16 +32,16 @@ class EosfmError(Exception):
 
 
 def line_of(error: BaseException) -> str | None:
-    """The line for an error, or for what it came of: a fault of ours, or a want of the system's.
+    """The one-line message for an error caused by an :class:`EosfmError` or the system.
 
-    What an error was raised from counts whole. Of what was merely being handled when it came, a
-    want of the system's alone: a mistake of the code beside a fault of ours is no fault of ours.
+    Explicit causes (``raise ... from``) count in full. Implicit contexts count only for system
+    errors: a bug that occurs while an EosfmError is handled must still show its traceback.
 
     Returns:
-        None where it is neither, and a traceback tells more.
+        None for any other error, whose traceback says more.
     """
     if isinstance(error, EosfmError):
-        # torch's loader processes put a traceback before what was said, which ends with it.
+        # torch's loader processes put a traceback before the message.
         words = str(error).rpartition(f"{__name__}.EosfmError: ")[2].split()
         return "".join(map(shown, " ".join(words)))
     if error.__cause__ is not None:
@@ -60,7 +60,7 @@ def shown(sign: str) -> str:
 
 
 def want_of(error: BaseException) -> str | None:
-    """The line for an error that says what the system wants of; None for any other."""
+    """The message for a system error (memory, disk, permissions, ...); None for any other."""
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, MemoryError) or number == errno.ENOMEM or tells_of_memory(error):
         return (

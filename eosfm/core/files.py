@@ -16,20 +16,19 @@ from eosfm.core.errors import EosfmError, expect
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """Give a place beside ``path`` to write a file or a folder, and move it there at the end.
+    """Yield a temporary path for a file or folder that replaces ``path`` at the end.
 
-    Nothing is at that place yet: write a file, or make a folder. When the ``with`` block ends well,
-    its content is flushed to the disk and takes the name ``path``, in the place of what had it.
-    When the block fails, what was written is removed and ``path`` is as before. The name beside is
-    the block's own, so two processes that write the same never meet. What processes that were
-    killed left there is removed first.
+    Nothing exists at the temporary path yet: write a file, or make a folder. When the ``with``
+    block succeeds, its content is flushed to disk and renamed to ``path``. When it fails, what was
+    written is removed and ``path`` stays as it was. The temporary name is unique, so processes
+    that write the same ``path`` do not interfere. Leftovers of killed processes are removed first.
 
     Args:
-        path: The file or folder to be; folders above it are made. A link to a folder stays: what it
-            links to is replaced.
+        path: The final file or folder; its parents are made. A link to a folder is kept: the
+            link's target is replaced.
 
     Raises:
-        EosfmError: ``path`` is no name, or a file was written and ``path`` is a folder.
+        EosfmError: ``path`` has no name, or a file was written and ``path`` is a folder.
         FileNotFoundError: The block ended well, but nothing was written.
     """
     path = as_path(path)
@@ -53,7 +52,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     except OSError as error:
         named = error.filename2 or error.filename
         if named is None or beside.name in str(named):
-            # The place beside says nothing to who reads of it.
+            # The temporary name means nothing to the user.
             error.filename, error.filename2 = str(path), None
         raise
     finally:
@@ -61,10 +60,10 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
 
 def as_path(path: Any) -> Path:
-    """A path of what names a file or a folder.
+    """Convert the name of a file or folder to a Path.
 
     Raises:
-        EosfmError: No system would take it as one.
+        EosfmError: No file system would accept it.
     """
     try:
         fits = not isinstance(path, bytes) and b"\0" not in os.fsencode(path)
@@ -76,10 +75,10 @@ def as_path(path: Any) -> Path:
 
 @contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """Make a folder beside ``path`` that goes with the ``with`` block.
+    """Make a folder beside ``path`` that is removed after the ``with`` block.
 
-    One of a process that was killed is removed by the next that asks for the same ``path``;
-    Python's ``TemporaryDirectory`` would stay for good, and here they hold gigabytes.
+    If the process is killed, the next call for the same ``path`` removes it; Python's
+    ``TemporaryDirectory`` would leave gigabytes behind for good.
     """
     beside = _place_beside(path)
     beside.mkdir()
@@ -124,7 +123,7 @@ def read_json(path: Path, remedy: str = "build it again") -> Any:
 
 
 def _place_beside(path: Path) -> Path:
-    """A name of this process's own, in a folder that is there, swept of what others left."""
+    """A unique path beside ``path``; makes the parent folder and removes leftovers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     return path.with_name(f"{_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
@@ -135,12 +134,12 @@ def _prefix(path: Path) -> str:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what processes of this machine that are no more left beside ``path``.
+    """Remove what dead processes of this machine left beside ``path``.
 
-    A folder that had stepped aside for one that did not come gets its name back.
+    A folder that was moved aside but never replaced gets its name back.
     """
     prefix = _prefix(path)
-    # Of another machine's, whose name begins like this one's, more than a number follows.
+    # Not those of machine host-2, whose prefix begins like that of host.
     form = re.compile(rf"{re.escape(prefix)}(\d+)-[0-9a-f]{{8}}(-\w+|\.old)?\.part")
     for left in path.parent.glob(f"{glob.escape(prefix)}*.part"):
         if not (own := form.fullmatch(left.name)) or _alive(int(own[1])):

@@ -1,8 +1,8 @@
-"""Jobs that are too small to be shared among cores: each core takes whole ones, in one thread each.
+"""Parallel jobs that are too small to split across cores: each runs whole, in one thread.
 
-Sums depend in their last digits on the number of threads that share them. With one thread for each
-of several jobs, results do not depend on how many cores there are, nor on how many run at a time. A
-job alone has all of torch's threads; stages have one (:func:`single_thread`).
+The last digits of a sum depend on the number of threads that share it. With one thread per job,
+results depend neither on the number of cores nor on how many jobs run at a time. A single job uses
+all of torch's threads; stages set these to one (:func:`single_thread`).
 """
 
 import threading
@@ -30,11 +30,11 @@ def cores() -> int:
 
 
 def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """Run jobs of torch's on the CPU, as many at a time as there are cores for.
+    """Run torch jobs on the CPU, as many at a time as there are cores.
 
-    A job that runs some of its own the same way has its share of the cores for them. Gradient and
-    autocast modes belong to the thread, and the random state to the process: jobs set the former
-    themselves, and no two may draw random numbers at a time.
+    A job that calls this function itself gets its share of the cores. Gradient and autocast modes
+    are per thread, so jobs must set them; the random state is per process, so no two jobs may draw
+    random numbers at the same time.
 
     Returns:
         Their results, in order.
@@ -52,9 +52,9 @@ def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def run_ahead(jobs: Iterable[Callable[[], T]], workers: int) -> Iterator[T]:
-    """Results of jobs in order, while the next ones are run: ``workers`` at a time.
+    """Yield the results of jobs in order while the next ones run, ``workers`` at a time.
 
-    Each computes in as many threads as its share of the cores has.
+    Each job has an equal share of the cores, and as many threads.
     """
     threads, share = torch.get_num_threads(), max(1, cores() // workers)
     waiting: deque[AsyncResult[T]] = deque()
@@ -74,7 +74,7 @@ def run_ahead(jobs: Iterable[Callable[[], T]], workers: int) -> Iterator[T]:
 
 def _begin(count: int, threads: int) -> None:
     _share.cores = count
-    # The first question makes a thread take over the process's number, which another pool may be
-    # changing; asked now, it cannot undo the setting later.
+    # A thread's first call takes over the process-wide number, which another pool may be changing;
+    # made here, it cannot undo the setting below.
     torch.get_num_threads()
     torch.set_num_threads(threads)
