@@ -1,1 +1,1 @@
-"""What every room stands on: band names, seeds, errors, files, jobs side by side."""
+"""Foundations of all packages: band names, seeds, errors, atomic files, parallel jobs."""

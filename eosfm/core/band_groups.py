@@ -1,4 +1,4 @@
-"""Bands that files keep in a type, or in pixels, of their own."""
+"""Groups of bands that files store with the same dtype and pixel size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class BandGroup:
         dtype: Numpy dtype that they are stored in.
         nodata: Value that means "not measured" when all of them have it; None where there is none.
             NaN means it in any case.
-        step: Their pixel as a multiple of the image's, in which it is repeated.
+        step: Their pixel size as a multiple of the image's; coarse pixels are repeated.
     """
 
     bands: tuple[str, ...]

@@ -94,11 +94,11 @@ def band(name: str) -> Band:
 
 
 def band_name(text: str | None) -> str | None:
-    """The band that a description means; None where it means none.
+    """The band that a file's band description names; None where it names none.
 
-    Understood are names of the vocabulary and STAC's common names in any case, alone or first
-    (``B4, central wavelength 665 nm``), and Sentinel-2's with one digit or their pixel size
-    (``B8_10m``). ``Band 4`` says nothing: many files count theirs so.
+    Accepts vocabulary and STAC common names in any case, alone or as the first word
+    (``B4, central wavelength 665 nm``), and Sentinel-2 names with one digit or a pixel size
+    (``B8_10m``). ``Band 4`` names none: many files number their bands like this.
     """
     words = re.sub(r"\b(red|infra)[\s_-]+(edge|red)[\s_-]*", r"\1\2", (text or "").strip().lower())
     first = re.split(r"[\s,;:(]", words, maxsplit=1)[0]

@@ -26,7 +26,7 @@ def begin_loading() -> None:
 
 
 def end_loading() -> None:
-    """What is loaded by now stays; look for garbage as usual."""
+    """Exempt what is loaded by now from garbage collection, which runs as usual again."""
     gc.freeze()
     gc.set_threshold(*USUAL)
 

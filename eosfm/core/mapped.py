@@ -17,10 +17,9 @@ DAMAGED = (
 
 
 def reserve(file: BinaryIO, size: int) -> None:
-    """Take the room of a file that will be mapped, in bytes, before anything is written to it.
+    """Allocate ``size`` bytes on disk for a mapped file before anything is written to it.
 
-    Where the disk is full when a mapped page is written, the process ends by SIGBUS, without a
-    word.
+    Writing a mapped page on a full disk would kill the process by SIGBUS, without a message.
 
     Raises:
         OSError: There is no room.

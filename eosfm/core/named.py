@@ -5,10 +5,10 @@ from typing import Any
 
 
 def named(path: str) -> Any:
-    """What a dotted path names, imported when it is needed.
+    """The object at a dotted path, imported when it is needed.
 
-    For tables and facts that stages read without running what they name: such a stage neither
-    loads it nor depends on it. Tests hold that the stages that run it do.
+    A stage can read a table that names code without loading that code or depending on it. Tests
+    make sure that the stages that run the code do depend on it.
     """
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)

@@ -17,11 +17,11 @@ from eosfm.core.errors import EosfmError, tells_of_memory
 from eosfm.core.files import as_path, atomic
 
 SHARED = 4
-"""Tensors may share memory, as those of published files do: so many times what the file holds."""
+"""Tensors may share memory, as in published files: up to this many times the stored bytes."""
 SMALL = 64 * 2**20
 """Bytes of tensors for which sharing is not looked at."""
 VALUES = 1_000_000
-"""Plain values that a file may hold: those that are named again are counted again."""
+"""Most values that a file may hold, repetitions counted."""
 
 DAMAGED = (
     RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError,
@@ -35,8 +35,8 @@ def read(path: Path | str, mapped: bool = False, summed: bool = True) -> Any:
 
     Args:
         path: The file.
-        mapped: Leave the tensors in the file, mapped: for those that look at each once.
-        summed: Whether to look at the checksums: not where the file's own hash is compared.
+        mapped: Whether to memory-map the tensors, for callers that read each of them once.
+        summed: Whether to verify the checksums; not needed where the file's hash is compared.
 
     Raises:
         EosfmError: The file is missing, truncated, altered, holds anything else, or would take

@@ -19,14 +19,13 @@ DEEPEST = 32
 SHOWN = 80
 """Characters of a wrong value that a line shows."""
 MISREAD = (YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError)
-"""What ruamel.yaml raises; of a number, a date or a letter that is none, it is what Python does."""
+"""What ruamel.yaml raises, with Python's own errors for malformed numbers, dates and characters."""
 
 
 def read_yaml(path: Path) -> Any:
-    """What a YAML file holds.
+    """Read a YAML file with DVC's own parser, so that stages read what DVC tracks.
 
-    By DVC's own parser, called as DVC calls it: what a stage reads is what DVC tracks. Others read
-    ``010``, ``1:0``, ``1e-4`` or ``yes`` otherwise, as YAML 1.1 did.
+    Other parsers read ``010``, ``1:0``, ``1e-4`` or ``yes`` differently, as YAML 1.1 did.
 
     Raises:
         EosfmError: It is missing, unreadable, too large or too deep, no YAML in UTF-8, or has a key
@@ -57,13 +56,11 @@ def read_yaml(path: Path) -> Any:
 
 
 def _refuse_growth(text: str) -> None:
-    """Refuse what a few words of YAML can grow to, before anything is made of it.
-
-    Nesting that would end the stack, a value that holds itself, and aliases of aliases, which are
-    billions of values once they are merged or shown.
+    """Refuse YAML that expands beyond any limit, before it is loaded.
 
     Raises:
-        YAMLError: There is such a thing.
+        YAMLError: It is nested so deep that the stack would overflow, a value contains itself, or
+            aliases of aliases would expand to too many values.
     """
     open_anchors: list[str | None] = []
     sizes = [0]  # values in each open list or mapping, aliases by what they name

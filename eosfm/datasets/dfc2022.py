@@ -90,7 +90,7 @@ def read_height(path: Path, size: Size, window: Window) -> np.ndarray:
 
 
 def _check_ground(path: Path, found: Size, size: Size) -> None:
-    """Where the pixels are not square on the orthophoto's grid, a part of the model is missing."""
+    """Refuse a model with another aspect ratio than its orthophoto: a part of it is missing."""
     if abs(found[0] * size[1] / size[0] - found[1]) > 2:
         raise EosfmError(
             f"{path} has {found[0]}x{found[1]} px; expected the shape of its orthophoto, which has "
@@ -128,7 +128,7 @@ class _Between:
 
 
 def _between(start: int, length: int, total: int, available: int) -> _Between:
-    """Of ``total`` fine pixels over ``available`` coarse ones, ``length`` from ``start``."""
+    """Where ``length`` of ``total`` fine pixels from ``start`` lie on ``available`` coarse ones."""
     centre = (np.arange(start, start + length) + 0.5) * available / total - 0.5
     centre = np.clip(centre, 0, available - 1)
     low = centre.astype(int)

@@ -11,11 +11,11 @@ from eosfm.encoding.input import ChannelMap, InputFormat, InputSpec
 from eosfm.nn.specialist import Specialist
 
 LARGEST = 1e6
-"""Deviations from a band's mean; more is no measurement, but a number that stands for none."""
+"""Standard deviations from a band's mean; a value beyond is taken for a nodata code."""
 
 
 class BandAdapter(nn.Module):
-    """One specialist's image out of the input, a missing channel at its mean.
+    """Takes one specialist's channels from the input; a missing channel is at its mean.
 
     Args:
         channel_map: Per channel of the specialist, the input channel, or None.
@@ -59,7 +59,7 @@ class BandAdapter(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_chans, H, W) to (B, channels of the specialist, H, W).
 
-        What is NaN, infinite or beyond :data:`LARGEST` is at its mean.
+        Values that are NaN, infinite or beyond :data:`LARGEST` become their channel's mean, 0.
         """
         if self.is_partial:  # one more channel, of zeros: the mean of a standardised one
             x = F.pad(x, (0, 0, 0, 0, 0, 1))

@@ -20,7 +20,7 @@ from eosfm.nn.specialist import Specialist
 ADAPTATIONS = ("named", "counted")
 STANDARDIZE = ("dataset", "specialist")
 FARTHEST, FLATTEST = 20.0, 0.02
-"""Mean and deviation of scaled bands beyond which their values are in another unit."""
+"""Highest mean and lowest deviation of scaled bands; beyond, their values are in another unit."""
 NOTE_WIDTH = 46
 """Characters of a note in a line of :meth:`EnsembleEncoder.explain`."""
 
@@ -35,8 +35,8 @@ class EnsembleEncoder(nn.Module):
         inputs: What they are fed with; one pyramid each. The spectral one may stand beside them.
         given: What arrives.
         skipped: Specialists that cannot be fed, and why.
-        freeze: Whether the specialists stay as they are, whatever ``train`` and optimisers say,
-            until their parameters are told to ask for a gradient.
+        freeze: Whether the specialists stay in evaluation mode, and their parameters require no
+            gradient until one is set to.
         copy: Whether to copy the specialists' weights. False saves memory where nothing else will
             use them.
 

@@ -166,7 +166,7 @@ def expect_map(what: str, value: Any, device: torch.device) -> None:
 
 
 def _names(what: str, names: Any) -> tuple[str, ...] | None:
-    """Of whatever holds them: a list, an array, a configuration's list."""
+    """Names as a tuple, from a list, an array or the like; None stays None."""
     if names is None:
         return None
     fits = isinstance(names, Iterable) and not isinstance(names, (str, bytes, Mapping, Set))

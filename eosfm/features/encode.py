@@ -121,12 +121,12 @@ def live_features(encoder: EnsembleEncoder, pools: bool, reading: Reading) -> Fr
 def scratch_features(
     encoder: EnsembleEncoder, readings: Splits[Reading], max_gb: float, pools: bool
 ) -> Iterator[Splits[FrozenFeatures]]:
-    """Features that no other stage reads: in files that go with the block, if they fit there.
+    """Features for this stage alone: in temporary files where they fit, else encoded on the fly.
 
     Args:
         encoder: The ensemble.
-        readings: The task's.
-        max_gb: Where the features would need more, they are encoded as they are read.
+        readings: How each split of the task is read.
+        max_gb: Most gigabytes of temporary files.
         pools: Whether to pool them.
     """
     if gigabytes(encoder, readings, pools) > max_gb:
@@ -143,7 +143,7 @@ def scratch_features(
 def open_features(
     task: TaskInput, features: Path, artifact: Path, maps: bool = False
 ) -> Splits[FrozenFeatures]:
-    """A task's features: read from disk where they are stored, encoded as they are read elsewhere.
+    """A task's features: read from disk where they are stored, else encoded on the fly.
 
     Args:
         task: The task.
@@ -166,8 +166,8 @@ def encode_task(task: TaskInput, artifact: Path, out: Path, max_gb: float) -> st
         task: The task.
         artifact: The ensemble.
         out: ``data/features/<task>``.
-        max_gb: Where they would need more, only the manifest is written, and evaluation
-            encodes as it goes.
+        max_gb: Most gigabytes to store. Above it, only the manifest and tile indices are written,
+            and evaluation encodes on the fly.
 
     Returns:
         One line for the stage's end.

@@ -10,7 +10,7 @@ from eosfm.kinds import get_kind
 from eosfm.tiles.store import TileStore
 
 ROUNDING: dict[str, Callable[[float], int]] = {"rarest": round, "thirds": math.floor}
-"""What becomes of a share of a stratum that is no whole number, by kind of strata."""
+"""How a fractional number of tiles per stratum is rounded, by kind of strata."""
 
 
 def labelled_subset(
@@ -57,11 +57,11 @@ def strata(store: TileStore, split: Split, by: str) -> np.ndarray:
 
 
 def repeated(targets: Iterable[np.ndarray], repeat: Mapping[int, int]) -> np.ndarray:
-    """How often an epoch sees each tile, (N,): what ``repeat`` says of its classes, at least once.
+    """How often an epoch sees each tile, (N,): the largest ``repeat`` of its classes.
 
     Args:
-        targets: Those of the tiles, in turn.
-        repeat: By class index, how often a tile is seen that shows it; the largest counts.
+        targets: The target of each tile.
+        repeat: By class index, how often a tile that shows the class is seen; 1 if not given.
     """
     return np.array(
         [

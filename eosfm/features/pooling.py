@@ -1,8 +1,8 @@
-"""Pooled features: what heads with one answer per image read, in a few kilobytes an image.
+"""Pooled features for heads with one answer per image: a few kilobytes per image.
 
-Averaging over pixels may come before the fusion where the rest of the fusion treats pixels alike
-and linearly: after normalisation pixel by pixel, the default, but not before it. So what is pooled
-is normalised first.
+Averaging over pixels may come before the fusion only where what follows is linear and the same for
+every pixel: after the per-pixel normalisation (the default), but not before it. So features are
+normalised before they are pooled.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from eosfm.encoding.input import InputSpec
 from eosfm.features.source import Levels, split_levels
 
 NORMALIZE = "pixel"
-"""Which of :data:`eosfm.fusion.normalizers.NORMALIZERS` this is, at its weights' start."""
+"""The one of :data:`eosfm.fusion.normalizers.NORMALIZERS` that this is, with initial weights."""
 
 EPS = 1e-6
 

@@ -47,13 +47,13 @@ class Reading(Source[Tensor]):
         store: The tiles.
         split: Which of them.
         bands: The channels.
-        statistics: What is subtracted from each, and what it is then divided by.
-        fill: What each has where it was not measured.
+        statistics: Offset and divisor of each channel.
+        fill: Value of each channel where it was not measured.
         standardize: Whether the statistics scale the images.
         indices: The tiles in use, by index in the store.
         dates: The dates in use, by position in the store.
         windows: How tiles are cut.
-        workers: Loader processes, one for each core at most; fits side by side have none.
+        workers: Loader processes, at most one per core; parallel fits use none.
         repeat: By class index, how often an epoch sees a tile that shows it.
     """
 
@@ -86,7 +86,7 @@ class Reading(Source[Tensor]):
             sampler=requests,
             num_workers=self._loaders(),
             pin_memory=where.type == "cuda",
-            # Its own: fits beside this one draw from the process's.
+            # Its own generator: parallel fits draw from the process-wide one.
             generator=torch.Generator(),
         )
         for native in loader:
@@ -134,8 +134,8 @@ class Reading(Source[Tensor]):
         return TileDataset(self.store, self.split, self.bands, crop=max(self.windows.size))
 
     def _loaders(self) -> int:
-        # Of fits side by side, in threads, none: a process that is forked while another thread
-        # holds a lock may wait for it for ever, and the cores have work.
+        # None for parallel fits, which run in threads: a process forked while another thread
+        # holds a lock may deadlock, and the cores are busy anyway.
         alone = threading.current_thread() is threading.main_thread()
         return loaders(self.workers) if alone else 0
 

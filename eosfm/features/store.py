@@ -55,7 +55,7 @@ class FeatureStore:
         path: The folder.
         stored: Whether the features are there, or are encoded as they are needed.
         inputs: What each pyramid is.
-        skipped: Specialists that the task's bands cannot be given to, and why.
+        skipped: Specialists that cannot be fed with the task's bands, and why.
         files: The arrays, by path below the folder; none of a store that was just written.
     """
 

@@ -10,8 +10,7 @@ from eosfm.fusion.method import Gates, Maps, Method, gated, side_by_side
 class Concat(Method):
     """The maps' channels one after the other.
 
-    The width outlives pruning, with zeros for the inputs that have gone, so that a trained head
-    still fits.
+    Pruning keeps the width, with zeros for removed inputs, so that a trained head still fits.
     """
 
     def __init__(self, widths: Sequence[int], width: int) -> None:

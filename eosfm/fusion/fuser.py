@@ -19,7 +19,7 @@ from eosfm.fusion.scores import Scores
 from eosfm.fusion.selection import Mode, Selection
 
 WIDEST = 64.0
-"""Beyond it, ``width_multiplier`` is a slip: memory grows with its square."""
+"""Largest ``width_multiplier``, to catch slips: memory grows with its square."""
 PUBLISHED = "published_"
 """Begins the names of the published selections."""
 SELECTIONS = (*get_args(Mode), *(PUBLISHED + mode for mode in get_args(Mode)))
@@ -100,7 +100,7 @@ class Fuser(nn.Module):
         self.options = FusionOptions(**options)
         self._take(inputs)
         self._all_inputs = self.inputs
-        self._kept: tuple[int, ...] | None = None  # of these, where pruned; what a file tells
+        self._kept: tuple[int, ...] | None = None  # indices of these, once pruned; saved
         named = {spec.name: spec for spec in self.inputs}.values()
         self.norms = nn.ModuleList(self._build_norms(spec) for spec in named)
         self.projections = nn.ModuleList(
@@ -131,7 +131,7 @@ class Fuser(nn.Module):
         return [i for i, spec in enumerate(self.inputs) if spec.spectral or spec.name in names]
 
     def with_bands(self, gates: Tensor) -> Tensor:
-        """Factors of the specialists (members,), and one for the bands: (names,)."""
+        """Append a factor of 1 for the bands: (members,) to (names,)."""
         return F.pad(gates, (0, len(self.names) - len(self.members)), value=1)
 
     def prepare(self, index: int, levels: Pyramid) -> list[Tensor]:
@@ -154,8 +154,8 @@ class Fuser(nn.Module):
             The fused levels, (B, out_channels, H/s, W/s) float32 (or autocast's type).
 
         Raises:
-            EosfmError: One that is needed is missing, or they are no pyramids of ``inputs``, of the
-                same images and on this device.
+            EosfmError: A needed pyramid is missing, or the pyramids do not fit ``inputs``, each
+                other or this device.
         """
         needed = self.needed()
         weights = next(self.parameters(), self.gates)

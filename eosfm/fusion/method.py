@@ -33,9 +33,9 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def keep(self, indices: Sequence[int]) -> None:
-        """Forget the other inputs. With gates of zero for them, the output was the same before.
+        """Keep only some inputs; the output is that of gates of zero for the others.
 
-        Here for methods that hold nothing per input.
+        The default is for methods that hold nothing per input.
         """
 
 

@@ -1,4 +1,4 @@
-"""What is fused: whether pyramids are those that a fuser was made for."""
+"""Check that pyramids are those that a fuser was made for."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ def check_pyramids(
     needed: Collection[int],
     weights: Tensor,
 ) -> None:
-    """Refuse what torch would stumble over, or take for something else.
+    """Refuse pyramids that torch would fail on, or misinterpret.
 
     Args:
         inputs: What a pyramid is expected for, each.

@@ -1,4 +1,4 @@
-"""The answer that looks at no image, as logits: what any model has to beat."""
+"""Constant baselines as logits: answers that ignore the image, which any model has to beat."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from eosfm.kinds.targets import TargetStatistics
 
 
 def majority(statistics: TargetStatistics, target: Tensor) -> Tensor:
-    """(B, K, ...) for (B, ...): the more often a class occurs, the higher."""
+    """Logits (B, K, ...) for targets (B, ...): class counts, the highest for the most frequent."""
     counts = torch.tensor(statistics.counts, dtype=torch.float32)
     ones = (1,) * (target.ndim - 1)
     return counts.view(1, -1, *ones).expand(len(target), -1, *target.shape[1:])

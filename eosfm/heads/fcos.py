@@ -40,7 +40,7 @@ RADIUS = 1.5
 """Cells answer for objects whose middle is less than so many strides away, in x and in y."""
 
 START = 2.0
-"""An untrained box reaches so many strides to each side; from nothing it would grow slowly."""
+"""Strides from a cell to the sides of an untrained box; from 0 it would grow slowly."""
 
 MIN_SCORE = 0.02
 CANDIDATES = 1000
@@ -50,10 +50,10 @@ MAX_DETECTIONS = 500
 
 @dataclass(frozen=True)
 class Cells:
-    """What a detector says of a batch, cell by cell.
+    """Raw outputs of a detector for a batch, cell by cell.
 
     Attributes:
-        detector: Which knows what the numbers mean.
+        detector: Computes losses and objects from them.
         outputs: ``cls_logits`` (B, N, K), ``bbox_regression`` (B, N, 4), distances to the sides
             in cells, and ``bbox_ctrness`` (B, N, 1), over the N cells of all maps.
         anchors: (n, 4) squares of each map's cells, in pixels.
@@ -103,7 +103,7 @@ class Branches(FCOSHead):
         nn.init.constant_(self.regression_head.bbox_reg.bias, START)
 
     def forward(self, x: list[Tensor]) -> dict[str, Tensor]:
-        """As torchvision's, but the boxes are learnt in strides and told in cells."""
+        """As torchvision's, but boxes are learnt in strides and returned in cells."""
         outputs = super().forward(x)
         return {**outputs, "bbox_regression": outputs["bbox_regression"] / REACH}
 
@@ -157,7 +157,7 @@ def constant_cells(boxes: Tensor, logits: Tensor, size: tuple[int, int], batch: 
         batch: Number of images.
     """
     count = len(boxes)
-    with torch.device("meta"):  # asked for its rules alone
+    with torch.device("meta"):  # only decodes: needs no weights
         detector = Detector([1] * len(STRIDES), count, 1)
     outputs = {
         "cls_logits": torch.full((count, count), -torch.inf).diagonal_scatter(logits),

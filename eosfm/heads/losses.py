@@ -49,7 +49,7 @@ def _limited(weights: Tensor) -> tuple[float, ...]:
 
 
 class Weighted(nn.Module):
-    """A loss that knows what does not count, and what counts more.
+    """A loss with an ignore index and optional class weights.
 
     Args:
         ignore_index: Target value that does not count.
@@ -132,7 +132,7 @@ class MeanSquaredError(Weighted):
 
 
 class FCOSLoss(Weighted):
-    """That of :meth:`eosfm.heads.fcos.Cells.loss`; it takes no weights."""
+    """:meth:`eosfm.heads.fcos.Cells.loss`; class weights are not used."""
 
     def forward(self, logits: "Cells", target: "Sequence[Objects]") -> Tensor:
         """Compute the loss."""

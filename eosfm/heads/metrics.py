@@ -1,4 +1,4 @@
-"""What gathers scores over a split, batch by batch, for each of the kinds."""
+"""Metrics that accumulate the scores of a split batch by batch, for all kinds."""
 
 from collections.abc import Sequence
 
@@ -68,7 +68,7 @@ class BoxScores(MeanAveragePrecision):
         self.names = tuple(classes)
 
     def update(self, logits: Cells, target: Sequence[Objects]) -> None:  # type: ignore[override]
-        """Keep what is found in a batch, and what is there."""
+        """Add the detections and the labelled objects of a batch."""
         super().update(logits.objects(), list(target))
 
     def compute(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Muon, for short trainings: steps of kernels that mix channels are made orthogonal."""
+"""The Muon optimiser, for short trainings: steps of kernels that mix channels are orthogonal."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from torch.optim import AdamW
 
 MOMENTUM = 0.95
 QUINTIC = (3.4445, -4.7750, 2.0315)
-"""Of Newton and Schulz's iteration, which makes as + bs^3 + cs^5 of a singular value s."""
+"""(a, b, c) of the Newton-Schulz iteration: a singular value s becomes as + bs^3 + cs^5."""
 ITERATIONS = 3
 """Three train as well as the usual five, in half of the time (``benchmarks/choices.md``)."""
 BLOCK = 40
-"""Most rows, or columns where these are fewer, that are made orthogonal to each other. The work
-grows with the square of the block, and blocks of 40 train as well as whole matrices of 320."""
+"""Most rows (or columns, if fewer) that are orthogonalised together; the work grows with their
+square, and blocks of 40 train as well as whole matrices of 320."""
 STEP = 0.4
 """Root mean square of a weight's step at a rate of 1; that of Adam's steps is 0.2 to 0.4."""
 
@@ -23,14 +23,14 @@ STEP = 0.4
 class Muon(AdamW):
     """Momentum made orthogonal for matrices and kernels over several channels, AdamW for the rest.
 
-    An orthogonal step moves all directions alike, also those in which the gradient is small; so a
-    specialist learns from as many steps about what AdamW teaches it in twice as many. The rate and
+    An orthogonal step moves all directions alike, also those in which the gradient is small, so a
+    specialist learns about as much as in twice as many steps of AdamW. The rate and
     the weight decay mean what they mean in AdamW, whose arguments it takes.
 
     Source: K. Jordan et al., Muon: An optimizer for hidden layers in neural networks (2024); sizes
-    of steps as in J. Liu et al., Muon is scalable for LLM training (arXiv:2502.16982). Ours, since
-    torch's and timm's compute in bfloat16 whatever the device: on a processor without instructions
-    for it, 40 times as slow as in single precision.
+    of steps as in J. Liu et al., Muon is scalable for LLM training (arXiv:2502.16982). Own code,
+    since torch's and timm's always compute in bfloat16, which is 40 times as slow as float32 on a
+    processor without instructions for it.
     """
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -52,7 +52,7 @@ class Muon(AdamW):
             self._step_orthogonally(mixing, group["lr"], group["weight_decay"])
             held += [(parameter, parameter.grad) for parameter in mixing]
         for parameter, _ in held:
-            parameter.grad = None  # AdamW passes them by
+            parameter.grad = None  # AdamW skips parameters without a gradient
         super().step()
         for parameter, gradient in held:
             parameter.grad = gradient
@@ -71,7 +71,7 @@ class Muon(AdamW):
                 parameter.sub_(step.view(parameter.shape), alpha=size)
 
     def _momentum(self, parameter: Tensor) -> Tensor:
-        """A parameter's gradient and those of before, as Nesterov looks ahead."""
+        """Update a parameter's momentum and return its Nesterov look-ahead."""
         state, gradient = self.state[parameter], parameter.grad
         assert gradient is not None
         if not state:
@@ -87,9 +87,9 @@ def mixes_channels(parameter: Tensor) -> bool:
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
-    """Matrices (N, a, b) with their singular vectors, and singular values about alike.
+    """Matrices (N, a, b) with the same singular vectors, and singular values of about 1.
 
-    Block by block of their smaller side, where it exceeds :data:`BLOCK`. The largest values come to
+    The smaller side is split into blocks where it exceeds :data:`BLOCK`. The largest values end
     between 0.7 and 1.2; those below a twentieth of the largest stay smaller.
     """
     if matrices.shape[1] > matrices.shape[2]:

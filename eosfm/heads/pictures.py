@@ -29,17 +29,17 @@ COMPOSITES = (("red", "green", "blue"), ("nir", "red", "green"))
 
 DPI = 80
 TEXT = 11
-"""Points of all writing: 12 pixels of the file, which the report shows as large as it is."""
+"""Font size in points: 12 pixels of the file, which the report shows at its own size."""
 
 PANEL = PIXELS / DPI
-"""Inches of a tile, so that its pixels are the file's."""
+"""Side of a tile in inches, so that its pixels are the file's."""
 
 CARD = 2.3
-"""Inches of an image with words below or above it, of :data:`WORDS` letters a line."""
+"""Side of a captioned image in inches; a caption line has :data:`WORDS` characters."""
 
 WORDS = 27
 LINE = 1.2 * TEXT / 72
-"""Inches of a line of them."""
+"""Height of a caption line in inches."""
 
 COLORS = 256
 """Colours of the file: a palette keeps it to some tens of kilobytes."""
@@ -49,7 +49,7 @@ VERDICTS = {"found": ("✓", "#1a7f37"), "missed": ("-", "#1f4fbf"), "wrong": ("
 """Mark and colour of a class that an image has, or that it was given."""
 
 MIN_SCORE = 0.4
-"""Less certain finds are not drawn; those that are not found at all would crowd the picture."""
+"""Detections of a lower score are not drawn: they would crowd the picture."""
 
 ENLARGED = 2
 """Boxes are drawn this much finer than the pixels they stand on."""
@@ -66,7 +66,7 @@ def reduced(maps: Tensor, mode: str = "area") -> Tensor:
 def stretched(images: Tensor, bands: Sequence[str]) -> tuple[np.ndarray, str]:
     """(N, T, h, w, 3) of 0 to 1, each image stretched by itself, and the bands.
 
-    So clouds on one date leave the others visible. An image without contrast is not given any.
+    So clouds on one date do not darken the others. An image without contrast stays flat.
 
     Args:
         images: (N, T, C, H, W).

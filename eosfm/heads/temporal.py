@@ -2,8 +2,8 @@
 
 Modules here are called as ``merge(maps, days)``: ``maps`` are four fused levels (B, T, C, h, w),
 ``days`` is (B, T), and the answer is four levels (B, C', h, w) of ``out_channels``. A date whose
-day is NaN has no image and is left out; of a tile without any day the days are not known, and all
-dates count.
+day is NaN has no image and is left out; if all days of a tile are NaN, they are unknown and all of
+its dates count.
 """
 
 import math
@@ -21,7 +21,7 @@ PERIOD = 1000.0
 
 
 class Merge(nn.Module):
-    """Merging without weights: the only date, the mean of all, the first two side by side or apart.
+    """Merging without weights: the only date, the mean, all side by side, or the difference.
 
     Args:
         aggregation: ``mean``, ``concat``, ``difference`` (second minus first), or None.
@@ -56,7 +56,7 @@ class LinearMerge(nn.Module):
         )
 
     def forward(self, maps: Sequence[Tensor], days: Tensor) -> list[Tensor]:
-        """Merge; the weights of the dates that are there stand for those of all."""
+        """Merge; the weighted mean over the dates present stands for the missing ones."""
         weighted = [level * weight for level, weight in zip(maps, self.weights, strict=True)]
         if (seen := seen_dates(days)) is None:
             return [level.sum(dim=1) for level in weighted]

@@ -23,7 +23,7 @@ class Change(Segmentation):
     bitemporal = True
 
     def constants(self, statistics: TargetStatistics) -> tuple[TargetStatistics, ...]:
-        """Those seen, most of which are no change, and all changed, in each way there is."""
+        """Statistics as observed (mostly no change), and with all targets in each change class."""
         ways = np.eye(len(statistics.counts), dtype=int)[1:] * statistics.labelled
         return (statistics, *(replace(statistics, counts=tuple(way)) for way in ways.tolist()))
 

@@ -17,7 +17,7 @@ CANDIDATES = 64
 
 
 MOST_CLASSES = 255
-"""As many as a map of one byte a pixel tells apart, beside what is unknown."""
+"""Most classes that an 8-bit map can hold beside one value for unknown."""
 
 LEAST = 1e-12
 """Probabilities below this are taken for it, so that their logarithm is finite."""
@@ -49,7 +49,7 @@ class PixelKind(Kind):
         return self.wrong_value(target, classes, ignore_index)
 
     def wrong_value(self, target: np.ndarray, classes: int, ignore_index: int | None) -> str | None:
-        """Whether a value is no class."""
+        """What is wrong with the values of a target; None where nothing is."""
         return super().fault(target, target.shape, classes, ignore_index)
 
     def head(self, spec: HeadSpec) -> "nn.Module":

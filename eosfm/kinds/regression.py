@@ -50,7 +50,7 @@ class Regression(PixelKind):
         return np.nan
 
     def wrong_value(self, target: np.ndarray, classes: int, ignore_index: int | None) -> str | None:
-        """Any may be right that is a number; NaN is unlabelled."""
+        """Any finite value is valid; NaN means unlabelled."""
         if np.isinf(target).any():
             return "an infinite value; expected numbers, and NaN where nothing is labelled"
         return None

@@ -41,7 +41,7 @@ class Segmentation(PixelKind):
         return rarest(counts >= RARE * sizes[:, None])
 
     def thirds(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
-        """One for all tiles of which each class covers the same third, or nothing."""
+        """One stratum per combination of the thirds (0 if absent) that the classes cover."""
         counts = np.array([_counts(target, classes, ignore_index) for target in targets])
         shares = counts / counts.sum(1, keepdims=True).clip(1)
         _, strata = np.unique(np.ceil(shares * 3), axis=0, return_inverse=True)

@@ -31,7 +31,11 @@ class TargetStatistics:
 
 
 def require_labelled(count: int) -> int:
-    """A count of labelled training targets, once there is one."""
+    """Return a count of labelled training targets.
+
+    Raises:
+        EosfmError: It is 0.
+    """
     if count == 0:
         raise EosfmError(
             "no labelled target in the training split; expected at least one; "

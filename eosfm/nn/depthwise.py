@@ -39,7 +39,7 @@ class _Depthwise(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
-        """Those of the input, the weight and the bias."""
+        """Gradients of the input, the weight and the bias."""
         x, weight = ctx.saved_tensors
         of_input, of_bias = None, None
         if ctx.needs_input_grad[0]:

@@ -35,7 +35,7 @@ def specialist_faults(one: Specialist) -> Iterator[str]:
         values = getattr(one, key)
         if values is not None and not all(abs(value) < float("inf") for value in values):
             yield f"{one.name}: {key} is {list(values)}; expected finite numbers"
-    if one.std is not None and 0 in one.std:  # below 0 where a recipe turns decibels over
+    if one.std is not None and 0 in one.std:  # below 0 where a recipe flips the sign of decibels
         yield f"{one.name}: std is {list(one.std)}; expected numbers other than 0"
     if (one.mean is None) != (one.std is None):
         yield f"{one.name}: only one of mean and std is given; give both or neither"

@@ -43,10 +43,10 @@ def groupable(model: nn.Module) -> bool:
 
 
 class GroupedEncoders:
-    """What some frozen encoders compute, with copies of their weights.
+    """Several frozen encoders computed as one, with copies of their weights.
 
-    They may differ in the channels of their input. What is linear and follows a normalisation
-    takes its scale and shift over.
+    They may differ in the channels of their input. Scales and shifts of normalisations are folded
+    into the linear layers that follow.
 
     Args:
         models: :func:`groupable` models of equal depths and widths.
@@ -132,7 +132,7 @@ class _Linear:
         return torch.baddbmm(self.bias, x, self.weight)
 
     def after(self, scale: Tensor, shift: Tensor) -> "_Linear":
-        """The same after a scale and shift of its input, (E, C) each."""
+        """The map with a scale and shift of its input, (E, C) each, folded in."""
         return _Linear(self.weight * scale[:, :, None], self(shift[:, None]))
 
     @classmethod

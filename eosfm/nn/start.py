@@ -16,7 +16,7 @@ FILE = Path("models/start.pt")
 """Where stage start puts it, from the project's root."""
 RGB = ("red", "green", "blue")
 EIGHT_BITS = 255
-"""timm tells of images from 0 to 1; ImageNet's are stored in eight bits."""
+"""timm's statistics are for pixels from 0 to 1; ImageNet's are stored in eight bits."""
 
 
 def random_start(backbone: str, seed: int) -> Specialist:
@@ -57,8 +57,8 @@ def imagenet_start(backbone: str) -> Specialist:
 def started_weights(start: Specialist, in_chans: int) -> dict[str, Tensor]:
     """The start weights for any number of channels.
 
-    To others than three the first convolution is adapted as timm does: its kernels are repeated in
-    turn, and scaled so that their sum over the channels stays.
+    For other than three channels the first convolution is adapted as in timm: its kernels are
+    repeated in turn, and scaled so that their sum over the channels stays.
     """
     from timm.models import adapt_input_conv
 

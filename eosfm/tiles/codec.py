@@ -1,4 +1,4 @@
-"""What is stored in another type than it is read in: both ways, without loss."""
+"""Lossless conversion between the types in which bands and targets are stored and read."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.tiles.statistics import unmeasured
 
 BLANK = np.iinfo(np.uint16).max
-"""Stored target that stands for NaN, where targets are numbers of steps."""
+"""Stored value for NaN in targets that are counted in steps."""
 
 
 def encode_bands(image: np.ndarray, group: BandGroup, where: str) -> np.ndarray:
@@ -21,7 +21,7 @@ def encode_bands(image: np.ndarray, group: BandGroup, where: str) -> np.ndarray:
         where: Names the scene in errors.
 
     Raises:
-        EosfmError: They would not come back as they are.
+        EosfmError: The stored bands would not decode to the same values.
     """
     if image.dtype == group.dtype and group.step == 1:
         return image
@@ -68,10 +68,10 @@ def window_of(
 
 
 def encode_target(target: np.ndarray, steps: int, where: str) -> np.ndarray:
-    """A float target as numbers of steps, uint16; :data:`BLANK` for NaN.
+    """Encode a float target as uint16 multiples of 1 / ``steps``; :data:`BLANK` for NaN.
 
     Raises:
-        EosfmError: It would not come back as it is.
+        EosfmError: It would not decode to the same values.
     """
     known = ~np.isnan(target)
     stored = np.full(target.shape, BLANK, np.uint16)

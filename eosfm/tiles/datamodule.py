@@ -17,10 +17,9 @@ from eosfm.tiles.views import Moves
 class EpochSampler(DistributedSampler[Look]):
     """Permutations of the tiles drawn from (seed, epoch), as many as an epoch's batches need.
 
-    Each has its own crops and turns.
+    Each pass has its own crops and turns.
 
-    Being a ``DistributedSampler``, it is left alone by Lightning, which would otherwise wrap it
-    and never pass the epoch on.
+    Lightning wraps other samplers than a ``DistributedSampler``, and never tells them the epoch.
 
     Args:
         dataset: What is sampled; it is told the epoch as well.
@@ -70,8 +69,8 @@ class EpochSampler(DistributedSampler[Look]):
 def whole_batches(tiles: int, batch_size: int, replicas: int = 1, rank: int = 0) -> list[list[int]]:
     """One process's share of a split's batches: every tile once, in stored order.
 
-    Every process has as many batches, since it would wait for the others in one more; so tiles at
-    the end that are fewer than processes join the batch before.
+    All processes have equally many batches, since one with an extra batch would wait for the
+    others. So if fewer tiles than processes remain, they join the batch before.
 
     Args:
         tiles: Number of tiles; at least as many as processes.
@@ -168,8 +167,8 @@ class TileDataModule(lightning.LightningDataModule):
     def _progress(self) -> tuple[int, int]:
         """The epoch that training is in, and how many of its batches are done.
 
-        Lightning starts the first epoch's workers before it tells the sampler the epoch, and goes
-        on within an epoch without a word, so a resumed run must begin with the right batch.
+        Lightning starts the first epoch's workers before it tells the sampler the epoch, and does
+        not tell it the batch at which it resumes, so the sampler is built with both.
         """
         if not self.trainer:
             return 0, 0

@@ -55,9 +55,9 @@ class TileDataset(Dataset[dict[str, Any]]):
     and change ``mask`` (h, w) int64; regression ``mask`` (h, w) float32; detection ``bbox_xyxy``
     (n, 4) float32 of x_min, y_min, x_max, y_max in pixels and ``label`` (n,) int64.
 
-    What was not measured (nodata, NaN, padding) takes its band's mean, which is 0 once
-    standardised: the value that says nothing, in physical units as well. Its target is the
-    store's ``ignore_index``, or NaN for regression; a change needs both dates.
+    Unmeasured values (nodata, NaN, padding) become their band's mean, which is neutral and 0
+    once standardised. In pixel targets, pixels that were measured on no date (for change: not on
+    both) become the store's ``ignore_index``, or NaN for regression.
 
     Args:
         store: Where the tiles are.
@@ -141,7 +141,7 @@ class TileDataset(Dataset[dict[str, Any]]):
         ]
 
     def pixels(self, indices: Sequence[int], views: Sequence[View], dates: Sequence[int]) -> Pixels:
-        """Read windows of some dates as they are stored; what is missing is judged by all dates."""
+        """Read windows of some dates as stored; targets are masked by the nodata of all dates."""
         shape = (len(indices), len(dates), len(self.bands), *self.size)
         native = np.empty(shape, self.store.dtype)
         missing = np.zeros((len(indices), len(dates), *self.size), bool)
@@ -153,7 +153,7 @@ class TileDataset(Dataset[dict[str, Any]]):
         return Pixels(native, missing, targets)
 
     def _read(self, out: np.ndarray, index: int, view: View, dates: Sequence[int]) -> np.ndarray:
-        """Put a window of some dates into (dates, C, h, w); where (T, h, w) is it missing?"""
+        """Read a window of some dates into ``out`` (dates, C, h, w); its (T, h, w) nodata mask."""
         missing = np.ones((self.store.shape[0], *self.size), bool)
         parts = self.tiles.parts(index)
         for choice in self._choices:

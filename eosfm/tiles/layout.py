@@ -1,4 +1,4 @@
-"""What reader and writer of a store agree on."""
+"""Layout of a store, shared by its reader and writer: file names, dtypes, shapes."""
 
 import io
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from eosfm.core.splits import Split
 
 UNLABELLED = 255
-"""Ignore index of datasets that have none of their own, where it is no class; else -1."""
+"""Ignore index of datasets that define none, unless it is one of their classes; then -1."""
 
 BOX_COLUMNS = ("x_min", "y_min", "x_max", "y_max", "class")
 """Columns of detection targets, pixels from the tile's upper left corner."""

@@ -43,7 +43,7 @@ class TileStore:
         ignore_index: Target value that is never scored, always an integer.
         nodata: Image value that means "not measured" when all bands have it, or None.
         target_unit: Unit of a regression target.
-        target_steps: Steps to the unit that targets are stored in; None where as they are read.
+        target_steps: Stored steps per target unit; None where targets are stored as they are read.
         tile: Tile size that was asked for; None where whole images are stored.
         shape: (T, C, H, W) of every image.
         gsd: Ground sampling distance in metres.
@@ -86,7 +86,7 @@ class TileStore:
         """The stored band that is ``name`` or means the same (red is B04).
 
         Raises:
-            EosfmError: There is none, or none that says anything.
+            EosfmError: There is none, or it is faulty (constant, unmeasured or absent).
         """
         good = [band for band in self.bands if band not in self.faults]
         if found := find(name, good):

@@ -67,7 +67,7 @@ def _rows(ids: Sequence[str], scenes: Sequence[Tile], numbers: np.ndarray) -> An
 
 
 def _geometry_facts(parts: Sequence[Any]) -> bytes:
-    """What GeoParquet says of parts of a table together: which outlines, and what bounds them."""
+    """GeoParquet metadata of several parts of a table: their geometry types and bounding box."""
     facts = [json.loads(part.schema.metadata[b"geo"]) for part in parts]
     columns = [one["columns"]["geometry"] for one in facts]
     kinds = {kind for one in columns for kind in one["geometry_types"]}

@@ -30,7 +30,7 @@ WORKERS = 8
 window or two in memory."""
 
 GROUND = 100
-"""Metres of ground, the side of a tile, below which a whole building may not show in one."""
+"""Side of a tile in metres below which it may not show a whole building."""
 
 
 def cut_dataset(
@@ -55,8 +55,8 @@ def cut_dataset(
         root: Folder of the native files.
         out: The store's folder.
         tile: Tile size in pixels; None stores whole images, which must share one size.
-        splits: Splits that are cut, of each of which there must be a tile; of others, no pixel is
-            read. None: those there are.
+        splits: Splits to cut, each of which must give a tile; pixels of others are not read.
+            None: all that there are.
         source: Where the files come from.
         workers: Threads that read; the store's bytes do not depend on it. None: one for each core
             that the process may use, up to :data:`WORKERS`.

@@ -80,14 +80,14 @@ class TileWriter:
     def add(self, tile: Tile, size: tuple[int, int]) -> None:
         """Append a tile, padded to ``size`` (height, width); a tile without data is dropped.
 
-        A date on which nothing of it was measured is stored without its day.
+        A date on which none of its pixels was measured is stored as an empty string.
 
         Raises:
             EosfmError: Shape, dtype or target do not agree with the dataset or earlier tiles.
         """
         self._check(tile, size)
         if tile.image.dtype.kind == "f" and (endless := np.isinf(tile.image)).any():
-            # Decibels of 0, say; one such value would be the mean of all.
+            # The decibels of 0, say; one infinite value would make the mean infinite.
             tile = replace(tile, image=np.where(endless, np.nan, tile.image))
         missing = unmeasured(tile.image, self.dataset.nodata)
         measured = missing.size - int(np.count_nonzero(missing))

@@ -1,4 +1,4 @@
-"""How many scenes a copy holds, and how many it should: a lost file is a scene less."""
+"""Compare a copy's scene counts with those expected: a lost file means a lost scene."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -41,15 +41,15 @@ def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
 
 
 def check_counts(dataset: Dataset, root: Path, counts: Counts, trusted: Path = TRUSTED) -> None:
-    """Make sure that a copy is whole: by its publisher's numbers, or else by the first copy's.
+    """Make sure that a copy is complete, by published counts or else by those of the first copy.
 
-    One that has grown is the first from then on.
+    The counts of a copy that has grown replace those of the first.
 
     Args:
         dataset: The dataset; its name is that of the entry in params.
         root: The copy.
         counts: Scenes of each split.
-        trusted: Folder of what was trusted on first use; it is for Git.
+        trusted: Folder of counts trusted on first use, which Git tracks.
 
     Raises:
         EosfmError: It has other numbers of scenes.

@@ -35,8 +35,8 @@ def prepare(
         copy: Where its files are, or come from.
         simulate: Writes a simulated copy into a folder.
         out: The stage's output folder; replaced.
-        a_part: Whether an archive may have other numbers of scenes than its publisher says.
-        trusted: Folder of the numbers that were trusted on first use, where he does not say.
+        a_part: Whether scene counts are left unchecked, for a partial copy.
+        trusted: Folder of scene counts trusted on first use, where none are published.
 
     Raises:
         EosfmError: The files cannot be had, or are not the dataset described.

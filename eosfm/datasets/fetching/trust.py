@@ -1,7 +1,7 @@
 """Trust on first use: checksums of files whose publishers give none.
 
-``data/trusted/<dataset>.sha256`` is for Git, in the format that `sha256sum --check` reads. Whoever
-fetches a file first writes its line; for everybody after that it is the file's checksum.
+``data/trusted/<dataset>.sha256`` is tracked by Git, in the format that `sha256sum --check`
+reads. The first fetch of a file writes its line; later ones must match it.
 """
 
 import re
@@ -28,7 +28,7 @@ class Trust:
         """``sha256:<hex>`` by file name.
 
         Raises:
-            EosfmError: A line is none.
+            EosfmError: A line is malformed.
         """
         if not self.path.exists():
             return {}

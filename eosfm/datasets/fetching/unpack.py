@@ -65,8 +65,8 @@ def unpack(archive: Path, folder: Path, names: Path) -> None:
         with names.open("w") as lines:
             for name in list_names(beside, hidden=True):
                 lines.write(json.dumps(name) + "\n")
-                # A folder that is there may be another user's, who shares it: its times stay as
-                # they are, which `shutil.copytree` would set.
+                # `shutil.copytree` would set the times of existing folders, which may be
+                # another user's.
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(beside / name, folder / name)
     finally:
@@ -145,7 +145,7 @@ def _untar(archive: Path, folder: Path) -> Iterator[str]:
 
 
 class _Member(tarfile.TarInfo):
-    """A member whose headers are no larger than any that are meant."""
+    """A tar member that refuses oversized headers."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> Self:
         files = (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE)

@@ -1,4 +1,4 @@
-"""What lies below the roots of datasets that users have, written down for DVC to see."""
+"""Summaries of the files below users' dataset roots, written for DVC to track."""
 
 import hashlib
 import json
@@ -18,15 +18,15 @@ def watch_roots(
 ) -> None:
     """Write each dataset's source, and what lies below its ``root``, to ``out/<name>.json``.
 
-    The bytes depend on the files alone. A root that is no folder is written down as such: the
-    stage that needs it says what to do, and datasets beside it are not held up.
+    The bytes depend on the files alone. A root that is no folder is recorded as such: the stage
+    that needs it reports it, and other datasets are not held up.
 
     Args:
         roots: A folder for each name; None where a dataset has none.
         sources: Of each name, ``simulated`` or ``archive``.
         out: Folder of the files written.
         cache: Folder that remembers hashes.
-        parts: Names of which any number of scenes will do.
+        parts: Names whose scene counts are left unchecked.
 
     Raises:
         EosfmError: A link below a root leads nowhere, or a file cannot be read.

@@ -1,4 +1,4 @@
-"""A dataset's native files where they are: painted and packed, or in a folder open to anybody."""
+"""Where a dataset's native files are: simulated and packed, or in a folder that may change."""
 
 import shutil
 import tarfile
@@ -91,7 +91,7 @@ def native_files(copy: NativeCopy, out: Path) -> Iterator[Path]:
 
 
 def _unpack(packed: Path, folder: Path, count: int, entry: str) -> None:
-    """Write the files of a packed copy; their times and owners are nobody's concern."""
+    """Unpack a simulated copy, ignoring times and owners."""
     remedy = f"run `dvc repro -f data/dvc.yaml:download@{entry}`"
     try:
         with tarfile.open(packed, "r:") as tar:

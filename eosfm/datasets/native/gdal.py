@@ -1,4 +1,4 @@
-"""Raster files opened by GDAL: each by the driver that its name says, and none beside it."""
+"""Open rasters with GDAL, by the driver that their suffix implies and without sidecar files."""
 
 import warnings
 from pathlib import Path
@@ -8,8 +8,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.spec import Size, Window
 
 DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
-"""GDAL's driver for other names. Left to itself, GDAL goes by the content: a few lines of text that
-are called scene.tif make it open other files, or ask a server."""
+"""GDAL driver by suffix. By default GDAL goes by content: a few lines of text named scene.tif could
+make it open other files, or contact a server."""
 ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 """GDAL's option to open a file without the overviews, masks and notes beside it: it would open
 them, too, by their content."""

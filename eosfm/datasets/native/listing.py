@@ -16,7 +16,7 @@ L = TypeVar("L", bound=str)
 FAULTS = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What is raised where a file does not hold what is looked for in it."""
 LARGEST = 2**28
-"""Bytes of a list, a table or a file of labels: more is none."""
+"""Most bytes that a list, a table or a label file may have."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 """Of images in class folders."""
 
@@ -51,7 +51,7 @@ def one_of(name: str, names: list[str] | tuple[str, ...], what: str, where: Path
 
 
 def matching(folder: Path, pattern: str = "*") -> list[Path]:
-    """What matches a pattern below a folder, sorted, but what is hidden, as macOS's ``._*`` is."""
+    """Sorted matches of a pattern below a folder, without hidden files such as macOS's ``._*``."""
     return sorted(
         path
         for path in folder.glob(pattern)
@@ -102,12 +102,12 @@ def class_folders(folder: Path, classes: tuple[str, ...]) -> Iterator[tuple[Path
 
 
 def pair_all(images: Collection[str], others: Iterable[Path], stem: str) -> None:
-    """Make sure that every file that belongs to an image has it: a lost image is a scene less.
+    """Make sure that every companion file has its image: a lost image means a lost scene.
 
     Args:
         images: Names of the images that are there.
         others: Files that belong to them, for example masks.
-        stem: What the name of such a file has behind its image's.
+        stem: What follows the image's name in that of such a file.
 
     Raises:
         EosfmError: An image is missing.

@@ -1,4 +1,4 @@
-"""What is remembered of files below a root: read beside a sorted list of them, and written anew.
+"""Cached hashes of the files below a root, merged with a sorted listing and rewritten.
 
 One line per file, sorted by name, in a cache that Git and DVC do not see. Neither the lines nor
 the list of names is ever in memory as a whole: datasets of millions of files exist.
@@ -29,7 +29,7 @@ class Row(NamedTuple):
         name: Its path below the root.
         stamp: What the file system said of it when it was read; None if it is not remembered.
         digest: Its SHA-256.
-        line: It as the cache holds it, or is to hold it.
+        line: The row as a line of the cache.
         listed: Whether it is in the list.
     """
 
@@ -63,7 +63,7 @@ class Memory:
         self._new: IO[bytes] | None = None
 
     def beside(self, names: Iterable[str]) -> Iterator[Row]:
-        """Yield a row for each of the sorted names, and for all that is remembered before it."""
+        """Merge sorted names with the cache: a row per name, and per cached file before it."""
         for name in names:
             while self._next and self._next.name < name:
                 yield self._pop()
@@ -119,7 +119,7 @@ class Memory:
 
 
 def _recall(file: IO[bytes]) -> Iterator[Row]:
-    """The rows of a cache, up to where it is damaged: its loss costs time alone."""
+    """Rows of a cache up to any damage; losing the rest only costs time."""
     last = ""
     while line := file.readline():
         try:

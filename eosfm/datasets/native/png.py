@@ -21,7 +21,7 @@ PNG_DEPTH = slice(24, 25)
 """Where a PNG says how many bits a sample has."""
 
 DECODING = tuple(threading.Lock() for _ in range(64))
-"""Of threads that want the same file one decodes it, and the others wait."""
+"""Locks by which one thread decodes a file while others that want it wait."""
 
 
 def png_size(path: Path) -> tuple[int, int]:
@@ -38,7 +38,7 @@ def png_size(path: Path) -> tuple[int, int]:
 def read_png(path: Path, window: Window, mode: str = "RGB", numbers: bool = False) -> np.ndarray:
     """Read a window of a PNG or JPEG: (3, h, w) uint8 for mode RGB, (h, w) uint8 for mode L.
 
-    With ``numbers`` a palette's image is its numbers in mode L, and one of a bit a pixel 0 and 1.
+    With ``numbers``, mode L gives the indices of a palette image, and 0 and 1 of a 1-bit image.
 
     A PNG can only be decoded from its first row on, so the last few decoded images are kept:
     reading one image window by window decodes it once.
@@ -76,9 +76,9 @@ def _expect_one_number(path: Path, image: Any) -> None:
 
 
 def _is_sound(content: bytes) -> bool:
-    """Whether a PNG has 8 bits a sample, and all its parts are as they were written.
+    """Whether a PNG has 8 bits per sample and all of its chunks match their checksums.
 
-    Pillow refuses one of which bytes are lost; GDAL fills up what is missing.
+    Pillow refuses one that lacks bytes; GDAL would fill them in.
     """
     import zlib
 

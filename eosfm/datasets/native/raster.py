@@ -48,7 +48,7 @@ def read_header(path: Path, bands: int, dtype: str | None) -> Header:
                 f"{dtype or 'any type'}; fetch the dataset's own files again"
             )
         check_sides(path, raster.shape)
-        # A system without a place in it, as in archives that were stripped of places, says nothing.
+        # A CRS without a transform, as in archives stripped of locations, says nothing.
         placed = raster.crs and not raster.transform.is_identity
         crs = raster.crs.to_string() if placed else None
         transform = tuple(raster.transform)[:6] if placed else None
@@ -65,8 +65,8 @@ def read_bands(
         window: Rectangle in pixels, inside the image.
         bands: Number of bands that the file must have; 1 or 3 for PNG and JPEG.
         size: Rows and columns that it must have.
-        numbers: Whether a palette's image, or one of a bit a pixel, gives its numbers, as a mask's
-            classes, and not how they are shown.
+        numbers: Whether palette and 1-bit images give their stored indices, such as a mask's
+            classes, and not their display colours.
 
     Raises:
         EosfmError: The file is missing or damaged, or has another shape.

@@ -22,7 +22,7 @@ class Part:
         path: The file; None where there is no image: its pixels are NaN.
         bands: Bands that the file has; 1 or 3 for PNG and JPEG.
         prepare: What is made of its pixels.
-        step: Its pixel as a multiple of the scene's. Coarse pixels are repeated.
+        step: Its pixel size as a multiple of the scene's; coarse pixels are repeated.
         dtype: Type of its pixels, checked where the file gives the scene's grid; None for any.
         raw: Read the stored bands whatever they are called: GDAL would convert cyan, magenta,
             yellow and black to red, green, blue and an opaque fourth band.
@@ -106,7 +106,7 @@ def rgb(path: Path) -> Part:
 
 
 def constant(value: object, file: Path) -> Label:
-    """The target of an image as a whole, a class or a flag for each, and the file that tells."""
+    """The target of a whole image (a class, or a flag per class), from a file."""
     return Label(file, lambda path, size, window: np.array(value))
 
 

@@ -127,8 +127,8 @@ def stack_scene(
         split: Its split.
         size: Rows and columns.
         sensors: All acquisitions, optical and radar; of the latter the nearest day's is taken.
-        dates: How many are taken. A place that has fewer is filled up with dates that were not
-            measured and bear its last date.
+        dates: How many are taken. A place that has fewer is padded with unmeasured (NaN) images
+            that bear its last date.
         label: File of the classes.
         classes: Reads them (H, W), checked, once file and size are given.
     """

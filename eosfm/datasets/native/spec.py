@@ -58,10 +58,9 @@ class Scene:
         crs: For example ``EPSG:32633``; None for images without georeference.
         transform: From pixel to CRS; None likewise.
         dates: ISO dates, one per T; empty where the dataset gives none.
-        bands: The bands that ``image`` gives, in the spec's order, where the files at hand have not
-            all (an edition in three colours, a copy without radar); None for all. The scenes of a
-            copy have the same ones. Others are not stored, and refused where something asks for
-            them.
+        bands: The bands that ``image`` gives, in the spec's order, where the files lack some (an
+            edition in three colours, a copy without radar); None for all. All scenes of a copy have
+            the same ones. Missing bands are not stored, and requesting one is an error.
         product: What the scene was cut from, where several were cut from one (patches of an
             acquisition), so that the report draws them together; empty where the scene is one.
     """
@@ -160,14 +159,14 @@ class Dataset:
         ignore_index: Target value that is never scored; None where every pixel is labelled.
         nodata: Image value that means "not measured" when all bands have it; None otherwise.
         target_unit: Unit of a regression target.
-        target_steps: Steps to the unit in which the native files count a regression target, from
-            0 to 65,534, as 10 for decimetres; None where they hold any number.
-        groups: The bands by what the native files keep them in, where that differs from band to
-            band: tiles are stored like that. Empty: all in ``dtype``. Where a group's ``nodata``
-            stands in all of its bands, scenes give NaN.
-        published: How many scenes its publisher says there are, by our splits, several joined by
-            blanks where the publisher's part is divided among them: ``{"train val": 540, "test":
-            264}``. Empty where that is not known for certain.
+        target_steps: Steps per ``target_unit`` where native regression targets are whole numbers of
+            steps, 0 to 65,534 (10: decimetres of a metre); None where they hold any number.
+        groups: Bands by their dtype and pixel size in the native files, where these differ; tiles
+            are stored in the same groups. Empty: all in ``dtype``. Where all bands of a group have
+            its ``nodata``, scenes give NaN.
+        published: Published scene counts by our splits, joined by blanks where a published part is
+            divided among several: ``{"train val": 540, "test": 264}``. Empty where not known for
+            certain.
         edition: ``edition(root)`` is the dataset as the files below ``root`` have it, where it was
             published more than once with other bands or values; ``reader`` reads them all.
     """
@@ -260,7 +259,7 @@ class Dataset:
         return replace(scene, id=normalize("NFC", scene.id)) if not scene.id.isascii() else scene
 
     def below(self, root: Path) -> "Dataset":
-        """What lies below a folder of native files: an edition of this, or this, by the same name.
+        """The dataset as the files below ``root`` have it: itself or an edition, under its name.
 
         Raises:
             EosfmError: The files are of no edition.
