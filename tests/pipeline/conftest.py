@@ -120,6 +120,9 @@ def tiny_params(kept: dict[str, tuple[str, ...]] = KEPT) -> dict:
     data["backbone"]["name"] = "test_convnext3"  # one of timm's smallest
     for name, entry in data["datasets"].items():
         entry["simulated"] |= SIMULATED[name]
+    for entry in data["specialists"].values():
+        if "mini" in entry:
+            entry["mini"] = {"batch_size": 4, "steps_per_epoch": 2}
     mini = data["scales"]["mini"]
     mini["train"] |= {"epochs": 2, "steps_per_epoch": 2, "batch_size": 4, "decoder_channels": 16}
     mini["protocol"] |= {

@@ -129,7 +129,7 @@ def test_real_samples_run_through_the_chain(warm, tmp_path, samples):
         }
         for name in names
     }
-    once = {"train": {"epochs": 1}}
+    once = {"train": {"epochs": 1}, "mini": {}}
     data["specialists"] = {name: full["specialists"][name] | once for name in names[:2]}
     data["ensemble"] = list(names[:2])
     data["tasks"] = {"sen1floods11": full["tasks"]["sen1floods11"]}
