@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import eosfm.cli
 from eosfm.core.closure import ROOT
@@ -117,11 +118,17 @@ def test_what_is_not_run_is_on_a_page():
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory) -> Path:
-    """A project of this one's settings."""
+    """A project of this one's settings, but for tasks that no page names.
+
+    To count the work of every task takes most of the time; tests/planning counts all.
+    """
     folder = tmp_path_factory.mktemp("settings") / "project"
     for name in ("params.yaml", "dvc.yaml", "data/dvc.yaml", "analyses/dvc.yaml", "metrics.json"):
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / name, folder / name)
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["tasks"] = {name: params["tasks"][name] for name in TASKS}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     for words in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
         subprocess.run(words, cwd=folder, check=True)
     (folder / "models/tasks").mkdir(parents=True)
