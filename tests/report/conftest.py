@@ -1,5 +1,6 @@
 """Results as the stages write them, for the project's own params."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from eosfm.evaluation.evidence import write_evidence
 from eosfm.evaluation.result import BaselineResults, Fit, SelectionPath, TaskResult
 from eosfm.params import Params, load_params
 from eosfm.report.page import write_page
-from eosfm.report.results import BASELINES, collect
+from eosfm.report.results import BASELINES, Results, collect
 from eosfm.report.summary import summarise
 from eosfm.training.result import TrainResult
 
@@ -70,10 +71,22 @@ def write_curves(folder: Path, metric: str) -> None:
     (curves / f"{metric}.tsv").write_text(f"step\t{metric}\n1\t0.5\n2\t0.6\n")
 
 
+@pytest.fixture(scope="session")
+def written(params, tmp_path_factory) -> Path:
+    """What all stages wrote, to be read alone: see :func:`write_results`."""
+    return write_results(params, tmp_path_factory.mktemp("written") / "results")
+
+
+@pytest.fixture(scope="session")
+def collected(params, written) -> Results:
+    """The same, gathered."""
+    return collect(params, written)
+
+
 @pytest.fixture
-def results(params, tmp_path) -> Path:
-    """What all stages wrote: see :func:`write_results`."""
-    return write_results(params, tmp_path / "results")
+def results(written, tmp_path) -> Path:
+    """What all stages wrote, in a folder of the test's own."""
+    return Path(shutil.copytree(written, tmp_path / "results"))
 
 
 @pytest.fixture(scope="session")

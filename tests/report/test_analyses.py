@@ -58,11 +58,11 @@ def test_labels_are_listed_by_task(params, analyses):
     assert dict(zip(header, first, strict=True)) == {**expected, "eosfm": 0.6, "scratch": 0.3}
 
 
-def test_pictures_and_numbers_are_written(params, analyses, results, tmp_path):
+def test_pictures_and_numbers_are_written(params, analyses, written, tmp_path):
     for name, result in analyses.items():
         write_result(tmp_path / "tasks" / name / "metrics.json", result)
     out = tmp_path / "plots"
-    line = write_analyses(params, tmp_path / "tasks", results / "train", out)
+    line = write_analyses(params, tmp_path / "tasks", written / "train", out)
     assert "0.700 with all" in line
     names = {path.name for path in out.iterdir()}
     assert names == {
@@ -72,10 +72,10 @@ def test_pictures_and_numbers_are_written(params, analyses, results, tmp_path):
     assert all(path.stat().st_size < 200_000 for path in out.iterdir())
     (tmp_path / "tasks" / name / "metrics.json").unlink()
     with pytest.raises(EosfmError, match=r"dvc repro analyses/dvc\.yaml"):
-        write_analyses(params, tmp_path / "tasks", results / "train", out)
+        write_analyses(params, tmp_path / "tasks", written / "train", out)
 
 
-def test_an_artifact_of_others_has_rows_of_its_own(params, analyses, results, tmp_path):
+def test_an_artifact_of_others_has_rows_of_its_own(params, analyses, written, tmp_path):
     theirs = replace(task_result("miou", 0.8, ("theirs",)))
     brought = {
         task: replace(
@@ -85,7 +85,7 @@ def test_an_artifact_of_others_has_rows_of_its_own(params, analyses, results, tm
     }
     for name, result in brought.items():
         write_result(tmp_path / "in" / name / "metrics.json", result)
-    write_analyses(params, tmp_path / "in", results / "train", tmp_path / "out")
+    write_analyses(params, tmp_path / "in", written / "train", tmp_path / "out")
     assert "\ntheirs," in (tmp_path / "out" / "alone.csv").read_text()
 
 

@@ -80,9 +80,9 @@ def test_the_page_has_the_same_bytes_again(few, page, tmp_path):
     assert "<img" in one.read_text() and again.read_bytes() == one.read_bytes()
 
 
-def test_a_lead_is_tested_over_all_signs(params, results):
+def test_a_lead_is_tested_over_all_signs(params, collected):
     """Of all patterns of signs four are as far out as all ahead: one task is even."""
-    found = lead(collect(params, results), "scratch")
+    found = lead(collected, "scratch")
     errors = [task.metric == "rmse" for task in params.tasks.values()]
     ours = [0.4 if error else 0.5 + 0.01 * i for i, error in enumerate(errors)]
     theirs = [0.4 if error else 0.3 for error in errors]
@@ -91,8 +91,8 @@ def test_a_lead_is_tested_over_all_signs(params, results):
     assert found.p == pytest.approx(2 * 2 / 2 ** len(errors))
 
 
-def test_a_page_without_pictures_is_a_page(few, results, tmp_path):
-    write_page(few, collect(few, results), results, tmp_path / "none.html")
+def test_a_page_without_pictures_is_a_page(few, written, tmp_path):
+    write_page(few, collect(few, written), written, tmp_path / "none.html")
     assert "<img" not in (tmp_path / "none.html").read_text()
 
 
@@ -109,10 +109,9 @@ def test_confusion_is_a_percentage_of_each_class_over_all_fits(params, page):
     assert len([name for name in tables if name.startswith("confusion")]) == len(classified)
 
 
-def test_a_single_task_proves_nothing(params, results):
-    found = collect(params, results)
-    name = next(iter(found.evaluate))
-    alone = replace(found, evaluate={name: found.evaluate[name]})
+def test_a_single_task_proves_nothing(collected):
+    name = next(iter(collected.evaluate))
+    alone = replace(collected, evaluate={name: collected.evaluate[name]})
     one = lead(alone, "scratch")
     assert (one.p, one.wins, one.losses) == (1.0, 1, 0)
     assert one.mean == pytest.approx(0.2)

@@ -11,7 +11,6 @@ from eosfm.report.answer import answer, answer_without_seen
 from eosfm.report.bootstrap import RESAMPLES, interval, resample
 from eosfm.report.compare import Lead, lead
 from eosfm.report.geobench import _aggregate, aggregate
-from eosfm.report.results import collect
 
 from .conftest import task_result
 
@@ -90,19 +89,17 @@ def test_an_interval_lies_around_what_was_found():
     assert around.apart and not interval(0.05, np.linspace(-1, 1, 1001)).apart
 
 
-def test_tasks_that_tell_no_models_apart_have_no_aggregate(params, results):
-    found = collect(params, results)
-    task = next(iter(found.evaluate))
-    same = found.evaluate[task]
-    models = dict.fromkeys(vars(found.baseline[task]), same)
-    alike = replace(found, evaluate={task: same}, baseline={task: BaselineResults(**models)})
+def test_tasks_that_tell_no_models_apart_have_no_aggregate(collected):
+    task = next(iter(collected.evaluate))
+    same = collected.evaluate[task]
+    models = dict.fromkeys(vars(collected.baseline[task]), same)
+    alike = replace(collected, evaluate={task: same}, baseline={task: BaselineResults(**models)})
     assert {(one.value, one.error) for one in aggregate(alike).values()} == {(0.0, None)}
 
 
-def test_a_task_of_one_fit_weighs_as_much_as_one_of_several(params, results):
+def test_a_task_of_one_fit_weighs_as_much_as_one_of_several(collected):
     """Heads in closed form have one fit, whatever the seeds of the others."""
-    found = collect(params, results)
-    few, many, *_ = found.evaluate
+    few, many, *_ = collected.evaluate
 
     def scored(result, value, fits):
         fit = result.fits[0]
@@ -113,27 +110,26 @@ def test_a_task_of_one_fit_weighs_as_much_as_one_of_several(params, results):
         scores = {"random": 0.0, "start": 1.0, "single": 0.5, "scratch": 0.5, "statistics": 0.5}
         baseline = {
             task: BaselineResults(
-                **{name: scored(found.of(name)[task], one, 1) for name, one in scores.items()}
+                **{name: scored(collected.of(name)[task], one, 1) for name, one in scores.items()}
             )
             for task in (few, many)
         }
         own = {
-            few: scored(found.evaluate[few], 0.8, 1),
-            many: scored(found.evaluate[many], 0.2, fits),
+            few: scored(collected.evaluate[few], 0.8, 1),
+            many: scored(collected.evaluate[many], 0.2, fits),
         }
-        return aggregate(replace(found, evaluate=own, baseline=baseline))["eosfm"].value
+        return aggregate(replace(collected, evaluate=own, baseline=baseline))["eosfm"].value
 
     assert value(1) == pytest.approx(0.5) and value(5) == pytest.approx(0.5)
 
 
-def test_the_aggregation_of_geo_bench_2(params, results):
+def test_the_aggregation_of_geo_bench_2(collected):
     """One fit a model and task leaves nothing to draw: the interquartile mean, by hand."""
-    found = collect(params, results)
-    task = next(iter(found.evaluate))
-    alone = replace(found, evaluate={task: found.evaluate[task]})
-    alone = replace(alone, baseline={task: found.baseline[task]})
+    task = next(iter(collected.evaluate))
+    alone = replace(collected, evaluate={task: collected.evaluate[task]})
+    alone = replace(alone, baseline={task: collected.baseline[task]})
     values = aggregate(alone)
-    best, least = found.evaluate[task].score, found.of("random")[task].score
+    best, least = collected.evaluate[task].score, collected.of("random")[task].score
     for name, value in values.items():
         expected = (alone.of(name)[task].score - least) / (best - least)
         assert value.value == pytest.approx(expected)
@@ -147,7 +143,7 @@ def test_of_few_tasks_no_test_can_tell(tasks, p, words):
     assert Lead(0.3, tasks, 0, tasks, p, interval(0.3, np.zeros(3))).verdict == words
 
 
-def test_the_answer_says_what_the_test_found(params, results, monkeypatch):
+def test_the_answer_says_what_the_test_found(collected, monkeypatch):
     around = interval(0.0, np.zeros(3))
     found = {
         "random": Lead(0.1, 9, 1, 10, 0.001, around),
@@ -156,7 +152,7 @@ def test_the_answer_says_what_the_test_found(params, results, monkeypatch):
         "statistics": Lead(-0.1, 1, 9, 10, 0.01, around),
     }
     monkeypatch.setattr("eosfm.report.answer.leads", lambda _: found)
-    sentence = answer(collect(params, results))
+    sentence = answer(collected)
     told = sentence[sentence.index("): ") + 3 :]
     assert told == (
         "ahead of random weights (+0.100, p = 0.001) and from scratch (+0.050, p = 0.049); "
@@ -165,21 +161,23 @@ def test_the_answer_says_what_the_test_found(params, results, monkeypatch):
     )
 
 
-def test_the_answer_without_tasks_that_specialists_had_seen(params, results):
+def test_the_answer_without_tasks_that_specialists_had_seen(params, collected):
     """Ahead on the one task whose dataset a specialist had more labels of, level on the others."""
-    found = collect(params, results)
-    known, *others = found.evaluate
+    known, *others = collected.evaluate
     dataset = params.tasks[known].dataset
     entry = params.specialists["ben_rgb"].model_copy(update={"dataset": dataset})
     params = params.model_copy(update={"specialists": {"ours": entry}})
-    evaluate = {task: replace(found.of("random")[task], selected=()) for task in found.evaluate}
-    assert answer_without_seen(params, replace(found, evaluate=evaluate)) == ""
-    evaluate[known] = replace(found.evaluate[known], selected=("ours",), labels=40, train_tiles=160)
-    told = answer_without_seen(params, replace(found, evaluate=evaluate))
+    random = collected.of("random")
+    evaluate = {task: replace(result, selected=()) for task, result in random.items()}
+    assert answer_without_seen(params, replace(collected, evaluate=evaluate)) == ""
+    evaluate[known] = replace(
+        collected.evaluate[known], selected=("ours",), labels=40, train_tiles=160
+    )
+    told = answer_without_seen(params, replace(collected, evaluate=evaluate))
     assert told.startswith(f"In {known}, specialists in use had learnt from more labels of the ")
     assert f"Over the other {len(others)}: " in told and "random weights (+0.000, p = 1)" in told
     same = evaluate | {known: replace(evaluate[known], train_tiles=40)}
-    assert answer_without_seen(params, replace(found, evaluate=same)) == ""
+    assert answer_without_seen(params, replace(collected, evaluate=same)) == ""
 
 
 def test_the_interquartile_mean_is_that_of_the_middle_half():
@@ -188,8 +186,7 @@ def test_the_interquartile_mean_is_that_of_the_middle_half():
     assert found.value == pytest.approx(np.mean([0.2, 0.3, 0.5, 0.9])) and found.error is None
 
 
-def test_a_task_that_is_lost_counts_against(params, results):
-    collected = collect(params, results)
+def test_a_task_that_is_lost_counts_against(collected):
     names = list(collected.evaluate)
     theirs = collected.of("scratch")
     scores = {name: theirs[name].score + 0.1 for name in names}
