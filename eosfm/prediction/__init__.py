@@ -1,1 +1,1 @@
-"""Maps, tables and feature cubes of whole scenes, from what the pipeline has fitted."""
+"""Maps, tables and embeddings of whole scenes, by fitted tasks and the ensemble."""

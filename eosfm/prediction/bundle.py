@@ -1,4 +1,4 @@
-"""A fitted task and the specialists that it uses in one file, for those who lack the ensemble."""
+"""Writes a fitted task with its specialists as one file, usable without the ensemble."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,18 +9,18 @@ from eosfm.prediction.model import read_ensemble
 
 
 def bundle(task: Path, artifact: Path, out: Path) -> str:
-    """Write a task that needs no ensemble beside it; the same task gives the same bytes.
+    """Write a task that needs no ensemble artifact; the same task gives the same bytes.
 
     Args:
-        task: What stage evaluate kept of it.
+        task: Its file from stage evaluate.
         artifact: The ensemble that it was fitted on.
-        out: A file of suffix .pt, written whole or not at all.
+        out: The .pt file, written atomically.
 
     Returns:
         One line for the user.
 
     Raises:
-        EosfmError: A file cannot be read, or the ensemble is another one.
+        EosfmError: A file cannot be read, or the task was fitted on another ensemble.
     """
     fitted = read_fitted(task)
     specialists = read_ensemble(fitted, artifact)

@@ -1,4 +1,4 @@
-"""What makes a stored channel one in a wanted unit: declared, given, or known of the product."""
+"""Scale, offset and nodata of a scene's channels: declared, given, or known of the product."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from eosfm.core.errors import EosfmError
 from eosfm.prediction.products import AS_IT_IS, Product, product_of
 
 EXACT = ("uint8", "int8", "uint16", "int16", "float32")
-"""Types whose every value float32 holds."""
+"""Data types whose values float32 represents exactly."""
 UNSCALED = 0.5
-"""A factor from here on leaves numbers as large as they are."""
+"""Declared factors from here on keep reflectance at 0 to 10,000; smaller ones give 0 to 1."""
 RADAR = ("vv", "vh", "sar")
-"""What common names of radar's channels begin with."""
+"""Prefixes of the common names of radar channels."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Channel:
 
     Attributes:
         raster: An open rasterio dataset.
-        index: Its number there, from 1.
-        factor: What its values are multiplied with.
-        offset: And what is added then.
-        dtype: Of what is stored.
-        mask: The raster's channel that is 0 where it was not measured, 0 being GDAL's own mask;
-            None where a value tells it, or nothing.
-        nodata: The value that tells it.
-        shared: Whether that may be a measured value too: of cirrus, 0 in most pixels. Then a pixel
-            was not measured where all such channels say so.
+        index: Its band number there, from 1.
+        factor: Scale of the stored values.
+        offset: Added to the scaled values.
+        dtype: Stored data type.
+        mask: Band number of the mask, which is 0 where the channel was not measured; 0 for GDAL's
+            own mask, None if ``nodata`` marks gaps, or nothing does.
+        nodata: The nodata value; None if there is a mask, or nothing marks gaps.
+        shared: Whether nodata may be a measured value too: cirrus is 0 in most pixels. Then a pixel
+            is a gap only where all such channels have their nodata value.
     """
 
     raster: Any
@@ -48,15 +48,15 @@ class Channel:
 
 @dataclass(frozen=True)
 class SceneFile:
-    """An open file, and what is known beside it.
+    """An open file, with metadata from its name, its STAC item, the user and the task.
 
     Attributes:
         source: A rasterio dataset.
-        product: What its name tells.
-        scaling: Of each channel factor and offset, where the file declares none; None where no item
-            says them either.
-        nodata: The value of pixels that were not measured, where the file declares none.
-        bands: Of each channel, None where it is none that is known.
+        product: The product that its name tells; None if unknown.
+        scaling: Factor and offset of each channel from the STAC item, used if the file declares
+            none; None without.
+        nodata: Nodata value, used if the file declares none.
+        bands: Band of each channel; None where unknown.
     """
 
     source: Any
@@ -75,7 +75,7 @@ class SceneFile:
         otherwise: float | None,
         bands: Sequence[str | None],
     ) -> "SceneFile":
-        """What an item declares, or the user says, or the product, or the task, in this order."""
+        """Choose nodata from the item, the user, the product or the task, in this order."""
         product = product_of(source.name)
         of_product = None if product is None or product.refusal else 0.0
         said = (declared, nodata, of_product, otherwise)
@@ -83,7 +83,12 @@ class SceneFile:
         return cls(source, product, scaling, known, bands)
 
     def channel(self, index: int, raster: Any, unit: str, given: tuple[float, float]) -> Channel:
-        """A channel, of the file itself or as ``raster`` shows it, in a unit."""
+        """Describe a channel in a unit, read from the file itself or from ``raster``, its warp.
+
+        Raises:
+            EosfmError: The product's values are no reflectance, or ``given`` would subtract an
+                offset twice.
+        """
         factor, offset = self._scaling(index, unit)
         name = Path(self.source.name).name
         product = self._of_product(index)
@@ -96,8 +101,8 @@ class SceneFile:
             )
         added = given[0] * offset + given[1]
         mask, nodata, shared = self._unmeasured(index, raster)
-        # Where radar's 0 is declared a gap it is one: 0 dB is brighter than nearly all land. And
-        # with an offset, a stored 0 is no reflectance of 0.
+        # A nodata of 0 is unambiguous for radar, as 0 dB is brighter than nearly all land, and
+        # with an offset, as a stored 0 is then no reflectance of 0.
         said = self.bands[index - 1]
         radar = unit == "db" or (said is not None and band(said).common.startswith(RADAR))
         return Channel(
@@ -112,29 +117,29 @@ class SceneFile:
         )
 
     def _scaling(self, index: int, unit: str) -> tuple[float, float]:
-        """What makes a channel's values those of a unit: factor, and what is added then."""
+        """Factor and offset that convert a channel to a unit."""
         factor, offset = self.source.scales[index - 1], self.source.offsets[index - 1]
         if (factor, offset) == AS_IT_IS and self.scaling is not None:
             factor, offset = self.scaling[index - 1]
         elif product := self._of_product(index):
             factor, offset = product.scaling(self.source.name)
-        if unit.startswith("dn"):  # digital numbers are what is stored, whatever they stand for
+        if unit.startswith("dn"):  # digital numbers stay as stored
             return AS_IT_IS
-        # Files declare what makes 0 to 1 of them; a larger factor than that leaves 0 to 10,000.
+        # Files declare the conversion to 0 to 1; a larger factor means values of 0 to 10,000.
         if unit == "reflectance_1e4" and (factor, offset) != AS_IT_IS and factor < UNSCALED:
             return 1e4 * factor, 1e4 * offset
         return factor, offset
 
     def _of_product(self, index: int) -> Product | None:
-        """The product, where its numbers are as it has them and nothing else says what they are."""
+        """The product, if values are its integers as distributed and nothing else scales them."""
         source = self.source
         silent = (source.scales[index - 1], source.offsets[index - 1]) == AS_IT_IS
         whole = np.dtype(source.dtypes[index - 1]).kind in "iu"
         return self.product if silent and whole and self.scaling is None else None
 
     def _unmeasured(self, index: int, raster: Any) -> tuple[int | None, float | None, bool]:
-        """What tells where a channel was not measured: see ``mask``, ``nodata``, ``shared``."""
-        if raster.count > self.source.count:  # see on_finest
+        """``mask``, ``nodata`` and ``shared`` of a channel."""
+        if raster.count > self.source.count:  # on_finest added an alpha band
             return raster.count, None, False
         shared = self.product is None or self.product.value
         flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
@@ -144,12 +149,12 @@ class SceneFile:
             return None, self.nodata, shared and self.nodata == 0
         told = raster.nodatavals[index - 1]
         if flags == ["nodata"] and (told == 0 or raster.dtypes[index - 1] in EXACT):
-            # Eight times as fast as GDAL's masks of many bands.
+            # Comparing values is eight times as fast as GDAL's masks of many bands.
             return None, told, shared and told == 0
         return 0, None, False
 
     def _alpha_is_a_band(self) -> bool:
-        """Whether what GDAL takes for opacity, as the fourth of 8-bit bands, is a band by name."""
+        """Whether GDAL's alpha, such as the fourth of 8-bit bands, is in fact a named band."""
         colours = [interpretation.name for interpretation in self.source.colorinterp]
         return any(
             band is not None and colour == "alpha"

@@ -1,4 +1,4 @@
-"""How a scene is cut for the encoders, and where they run."""
+"""How a scene is cut into windows, and the device and batch size of the encoders."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from eosfm.features.device import device as first_device
 from eosfm.prediction.windows import GRID, Load, Sweep
 
 PIXELS_CPU, PIXELS_GPU = 512**2, 8 * 512**2
-"""Pixels of all dates in a batch, ..."""
+"""Pixels of a batch, over all its dates."""
 AT_ONCE_CPU = 4
-"""... and how many such batches there is memory for."""
+"""Such batches that run at once on a CPU, bounded for memory."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,12 @@ class Cut:
     """How a scene is cut.
 
     Attributes:
-        window: Side of the windows, pixels; None for the size that fits.
-        overlap: Pixels by which they overlap, of maps alone; None for an eighth of the window.
-        device: A torch device; None for the first GPU where there is one.
+        window: Side of the windows in pixels; None for the default of the output.
+        overlap: Overlap in pixels; None for an eighth of the window, or a quarter for objects.
+        device: A torch device; None for the first GPU, or the CPU if there is none.
+
+    Raises:
+        EosfmError: ``window`` is below 1.
     """
 
     window: int | None = None
@@ -34,7 +37,7 @@ class Cut:
             raise EosfmError(f"a window of {self.window} px; expected 1 or more; change --window")
 
     def sweep(self, scene: tuple[int, int], usual: int) -> Sweep:
-        """Overlapping windows over a scene, of ``usual`` pixels where nothing else is asked for.
+        """Overlapping windows over a scene, by default of ``usual`` pixels, rounded up to the grid.
 
         Raises:
             EosfmError: See :meth:`eosfm.prediction.windows.Sweep.blended`.
@@ -48,7 +51,7 @@ class Cut:
         """The device.
 
         Raises:
-            EosfmError: torch does not know it, or it is not there.
+            EosfmError: torch does not know it, or it is not available.
         """
         if self.device is None:
             return first_device()
@@ -61,15 +64,15 @@ class Cut:
             ) from None
 
     def load(self, sweep: Sweep, dates: int = 1) -> Load:
-        """How many windows of so many dates are computed at once."""
+        """Windows per batch and batches at once, for windows of ``dates`` dates."""
         pixels = sweep.window[0] * sweep.window[1] * dates
         if self.where.type != "cpu":
-            return Load(max(1, PIXELS_GPU // pixels), 2)  # one is read while one is computed
+            return Load(max(1, PIXELS_GPU // pixels), 2)  # reads one batch, computes the other
         batch = max(1, PIXELS_CPU // pixels)
         most = min(len(sweep.batches(batch)), AT_ONCE_CPU * PIXELS_CPU // (batch * pixels))
         return Load(batch, max(1, min(cores(), most)))
 
 
 def usual_overlap(window: int) -> int:
-    """An eighth of a window, but one cell of the grid where there is room for one."""
+    """An eighth of a window, rounded down to the grid; at least one grid cell if it fits."""
     return max(window // (8 * GRID), int(window > GRID)) * GRID

@@ -1,4 +1,4 @@
-"""A scene's fused features as a cube of few bands: what the ensemble sees, without any task."""
+"""Embeds a scene: the ensemble's features, without any task, as a raster of few components."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,11 +28,11 @@ from eosfm.prediction.windows import Part, Sweep, strips
 
 STRIDE = STRIDES[0]
 WINDOW = 512
-"""Side of the windows, where nothing else is asked for."""
+"""Default side of the windows in pixels."""
 FITTING_WINDOWS = 16
 """Windows, spread over the scene, that the principal components are fitted on."""
 FITTING_MB = 256
-"""Memory for the features of the cells that they are fitted on."""
+"""MiB for the features of the sampled cells."""
 TAIL = 0.999
 """Share of the sample's values that int8 holds unclipped."""
 
@@ -42,10 +42,10 @@ class Form:
     """How components are stored.
 
     Attributes:
-        dtype: Of the file, and of kept rows.
-        nodata: Where there is no answer.
-        scaled: Whether they are whole numbers of steps.
-        options: Of GDAL's GeoTIFF driver.
+        dtype: Data type of the file and of kept rows.
+        nodata: Value of cells without a measurement.
+        scaled: Whether values are stored as integers, in units of :attr:`Components.step`.
+        options: Creation options of GDAL's GeoTIFF driver.
     """
 
     dtype: str
@@ -56,19 +56,19 @@ class Form:
 
 FORMS = {
     "int8": Form("int8", -128.0, True, {}),
-    "float16": Form("float32", np.nan, False, {"nbits": 16}),  # GDAL: floats, in 16 bits each
+    "float16": Form("float32", np.nan, False, {"nbits": 16}),  # GDAL stores 16-bit floats
 }
 
 
 @dataclass(frozen=True)
 class Components:
-    """Principal components of features, levels side by side.
+    """Principal components of the concatenated levels.
 
     Attributes:
         directions: (C, dims) orthonormal.
-        centre: (dims,) what the mean feature gives.
-        reach: A value that few cells exceed.
-        explained: Share of the sample's variance.
+        centre: (dims,) projection of the mean feature.
+        reach: Absolute value that few cells exceed (see :data:`TAIL`).
+        explained: Share of the sample's variance, 0 to 1.
     """
 
     directions: Tensor
@@ -78,13 +78,13 @@ class Components:
 
     @property
     def step(self) -> float:
-        """What a whole number of int8 is worth."""
+        """Value of one int8 step."""
         return self.reach / 127
 
     def project(self, levels: Sequence[Tensor]) -> Tensor:
-        """(B, C_k, h_k, w_k) levels to (B, dims, h_0, w_0).
+        """Project levels (B, C_k, h_k, w_k) to (B, dims, h_0, w_0).
 
-        A level is projected before it is enlarged: both are linear, and so the order is free.
+        Levels are projected before they are upsampled: both are linear, so the order is free.
         """
         finest = levels[0].shape[-2:]
         parts = self.directions.split([level.shape[1] for level in levels])
@@ -108,22 +108,22 @@ def embed(
 ) -> str:
     """Write a scene's features.
 
-    What was stopped is gone on with as :func:`eosfm.prediction.predict.predict` does.
+    An interrupted run resumes as :func:`eosfm.prediction.predict.predict` does.
 
-    All levels of all specialists that the scene's bands can be given to are normalised over the
-    channels and stand side by side at stride 4, each level with as much weight; of these, the first
-    principal components. Values are standardised by the scene's own statistics.
+    Bands are standardised by the scene's own statistics. The levels of all specialists that accept
+    them are normalised over channels, weighted equally and concatenated at stride 4; the first
+    principal components of these features are written.
 
     Args:
         artifact: The ensemble.
         path: The scene.
-        out: A GeoTIFF.
-        names: Its bands in their order, instead of what it says itself.
-        dims: How many components.
+        out: The GeoTIFF to write.
+        names: Its bands in their order; None to read them from its files.
+        dims: Number of components.
         dtype: ``int8`` (with a scale in the file) or ``float16``.
-        spectral: Whether the bands themselves stand beside the specialists, as much as one does.
+        spectral: Whether to add a pyramid of the bands themselves, weighted as one specialist.
         cut: How the scene is cut.
-        nodata: The value of pixels that were not measured, where nothing declares one.
+        nodata: Nodata value if nothing declares one.
 
     Returns:
         One line for the user.
@@ -140,7 +140,7 @@ def embed(
         check_out(out, (".tif", ".tiff"), scene.files)
         reader = _Reader(scene)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of specialists skipped: they are counted
+            warnings.simplefilter("ignore", UserWarning)  # skipped specialists are counted
             encoder = build_encoder(load_artifact(artifact), bands, copy=False, spectral=spectral)
         backbone = EosFM(encoder, Fuser(encoder.inputs, fusion="concat")).to(cut.where).eval()
         if not 1 <= dims <= sum(backbone.out_channels):
@@ -170,8 +170,7 @@ def fit_components(
     """Fit principal components on cells of some windows.
 
     Raises:
-        EosfmError: Nothing was measured in them, too little for so many components, or the same
-            everywhere.
+        EosfmError: They have no more measured cells than ``dims``, or all features are equal.
     """
     places = [(row, col) for row in sweep.rows for col in sweep.cols]
     chosen = np.linspace(0, len(places) - 1, min(FITTING_WINDOWS, len(places))).round().astype(int)
@@ -197,7 +196,7 @@ def fit_components(
         torch.manual_seed(0)
         directions = torch.svd_lowrank(sample, min(dims + 8, *sample.shape), niter=4)[2][:, :dims]
     peaks = directions.gather(0, directions.abs().argmax(0, keepdim=True))
-    directions = directions * peaks.sign()  # which end is up is nobody's choice, but a fixed one
+    directions = directions * peaks.sign()  # fix the arbitrary signs
     scores = sample @ directions
     reach = float(np.quantile(scores.abs().numpy(), TAIL))
     if not reach:
@@ -207,7 +206,11 @@ def fit_components(
 
 
 class _Reader:
-    """Windows of one date, standardised by its own statistics."""
+    """Reads windows of a scene, standardised by the scene's own statistics.
+
+    Raises:
+        EosfmError: A band has no measured pixel.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -219,7 +222,7 @@ class _Reader:
         self.std = np.where(std > 0, std, 1.0).astype(np.float32)[:, None, None]
 
     def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
-        """A window; what was not measured is at its band's mean."""
+        """Read a window; pixels that were not measured get their band's mean."""
         values = (self.scene.read(row, col, *size) - self.mean) / self.std
         unknown = np.asarray(np.isnan(values).all(axis=0))
         return Part(torch.from_numpy(np.nan_to_num(values, nan=0.0))[None], unknown, torch.zeros(1))
@@ -229,7 +232,7 @@ def _made(
     backbone: EosFM, reader: _Reader, sweep: Sweep, components: Components, dtype: str, cut: Cut,
     first: int,
 ) -> Iterator[Arrays]:  # fmt: skip
-    """Rows of windows from a number on, as they are written."""
+    """Strips as they are written, from row ``first`` of the windows on."""
 
     def answer(images: Tensor, days: Tensor) -> Tensor:
         with torch.inference_mode():
@@ -248,7 +251,7 @@ def _made(
 
 
 def _write(out: Path, grid: Grid, rows: Rows, components: Components, dtype: str) -> float:
-    """Write kept rows at a quarter of a grid's resolution; the share without an answer."""
+    """Write kept rows at a quarter of a grid's resolution; return the share of nodata cells."""
     cells = Grid(
         -(-grid.height // STRIDE), -(-grid.width // STRIDE), grid.crs,
         grid.transform @ grid.transform.scale(STRIDE),
@@ -263,9 +266,9 @@ def _write(out: Path, grid: Grid, rows: Rows, components: Components, dtype: str
 
 
 def _levels(backbone: EosFM, images: Tensor) -> list[Tensor]:
-    """Fused levels, each of as much weight: the coarse ones have most channels, and no detail.
+    """Fused levels, weighted equally: coarse ones have the most channels, but no detail.
 
-    So do the bands, where they stand beside the specialists: as much as one of these.
+    The pyramid of the bands themselves, if there is one, weighs as much as one specialist.
     """
     levels = backbone(images)
     if backbone.encoder.spectral is not None:
@@ -278,7 +281,7 @@ def _levels(backbone: EosFM, images: Tensor) -> list[Tensor]:
 
 
 def _bands(path: str, names: Sequence[str] | None) -> list[str]:
-    """Every named band of a scene, once."""
+    """The named bands of a scene, each once."""
     named = [name for name in names or named_bands(path) if name is not None]
     if not named:
         raise EosfmError(f"{path} names no band; name them in their order: --bands B02 B03 ...")
@@ -286,7 +289,7 @@ def _bands(path: str, names: Sequence[str] | None) -> list[str]:
 
 
 def _at(levels: Sequence[Tensor], cells: Tensor) -> Tensor:
-    """Features (N, C) of some cells of the finest level, coarser levels enlarged bilinearly."""
+    """Features (N, C) at cells (N, 2) of the finest level, coarser ones upsampled bilinearly."""
     size = torch.tensor(levels[0].shape[-2:])
     place = ((cells + 0.5) / size * 2 - 1).flip(1)[None, None].to(levels[0].device).float()
     parts = [

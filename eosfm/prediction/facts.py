@@ -1,4 +1,4 @@
-"""What is in the file of a fitted task, for those who have nothing else of it."""
+"""Describes a fitted task from its file alone."""
 
 from pathlib import Path
 from typing import Any
@@ -7,16 +7,16 @@ from eosfm.core.bands import UNITS
 from eosfm.evaluation.fitted import FittedTask
 
 HELD = ("weights", "ensemble")
-"""What is too large to be told."""
+"""Fields too large to print."""
 
 
 def facts(fitted: FittedTask) -> dict[str, Any]:
-    """All of it but weights, by the names that :class:`FittedTask` has."""
+    """The fields of a :class:`FittedTask` by name, without weights."""
     return {key: value for key, value in vars(fitted).items() if key not in HELD}
 
 
 def describe(path: Path, fitted: FittedTask) -> list[str]:
-    """Lines: what a task takes, what it answers, how good it was, and what it is made of."""
+    """Lines for the user: a task's inputs, outputs, scores and specialists."""
     units = dict.fromkeys(fitted.units)
     bands = {unit: [b for b, u in zip(fitted.bands, fitted.units, strict=True) if u == unit]
              for unit in units}  # fmt: skip

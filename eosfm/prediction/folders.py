@@ -1,4 +1,4 @@
-"""The rasters of a scene: one file, or those of a folder or a product."""
+"""Lists the rasters of a scene: one file, or those in a folder or a product."""
 
 import re
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from eosfm.prediction.names import file_bands
 from eosfm.prediction.products import is_picture
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".img")
-"""What is read of a folder."""
+"""Suffixes of the rasters that are read from a folder."""
 SIZES = ("R10m", "R20m", "R60m")
-"""Folders of one date of Sentinel-2's Level 2A, the finest first."""
+"""Folders by pixel size in a Sentinel-2 Level-2A product, the finest first."""
 
 
 def files_of(path: str) -> list[str]:
@@ -31,9 +31,10 @@ def files_of(path: str) -> list[str]:
 
 
 def rasters_in(folder: Path) -> list[str]:
-    """The rasters of a folder, by name, without pictures of a product's.
+    """The rasters of a folder, sorted by name, without a product's previews.
 
-    Of a SAFE its images; of folders of its pixel sizes, each band as it has the smallest pixels.
+    In a SAFE, these are the images of its granules; in folders by pixel size, each band is taken
+    from the finest one.
     """
     if images := sorted(folder.glob("GRANULE/*/IMG_DATA")):
         return [file for granule in images for file in rasters_in(granule)]
@@ -48,5 +49,5 @@ def rasters_in(folder: Path) -> list[str]:
 
 
 def said_of(rasters: Sequence[Any]) -> list[str | None]:
-    """What rasters say of their bands, one after the other; None where they say nothing."""
+    """Band of each channel of rasters, one after the other; None where unknown."""
     return [name for raster in rasters for name in file_bands(raster, raster.name)]

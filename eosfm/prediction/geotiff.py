@@ -1,4 +1,4 @@
-"""Cloud Optimized GeoTIFFs, written strip by strip and whole or not at all."""
+"""Writes Cloud Optimized GeoTIFFs, strip by strip and atomically."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,17 +14,17 @@ from eosfm.prediction.rows import Arrays, Rows
 
 BLOCK = 512
 CACHE_MB = 256
-"""GDAL's memory for blocks of all open files; its own choice grows with the machine's memory."""
+"""MB of GDAL's block cache for all open files; its default grows with the machine's memory."""
 
 REST = ("no ", "not ", "background", "unlabelled")
-"""What the name of a first class begins with that is the rest of the world."""
+"""Prefixes of a first class's name that mark it as background."""
 PALE = (240, 240, 235)
 
 Colour = tuple[int, int, int, int]
 
 
 def bounded_cache() -> AbstractContextManager[Any]:
-    """A bound on GDAL's memory while files are read or written, from the first of them on."""
+    """Bound GDAL's block cache; to be entered before the first file is opened."""
     import rasterio
 
     env: AbstractContextManager[Any] = rasterio.Env(GDAL_CACHEMAX=CACHE_MB)
@@ -36,18 +36,18 @@ def writing(
     path: Path, grid: Grid, dtype: str, nodata: float | None, names: Sequence[str],
     resampling: str, **options: Any,
 ) -> Iterator[Any]:  # fmt: skip
-    """Give an open raster to write strips and metadata to; at the end it becomes a COG.
+    """Open a raster to write strips and metadata to; on exit it becomes a COG.
 
-    GDAL makes a COG of a finished raster alone, so the strips go to a plain file first.
+    GDAL can only copy a finished raster to a COG, so the strips go to a plain GeoTIFF first.
 
     Args:
-        path: The file to be.
-        grid: Where its pixels lie.
-        dtype: Of its values.
-        nodata: The value without an answer.
-        names: Of its bands.
-        resampling: How overviews are made, as GDAL names it.
-        options: Of GDAL's GeoTIFF driver.
+        path: The file to write.
+        grid: Its size, CRS and transform.
+        dtype: Its data type.
+        nodata: Its nodata value.
+        names: Its band names.
+        resampling: Resampling of the overviews, as GDAL names it.
+        options: Creation options of GDAL's GeoTIFF driver.
 
     Raises:
         EosfmError: GDAL cannot write it, as on a full disk.
@@ -76,21 +76,21 @@ def writing(
                 OVERVIEW_RESAMPLING=resampling, BIGTIFF="IF_SAFER", **options,
             )  # fmt: skip
             _read_through(beside)
-        except (RasterioError, CPLE_BaseError) as error:  # GDAL does not say what the system said
+        except (RasterioError, CPLE_BaseError) as error:  # GDAL hides the system's error
             raise EosfmError(
                 f"{path} cannot be used (not written whole, as on a full disk: {error}); make room "
                 "there, and run again"
             ) from None
         finally:
             plain.unlink(missing_ok=True)
-    path.with_name(f"{path.name}.aux.xml").unlink(missing_ok=True)  # notes on a former file
+    path.with_name(f"{path.name}.aux.xml").unlink(missing_ok=True)  # metadata of a former file
 
 
 def _read_through(path: Path) -> None:
-    """Read every block, of which each has a checksum: GDAL is silent on a disk that ends at last.
+    """Read every block, which checks its checksum: GDAL does not report a disk full at the end.
 
     Raises:
-        RasterioError: A block is cut.
+        RasterioError: A block is truncated.
     """
     import rasterio
 
@@ -106,7 +106,7 @@ def written(raster: Any, rows: Rows) -> Iterator[Arrays]:
     """Write kept rows of ``values`` (K, n, W) and ``unknown`` (n, W) into an open raster.
 
     Yields:
-        Each of them, for what is to be said of the whole.
+        Each row, for statistics of the whole.
     """
     from rasterio.windows import Window
 
@@ -119,7 +119,7 @@ def written(raster: Any, rows: Rows) -> Iterator[Arrays]:
 
 
 def write_categories(path: Path, classes: Sequence[str]) -> None:
-    """Name the values of a map's only band, in the file beside it that GDAL keeps them in."""
+    """Write the class names of a map's only band to GDAL's ``.aux.xml`` file beside it."""
     lines = [f"   <Category>{escape(name)}</Category>" for name in classes]
     text = "\n".join(
         ["<PAMDataset>", ' <PAMRasterBand band="1">', "  <CategoryNames>", *lines,
@@ -130,9 +130,9 @@ def write_categories(path: Path, classes: Sequence[str]) -> None:
 
 
 def class_colours(classes: Sequence[str]) -> dict[int, Colour]:
-    """A colour per class, in the form that rasterio writes: those of the report's pictures.
+    """A colour map for rasterio: RGBA from 0 to 255 per class, as in the report's pictures.
 
-    But water has the blue one, and a first class that is the rest of the world is pale.
+    But water takes the first class's colour, blue, and a first class that is background is pale.
     """
     rgb = (255 * class_palette(len(classes))).round().astype(int).tolist()
     if "water" in classes:

@@ -1,4 +1,4 @@
-"""Where the pixels of a scene lie."""
+"""Pixel grids: size, CRS and transform of rasters, and their alignment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 
 SAME = 1e-3
-"""Pixels by which two grids may differ."""
+"""Tolerance in pixels within which two grids are the same."""
 
 DEGREE = 111_320.0
-"""Metres of a degree, at the equator."""
+"""Metres per degree at the equator."""
 
 UNITS = {"metre": "m", "degree": "degrees"}
-"""What is said of the unit of a reference system."""
+"""Display names of CRS units."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Where pixels lie.
+    """The pixel grid of a raster.
 
     Attributes:
         height: Rows.
         width: Columns.
-        crs: rasterio's; None without georeference.
-        transform: rasterio's, from pixels to the CRS.
+        crs: CRS as rasterio has it; None without georeference.
+        transform: Affine transform from pixels to the CRS.
     """
 
     height: int
@@ -41,12 +41,12 @@ class Grid:
 
     @property
     def side(self) -> float:
-        """Of a pixel, in the unit of the CRS."""
+        """Side of a pixel, in the unit of the CRS."""
         return float(abs(self.transform.determinant) ** 0.5)
 
     @property
     def metres(self) -> float | None:
-        """Of a pixel's side, about; None without georeference."""
+        """Approximate side of a pixel in metres; None without georeference."""
         if not self.crs:
             return None
         if not self.crs.is_geographic:
@@ -55,7 +55,7 @@ class Grid:
         return self.side * DEGREE * float(np.cos(np.radians(latitude))) ** 0.5
 
     def same(self, other: "Grid") -> bool:
-        """Whether pixels lie on each other."""
+        """Whether both have the same pixels, within :data:`SAME`."""
         if self.size != other.size or self.crs != other.crs:
             return False
         moved = ~self.transform @ other.transform
@@ -63,14 +63,14 @@ class Grid:
         return all(np.abs(np.subtract(moved @ xy, xy)).max() <= SAME for xy in corners)
 
     def polygon(self, left: float, top: float, right: float, bottom: float) -> Any:
-        """The outline of a box of pixels in the CRS, as shapely's."""
+        """A box in pixel coordinates as a shapely polygon in the CRS."""
         from shapely import Polygon
 
         corners = ((left, top), (right, top), (right, bottom), (left, bottom))
         return Polygon([self.transform @ corner for corner in corners])
 
     def __str__(self) -> str:
-        """Size, reference system and pixel size."""
+        """Size, pixel size and CRS."""
         size = f"{self.height}x{self.width} px"
         if not self.crs:
             return f"{size} without georeference"
@@ -79,7 +79,7 @@ class Grid:
         return f"{size} of {side} in {self.crs.to_string()}"
 
     def placed(self) -> str:
-        """The same, and the corner with which it begins."""
+        """As ``str``, with the transform's origin."""
         return f"{self}, from {self.transform.c:.10g} {self.transform.f:.10g}"
 
 
@@ -87,7 +87,7 @@ def expect_same(first: str, grid: Grid, path: str, other: Grid) -> None:
     """Refuse a raster whose pixels do not lie on those of the first.
 
     Raises:
-        EosfmError: They do not.
+        EosfmError: The grids differ.
     """
     if not grid.same(other):
         raise EosfmError(
@@ -97,10 +97,10 @@ def expect_same(first: str, grid: Grid, path: str, other: Grid) -> None:
 
 
 def grid_of(raster: Any) -> Grid:
-    """Where an open raster's pixels lie: nowhere, if it has a system and no place in it.
+    """The grid of an open raster, without its CRS if it has no transform.
 
     Raises:
-        EosfmError: It has ground control points alone.
+        EosfmError: It has ground control points, but no transform.
     """
     if raster.transform.is_identity and raster.gcps[0]:
         raise EosfmError(
@@ -112,14 +112,14 @@ def grid_of(raster: Any) -> Grid:
 
 
 def on_finest(rasters: Sequence[Any], nodata: Sequence[float | None]) -> list[Any]:
-    """Rasters as seen on the grid of the one with the smallest pixels.
+    """Warp rasters bilinearly to the grid of the one with the smallest pixels.
 
-    Where one was not measured, or does not reach, is told as by the raster itself: by its own value
-    or the one given; else by a further channel, which is 0 there.
+    Gaps, and pixels beyond a raster, keep the raster's own marking or get the given nodata value;
+    if neither applies, an added alpha band is 0 there.
 
     Args:
-        rasters: Open ones.
-        nodata: Of each, the value of pixels that were not measured, should it declare none.
+        rasters: Open rasters.
+        nodata: Nodata value of each, used if it declares none.
     """
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT

@@ -1,4 +1,4 @@
-"""What a fitted task reads of a scene: its bands of all dates, scaled as its tiles were."""
+"""Reads a scene for a fitted task: its bands at all dates, scaled as the task's tiles were."""
 
 import math
 from collections.abc import Sequence
@@ -23,19 +23,22 @@ from eosfm.prediction.stac import Item, is_stac, read_items
 from eosfm.prediction.windows import Part
 
 ANY_NUMBER = ("mean", "ltae")
-"""Ways to merge dates that take any number of them."""
+"""Aggregations that take any number of dates."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the user says of how scenes are read.
+    """The user's options for reading scenes.
 
     Attributes:
-        bands: Names of each file's bands in their order; None where the files say.
-        scale: What all values are multiplied with.
-        offset: What is added then.
-        dates: ISO dates of the scenes; empty where they do not matter.
-        nodata: The value of pixels that were not measured, where nothing declares one.
+        bands: Names of each scene's bands in their order; None to read them from its files.
+        scale: Factor for the values.
+        offset: Added to the scaled values.
+        dates: ISO dates of the scenes; empty to use those that the scenes tell.
+        nodata: Nodata value if nothing declares one.
+
+    Raises:
+        EosfmError: ``scale`` is 0, or a number is not finite.
     """
 
     bands: tuple[str, ...] | None = None
@@ -56,18 +59,18 @@ class TaskInput:
     """The dates of one scene, as a fitted task takes them.
 
     Attributes:
-        grid: Where the pixels of all of them lie.
-        days: (T,) day of each, NaN where unknown.
+        grid: The grid of all dates.
+        days: (T,) day of each date, NaN where unknown.
 
     Raises:
-        EosfmError: The number of scenes does not fit the task, a date is missing, they lie on
-            different grids, lack bands, or have values of other units.
+        EosfmError: The number of scenes does not fit the task, a date is missing or out of order,
+            scenes are on different grids, lack bands, or have values of other units.
     """
 
     def __init__(self, fitted: FittedTask, paths: Sequence[str], reading: Reading) -> None:
         found = [one for path in paths for one in _sources(path, fitted, reading)]
         sources, days = zip(*found, strict=True)
-        # What items and names tell, where each tells it and the user does not.
+        # Days from STAC items and names count only if every scene has one.
         told = tuple(day for day in days if day and all(days))
         dates = reading.dates or told
         count = len(sources)
@@ -103,7 +106,7 @@ class TaskInput:
         )
 
     def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
-        """A window of all dates: images, and the pixels that get no answer."""
+        """Read a window of all dates, with the pixels that get no answer."""
         values = np.stack([scene.read(row, col, *size) for scene in self.scenes])
         missing = np.isnan(values).all(axis=1)
         kind = get_kind(self.fitted.kind)
@@ -111,11 +114,11 @@ class TaskInput:
         return Part(self._finished(values), unknown, days_seen(self.days, missing))
 
     def identity(self) -> tuple[Any, ...]:
-        """Plain values that differ where what is read may."""
+        """Plain values that change whenever pixels or days may have changed."""
         return tuple(scene.identity() for scene in self.scenes), self.days.tolist()
 
     def _finished(self, values: np.ndarray) -> Tensor:
-        """As :class:`eosfm.tiles.dataset.TileDataset` does; what is missing is its band's mean."""
+        """Fill gaps and standardise, as :class:`eosfm.tiles.dataset.TileDataset` does."""
         np.copyto(values, self._fill, where=np.isnan(values))
         if self.fitted.standardize == "dataset":
             values -= self._mean
@@ -124,10 +127,10 @@ class TaskInput:
 
 
 def days_seen(days: Tensor, missing: np.ndarray) -> Tensor:
-    """The days (T,) in a window, NaN where a date shows nothing of it, as in tiles.
+    """Days (T,) in a window, NaN for dates without a measured pixel in it, as in tiles.
 
     Args:
-        days: Of the whole scene; all NaN where they are unknown, and do not matter.
+        days: (T,) of the whole scene; if all are NaN (unknown), dates with pixels get 0.
         missing: (T, h, w) True where nothing was measured.
     """
     known = torch.zeros_like(days) if days.isnan().all() else days
@@ -136,10 +139,10 @@ def days_seen(days: Tensor, missing: np.ndarray) -> Tensor:
 
 
 def common_grid(scenes: Sequence[Scene]) -> Grid:
-    """The one grid of all scenes.
+    """The common grid of all scenes.
 
     Raises:
-        EosfmError: There are several.
+        EosfmError: Their grids differ.
     """
     first, *others = scenes
     for other in others:
@@ -150,7 +153,7 @@ def common_grid(scenes: Sequence[Scene]) -> Grid:
 def _sources(
     path: str, fitted: FittedTask, reading: Reading
 ) -> Sequence[tuple[str | Item, str | None]]:
-    """The dates that a user's path stands for, and their days: STAC items, or parts of a folder."""
+    """The dates at a user's path, with their days: STAC items, parts of a folder, or itself."""
     if is_stac(path):
         return [(item, item.date) for item in read_items(path)]
     return dates_in(path, fitted.bands, reading.bands)
@@ -158,7 +161,7 @@ def _sources(
 
 def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> None:
     wanted = fitted.dates
-    # The linear model that answers along has a weight for each band of each date.
+    # The pixel model of late fusion has a weight for each band of each date.
     free = fitted.aggregation in ANY_NUMBER and wanted > 1 and not fitted.pixel_share
     if scenes != wanted and not free:
         order = " of one grid, in the order of their dates" if wanted > 1 else ""
@@ -176,7 +179,7 @@ def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> Non
 
 
 def _check_given(fitted: FittedTask, dates: tuple[str, ...], told: tuple[str, ...]) -> None:
-    """Refuse days of the user's that are of no use, or not those that the scenes tell."""
+    """Refuse ``--dates`` that the task does not use, or that contradict the scenes."""
     given = " ".join(dates)
     if fitted.dates == 1:
         raise EosfmError(

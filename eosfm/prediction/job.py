@@ -1,4 +1,4 @@
-"""One prediction: a fitted task, a scene, and where the answer goes."""
+"""One prediction: a fitted task, a scene, and the output."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from eosfm.prediction.windows import Answered, Load, Part, Sweep, answered
 
 @dataclass(frozen=True)
 class Job:
-    """What all kinds of output are made of.
+    """Inputs and helpers that all kinds of output share.
 
     Attributes:
-        out: The file to be.
+        out: The file to write.
         given: The scene.
         answer: From images (B, T, C, h, w) and days (B, T) to the model's logits.
         cut: How the scene is cut.
@@ -35,12 +35,12 @@ class Job:
 
     @property
     def fitted(self) -> FittedTask:
-        """The fit."""
+        """The fitted task."""
         return self.given.fitted
 
     @property
     def name(self) -> str:
-        """What stands before the progress bar."""
+        """Label of the progress bar."""
         return f"predict {self.fitted.task}"
 
     def load(self, sweep: Sweep) -> Load:
@@ -48,7 +48,7 @@ class Job:
         return self.cut.load(sweep, len(self.given.scenes))
 
     def reader(self, sweep: Sweep) -> Callable[[int, int], Part]:
-        """Reads a window at a row and column."""
+        """A function that reads the window at a row and column."""
         return partial(self.given.read, size=sweep.window)
 
     def fill(
@@ -59,7 +59,15 @@ class Job:
         of: Callable[[Answered], Arrays],
         nothing: Arrays,
     ) -> None:
-        """Keep the rows of windows that are not finished: ``of`` each answer, joined."""
+        """Compute and keep the missing rows of windows.
+
+        Args:
+            sweep: The windows.
+            kept: The rows that are finished, and receive the others.
+            answer: From images (B, T, C, h, w) and days (B, T) to an answer for each.
+            of: From an answered window to arrays, which are concatenated per row.
+            nothing: Empty arrays, for rows without a measured pixel.
+        """
         load, done = self.load(sweep), kept.done()
         found = [nothing]
         for one in answered(sweep, self.reader(sweep), answer, load, self.name, done):
@@ -70,7 +78,7 @@ class Job:
                 found = [nothing]
 
     def rows(self, sweep: Sweep, *options: Any) -> Rows:
-        """What is finished of it; ``options`` are those of the output that decide the rows."""
+        """Finished rows of this job; ``options`` are the output's own that rows depend on."""
         return Rows(
             self.out, Path(__file__).with_name("predict.py"), len(sweep.rows), self.weights,
             self.given.identity(), sweep, self.load(sweep), self.cut.where.type, options,

@@ -1,4 +1,4 @@
-"""Kinds with an answer per pixel: a map, as a Cloud Optimized GeoTIFF on the scene's grid."""
+"""Writes maps, for kinds with an answer per pixel, as COGs on the scene's grid."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,23 +18,23 @@ from eosfm.prediction.rows import Arrays
 from eosfm.prediction.windows import Strip, strips
 
 UNKNOWN = 255
-"""What a map of classes has where nothing was measured."""
+"""Nodata value of a class map."""
 
 SHOWN = 5
-"""Classes whose shares are told, the commonest first, ..."""
+"""Most classes whose shares are printed, the most frequent first."""
 LEAST = 0.0005
-"""... of those that have as much."""
+"""Least share of a class that is printed or counted."""
 
 
 @dataclass(frozen=True)
 class MapFormat:
-    """What a map's bands are, and how they are made of logits.
+    """A map's bands, and how they follow from logits.
 
     Attributes:
-        dtype: Of the file.
-        nodata: Where there is no answer.
-        names: Of the bands.
-        resampling: How overviews are made.
+        dtype: Data type of the file.
+        nodata: Value of pixels without an answer.
+        names: Names of the bands.
+        resampling: Resampling of the overviews.
         values: From logits (1, K, n, W) to (bands, n, W).
     """
 
@@ -52,11 +52,11 @@ def write_map(job: Job, probabilities: bool) -> str:
         One line for the user.
 
     Raises:
-        EosfmError: The task has no such map, or windows do not fit each other.
+        EosfmError: The task has no such map, or window and overlap are not valid.
     """
     fitted, grid = job.fitted, job.given.grid
-    # What the encoders and a head like UPerNet give a pixel depends on all of the window, so that
-    # windows of the size that was trained on do best (benchmarks/README.md).
+    # Encoders and heads such as UPerNet see the whole window, so windows of the size used in
+    # training score best (benchmarks/README.md).
     sweep = job.cut.sweep(grid.size, max(fitted.window))
     form = map_format(fitted, probabilities)
     rows = job.rows(sweep, probabilities)
@@ -84,7 +84,7 @@ def write_map(job: Job, probabilities: bool) -> str:
 
 
 def map_format(fitted: FittedTask, probabilities: bool) -> MapFormat:
-    """What a task's map looks like.
+    """The format of a task's map.
 
     Raises:
         EosfmError: There are no classes to give probabilities of, or too many for a map.
@@ -102,19 +102,19 @@ def map_format(fitted: FittedTask, probabilities: bool) -> MapFormat:
 
 
 def _likeliest(logits: Tensor) -> Tensor:
-    """The class of each pixel; `argmax` gives the same, and takes twelve times as long on a CPU."""
+    """The most likely class of each pixel, twelve times as fast as `argmax` on a CPU."""
     return logits.max(dim=1).indices.to(torch.uint8)
 
 
 def finished(strip: Strip, form: MapFormat) -> Arrays:
-    """(bands, n, W) of a strip as they are written, and (n, W) where there is no answer."""
+    """A strip as written: ``values`` (bands, n, W), and ``unknown`` (n, W) without an answer."""
     values = form.values(strip.values[None]).numpy()
     known = np.where(strip.unknown, np.array(form.nodata, form.dtype), values)
     return {"values": known, "unknown": strip.unknown}
 
 
 def _sums(kept: Arrays, classes: int) -> np.ndarray:
-    """(K,) over the pixels with an answer: how many are of a class, or the sum of a band."""
+    """(K,) over the pixels with an answer: their number by class, or the sum of each band."""
     values = kept["values"][:, ~kept["unknown"]]
     if values.dtype == np.uint8:
         return np.bincount(values[0], minlength=classes)
@@ -122,7 +122,7 @@ def _sums(kept: Arrays, classes: int) -> np.ndarray:
 
 
 def _told(fitted: FittedTask, means: np.ndarray) -> str:
-    """What is said of a map: the mean value, or the shares of the commonest classes."""
+    """A summary of a map: the mean value, or the shares of the most frequent classes."""
     if isinstance(get_kind(fitted.kind), Regression):
         return f"; {fitted.classes[0]} {means[0]:.4g} {fitted.target_unit or ''}".rstrip()
     there = [k for k in np.argsort(-means, kind="stable") if means[k] >= LEAST]
@@ -131,7 +131,7 @@ def _told(fitted: FittedTask, means: np.ndarray) -> str:
 
 
 def describe(raster: Any, fitted: FittedTask, categories: bool) -> None:
-    """Write what a map's values mean into an open raster."""
+    """Write tags and colours, or the unit, into a map's open raster."""
     simulated = " (simulated)" * (fitted.source == "simulated")
     raster.update_tags(
         TASK=fitted.task, DATASET=fitted.dataset + simulated, ENSEMBLE_SHA256=fitted.artifact

@@ -24,11 +24,11 @@ from eosfm.nn.specialist import Specialist
 
 
 class TaskModel(nn.Module):
-    """Encoders, fusion, merging of dates and head, and the linear model that answers along.
+    """Encoders, fusion, merging of dates and head, with the pixel model of late fusion if any.
 
     Args:
         fitted: The fit.
-        specialists: Those in use.
+        specialists: The specialists that it uses.
 
     Raises:
         EosfmError: Weights and settings do not fit each other.
@@ -42,7 +42,7 @@ class TaskModel(nn.Module):
         encoder = EnsembleEncoder(specialists, fuser.inputs, given)
         self.backbone = EosFM(encoder, fuser)
         self.merge = build_merge(fitted.aggregation, fuser.out_channels, fitted.dates)
-        # The statistics only start a head's weights, which are replaced.
+        # Statistics only initialise the head's weights, which are overwritten below.
         self.head = kind.build_head(
             fitted.head, self.merge.out_channels, len(fitted.classes), fitted.width,
             TargetStatistics((), 0),
@@ -59,7 +59,7 @@ class TaskModel(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, images: Tensor, days: Tensor) -> Any:
-        """Logits of (B, T, C, h, w) images, as the task's tiles are, and (B, T) days."""
+        """Logits of images (B, T, C, h, w), scaled as the task's tiles, and days (B, T)."""
         maps = self.backbone(images.flatten(0, 1))
         series = [level.unflatten(0, (-1, images.shape[1])) for level in maps]
         logits = self.head(self.merge(series, days), (images.shape[-2], images.shape[-1]))
@@ -74,16 +74,16 @@ def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
 
     Args:
         fitted: The fit.
-        artifact: The ensemble that it was fitted on; not looked at where the fit has its own.
+        artifact: The ensemble that it was fitted on; ignored if the fit includes its specialists.
 
     Raises:
-        EosfmError: It is another one, or cannot be read.
+        EosfmError: The ensemble is another one or cannot be read, or the fit is no valid task.
     """
     specialists = read_ensemble(fitted, artifact)
     try:
         return TaskModel(fitted, specialists)
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        # What torch and Python say of settings or weights that are not a task's.
+        # Raised by torch and Python for settings or weights that are not a task's.
         raise EosfmError(
             f"the file of task {fitted.task} does not open ({type(error).__name__}: "
             f"{str(error).strip().splitlines()[0][:120]}); run `dvc repro -f "
@@ -92,21 +92,21 @@ def load_model(fitted: FittedTask, artifact: Path) -> TaskModel:
 
 
 def read_ensemble(fitted: FittedTask, artifact: Path) -> list[Specialist]:
-    """The specialists of a fitted task: its own, or those of the very file that it was fitted on.
+    """The specialists of a fitted task, from its own file or the artifact that it was fitted on.
 
     Raises:
-        EosfmError: The file is another one, or cannot be read.
+        EosfmError: The artifact is another one, or a file cannot be read.
     """
     if fitted.ensemble:
         where = f"the file of task {fitted.task}"
         return load_entries(check_entries([*fitted.ensemble], where), where, fitted.specialists)
-    with ThreadPoolExecutor(1) as beside:  # hashing frees the GIL
+    with ThreadPoolExecutor(1) as beside:  # hashing releases the GIL
         hashed = beside.submit(file_hash, artifact)
-        # The hash tells more than the members' checksums, which would be read beside it.
+        # The hash covers the whole file, so that the members' checksums need no check.
         entries = read_entries(artifact, mapped=True, summed=False)
     found = hashed.result()
     if found != fitted.artifact:
-        check_sums(artifact)  # a damaged file is another, too, but needs another mending
+        check_sums(artifact)  # a damaged file has another hash too, but needs another remedy
         raise EosfmError(
             f"{artifact} (SHA-256 {found[:12]}...) is not the ensemble that {fitted.task} was "
             f"fitted on ({fitted.artifact[:12]}...); give that one with --artifact, or run "
@@ -116,7 +116,7 @@ def read_ensemble(fitted: FittedTask, artifact: Path) -> list[Specialist]:
 
 
 def answering(model: TaskModel, where: torch.device) -> Callable[[Tensor, Tensor], Any]:
-    """From images (B, T, C, h, w) and days (B, T) to the model's logits, on a device."""
+    """The model on a device: from images (B, T, C, h, w) and days (B, T) to logits."""
     model = model.to(where)
 
     def answer(images: Tensor, days: Tensor) -> Any:

@@ -1,4 +1,4 @@
-"""Which band each channel of a file is."""
+"""Finds the band of each channel of a file, from descriptions, colours and file names."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from eosfm.core.bands import band_name, check_bands, find, same
 from eosfm.core.errors import EosfmError
 
 COLOURS = ("red", "green", "blue", "nir")
-"""What a file may say of a channel's colour, beside or instead of a name."""
+"""Colour interpretations that name a band if a channel has no description."""
 
 OLI = {
     "B01": "B01", "B02": "B02", "B03": "B03", "B04": "B04", "B05": "B8A", "B06": "B11",
@@ -22,23 +22,23 @@ NUMBERED = {
     "LC08": OLI, "LC09": OLI, "LO08": OLI, "LO09": OLI, "HLS.L30": OLI, "LE07": TM, "LT05": TM,
     "LT04": TM, "LM05": MSS, "LM04": MSS, "LM03": OLDER, "LM02": OLDER, "LM01": OLDER,
 }  # fmt: skip
-"""How names of files begin of sensors that number their bands otherwise: what each of them means
-by the names here. Their others are of wavelengths that have no name here."""
+"""Sensors that number their bands differently, by prefix of the file name: their numbers and the
+bands here. Those at other wavelengths have no name here and are left out."""
 
 
 def file_bands(raster: Any, path: str) -> list[str | None]:
     """The band of each channel of an open raster, by its descriptions or colours.
 
-    The only channel of a file may be named by the file's name: ``B02.tif``, ``T33UUP_B02.jp2``;
-    those of Landsat and of HLS from Landsat as their own numbers mean.
+    A file's only channel may be named by the file: ``B02.tif``, ``T33UUP_B02.jp2``. Files of
+    Landsat, and of HLS from Landsat, are read in Landsat's numbering.
     """
     file = Path(path.partition("?")[0])
     names = [numbered_by(file.name, description) for description in raster.descriptions]
-    # Of a sensor with numbers of its own, they say more than words such as NIR.
+    # If the sensor has its own numbers, they are more precise than descriptions such as NIR.
     if raster.count == 1 and (names == [None] or _own_numbers(file.name)):
         names = [_named_by_file(file) or names[0]]
     colours = [interpretation.name for interpretation in raster.colorinterp]
-    # GDAL takes the first three of any 8-bit bands for colours, so a word beside one says more.
+    # GDAL takes the first three of any 8-bit bands for colours, so a description overrides one.
     return [
         name or (colour if colour in COLOURS and not said else None)
         for name, said, colour in zip(names, raster.descriptions, colours, strict=True)
@@ -46,18 +46,18 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
 
 
 def _named_by_file(path: Path) -> str | None:
-    """The band that a file's name ends with, or has somewhere."""
+    """The band in a file's name; of several, the last one of the most specific form."""
     stem = re.sub(r"(?i)(?<![a-z])(red|infra)[-_\s](edge|red)(?![a-z])", r"\1\2", path.stem)
     words = [word for word in re.split(r"[-_\s.]", stem)[::-1] if band_name(word)]
-    # Sentinel-2's own numbers say more than words, which may be a place's (B02_blue_nile.tif), and
-    # these more than numbers by which somebody counts his files (b1_blue.tif).
+    # Sentinel-2's numbers override words, which may be part of a place name (B02_blue_nile.tif),
+    # and words override single digits, which may just number the files (b1_blue.tif).
     own = [word for word in words if re.fullmatch(r"(?i)b(\d\d|8a)", word)]
     plain = [word for word in words if not re.fullmatch(r"(?i)b\d", word)]
     return numbered_by(path.name, next(iter(own or plain or words), None))
 
 
 def numbered_by(file: str, text: str | None) -> str | None:
-    """The band that a description means in a file of that name, whose sensor may number its own."""
+    """The band of a description, in the sensor's own numbers if the file name tells a sensor."""
     name, own = band_name(text), _own_numbers(file)
     if own is not None and re.match(r"\s*B\d+\b", text or "", re.IGNORECASE):
         return own.get(name or "")
@@ -69,12 +69,12 @@ def _own_numbers(file: str) -> dict[str, str] | None:
 
 
 def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names that a user gives, one by one or several in a word, parted by spaces or commas.
+    """Parse a user's band names: one or several per word, separated by spaces or commas.
 
-    What is understood in a file is understood here too: ``B4`` is B04.
+    The same aliases work as in files: ``B4`` is B04.
 
     Raises:
-        EosfmError: One is unknown, or named twice.
+        EosfmError: A name is unknown, or given twice.
     """
     if words is None:
         return None
@@ -83,10 +83,10 @@ def parse_bands(words: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def expect_once(wanted: Sequence[str], there: Sequence[str | None], path: str) -> None:
-    """Refuse files of which two channels mean the same wanted band: nobody knows which to take.
+    """Refuse files with several channels for one wanted band, unless one alone has its name.
 
     Raises:
-        EosfmError: One is there more than once.
+        EosfmError: A band is ambiguous.
     """
     named = [name for name in there if name is not None]
     for name in wanted:
@@ -102,16 +102,16 @@ def expect_once(wanted: Sequence[str], there: Sequence[str | None], path: str) -
 def match(
     wanted: Sequence[str], there: Sequence[str | None], path: str, files: Sequence[str] = ()
 ) -> list[int]:
-    """Where each wanted band is, by name or meaning.
+    """Position of each wanted band among the channels, by name or meaning.
 
     Args:
         wanted: Names of bands.
-        there: What is known of each channel.
-        path: Of the scene.
-        files: Of several, what each has, such as ``2 of S1.tif``: whoever names bands must know.
+        there: Band of each channel; None where unknown.
+        path: Path of the scene, for messages.
+        files: Bands per file if there are several, such as ``2 of S1.tif``, for messages.
 
     Raises:
-        EosfmError: Some are not there.
+        EosfmError: A band is missing, or one channel would stand for two bands.
     """
     named = [name for name in there if name is not None]
     found = {name: find(name, named) for name in wanted}

@@ -1,4 +1,4 @@
-"""Kinds with an answer per object: boxes of the whole scene, as a layer of polygons."""
+"""Writes the objects of a scene, for kinds with an answer per object, as a layer of polygons."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,31 +18,30 @@ from eosfm.prediction.rows import Arrays, Rows, joined
 from eosfm.prediction.windows import GRID, Answered, Sweep
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
-"""GDAL's name of each format but GeoParquet."""
+"""GDAL's driver by suffix; GeoParquet is written without GDAL."""
 
 MIN_SCORE = 0.3
-"""Less certain finds are not written, where nothing else is asked for."""
+"""Default of the least score of objects that are written."""
 
 OVERLAP = 0.25
-"""Share of a window by which it overlaps the next, where nothing else is asked for: objects up to
-that size are whole in one of the two."""
+"""Default overlap as a share of the window: objects up to that size are whole in one window."""
 
 BORDER = 2.0
-"""Pixels about the border between two windows in which objects of both count. Of an object that
-both have, the better one is kept."""
+"""Pixels on either side of the border between two windows' cores in which objects of both count;
+of duplicates, the one with the higher score is kept."""
 
 
 def write_objects(job: Job, min_score: float | None) -> str:
     """Write a polygon per object, with class and score, best first.
 
-    Each object is taken from the window in whose middle it lies. Of boxes of one class that overlap
-    by more than a detector allows within a window, the best is kept.
+    Each object is taken from the window in whose core its centre lies. Duplicates are removed by
+    non-maximum suppression per class, at the overlap that a detector allows within a window.
 
     Returns:
         One line for the user.
 
     Raises:
-        EosfmError: Windows do not fit each other.
+        EosfmError: Window and overlap are not valid.
     """
     fitted, grid = job.fitted, job.given.grid
     sweep = _sweep(job)
@@ -58,7 +57,7 @@ def write_objects(job: Job, min_score: float | None) -> str:
 
 
 def _sweep(job: Job) -> Sweep:
-    """Windows in multiples of the coarsest stride, on which a detector's cells are whole."""
+    """Windows in multiples of the coarsest stride, so that a detector's cells are whole."""
     size = job.given.grid.size
     cut = job.cut
     if cut.overlap is None:
@@ -70,7 +69,7 @@ def _sweep(job: Job) -> Sweep:
 
 
 def _find_rows(job: Job, sweep: Sweep, kept: Rows, least: float) -> None:
-    """Keep what each row of windows finds, in pixels of the scene."""
+    """Keep the objects of each row of windows, in pixels of the scene."""
     kind = get_kind(job.fitted.kind)
 
     def answer(images: Tensor, days: Tensor) -> list[Arrays]:
@@ -87,7 +86,7 @@ def _find_rows(job: Job, sweep: Sweep, kept: Rows, least: float) -> None:
 
 
 def _own(one: Answered, sweep: Sweep, least: float) -> Arrays:
-    """The certain ones of a window's objects whose middle is its own, in pixels of the scene."""
+    """A window's objects of score ``least`` or more centred in its core, in pixels of the scene."""
     objects, row, col = one.answer, sweep.rows[one.number], one.col
     boxes = objects["boxes"] + np.array([col, row, col, row], np.float32)
     height, width = sweep.scene
@@ -109,9 +108,9 @@ def _own(one: Answered, sweep: Sweep, least: float) -> Arrays:
 
 
 def _middle(starts: Sequence[int], size: int, index: int) -> tuple[float, float]:
-    """Where a window's own part begins and ends: half way into what it shares with the next.
+    """Start and end of a window's core along one side: halfway into each overlap.
 
-    And :data:`BORDER` more, since two windows do not place an object quite alike.
+    :data:`BORDER` is added, since two windows place an object slightly differently.
     """
     edges = [-np.inf, *((a + size + b) / 2 for a, b in pairwise(starts)),
              np.inf]  # fmt: skip
@@ -119,7 +118,7 @@ def _middle(starts: Sequence[int], size: int, index: int) -> tuple[float, float]
 
 
 def _once(found: Arrays) -> Arrays:
-    """Best first, without what two windows both found."""
+    """Objects by descending score, without duplicates from two windows."""
     from torchvision.ops import batched_nms
 
     boxes, scores, labels = (torch.from_numpy(found[k]) for k in ("boxes", "scores", "labels"))
@@ -135,8 +134,8 @@ def _write(job: Job, found: Arrays) -> None:
             table.to_parquet(beside)
             return
         if suffix == ".geojson" and table.crs is not None:
-            table = table.to_crs("OGC:CRS84")  # the one system that the format has
-        # GDAL knows formats by suffixes, which the place beside has not.
+            table = table.to_crs("OGC:CRS84")  # GeoJSON's only CRS
+        # GDAL needs the format's suffix, which the temporary file does not have.
         file = BytesIO()
         table.to_file(
             file, driver=DRIVERS[suffix], layer=job.out.stem, engine="pyogrio",

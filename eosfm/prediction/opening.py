@@ -1,4 +1,4 @@
-"""Scenes' files, of whom nobody knows who made them: opened as what they are, and nothing else."""
+"""Opens rasters from untrusted sources, of which only a local .vrt may name other files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,17 @@ from typing import Any
 from eosfm.core.errors import EosfmError
 
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG", "HFA")
-"""GDAL's drivers that read what they are given, and no file or address that stands in it."""
+"""GDAL's drivers that read the given file alone, and no path or URL named in it."""
 
 BESIDE = (".ovr", ".msk")
-"""What GDAL opens beside a raster when it needs overviews or a mask."""
+"""Suffixes of the files beside a raster that GDAL opens for overviews or a mask."""
 
 
 def expect_there(paths: Sequence[str]) -> None:
-    """Refuse what is not there before anything is loaded that takes seconds to load.
+    """Refuse missing files before slow imports; URLs and archives are checked when read.
 
     Raises:
-        EosfmError: There is no such file or folder; what is elsewhere is asked for when it is read.
+        EosfmError: There is no such file or folder.
     """
     for path in paths:
         if not is_elsewhere(path) and not Path(path).exists():
@@ -26,12 +26,12 @@ def expect_there(paths: Sequence[str]) -> None:
 
 
 def is_elsewhere(path: str) -> bool:
-    """Whether a path is an address, or inside something that GDAL opens."""
+    """Whether a path is a URL, or one of GDAL's virtual file systems."""
     return "://" in path or path.startswith("/vsi")
 
 
 def is_served(path: str) -> bool:
-    """Whether a server has it, and no archive here."""
+    """Whether a path is on a server, rather than a local file or archive."""
     local = path.startswith(("zip://", "tar://", "gzip://", "file://"))
     return bool(re.search(r"/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)", path)) or (
         "://" in path and not local
@@ -39,13 +39,13 @@ def is_served(path: str) -> bool:
 
 
 def open_raster(path: str) -> Any:
-    """Open a raster of a format of :data:`DRIVERS`, at a URL or in a part of an archive as well.
+    """Open a raster of a format of :data:`DRIVERS`, from a file, a URL or an archive.
 
-    A VRT names the files and addresses that it is made of: it is opened where a local file has that
-    ending, so that nobody takes one for an image.
+    A VRT reads the files and URLs that it names, so it is opened only if a local file has that
+    suffix: none can pass as an image.
 
     Raises:
-        EosfmError: It cannot be read, has complex numbers, or leads to another file or address.
+        EosfmError: It cannot be read, has complex numbers, or refers to another file or URL.
     """
     from eosfm.datasets.native.gdal import ALONE, expect_plain_images
 
@@ -69,10 +69,10 @@ def _open(path: str, drivers: Sequence[str], options: Mapping[str, str]) -> Any:
 
     from eosfm.datasets.native.gdal import plain
 
-    try:  # what rasterio.open does, which takes one driver alone
+    try:  # as rasterio.open, which takes only one driver
         with rasterio.Env(**options):
             opened = plain(ensure_env_with_credentials(DatasetReader)(path, driver=drivers))
-        opened.colorinterp  # noqa: B018  # the first to find some damage of a reference system
+        opened.colorinterp  # noqa: B018  # the first access that detects some damaged CRS
         return opened
     except (RasterioIOError, ValueError, CPLE_BaseError) as error:  # ValueError: not UTF-8
         if str(error) == f"{path}: No such file or directory":
@@ -89,10 +89,10 @@ def _open(path: str, drivers: Sequence[str], options: Mapping[str, str]) -> Any:
 
 
 def _check_beside(path: Path) -> None:
-    """Refuse overviews and masks beside a raster that are none: GDAL would open whatever they are.
+    """Refuse overviews and masks beside a raster of another format: GDAL would open any.
 
     Raises:
-        EosfmError: One is no GeoTIFF, or leads to another file or address.
+        EosfmError: One is no GeoTIFF, or refers to another file or URL.
     """
     names = {f"{path.name}{ending}".lower() for ending in BESIDE}
     for beside in path.parent.iterdir():

@@ -1,4 +1,4 @@
-"""Whether a scene's values can be of the units that a task was trained on."""
+"""Checks whether a scene's values are plausible in the units that a task was trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from eosfm.prediction.scene import Scene
 
 @dataclass(frozen=True)
 class Range:
-    """Where values of a unit lie.
+    """Plausible values of a unit.
 
     Attributes:
-        low: No more than 2 in 100 of any band's values are lower.
-        high: No more than 2 in 100 are higher.
-        reach: In the brightest band, 2 in 100 are higher than this.
-        advice: What else it may be, and what to do.
+        low: The 2nd percentile of every band is at least this.
+        high: The 98th percentile of every band is at most this.
+        reach: The 98th percentile of the brightest band is above this.
+        advice: What other unit the values may have, and what to do.
     """
 
     low: float
@@ -39,14 +39,14 @@ RANGES = {
 
 
 def check_values(scene: Scene, units: Sequence[str]) -> None:
-    """Refuse a scene whose values are out of its units' range.
+    """Refuse a scene whose values are not plausible in its units.
 
     Args:
-        scene: Some windows of it are read.
-        units: Of its channels.
+        scene: The scene, of which some windows are read.
+        units: Unit of each channel.
 
     Raises:
-        EosfmError: They are; the line says what to do.
+        EosfmError: Values are not plausible; the message says what to do.
     """
     values = scene.sample()
     for unit in dict.fromkeys(units):
@@ -58,7 +58,7 @@ def check_values(scene: Scene, units: Sequence[str]) -> None:
         low, high = np.nanpercentile(chosen, (2, 98), axis=1)
         expected = RANGES[unit]
         fits = low.min() >= expected.low and high.max() <= expected.high
-        # Eight bits as they are hold no reflectance of four digits, in whichever band.
+        # Unscaled 8-bit values cannot be reflectance of 0 to 10,000, whichever the band.
         stored = [scene.channels[slot] for slot in slots]
         eight = np.array([c.dtype == "uint8" and c.factor == 1 for c in stored])
         stretched = unit == "reflectance_1e4" and bool((high[eight] <= 255).any())

@@ -1,4 +1,4 @@
-"""A fitted task on a scene: a map of pixels, a table of windows, or boxes of objects."""
+"""Runs a fitted task on a scene: a map of pixels, a table of windows, or boxes of objects."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +21,10 @@ SUFFIXES = {
     "image": (".csv", ".parquet"),
     "object": (".gpkg", ".geojson", ".parquet"),
 }
-"""What an output is called, by what gets an answer (see :attr:`eosfm.kinds.kind.Kind.answer`)."""
+"""Suffixes of outputs, by what gets an answer (see :attr:`eosfm.kinds.kind.Kind.answer`)."""
 
 OTHER = 2.0
-"""Times by which a pixel's side differs from those learnt from where that is said."""
+"""Ratio of the scene's pixel size to the training's, either way, from which a note is printed."""
 
 
 def predict(
@@ -37,20 +37,20 @@ def predict(
     probabilities: bool = False,
     min_score: float | None = None,
 ) -> str:
-    """Write what a fitted task says of a scene.
+    """Write a fitted task's answers for a scene.
 
-    A run that was killed is gone on with from its last finished row of windows, where scene, task
-    and options are the same; it ends with the same bytes.
+    A killed run resumes after its last finished row of windows if scene, task and options are the
+    same, and gives the same bytes.
 
     Args:
-        task: What stage evaluate kept of it.
+        task: Its file from stage evaluate or :func:`eosfm.prediction.bundle.bundle`.
         artifact: The ensemble that it was fitted on.
-        paths: The scene's dates.
-        out: The file, of a suffix of :data:`SUFFIXES`.
-        reading: How they are read.
+        paths: The scene's dates: rasters, folders or STAC files.
+        out: The file to write, with a suffix of :data:`SUFFIXES`.
+        reading: How the dates are read.
         cut: How the scene is cut.
         probabilities: Whether a map has a band per class instead of the most likely class.
-        min_score: The least score of an object that is written; None for that of
+        min_score: Least score of objects that are written; None for the default of
             :mod:`eosfm.prediction.objects`.
 
     Returns:
@@ -84,7 +84,7 @@ def predict(
 
 
 def of_other_size(grid: Grid, gsd: float) -> str:
-    """What is said of a scene whose pixels are half as large as those of a training, or twice."""
+    """A note on pixels at most half or at least twice as large as in training; else empty."""
     metres = grid.metres
     if metres is None or gsd / OTHER < metres < gsd * OTHER:
         return ""
@@ -92,10 +92,10 @@ def of_other_size(grid: Grid, gsd: float) -> str:
 
 
 def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
-    """Refuse an output of a wrong name, before any work.
+    """Refuse an unsuitable output path, before any work.
 
     Raises:
-        EosfmError: Its suffix says another format, or it is a folder or one of the scenes.
+        EosfmError: Its suffix is of another format, or it is a folder or one of the scenes.
     """
     if out.suffix.lower() not in suffixes:
         raise EosfmError(f"-o {out} is of another format; expected a {' or '.join(suffixes)}")

@@ -1,4 +1,4 @@
-"""What files of well-known products leave unsaid, told by how they are named."""
+"""Facts on well-known products that their files do not declare, by file name."""
 
 import re
 from collections.abc import Callable
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 AS_IT_IS = (1.0, 0.0)
-"""Factor and offset of values that stay."""
+"""Factor and offset that leave values unchanged."""
 WITH_1000 = (1e-4, -0.1)
-"""Of Sentinel-2's values of baseline 04.00 or later, which hold 1,000 more."""
+"""Factor and offset of Sentinel-2 from baseline 04.00 on, whose values are 1,000 higher."""
 SHIFTED = "0400"
-"""That baseline, as names have it."""
+"""Baseline 04.00, as file names have it."""
 SINCE = "2022-01-25"
-"""The day from which all files are of it."""
+"""Day from which all files have that baseline or a later one."""
 BASELINE = re.compile(r"_N(\d{4})_")
 TILE = r"(L2A_)?T\d{2}[A-Z]{3}_(\d{4})(\d{2})(\d{2})T\d{6}_"
-"""How Sentinel-2's files begin: tile and day."""
+"""Start of Sentinel-2's file names: tile and day."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """Facts of a product's files.
+    """Facts on a product's files.
 
     Attributes:
-        names: What their names look like.
-        scaling: From a file's path factor and offset that make reflectance from 0 to 1 of it.
-        value: Whether 0, which all of these have where nothing was measured, is a value too. Then
-            a pixel was not measured where all bands have it.
-        refusal: Why its numbers are no reflectance, whatever they are multiplied with.
-        sizes: Whether the bands of one date have pixels of several sizes.
+        names: Pattern of their names.
+        scaling: From a file's path to the factor and offset that give reflectance from 0 to 1.
+        value: Whether 0, the nodata value of all products here, may be a measured value too. Then
+            a pixel is a gap only where all bands are 0.
+        refusal: Why no scaling turns its values into reflectance; empty if one does.
+        sizes: Whether the bands of one date differ in pixel size.
     """
 
     names: re.Pattern[str]
@@ -39,9 +39,9 @@ class Product:
 
 
 def _sentinel_2(path: str) -> tuple[float, float]:
-    """By the baseline in a folder's name, else by the day.
+    """Scaling by the baseline in a folder's name, else by the day.
 
-    N9999 is what people make themselves, of which the day tells more.
+    N9999 marks products that users process themselves; for these, the day decides.
     """
     whole = path if "://" in path else str(Path(path).resolve())
     told = [number for number in BASELINE.findall(whole) if number != "9999"]
@@ -51,7 +51,7 @@ def _sentinel_2(path: str) -> tuple[float, float]:
 
 
 PRODUCTS = (
-    # Landsat Collection 2 Level 2, Science Product Guide (USGS LSDS-1619), table 6-1; the same of
+    # Landsat Collection 2 Level 2, Science Product Guide (USGS LSDS-1619), table 6-1; the same for
     # the tiles of Analysis Ready Data (CU, AK, HI).
     Product(
         re.compile(r"L[COTE]0\d_(L2S[PR]|CU|AK|HI)_.*_SR_B\d"), scaling=lambda path: (2.75e-5, -0.2)
@@ -66,11 +66,11 @@ PRODUCTS = (
 PICTURE = re.compile(
     rf"{TILE}(TCI|PVI)|.*_thumb_(small|large)\.|.*[-_](ql|browse)\.", re.IGNORECASE
 )
-"""Made to be looked at."""
+"""Names of previews."""
 
 
 def product_of(path: str) -> Product | None:
-    """The product that the name of a file, or of one at a URL, tells; None where it tells none."""
+    """The product that a file's name or URL tells; None if unknown."""
     name = Path(path.partition("?")[0]).name
     return next((product for product in PRODUCTS if product.names.match(name)), None)
 

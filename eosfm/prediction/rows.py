@@ -1,7 +1,7 @@
-"""Finished rows of windows, kept beside an output until it is whole.
+"""Finished rows of windows, kept beside an output until it is complete.
 
-A prediction that was killed goes on from the last of them, and ends with the same bytes: what it
-writes is made of the kept rows, whether it made them itself or found them.
+A killed prediction resumes after the last of them and gives the same bytes, since the output is
+always written from kept rows, whether new or found.
 """
 
 import hashlib
@@ -21,27 +21,27 @@ from eosfm.core.mapped import DAMAGED
 from eosfm.core.parallel import cores
 
 Arrays = dict[str, np.ndarray]
-"""What is kept of a row, by name."""
+"""Arrays kept of a row, by name."""
 DIGITS = 16
-"""Of the hash in a folder's name."""
+"""Length of the hash in a folder's name."""
 
 
 def joined(parts: Sequence[Arrays]) -> Arrays:
-    """The same arrays of several parts, end to end."""
+    """Concatenate the arrays of several parts, by name."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 class Rows:
-    """The rows of one prediction.
+    """The kept rows of one prediction.
 
-    Those of another scene, task, option, code or number of cores, by which sums differ in their
-    last digits, for the same output are removed, not used.
+    Rows for the same output of another scene, task, option, code or number of cores (on which the
+    last digits of sums depend) are removed.
 
     Args:
         out: The output that they are for.
         code: The module that makes them; what it imports counts as well.
-        count: How many there will be.
-        decisive: Plain values that decide them, each and all.
+        count: Number of rows of the complete output.
+        decisive: Plain values that the rows depend on.
     """
 
     def __init__(self, out: Path, code: Path, count: int, *decisive: Any) -> None:
@@ -54,20 +54,20 @@ class Rows:
                 shutil.rmtree(former, ignore_errors=True)  # another process may do so too
 
     def done(self) -> int:
-        """How many there are, counted from the first that is missing."""
+        """Number of finished rows before the first missing one."""
         number = 0
         while self._file(number).exists():
             number += 1
         return number
 
     def fill(self, make: Callable[[int], Iterator[Arrays]]) -> None:
-        """Make and keep those that are missing; ``make`` gives all from a number on."""
+        """Make and keep the missing rows; ``make(first)`` yields all from ``first`` on."""
         first = self.done()
         for number, arrays in enumerate(make(first), first):
             self.keep(number, arrays)
 
     def keep(self, number: int, arrays: Arrays) -> None:
-        """Keep a row, whole or not at all.
+        """Write a row atomically.
 
         Raises:
             EosfmError: Another process removes it meanwhile.
@@ -79,10 +79,10 @@ class Rows:
             raise self._shared() from None
 
     def read(self) -> Iterator[Arrays]:
-        """All of them, in order, one in memory at a time.
+        """Yield all rows in order, one in memory at a time.
 
         Raises:
-            EosfmError: One is damaged, or was removed since it was made.
+            EosfmError: A row is damaged, or was removed since it was made.
         """
         for number in range(self.count):
             try:
@@ -96,7 +96,7 @@ class Rows:
                 ) from None
 
     def remove(self) -> None:
-        """The output is whole."""
+        """Remove all rows once the output is complete."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _shared(self) -> EosfmError:

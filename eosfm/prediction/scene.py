@@ -18,12 +18,12 @@ from eosfm.prediction.products import AS_IT_IS
 from eosfm.prediction.stac import Item
 
 OTHERS = ("db", "m")
-"""Units of what stands beside images."""
+"""Units of channels that are no images: backscatter and heights."""
 
 PROBE = 64
-"""Side of the windows of a sample, pixels."""
+"""Side of the sampled windows in pixels."""
 PROBES = (7, 21)
-"""Windows of a sample along each side; the more where the fewer show nothing of a channel."""
+"""Sampled windows along each side; more if the fewer find no value of some channel."""
 
 
 class Scene:
@@ -31,9 +31,9 @@ class Scene:
 
     Attributes:
         path: As the user gave it.
-        grid: Where its pixels lie.
-        channels: In the order of the bands that are wanted.
-        files: All that belong to its rasters.
+        grid: Its pixel grid.
+        channels: In the order of the wanted bands.
+        files: All files that belong to its rasters.
     """
 
     def __init__(self, path: str, channels: Sequence[Channel], files: Sequence[str]) -> None:
@@ -44,16 +44,19 @@ class Scene:
         self._shared = [slot for slot, one in enumerate(self.channels) if one.shared]
 
     def read(self, row: int, col: int, height: int, width: int) -> np.ndarray:
-        """A window as (C, height, width) float32, NaN where a channel was not measured.
+        """Read a window (C, height, width) float32, NaN where a channel was not measured.
 
-        Beyond the scene its last rows and columns are repeated.
+        Beyond the scene, its last row and column repeat.
+
+        Raises:
+            EosfmError: A file is damaged, or its server does not answer.
         """
         inside = (min(height, self.grid.height - row), min(width, self.grid.width - col))
         values = np.empty((len(self.channels), *inside), np.float32)
         for raster in dict.fromkeys(one.raster for one in self.channels):
             slots = [slot for slot, one in enumerate(self.channels) if one.raster is raster]
             self._read(raster, slots, (row, col), values)
-        # Most windows are measured everywhere: the first channel tells.
+        # Most windows have no gaps, which the first channel alone shows.
         if self._shared and self._told(self._shared[:1], values[self._shared[:1]]).any():
             gone = self._told(self._shared, values[self._shared]).all(axis=0)
             for slot in self._shared:
@@ -61,12 +64,12 @@ class Scene:
         for slot, one in enumerate(self.channels):
             if (one.factor, one.offset) != (1.0, 0.0):
                 values[slot] = values[slot] * np.float32(one.factor) + np.float32(one.offset)
-        values[~np.isfinite(values)] = np.nan  # infinite is not measured either
+        values[~np.isfinite(values)] = np.nan  # infinities are gaps too
         beyond = ((0, 0), (0, height - inside[0]), (0, width - inside[1]))
         return np.pad(values, beyond, mode="edge") if inside != (height, width) else values
 
     def sample(self) -> np.ndarray:
-        """(C, N) values of windows all over the scene."""
+        """(C, N) values of windows spread over the scene, NaN where not measured."""
         for most in PROBES:
             height, width = (min(PROBE, side) for side in self.grid.size)
             rows, cols = (_spread(side, most) for side in self.grid.size)
@@ -77,9 +80,9 @@ class Scene:
         return values
 
     def identity(self) -> tuple[Any, ...]:
-        """Plain values that differ where its pixels may: files, their sizes and times, channels.
+        """Plain values that change if its pixels may have: files, their sizes and times, channels.
 
-        The time of change among them: copies keep the date of another file, clocks are set back.
+        The ctime is included, since copies keep another file's mtime and clocks are set back.
         """
         found = [file.stat() for file in map(Path, self.files) if file.exists()]
         seen = [(one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino) for one in found]
@@ -87,7 +90,7 @@ class Scene:
             (_place(c.raster.name), c.index, c.factor, c.offset, c.mask, c.nodata, c.shared)
             for c in self.channels
         ]
-        # Of files elsewhere only the pixels tell.
+        # Files that are not local are identified by sampled pixels.
         local = len(found) == len(self.files)
         pixels = "" if local else sha256(self.sample().tobytes()).hexdigest()
         return _place(self.path), [_place(file) for file in self.files], seen, said, pixels
@@ -118,13 +121,13 @@ class Scene:
         values[slots] = pixels
 
     def _told(self, slots: list[int], pixels: np.ndarray) -> np.ndarray:
-        """Where pixels (C, h, w) have the values that tell that they were not measured."""
+        """Where pixels (C, h, w) are NaN or have their channel's nodata value."""
         told = np.array([self.channels[slot].nodata for slot in slots], np.float32)
         return np.asarray((pixels == told[:, None, None]) | np.isnan(pixels))
 
 
 def _spread(side: int, most: int) -> list[int]:
-    """Where windows of a sample begin along a side; no more than cover it."""
+    """Starts of the sampled windows along a side; no more than cover it."""
     count = min(most, -(-side // PROBE))
     return [place * max(side - PROBE, 0) // max(count - 1, 1) for place in range(count)]
 
@@ -145,20 +148,20 @@ def open_scene(
     nodata: float | None = None,
     otherwise: float | None = None,
 ) -> Scene:
-    """Open one date.
+    """Open one date of a scene.
 
     Args:
-        path: A raster, see :func:`open_raster`; a folder of rasters on one grid; or a STAC item. Of
-            an item, or a product whose bands differ in their pixels, coarser files are read on the
-            grid of the finest, bilinearly.
-        bands: The channels wanted, by name.
-        units: The unit that each is wanted in; None for the file's.
-        names: The file's bands in their order, instead of what it says itself.
-        scale: What values are multiplied with, beside what the file says; where channels in
-            decibels or metres stand beside others, theirs are not.
-        offset: And what is added then.
-        nodata: The value of pixels that were not measured, where file and item say none.
-        otherwise: The same where the product says none either.
+        path: A raster (see :func:`open_raster`), a folder of rasters on one grid, or a STAC item.
+            In an item, or a product whose bands differ in pixel size, coarser files are resampled
+            bilinearly to the finest grid.
+        bands: The wanted channels, by name.
+        units: Wanted unit of each; None for the file's.
+        names: The scene's bands in their order; None to read them from its files.
+        scale: Factor for the values, after the file's own scaling; not for channels in decibels or
+            metres beside others.
+        offset: Added then, to the same channels.
+        nodata: Nodata value if file and item declare none.
+        otherwise: Nodata value if the product is unknown too.
 
     Raises:
         EosfmError: It cannot be read, lacks bands, or its files differ in their grids.
@@ -201,7 +204,7 @@ def open_scene(
     first = grid_of(rasters[0])
     for raster in rasters[1:]:
         expect_same(rasters[0].name, first, raster.name, grid_of(raster))
-    # What is given is meant for the images, wherever heights or radar stand beside them.
+    # Beside images, the given scale and offset do not apply to heights and radar.
     mixed = len({unit in OTHERS for unit in units or ()}) > 1
     channels = []
     for (source, index), unit in zip(places, units or [""] * len(bands), strict=True):
@@ -214,10 +217,10 @@ def open_scene(
 
 
 def named_bands(path: str) -> list[str | None]:
-    """What a scene's files say of their bands; None for those that they say nothing of."""
+    """Band of each channel of a scene, from its files; None where unknown."""
     return said_of([open_raster(file) for file in files_of(path)])
 
 
 def _place(name: str) -> str:
-    """A path or a URL, without what signs it for a while."""
+    """A path, or a URL without its query, which may be a temporary signature."""
     return name.partition("?")[0] if "://" in name else name

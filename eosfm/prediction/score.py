@@ -1,4 +1,4 @@
-"""A task's best fit on whole scenes, stitched as a map of them is: ``eosfm score --task``."""
+"""Scores a task's best fit on whole scenes, blended as in a map: ``eosfm score --task``."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -32,9 +32,9 @@ class SceneScores:
     """Scores of whole scenes, by metric; those of single classes as ``<metric>/<class>``.
 
     Attributes:
-        scenes: Of each scene by its id; those without a label are left out.
-        all: Of all pixels of all scenes.
-        constant: Of all pixels, had each got that class; empty for a regression.
+        scenes: Scores of each scene by its id; those without a label are left out.
+        all: Scores over the pixels of all scenes.
+        constant: The same, had each pixel got one class, by that class; empty for a regression.
     """
 
     scenes: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -43,10 +43,11 @@ class SceneScores:
 
 
 def score_task(params: Params, name: str, split: str, artifact: Path, cut: Cut) -> SceneScores:
-    """Score a task on the whole scenes of a split, from the native files that its tiles are cut of.
+    """Score a task on the whole scenes of a split, read from the dataset's native files.
 
     Raises:
-        EosfmError: See :func:`score_scenes`; or a file is missing, or the task was not evaluated.
+        EosfmError: See :func:`score_scenes`; or the dataset has no such split, a file is missing,
+            or the task was not evaluated.
     """
     key = params.task(name).dataset
     fitted = read_fitted(Path("models/tasks") / f"{name}.pt")
@@ -70,13 +71,13 @@ def score_scenes(
     Args:
         fitted: The task's best fit.
         artifact: The ensemble that it was fitted on.
-        dataset: What the scenes are of.
-        scenes: Those to score.
+        dataset: Dataset of the scenes.
+        scenes: The scenes to score.
         cut: How each is cut.
 
     Raises:
-        EosfmError: The task gives no answer per pixel, its bands are not there, or there is no
-            scene.
+        EosfmError: The task gives no answer per pixel, the dataset lacks a band, or no scene is
+            labelled.
     """
     kind = get_kind(fitted.kind)
     if not isinstance(kind, PixelKind):
@@ -145,12 +146,12 @@ class NativeScene:
         return torch.from_numpy(days[0])
 
     def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
-        """A window, scaled as tiles are; beyond the scene its last rows and columns repeat."""
+        """Read a window, scaled as tiles are; beyond the scene, its last row and column repeat."""
         height, width = min(size[0], self.size[0] - row), min(size[1], self.size[1] - col)
         stored = self.scene.image(Window(row, col, height, width))
         stored = stored[list(pick_dates(len(stored), self.fitted.dates))]
         if stored.dtype.kind == "f":
-            stored = np.where(np.isinf(stored), np.nan, stored)  # as tiles have it
+            stored = np.where(np.isinf(stored), np.nan, stored)  # as in tiles
         missing = np.ones((len(stored), height, width), bool)
         for group, used, nodata in self._groups:
             missing &= unmeasured_among(stored[:, group], used, nodata)
@@ -177,7 +178,7 @@ class NativeScene:
 def _answers(
     fitted: FittedTask, answer: Callable[[Tensor, Tensor], Any], scene: NativeScene, cut: Cut
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """(1, K, n, W) logits and (1, n, W) labels of a scene, some rows at a time."""
+    """Yield logits (1, K, n, W) and labels (1, n, W) of a scene, strip by strip."""
     sweep = cut.sweep(scene.size, max(fitted.window))
     for strip in strips(
         sweep, lambda row, col: scene.read(row, col, sweep.window), answer,

@@ -1,4 +1,4 @@
-"""A folder that is a time series: a date per folder in it, or per file that has all bands."""
+"""Finds the dates of a time series in a folder: one per subfolder, or per file with all bands."""
 
 import re
 from collections.abc import Sequence
@@ -13,35 +13,35 @@ from eosfm.prediction.names import file_bands
 from eosfm.prediction.opening import open_raster
 
 DAY = re.compile(r"(?<!\d)(?=(\d{4})([-_]?)(\d{2})\2(\d{2})(?!\d))")
-"""A day in a file's name, of one separator: 2020-05-01 or 20200501; they may overlap."""
+"""A day in a file's name, such as 2020-05-01 or 20200501; matches may overlap."""
 YEARS = range(1970, 2100)
-"""Those of a day; other eight digits are a number."""
+"""Years of a valid day; with another year, eight digits are no date."""
 DAY_OF_YEAR = re.compile(r"\.(\d{4})(\d{3})T")
-"""A day in a name of HLS: its year, and its number there."""
+"""Year and day of the year in a name of HLS."""
 
 
 def dates_in(
     path: str, bands: Sequence[str], names: Sequence[str] | None
 ) -> list[tuple[str, str | None]]:
-    """The dates of a scene's path, in the order of their days; of their names, where one has none.
+    """The dates at a path, sorted by day, or by name if one has no day.
 
-    Names with ``pre`` come before all, those with ``post`` after.
+    Without days, names with ``pre`` come first and names with ``post`` last.
 
     Args:
         path: A raster or a folder.
-        bands: Those that are wanted of each date.
-        names: What the user says of each date's bands.
+        bands: Bands wanted of each date.
+        names: The user's names of each date's bands.
 
     Returns:
-        Each date's path, and the day that its name tells; the path itself, of no day, where it is
-        one date.
+        Path of each date, and the ISO day in its name or None. A folder that is one date is
+        returned as it is, without a day.
 
     Raises:
-        EosfmError: A folder has no raster, or a file of several cannot be read.
+        EosfmError: A folder has no raster, or one of several files cannot be read.
     """
     folder = Path(path)
     if not folder.is_dir():
-        return [(path, _day(Path(path.partition("?")[0]).name))]  # what signs a URL has a day too
+        return [(path, _day(Path(path.partition("?")[0]).name))]  # a URL's signature has a day too
     files = [Path(file) for file in rasters_in(folder)]
     parts = files or sorted(sub for sub in folder.iterdir() if sub.is_dir() and rasters_in(sub))
     if not parts:
@@ -57,13 +57,13 @@ def dates_in(
 
 
 def _side(name: str) -> int:
-    """Whether a name tells of what was before, or after."""
+    """Sort key by words in a name: -1 for ``pre``, 1 for ``post``, else 0."""
     words = re.split(r"[_\-.\s]", name.lower())
     return ("post" in words) - ("pre" in words)
 
 
 def _has(file: Path, bands: Sequence[str], names: Sequence[str] | None) -> bool:
-    """Whether a file alone has all bands."""
+    """Whether a file has all wanted bands."""
     with open_raster(str(file)) as raster:
         told = names if names and len(names) == raster.count else file_bands(raster, raster.name)
     there = [name for name in told if name is not None]
@@ -71,7 +71,7 @@ def _has(file: Path, bands: Sequence[str], names: Sequence[str] | None) -> bool:
 
 
 def _day(name: str) -> str | None:
-    """The first day in a name, ISO."""
+    """The first valid day in a name, in ISO format; None without."""
     for year, number in DAY_OF_YEAR.findall(name):
         if int(year) in YEARS and 1 <= int(number) <= 366:
             return str(np.datetime64(year, "D") + int(number) - 1)

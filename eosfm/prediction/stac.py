@@ -1,7 +1,7 @@
-"""Dates of a scene from STAC items: which asset has which band, and when it was seen.
+"""Reads a scene's dates from STAC items: the assets by band, and the day of acquisition.
 
-Read are items and item collections of STAC 1.0 (``eo:bands``, ``raster:bands``) and 1.1
-(``bands``), from a file or a URL; nothing of them but what a prediction needs.
+Items and item collections of STAC 1.0 (``eo:bands``, ``raster:bands``) and 1.1 (``bands``) are
+read, from a file or a URL; fields that a prediction does not need are ignored.
 """
 
 import json
@@ -21,16 +21,16 @@ from eosfm.prediction.products import AS_IT_IS, SHIFTED, WITH_1000
 SUFFIXES = (".json", ".geojson")
 SUBTRACTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 OF_ALL = ("nodata", "raster:scale", "raster:offset")
-"""What an asset may tell of all its bands together."""
+"""Fields that an asset may declare once for all its bands."""
 SHOWN = {"thumbnail", "overview", "visual", "metadata"}
-"""Roles of assets that are made to be looked at."""
+"""Roles of assets without measurements: previews and metadata."""
 OTHERS = {"pan", "lwir", "lwir11", "lwir12", "yellow", "green05"}
-"""Common names of bands that have no name here, whatever number a sensor gives them."""
+"""Common names of bands without a name here, whatever their number."""
 SECONDS = 30
 LARGEST = 2**26
-"""Bytes of a server's answer, thousands of items."""
+"""Most bytes of a server's answer, enough for thousands of items."""
 REMOTE = ("http://", "https://", "s3://", "gs://")
-"""Where an asset may be, beside the files of an item's own machine."""
+"""Schemes of assets; a local item's may be local files too."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,9 @@ class Asset:
 
     Attributes:
         href: A path or a URL.
-        bands: Of each of its channels, None where it is none that is known.
-        scaling: Of each channel, what its values are multiplied with, and what is added then; None
-            where the item says nothing of it.
-        nodata: Of all channels, where they agree.
+        bands: Band of each channel; None where unknown.
+        scaling: Factor and offset of each channel; None if the item tells none.
+        nodata: Nodata value of all channels; None if they differ or have none.
     """
 
     href: str
@@ -53,12 +52,12 @@ class Asset:
 
 @dataclass(frozen=True)
 class Item:
-    """One date.
+    """One date of a scene.
 
     Attributes:
-        path: Where it is from, and its identifier.
-        date: Its day, ISO; None where it does not say.
-        assets: Those that hold known bands.
+        path: Path or URL of its file, and its id.
+        date: ISO date; None if it has none.
+        assets: The assets with known bands.
     """
 
     path: str
@@ -70,10 +69,10 @@ class Item:
         return self.path
 
     def wanted(self, bands: Sequence[str]) -> list[Asset]:
-        """The assets that hold some bands, each once; of two that hold one, the first.
+        """The assets with some bands, each once; the first one if several have a band.
 
         Raises:
-            EosfmError: A band is in none.
+            EosfmError: No asset has a band.
         """
         chosen: dict[Asset, None] = {}
         missing = []
@@ -93,15 +92,15 @@ class Item:
 
 
 def is_stac(path: str) -> bool:
-    """Whether a path or a URL has the name of an item."""
+    """Whether a path or a URL has a suffix of STAC files."""
     return path.partition("?")[0].lower().endswith(SUFFIXES)
 
 
 def read_items(path: str) -> list[Item]:
-    """The items of a file or a URL: one, or those of a collection, the earliest first.
+    """The items of a file or a URL: one, or those of a collection, sorted by date.
 
     Raises:
-        EosfmError: It cannot be read, or is no STAC.
+        EosfmError: It cannot be read, is no STAC, has no item, or one of several has no date.
     """
     content = _fetch(path) if path.startswith(("http://", "https://")) else read_json(
         Path(path), "give a STAC item or item collection"
@@ -165,10 +164,10 @@ def _item(feature: dict[str, Any], path: str) -> Item:
 
 
 def _shift(seen: dict[str, Any]) -> bool | None:
-    """Whether pixels of Sentinel-2 still hold the 1,000 that baseline 04.00 began to add.
+    """Whether Sentinel-2's pixels still include the 1,000 added from baseline 04.00 on.
 
-    Earth Search declares the offset and tells apart from it that it was subtracted already; others
-    tell the baseline alone. None where nothing is told.
+    Earth Search declares the offset, and in another field that it is already subtracted; others
+    give only the baseline. None if neither is given.
     """
     if any(seen.get(key) is True for key in SUBTRACTED):
         return False
@@ -181,7 +180,7 @@ def _shift(seen: dict[str, Any]) -> bool | None:
 def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> Asset:
     bands = asset.get("bands") or asset.get("eo:bands") or [{}]
     rasters = asset.get("raster:bands") or [{}] * len(bands)
-    if len(rasters) != len(bands):  # nobody knows which is which
+    if len(rasters) != len(bands):  # they cannot be matched
         bands = [{}] * len(rasters)
     file = asset["href"].partition("?")[0].rpartition("/")[2]
     names = [_name(band, key if len(bands) == 1 else "", file) for band in bands]
@@ -201,12 +200,10 @@ def _asset(key: str, asset: dict[str, Any], path: str, shift: bool | None) -> As
 
 
 def _name(band: dict[str, Any], key: str, file: str) -> str | None:
-    """The band that an item describes: its name, unless its common name means another.
+    """The band that an item describes: its name, unless its common name is another band.
 
-    Where neither says anything, the key of its asset does.
-
-    Sensors number their bands each in its own way: ``B4`` is red of Sentinel-2, and of Landsat 7
-    near infrared. Where no common name tells, the name of the file does.
+    Without a common name, its name or else the asset's key is read in the numbering of the sensor
+    that the file name tells: ``B4`` is red for Sentinel-2, and near infrared for Landsat 7.
     """
     told = band.get("eo:common_name") or band.get("common_name")
     if told in OTHERS:
@@ -224,10 +221,10 @@ def _number(fact: dict[str, Any], key: str, default: Any) -> Any:
 
 
 def _absolute(href: str, path: str) -> str:
-    """A path or URL as seen from its item.
+    """Resolve an asset's path or URL against its item's.
 
     Raises:
-        EosfmError: It is neither, or leads from somebody's server to a file of this machine.
+        EosfmError: It is neither, or a remote item refers to a local file.
     """
     base = path if path.startswith(REMOTE) else None
     found = urljoin(base, href) if base else href.removeprefix("file://")

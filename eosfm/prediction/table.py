@@ -1,4 +1,4 @@
-"""Kinds with one answer per image: a table of windows, CSV or GeoParquet."""
+"""Writes a table of windows, for kinds with one answer per image, as CSV or GeoParquet."""
 
 import csv
 from collections import Counter
@@ -22,13 +22,13 @@ Row = dict[str, Any]
 
 
 def write_table(job: Job) -> str:
-    """Write a row per window that was measured: its place, its answer, a score per class.
+    """Write a row per window with measured pixels: its place, its answer and a score per class.
 
     Returns:
         One line for the user.
 
     Raises:
-        EosfmError: Nothing of the scene was measured.
+        EosfmError: The scene has no measured pixel.
     """
     grid, fitted = job.given.grid, job.fitted
     size = (job.cut.window, job.cut.window) if job.cut.window else fitted.tile
@@ -53,13 +53,13 @@ def write_table(job: Job) -> str:
 
 
 def _told(rows: list[Row]) -> str:
-    """How many windows have an answer, the commonest first."""
+    """Number of windows per class, the most frequent first."""
     counts = Counter(name for row in rows for name in row["class"].split("; ") if name)
     return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none of a class"
 
 
 def _answer_rows(job: Job, sweep: Sweep, kept: Rows) -> None:
-    """Keep the logits of each row of windows: of those that were measured, with their columns."""
+    """Keep column, measured share and logits of the measured windows, row by row."""
     nothing: Arrays = {"col": np.empty(0, np.int64), "measured": np.empty(0),
                "logits": np.empty((0, len(job.fitted.classes)), np.float32)}  # fmt: skip
 

@@ -1,9 +1,8 @@
-"""Windows over a scene of any size, and their answers blended into strips of the whole.
+"""Sliding windows over a scene of any size, and their answers blended into strips.
 
-Windows overlap, and each answer weighs by its distance to its own window's border, so that no seam
-shows and the pixels that saw least of their surroundings count least; the outermost, next to
-nothing. One row of windows is in memory at a time: a strip is given away as soon as no later window
-reaches it.
+Windows overlap, and answers are weighted by their distance to the window's border, so that no seam
+shows and pixels with the least context count least, the outermost next to nothing. One row of
+windows is in memory at a time: a strip is yielded as soon as no later window reaches it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,9 +23,9 @@ GRID = STRIDES[-1]
 """Windows start at multiples of the coarsest stride, so that cells of all windows coincide."""
 
 MARGIN = 0.25
-"""Share of the overlap, at a window's border, where its answers count only if alone."""
+"""Share of the overlap, at a window's border, where answers count only if no other window's do."""
 FAINT = 1e-6
-"""Their weight, where a cell further inside has its distance to the margin in cells."""
+"""Weight of cells in the margin; cells further inside have their distance to it, in cells."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Sweep:
     Attributes:
         scene: Height and width of the scene, pixels.
         window: Height and width of each window; the last ones may reach beyond the scene.
-        overlap: Pixels by which they overlap at least.
+        overlap: Least overlap in pixels.
         rows: First row of each row of windows.
         cols: First column of each column.
     """
@@ -49,10 +48,11 @@ class Sweep:
 
     @classmethod
     def blended(cls, scene: tuple[int, int], window: int, overlap: int) -> "Sweep":
-        """Windows that overlap by at least ``overlap``; a side that is shorter is seen whole.
+        """Windows that overlap by at least ``overlap``; one spans any side shorter than a window.
 
         Raises:
-            EosfmError: The sizes do not fit the encoders' grid, or each other.
+            EosfmError: Window or overlap is no multiple of :data:`GRID`, or the overlap is not
+                smaller than the window.
         """
         if window % GRID or overlap % GRID or not 0 <= overlap < window:
             raise EosfmError(
@@ -64,7 +64,7 @@ class Sweep:
 
     @classmethod
     def side_by_side(cls, scene: tuple[int, int], window: tuple[int, int]) -> "Sweep":
-        """Windows edge to edge; the last ones move back to end where the scene does."""
+        """Windows edge to edge; the last ones are moved back to end at the scene's border."""
         rows, cols = (
             tuple(min(start, max(0, length - size)) for start in range(0, length, size))
             for length, size in zip(scene, window, strict=True)
@@ -75,10 +75,10 @@ class Sweep:
         return len(self.rows) * len(self.cols)
 
     def batches(self, size: int, first: int = 0) -> list[tuple[int, tuple[int, ...]]]:
-        """Up to ``size`` windows of one row at a time, from a row on.
+        """Batches of up to ``size`` windows of one row, from row ``first`` of the windows on.
 
         Returns:
-            The row's number, and first columns.
+            Of each batch, the row's number and the windows' first columns.
         """
         return [
             (number, self.cols[start : start + size])
@@ -89,12 +89,12 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Part:
-    """What is read of a scene in one window.
+    """One window of a scene.
 
     Attributes:
         image: (T, C, h, w), as the encoders take it.
-        unknown: (h, w) True where there is to be no answer.
-        days: (T,) day of each date, NaN where it shows nothing of the window.
+        unknown: (h, w) True for pixels that get no answer.
+        days: (T,) day of each date, NaN if it has no measured pixel in the window.
     """
 
     image: Tensor
@@ -104,12 +104,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Strip:
-    """Finished rows of the whole.
+    """Finished rows of the blended answers.
 
     Attributes:
-        row: The first one.
+        row: First row, in cells of the answers.
         values: (K, n, W) blended answers.
-        unknown: (n, W) True where there is none.
+        unknown: (n, W) True for cells without an answer.
     """
 
     row: int
@@ -119,13 +119,13 @@ class Strip:
 
 @dataclass(frozen=True)
 class Answered:
-    """A window with what was said of it.
+    """A window and its answer.
 
     Attributes:
-        number: Of its row of windows.
+        number: Number of its row of windows.
         col: Its first column.
-        unknown: (h, w) True where there is to be no answer.
-        answer: None where nothing was measured.
+        unknown: (h, w) True for pixels that get no answer.
+        answer: None if all pixels are unknown.
     """
 
     number: int
@@ -139,8 +139,8 @@ class Load:
     """How much is computed at once.
 
     Attributes:
-        batch: Windows that are answered together.
-        workers: Such batches at a time, each with its share of the cores.
+        batch: Windows per batch.
+        workers: Batches at a time, each with its share of the cores.
     """
 
     batch: int
@@ -148,7 +148,7 @@ class Load:
 
 
 Read = Callable[[int, int], Part]
-"""From a window's first row and column to what is there."""
+"""Reads a window, given its first row and column."""
 Answer = Callable[[Tensor, Tensor], Iterable[Any]]
 """From images (B, T, C, h, w) and days (B, T) to an answer for each."""
 
@@ -157,23 +157,23 @@ def strips(
     sweep: Sweep, read: Read, answer: Callable[[Tensor, Tensor], Tensor], channels: int, load: Load,
     stride: int, name: str, first: int = 0,
 ) -> Iterator[Strip]:  # fmt: skip
-    """Answer window by window and blend; windows where nothing was measured are not computed.
+    """Yield blended strips of the windows' answers; wholly unknown windows are not computed.
 
     Args:
         sweep: The windows.
-        read: Reads one.
-        answer: Answers some at once: from images (B, T, C, h, w) and days (B, T) to
+        read: Reads a window.
+        answer: Answers a batch: from images (B, T, C, h, w) and days (B, T) to
             (B, K, h / stride, w / stride).
-        channels: K.
-        load: How many at once.
+        channels: Channels of the answers, K.
+        load: How much is computed at once.
         stride: Pixels per cell of the answers, a divisor of 32.
-        name: Said before the progress bar.
-        first: The row of windows whose strip is the first to be given.
+        name: Label of the progress bar.
+        first: Row of windows whose strip is yielded first.
     """
     if first == len(sweep.rows):
         return
     blend = _Blend(sweep, channels, stride)
-    # Rows before it that reach into it are computed again: sums in the same order, the same bits.
+    # Earlier rows that reach into it are computed again: sums in the same order give the same bits.
     start = first
     while start and sweep.rows[start - 1] + sweep.window[0] > sweep.rows[first]:
         start -= 1
@@ -192,10 +192,10 @@ def strips(
 def answered(
     sweep: Sweep, read: Read, answer: Answer, load: Load, name: str, first: int = 0
 ) -> Iterator[Answered]:
-    """Windows with their answers, in order, from a row on.
+    """Yield windows with their answers, in order, from row ``first`` of the windows on.
 
-    Some batches are read and answered at a time: on a CPU several of one thread each take less than
-    one of several threads, which wait for each other after every layer.
+    Several batches run at a time: on a CPU, several with one thread each are faster than one with
+    several threads, which wait for each other after every layer.
     """
     reading = Lock()  # files are read by one thread at a time
 
@@ -224,7 +224,7 @@ def answered(
 
 
 class _Blend:
-    """Weighted sums of answers, as high as one row of windows, as wide as the scene."""
+    """Weighted sums of answers over one row of windows, as wide as the scene."""
 
     def __init__(self, sweep: Sweep, channels: int, stride: int) -> None:
         self.stride = stride
@@ -247,11 +247,11 @@ class _Blend:
             self.mass[:, col : col + wide] += self.weight[:, :wide]
 
     def finish_row(self, number: int) -> Strip:
-        """Give away what no later row of windows reaches, and make room for the next."""
+        """Return the rows that no later window reaches, and shift the sums for the next row."""
         row = self.rows[number]
         end = self.rows[number + 1] if number + 1 < len(self.rows) else self.height
         done = end - row
-        # Where all windows were without a measurement, 0 by a tiny number: unknown in any case.
+        # Cells of no computed window have weight 0; avoid 0 / 0, as they are unknown anyway.
         values = self.total[:, :done] / self.mass[:done].clamp_min(torch.finfo(torch.float32).tiny)
         strip = Strip(row, values, self.unknown[:done].copy())
         self.total = torch.roll(self.total, -done, dims=1)
@@ -262,7 +262,7 @@ class _Blend:
 
 
 def _starts(length: int, window: int, overlap: int) -> tuple[int, tuple[int, ...]]:
-    """Size of the windows along one side, and where each starts."""
+    """Size of the windows along one side, and the start of each."""
     if length <= window:
         return length, (0,)
     last, step = -(-(length - window) // GRID), (window - overlap) // GRID
@@ -271,13 +271,13 @@ def _starts(length: int, window: int, overlap: int) -> tuple[int, tuple[int, ...
 
 
 def _ramp(length: int, margin: float) -> Tensor:
-    """Distance of each cell's centre to the nearer end, without the margin."""
+    """Weight along one side: distance of each cell's centre to the nearer end, less the margin."""
     centre = torch.arange(length) + 0.5
     return (torch.minimum(centre, length - centre) - margin).clamp_min(FAINT)
 
 
 def _cells(unknown: np.ndarray, stride: int) -> np.ndarray:
-    """Which cells have no known pixel."""
+    """Cells of which all pixels are unknown."""
     if stride == 1:
         return unknown
     height, width = unknown.shape
