@@ -1,4 +1,4 @@
-"""``eosfm bundle``."""
+"""The command ``eosfm bundle``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +10,14 @@ def bundle(
     task: Annotated[
         str, typer.Argument(help="A task of params.yaml, or its file from models/tasks.")
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The .pt to write.")],
-    artifact: Annotated[Path, typer.Option(help="The ensemble that it was fitted on.")] = Path(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .pt file to write.")],
+    artifact: Annotated[Path, typer.Option(help="Ensemble that the task was fitted on.")] = Path(
         "models/eosfm.pth"
     ),
 ) -> None:
     """Write a task's best fit and its specialists as one file.
 
-    With it, predict and onnx need no ensemble: --task FILE.
+    With --task FILE, predict and onnx then need no ensemble.
 
     Example: eosfm bundle sen1floods11 -o flood.pt
     """

@@ -1,4 +1,4 @@
-"""``eosfm check``."""
+"""The command ``eosfm check``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +15,9 @@ def check(
     set_param: SetParam = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find what would stop a run, before any work.
+    """Find what would stop a run, before it starts.
 
-    Parameters, data, weights, disks, GPU: nothing is run, and all faults are listed.
+    Checks parameters, data, weights, disks and GPU without running anything; lists all faults.
     """
     import json
 

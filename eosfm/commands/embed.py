@@ -1,4 +1,4 @@
-"""``eosfm embed``."""
+"""The command ``eosfm embed``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,18 +10,18 @@ def embed(
     scene: Annotated[
         str, typer.Argument(help="A raster: GeoTIFF, JPEG 2000, PNG, JPEG, Imagine or .vrt.")
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="A .tif.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .tif file to write.")],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
     bands: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME...", help="Names of the scene's bands in their order."),
+        typer.Option(metavar="NAME...", help="Names of the scene's bands, in order."),
     ] = None,
     nodata: Annotated[
         float | None,
-        typer.Option(help="The value of missing pixels, where the file declares none."),
+        typer.Option(help="Nodata value, if the file declares none."),
     ] = None,
-    dims: Annotated[int, typer.Option(help="Principal components that are kept.")] = 16,
-    dtype: Annotated[str, typer.Option(help="int8 or float16.")] = "int8",
+    dims: Annotated[int, typer.Option(help="Number of principal components to keep.")] = 16,
+    dtype: Annotated[str, typer.Option(help="Data type of the output: int8 or float16.")] = "int8",
     spectral: Annotated[
         bool, typer.Option("--spectral", help="Add means and deviations of the bands.")
     ] = False,
@@ -29,16 +29,16 @@ def embed(
         int | None, typer.Option(help="Side of the sliding window in pixels; by default 512.")
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option(help="Pixels by which windows overlap; by default an eighth.")
+        int | None, typer.Option(help="Overlap of the windows in pixels; by default an eighth.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
+        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
     ] = None,
 ) -> None:
-    """Write a scene's features, for models of your own.
+    """Write a scene's features, for your own models.
 
-    At a quarter of its resolution, as a GeoTIFF of a few principal components. What was interrupted
-    goes on from the last finished row of windows when it is run again.
+    The output is a GeoTIFF of a few principal components, at a quarter of the scene's resolution.
+    Run an interrupted command again to resume after the last finished row of windows.
 
     Example: eosfm embed scene.tif -o features.tif --bands B02 B03 B04 B08
     """

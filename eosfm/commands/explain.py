@@ -1,4 +1,4 @@
-"""``eosfm explain``."""
+"""The command ``eosfm explain``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +12,13 @@ def explain(
         list[str], typer.Option(metavar="NAME...", help="The input's bands, in their order.")
     ],
     adaptation: Annotated[
-        str, typer.Option(help="named: by band names; counted: the published rules.")
+        str, typer.Option(help="named: by band names; counted: by the published rules.")
     ] = "named",
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts: every channel.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every channel.")] = False,
 ) -> None:
-    """Tell which specialists an input of some bands feeds.
+    """Show which specialists can use an input with these bands.
 
-    And how its bands are mapped to theirs.
+    Also shows how its bands are mapped to theirs.
 
     Example: eosfm explain models/eosfm.pth --bands B04 B03 B02
     """
@@ -30,7 +30,7 @@ def explain(
 
     named = parse_bands(bands)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of what is skipped or assumed: it is told
+        warnings.simplefilter("ignore", UserWarning)  # skips and guesses are shown below
         backbone = EosFM.from_artifact(artifact, bands=named, adaptation=adaptation)
     if as_json:
         inputs = [spec.as_dict() for spec in backbone.inputs]

@@ -1,4 +1,4 @@
-"""``eosfm export``."""
+"""The command ``eosfm export``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +10,12 @@ def export(
     artifact: Annotated[Path, typer.Argument(help="An ensemble artifact or a saved backbone.")],
     folder: Annotated[Path, typer.Argument(help="The folder to write.")],
     metrics: Annotated[
-        Path | None, typer.Option(help="The pipeline's metrics.json, for the card: energy.")
+        Path | None, typer.Option(help="The pipeline's metrics.json, for the energy on the card.")
     ] = None,
 ) -> None:
     """Write an artifact as a Hugging Face folder.
 
-    With model.safetensors, config.json and a model card.
+    The folder holds model.safetensors, config.json and a model card.
     EosFM.from_pretrained(FOLDER) opens it; `hf upload USER/NAME FOLDER` publishes it.
 
     Example: eosfm export models/eosfm.pth hub --metrics metrics.json

@@ -1,4 +1,4 @@
-"""The file of a task that a user names."""
+"""Finds the file of a fitted task, by path or by name."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ FITTED = Path("models/tasks")
 
 
 def task_file(task: str) -> Path:
-    """The file of a task by its path, or by the name that it has in params.yaml.
+    """The file of a task, by its path or its name in params.yaml; it may not be made yet.
 
     Raises:
-        EosfmError: There is no such file, nor would stage evaluate make it.
+        EosfmError: There is no such file, and params.yaml has no task that would make it.
     """
     from eosfm.params import load_params
 

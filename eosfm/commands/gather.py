@@ -1,4 +1,4 @@
-"""``eosfm gather``."""
+"""The command ``eosfm gather``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,16 +7,16 @@ import typer
 
 
 def gather(
-    folder: Annotated[Path, typer.Argument(help="Checkpoints in it, and in its folders.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to search for checkpoints, at any depth.")],
     out: Annotated[Path, typer.Argument(help="The artifact to write.")],
     backbone: Annotated[
         str | None,
-        typer.Option(help="timm's name of the encoder; by default found by the weights."),
+        typer.Option(help="timm name of the encoder; by default inferred from the weights."),
     ] = None,
 ) -> None:
     """Gather Lightning checkpoints into an artifact.
 
-    Those of the published system, for one.
+    For example, those of the published system.
 
     Example: eosfm gather checkpoints published.pth
     """

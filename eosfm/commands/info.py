@@ -1,4 +1,4 @@
-"""``eosfm info``."""
+"""The command ``eosfm info``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +10,11 @@ def info(
     artifact: Annotated[
         Path, typer.Argument(help="An ensemble artifact, a saved backbone, or a fitted task.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts: all facts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all facts as JSON.")] = False,
 ) -> None:
-    """Tell what is in an ensemble artifact, or what a fitted task takes and answers.
+    """Show what an ensemble artifact holds, or a fitted task's inputs and outputs.
 
-    Specialists, bands, scores, licences of the training data, hashes.
+    Lists specialists, bands, scores, licences of the training data, and hashes.
 
     Example: eosfm info models/eosfm.pth
     """

@@ -1,4 +1,4 @@
-"""``eosfm merge``."""
+"""The command ``eosfm merge``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +15,13 @@ def merge(
         list[str] | None,
         typer.Option(
             metavar="TEXT...",
-            help='Put before the names of each artifact: one per artifact, "" for none.',
+            help='Prefix of the names of each artifact: one per artifact, "" for none.',
         ),
     ] = None,
 ) -> None:
     """Join ensemble artifacts.
 
-    A name that is in two is refused; --prefix renames.
+    Duplicate names are refused; --prefix renames.
 
     Example: eosfm merge ours.pth theirs.pth -o all.pth
 

@@ -1,4 +1,4 @@
-"""``eosfm onnx``."""
+"""The command ``eosfm onnx``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,27 +10,27 @@ from eosfm.core.errors import EosfmError
 
 def onnx(
     backbone: Annotated[
-        Path | None, typer.Argument(metavar="[BACKBONE]", help="A file of `EosFM.save`.")
+        Path | None, typer.Argument(metavar="[BACKBONE]", help="A backbone saved by `EosFM.save`.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="The ONNX file.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The ONNX file to write.")] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="A task of params.yaml, or its file from models/tasks, as a whole."),
+        typer.Option(help="Export a whole task: its name in params.yaml, or its file."),
     ] = None,
     artifact: Annotated[
-        Path | None, typer.Option(help="The ensemble, of a task; default models/eosfm.pth.")
+        Path | None, typer.Option(help="The task's ensemble; by default models/eosfm.pth.")
     ] = None,
     size: Annotated[
         int | None,
         typer.Option(
-            help="Height and width in pixels; by default a task's own window, and of a backbone "
-            "any multiples of 32."
+            help="Height and width in pixels; by default the task's own window, or any multiples "
+            "of 32 for a backbone."
         ),
     ] = None,
 ) -> None:
     """Write a saved backbone or a whole task as an ONNX file.
 
-    Of a task, physical values of a window go in, and probabilities or values come out.
+    A task's model takes the physical values of a window and returns probabilities or values.
 
     Example: eosfm onnx --task sen1floods11 -o flood.onnx
 

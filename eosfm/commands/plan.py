@@ -1,4 +1,4 @@
-"""``eosfm plan``."""
+"""The command ``eosfm plan``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,31 +9,27 @@ from eosfm.commands.set_param import SetParam
 
 
 def plan(
-    gpu: Annotated[
-        str, typer.Option(help="The GPU that hours are estimated for, or cpu.")
-    ] = "h100",
+    gpu: Annotated[str, typer.Option(help="The GPU to estimate hours for, or cpu.")] = "h100",
     images_per_second: Annotated[
-        float | None, typer.Option(help="Your measured speed of one encoder, in images of 224 px.")
+        float | None, typer.Option(help="Measured speed of one encoder, in images of 224 px.")
     ] = None,
     scale: Annotated[
         str | None, typer.Option(help="mini or full; by default the scale of params.yaml.")
     ] = None,
     set_param: SetParam = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Count stages that are done too.")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Count finished stages too.")] = False,
     items: Annotated[
         bool, typer.Option("--items", help="Show every dataset, specialist and task.")
     ] = False,
     write: Annotated[
-        Path | None, typer.Option(help="Put the plan between the marks of this Markdown file.")
+        Path | None, typer.Option(help="Write the plan between the marks of this Markdown file.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a run takes, before any work.
+    """Estimate what a run needs, before it starts.
 
-    Images, gigabytes, memory, GPU-hours and energy, stage by stage. With --scale or -S, what is
-    done already counts too.
+    Shows images, gigabytes, memory, GPU-hours and energy, stage by stage. With another --scale, or
+    -S, finished stages count too.
     """
     import json
 

@@ -1,4 +1,4 @@
-"""``eosfm predict``."""
+"""The command ``eosfm predict``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,55 +12,55 @@ def predict(
         typer.Argument(
             metavar="SCENE [SCENE2 ...]",
             help="A raster (GeoTIFF, JPEG 2000, PNG, JPEG, Imagine, .vrt), a folder of rasters on "
-            "one grid, or a STAC item; of change two, of a time series one per date, in their "
-            "order, or a folder or a STAC collection of them.",
+            "one grid, or a STAC item. For change, give two; for a time series, one per date in "
+            "order of date, or a folder or a STAC collection of them.",
         ),
     ],
     task: Annotated[
         str,
-        typer.Option(help="A task of params.yaml, or a file of models/tasks or `eosfm bundle`."),
+        typer.Option(help="A task of params.yaml, or a file from models/tasks or `eosfm bundle`."),
     ],
     out: Annotated[
         Path,
         typer.Option(
             "-o",
             "--out",
-            help="A .tif; of image labels a .csv, or a .parquet; of objects a .gpkg, a .geojson "
-            "or a .parquet.",
+            help="The file to write: .tif for maps, .csv or .parquet for image labels, .gpkg, "
+            ".geojson or .parquet for objects.",
         ),
     ],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
     bands: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME...", help="Names of each scene's bands in their order."),
+        typer.Option(metavar="NAME...", help="Names of each scene's bands, in order."),
     ] = None,
     scale: Annotated[
         float,
-        typer.Option(help="The scenes' values are multiplied by it: 10000 for reflectance 0 to 1."),
+        typer.Option(help="Factor for the scenes' values: 10000 for reflectance from 0 to 1."),
     ] = 1.0,
     offset: Annotated[
         float,
         typer.Option(
-            help="What is added then: -1000 to Sentinel-2's files of baseline 04.00 or later if "
-            "their names do not tell it."
+            help="Added to the scaled values: -1000 for Sentinel-2 from baseline 04.00 on, if the "
+            "file names do not tell it."
         ),
     ] = 0.0,
     nodata: Annotated[
         float | None,
-        typer.Option(help="The value of missing pixels, where files declare none."),
+        typer.Option(help="Nodata value, if the files declare none."),
     ] = None,
     dates: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="DATE...", help="One per scene of a time series: 2020-05-01 2020-06-15."
+            metavar="DATE...", help="Date of each scene of a time series: 2020-05-01 2020-06-15."
         ),
     ] = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Write a band of probabilities per class.")
+        bool, typer.Option("--probabilities", help="Write one band per class with its probability.")
     ] = False,
     min_score: Annotated[
         float | None,
-        typer.Option(help="The least score of objects that are written; by default 0.3."),
+        typer.Option(help="Least score of objects that are written; by default 0.3."),
     ] = None,
     window: Annotated[
         int | None,
@@ -68,15 +68,17 @@ def predict(
     ] = None,
     overlap: Annotated[
         int | None,
-        typer.Option(help="Pixels by which windows of a map overlap; by default an eighth."),
+        typer.Option(
+            help="Overlap of windows in pixels; by default an eighth, a quarter for objects."
+        ),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
+        str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")
     ] = None,
 ) -> None:
     """Map a scene with a task's best fit.
 
-    What was interrupted goes on from the last finished row of windows when it is run again.
+    Run an interrupted command again to resume after the last finished row of windows.
 
     Example: eosfm predict scene.tif --task ai4smallfarms -o fields.tif
 

@@ -1,4 +1,4 @@
-"""``eosfm prune``."""
+"""The command ``eosfm prune``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +15,12 @@ def prune(
         list[str] | None, typer.Option(metavar="NAME...", help="Specialists to keep.")
     ] = None,
     from_task: Annotated[
-        Path | None, typer.Option(help="Keep those that a task selected, by its metrics.json.")
+        Path | None, typer.Option(help="metrics.json of a task: keep the specialists it selected.")
     ] = None,
 ) -> None:
     """Write an artifact with some of the specialists of another.
 
-    They stand in its order, and their tensors stay equal.
+    Their order and tensors do not change.
 
     Example: eosfm prune models/eosfm.pth -o rgb.pth --keep eurosat_rgb loveda
 

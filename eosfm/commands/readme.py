@@ -1,4 +1,4 @@
-"""``eosfm readme``."""
+"""The command ``eosfm readme``."""
 
 from typing import Annotated
 

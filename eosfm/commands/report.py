@@ -1,4 +1,4 @@
-"""``eosfm report``."""
+"""The command ``eosfm report``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,17 +7,17 @@ import typer
 
 
 def report(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page, .html.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .html page to write.")] = Path(
         "results/report.html"
     ),
     results: Annotated[
-        Path, typer.Option(help="What the stages wrote, of this project or a copy of it.")
+        Path, typer.Option(help="Folder that the stages wrote, in this project or a copy.")
     ] = Path("results"),
 ) -> None:
-    """Make the page of all results anew.
+    """Rewrite the page of all results.
 
-    One file that needs no network, to send or to look at. The stage report of `dvc repro` makes
-    the same, and metrics and plots as well.
+    The page is one file that needs no network. The stage report of `dvc repro` writes the same
+    page, and metrics and plots as well.
 
     Example: eosfm report -o page.html
     """

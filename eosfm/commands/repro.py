@@ -1,4 +1,4 @@
-"""``eosfm repro``."""
+"""The command ``eosfm repro``."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ def repro(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Worker processes here; by default one per GPU, or per core."),
+        typer.Option(min=1, help="Local worker processes; by default one per GPU, or per core."),
     ] = None,
     scheduler: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Use the Dask cluster at this address instead.")
@@ -26,8 +26,8 @@ def repro(
 ) -> None:
     """Run the pipeline on many cores, GPUs or machines.
 
-    The results are those of `dvc repro`, which has nothing to do afterwards. With -S or -n they are
-    those of `dvc exp run`, and kept as an experiment.
+    The results equal those of `dvc repro`, which then finds nothing to do. With -S or -n they equal
+    those of `dvc exp run`, and are kept as an experiment.
     """
     from eosfm.cluster.run import repro
     from eosfm.commands.resumed import resumed

@@ -1,4 +1,4 @@
-"""What a command says that is stopped and can be gone on with."""
+"""The message of an interrupted command that can be resumed."""
 
 import sys
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 import typer
 
 ROWS = "the same command goes on from the last finished row of windows"
-"""As :class:`eosfm.prediction.rows.Rows` keeps them."""
+"""How predictions resume (:class:`eosfm.prediction.rows.Rows`)."""
 
 
 @contextmanager
 def resumed(how: str = ROWS) -> Iterator[None]:
-    """Around work that keeps what is done; ``how`` says how it goes on."""
+    """On Ctrl-C, print how the work within resumes, and exit with status 130."""
     try:
         yield
     except KeyboardInterrupt:

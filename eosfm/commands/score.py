@@ -1,4 +1,4 @@
-"""``eosfm score``."""
+"""The command ``eosfm score``."""
 
 import json
 from pathlib import Path
@@ -15,34 +15,34 @@ def score(
     name: Annotated[str | None, typer.Argument(help="A specialist of params.yaml.")] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="A downstream task instead, on whole scenes, stitched as a map is."),
+        typer.Option(help="A downstream task instead, on whole scenes, blended as in a map."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Whose scenes, of a task: val or test; by default test.")
+        str | None, typer.Option(help="Split of the task's scenes: val or test; by default test.")
     ] = None,
     artifact: Annotated[
         Path | None,
-        typer.Option(help="The ensemble that the task was fitted on; default models/eosfm.pth."),
+        typer.Option(help="Ensemble that the task was fitted on; by default models/eosfm.pth."),
     ] = None,
     window: Annotated[
         int | None,
         typer.Option(help="Side of the sliding window in pixels; by default as in training."),
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option(help="Pixels by which windows overlap; by default an eighth.")
+        int | None, typer.Option(help="Overlap of the windows in pixels; by default an eighth.")
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="cpu or cuda, of a task; by default a GPU where there is one."),
+        typer.Option(help="cpu or cuda, for a task; by default a GPU if there is one."),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="For scripts: every metric, of a task by scene.")
+        bool, typer.Option("--json", help="Print every metric as JSON, for a task by scene.")
     ] = False,
 ) -> None:
-    """Score again what was trained, without training.
+    """Score a trained specialist or task again, without training.
 
-    A specialist on its validation tiles, by every metric of its kind; or a task's best fit on whole
-    scenes, beside the answer that is the same everywhere.
+    A specialist is scored on its validation tiles, by every metric of its kind; a task's best fit
+    on whole scenes, beside predictions of a single class.
 
     Example: eosfm score potsdam
 

@@ -1,4 +1,4 @@
-"""The option ``-S`` of commands that take it as ``dvc exp run`` does."""
+"""The option ``-S`` of several commands, as in ``dvc exp run``."""
 
 from typing import Annotated
 

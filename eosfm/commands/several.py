@@ -1,4 +1,4 @@
-"""Options that take several values, one after the other, as people type them."""
+"""Options that take several values in a row, such as ``--bands B04 B03``."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -10,16 +10,16 @@ class Command(TyperCommand):
     """A command in which ``--bands B04 B03`` means ``--bands B04 --bands B03``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the words of the command line."""
+        """Parse the command line, with such options repeated per value."""
         several = {word for p in self.params if getattr(p, "multiple", False) for word in p.opts}
         return super().parse_args(ctx, repeat_options(args, several))
 
 
 def repeat_options(words: Sequence[str], several: Collection[str]) -> list[str]:
-    """Write an option again before each of its values but the first.
+    """Repeat an option before each of its values but the first.
 
-    Values end at the next word with a dash; so arguments stand before such options. After
-    ``-S KEY=VALUE`` they end at a word without ``=`` too, as DVC's do: it is a stage.
+    Values end at the next word that starts with a dash, so arguments must precede such options.
+    After ``-S KEY=VALUE`` they also end at a word without ``=``, which is a stage, as in DVC.
     """
     written: list[str] = []
     option = ""

@@ -1,4 +1,4 @@
-"""``eosfm use``."""
+"""The command ``eosfm use``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,13 @@ from eosfm.core.errors import EosfmError
 
 def use(
     file: Annotated[
-        Path | None, typer.Argument(help="An artifact, of the published code too.")
+        Path | None, typer.Argument(help="An artifact, also one of the published code.")
     ] = None,
-    built: Annotated[bool, typer.Option("--built", help="Go back to the pipeline's.")] = False,
+    built: Annotated[bool, typer.Option("--built", help="Go back to the pipeline's own.")] = False,
 ) -> None:
-    """Let the pipeline use an artifact that you have.
+    """Make the pipeline use an existing artifact.
 
-    `dvc repro evaluate@TASK` then scores it, and trains no specialist for it.
+    `dvc repro evaluate@TASK` then scores it without training specialists.
 
     Example: eosfm use gathered.pth
 

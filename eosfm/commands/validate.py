@@ -1,4 +1,4 @@
-"""``eosfm validate``."""
+"""The command ``eosfm validate``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +11,11 @@ def validate(
         Path,
         typer.Argument(help="An artifact, a saved backbone, or a tile store."),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts: a list of faults.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the faults as JSON.")] = False,
 ) -> None:
     """Check an ensemble artifact or a tile store.
 
-    Every fault is named in a line; exit status 1 where there is one.
+    Prints one line per fault; the exit status is 1 if there is any.
 
     Example: eosfm validate models/eosfm.pth
     """
