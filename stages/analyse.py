@@ -1,4 +1,4 @@
-"""Take one downstream task's score apart: number of specialists, which ones, labels."""
+"""Run the ablations of one downstream task: number of specialists, which ones, labels."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def main(name: str) -> None:
         "analyse.py",
         (store.path / "store.json", features / "features.json", artifact),
     )
-    # Beside the main job's results, which these analyses must not make stale.
+    # In a folder of their own, as analyses must not make the main pipeline's results stale.
     with track("analyse", name, params.energy.country, Path("analyses/results")) as tracker:
         result = analyse_task(
             Task.resolve(params, name, store),

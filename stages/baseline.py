@@ -1,4 +1,4 @@
-"""Score one downstream task with what the ensemble must beat."""
+"""Score one downstream task with the baselines that the ensemble must beat."""
 
 from pathlib import Path
 

@@ -42,7 +42,7 @@ def main(name: str) -> None:
             path=path,
         )
         best.write(Path("models/tasks") / f"{name}.pt", task, artifact)
-        if best.answers:  # a head that trains nothing keeps none
+        if best.answers:  # knn, which has no model, keeps none
             draw_answers(task, best.answers, tracker.folder / "predictions.png")
         write_result(tracker.folder / "metrics.json", result)
         write_evidence(tracker.folder / "tiles.npz", task, {"eosfm": result})

@@ -21,7 +21,7 @@ def main(name: str) -> None:
             TaskInput.resolve(params, name, store),
             artifact=Path("models/eosfm.pth"),
             out=Path("data/features") / name,
-            # Encoders that are trained along give other features at every step.
+            # Features of fine-tuned encoders change at every step, so none are stored.
             max_gb=0.0 if params.current.protocol.fine_tune else params.encoding.max_gb,
         )
         tracker.done(summary)

@@ -1,4 +1,4 @@
-"""Write metrics.json and the tables and pictures that people look at."""
+"""Write metrics.json, and the tables and figures of the results."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Make the weights that specialists begin with."""
+"""Make the initial weights of the specialists."""
 
 import eosfm.cli
 from eosfm.nn.specialist import save_specialist
@@ -8,7 +8,7 @@ from eosfm.tracking import track
 
 
 def main() -> None:
-    """Make models/start.pt: ImageNet's weights, or a random draw where these are not asked for."""
+    """Make models/start.pt: ImageNet weights if params.yaml asks for them, else random ones."""
     params = load_params()
     with track("start", "", params.energy.country) as tracker:
         name = params.backbone.name

@@ -15,7 +15,7 @@ def main(name: str) -> None:
     """Make models/specialists/NAME.pt; its head, scores and curves in results/train/NAME."""
     params = load_params()
     with track("train", name, params.energy.country) as tracker:
-        # Lightning takes longer to load than torch, which counts as energy too.
+        # Lightning takes longer to load than torch; the energy of that counts too.
         with loading():
             from eosfm.training.train import Outputs, train_specialist
 

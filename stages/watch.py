@@ -1,4 +1,4 @@
-"""Look where DVC does not: at data and an artifact that users bring."""
+"""Watch what DVC does not: data and an artifact that users bring."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from eosfm.planning.readers import refuse_misfits
 
 
 def main() -> None:
-    """Make data/roots, of which each dataset's download has its own file as a dep.
+    """Make data/roots, with a file per dataset, which is a dep of its download.
 
-    As the first stage of every run it is also the one that refuses what a later one would.
+    As the first stage of every run, it also refuses what a later stage would refuse.
     """
     refuse_to_lose(ARTIFACT)
     params = load_params()
