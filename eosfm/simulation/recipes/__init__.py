@@ -1,7 +1,7 @@
-"""Recipes: how the simulated Earth is painted in a dataset's native layout.
+"""Recipes, which write simulated copies of datasets in their native layouts.
 
-A dataset needs none to be read from real files. One file per recipe beside this one, named like
-its dataset, with ``simulate(root, simulation)``.
+Real files are read without a recipe. Each recipe is a file beside this one, named like its
+dataset, with ``simulate(root, simulation)``.
 """
 
 from collections.abc import Callable

@@ -15,7 +15,7 @@ LINE = 10.0  # width of a boundary in metres: one pixel of the original
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
-    """Write tiles of crooked little fields of two countries, one day of the year each."""
+    """Write tiles of small, irregular fields in two countries, each on one day of the year."""
     for number, (split, index, key) in enumerate(simulation.plan(NAME)):
         image, mask = draw(key, index, simulation)
         name = f"{number}_{COUNTRIES[index % len(COUNTRIES)]}.tif"
@@ -34,18 +34,18 @@ def draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.n
 
 
 def boundaries(land: Landscape) -> np.ndarray:
-    """(H, W) uint8 lines, 1 where a field ends."""
+    """(H, W) uint8, 1 on the boundaries of fields."""
     from scipy.ndimage import binary_dilation, distance_transform_edt
 
     fields = land.shows(*CROPS, "bare_field")
     number = np.where(fields, land.parcel, 0)
-    # Balks between two fields are no land of their own: they fall to the nearer field.
+    # Balks between two fields are assigned to the nearer one.
     away, nearest = distance_transform_edt(number == 0, return_indices=True)
     number = np.where(away < REACH, number[tuple(nearest)], 0)
     line = np.zeros(land.size, bool)
     line[:, :-1] |= number[:, :-1] != number[:, 1:]
     line[:-1] |= number[:-1] != number[1:]
-    # The last pixel of a field is marked; a line of an even width is as wide on either side.
+    # Lines mark a field's last pixel, so an even width extends equally to both sides.
     width = max(1, round(LINE / land.gsd))
     thick = binary_dilation(line, np.ones((width, width), bool), origin=width % 2 - 1)
     return thick.astype(np.uint8)

@@ -34,9 +34,9 @@ COVER_CLASS = {
     "asphalt": ABSORBED, "concrete": ABSORBED, "road": ABSORBED, "rail": ABSORBED, "car": ABSORBED,
 }  # fmt: skip
 
-# Classes that CORINE defines by the company a cover keeps: gardens are urban fabric, grass by the
-# sea is salt marsh, the grass between fields is part of them. Agro-forestry (grazed oak parkland)
-# has no counterpart among the simulated landscapes.
+# Classes that CORINE defines by context: gardens are urban fabric, grass by the sea is salt marsh,
+# grass between fields is part of them. Agro-forestry (grazed oak parkland) has no counterpart among
+# the simulated landscapes.
 FIELDS = (*CROPS, "bare_field")
 
 THEME_CLASS = {
@@ -142,7 +142,7 @@ def generalise(classes: np.ndarray) -> np.ndarray:
     In the map (H, W) that is returned every value fills at least :data:`SMALLEST` of it and none
     is :data:`ABSORBED`; all other pixels have their nearest neighbour's value.
     """
-    # Streets and gardens join their houses before it is asked how large the village is.
+    # Streets and gardens are merged with their houses before the area of a village is measured.
     filled = _fill(classes, classes != ABSORBED)
     area = np.bincount(filled.ravel())[filled]
     return _fill(filled, area >= min(SMALLEST * classes.size, area.max()))

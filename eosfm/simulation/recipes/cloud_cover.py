@@ -17,7 +17,7 @@ SCENERY = (
     ("smallholder", 40), ("desert", 200), ("coast", 300), ("forest", 180), ("city", 120),
     ("river", 90), ("shrub", 250), ("pasture", 150), ("mountain", 60),
 )  # fmt: skip
-"""Theme and day of the year, in turn; snow and sand are what a cloud is mistaken for."""
+"""Theme and day of the year, in turn; snow and sand are easily mistaken for clouds."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -43,7 +43,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
 def _write_chip(folder: Path, chip: str, number: int, key: Key, simulation: Simulation) -> None:
     index = int(key[-1])
     land = simulation.draw(key, *SCENERY[index % len(SCENERY)])
-    # 9 and 6 have a common divisor: so each scenery goes through all shares.
+    # 9 and 6 have a common divisor; the shift per round gives each scenery all shares in turn.
     cloud = SHARES[(index + 2 * (index // len(SCENERY))) % len(SHARES)]
     seen = observe(land, key, BANDS, cloud=cloud, region="southern", product="surface")
     place = (simulation.gsd, (300_000.0 + number * simulation.side, 8_000_000.0), "EPSG:32736")

@@ -18,7 +18,7 @@ SIMULATED_CROPS = (
     Crop("maize", 45, 0.42), Crop("maize", -15, 0.18), Crop("rice", 20, 0.15),
     Crop("vegetable", 25, 0.15), Crop("rapeseed", 60, 0.1),
 )  # fmt: skip
-"""How the four crops look, and a fifth that is too rare to count, as the original has several."""
+"""Look of the four crops, and of a fifth too rare to count, of which the original has several."""
 
 RAINS = 40  # days by which the wild vegetation greens later than in the northern mid-latitudes
 SURVEYED = 0.6

@@ -27,7 +27,7 @@ BUILT_UP_M = 60.0  # land this close around buildings counts as urban, its garde
 def simulate(root: Path, simulation: Simulation) -> None:
     """Write simulated images whose numbers give each split as many as wanted."""
     for folder in FOLDERS:
-        # Also where a split gets no scene, both folders are there.
+        # Both folders exist even if a split gets no scene.
         (root / "data" / folder / "images").mkdir(parents=True, exist_ok=True)
     numbers = count(1)
     for split, index, key in simulation.plan(NAME):

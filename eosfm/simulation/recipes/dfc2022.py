@@ -12,7 +12,7 @@ from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.urbanatlas import CRS, origin, sheet_name, write_sheet
 
 SIMULATED = {TRAINING: Sheet("44", 295, 6713), HELD_OUT: Sheet("06", 1007, 6318)}
-"""The sheet from which a simulated copy goes east, by city."""
+"""Westernmost map sheet of a simulated copy, by city."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

@@ -21,9 +21,9 @@ SCENERY: dict[str, tuple[str, float]] = {
     "stadium": ("cropland", 12),
     "airport": ("cropland", 50),
 }
-"""Where the simulation puts what: theme, and pixel size relative to the one asked for.
+"""Theme of each simulated object's image, and its pixel size relative to the requested one.
 
-The images of the original likewise have pixels of 0.5 to 30 m.
+The original images have pixels of 0.5 to 30 m.
 """
 
 

@@ -29,7 +29,7 @@ THEMES = (
 
 MONTHS = (4, 5, 6, 7, 8, 9)
 REGIONS = ("temperate", "tropics", "southern", "east asia", "sahel")
-"""The product is corrected for the atmosphere and free of clouds; areas lie on all continents."""
+"""Areas lie on all continents; the product is atmospherically corrected and cloud-free."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

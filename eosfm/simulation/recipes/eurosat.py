@@ -21,9 +21,9 @@ from eosfm.simulation import (
 from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.recipe import write_lines
 
-# What a person would file under each class: landscape themes, taken in turn by simulated images,
-# and the covers of which there must be some share. In the real archive suburbs are the larger part
-# of what is built up, and of waters nine of ten are open: without a shore.
+# Content of each class: landscape themes, taken in turn by simulated images, and covers with their
+# least share. In the real archive, most residential images are suburbs, and nine in ten of water
+# show no shore.
 CONTENT: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
     "AnnualCrop": (("cropland",), (*CROPS, "bare_field"), 0.6),
     "Forest": (("conifer", "broadleaf", "forest"), FOREST, 0.8),
@@ -63,7 +63,7 @@ def draw(simulation: Simulation, key: Key) -> np.ndarray:
 
 
 def draw_land(simulation: Simulation, key: Key) -> Landscape:
-    """A landscape with enough of what the class is named for, or the last of a few tries."""
+    """A landscape with enough of its class's covers, or the last of :data:`TRIES` tries."""
     turn, place = divmod(int(key[-1]), len(CLASSES))
     label = CLASSES[place]
     themes, covers, share = CONTENT[label]

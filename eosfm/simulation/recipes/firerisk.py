@@ -16,7 +16,7 @@ THEMES = {
     "Non-burnable": ("city", "desert", "industrial"),
     "Water": ("sea",),
 }
-"""What simulated images show: the drier and denser what grows there, the higher the hazard."""
+"""Themes of simulated images: the drier and denser the vegetation, the higher the hazard."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

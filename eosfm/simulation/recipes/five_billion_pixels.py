@@ -24,7 +24,7 @@ THEMES = {
 ``stadium`` a city with sports grounds."""
 
 SHOWN, DRAWS = 0.05, 5
-"""Share of a scene that its subject covers, and how often a scene is drawn anew for it."""
+"""Least share of a scene that its subject covers, and how many draws are tried for it."""
 
 COVERS = {
     **dict.fromkeys((*CROPS, "bare_field"), "irrigated field"),
@@ -36,11 +36,11 @@ COVERS = {
     "rice": "paddy field", "grassland": "natural meadow", "pasture": "artificial meadow",
     "river": "river", "lake": "lake", "road": "road",
 }  # fmt: skip
-"""Class of a cover where nothing is built; others are unlabelled."""
+"""Class of a cover outside built-up areas; others are unlabelled."""
 
 STREET = 26.0  # metres around buildings that belong to their quarter
-TALL = 11.0  # from how many metres of height a building is of the town, not of the village
-POND = 20_000.0  # below how many square metres a lake is a pond
+TALL = 11.0  # metres of height from which a building is urban, not rural
+POND = 20_000.0  # square metres below which a lake is a pond
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -89,7 +89,7 @@ def _draw(key: Key, theme: str, simulation: Simulation) -> tuple[Landscape, np.n
 
 
 def _with_stadium(land: Landscape, key: Key) -> tuple[Landscape, np.ndarray]:
-    """A stadium or sports ground among the houses, and (H, W) bool of its place."""
+    """The land with a stadium or sports ground among the houses, and its mask (H, W) bool."""
     from scipy import ndimage
 
     kind = generator(key, "sports").choice(("stadium", "groundtrackfield"))
@@ -104,8 +104,8 @@ def _with_stadium(land: Landscape, key: Key) -> tuple[Landscape, np.ndarray]:
 def classify(land: Landscape, theme: str) -> np.ndarray:
     """(H, W) uint8 classes as an interpreter would draw them.
 
-    What is built up is one area with its streets and gardens, of the kind of the nearest
-    building. Plots of smallholders are rainfed, all other fields irrigated.
+    Built-up areas include their streets and gardens, with the class of the nearest building.
+    Plots of smallholders are rainfed, all other fields irrigated.
 
     Args:
         land: A landscape.

@@ -15,7 +15,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "tyrol-w": ("village", "mixed"),
     "vienna": ("city", "industrial"),
 }
-"""What is simulated of each city."""
+"""Simulated themes of each city."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

@@ -32,17 +32,17 @@ STANDS = {
     4: ("maize", "vegetable"), 5: ("maize", "shrub"), 6: ("maize", "pasture"),
     7: ("shrub", "vegetable"),
 }  # fmt: skip
-"""The two covers of a simulated field: the same twice unless crops are mixed."""
+"""The two covers of a simulated field by class; they are equal unless crops are mixed."""
 
 SHARES = (0.4, 0.22, 0.1, 0.1, 0.08, 0.04, 0.06)
-"""Frequency of the simulated crops; the original's are as uneven."""
+"""Frequency of the simulated crops, as uneven as in the original."""
 
 SURVEYED = 0.6
 WITHHELD = 0.25
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
-    """Write as many tiles as hold the blocks asked for; in blocks beyond, no crop is told.
+    """Write as many tiles as hold the requested blocks; further blocks have no crop labels.
 
     Raises:
         EosfmError: Four tiles do not hold as many blocks.
@@ -74,7 +74,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
 def _sow(
     key: Key, shape: tuple[int, int], gsd: float, others: int
 ) -> tuple[list[Season], np.ndarray, np.ndarray]:
-    """The land under either crop of every surveyed field, its crops and field numbers (H, W)."""
+    """The land under the first and second crop of each field; its labels and field ids (H, W)."""
     rng = np.random.default_rng(derive_seed(*key, "fields"))
     land = draw_landscape(key, shape, gsd, "smallholder", doy=_day(SIMULATED_DATES[0]))
     arable = land.shows(*CROPS, "bare_field")
@@ -114,7 +114,7 @@ def _write_tile(
             )
             for each in seasons
         ]
-        # Rows are far narrower than a pixel: two crops are seen as the mean of both.
+        # Crop rows are far narrower than a pixel, so mixed crops appear as their mean.
         image = np.rint(np.mean([one.image for one in seen], axis=0)).astype(np.uint16)
         image = resampled(image, BANDS)
         (folder / date).mkdir()

@@ -25,7 +25,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         # The two dates are years and seasons apart: only the buildings among the changes count.
         after = evolve(before, (*key, "season"), "season")
         if index % 4 != 3:
-            # Houses that will stand between others are bare lots at first; suburbs grow.
+            # Houses to be built between others are bare lots at first; suburbs grow.
             before = evolve(before, (*key, "lots"), "demolition")
             after = evolve(after, (*key, "construction"), "construction")
         change = after.shows(*ROOFS) & ~before.shows(*ROOFS)

@@ -21,22 +21,22 @@ FARMED = CLASSES.index("agriculture")
 WOODED = CLASSES.index("forest")
 AREAS_DRAWN = tuple(CLASSES.index(name) for name in ("barren", "forest", "agriculture"))
 CITIES = 3  # Nanjing, Changzhou and Wuhan
-JULY = 197  # of 2016, when all were imaged
+JULY = 197  # day of 2016: all cities were imaged in that month
 BALANCED = 0.7  # how far each part of a mosaic is as bright as the city, 0 to 1
-CLEAR = 0.75  # how much of the contrast on the ground is left above the haze of July
-PALE = 0.6, 0.8  # how grey a mosaic is: 1 has no colour
-GRAIN = 6.0, 3.0  # of leaves, rows and clods, from pixel to pixel: brightness, then each colour
-PLOT_M = (45.0, 8.0)  # of one household's crop
-IDLE = 0.06  # of the plots: paths, ditches and their verges, as green as the crops beside them
+CLEAR = 0.75  # share of the contrast on the ground that is left in the haze of July
+PALE = 0.6, 0.8  # range of a mosaic's greyness: 1 has no colour
+GRAIN = 6.0, 3.0  # deviation per pixel, as of leaves, rows and clods: brightness, then each colour
+PLOT_M = (45.0, 8.0)  # size of the plot of one household's crop
+IDLE = 0.06  # share of the plots: paths, ditches and their verges, as green as the crops around
 OPEN = (*CROPS, "bare_field", "grassland", "orchard", "olive", "vineyard")
-AREA_M = 25.0  # across which people see one area
+AREA_M = 25.0  # width over which annotators generalise
 DOUBTFUL = (
     ((*CROPS, "bare_field"), 0.15, BACKGROUND),
     (("orchard", "olive"), 0.25, WOODED),
     (("pasture",), 0.4, FARMED),
 )
-"""Which share of the parcels with some covers is drawn as what: fallow land and gardens as
-background, old groves as woods, meadows as the fields that they lie between."""
+"""Covers, and the share of their parcels that is drawn as another class: fallow land and gardens
+as background, old groves as woods, meadows as the fields around them."""
 
 LEGEND = {
     "roof_red": 2, "roof_grey": 2, "roof_bright": 2, "greenhouse": 2,
@@ -66,7 +66,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
         city = (simulation.seed, NAME, "city", (turn + times) % CITIES)  # each theme in each
         land = simulation.draw(key, theme, doy=JULY)
         if area == "Urban":
-            # Cleared building land is most of what is barren in fast-growing cities.
+            # In fast-growing cities, barren land is mostly cleared building land.
             land = evolve(land, key, "demolition", strength=0.4)
         land = plotted(land, key)
         folder = root / FOLDERS[split] / area
@@ -76,7 +76,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
 
 
 def plots_of(land: Landscape, key: Key) -> Cells:
-    """The plots that the land's fields would be cut to."""
+    """The plots that the land's fields are divided into."""
     x, y = coordinates(land.size, land.gsd)
     return bricks(generator(key, "plots"), *rotate(x, y, land.angle), PLOT_M, 0.35)
 

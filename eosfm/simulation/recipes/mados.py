@@ -19,7 +19,7 @@ NAMES = {
     "sediment": "sediment-laden water", "turbid": "turbid water", "shallow": "shallow water",
     "waves": "waves and wakes", "platform": "oil platform", "mucilage": "sea snot",
 }  # fmt: skip
-"""Published class of a simulated kind that has another name."""
+"""Published class names of simulated kinds, where they differ."""
 
 ANNOTATED = {"oil": 0.4, "waves": 0.3, "jellyfish": 0.5} | dict.fromkeys(WATERS, 0.012)
 """Share of a simulated kind that is annotated; small things are annotated whole.
@@ -44,7 +44,7 @@ def afloat(index: int) -> tuple[str, str]:
 
 
 def _write_patch(folder: Path, index: int, key: Key, simulation: Simulation) -> None:
-    """One sea as a scene folder holds it: a file per band, classes, confidence and reports."""
+    """Write a scene folder with one patch: a file per band, classes, confidence and reports."""
     rng = generator(key, "mados")
     number = index % 7
     size = (simulation.size, simulation.size)

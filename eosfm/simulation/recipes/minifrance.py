@@ -12,7 +12,7 @@ SIMULATED = {
     "val": Sheet("06", 1010, 6320),
     "test": Sheet("35", 340, 6790),
 }
-"""The sheet from which a simulated copy goes east, by split."""
+"""Westernmost map sheet of a simulated copy, by split."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

@@ -17,7 +17,7 @@ MARGIN = 16  # pixels of a simulated image around the cell that the grid cuts ou
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
-    """Write simulated woods, one image per cell, and one buffer cell that nobody may use."""
+    """Write simulated woods, one image per cell, and one buffer cell outside all splits."""
     cells = [
         _write_cell(root / FOLDER, number, key, simulation)
         for number, (_, _, key) in enumerate(simulation.plan(native.NAME))

@@ -30,13 +30,13 @@ THEMES = (
     ("city", 1.0), ("residential", 1.0), ("industrial", 0.08), ("village", 0.18), ("city", 1.0),
     ("mixed", 0.08), ("residential", 1.0), ("highway", 0.14),
 )  # fmt: skip
-"""Kinds of scene, and the strength of building, since the dense town has little open land left."""
+"""Themes and strengths of construction, highest in dense towns, which have little open land."""
 FIELDS = (
     Crop("cereal", 0, 3.0), Crop("maize", 0, 2.0), Crop("rapeseed", 0, 1.0),
     Crop("vegetable", 0, 1.0), Crop("bare_field", 0, 2.0),
 )  # fmt: skip
 PAVED = (*BUILDINGS, "concrete", "asphalt", "bare_soil")
-"""What weathers, is swept, parked on and built around between two dates."""
+"""Surfaces whose brightness changes between two dates by weathering, cleaning and parking."""
 SITE = 7  # pixels across which new roofs are outlined as one site
 
 
@@ -70,10 +70,10 @@ def draw(
         tone = np.where(weathered > 0, season.tone * weathered, season.tone)
         states.append(season.change(tone=tone.astype(np.float32)))
     before, after = states
-    # What is cleared and paved changes as much as what is built, and is outlined by nobody.
+    # Clearing and paving change as much as building does, but are not labelled.
     before = evolve(before, (*key, "yards before"), "clearing", strength=1.9)
     after = evolve(after, (*key, "yards after"), "clearing", strength=1.9)
-    # Some of the new houses stand where a site was being prepared; some old ones are gone.
+    # Some new houses stand on sites prepared at the first date; some old ones are gone.
     before = evolve(before, (*key, "sites"), "demolition", strength=0.12)
     after = evolve(after, (*key, "gone"), "demolition", strength=0.1)
     return before, evolve(after, (*key, "construction"), "construction", strength=building)

@@ -20,7 +20,7 @@ COVERS = {
     "tree": ("orchard", "olive", "conifer", "broadleaf", "mixed_forest"),
     "car": ("car",),
 }  # fmt: skip
-"""How the simulation names things; whatever else lies about is clutter."""
+"""Simulated covers of each class; all others are clutter."""
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

@@ -24,7 +24,7 @@ EVENTS: dict[str, dict[str, dict[str, float]]] = {
         "woolsey-fire": {"burn": 2.5, "damage": 1.2},
     },
 }
-"""What a simulated copy shows: disasters of each part, the events and their strengths."""
+"""Simulated disasters of each part, with their events and strengths."""
 
 EVENTS["test"] = EVENTS["train"]
 
@@ -32,7 +32,7 @@ REGIONS = {
     "mexico-earthquake": "tropics", "palu-tsunami": "tropics", "nepal-flooding": "east asia",
     "santa-rosa-wildfire": "dry west", "woolsey-fire": "dry west",
 }  # fmt: skip
-"""Sun and air of disasters outside the temperate regions."""
+"""Region, for sun and atmosphere, of disasters outside the temperate zone."""
 
 THEMES = ("residential", "village", "city", "residential", "industrial", "village", "smallholder")
 
@@ -61,7 +61,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
 
 
 def strike(before: Landscape, key: Key, events: dict[str, float]) -> Landscape:
-    """A town some weeks later, after what happened."""
+    """The town some weeks later, after the events."""
     after = evolve(before, (*key, "season"), "season", strength=0.4)
     for event, strength in events.items():
         after = evolve(after, (*key, event), event, strength)
