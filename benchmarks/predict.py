@@ -22,7 +22,7 @@ from rasterio.windows import Window
 
 from eosfm.evaluation.fitted import FittedTask, read_fitted
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import Reading
+from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
 from eosfm.prediction.windows import Sweep
@@ -58,7 +58,7 @@ def rate(task: str, side: int = 2048, window: int = 512, overlap: int = 64, turn
                 for _ in range(-(-(across**2) // batch)):
                     model(images, days).cpu()
             with taking(whole):
-                predict(file, ARTIFACT, [str(scene)], out, Reading(), cut)
+                predict(file, ARTIFACT, [str(scene)], out, ReadOptions(), cut)
     print(f"{across**2} windows of {window} px of a scene of {side} px")
     for what, model_s, predict_s in zip(CLOCKS, least(alone), least(whole), strict=True):
         print(f"{what}: model {model_s:.1f} s, predict {predict_s:.1f} s", end=", ")
@@ -81,7 +81,7 @@ def memory(
         write_noise(scene, read_fitted(file), (height, width), measured)
         before = peak_gib()
         start = time.perf_counter()
-        predict(file, ARTIFACT, [str(scene)], out, Reading(), Cut(window, overlap))
+        predict(file, ARTIFACT, [str(scene)], out, ReadOptions(), Cut(window, overlap))
         print(f"{height}x{width}: {time.perf_counter() - start:.0f} s, map {out.stat().st_size} B")
     print(f"peak memory {peak_gib():.2f} GiB ({before:.2f} before)")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from eosfm.cluster.home import open_repo
-from eosfm.cluster.plan import make_plan
+from eosfm.cluster.schedule import make_schedule
 from eosfm.core.errors import EosfmError
 from eosfm.planning.dvc_faults import dvc_errors
 
@@ -44,8 +44,8 @@ def record(targets: Sequence[str], name: str) -> str:
         EosfmError: DVC cannot keep it, or files changed since the run began.
     """
     with open_repo() as repo:
-        plan = make_plan(repo, targets)
-        if changed := [stage for stage in plan.affected() if stage in plan.changed]:
+        schedule = make_schedule(repo, targets)
+        if changed := [stage for stage in schedule.affected() if stage in schedule.changed]:
             raise EosfmError(
                 f"files of {', '.join(changed)} changed while the run was under way, so it is no "
                 "experiment; its results are kept; take the changes back, or run again"

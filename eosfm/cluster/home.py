@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eosfm.cluster.plan import Entry, Plan
+from eosfm.cluster.schedule import Entry, Schedule
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.planning.dvc_faults import dvc_errors
@@ -77,20 +77,20 @@ def hold(repo: Any, names: Sequence[str]) -> Iterator[None]:
         raise EosfmError(f"another run makes the same: {error}") from None
 
 
-def push(repo: Any, plan: Plan) -> None:
+def push(repo: Any, schedule: Schedule) -> None:
     """Push the finished stages that pending ones need to DVC's remote."""
-    names = plan.affected()
-    done = {need for name in names for need in plan.needs[name]}.difference(names)
+    names = schedule.affected()
+    done = {need for name in names for need in schedule.needs[name]}.difference(names)
     if done:
         with dvc_errors():
             repo.push(sorted(done))
 
 
-def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
+def take_in(schedule: Schedule, entries: Mapping[str, Entry], remote: bool) -> None:
     """Bring what workers made into the user's folder and its locks.
 
     Args:
-        plan: What was to run.
+        schedule: What was to run.
         entries: By stage, what each that is done made.
         remote: Whether it lies in DVC's remote and not in the folder's own cache.
     """
@@ -100,14 +100,14 @@ def take_in(plan: Plan, entries: Mapping[str, Entry], remote: bool) -> None:
     if not entries:  # DVC takes no target for all
         return
     with open_repo(wait=True) as repo, lock_repo(repo):  # another may bring home other stages
-        for lock in dict.fromkeys(plan.stages[name].lock for name in entries):
+        for lock in dict.fromkeys(schedule.stages[name].lock for name in entries):
             with atomic(lock) as beside:  # a killed run leaves no half of what `dvc repro` rests on
                 if Path(lock).exists():
                     shutil.copy(lock, beside)
                 with modify_yaml(beside) as data:
                     data.setdefault("schema", "2.0")
                     known = data.setdefault("stages", {})
-                    for name, stage in plan.stages.items():  # in DVC's order
+                    for name, stage in schedule.stages.items():  # in DVC's order
                         if stage.lock == lock and name in entries:
                             known[stage.key] = entries[name]
         with dvc_errors():
@@ -124,7 +124,7 @@ def _check_out(repo: Any, names: Collection[str]) -> None:
                 out.checkout(force=True)
 
 
-def finish(plan: Plan) -> list[str]:
+def finish(schedule: Schedule) -> list[str]:
     """Run the stages that only this folder can run; later changes are left to the next run.
 
     Returns:
@@ -133,7 +133,7 @@ def finish(plan: Plan) -> list[str]:
     Raises:
         EosfmError: One failed.
     """
-    names = [name for name in plan.stages if name in plan.at_home]
+    names = [name for name in schedule.stages if name in schedule.at_home]
     if not names:  # DVC takes no target for all
         return []
     with open_repo() as repo, dvc_errors():

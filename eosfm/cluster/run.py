@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from eosfm.cluster import experiment, home, shell, snapshot
 from eosfm.cluster.clone import ENVIRONMENT, FOLDER, NAME, Clone, Settings, sees
 from eosfm.cluster.gpus import visible_devices
-from eosfm.cluster.plan import Entry, Plan, make_plan
 from eosfm.cluster.progress import Progress, clock
+from eosfm.cluster.schedule import Entry, Schedule, make_schedule
 from eosfm.cluster.stage import run_stage, stop_stage
 from eosfm.cluster.workers import (
     ATTEMPTS,
@@ -72,26 +72,28 @@ def repro(
                 with home.open_repo() as repo:
                     home.run_always_changed(repo, targets)
                 repo = held.enter_context(home.open_repo())
-                plan = make_plan(repo, targets)
-                names = plan.affected()
+                schedule = make_schedule(repo, targets)
+                names = schedule.affected()
                 if not scheduler:
                     insist_on_one_device(names)
                 held.enter_context(home.hold(repo, names))
-            print(f"{len(names)} of {len(plan.stages)} stages changed, or follow such", flush=True)
+            print(
+                f"{len(names)} of {len(schedule.stages)} stages changed, or follow such", flush=True
+            )
             if names and scheduler:
                 with workers_at(scheduler) as client:
-                    _run_all(repo, plan, client)
+                    _run_all(repo, schedule, client)
             elif names:
                 with local_workers(workers or usual_count()) as client:
-                    _run_all(repo, plan, client)
+                    _run_all(repo, schedule, client)
         if overrides or name:
             end = f"experiment {experiment.record(targets, name)}"
         else:
-            end = f"ran here: {', '.join(home.finish(plan)) or 'nothing'}"
+            end = f"ran here: {', '.join(home.finish(schedule)) or 'nothing'}"
     print(f"done in {clock(time.monotonic() - start)}; {end}")
 
 
-def _run_all(repo: Any, plan: Plan, client: Any) -> None:
+def _run_all(repo: Any, schedule: Schedule, client: Any) -> None:
     """Run what is to run on a client's workers, and bring the results home.
 
     Raises:
@@ -101,8 +103,8 @@ def _run_all(repo: Any, plan: Plan, client: Any) -> None:
     _insist(lambda: client.register_plugin(Clone(settings), name=NAME))
     remote = settings.apart
     if remote:
-        home.push(repo, plan)
-    run = _Run(plan, client, remote, len(settings.workers))
+        home.push(repo, schedule)
+    run = _Run(schedule, client, remote, len(settings.workers))
     try:
         run.to_end()
     except BaseException:
@@ -110,7 +112,7 @@ def _run_all(repo: Any, plan: Plan, client: Any) -> None:
         raise
     finally:
         try:  # before workers are asked for anything: they may be gone, or Ctrl-C come again
-            home.take_in(plan, run.entries, remote)
+            home.take_in(schedule, run.entries, remote)
         finally:
             _ask_last(lambda: client.unregister_worker_plugin(NAME))
     if run.failed:
@@ -148,20 +150,20 @@ class _Run:
         failed: By stage, what went wrong.
     """
 
-    def __init__(self, plan: Plan, client: Any, remote: bool, workers: int) -> None:
+    def __init__(self, schedule: Schedule, client: Any, remote: bool, workers: int) -> None:
         from distributed import as_completed
 
         self.entries: dict[str, Entry] = {}
         self.failed: dict[str, str] = {}
-        self._plan = plan
+        self._schedule = schedule
         self._client = client
         self._remote = remote
-        self._names = plan.affected()
-        self._urgency = plan.urgency()
-        self._progress = Progress(self._names, plan.seconds, workers)
+        self._names = schedule.affected()
+        self._urgency = schedule.urgency()
+        self._progress = Progress(self._names, schedule.seconds, workers)
         self._running = as_completed()
         self._ready = TopologicalSorter(
-            {name: set(plan.needs[name]).intersection(self._names) for name in self._names}
+            {name: set(schedule.needs[name]).intersection(self._names) for name in self._names}
         )
         self._ready.prepare()
 
@@ -198,25 +200,25 @@ class _Run:
                     self._progress.say(name, "unchanged")
                     self._ready.done(name)
                     continue
-                needs = [self._known(need) for need in self._plan.needs[name]]
+                needs = [self._known(need) for need in self._schedule.needs[name]]
                 self._running.add(
                     self._client.submit(
-                        run_stage, self._plan.stages[name], needs, self._remote,
+                        run_stage, self._schedule.stages[name], needs, self._remote,
                         key=(GROUP, name), priority=self._urgency[name], pure=False,
                     )
                 )  # fmt: skip
 
     def _known(self, name: str) -> Any:
         """A stage with what it made last."""
-        stage = self._plan.stages[name]
+        stage = self._schedule.stages[name]
         return replace(stage, entry=self.entries.get(name, stage.entry))
 
     def _may_rest(self, name: str) -> bool:
         """Whether a stage can be skipped: unchanged, and its needs have the same outs as before."""
-        if name in self._plan.changed:
+        if name in self._schedule.changed:
             return False
-        for need in self._plan.needs[name]:
-            made, before = self.entries.get(need), self._plan.stages[need].entry
+        for need in self._schedule.needs[name]:
+            made, before = self.entries.get(need), self._schedule.stages[need].entry
             if made is not None and (before is None or made["outs"] != before["outs"]):
                 return False
         return True

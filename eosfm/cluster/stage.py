@@ -14,7 +14,7 @@ import psutil
 from distributed import Worker
 
 from eosfm.cluster.clone import FOLDER, NAME, this_clone
-from eosfm.cluster.plan import Entry, Stage
+from eosfm.cluster.schedule import Entry, Stage
 from eosfm.cluster.shell import LOG
 from eosfm.planning.dvc_faults import origin
 from eosfm.planning.dvc_reads import parse_once

@@ -7,7 +7,7 @@ from typing import Any
 
 from eosfm.cluster.clone import FOLDER
 from eosfm.cluster.gpus import visible_gpus
-from eosfm.cluster.plan import kind_of
+from eosfm.cluster.schedule import kind_of
 from eosfm.core.cores import usable_cores
 from eosfm.core.errors import EosfmError
 

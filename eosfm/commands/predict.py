@@ -92,11 +92,11 @@ def predict(
     fitted, names = task_file(task), parse_bands(bands)
     expect_there(scenes)
 
-    from eosfm.prediction.inputs import Reading
+    from eosfm.prediction.inputs import ReadOptions
     from eosfm.prediction.predict import Cut
     from eosfm.prediction.predict import predict as run
 
-    reading = Reading(names, scale, offset, tuple(dates or ()), nodata)
+    reading = ReadOptions(names, scale, offset, tuple(dates or ()), nodata)
     cut = Cut(window, overlap, device)
     with resumed():
         print(run(fitted, artifact, scenes, out, reading, cut, probabilities, min_score))

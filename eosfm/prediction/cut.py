@@ -7,7 +7,7 @@ import torch
 from eosfm.core.errors import EosfmError
 from eosfm.core.parallel import cores
 from eosfm.features.device import device as first_device
-from eosfm.prediction.windows import GRID, Load, Sweep
+from eosfm.prediction.windows import GRID, Batching, Sweep
 
 PIXELS_CPU, PIXELS_GPU = 512**2, 8 * 512**2
 """Pixels of a batch, over all its dates."""
@@ -63,14 +63,14 @@ class Cut:
                 f"--device {self.device} cannot be used ({reason}); give cpu or cuda"
             ) from None
 
-    def load(self, sweep: Sweep, dates: int = 1) -> Load:
+    def load(self, sweep: Sweep, dates: int = 1) -> Batching:
         """Windows per batch and batches at once, for windows of ``dates`` dates."""
         pixels = sweep.window[0] * sweep.window[1] * dates
         if self.where.type != "cpu":
-            return Load(max(1, PIXELS_GPU // pixels), 2)  # reads one batch, computes the other
+            return Batching(max(1, PIXELS_GPU // pixels), 2)  # reads one batch, computes the other
         batch = max(1, PIXELS_CPU // pixels)
         most = min(len(sweep.batches(batch)), AT_ONCE_CPU * PIXELS_CPU // (batch * pixels))
-        return Load(batch, max(1, min(cores(), most)))
+        return Batching(batch, max(1, min(cores(), most)))
 
 
 def usual_overlap(window: int) -> int:

@@ -27,7 +27,7 @@ ANY_NUMBER = ("mean", "ltae")
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """The user's options for reading scenes.
 
     Attributes:
@@ -55,7 +55,7 @@ class Reading:
             )
 
 
-class TaskInput:
+class SceneSeries:
     """The dates of one scene, as a fitted task takes them.
 
     Attributes:
@@ -67,7 +67,7 @@ class TaskInput:
             scenes are on different grids, lack bands, or have values of other units.
     """
 
-    def __init__(self, fitted: FittedTask, paths: Sequence[str], reading: Reading) -> None:
+    def __init__(self, fitted: FittedTask, paths: Sequence[str], reading: ReadOptions) -> None:
         found = [one for path in paths for one in _sources(path, fitted, reading)]
         sources, days = zip(*found, strict=True)
         # Days from STAC items and names count only if every scene has one.
@@ -151,7 +151,7 @@ def common_grid(scenes: Sequence[Scene]) -> Grid:
 
 
 def _sources(
-    path: str, fitted: FittedTask, reading: Reading
+    path: str, fitted: FittedTask, reading: ReadOptions
 ) -> Sequence[tuple[str | Item, str | None]]:
     """The dates at a user's path, with their days: STAC items, parts of a folder, or itself."""
     if is_stac(path):

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from eosfm.evaluation.fitted import FittedTask
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import TaskInput
+from eosfm.prediction.inputs import SceneSeries
 from eosfm.prediction.rows import Arrays, Rows, joined
-from eosfm.prediction.windows import Answered, Load, Part, Sweep, answered
+from eosfm.prediction.windows import Answered, Batching, Part, Sweep, answered
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Job:
     """
 
     out: Path
-    given: TaskInput
+    given: SceneSeries
     answer: Callable[[Tensor, Tensor], Any]
     cut: Cut
     weights: str
@@ -43,7 +43,7 @@ class Job:
         """Label of the progress bar."""
         return f"predict {self.fitted.task}"
 
-    def load(self, sweep: Sweep) -> Load:
+    def load(self, sweep: Sweep) -> Batching:
         """How many windows are computed at once."""
         return self.cut.load(sweep, len(self.given.scenes))
 

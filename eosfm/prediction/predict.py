@@ -9,7 +9,7 @@ from eosfm.kinds import get_kind
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import bounded_cache
 from eosfm.prediction.grid import Grid
-from eosfm.prediction.inputs import Reading, TaskInput
+from eosfm.prediction.inputs import ReadOptions, SceneSeries
 from eosfm.prediction.job import Job
 from eosfm.prediction.maps import write_map
 from eosfm.prediction.model import answering, load_model
@@ -32,7 +32,7 @@ def predict(
     artifact: Path,
     paths: Sequence[str],
     out: Path,
-    reading: Reading,
+    reading: ReadOptions,
     cut: Cut,
     probabilities: bool = False,
     min_score: float | None = None,
@@ -69,7 +69,7 @@ def predict(
     if min_score is not None and answer != "object":
         raise EosfmError(f"task {fitted.task} finds no objects; leave --min-score out")
     with bounded_cache():
-        given = TaskInput(fitted, paths, reading)
+        given = SceneSeries(fitted, paths, reading)
         check_out(out, SUFFIXES[answer], [file for scene in given.scenes for file in scene.files])
         run = answering(load_model(fitted, artifact), cut.where)
         job = Job(out, given, run, cut, file_hash(task))

@@ -135,7 +135,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Load:
+class Batching:
     """How much is computed at once.
 
     Attributes:
@@ -154,7 +154,7 @@ Answer = Callable[[Tensor, Tensor], Iterable[Any]]
 
 
 def strips(
-    sweep: Sweep, read: Read, answer: Callable[[Tensor, Tensor], Tensor], channels: int, load: Load,
+    sweep: Sweep, read: Read, answer: Callable[[Tensor, Tensor], Tensor], channels: int, load: Batching,
     stride: int, name: str, first: int = 0,
 ) -> Iterator[Strip]:  # fmt: skip
     """Yield blended strips of the windows' answers; wholly unknown windows are not computed.
@@ -190,7 +190,7 @@ def strips(
 
 
 def answered(
-    sweep: Sweep, read: Read, answer: Answer, load: Load, name: str, first: int = 0
+    sweep: Sweep, read: Read, answer: Answer, load: Batching, name: str, first: int = 0
 ) -> Iterator[Answered]:
     """Yield windows with their answers, in order, from row ``first`` of the windows on.
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from eosfm.cluster import home, run
-from eosfm.cluster.plan import Plan, Stage, make_plan
 from eosfm.cluster.run import _folder
+from eosfm.cluster.schedule import Schedule, Stage, make_schedule
 from eosfm.cluster.stage import Done, _why
 from eosfm.core.errors import EosfmError
 
@@ -28,10 +28,10 @@ def test_home_runs_what_it_alone_can_and_leaves_what_changed_meanwhile(project, 
     monkeypatch.chdir(project.path)
     project.run("dvc", "repro")
     with home.open_repo() as repo:
-        plan = make_plan(repo, [])
+        schedule = make_schedule(repo, [])
     project.edit("params.yaml", "word: one", "word: two")
     project.edit("dvc.yaml", "wc joined", "wc -c joined")
-    assert home.finish(plan) == ["report"]
+    assert home.finish(schedule) == ["report"]
     assert (project.path / "joined").read_text().count("one") == 2
 
 
@@ -103,13 +103,13 @@ def test_what_is_done_is_brought_home_where_the_workers_are_gone(
     monkeypatch, capsys, end, error, told
 ):
     stages = {name: Stage(name, "dvc.yaml", name) for name in ("raw", "fit")}
-    plan = Plan(stages, {"raw": (), "fit": ("raw",)}, frozenset(stages), frozenset())
+    schedule = Schedule(stages, {"raw": (), "fit": ("raw",)}, frozenset(stages), frozenset())
     brought = []
     monkeypatch.setattr(run, "_settings", lambda *_: SimpleNamespace(apart=False, workers=["a"]))
-    monkeypatch.setattr(home, "take_in", lambda plan, entries, remote: brought.extend(entries))
+    monkeypatch.setattr(home, "take_in", lambda schedule, entries, remote: brought.extend(entries))
     monkeypatch.setattr("distributed.as_completed", Queue)
     with pytest.raises(error, match=told):
-        run._run_all(None, plan, Vanishing(end))
+        run._run_all(None, schedule, Vanishing(end))
     assert brought == ["raw"]
     warned = capsys.readouterr().err.splitlines()
     assert set(warned) == {

@@ -7,7 +7,7 @@ import pytest
 from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import read_fitted, write_fitted
 from eosfm.prediction.bundle import bundle
-from eosfm.prediction.inputs import Reading
+from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
 from tests.prediction.test_predict import SMALL
 
@@ -20,8 +20,8 @@ def test_a_bundle_needs_no_ensemble_and_makes_the_same_map(
     lines = [bundle(task, artifact, path) for path in made]
     assert made[0].read_bytes() == made[1].read_bytes() and "segmentation with" in lines[0]
     maps = tmp_path / "far.tif", tmp_path / "near.tif"
-    predict(made[0], Path("none.pth"), [scene], maps[0], Reading(), SMALL)
-    predict(task, artifact, [scene], maps[1], Reading(), SMALL)
+    predict(made[0], Path("none.pth"), [scene], maps[0], ReadOptions(), SMALL)
+    predict(task, artifact, [scene], maps[1], ReadOptions(), SMALL)
     assert maps[0].read_bytes() == maps[1].read_bytes()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.windows import Load
+from eosfm.prediction.windows import Batching
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_several_batches_at_a_time_where_there_is_memory_for_them(
 ):
     monkeypatch.setattr("eosfm.prediction.cut.cores", lambda: 6)
     cut = Cut(window, 0, device="cpu")
-    assert cut.load(cut.sweep((size, size), window), dates) == Load(batch, workers)
+    assert cut.load(cut.sweep((size, size), window), dates) == Batching(batch, workers)

@@ -17,7 +17,7 @@ from eosfm.fusion.fuser import Fuser
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.model import EosFM
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import Reading
+from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.objects import BORDER, _middle, _once
 from eosfm.prediction.predict import predict
 from eosfm.prediction.rows import Rows
@@ -95,7 +95,7 @@ def detector_file(artifact, tmp_path_factory):
 def run(detector_file, artifact, tmp_path):
     def call(scene, out="objects.gpkg", cut=CUT, **more):
         path = tmp_path / out
-        line = predict(detector_file, artifact, [scene], path, Reading(), cut, **more)
+        line = predict(detector_file, artifact, [scene], path, ReadOptions(), cut, **more)
         assert not list(tmp_path.glob(".*"))
         return path, line
 

@@ -19,7 +19,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import read_fitted, write_fitted
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import PALE, class_colours
-from eosfm.prediction.inputs import Reading, TaskInput, days_seen
+from eosfm.prediction.inputs import ReadOptions, SceneSeries, days_seen
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
 from tests.prediction.conftest import PLACE
@@ -37,7 +37,7 @@ def run(fitted_file, artifact, tmp_path):
         if path.suffix != ".tif" and cut is SMALL:
             cut = replace(cut, overlap=None)  # windows of tables lie side by side
         line = predict(
-            fitted_file(task)[0], artifact, scenes, path, reading or Reading(), cut, **more
+            fitted_file(task)[0], artifact, scenes, path, reading or ReadOptions(), cut, **more
         )
         assert not list(tmp_path.glob(".*"))
         return path, line
@@ -105,7 +105,7 @@ def test_what_was_fitted_on_simulated_data_says_so(
     write_fitted(path, replace(read_fitted(fitted_file(task)[0]), source=source))
     out = tmp_path / ("map.tif" if task == "segmentation" else "table.csv")
     cut = Cut(window=32, device="cpu")
-    line = predict(path, artifact, [write_scene(mosaic[0])], out, Reading(), cut)
+    line = predict(path, artifact, [write_scene(mosaic[0])], out, ReadOptions(), cut)
     assert line.endswith("; fitted on simulated data") == (source == "simulated")
     if task == "segmentation":
         with rasterio.open(out) as raster:
@@ -183,16 +183,16 @@ def test_a_series_needs_its_dates(run, write_scene, mosaic):
     plain = write_scene(np.full_like(image, 100), name="plain.tif")
     paths = [plain, write_scene(image), plain]
     dates = ("2020-04-01", "2020-06-15", "2020-09-01")
-    path, _ = run("series", paths, reading=Reading(dates=dates))
+    path, _ = run("series", paths, reading=ReadOptions(dates=dates))
     with rasterio.open(path) as raster:
         assert (raster.read(1) == bright).mean() > 0.8
     none = ("May", "today", "NaT", "20200401", "2020", "99999999999999999-01-01")
     faults = [((one, *dates[1:]), f"'{one}' is no date; give dates such as") for one in none]
     for wrong, message in ((), "give --dates"), (dates[:2], r"2 date\(s\) for 3"), *faults:
         with pytest.raises(EosfmError, match=message):
-            run("series", paths, reading=Reading(dates=wrong))
+            run("series", paths, reading=ReadOptions(dates=wrong))
     with pytest.raises(EosfmError, match="expected them from the first day to the last"):
-        run("series", paths, reading=Reading(dates=dates[::-1]))
+        run("series", paths, reading=ReadOptions(dates=dates[::-1]))
     folder = Path(plain).parent / "dates"
     folder.mkdir()
     for name, path in zip(dates, paths, strict=True):
@@ -200,11 +200,11 @@ def test_a_series_needs_its_dates(run, write_scene, mosaic):
     named = [str(folder / f"{day}.tif") for day in dates]
     for scenes in ([str(folder)], named):
         with pytest.raises(EosfmError, match="the scenes tell 2020-04-01 2020-06-15 2020-09-01"):
-            run("series", scenes, reading=Reading(dates=("2020-04-01", *dates[:2])))
+            run("series", scenes, reading=ReadOptions(dates=("2020-04-01", *dates[:2])))
     with pytest.raises(EosfmError, match="the scenes are of 2020-09-01 2020-06-15 2020-04-01"):
         run("series", named[::-1])
     with pytest.raises(EosfmError, match="takes one date, and looks at no day; leave"):
-        run("segmentation", [plain], reading=Reading(dates=dates[:1]))
+        run("segmentation", [plain], reading=ReadOptions(dates=dates[:1]))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_series_needs_its_dates(run, write_scene, mosaic):
 )  # fmt: skip
 def test_numbers_that_are_none(option, message):
     with pytest.raises(EosfmError, match=message):
-        Cut(*option.get("cut", ())), Reading(**option.get("reading", {}))
+        Cut(*option.get("cut", ())), ReadOptions(**option.get("reading", {}))
 
 
 def test_of_dates_there_are_as_many_as_the_model_of_pixels_has_weights_for(
@@ -225,10 +225,10 @@ def test_of_dates_there_are_as_many_as_the_model_of_pixels_has_weights_for(
 ):
     fitted = read_fitted(fitted_file("series")[0])
     four = [write_scene(mosaic[0], f"{month}.tif") for month in range(4)]
-    reading = Reading(dates=tuple(f"2020-0{month}-01" for month in range(4, 8)))
-    assert len(TaskInput(replace(fitted, pixel_share=0.0), four, reading).scenes) == 4
+    reading = ReadOptions(dates=tuple(f"2020-0{month}-01" for month in range(4, 8)))
+    assert len(SceneSeries(replace(fitted, pixel_share=0.0), four, reading).scenes) == 4
     with pytest.raises(EosfmError, match=r"4 scene\(s\) given; task series takes 3"):
-        TaskInput(replace(fitted, pixel_share=0.5), four, reading)
+        SceneSeries(replace(fitted, pixel_share=0.5), four, reading)
 
 
 def test_a_date_that_shows_nothing_of_a_window_has_no_day_there(write_scene, mosaic, fitted_file):
@@ -237,7 +237,9 @@ def test_a_date_that_shows_nothing_of_a_window_has_no_day_there(write_scene, mos
     half[:, :, :80] = 0
     paths = [write_scene(part, f"{n}.tif", nodata=0) for n, part in enumerate((image, half, image))]
     fitted = read_fitted(fitted_file("series")[0])
-    given = TaskInput(fitted, paths, Reading(dates=("2020-01-01", "2020-03-01", "2020-05-01")))
+    given = SceneSeries(
+        fitted, paths, ReadOptions(dates=("2020-01-01", "2020-03-01", "2020-05-01"))
+    )
     days = [given.read(0, col, (32, 32)).days for col in (0, 64, 96)]
     nan = math.nan
     expected = [[0, nan, 121], [0, 60, 121], [0, 60, 121]]

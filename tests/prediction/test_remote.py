@@ -8,7 +8,7 @@ import rasterio
 from rasterio import shutil
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.inputs import Reading
+from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
 from eosfm.prediction.scene import open_scene
 from tests.fixtures.ranges import sent, serving
@@ -34,7 +34,7 @@ def test_a_map_of_a_url_is_that_of_the_file(cog, mosaic, fitted_file, artifact, 
     file, maps = cog(mosaic[0]), (tmp_path / "far.tif", tmp_path / "near.tif")
     with serving(file.parent) as address:
         for scene, out in zip((f"{address}/scene.tif", str(file)), maps, strict=True):
-            predict(fitted_file("segmentation")[0], artifact, [scene], out, Reading(), SMALL)
+            predict(fitted_file("segmentation")[0], artifact, [scene], out, ReadOptions(), SMALL)
     far, near = (rasterio.open(out) for out in maps)
     np.testing.assert_array_equal(far.read(), near.read())
     assert (far.crs, far.transform) == (near.crs, near.transform)
@@ -55,5 +55,5 @@ def test_a_scene_that_is_not_there_is_one_line(fitted_file, artifact, tmp_path):
     with serving(tmp_path) as address, pytest.raises(EosfmError, match="cannot be read as a"):
         predict(
             fitted_file("segmentation")[0], artifact, [f"{address}/none.tif"],
-            tmp_path / "map.tif", Reading(), SMALL,
+            tmp_path / "map.tif", ReadOptions(), SMALL,
         )  # fmt: skip

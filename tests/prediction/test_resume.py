@@ -16,7 +16,7 @@ from eosfm.prediction import maps
 from eosfm.prediction import rows as rows_module
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.embed import embed
-from eosfm.prediction.inputs import Reading
+from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
 from eosfm.prediction.rows import Rows
 from tests.prediction.test_predict import SMALL
@@ -27,7 +27,7 @@ import os, signal, sys, time
 from pathlib import Path
 from eosfm.prediction import maps
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import Reading
+from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
 
 task, artifact, scene, out = sys.argv[1:]
@@ -36,7 +36,7 @@ def rows():
     return len(list(Path(out).parent.glob(f".{Path(out).name}.*.rows/*.npz")))
 
 def make():
-    predict(Path(task), Path(artifact), [scene], Path(out), Reading(), Cut(64, 32, "cpu"), True)
+    predict(Path(task), Path(artifact), [scene], Path(out), ReadOptions(), Cut(64, 32, "cpu"), True)
 
 def two_rows_and_no_more(*args, pauses=iter((0, 0, 600))):
     time.sleep(next(pauses))
@@ -63,7 +63,7 @@ make()
 def run(fitted_file, artifact, tmp_path):
     def call(task, scenes, out="map.tif", cut=OVERLAPPING, **more):
         path = tmp_path / out
-        predict(fitted_file(task)[0], artifact, scenes, path, Reading(), cut, **more)
+        predict(fitted_file(task)[0], artifact, scenes, path, ReadOptions(), cut, **more)
         return path
 
     return call

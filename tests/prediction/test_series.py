@@ -7,7 +7,7 @@ import pytest
 import rasterio
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.inputs import Reading
+from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
 from eosfm.prediction.series import dates_in
 from tests.prediction.test_predict import SMALL
@@ -32,7 +32,9 @@ def test_a_folder_of_dates_is_the_series_that_its_names_tell(
     found = dates_in(str(tmp_path / "series"), COLOURS, None)
     assert [day for _, day in found] == ["2020-04-01", "2020-06-15", "2020-09-01"]
     out = tmp_path / "map.tif"
-    predict(fitted_file("series")[0], artifact, [str(tmp_path / "series")], out, Reading(), SMALL)
+    predict(
+        fitted_file("series")[0], artifact, [str(tmp_path / "series")], out, ReadOptions(), SMALL
+    )
     with rasterio.open(out) as raster:
         assert (raster.read(1) == bright).mean() > 0.8
 
@@ -91,6 +93,6 @@ def test_names_that_the_user_gives_are_those_of_each_date(write_scene, mosaic, t
 def test_a_folder_without_a_raster_is_one_line(fitted_file, artifact, tmp_path):
     with pytest.raises(EosfmError, match="has no raster"):
         predict(
-            fitted_file("series")[0], artifact, [str(tmp_path)], tmp_path / "map.tif", Reading(),
+            fitted_file("series")[0], artifact, [str(tmp_path)], tmp_path / "map.tif", ReadOptions(),
             SMALL,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from rasterio.transform import from_origin
 from eosfm.core.bands import BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.prediction import stac
-from eosfm.prediction.inputs import Reading, TaskInput
+from eosfm.prediction.inputs import ReadOptions, SceneSeries
 from eosfm.prediction.scene import open_scene
 from eosfm.prediction.stac import read_items
 
@@ -227,7 +227,7 @@ def test_a_collection_is_a_series_in_the_order_of_its_dates(
     ]
     path = tmp_path / "search.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
-    given = TaskInput(read_fitted(fitted_file("series")[0]), [str(path)], Reading())
+    given = SceneSeries(read_fitted(fitted_file("series")[0]), [str(path)], ReadOptions())
     assert [scene.path.partition("(")[2] for scene in given.scenes] == [
         "early)", "middle)", "late)",
     ]  # fmt: skip

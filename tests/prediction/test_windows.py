@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.windows import Load, Part, Sweep, strips
+from eosfm.prediction.windows import Batching, Part, Sweep, strips
 
 
 def reader(image, unknown, sweep):
@@ -31,7 +31,9 @@ def joined(image, answer, sweep, channels, stride=1, unknown=None):
     height, width = image.shape[1:]
     unknown = np.zeros((height, width), bool) if unknown is None else unknown
     found = list(
-        strips(sweep, reader(image, unknown, sweep), answer, channels, Load(3, 2), stride, "test")
+        strips(
+            sweep, reader(image, unknown, sweep), answer, channels, Batching(3, 2), stride, "test"
+        )
     )
     assert [s.row for s in found] == list(np.cumsum([0] + [s.values.shape[1] for s in found])[:-1])
     values = torch.cat([s.values for s in found], dim=1)

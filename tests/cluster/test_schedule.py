@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from eosfm.cluster.plan import Plan, Stage, expected_seconds
 from eosfm.cluster.progress import Progress, clock
+from eosfm.cluster.schedule import Schedule, Stage, expected_seconds
 
 NEEDS = {"raw": (), "long": ("raw",), "short": ("raw",), "end": ("long",), "page": ("end",)}
 
@@ -14,7 +14,7 @@ def make(**changes):
     stages = {name: Stage(name, "dvc.yaml", name) for name in NEEDS}
     seconds = {"raw": 1, "long": 50, "short": 2, "end": 3, "page": 1}
     settings = {"changed": frozenset({"long"}), "at_home": frozenset({"page"})} | changes
-    return Plan(stages, NEEDS, seconds=seconds, **settings)
+    return Schedule(stages, NEEDS, seconds=seconds, **settings)
 
 
 def test_what_follows_a_changed_stage_is_affected_but_for_what_home_runs():

@@ -41,7 +41,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """What a run has to do.
 
     Attributes:
@@ -76,7 +76,7 @@ class Plan:
         return found
 
 
-def make_plan(repo: Any, targets: Sequence[str]) -> Plan:
+def make_schedule(repo: Any, targets: Sequence[str]) -> Schedule:
     """Ask DVC what is to run.
 
     Args:
@@ -105,7 +105,7 @@ def make_plan(repo: Any, targets: Sequence[str]) -> Plan:
             at_home.add(stage.addressing)
     locks: dict[str, Mapping[str, Entry]] = {}
     stages = {s.addressing: _describe(s, locks, s.addressing in changed) for s in found}
-    return Plan(
+    return Schedule(
         stages,
         needs,
         frozenset(
