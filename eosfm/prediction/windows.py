@@ -154,8 +154,8 @@ Answer = Callable[[Tensor, Tensor], Iterable[Any]]
 
 
 def strips(
-    sweep: Sweep, read: Read, answer: Callable[[Tensor, Tensor], Tensor], channels: int, load: Batching,
-    stride: int, name: str, first: int = 0,
+    sweep: Sweep, read: Read, answer: Callable[[Tensor, Tensor], Tensor], channels: int,
+    load: Batching, stride: int, name: str, first: int = 0,
 ) -> Iterator[Strip]:  # fmt: skip
     """Yield blended strips of the windows' answers; wholly unknown windows are not computed.
 
