@@ -12,12 +12,17 @@ VERDICTS = ("ahead of", "level with", "behind", "too few tasks to tell from")
 """In the order in which they are told."""
 
 
+def answers(params: Params, results: Results) -> list[str]:
+    """The answer over all tasks, and over those that no specialist had seen, where that differs."""
+    return list(filter(None, [answer(results), answer_without_seen(params, results)]))
+
+
 def answer(results: Results) -> str:
     """How the ensemble stands against every baseline, in one sentence."""
     mean, count = mean_interval(results, "eosfm"), len(results.evaluate)
     return (
-        f"Over {count} downstream task{'s' * (count != 1)} the frozen ensemble scores "
-        f"{results.mean_score('eosfm'):.3f} on average, from 0 to 1 (95 % interval {mean}): "
+        f"On {count} downstream task{'s' * (count != 1)}, the frozen ensemble has a mean score of "
+        f"{results.mean_score('eosfm'):.3f} (0 to 1, 95 % interval {mean}): "
         f"{_verdicts(leads(results))}."
     )
 
@@ -37,8 +42,8 @@ def answer_without_seen(params: Params, results: Results) -> str:
     if not seen or not others:
         return ""
     return (
-        f"In {_listed(seen)}, specialists in use had learnt from more labels of the dataset than "
-        f"the task has. Over the other {len(others)}: {_verdicts(leads(results, others))}."
+        f"For {_listed(seen)}, some specialists in use were trained on more labels of the dataset "
+        f"than the task has. On the other {len(others)}: {_verdicts(leads(results, others))}."
     )
 
 

@@ -1,4 +1,4 @@
-"""The page that people look at: ``results/report.html``, one file that needs no network."""
+"""The results page, ``results/report.html``: one file that needs no network."""
 
 import base64
 import io
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from eosfm.core.files import atomic
 from eosfm.params import Params
+from eosfm.report.answer import answers
 from eosfm.report.figures import COLORS
 from eosfm.report.pictures import (
     PUBLISHED_KWH,
@@ -31,7 +32,6 @@ from eosfm.report.tables import (
     models_table,
     scores_table,
     specialists_table,
-    told,
 )
 
 PICTURE_WIDTH = 900
@@ -133,11 +133,11 @@ def sentences(params: Params, results: Results) -> list[str]:
     if unknown := unknown_energy(results.energy):
         spent = f"at least {spent} (of {unknown} it is unknown)"
     return [
-        *told(params, results),
-        f"A task uses {used:.1f} of {len(results.export.specialists)} specialists, which hold "
-        f"{results.export.parameters / 1e6:.1f} M parameters together.",
-        f"All stages behind these numbers took {spent}; the published system, trained on the real "
-        f"archives as scale full is, took {PUBLISHED_KWH} kWh, trial and error included.",
+        *answers(params, results),
+        f"On average, a task uses {used:.1f} of {len(results.export.specialists)} specialists, "
+        f"which have {results.export.parameters / 1e6:.1f} M parameters in all.",
+        f"All stages together took {spent}. The published system, trained on the real archives "
+        f"like scale full, took {PUBLISHED_KWH} kWh, trial and error included.",
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from eosfm.core.files import atomic
 from eosfm.core.results import EnergyRecord
 from eosfm.params import Params
-from eosfm.report.answer import answer, answer_without_seen, labels_seen
+from eosfm.report.answer import answers, labels_seen
 from eosfm.report.compare import difference, leads, mean_interval, score_interval
 from eosfm.report.figures import display_name
 from eosfm.report.geobench import aggregate
@@ -157,28 +157,23 @@ def results_section(params: Params, results: Results) -> str:
     """The tables in the order in which a reader asks for them."""
     return "\n\n".join(
         [
-            *told(params, results),
+            *answers(params, results),
             markdown(scores_table(params, results)),
             "In brackets: 95 % interval over resampled test scenes and fits. *: the interval of "
-            "the paired difference from EosFM excludes 0. rmse: less is better; it enters the mean "
-            "as R², 0 at least. Labels seen by specialists: `400 by 2` says that two of the "
+            "the paired difference from EosFM excludes 0. rmse: lower is better; the mean uses R² "
+            "instead, at least 0. Labels seen by specialists: `400 by 2` means that two of the "
             "specialists in use were trained on 400 labelled tiles of the task's own dataset.",
             markdown(models_table(results)),
             "p: two-sided paired permutation test over the tasks. Normalised IQM: interquartile "
-            "mean of scores scaled, task by task, to the range of these models, as GEO-Bench-2 "
-            "aggregates; it compares models of this table, and of no other.",
-            "Specialists, on their validation splits (constant: the answer that looks at no image, "
-            "majority class or mean value):",
+            "mean of the scores, scaled on each task to the range of these models, as in "
+            "GEO-Bench-2; it only compares the models of this table.",
+            "Specialists, scored on their validation splits (constant: the best answer that "
+            "ignores the image, such as the majority class or the mean):",
             markdown(specialists_table(params, results)),
-            "What these results took (CodeCarbon; estimated where power cannot be read):",
+            "Energy and time of these results (CodeCarbon; estimated where power cannot be measured):",
             markdown(energy_table(results)),
         ]
     )
-
-
-def told(params: Params, results: Results) -> list[str]:
-    """The answer, and where it differs, the answer over the tasks that no specialist had seen."""
-    return list(filter(None, [answer(results), answer_without_seen(params, results)]))
 
 
 def summary_section(params: Params, results: Results) -> str:
@@ -186,7 +181,7 @@ def summary_section(params: Params, results: Results) -> str:
     rows = [["", *map(display_name, MODELS)]]
     ours = f"**{results.mean_score('eosfm'):.3f}** ({mean_interval(results, 'eosfm')})"
     rows.append(["**mean**", ours, *(f"{results.mean_score(name):.3f}" for name in BASELINES)])
-    return "\n\n".join([*told(params, results), markdown(rows)])
+    return "\n\n".join([*answers(params, results), markdown(rows)])
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:

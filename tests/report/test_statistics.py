@@ -174,8 +174,8 @@ def test_the_answer_without_tasks_that_specialists_had_seen(params, collected):
         collected.evaluate[known], selected=("ours",), labels=40, train_tiles=160
     )
     told = answer_without_seen(params, replace(collected, evaluate=evaluate))
-    assert told.startswith(f"In {known}, specialists in use had learnt from more labels of the ")
-    assert f"Over the other {len(others)}: " in told and "random weights (+0.000, p = 1)" in told
+    assert told.startswith(f"For {known}, some specialists in use were trained on more labels of ")
+    assert f"On the other {len(others)}: " in told and "random weights (+0.000, p = 1)" in told
     same = evaluate | {known: replace(evaluate[known], train_tiles=40)}
     assert answer_without_seen(params, replace(collected, evaluate=same)) == ""
 
