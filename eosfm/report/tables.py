@@ -170,7 +170,7 @@ def results_section(params: Params, results: Results) -> str:
             "Specialists, scored on their validation splits (constant: the best answer that "
             "ignores the image, such as the majority class or the mean):",
             markdown(specialists_table(params, results)),
-            "Energy and time of these results (CodeCarbon; estimated where power cannot be measured):",
+            "Energy and time of these results (CodeCarbon; estimated if power cannot be read):",
             markdown(energy_table(results)),
         ]
     )
