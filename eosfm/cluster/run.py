@@ -77,9 +77,8 @@ def repro(
                 if not scheduler:
                     insist_on_one_device(names)
                 held.enter_context(home.hold(repo, names))
-            print(
-                f"{len(names)} of {len(schedule.stages)} stages changed, or follow such", flush=True
-            )
+            count = len(schedule.stages)
+            print(f"{len(names)} of {count} stages to run: changed, or after a change", flush=True)
             if names and scheduler:
                 with workers_at(scheduler) as client:
                     _run_all(repo, schedule, client)
