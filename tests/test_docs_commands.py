@@ -72,6 +72,7 @@ NOT_RUN = {
     "dvc --wait-for-lock repro --single-item train@loveda": "tests/pipeline/test_sharing.py",
     "dvc --wait-for-lock repro": "tests/pipeline/test_sharing.py",
     "eosfm report": "needs results of all stages: tests/commands/test_report.py",
+    "eosfm readme": "likewise",
     "dvc status": "tests/pipeline/test_status.py",
     "dvc metrics show": PLACE,
     "dvc metrics diff": PLACE,
