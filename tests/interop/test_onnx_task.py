@@ -19,7 +19,7 @@ from eosfm.interop.onnx import export_task
 from eosfm.interop.task import PhysicalTask
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import Reading
+from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
 from tests.prediction.conftest import write_scene  # noqa: F401
@@ -78,7 +78,7 @@ def test_it_gives_what_the_map_shows(make_task, write_scene, tmp_path):  # noqa:
     main(None, tmp_path / "task.onnx", str(task), artifact, None)
     window = np.random.default_rng(0).integers(1, 255, (3, SIZE, SIZE), np.uint8)
     cut = Cut(window=SIZE, overlap=0, device="cpu")
-    predict(task, artifact, [write_scene(window)], tmp_path / "map.tif", Reading(), cut, True)
+    predict(task, artifact, [write_scene(window)], tmp_path / "map.tif", ReadOptions(), cut, True)
     found = run(tmp_path / "task.onnx", image=window[None, None].astype(np.float32))
     with rasterio.open(tmp_path / "map.tif") as raster:
         np.testing.assert_allclose(found[0], raster.read(), atol=1e-4)
