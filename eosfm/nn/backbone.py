@@ -15,6 +15,9 @@ from eosfm.core.errors import EosfmError, tells_of_memory
 STRIDES = (4, 8, 16, 32)
 """Pixels per cell of the four maps that every encoder gives, finest first."""
 
+LAST = (-4, -3, -2, -1)
+"""The coarsest of a model's maps; a ResNet has one more, at stride 2."""
+
 INSTEAD = "set backbone.name to a hierarchical model such as convnextv2_atto"
 HUB_TIMEOUT_S = 5.0
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -63,7 +66,7 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
     if not timm.is_model(name):  # neither is "hf-hub:..." nor "local-dir:..."
         near = timm.list_models(f"{name.split('_')[0]}*")[:5] or timm.list_models("convnextv2*")
         raise EosfmError(f"backbone {name!r} is unknown to timm; for example {', '.join(near)}")
-    options: dict[str, Any] = {"features_only": True, "in_chans": in_chans}
+    options: dict[str, Any] = {"features_only": True, "in_chans": in_chans, "out_indices": LAST}
     if pretrained:
         options |= {"pretrained": True, "pretrained_cfg_overlay": _weights(name)}
     try:

@@ -21,6 +21,12 @@ def test_four_maps_for_any_number_of_channels(in_chans: int) -> None:
     assert [m.shape[1] for m in maps] == model.feature_info.channels()
 
 
+def test_of_five_maps_the_finest_is_left_out() -> None:
+    model = build_backbone("resnet18", 3).eval()
+    maps = model(torch.zeros(1, 3, 64, 64))
+    assert [m.shape[1:] for m in maps] == [(64, 16, 16), (128, 8, 8), (256, 4, 4), (512, 2, 2)]
+
+
 def test_unreachable_weights_are_one_line_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,7 +100,7 @@ def test_unfit_backbones_are_refused() -> None:
         EosfmError, match="'convnextv2_ato' is unknown to timm; for example convnextv2_"
     ):
         build_backbone("convnextv2_ato", 3, pretrained=False)
-    with pytest.raises(EosfmError, match=r"strides \[2, 4, 8, 16, 32\]"):
-        build_backbone("resnet18", 3, pretrained=False)
+    with pytest.raises(EosfmError, match=r"strides \[16, 16, 16, 16\]"):
+        build_backbone("vit_tiny_patch16_224", 3, pretrained=False)
     with pytest.raises(EosfmError, match=r"set backbone.pretrained=false"):
         build_backbone("test_convnext2", 3, pretrained=True)

@@ -1,0 +1,96 @@
+"""torchgeo's pretrained weights as specialists; the files are random ones of the same layout."""
+
+import pytest
+import timm
+import torch
+from torchgeo.models import ResNet18_Weights, ResNet50_Weights, Swin_V2_T_Weights
+from torchvision.models import WeightsEnum
+
+from eosfm import EosFM
+from eosfm.core.errors import EosfmError
+from eosfm.encoding.artifact import save_artifact
+from eosfm.interop.torchgeo import specialist
+
+S2 = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """The model that was "downloaded"."""
+    models = []
+
+    def state(self, **options):
+        name = type(self).__name__.removesuffix("_Weights").lower()
+        torch.manual_seed(0)
+        models.append(timm.create_model(name, in_chans=self.meta["in_chans"], num_classes=7))
+        return models[-1].state_dict()
+
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", state)
+    return models
+
+
+def test_it_computes_what_torchgeo_does(published):
+    weights = ResNet18_Weights.SENTINEL2_ALL_MOCO
+    one = specialist("ResNet18_Weights.SENTINEL2_ALL_MOCO")
+    assert (one.name, one.backbone, one.bands) == ("sentinel2_all_moco", "resnet18", S2)
+    assert one.units == ("reflectance_1e4",) * 13
+    assert one.facts["source"] == "torchgeo ResNet18_Weights.SENTINEL2_ALL_MOCO"
+    backbone = EosFM.from_specialists(
+        [one], S2, units=one.units, standardize="specialist", normalize="none", fusion="concat"
+    )
+    image = 3000 * torch.rand(2, 13, 64, 64)
+    normalize = list(weights.transforms.children())[-1]
+    (model,) = published
+    with torch.no_grad():
+        expected = model.eval().forward_features(normalize(image.clone()))  # in place
+        torch.testing.assert_close(backbone.eval()(image)[-1], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "bands", "unit", "mean", "std"),
+    [
+        (ResNet50_Weights.SENTINEL1_ALL_MOCO, ("vv", "vh"), "db", (-12.59, -20.26), (5.26, 5.91)),
+        (ResNet50_Weights.SENTINEL2_RGB_MOCO, ("B04", "B03", "B02"), "reflectance_1e4",
+         (0.0,) * 3, (10000.0,) * 3),
+    ],
+)  # fmt: skip
+def test_bands_units_and_statistics_are_those_of_the_transforms(
+    published, weights, bands, unit, mean, std
+):
+    one = specialist(weights, name="mine")
+    assert (one.name, one.backbone, one.bands, one.units) == (
+        "mine", "resnet50", bands, (unit,) * len(bands)
+    )  # fmt: skip
+    assert one.mean == pytest.approx(mean) and one.std == pytest.approx(std)
+
+
+def test_normalisations_in_turn_are_one(published):
+    """(x / 255 - m) / s: the mean is 255 m and the deviation 255 s."""
+    one = specialist(ResNet50_Weights.FMOW_RGB_GASSL, unit="dn8")
+    assert one.bands == ("red", "green", "blue")
+    assert one.mean == pytest.approx([255 * value for value in (0.485, 0.456, 0.406)])
+    assert one.std == pytest.approx([255 * value for value in (0.229, 0.224, 0.225)])
+
+
+def test_it_joins_an_ensemble_of_other_backbones(published, make_specialist, tmp_path):
+    one = specialist(ResNet18_Weights.SENTINEL2_RGB_MOCO)
+    save_artifact(tmp_path / "joint.pth", [make_specialist("ours", ("B04", "B03")), one])
+    backbone = EosFM.from_artifact(tmp_path / "joint.pth", bands=("B04", "B03", "B02"))
+    maps = backbone(torch.rand(1, 3, 64, 64))
+    assert [level.shape[-1] for level in maps] == [16, 8, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("weights", "told"),
+    [
+        ("ResNet50_Weights.NONE", "torchgeo has no weights 'ResNet50_Weights.NONE'; expected a"),
+        (Swin_V2_T_Weights.SENTINEL2_SI_RGB_SATLAS, "are of swin_v2_t, which gives no maps"),
+        (ResNet18_Weights.LANDSAT_OLI_SR_MOCO, "take weights of Sentinel-1, Sentinel-2 or RGB"),
+        (ResNet50_Weights.SENTINEL2_ALL_NDVI_SECO_ECO, "are of bands .*NDVI, which are not all"),
+        (ResNet50_Weights.SENTINEL2_SI_MS_SATLAS, "divide by 255, 255, 255, which does not tell"),
+    ],
+)
+def test_what_it_cannot_say_is_refused(published, weights, told):
+    with pytest.raises(EosfmError, match=told):
+        specialist(weights)
+    assert not published, "nothing is downloaded before"
