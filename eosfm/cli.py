@@ -51,7 +51,7 @@ def main() -> None:
         pretty_exceptions_enable=False, no_args_is_help=True,
         rich_markup_mode=None,  # drawing boxes takes as long as all else
         help="Run the EoS-FM pipeline, inspect and combine its models, and map scenes with them.",
-        epilog="Exit status: 0 done; 1 a fault, of which a line on standard error tells, or which "
+        epilog="Exit status: 0 done; 1 an error, shown in a line on standard error, or faults that "
         "`check` or `validate` found; 2 a wrong command line.",
     )  # fmt: skip
     app.callback()(lambda: None)  # or a lone command would lose its name

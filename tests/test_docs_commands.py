@@ -42,6 +42,10 @@ NOT_RUN = {
     "eosfm use": WORD,
     "eosfm validate FILE": WORD,
     "eosfm gather F O": WORD,
+    "eosfm gather ResNet50_Weights.SENTINEL2_ALL_MOCO moco.pth": (
+        "downloads weights: tests/interop/test_torchgeo.py"
+    ),
+    "eosfm use moco.pth": "needs these: tests/artifacts",
     "eosfm validate": WORD,
     "eosfm predict search.json --task oscd -o change.tif": "tests/prediction/test_stac.py",
     "eosfm predict scene.tif --task ships.pt -o ships.gpkg --min-score 0.5": (

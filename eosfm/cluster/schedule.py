@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from eosfm.core.errors import EosfmError
+from eosfm.planning.dvc_faults import dvc_errors
 
 ALWAYS = ["always changed"]
 """DVC's status of an unchanged stage that runs in every repro."""
@@ -86,15 +86,12 @@ def make_schedule(repo: Any, targets: Sequence[str]) -> Schedule:
     Raises:
         EosfmError: DVC does not know a target, or cannot read the pipeline.
     """
-    from dvc.exceptions import DvcException
     from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
-    try:
+    with dvc_errors():
         graph = get_active_graph(repo.index.graph)
         found = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
         changed = repo.status()
-    except DvcException as error:
-        raise EosfmError(f"DVC: {error}") from None
     needs = {
         stage.addressing: tuple(sorted(need.addressing for need in graph.successors(stage)))
         for stage in found
@@ -124,14 +121,16 @@ def _travels(stage: Any) -> bool:
 
 
 def _describe(stage: Any, locks: dict[str, Mapping[str, Entry]], changed: bool) -> Stage:
-    from dvc.utils.serialize import load_yaml
+    from dvc.utils import strictyaml
 
     described = Stage(stage.addressing, stage.path_in_repo, getattr(stage, "name", None) or "")
     if not described.key:
         return described
     if described.lock not in locks:
         lock = Path(described.lock)
-        locks[described.lock] = load_yaml(lock)["stages"] if lock.exists() else {}
+        # By the path that DVC uses, since it has just parsed the same text (see `parse_once`).
+        text = strictyaml.load(str(lock.resolve()))[0] if lock.exists() else {"stages": {}}
+        locks[described.lock] = text["stages"]
     entry = locks[described.lock].get(described.key)
     if entry is None or not all(out.hash_info for out in stage.outs):
         return described

@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from eosfm.core.bands import band_name
-from eosfm.core.errors import EosfmError
+from torch import Tensor
+
+from eosfm.core.bands import UNITS, band_name
+from eosfm.core.errors import EosfmError, suggest
 from eosfm.encoding.checkpoints import encoder_weights
 from eosfm.nn.specialist import Specialist
 
@@ -27,11 +29,13 @@ def specialist(weights: Any, name: str | None = None, unit: str | None = None) -
             decibels of radar, or reflectance times 10,000.
 
     Raises:
-        EosfmError: There are no such weights, the encoder is no ResNet, a band has no name here, or
-            nothing tells the unit.
+        EosfmError: There are no such weights, the encoder is no ResNet, a band has no name here,
+            nothing tells the unit, or the weights cannot be downloaded.
     """
     from torchgeo.models import get_weight
 
+    if unit is not None and unit not in UNITS:
+        raise EosfmError(f"unknown unit {unit!r}; {suggest(unit, list(UNITS))}")
     if isinstance(weights, str):
         try:
             weights = get_weight(weights)
@@ -50,12 +54,24 @@ def specialist(weights: Any, name: str | None = None, unit: str | None = None) -
     bands = _bands(weights)
     mean, std = _statistics(weights, len(bands))
     units = (unit or _unit(weights, bands, std),) * len(bands)
-    _, in_chans, state = encoder_weights(weights.get_state_dict(progress=True), model)
-    facts = {key: weights.meta[key] for key in ("publication", "license") if key in weights.meta}
+    _, in_chans, state = encoder_weights(_downloaded(weights), model)
+    facts = {"source": f"torchgeo {weights}", "publication": weights.meta.get("publication", "")}
     return Specialist(
-        name or weights.name.lower(), model, in_chans, state, bands, units, mean, std,
-        facts={"source": f"torchgeo {weights}", **facts},
-    )  # fmt: skip
+        name or weights.name.lower(), model, in_chans, state, bands, units, mean, std, facts
+    )
+
+
+def _downloaded(weights: Any) -> dict[str, Tensor]:
+    from torch.hub import get_dir
+
+    try:
+        state: dict[str, Tensor] = weights.get_state_dict(progress=True)
+    except OSError as error:
+        raise EosfmError(
+            f"{weights} cannot be downloaded ({error}); try again, or put {weights.url} into "
+            f"{get_dir()}/checkpoints"
+        ) from None
+    return state
 
 
 def _bands(weights: Any) -> tuple[str, ...]:
@@ -95,5 +111,5 @@ def _unit(weights: Any, bands: Sequence[str], std: Sequence[float]) -> str:
         return "reflectance_1e4"
     raise EosfmError(
         f"{weights} divide by {', '.join(f'{value:g}' for value in std[:3])}, which does not tell "
-        "the unit of their bands; give unit: dn8 for values from 0 to 255"
+        "the unit of their bands; give the unit: dn8 for values from 0 to 255"
     )

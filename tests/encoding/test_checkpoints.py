@@ -103,7 +103,7 @@ def test_folder_to_artifact(encoder, tmp_path, capsys):
     known = {"bands": ["vv", "vh", "vh"], "mean": [0.0, 1.0, 1.0], "std": [1.0, 2.0, 2.0],
              "dataset": "etci2021", "lr": 1e-4}  # fmt: skip
     torch.save(checkpoint(encoder, hyper_parameters=known), folder / "etci.ckpt")
-    gather(folder, tmp_path / "out.pth")
+    gather(str(folder), tmp_path / "out.pth")
     assert "2 specialists" in capsys.readouterr().out
     etci, loveda = load_artifact(tmp_path / "out.pth")
     assert (etci.name, etci.bands, etci.std) == ("etci", ("vv", "vh", "vh"), (1.0, 2.0, 2.0))

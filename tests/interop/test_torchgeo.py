@@ -1,5 +1,7 @@
 """torchgeo's pretrained weights as specialists; the files are random ones of the same layout."""
 
+from urllib.error import URLError
+
 import pytest
 import timm
 import torch
@@ -7,8 +9,9 @@ from torchgeo.models import ResNet18_Weights, ResNet50_Weights, Swin_V2_T_Weight
 from torchvision.models import WeightsEnum
 
 from eosfm import EosFM
+from eosfm.commands.gather import gather
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.artifact import save_artifact
+from eosfm.encoding.artifact import load_artifact, save_artifact
 from eosfm.interop.torchgeo import specialist
 
 S2 = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
@@ -94,3 +97,32 @@ def test_what_it_cannot_say_is_refused(published, weights, told):
     with pytest.raises(EosfmError, match=told):
         specialist(weights)
     assert not published, "nothing is downloaded before"
+
+
+def test_gather_writes_an_artifact_of_it(published, tmp_path, capsys):
+    out = tmp_path / "gassl.pth"
+    gather("ResNet50_Weights.FMOW_RGB_GASSL", out, unit="dn8")
+    assert capsys.readouterr().out.splitlines() == [
+        "fmow_rgb_gassl: resnet50, 3 channels", f"1 specialist in {out}"
+    ]  # fmt: skip
+    (one,) = load_artifact(out)
+    assert one.units == ("dn8",) * 3
+    for options, told in (
+        ({"unit": "dn9"}, "unknown unit 'dn9'; did you mean"),
+        ({"backbone": "resnet50"}, "--backbone is resnet50, but ResNet50_Weights.FMOW_RGB_GASSL"),
+    ):
+        with pytest.raises(EosfmError, match=told):
+            gather("ResNet50_Weights.FMOW_RGB_GASSL", out, **options)
+    with pytest.raises(EosfmError, match="--unit is dn8, but checkpoints say theirs"):
+        gather(str(tmp_path), out, unit="dn8")
+
+
+def test_without_a_network_it_is_one_line(monkeypatch):
+    def state(self, **options):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", state)
+    with pytest.raises(
+        EosfmError, match=r"no route to host.*; try again, or put http.*/checkpoint"
+    ):
+        specialist(ResNet18_Weights.SENTINEL2_ALL_MOCO)
