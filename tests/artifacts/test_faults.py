@@ -40,7 +40,10 @@ def test_sound_files_have_none(artifact_file, backbone_file):
         (configure(2, name="rgb", encoder_name="rgb"), "2 specialists are named 'rgb'"),
         (configure(1, backbone="timm_hf-hub:someone/model"), "'hf-hub:someone/model' is unknown"),
         (configure(1, backbone="timm_widenext"), "specialist 's1' do not fit widenext"),
-        (configure(1, backbone="timm_resnet18"), "s1: backbone 'resnet18' gives feature maps at"),
+        (
+            configure(1, backbone="timm_vit_tiny_patch16_224"),
+            "s1: backbone 'vit_tiny_patch16_224' gives feature maps at",
+        ),
         (lambda c: c[0][1].__delitem__("stem_0.bias"), "stem_0.bias is missing"),
         (lambda c: [*c[:2], (3, {})], "entry 2 of"),
         (lambda c: {"a": 1}, "holds a dict, expected a list"),
