@@ -129,8 +129,8 @@ def _describe(stage: Any, locks: dict[str, Mapping[str, Entry]], changed: bool) 
     if described.lock not in locks:
         lock = Path(described.lock)
         # By the path that DVC uses, since it has just parsed the same text (see `parse_once`).
-        text = strictyaml.load(str(lock.resolve()))[0] if lock.exists() else {"stages": {}}
-        locks[described.lock] = text["stages"]
+        parsed = strictyaml.load(str(lock.resolve()))[0] if lock.exists() else {}
+        locks[described.lock] = parsed.get("stages", {})
     entry = locks[described.lock].get(described.key)
     if entry is None or not all(out.hash_info for out in stage.outs):
         return described

@@ -14,6 +14,9 @@ from eosfm.nn.specialist import Specialist
 LARGE = 500.0
 """Optical values that vary by more are reflectances times 10,000, and not of eight bits."""
 
+MIXED = 10.0
+"""Ratio of two bands' standard deviations that no two bands of one unit have."""
+
 
 def specialist(weights: Any, name: str | None = None, unit: str | None = None) -> Specialist:
     """Make a specialist of torchgeo's pretrained weights, which are downloaded if need be.
@@ -53,7 +56,8 @@ def specialist(weights: Any, name: str | None = None, unit: str | None = None) -
         )
     bands = _bands(weights)
     mean, std = _statistics(weights, len(bands))
-    units = (unit or _unit(weights, bands, std),) * len(bands)
+    _insist_on_one_unit(weights, bands, std)
+    units = (unit or _unit(weights, bands, mean, std),) * len(bands)
     _, in_chans, state = encoder_weights(_downloaded(weights), model)
     facts = {"source": f"torchgeo {weights}", "publication": weights.meta.get("publication", "")}
     return Specialist(
@@ -103,13 +107,27 @@ def _per_channel(values: Sequence[float], channels: int) -> list[float]:
     return [float(value) for value in values] * (channels // len(values))
 
 
-def _unit(weights: Any, bands: Sequence[str], std: Sequence[float]) -> str:
-    if set(bands) <= {"vv", "vh"}:
+def _insist_on_one_unit(weights: Any, bands: Sequence[str], std: Sequence[float]) -> None:
+    """Refuse SatlasPretrain's weights of nine bands: three of eight bits, six of reflectance."""
+    most, least = max(_bright(bands, std)), min(_bright(bands, std))
+    if most > MIXED * least:
+        raise EosfmError(
+            f"{weights} divide some bands by {least:g} and others by {most:g}, as bands of several "
+            "units; take weights of bands in one unit"
+        )
+
+
+def _bright(bands: Sequence[str], std: Sequence[float]) -> list[float]:
+    """The deviations without the cirrus band's, which is dark nearly everywhere."""
+    return [value for name, value in zip(bands, std, strict=True) if name != "B10"]
+
+
+def _unit(weights: Any, bands: Sequence[str], mean: Sequence[float], std: Sequence[float]) -> str:
+    if set(bands) <= {"vv", "vh"} and max(mean) < 0:  # no other unit of radar is negative
         return "db"
-    # The cirrus band is dark nearly everywhere.
-    if all(value > LARGE for name, value in zip(bands, std, strict=True) if name != "B10"):
+    if min(_bright(bands, std)) > LARGE:
         return "reflectance_1e4"
     raise EosfmError(
         f"{weights} divide by {', '.join(f'{value:g}' for value in std[:3])}, which does not tell "
-        "the unit of their bands; give the unit: dn8 for values from 0 to 255"
+        f"the unit of their bands; give the unit, one of {', '.join(UNITS)}"
     )

@@ -90,13 +90,20 @@ def test_it_joins_an_ensemble_of_other_backbones(published, make_specialist, tmp
         (Swin_V2_T_Weights.SENTINEL2_SI_RGB_SATLAS, "are of swin_v2_t, which gives no maps"),
         (ResNet18_Weights.LANDSAT_OLI_SR_MOCO, "take weights of Sentinel-1, Sentinel-2 or RGB"),
         (ResNet50_Weights.SENTINEL2_ALL_NDVI_SECO_ECO, "are of bands .*NDVI, which are not all"),
-        (ResNet50_Weights.SENTINEL2_SI_MS_SATLAS, "divide by 255, 255, 255, which does not tell"),
+        (ResNet50_Weights.SENTINEL2_SI_RGB_SATLAS, "divide by 255, 255, 255, which does not tell"),
+        (ResNet50_Weights.SENTINEL1_GRD_CLOSP, "divide by 1, 1, which does not tell the unit"),
+        (ResNet50_Weights.SENTINEL2_SI_MS_SATLAS, "some bands by 255 and others by 8160"),
     ],
 )
 def test_what_it_cannot_say_is_refused(published, weights, told):
     with pytest.raises(EosfmError, match=told):
         specialist(weights)
     assert not published, "nothing is downloaded before"
+
+
+def test_no_unit_stands_for_bands_of_several(published):
+    with pytest.raises(EosfmError, match="as bands of several units"):
+        specialist(ResNet50_Weights.SENTINEL2_SI_MS_SATLAS, unit="reflectance_1e4")
 
 
 def test_gather_writes_an_artifact_of_it(published, tmp_path, capsys):
