@@ -156,7 +156,8 @@ def maps(place, fitted_file, artifact, write_scene, mosaic) -> None:
     image, _ = mosaic
     plain = np.full_like(image, 100)
     bands = ("B02", "B03", "B04", "B8A", "B11", "B12")
-    write_scene(np.concatenate([image[::-1], image]), descriptions=bands)
+    for name in ("scene.tif", "other.tif"):
+        write_scene(np.concatenate([image[::-1], image]), name=name, descriptions=bands)
     for name, count in {"S1": 2, "S2": 13}.items():  # as a chip of Sen1Floods11, of no names
         write_scene(np.repeat(image[:1], count, 0), name=f"chip/{name}.tif", descriptions=None)
     for day, pixels in {"2020-04-01": plain, "2020-06-15": image, "2020-09-01": plain}.items():

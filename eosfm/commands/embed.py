@@ -8,7 +8,11 @@ import typer
 
 def embed(
     scene: Annotated[
-        str, typer.Argument(help="A raster: GeoTIFF, JPEG 2000, PNG, JPEG, Imagine or .vrt.")
+        str,
+        typer.Argument(
+            help="A raster (GeoTIFF, JPEG 2000, PNG, JPEG, Imagine, .vrt), or a folder of rasters "
+            "on one grid."
+        ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The .tif file to write.")],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
@@ -16,11 +20,27 @@ def embed(
         list[str] | None,
         typer.Option(metavar="NAME...", help="Names of the scene's bands, in order."),
     ] = None,
+    scale: Annotated[
+        float, typer.Option(help="Factor for the scene's values, for --components.")
+    ] = 1.0,
+    offset: Annotated[
+        float, typer.Option(help="Added to the scaled values, for --components.")
+    ] = 0.0,
     nodata: Annotated[
         float | None,
         typer.Option(help="Nodata value, if the file declares none."),
     ] = None,
-    dims: Annotated[int, typer.Option(help="Number of principal components to keep.")] = 16,
+    components: Annotated[
+        Path | None,
+        typer.Option(
+            help="An .npz file that scenes share, for comparable features: the first scene writes "
+            "its bands, statistics and components there, and the others use them."
+        ),
+    ] = None,
+    dims: Annotated[
+        int | None,
+        typer.Option(help="Number of principal components; by default 16, or as in --components."),
+    ] = None,
     dtype: Annotated[str, typer.Option(help="Data type of the output: int8 or float16.")] = "int8",
     spectral: Annotated[
         bool, typer.Option("--spectral", help="Add means and deviations of the bands.")
@@ -41,6 +61,8 @@ def embed(
     Run an interrupted command again to resume after the last finished row of windows.
 
     Example: eosfm embed scene.tif -o features.tif --bands B02 B03 B04 B08
+
+    Example: eosfm embed other.tif -o others.tif --components area.npz
     """
     from eosfm.commands.resumed import resumed
     from eosfm.prediction.names import parse_bands
@@ -51,7 +73,9 @@ def embed(
 
     from eosfm.prediction.cut import Cut
     from eosfm.prediction.embed import embed as run
+    from eosfm.prediction.inputs import ReadOptions
 
+    reading = ReadOptions(names, scale, offset, nodata=nodata)
     cut = Cut(window, overlap, device)
     with resumed():
-        print(run(artifact, scene, out, names, dims, dtype, spectral, cut, nodata))
+        print(run(artifact, scene, out, reading, dims, dtype, spectral, cut, components))

@@ -1,6 +1,7 @@
 """A scene's features as a cube."""
 
 import re
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,20 +10,25 @@ import torch
 from torch.nn import functional as F
 
 from eosfm.core.errors import EosfmError
+from eosfm.prediction.components import Basis, Components, at_cells
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.embed import Components, _at, embed
+from eosfm.prediction.embed import embed
+from eosfm.prediction.inputs import ReadOptions
 from tests.prediction.conftest import PLACE
 
 SMALL = Cut(window=64, overlap=32, device="cpu")
+WHOLE = Cut(window=256, device="cpu")
 
 
 @pytest.fixture
 def run(artifact, tmp_path):
     def call(
-        scene, out="features.tif", names=None, dims=4, dtype="float16", spectral=False, cut=SMALL
-    ):
+        scene, out="features.tif", dims=4, dtype="float16", spectral=False, cut=SMALL, shared=None,
+        scale=1.0, names=None,
+    ):  # fmt: skip
         path = tmp_path / out
-        line = embed(artifact, scene, path, names, dims, dtype, spectral, cut)
+        reading = ReadOptions(names, scale)
+        line = embed(artifact, scene, path, reading, dims, dtype, spectral, cut, shared)
         assert not list(tmp_path.glob(".*"))
         return path, line
 
@@ -85,8 +91,91 @@ def test_projecting_first_and_enlarging_then_is_the_same_as_the_reverse():
     torch.testing.assert_close(found, expected - components.centre[:, None, None])
     cells = torch.tensor([[0, 0], [3, 5], [15, 23], [7, 0]])
     torch.testing.assert_close(
-        _at([level[:1] for level in levels], cells), whole[0, :, cells[:, 0], cells[:, 1]].T
+        at_cells([level[:1] for level in levels], cells), whole[0, :, cells[:, 0], cells[:, 1]].T
     )
+
+
+def test_scenes_that_share_components_are_comparable(run, write_scene, mosaic, tmp_path):
+    """The bright part of a scene has the features that it has in the whole scene."""
+    kept, image = tmp_path / "area.npz", mosaic[0].astype(np.float32)
+    image[:, :, :64] *= 0.3
+    half = write_scene(
+        image[[2, 0, 1], :, 64:], name="half.tif", descriptions=("blue", "red", "green")
+    )
+    whole, line = run(write_scene(image), shared=kept, cut=WHOLE)
+    part, again = run(half, out="part.tif", dims=None, shared=kept, cut=WHOLE)
+    alone, _ = run(half, out="alone.tif", cut=WHOLE)
+    values, found, own = (rasterio.open(path).read() for path in (whole, part, alone))
+    inside = np.s_[:, 4:-4, 12:-8]  # far from the cut, where less is seen around
+    apart, far = (np.abs(one - values[:, :, 16:])[inside].mean() for one in (found, own))
+    assert apart < 0.01 * values.std() and far > 0.3 * values.std()
+    assert line.split(", ")[1] == again.split(", ")[1]  # the variance
+
+
+def test_a_killed_first_scene_resumes_with_the_components_it_kept(
+    run, write_scene, mosaic, tmp_path, monkeypatch
+):
+    import eosfm.prediction.embed as module
+
+    scene, kept = write_scene(mosaic[0]), tmp_path / "area.npz"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "_write", Mock(side_effect=KeyboardInterrupt))
+        run(scene, shared=kept)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_made", lambda *_: pytest.fail("what was made is made again"))
+        # All rows were made: there is nothing left to make but the file.
+        patch.setattr(module.Rows, "fill", lambda rows, make: None)
+        first, _ = run(scene, shared=kept)
+    with rasterio.open(first) as one, rasterio.open(run(scene, out="b.tif")[0]) as other:
+        np.testing.assert_array_equal(one.read(), other.read())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": 1e-3}, "values of other units .*by --scale"),
+        ({"dims": 5}, "--dims 5, and .*area.npz has 4"),
+        ({"spectral": True}, "fitted without; leave --spectral out"),
+    ],
+)
+def test_what_does_not_fit_the_shared_components_is_refused(
+    run, write_scene, mosaic, tmp_path, changes, message
+):
+    scene, kept = write_scene(mosaic[0].astype(np.float32)), tmp_path / "area.npz"
+    run(scene, shared=kept)
+    with pytest.raises(EosfmError, match=message):
+        run(scene, out="other.tif", shared=kept, **changes)
+    assert not (tmp_path / "other.tif").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"text", "one", "another"])
+def test_other_files_than_components_are_refused(run, write_scene, mosaic, tmp_path, content):
+    kept = tmp_path / "area.npz"
+    if content == "one":
+        with kept.open("wb") as file:
+            np.save(file, np.zeros(3))
+    elif content == "another":
+        np.savez(kept, directions=np.zeros(3))
+    else:
+        kept.write_bytes(content)
+    with pytest.raises(EosfmError, match="is damaged, or no file that"):
+        run(write_scene(mosaic[0]), shared=kept)
+
+
+def test_components_belong_to_their_ensemble(tmp_path):
+    one = Components(torch.randn(24, 6), torch.randn(6), 1.0, 0.5)
+    kept = tmp_path / "area.npz"
+    mean, std = np.array([-12, -18], np.float32), np.array([4, 4], np.float32)
+    basis = Basis("a" * 64, ("vv", "vh"), mean, std, True, one)
+    basis.save(kept)
+    again = Basis.load(kept, "a" * 64)
+    assert again.identity() == basis.identity() and again.bands == ("vv", "vh") and again.spectral
+    torch.testing.assert_close(again.components.directions, one.directions)
+    with pytest.raises(EosfmError, match="belongs to the ensemble with SHA-256 aaaaaaaaaaaa"):
+        Basis.load(kept, "b" * 64)
+    basis.expect_like(mean + 5, std, "scene.tif", kept)
+    with pytest.raises(EosfmError, match=r"scene.tif has values of other units \(means of 0.0158 "):
+        basis.expect_like(10 ** (mean / 10), np.ones(2, np.float32), "scene.tif", kept)
 
 
 @pytest.mark.parametrize(

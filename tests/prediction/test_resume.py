@@ -219,7 +219,7 @@ def test_a_table_goes_on_too(run, scene, monkeypatch, tmp_path):
 
 def test_features_go_on_too(artifact, scene, monkeypatch, tmp_path):
     def run(out):
-        embed(artifact, scene, tmp_path / out, None, 4, "int8", True, OVERLAPPING)
+        embed(artifact, scene, tmp_path / out, ReadOptions(), 4, "int8", True, OVERLAPPING)
         return (tmp_path / out).read_bytes()
 
     expected = run("whole.tif")
