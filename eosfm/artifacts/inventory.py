@@ -15,7 +15,7 @@ from eosfm.core.errors import EosfmError, shown
 from eosfm.encoding.artifact import STATE_KEY, Entry, parse_entry, read_entries
 from eosfm.nn.specialist import Specialist
 
-NOT_PROVENANCE = ("dataset", "source", "task", "metrics", "start")
+NOT_PROVENANCE = ("dataset", "source", "task", "metrics", "start", "publication")
 """Facts of a specialist kept out of ``provenance``: they have attributes of their own."""
 
 SOURCES = {"simulated": "simulated", "archive": "published", "root": "own copy"}
@@ -32,6 +32,8 @@ class Member:
         dataset: What it was trained on; None, as source, kind, metric and score, where the file
             does not say.
         source: Whether that was ``simulated``, ``published`` files of it, or a user's ``own copy``.
+        weights: Where the weights themselves come from, and their publication, of an encoder that
+            others trained; empty for one of the pipeline's.
         start: The published weights that its training began with; None where it tells of none.
         start_licence: Their licence; None where it is not told.
         kind: Task kind that it was trained for.
@@ -48,6 +50,7 @@ class Member:
     name: str
     dataset: str | None
     source: str | None
+    weights: tuple[str, ...]
     start: str | None
     start_licence: str | None
     kind: str | None
@@ -139,10 +142,13 @@ def _member(one: Specialist) -> Member:
     start = start if isinstance(start, Mapping) else {}
     metric = _text(metrics.get("metric"))
     score = metrics.get(metric)
+    said = _text(one.facts.get("source"))
+    others = (said, _text(one.facts.get("publication"))) if said not in SOURCES else ()
     return Member(
         name=one.name,
         dataset=_text(one.facts.get("dataset")),
-        source=SOURCES.get(_text(one.facts.get("source")) or ""),
+        source=SOURCES.get(said or ""),
+        weights=tuple(text for text in others if text),
         start=_text(start.get("source")),
         start_licence=_text(start.get("licence")),
         kind=_text(one.facts.get("task")),

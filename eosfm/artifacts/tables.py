@@ -40,6 +40,11 @@ def show_inventory(inventory: Inventory) -> None:
         )  # fmt: skip
     console.print()
     console.print(_specialists(inventory))
+    if others := [
+        (one.name, ", ".join(one.weights)) for one in inventory.specialists if one.weights
+    ]:
+        console.print()
+        console.print(_table(("specialist", "trained by others"), others))
     if inventory.specialists:
         console.print()
         console.print(_licences(inventory))

@@ -59,7 +59,8 @@ def specialist(weights: Any, name: str | None = None, unit: str | None = None) -
     _insist_on_one_unit(weights, bands, std)
     units = (unit or _unit(weights, bands, mean, std),) * len(bands)
     _, in_chans, state = encoder_weights(_downloaded(weights), model)
-    facts = {"source": f"torchgeo {weights}", "publication": weights.meta.get("publication", "")}
+    facts = {"source": f"torchgeo {weights}"}
+    facts |= {key: weights.meta[key] for key in ("dataset", "publication") if key in weights.meta}
     return Specialist(
         name or weights.name.lower(), model, in_chans, state, bands, units, mean, std, facts
     )

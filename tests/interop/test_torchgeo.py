@@ -10,6 +10,7 @@ from torchvision.models import WeightsEnum
 
 from eosfm import EosFM
 from eosfm.commands.gather import gather
+from eosfm.commands.info import info
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact, save_artifact
 from eosfm.interop.torchgeo import specialist
@@ -114,6 +115,10 @@ def test_gather_writes_an_artifact_of_it(published, tmp_path, capsys):
     ]  # fmt: skip
     (one,) = load_artifact(out)
     assert one.units == ("dn8",) * 3
+    info(out)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "torchgeo ResNet50_Weights.FMOW_RGB_GASSL, https://arxiv.org/abs/2011.09980" in shown
+    assert "fMoW Dataset ask not known: not of the catalogue" in shown
     for options, told in (
         ({"unit": "dn9"}, "unknown unit 'dn9'; did you mean"),
         ({"backbone": "resnet50"}, "--backbone is resnet50, but ResNet50_Weights.FMOW_RGB_GASSL"),
