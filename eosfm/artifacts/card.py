@@ -143,6 +143,9 @@ def _training_data(inventory: Inventory) -> str:
     )
     if begun:
         table += "\n" + _table(("weights that trainings began with", "licence"), begun)
+    others = [(one.name, ", ".join(one.weights)) for one in inventory.specialists if one.weights]
+    if others:
+        table += "\n" + _table(("encoder that others trained", "source"), others)
     sources = {one.source for one in inventory.specialists}
     told = [SIMULATED] * ("simulated" in sources) + [UNSTATED] * (None in sources)
     return "\n".join([table, *told])

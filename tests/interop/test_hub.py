@@ -156,6 +156,14 @@ def test_the_card_of_real_data_speaks_of_no_simulation(members, tmp_path, source
     assert "simulated" not in card
 
 
+def test_the_card_names_who_trained_an_encoder(members, tmp_path):
+    facts = members[0].facts | {"source": "torchgeo A.B", "publication": "https://example.org/1"}
+    save_artifact(tmp_path / "others.pth", [replace(members[0], facts=facts)])
+    card = write_card(take_inventory(tmp_path / "others.pth"))
+    assert "| encoder that others trained | source |" in card
+    assert "| rgb | torchgeo A.B, https://example.org/1 |" in card
+
+
 def test_the_card_beside_an_artifact_opens_it_and_tells_the_energy_of_its_training(artifact_file):
     opening = f'EosFM.from_artifact("{artifact_file}"'
     card = write_card(take_inventory(artifact_file), trained_kwh=0.5, opening=opening)
