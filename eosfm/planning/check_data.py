@@ -19,6 +19,7 @@ from eosfm.datasets.native.copy import NativeCopy
 from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params
+from eosfm.planning.declared import contradictions
 from eosfm.planning.facts import ARCHIVES
 from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy, refusals
 from eosfm.planning.readers import Reader, check_readers
@@ -75,8 +76,9 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
         yield fault(no_copy(name, dataset.title, entry.root))
     else:
         published = entry.scenes == "published" and bool(dataset.published)
-        counted = countable(dataset) or entry.reader not in ARCHIVES  # one of one's own
-        yield from _check_copy(dataset, copy.folder, published, entry.splits if counted else ())
+        own = entry.reader not in ARCHIVES
+        splits = entry.splits if own or countable(dataset) else ()
+        yield from _check_copy(dataset, copy.folder, published, splits, own)
 
 
 def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
@@ -95,7 +97,7 @@ def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Findi
 
 
 def _check_copy(
-    dataset: Dataset, folder: Path, whole: bool, splits: Sequence[Split]
+    dataset: Dataset, folder: Path, whole: bool, splits: Sequence[Split], own: bool
 ) -> Iterator[Finding]:
     """Read a window of the first scene, readers being lazy, and look whether the others are there.
 
@@ -105,6 +107,7 @@ def _check_copy(
         whole: Whether it must have as many scenes as its publisher says.
         splits: Those that are cut, each of which must have a scene; none where there are too many
             to look at each.
+        own: Whether it is no dataset of the catalogue.
     """
     name = dataset.name
     try:
@@ -137,6 +140,7 @@ def _check_copy(
                 for split in splits
                 if not counts[split]
             )
+        hints = list(contradictions(dataset, scene, own))
     except (EosfmError, OSError) as error:
         yield fault(of_copy(name, error))
         return
@@ -159,3 +163,4 @@ def _check_copy(
         f"datasets.{name}: {folder} can be read, first scene {scene.id} of {scene.height} x "
         f"{scene.width} px"
     )
+    yield from (note(f"datasets.{name}: {told}") for told in hints)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import rasterio
 import torch
 import typer
 import yaml
@@ -164,6 +165,19 @@ def test_of_a_good_root_one_window_is_read(project, tmp_path):
     assert any(f"{root} can be read, first scene" in line for line in notes(folder))
 
 
+def test_bands_of_a_root_that_are_named_in_another_order_are_noted(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    for file in root.rglob("*.tif"):
+        with rasterio.open(file, "r+") as raster:
+            raster.descriptions = get_dataset("eurosat").bands[::-1]
+    folder = project(set_dataset(source="archive", root=str(root), scenes="any"))
+    assert faults(folder) == []
+    (line,) = (line for line in notes(folder) if "names its bands" in line)
+    assert line.startswith("datasets.eurosat: ") and "those of the dataset are B01, B02" in line
+
+
 def test_scenes_of_a_root_are_counted(project, tmp_path):
     root = tmp_path / "copy"
     root.mkdir()
@@ -305,7 +319,7 @@ def own_copy():
 
     def look(reader, **facts):
         dataset = replace(make_dataset(reader, **facts), name="toy")
-        return [one.text for one in _check_copy(dataset, NATIVE, False, ()) if one.fault]
+        return [one.text for one in _check_copy(dataset, NATIVE, False, (), False) if one.fault]
 
     return look
 

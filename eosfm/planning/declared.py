@@ -1,0 +1,98 @@
+"""Where the files of a scene declare something else than its dataset says of them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from eosfm.core.bands import find
+from eosfm.datasets.native.gdal import DRIVERS, open_raster
+from eosfm.datasets.native.spec import Dataset, Scene
+from eosfm.prediction.names import numbered_by
+
+MOST = 32
+"""Files of the scene that are looked at: series have hundreds, all alike."""
+AS_STORED = (1.0, 0.0)
+"""Scale and offset of a file that declares none."""
+TEN_THOUSANDTHS = (1e-4, 0.0)
+"""Those of reflectance times 10,000, which is its unit here."""
+
+
+def contradictions(dataset: Dataset, scene: Scene, own: bool) -> Iterator[str]:
+    """Compare what GeoTIFFs declare with the dataset.
+
+    Readers look at pixels alone, and may rearrange them: what is declared may be wrong, or have
+    been seen to. So these are hints, one of each kind.
+
+    Args:
+        dataset: What is said of the data.
+        scene: One scene of them.
+        own: Whether somebody described data of their own. Readers of published ones are known to
+            see to nodata and scale.
+
+    Yields:
+        What a file declares, what the dataset says, and what to do.
+    """
+    paths = (path for path in scene.files if path.suffix.lower() in DRIVERS and path.is_file())
+    with ExitStack() as opened:
+        rasters = [opened.enter_context(open_raster(path)) for path in islice(paths, MOST)]
+        # Masks have one band.
+        images = [raster for raster in rasters if raster.count > 1 or len(dataset.bands) == 1]
+        for look in (_bands, _nodata, _scale) if own else (_bands,):
+            yield from islice((told for raster in images for told in look(raster, dataset)), 1)
+        yield from islice(_grids(rasters), 1)
+
+
+def _bands(raster: Any, dataset: Dataset) -> Iterator[str]:
+    """Names in another order than the dataset's; unknown ones tell nothing."""
+    names = [numbered_by(Path(raster.name).name, said) for said in raster.descriptions]
+    known = [name and find(name, dataset.bands) for name in names]
+    there = [dataset.bands.index(name) for name in known if name]
+    if len(there) == len(names) and there != sorted(there):
+        yield (
+            f"{raster.name} names its bands {', '.join(map(str, names))}, and those of the dataset "
+            f"are {', '.join(dataset.bands)}; make sure that its reader puts them in this order"
+        )
+
+
+def _nodata(raster: Any, dataset: Dataset) -> Iterator[str]:
+    known = {dataset.nodata, *(group.nodata for group in dataset.groups)}
+    for value in raster.nodatavals:
+        if value is not None and not isnan(value) and value not in known:
+            yield (
+                f"{raster.name} declares the nodata value {value:g}, and the dataset has "
+                f"{'none' if dataset.nodata is None else f'{dataset.nodata:g}'}; state `nodata`, "
+                "or make sure that its reader gives no such pixel"
+            )
+
+
+def _scale(raster: Any, dataset: Dataset) -> Iterator[str]:
+    for scaling in zip(raster.scales, raster.offsets, strict=True):
+        if scaling != AS_STORED and not (
+            scaling == TEN_THOUSANDTHS and set(dataset.units) == {"reflectance_1e4"}
+        ):
+            yield (
+                f"{raster.name} declares a scale of {scaling[0]:g} and an offset of "
+                f"{scaling[1]:g}, and pixels are read as stored; make sure that its reader gives "
+                f"{', '.join(dict.fromkeys(dataset.units))}"
+            )
+
+
+def _grids(rasters: list[Any]) -> Iterator[str]:
+    """Files of one pixel size that lie apart, such as an image and a mask."""
+    placed = [raster for raster in rasters if raster.crs and not raster.transform.is_identity]
+    for first, other in ((placed[0], other) for other in placed[1:]):
+        if first.crs != other.crs:
+            yield (
+                f"{first.name} is in {first.crs}, and {other.name} in {other.crs}; bring them to "
+                "one grid, since they are taken pixel by pixel"
+            )
+        elif first.res == other.res:
+            cols, rows = ~first.transform * (other.transform.c, other.transform.f)
+            if max(abs(cols), abs(rows)) > 0.5:
+                yield (
+                    f"{other.name} begins {cols:+.3g} columns and {rows:+.3g} rows from "
+                    f"{first.name}; bring them to one grid, since they are taken pixel by pixel"
+                )

@@ -1,0 +1,82 @@
+"""Files that contradict what a dataset says of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from eosfm.datasets import get_dataset
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.planning.declared import contradictions
+
+BANDS = ("B02", "B03", "B04")
+MINE = replace(
+    get_dataset("loveda"), name="mine", bands=BANDS, units=("reflectance_1e4",) * 3,
+    dtype="uint16", nodata=None,
+)  # fmt: skip
+MASK = {"descriptions": (), "dtype": "uint8"}
+
+
+@pytest.fixture
+def hints(tmp_path):
+    def write(name, count, west=500_000, epsg=32633, descriptions=BANDS, dtype="uint16", **more):
+        scales, offsets = more.pop("scales", None), more.pop("offsets", None)
+        with rasterio.open(
+            tmp_path / name, "w", driver="GTiff", width=8, height=8, count=count, dtype=dtype,
+            crs=f"EPSG:{epsg}", transform=from_origin(west, 5e6, 10, 10), **more,
+        ) as raster:  # fmt: skip
+            raster.write(np.ones((count, 8, 8), dtype))
+            raster.descriptions = descriptions or (None,) * count
+            if scales:
+                raster.scales, raster.offsets = scales, offsets
+        return Part(tmp_path / name, count)
+
+    def told(image, mask=MASK, dataset=MINE, own=True):
+        parts = [write("image.tif", 3, **image)], write("mask.tif", 1, **mask)
+        return list(contradictions(dataset, raster_scene("one", "train", *parts), own))
+
+    return told
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {},
+        {"descriptions": ("B2_10m", "Green", "b4")},
+        {"descriptions": ("Band 3", "Band 2", "Band 1")},
+        {"descriptions": ("B04", "B03", "B8A")},  # of another band, so nothing is known
+        {"scales": (1e-4,) * 3, "offsets": (0.0,) * 3},
+        {"nodata": 7},
+    ],
+)
+def test_what_agrees_or_tells_nothing_is_silent(hints, image):
+    assert hints(image, dataset=replace(MINE, nodata=7)) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "words"),
+    [
+        ({"descriptions": ("red", "green", "blue")}, MASK,
+         "image.tif names its bands red, green, blue, and those of the dataset are B02, B03, B04;"),
+        ({"nodata": 0}, MASK, "image.tif declares the nodata value 0, and the dataset has none;"),
+        ({"scales": (0.1,) * 3, "offsets": (0.0, 0.0, -5.0)}, MASK,
+         "image.tif declares a scale of 0.1 and an offset of 0, and pixels are read as stored;"),
+        ({}, MASK | {"west": 500_100},
+         "mask.tif begins +10 columns and +0 rows from "),
+        ({}, MASK | {"epsg": 32634}, "is in EPSG:32633, and "),
+    ],
+)  # fmt: skip
+def test_each_contradiction_is_one_hint(hints, image, mask, words):
+    (line,) = hints(image, mask)
+    assert words in line
+
+
+def test_a_mask_s_own_nodata_is_none_of_the_image(hints):
+    assert hints({}, MASK | {"nodata": 255}) == []
+
+
+def test_readers_of_published_data_see_to_nodata_and_scale(hints):
+    found = hints({"nodata": 0, "descriptions": BANDS[::-1]}, own=False)
+    assert [line.partition("image.tif ")[2].split()[0] for line in found] == ["names"]
