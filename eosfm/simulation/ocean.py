@@ -244,14 +244,13 @@ def _places(
     return places
 
 
-def observe_sea(sea: Sea, key: Key, bands: Sequence[str], haze: float | None = None) -> np.ndarray:
+def observe_sea(sea: Sea, key: Key, bands: Sequence[str]) -> np.ndarray:
     """Look at the sea from above in sunlight; the scattering of the air's molecules is taken away.
 
     Args:
         sea: What lies there.
         key: Two keys are two passes over the same water.
         bands: Names of optical bands in the order of the channels.
-        haze: Optical depth at 550 nm, 0 for none; drawn by the key when left out.
 
     Returns:
         (C, H, W) uint16 reflectance times 10,000.
@@ -268,4 +267,4 @@ def observe_sea(sea: Sea, key: Key, bands: Sequence[str], haze: float | None = N
     water += sea.floor * (through[:, None, None] * sand - water) + sea.glint
     image = water * (1 - sea.matter.sum(axis=0))
     image += np.tensordot(reflectance(_MATERIALS.values(), centres), sea.matter, axes=1)
-    return look(image, key, bands, haze, "ocean", "rhorc")
+    return look(image, key, bands, "ocean", "rhorc")

@@ -45,7 +45,6 @@ def observe(
     key: Key,
     bands: Sequence[str],
     units: Units = "reflectance_1e4",
-    haze: float | None = None,
     cloud: float = 0.0,
     region: str = "temperate",
     product: Product = "toa",
@@ -63,7 +62,6 @@ def observe(
         bands: Names of optical bands in the order of the channels.
         units: ``reflectance_1e4`` (uint16, 0 to 16000) or ``dn8`` (uint8, surface reflectance
             stretched per scene as aerial products are).
-        haze: Optical depth of the aerosol at 550 nm, 0 for none; drawn by the key when left out.
         cloud: Share of the scene under cloud, 0 to 1.
         region: One of :data:`eosfm.simulation.sky.REGIONS`: its sun and its air.
         product: Level of atmospheric correction; ignored for ``dn8``.
@@ -79,7 +77,7 @@ def observe(
         hours = OVERPASS
     wavelengths = _wavelengths(bands, product)
     rng = generator(key, "optical")
-    sky = draw_sky(rng, land.doy, region, haze, hours)
+    sky = draw_sky(rng, land.doy, region, hours)
     surface = _reflectance(land, wavelengths) * _sunlight(land, sky)
     surface += _glint(land, rng)
     over = draw_clouds(rng, land.size, land.gsd, sky, cloud) if cloud else None
@@ -96,7 +94,6 @@ def look(
     surface: np.ndarray,
     key: Key,
     bands: Sequence[str],
-    haze: float | None = None,
     region: str = "temperate",
     product: Product = "toa",
 ) -> np.ndarray:
@@ -106,7 +103,6 @@ def look(
         surface: (C, H, W) float32 reflectance 0 to 1 at the bands' wavelengths.
         key: Two keys are two passes over the same surface.
         bands: Names of optical bands in the order of the channels.
-        haze: Optical depth of the aerosol at 550 nm, 0 for none; drawn by the key when left out.
         region: One of :data:`eosfm.simulation.sky.REGIONS`: its sun and its air.
         product: What the air's part in the reflectance is.
 
@@ -119,7 +115,7 @@ def look(
     """
     wavelengths = _wavelengths(bands, product)
     rng = generator(key, "look")
-    sky = draw_sky(rng, rng.uniform(1, 366), region, haze)
+    sky = draw_sky(rng, rng.uniform(1, 366), region)
     image = _sensed(_at_sensor(surface, wavelengths, sky, None, rng), key, bands, 10.0)
     return _to_units(_corrected(image, wavelengths, sky, product, rng), "reflectance_1e4", rng)
 

@@ -123,7 +123,6 @@ def draw_sky(
     rng: np.random.Generator,
     doy: float,
     region: str = "temperate",
-    haze: float | None = None,
     hours: tuple[float, float] = OVERPASS,
 ) -> Sky:
     """Draw the sky over a scene.
@@ -132,7 +131,6 @@ def draw_sky(
         rng: Randomness.
         doy: Day of the year.
         region: One of :data:`REGIONS`.
-        haze: Optical depth of the aerosol at 550 nm, 0 for none; drawn when left out.
         hours: Local solar time, earliest and latest.
 
     Raises:
@@ -142,12 +140,11 @@ def draw_sky(
         raise EosfmError(f"unknown region {region!r}; {suggest(region, tuple(REGIONS))}")
     there = REGIONS[region]
     height, azimuth = sun(doy, rng.uniform(*there.latitude), rng.uniform(*hours))
-    drawn = rng.gamma(1.8, there.depth / 1.8)
     return Sky(
         # Nobody takes pictures by a sun that is lower than this.
         height=max(height, np.deg2rad(15)),
         azimuth=azimuth,
-        depth=drawn if haze is None else haze,
+        depth=rng.gamma(1.8, there.depth / 1.8),
         exponent=rng.uniform(*there.exponent),
         vapour=rng.uniform(*there.vapour),
     )

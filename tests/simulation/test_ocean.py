@@ -45,7 +45,7 @@ def test_the_sea_is_empty_but_for_the_few_things_named():
 
 def test_kinds_look_as_they_should():
     seas = [draw_sea((k,), (128, 128), afloat=afloat(k)) for k in range(12)]
-    images = [observe_sea(sea, (k,), BANDS, haze=0).astype(float) for k, sea in enumerate(seas)]
+    images = [observe_sea(sea, (k,), BANDS).astype(float) for k, sea in enumerate(seas)]
     kind = np.stack([sea.kind for sea in seas])
     image = np.stack(images, axis=1)
     mean = {name: image[:, kind == KINDS.index(name)].mean(axis=1) for name in KINDS}
@@ -65,7 +65,6 @@ def test_radar_bands_are_refused():
 
 def test_look_keeps_the_order_of_brightness():
     surface = np.stack([np.full((20, 20), 0.1), np.full((20, 20), 0.4)]).astype(np.float32)
-    dark, bright = look(surface, KEY, ("B04", "B08"), haze=0)
+    dark, bright = look(surface, KEY, ("B04", "B08"))
     assert bright.mean() > 2 * dark.mean()
     assert 500 < dark.mean() < 2000 and dark.std() > 0
-    assert (look(surface, KEY, ("B04", "B08"), haze=1)[0] > dark).mean() > 0.9

@@ -1,5 +1,7 @@
 """The simulated Earth keeps its promises: same key same bytes, and physics that holds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,6 +28,7 @@ from eosfm.simulation import (
 from eosfm.simulation.covers import spectra
 from eosfm.simulation.grid import average, shifted, spread
 from eosfm.simulation.noise import fractal, generator
+from eosfm.simulation.sky import REGIONS
 
 SIZE = (48, 40)
 ARRAYS = (
@@ -242,10 +245,14 @@ def test_a_shifted_image_repeats_its_border():
     assert shifted(image, 1, -1).tolist() == [[1, 2, 2], [1, 2, 2]]
 
 
-def test_haze_lifts_the_blue_most():
+def test_haze_lifts_the_blue_most(monkeypatch):
     land = draw_landscape((15,), SIZE, theme="conifer")
-    bands = ("B02", "B08")
-    clear, hazy = (observe(land, (1,), bands, haze=h).image.mean((1, 2)) for h in (0.0, 0.8))
+    monkeypatch.setitem(REGIONS, "clear", replace(REGIONS["temperate"], depth=0.0))
+    monkeypatch.setitem(REGIONS, "hazy", replace(REGIONS["temperate"], depth=0.8))
+    clear, hazy = (
+        observe(land, (1,), ("B02", "B08"), region=name).image.mean((1, 2))
+        for name in ("clear", "hazy")
+    )
     assert hazy[0] - clear[0] > 300
     assert (hazy / clear)[0] > 1.4 * (hazy / clear)[1]
 
@@ -267,7 +274,7 @@ def test_tall_things_cast_shadows_away_from_the_sun():
     tower = np.zeros_like(land.tone)
     tower[28:32, 28:32] = 20
     open_, shaded = (
-        observe(each, (4,), ("B04",), haze=0.0).image[0].astype(int)
+        observe(each, (4,), ("B04",)).image[0].astype(int)
         for each in (flat, flat.change(building_height=tower))
     )
     dark = shaded < 0.7 * open_
