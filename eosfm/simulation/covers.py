@@ -82,12 +82,6 @@ ROOFS = ("roof_red", "roof_grey", "roof_bright")
 BUILDINGS = (*ROOFS, "greenhouse")
 """All that has walls."""
 
-VEGETATION = (
-    *CROPS, "grassland", "pasture", "orchard", "vineyard", "olive", *FOREST, "shrub", "heath",
-    "wetland",
-)  # fmt: skip
-"""Covers whose look follows ``Landscape.vigour``."""
-
 # What is seen where the canopy is open or dormant.
 _STRAW = (6.0, 7.5, 11, 14, 17, 20, 22, 25, 26, 29, 33, 33, 24)
 _BRANCHES = (3.5, 4.2, 6.0, 7.0, 9.5, 12, 14, 17, 18, 19, 22, 19, 12)
@@ -114,6 +108,8 @@ _SEASON = {
     "mixed_forest": (0.50, 190, 80), "shrub": (0.50, 170, 85), "heath": (0.50, 200, 80),
     "wetland": (0.30, 190, 80),
 }  # fmt: skip
+VEGETATION = tuple(_SEASON)
+"""Covers whose look follows ``Landscape.vigour``."""
 
 # VV and VH in dB.
 _RADAR = {
