@@ -1,12 +1,10 @@
 """A simulated SEN12MS in its native layout."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from eosfm.core.bands import S2_BANDS
-from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.sen12ms import NAME, Patch, split_of
 from eosfm.simulation import Simulation, backscatter, legend, observe, resampled, write_lines
 from eosfm.simulation.images import write_geotiff
@@ -56,33 +54,24 @@ def simulate(root: Path, simulation: Simulation) -> None:
     """Write a small simulated copy: scenes of four patches, each scene in one split."""
     for season in SEASONS:
         (root / season).mkdir(parents=True, exist_ok=True)
-    listed: dict[str, list[str]] = {"train": [], "test": []}
-    for split, patches in simulated_patches(simulation).items():
-        for index, patch in enumerate(patches):
-            drawn = draw(simulation, patch, THEMES[index % len(THEMES)])
-            origin = simulated_origin(simulation, patch)
-            for source, image in drawn.items():
-                write_geotiff(patch.path(root, source), image, simulation.gsd, origin)
-            official = "test" if split == "test" else "train"
-            listed[official].append(patch.path(root, "s2").name)
-    for official, names in listed.items():
-        write_lines(root / f"{official}_list.txt", names)
-
-
-def simulated_patches(simulation: Simulation) -> dict[Split, list[Patch]]:
-    """The patches of a simulated copy by split, from scenes that the split rule puts there."""
     places = [Patch(season, scene, 0) for scene in range(1, 1000) for season in SEASONS]
-    supplies: dict[Split, Iterator[Patch]] = {
-        split: iter([patch for patch in places if split_of("train", patch.place) == split])
-        for split in ("train", "val")
-    }
-    supplies["test"] = supplies["train"]
-    chosen: dict[Split, list[Patch]] = {split: [] for split in SPLITS}
+    # The split rule says which scenes validate; those to test on are of the others.
+    validate, others = (
+        iter([place for place in places if (split_of("train", place.place) == "val") == held])
+        for held in (True, False)
+    )
+    listed: dict[str, list[str]] = {"train": [], "test": []}
     for split, index, _ in simulation.plan(NAME):
         if index % PATCHES_PER_SCENE == 0:
-            scene = next(supplies[split])
-        chosen[split].append(scene._replace(number=index % PATCHES_PER_SCENE + 1))
-    return chosen
+            scene = next(validate if split == "val" else others)
+        patch = scene._replace(number=index % PATCHES_PER_SCENE + 1)
+        drawn = draw(simulation, patch, THEMES[index % len(THEMES)])
+        origin = simulated_origin(simulation, patch)
+        for source, image in drawn.items():
+            write_geotiff(patch.path(root, source), image, simulation.gsd, origin)
+        listed["test" if split == "test" else "train"].append(patch.path(root, "s2").name)
+    for official, names in listed.items():
+        write_lines(root / f"{official}_list.txt", names)
 
 
 def simulated_origin(simulation: Simulation, patch: Patch) -> tuple[float, float]:
