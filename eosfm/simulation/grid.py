@@ -15,17 +15,15 @@ def coordinates(size: tuple[int, int], gsd: float) -> tuple[np.ndarray, np.ndarr
     return x, y
 
 
-def average(image: np.ndarray, factor: int) -> np.ndarray:
-    """Mean of each ``factor`` by ``factor`` block of the last two axes."""
+def average(image: np.ndarray, step: int) -> np.ndarray:
+    """Mean of each ``step`` by ``step`` block of the last two axes.
+
+    Where the right or lower edge cuts a block, the edge is repeated.
+    """
     *rest, h, w = image.shape
-    blocks = image.reshape(*rest, h // factor, factor, w // factor, factor)
+    edges = [(0, 0)] * len(rest) + [(0, -h % step), (0, -w % step)]
+    blocks = np.pad(image, edges, mode="edge").reshape(*rest, -(-h // step), step, -1, step)
     return blocks.mean(axis=(-3, -1), dtype=np.float32)
-
-
-def coarsened(channel: np.ndarray, step: int) -> np.ndarray:
-    """The same of (H, W); where the right or lower edge cuts a block, the edge is repeated."""
-    h, w = channel.shape
-    return average(np.pad(channel, ((0, -h % step), (0, -w % step)), mode="edge"), step)
 
 
 def shifted(image: np.ndarray, rows: int, cols: int) -> np.ndarray:
@@ -49,16 +47,12 @@ def resampled(image: np.ndarray, bands: tuple[str, ...]) -> np.ndarray:
     The image (C, H, W) was simulated at 10 m; its shape and dtype stay. Pixels that the right or
     lower edge cuts see the edge repeated.
     """
-    return np.stack(
-        [_coarse(channel, STEP[name]) for channel, name in zip(image, bands, strict=True)]
-    )
-
-
-def _coarse(channel: np.ndarray, step: int) -> np.ndarray:
-    if step == 1:
-        return channel
-    h, w = channel.shape
-    mean = coarsened(channel, step)
-    if channel.dtype.kind == "u":
-        mean = np.rint(mean)
-    return mean.astype(channel.dtype).repeat(step, axis=0).repeat(step, axis=1)[:h, :w]
+    h, w = image.shape[-2:]
+    channels = []
+    for channel, name in zip(image, bands, strict=True):
+        mean = average(channel, STEP[name])
+        if image.dtype.kind == "u":
+            mean = np.rint(mean)
+        fine = mean.astype(image.dtype).repeat(STEP[name], axis=0).repeat(STEP[name], axis=1)
+        channels.append(fine[:h, :w])
+    return np.stack(channels)

@@ -7,8 +7,7 @@ import numpy as np
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.mados import BANDS, CLASSES, FOLDER, NAME, WAVELENGTHS
 from eosfm.datasets.native.sentinel2 import STEP
-from eosfm.simulation import Key, Simulation, write_lines
-from eosfm.simulation.grid import coarsened
+from eosfm.simulation import Key, Simulation, average, write_lines
 from eosfm.simulation.images import write_tiff
 from eosfm.simulation.noise import fractal, generator
 from eosfm.simulation.ocean import FLOATING, KINDS, WATERS, draw_sea, observe_sea
@@ -54,7 +53,7 @@ def _write_patch(folder: Path, index: int, key: Key, simulation: Simulation) -> 
     for name, pixels in zip(BANDS, image, strict=True):
         wavelength = WAVELENGTHS[name][min(satellite, len(WAVELENGTHS[name]) - 1)]
         path = folder / str(10 * STEP[name]) / f"{folder.name}_L2R_rhorc_{wavelength}_{number}.tif"
-        write_tiff(path, coarsened(pixels, STEP[name])[None])
+        write_tiff(path, average(pixels, STEP[name])[None])
     classes = _annotate(rng, sea.kind)
     for layer, pixels in (("cl", classes), ("conf", classes > 0), ("rep", 3 * (classes > 0))):
         path = folder / "10" / f"{folder.name}_L2R_{layer}_{number}.tif"
