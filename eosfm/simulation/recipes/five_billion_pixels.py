@@ -83,8 +83,7 @@ def _draw(key: Key, theme: str, simulation: Simulation) -> tuple[Landscape, np.n
     if theme == "stadium":
         land, special = _with_stadium(land, key)
     classes = classify(land, ground)
-    if special.any():
-        classes[special] = CLASSES.index("fish pond" if theme == "ponds" else "stadium")
+    classes[special] = CLASSES.index(THEMES[theme])
     return land, classes
 
 
