@@ -30,6 +30,12 @@ def embed(
         float | None,
         typer.Option(help="Nodata value, if the file declares none."),
     ] = None,
+    bounds: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(
+            metavar="W S E N", help="Read a part alone: west, south, east, north in degrees."
+        ),
+    ] = None,
     components: Annotated[
         Path | None,
         typer.Option(
@@ -75,7 +81,7 @@ def embed(
     from eosfm.prediction.embed import embed as run
     from eosfm.prediction.inputs import ReadOptions
 
-    reading = ReadOptions(names, scale, offset, nodata=nodata)
+    reading = ReadOptions(names, scale, offset, nodata=nodata, bounds=bounds)
     cut = Cut(window, overlap, device)
     with resumed():
         print(run(artifact, scene, out, reading, dims, dtype, spectral, cut, components))

@@ -49,6 +49,12 @@ def predict(
         float | None,
         typer.Option(help="Nodata value, if the files declare none."),
     ] = None,
+    bounds: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(
+            metavar="W S E N", help="Read a part alone: west, south, east, north in degrees."
+        ),
+    ] = None,
     dates: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,7 +102,7 @@ def predict(
     from eosfm.prediction.predict import Cut
     from eosfm.prediction.predict import predict as run
 
-    reading = ReadOptions(names, scale, offset, tuple(dates or ()), nodata)
+    reading = ReadOptions(names, scale, offset, tuple(dates or ()), nodata, bounds)
     cut = Cut(window, overlap, device)
     with resumed():
         print(run(fitted, artifact, scenes, out, reading, cut, probabilities, min_score))

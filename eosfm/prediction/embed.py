@@ -100,8 +100,9 @@ def embed(
     with bounded_cache():
         bands = list(basis.bands) if basis else _bands(path, reading.bands)
         scene = open_scene(
-            path, bands, None, reading.bands, reading.scale, reading.offset, reading.nodata
-        )
+            path, bands, None, reading.bands, reading.scale, reading.offset, reading.nodata,
+            bounds=reading.bounds,
+        )  # fmt: skip
         check_out(out, (".tif", ".tiff"), scene.files)
         mean, std = _statistics(scene)
         if basis and shared:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,12 @@ SAME = 1e-3
 
 DEGREE = 111_320.0
 """Metres per degree at the equator."""
+
+WGS84 = "EPSG:4326"
+"""Degrees of longitude and latitude."""
+
+Bounds = tuple[float, float, float, float]
+"""West, south, east and north in degrees, as in GeoJSON and STAC."""
 
 UNITS = {"metre": "m", "degree": "degrees"}
 """Display names of CRS units."""
@@ -61,6 +68,38 @@ class Grid:
         moved = ~self.transform @ other.transform
         corners = [(0, 0), (self.width, 0), (self.width, self.height)]
         return all(np.abs(np.subtract(moved @ xy, xy)).max() <= SAME for xy in corners)
+
+    def part(self, bounds: Bounds, path: str) -> tuple["Grid", tuple[int, int]]:
+        """The pixels that cover bounds, and the row and column where they begin.
+
+        Args:
+            bounds: Parts beyond the grid are left out.
+            path: Name of the raster, for messages.
+
+        Raises:
+            EosfmError: There is no georeference, or the bounds are elsewhere.
+        """
+        from rasterio.transform import array_bounds
+        from rasterio.warp import transform_bounds
+
+        if not self.crs:
+            raise EosfmError(f"{path} has no georeference; leave --bounds out")
+        left, bottom, right, top = transform_bounds(WGS84, self.crs, *bounds)
+        corners = [~self.transform @ (x, y) for x in (left, right) for y in (bottom, top)]
+        cols, rows = np.nan_to_num(np.array(corners).T, nan=np.inf, posinf=1e9, neginf=-1e9)
+        first = [max(0, floor(side.min() + SAME)) for side in (rows, cols)]
+        last = [min(most, ceil(side.max() - SAME))
+                for most, side in zip(self.size, (rows, cols), strict=True)]  # fmt: skip
+        height, width = (end - start for start, end in zip(first, last, strict=True))
+        if min(height, width) <= 0:
+            whole = array_bounds(self.height, self.width, self.transform)
+            there = " ".join(f"{side:.5g}" for side in transform_bounds(self.crs, WGS84, *whole))
+            raise EosfmError(
+                f"{path} does not reach into --bounds {' '.join(f'{side:.5g}' for side in bounds)};"
+                f" it lies within {there}; correct them, or take another scene"
+            )
+        moved = self.transform @ self.transform.translation(first[1], first[0])
+        return Grid(height, width, self.crs, moved), (first[0], first[1])
 
     def polygon(self, left: float, top: float, right: float, bottom: float) -> Any:
         """A box in pixel coordinates as a shapely polygon in the CRS."""

@@ -15,7 +15,7 @@ from eosfm.evaluation.fitted import FittedTask
 from eosfm.features.dates import days_of
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
-from eosfm.prediction.grid import Grid, expect_same
+from eosfm.prediction.grid import Bounds, Grid, expect_same
 from eosfm.prediction.plausible import check_values
 from eosfm.prediction.scene import Scene, open_scene
 from eosfm.prediction.series import dates_in
@@ -36,9 +36,10 @@ class ReadOptions:
         offset: Added to the scaled values.
         dates: ISO dates of the scenes; empty to use those that the scenes tell.
         nodata: Nodata value if nothing declares one.
+        bounds: Of the part of the scenes that is read; None for all.
 
     Raises:
-        EosfmError: ``scale`` is 0, or a number is not finite.
+        EosfmError: ``scale`` is 0, a number is not finite, or the bounds are none.
     """
 
     bands: tuple[str, ...] | None = None
@@ -46,6 +47,7 @@ class ReadOptions:
     offset: float = 0.0
     dates: tuple[str, ...] = ()
     nodata: float | None = None
+    bounds: Bounds | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.scale) and self.scale and math.isfinite(self.offset)):
@@ -53,6 +55,13 @@ class ReadOptions:
                 f"--scale is {self.scale:g} and --offset {self.offset:g}; expected numbers, and no "
                 "scale of 0; correct them"
             )
+        if self.bounds is not None:
+            west, south, east, north = self.bounds
+            if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+                raise EosfmError(
+                    f"--bounds are {west:g} {south:g} {east:g} {north:g}; expected west, south, "
+                    "east and north in degrees; correct them"
+                )
 
 
 class SceneSeries:
@@ -93,6 +102,7 @@ class SceneSeries:
                 reading.offset,
                 reading.nodata,
                 fitted.nodata,
+                reading.bounds,
             )
             for source in sources
         ]

@@ -11,7 +11,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.channels import Channel, SceneFile
 from eosfm.prediction.folders import files_of, said_of
-from eosfm.prediction.grid import expect_same, grid_of, on_finest
+from eosfm.prediction.grid import Bounds, expect_same, grid_of, on_finest
 from eosfm.prediction.names import expect_once, match
 from eosfm.prediction.opening import is_served, open_raster
 from eosfm.prediction.products import AS_IT_IS
@@ -31,27 +31,38 @@ class Scene:
 
     Attributes:
         path: As the user gave it.
-        grid: Its pixel grid.
+        grid: Its pixel grid, or that of the part within bounds.
         channels: In the order of the wanted bands.
         files: All files that belong to its rasters.
     """
 
-    def __init__(self, path: str, channels: Sequence[Channel], files: Sequence[str]) -> None:
+    def __init__(
+        self,
+        path: str,
+        channels: Sequence[Channel],
+        files: Sequence[str],
+        bounds: Bounds | None = None,
+    ) -> None:
         self.path = path
         self.files = sorted(set(files))
         self.channels = tuple(channels)
-        self.grid = grid_of(channels[0].raster)
+        self.grid, self._origin = grid_of(channels[0].raster), (0, 0)
+        self._whole = self.grid.size
+        if bounds:
+            self.grid, self._origin = self.grid.part(bounds, path)
         self._shared = [slot for slot, one in enumerate(self.channels) if one.shared]
 
     def read(self, row: int, col: int, height: int, width: int) -> np.ndarray:
         """Read a window (C, height, width) float32, NaN where a channel was not measured.
 
-        Beyond the scene, its last row and column repeat.
+        Beyond the bounds there are further pixels. Beyond the scene, its last row and column
+        repeat.
 
         Raises:
             EosfmError: A file is damaged, or its server does not answer.
         """
-        inside = (min(height, self.grid.height - row), min(width, self.grid.width - col))
+        row, col = row + self._origin[0], col + self._origin[1]
+        inside = (min(height, self._whole[0] - row), min(width, self._whole[1] - col))
         values = np.empty((len(self.channels), *inside), np.float32)
         for raster in dict.fromkeys(one.raster for one in self.channels):
             slots = [slot for slot, one in enumerate(self.channels) if one.raster is raster]
@@ -93,7 +104,8 @@ class Scene:
         # Files that are not local are identified by sampled pixels.
         local = len(found) == len(self.files)
         pixels = "" if local else sha256(self.sample().tobytes()).hexdigest()
-        return _place(self.path), [_place(file) for file in self.files], seen, said, pixels
+        placed = self._origin, self.grid.size
+        return _place(self.path), [_place(file) for file in self.files], seen, said, placed, pixels
 
     def _read(
         self, raster: Any, slots: list[int], origin: tuple[int, int], values: np.ndarray
@@ -147,6 +159,7 @@ def open_scene(
     offset: float = 0.0,
     nodata: float | None = None,
     otherwise: float | None = None,
+    bounds: Bounds | None = None,
 ) -> Scene:
     """Open one date of a scene.
 
@@ -162,9 +175,11 @@ def open_scene(
         offset: Added then, to the same channels.
         nodata: Nodata value if file and item declare none.
         otherwise: Nodata value if the product is unknown too.
+        bounds: Of the part that is wanted; None for all.
 
     Raises:
-        EosfmError: It cannot be read, lacks bands, or its files differ in their grids.
+        EosfmError: It cannot be read, lacks bands, or its files differ in their grids, or it
+            lies beyond the bounds.
     """
     if isinstance(path, Item):
         assets = path.wanted(bands)
@@ -213,7 +228,8 @@ def open_scene(
         )
         given = AS_IT_IS if mixed and unit in OTHERS else (scale, offset)
         channels.append(file.channel(index, raster, unit, given))
-    return Scene(str(path), channels, [name for file in files for name in file.source.files])
+    parts = [name for file in files for name in file.source.files]
+    return Scene(str(path), channels, parts, bounds)
 
 
 def named_bands(path: str) -> list[str | None]:

@@ -1,0 +1,83 @@
+"""A part of a scene: its grid, its pixels, its map."""
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import Affine, array_bounds, from_origin
+from rasterio.warp import transform_bounds
+
+from eosfm.core.errors import EosfmError
+from eosfm.prediction.cut import Cut
+from eosfm.prediction.grid import WGS84, Grid
+from eosfm.prediction.inputs import ReadOptions
+from eosfm.prediction.predict import predict
+from eosfm.prediction.scene import open_scene
+from tests.prediction.conftest import PLACE
+
+RGB = ("red", "green", "blue")
+WHOLE = Grid(96, 160, rasterio.CRS.from_epsg(32633), PLACE["transform"])
+
+
+def degrees(rows: slice, cols: slice, grid: Grid = WHOLE) -> tuple[float, float, float, float]:
+    """Bounds within which pixels lie: a little less than theirs, as the sides are no meridians."""
+    moved = grid.transform @ Affine.translation(cols.start + 0.2, rows.start + 0.2)
+    size = rows.stop - rows.start - 0.4, cols.stop - cols.start - 0.4
+    west, south, east, north = transform_bounds(grid.crs, WGS84, *array_bounds(*size, moved))
+    return west, south, east, north
+
+
+@pytest.mark.parametrize("transform", [PLACE["transform"], from_origin(4e5, 5e6, 10, -10)])
+def test_pixels_are_those_within_the_bounds(transform):
+    grid = Grid(96, 160, WHOLE.crs, transform)
+    part, (row, col) = grid.part(degrees(slice(32, 64), slice(20, 90), grid), "a.tif")
+    assert 31 <= row <= 32 and 19 <= col <= 20
+    assert 64 <= row + part.height <= 66 and 90 <= col + part.width <= 92
+    assert part.transform @ (0, 0) == pytest.approx(transform @ (col, row))
+    edge, (row, col) = grid.part(degrees(slice(80, 200), slice(-50, 500), grid), "a.tif")
+    assert (row + edge.height, col, edge.width) == (96, 0, 160)
+    assert 70 <= row <= 80  # wide bounds reach further, as north is not up
+
+
+def test_a_part_is_read_with_what_is_around_it(write_scene, mosaic):
+    path = write_scene(mosaic[0])
+    whole = open_scene(path, RGB, None)
+    part = open_scene(path, RGB, None, bounds=degrees(slice(32, 64), slice(100, 130)))
+    row, col = part._origin
+    np.testing.assert_array_equal(part.read(2, 3, 8, 9), whole.read(row + 2, col + 3, 8, 9))
+    around = part.read(0, 0, 96, 96)  # beyond the bounds, and beyond the scene
+    np.testing.assert_array_equal(around, whole.read(row, col, 96, 96))
+    assert part.identity() != whole.identity()
+    assert part.sample().size < whole.sample().size
+
+
+def test_a_part_is_mapped(fitted_file, artifact, write_scene, mosaic, tmp_path):
+    """Its windows see what the whole map's do, where these are the same."""
+    task, scene = fitted_file("segmentation")[0], write_scene(mosaic[0])
+    cut = Cut(32, 0, "cpu")
+    for name, bounds in {"whole": None, "part": degrees(slice(33, 95), slice(65, 128))}.items():
+        options = ReadOptions(bounds=bounds)
+        line = predict(task, artifact, [scene], tmp_path / f"{name}.tif", options, cut)
+    with rasterio.open(tmp_path / "whole.tif") as one, rasterio.open(tmp_path / "part.tif") as two:
+        window = one.window(*two.bounds).round()
+        assert two.transform == pytest.approx(one.window_transform(window))
+        assert f"{two.height}x{two.width} px" in line and two.height < 70
+        assert (one.read(window=window) == two.read()).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ((13.0, 45.0, 13.1, 45.1), "does not reach into --bounds 13 45 13.1 45.1; it lies within"),
+        ((13.1, 45.0, 13.0, 45.1), "--bounds are 13.1 45 13 45.1; expected west, south, east and"),
+        ((4e5, 5e6, 4.1e5, 5.1e6), "--bounds are 400000 5e.06 410000 5.1e.06; expected west"),
+    ],
+)
+def test_other_bounds_are_refused(write_scene, mosaic, bounds, message):
+    with pytest.raises(EosfmError, match=message):
+        open_scene(write_scene(mosaic[0]), RGB, None, bounds=ReadOptions(bounds=bounds).bounds)
+
+
+def test_bounds_need_a_georeference(write_scene, mosaic):
+    path = write_scene(mosaic[0], crs=None, transform=Affine.identity())
+    with pytest.raises(EosfmError, match="has no georeference; leave --bounds out"):
+        open_scene(path, RGB, None, bounds=(13.0, 45.0, 13.1, 45.1))
