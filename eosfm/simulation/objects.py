@@ -219,6 +219,8 @@ def place_objects(land: Landscape, key: Key, name: str) -> tuple[Landscape, list
         for _ in range(ATTEMPTS):
             if _site(pen, kind, angle, free):
                 kind.paint(pen)
+                if not pen.body.any():  # no pixel's middle is in it, where these are large
+                    continue
                 free &= ~pen.within(pen.length + 4 * land.gsd, pen.width + 4 * land.gsd)
                 boxes.append(_extent(pen.body))
                 break

@@ -68,3 +68,13 @@ def test_nothing_is_placed_between_the_pixels():
     for number in (1, 8, 10):
         land = draw_landscape((number, "scene"), (24, 24), 4.0, "sea")
         assert place_objects(land, (number,), "vehicle")[1] == []
+
+
+@pytest.mark.parametrize("name", ["airplane", "storagetank"])
+def test_what_is_smaller_than_the_pixels_is_not_there(name):
+    """It may lie between the middles of pixels of 3 m and more."""
+    for gsd in (3.0, 5.0, 10.0):
+        for number in range(10):
+            land = draw_landscape((number, "scene"), (32, 32), gsd, "grassland")
+            for x_min, y_min, x_max, y_max in place_objects(land, (number,), name)[1]:
+                assert x_max > x_min and y_max > y_min
