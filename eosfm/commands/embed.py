@@ -10,15 +10,18 @@ def embed(
     scene: Annotated[
         str,
         typer.Argument(
-            help="A raster (GeoTIFF, JPEG 2000, PNG, JPEG, Imagine, .vrt), or a folder of rasters "
-            "on one grid."
+            help="A raster (GeoTIFF, JPEG 2000, PNG, JPEG, Imagine, .vrt), a folder of rasters on "
+            "one grid, or a STAC item."
         ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The .tif file to write.")],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
     bands: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME...", help="Names of the scene's bands, in order."),
+        typer.Option(
+            metavar="NAME...",
+            help="Names of the scene's bands, in order; of a STAC item, those to use.",
+        ),
     ] = None,
     scale: Annotated[
         float, typer.Option(help="Factor for the scene's values, for --components.")

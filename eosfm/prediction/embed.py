@@ -24,6 +24,7 @@ from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import check_out
 from eosfm.prediction.rows import Arrays, Rows
 from eosfm.prediction.scene import Scene, named_bands, open_scene
+from eosfm.prediction.stac import Item, is_stac, read_items
 from eosfm.prediction.windows import Part, Sweep, strips
 
 WINDOW = 512
@@ -76,7 +77,7 @@ def embed(
 
     Args:
         artifact: The ensemble.
-        path: The scene.
+        path: The scene: a raster, a folder, or a STAC item.
         out: The GeoTIFF to write.
         reading: How the scene is read; its dates are not looked at.
         dims: Number of components; None for those of ``shared``, or :data:`DIMS`.
@@ -98,9 +99,10 @@ def embed(
     weights = file_hash(artifact)
     basis = _kept(shared, weights, dims, spectral)
     with bounded_cache():
-        bands = list(basis.bands) if basis else _bands(path, reading.bands)
+        source = _source(path)
+        bands = list(basis.bands) if basis else _bands(source, reading.bands)
         scene = open_scene(
-            path, bands, None, reading.bands, reading.scale, reading.offset, reading.nodata,
+            source, bands, None, reading.bands, reading.scale, reading.offset, reading.nodata,
             bounds=reading.bounds,
         )  # fmt: skip
         check_out(out, (".tif", ".tiff"), scene.files)
@@ -213,9 +215,27 @@ def _write(out: Path, grid: Grid, rows: Rows, components: Components, dtype: str
         return missing / (cells.height * cells.width)
 
 
-def _bands(path: str, names: Sequence[str] | None) -> list[str]:
-    """The named bands of a scene, each once."""
-    named = [name for name in names or named_bands(path) if name is not None]
+def _source(path: str) -> str | Item:
+    """The scene, or the item that a STAC file holds.
+
+    Raises:
+        EosfmError: It holds several.
+    """
+    if not is_stac(path):
+        return path
+    item, *more = read_items(path)
+    if more:
+        raise EosfmError(f"{path} holds {1 + len(more)} items; give one, for a scene of one date")
+    return item
+
+
+def _bands(path: str | Item, names: Sequence[str] | None) -> list[str]:
+    """The named bands of a scene, each once; of an item, those wanted, or all."""
+    if isinstance(path, Item):
+        there: Sequence[str | None] = [name for asset in path.assets for name in asset.bands]
+    else:
+        there = named_bands(path)
+    named = [name for name in names or there if name is not None]
     if not named:
         raise EosfmError(f"{path} names no band; name them in their order: --bands B02 B03 ...")
     return list(dict.fromkeys(named))

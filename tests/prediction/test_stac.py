@@ -13,10 +13,13 @@ from rasterio.transform import from_origin
 from eosfm.core.bands import BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.prediction import stac
+from eosfm.prediction.cut import Cut
+from eosfm.prediction.embed import embed
 from eosfm.prediction.inputs import ReadOptions, SceneSeries
 from eosfm.prediction.scene import open_scene
 from eosfm.prediction.stac import read_items
 
+SMALL = Cut(window=64, overlap=32, device="cpu")
 COLOURS = ("red", "green", "blue")
 
 
@@ -52,6 +55,24 @@ def test_bands_are_found_by_their_common_names(make_item, mosaic, form):
     np.testing.assert_array_equal(scene.read(0, 0, 96, 160), mosaic[0][[2, 0]])
     with pytest.raises(EosfmError, match=r"has assets of red, green, blue; .*missing: nir"):
         open_scene(item, ("nir", "red"), None)
+
+
+def test_an_item_is_embedded_as_a_raster_of_its_bands(
+    make_item, write_scene, mosaic, artifact, tmp_path
+):
+    scenes = {"item": str(make_item("a", mosaic[0])), "raster": write_scene(mosaic[0])}
+    for name, scene in scenes.items():
+        embed(artifact, scene, tmp_path / f"{name}.tif", ReadOptions(), 4, "int8", False, SMALL)
+    with rasterio.open(tmp_path / "item.tif") as one, rasterio.open(tmp_path / "raster.tif") as two:
+        np.testing.assert_array_equal(one.read(), two.read())
+    few = ReadOptions(("green", "red"))
+    line = embed(artifact, scenes["item"], tmp_path / "few.tif", few, 4, "int8", False, SMALL)
+    assert "4 components" in line
+    items = [json.loads(make_item(name, mosaic[0]).read_text()) for name in "bc"]
+    both = tmp_path / "both.json"
+    both.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    with pytest.raises(EosfmError, match="holds 2 items; give one, for a scene of one"):
+        embed(artifact, str(both), tmp_path / "x.tif", ReadOptions(), 4, "int8", False, SMALL)
 
 
 @pytest.mark.parametrize(
