@@ -8,7 +8,7 @@ from eosfm.core.splits import SPLITS
 from eosfm.datasets import get_dataset
 from eosfm.features.reading import Reading, read_split
 from eosfm.features.task import TaskInput
-from eosfm.params import Params
+from eosfm.params import Params, Scaling
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import get_recipe
 from eosfm.tiles.store import TileStore
@@ -38,5 +38,7 @@ def second_world(
     dataset = replace(get_dataset(entry.reader).below(raw), name=entry.reader)
     tile = min(sizes) if entry.tile else None
     cut_dataset(dataset, raw, cut, tile, splits=SPLITS, source="simulated")
-    reading = read_split(replace(task, store=TileStore(cut)), "test")
-    return replace(reading, statistics=task.statistics)
+    mean, std = task.statistics
+    return read_split(
+        replace(task, store=TileStore(cut), scaling=Scaling(mean=mean, std=std)), "test"
+    )

@@ -215,16 +215,15 @@ def store_split(
 
 def gigabytes(encoder: EnsembleEncoder, readings: Splits[Reading], pools: bool) -> float:
     """What the features of all splits take in half precision."""
-    return sum(len(reading) * item_bytes(encoder, reading, pools) for reading in readings) / 1e9
+    each = item_bytes(encoder.inputs, readings.train.task, pools)
+    return sum(map(len, readings)) * each / 1e9
 
 
-def item_bytes(encoder: EnsembleEncoder, reading: Reading, pools: bool) -> int:
+def item_bytes(inputs: Sequence[InputSpec], task: TaskInput, pools: bool) -> int:
     """Bytes of one item's pyramids in half precision, or of their averages."""
-    height, width = (1, 1) if pools else reading.windows.size
+    height, width = (1, 1) if pools else task.windows.size
     cells = [-(-height // stride) * -(-width // stride) for stride in STRIDES]
     per_date = sum(
-        channels * cells[level]
-        for spec in encoder.inputs
-        for level, channels in enumerate(spec.channels)
+        channels * cells[level] for spec in inputs for level, channels in enumerate(spec.channels)
     )
-    return 2 * len(reading.dates) * per_date
+    return 2 * len(task.dates) * per_date

@@ -24,7 +24,6 @@ from eosfm.features.source import Request, Source
 from eosfm.features.task import TaskInput
 from eosfm.features.windows import Windows
 from eosfm.tiles.dataset import TileDataset
-from eosfm.tiles.store import TileStore
 from eosfm.tiles.views import View
 
 BATCH = 32
@@ -44,34 +43,25 @@ class Reading(Source[Tensor]):
     """How one split of a task is read from its tiles: a source of images.
 
     Attributes:
-        store: The tiles.
-        split: Which of them.
-        bands: The channels.
-        statistics: Offset and divisor of each channel.
-        fill: Value of each channel where it was not measured.
-        standardize: Whether the statistics scale the images.
+        task: Whose tiles are read; it says which bands and dates of them, and what scales these.
+        split: Which of the tiles.
         indices: The tiles in use, by index in the store.
-        dates: The dates in use, by position in the store.
         windows: How tiles are cut.
-        workers: Loader processes, at most one per core; parallel fits use none.
-        repeat: By class index, how often an epoch sees a tile that shows it.
     """
 
-    store: TileStore
+    task: TaskInput
     split: Split
-    bands: tuple[str, ...]
-    statistics: tuple[tuple[float, ...], tuple[float, ...]]
-    fill: tuple[float, ...]
-    standardize: bool
     indices: np.ndarray
-    dates: tuple[int, ...]
     windows: Windows
-    workers: int
-    repeat: Mapping[int, int]
 
     def __len__(self) -> int:
         """Number of items."""
         return len(self.indices) * self.windows.count
+
+    @property
+    def repeat(self) -> Mapping[int, int]:
+        """By class index, how often an epoch sees a tile that shows it."""
+        return self.task.repeat if self.split == "train" else {}
 
     def whole(self) -> "Reading":
         """The same tiles, uncut."""
@@ -104,12 +94,12 @@ class Reading(Source[Tensor]):
 
         path = self.tiles.tiles.path / "tiles.parquet"
         dates = parquet.read_table(path, columns=["dates"])["dates"].to_pylist()
-        stored = self.store.shape[0]
-        return torch.from_numpy(days_of([dates[i] or () for i in self.indices], self.dates, stored))
+        used, stored = self.task.dates, self.task.store.shape[0]
+        return torch.from_numpy(days_of([dates[i] or () for i in self.indices], used, stored))
 
     def chunks(self) -> list[Request]:
         """All items, whole tiles at a time, few enough to be encoded at once."""
-        step = max(1, BATCH // (len(self.dates) * self.windows.count))
+        step = max(1, BATCH // (len(self.task.dates) * self.windows.count))
         starts = range(0, len(self.indices), step)
         tiles = (np.arange(start, min(start + step, len(self.indices))) for start in starts)
         return [Request(self.windows.items(some)) for some in tiles]
@@ -121,7 +111,7 @@ class Reading(Source[Tensor]):
         views = [
             View(*self._corner(tile, window, request.draw), 0, False) for tile, window in places
         ]
-        pixels = self.tiles.pixels(tiles, views, self.dates)
+        pixels = self.tiles.pixels(tiles, views, self.task.dates)
         for tile in tiles:
             for part in self.tiles.tiles.parts(tile):
                 release(part)
@@ -131,13 +121,14 @@ class Reading(Source[Tensor]):
     @cached_property
     def tiles(self) -> TileDataset:
         """The split's tiles, in the task's bands."""
-        return TileDataset(self.store, self.split, self.bands, crop=max(self.windows.size))
+        task = self.task
+        return TileDataset(task.store, self.split, task.bands, crop=max(self.windows.size))
 
     def _loaders(self) -> int:
         # None for parallel fits, which run in threads: a process forked while another thread
         # holds a lock may deadlock, and the cores are busy anyway.
         alone = threading.current_thread() is threading.main_thread()
-        return loaders(self.workers) if alone else 0
+        return loaders(self.task.workers) if alone else 0
 
     def _corner(self, tile: int, window: int, draw: tuple[int, ...] | None) -> tuple[int, int]:
         if draw is None or self.windows.count == 1:
@@ -149,12 +140,13 @@ class Reading(Source[Tensor]):
         where = native.images.device
         fill, mean, std = (
             torch.tensor(values, device=where).view(-1, 1, 1)
-            for values in (self.fill, *self.statistics)
+            for values in (self.task.fill, *self.task.statistics)
         )
         images = native.images.to(torch.float32)
         unmeasured = native.missing[:, :, None] | images.isnan()
         images = torch.where(unmeasured, fill, images)
-        return (images - mean) / std if self.standardize else images
+        # Tiles are standardised unless the specialists do that themselves.
+        return (images - mean) / std if self.task.standardize == "dataset" else images
 
 
 class _Windows(Dataset[Native]):
@@ -169,20 +161,7 @@ class _Windows(Dataset[Native]):
 
 def read_split(task: TaskInput, split: Split) -> Reading:
     """How a task reads a split."""
-    return Reading(
-        task.store,
-        split,
-        task.bands,
-        task.statistics,
-        task.fill,
-        # Tiles are standardised unless the specialists do that themselves.
-        task.standardize == "dataset",
-        task.indices(split),
-        task.dates,
-        task.windows,
-        task.workers,
-        task.repeat if split == "train" else {},
-    )
+    return Reading(task, split, task.indices(split), task.windows)
 
 
 def image_split(reading: Reading) -> TaskSplit[Tensor]:

@@ -58,8 +58,7 @@ class PlannedTask:
     @property
     def features_bytes(self) -> int:
         """Of all pyramids in half precision, or of their averages."""
-        # Asks for inputs, windows, dates.
-        each = item_bytes(cast(Any, self), cast(Any, self.task), self.task.pools)
+        each = item_bytes(self.inputs, self.task, self.task.pools)
         return each * sum(map(self.items, SPLITS))
 
     @property
