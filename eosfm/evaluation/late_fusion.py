@@ -10,7 +10,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +21,7 @@ from eosfm.evaluation.trial import Trial
 from eosfm.features.device import device
 from eosfm.features.frozen import TaskSplit
 from eosfm.features.reading import Reading
-from eosfm.features.source import Request, Source
+from eosfm.features.source import Derived, Request
 from eosfm.features.task import Task
 from eosfm.heads.linear_model import LinearModel
 from eosfm.kinds.pixel import PixelKind
@@ -96,10 +95,9 @@ class _Both(LateFusion):
 
 
 @dataclass(frozen=True)
-class _Beside(Source[tuple[Any, Tensor]]):
+class _Beside(Derived[tuple[Any, Tensor]]):
     """What another source gives, with the images of the same windows."""
 
-    source: Source[Any]
     images: Reading
 
     def stream(self, requests: Iterable[Request]) -> Iterator[tuple[tuple[Any, Tensor], Tensor]]:
@@ -107,10 +105,6 @@ class _Beside(Source[tuple[Any, Tensor]]):
         requests = list(requests)
         pairs = zip(self.source.stream(requests), self.images.stream(requests), strict=True)
         return (((features, images), target) for (features, target), (images, _) in pairs)
-
-    def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
-        """See :meth:`Source.targets`."""
-        return self.source.targets(tiles)
 
 
 def with_images(split: TaskSplit[Any], images: Reading) -> TaskSplit[tuple[Any, Tensor]]:

@@ -21,7 +21,7 @@ from eosfm.features.device import autocast
 from eosfm.features.frozen import SCRATCH, FrozenFeatures
 from eosfm.features.pooling import pool
 from eosfm.features.reading import BATCH, Reading, read_split
-from eosfm.features.source import Levels, Request, Source
+from eosfm.features.source import Derived, Levels, Request
 from eosfm.features.store import FORMAT, FeatureStore, stored_files, write_split
 from eosfm.features.task import TaskInput
 from eosfm.nn.backbone import STRIDES
@@ -85,24 +85,19 @@ def encode_all(
 
 
 @dataclass(frozen=True)
-class LiveLevels(Source[Levels]):
-    """Levels that are encoded anew whenever they are read, by the specialists in use."""
+class LiveLevels(Derived[Levels]):
+    """Levels that are encoded anew whenever images are read, by the specialists in use."""
 
     encoder: EnsembleEncoder
-    reading: Reading
     pyramids: tuple[int, ...]
     pools: bool
 
     def stream(self, requests: Iterable[Request]) -> Iterator[tuple[Levels, Tensor]]:
         """Encode some items, while loader processes read the next ones."""
         inputs = [self.encoder.inputs[index] for index in self.pyramids]
-        for images, targets in self.reading.stream(requests):
+        for images, targets in self.source.stream(requests):
             levels = encode(self.encoder, images, self.pyramids)
             yield pool(levels, inputs) if self.pools else levels, targets
-
-    def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
-        """See :meth:`Source.targets`."""
-        return self.reading.targets(tiles)
 
     def only(self, inputs: Sequence[InputSpec], chosen: Sequence[int]) -> "LiveLevels":
         """Encode fewer pyramids."""
@@ -111,7 +106,7 @@ class LiveLevels(Source[Levels]):
 
 def live_features(encoder: EnsembleEncoder, pools: bool, reading: Reading) -> FrozenFeatures:
     """A split that is encoded as it is read, and pooled if asked: nothing of it stays in memory."""
-    source = LiveLevels(encoder, reading, tuple(range(len(encoder.inputs))), pools)
+    source = LiveLevels(reading, encoder, tuple(range(len(encoder.inputs))), pools)
     return FrozenFeatures(
         source, reading.days(), reading.windows, True, reading.repeat, encoder.inputs
     )

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -70,7 +70,18 @@ class Source(ABC, Generic[T]):
 
     def only(self, inputs: Sequence[InputSpec], chosen: Sequence[int]) -> "Source[Levels]":
         """Levels with only the ``chosen`` pyramids, by index in ``inputs``."""
-        return SomePyramids(cast(Source[Levels], self), inputs, chosen)
+        return SomePyramids(self, inputs, chosen)
+
+
+@dataclass(frozen=True)
+class Derived(Source[T]):
+    """Inputs made of what another source gives; the targets stay."""
+
+    source: Source[Any]
+
+    def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
+        """See :meth:`Source.targets`."""
+        return self.source.targets(tiles)
 
 
 @dataclass(frozen=True)
@@ -121,10 +132,9 @@ class StoredLevels(Source[Levels]):
 
 
 @dataclass(frozen=True)
-class SomePyramids(Source[Levels]):
+class SomePyramids(Derived[Levels]):
     """The levels of another source without the channels of some of its pyramids."""
 
-    source: Source[Levels]
     inputs: Sequence[InputSpec]
     chosen: Sequence[int]
 
@@ -134,23 +144,17 @@ class SomePyramids(Source[Levels]):
             by_level = split_levels(levels, self.inputs)
             yield [torch.cat([parts[i] for i in self.chosen], dim=2) for parts in by_level], targets
 
-    def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
-        """See :meth:`Source.targets`."""
-        return self.source.targets(tiles)
-
 
 @dataclass(frozen=True)
-class PreparedLevels(Source[Levels]):
+class PreparedLevels(Derived[Levels]):
     """The levels of another source, prepared on the device, anew at every reading.
 
     Attributes:
-        source: The other.
         prepare: Called with levels and the days (B, T) of their dates.
         days: (N, T) by tile.
         count: Windows per tile.
     """
 
-    source: Source[Levels]
     prepare: Callable[[Levels, Tensor], Levels]
     days: Tensor
     count: int
@@ -160,10 +164,6 @@ class PreparedLevels(Source[Levels]):
         noted = Noted(requests, self.days, self.count)
         for levels, targets in self.source.stream(noted):
             yield self.prepare(*to_device((levels, noted.pop()))), targets
-
-    def targets(self, tiles: Sequence[int]) -> Iterator[np.ndarray]:
-        """See :meth:`Source.targets`."""
-        return self.source.targets(tiles)
 
 
 @dataclass(frozen=True)

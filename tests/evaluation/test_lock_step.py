@@ -141,7 +141,7 @@ def test_nothing_of_a_split_stays_in_memory(live):
     _, splits = live("regression")
     held = [
         value
-        for part in (splits.train, splits.train.source, splits.train.source.reading)
+        for part in (splits.train, splits.train.source, splits.train.source.source)
         for value in vars(part).values()
         if isinstance(value, (np.ndarray, torch.Tensor))
     ]
