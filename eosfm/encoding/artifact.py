@@ -26,19 +26,14 @@ Entry = tuple[int, dict[str, Tensor], dict[str, Any]]
 """Channels, weights and config of one specialist."""
 
 
-def load_artifact(path: Path | str, names: Collection[str] | None = None) -> list[Specialist]:
+def load_artifact(path: Path | str) -> list[Specialist]:
     """Read an artifact, a published one or one of ours.
-
-    Args:
-        path: The file.
-        names: The specialists wanted, in the file's order; None for all. The others' weights are
-            not looked at, and those wanted stay in the file, mapped.
 
     Raises:
         EosfmError: The file is missing, damaged, holds code or is no artifact, or weights do not
             fit their backbone.
     """
-    return load_entries(read_entries(path, mapped=names is not None), path, names)
+    return load_entries(read_entries(path), path)
 
 
 def load_entries(
@@ -49,7 +44,8 @@ def load_entries(
     Args:
         entries: From :func:`read_entries`.
         path: Where they are from; errors name it.
-        names: Those wanted; None for all.
+        names: Those wanted, in the file's order; None for all. The others' weights are not looked
+            at.
 
     Raises:
         EosfmError: An entry lacks something, weights do not fit their backbone, names stand twice,

@@ -14,6 +14,8 @@ from eosfm.heads.temporal import mean_date, seen_dates
 NEIGHBOURS = 20
 TEMPERATURE = 0.07
 """Both as in DINO (Caron et al., 2021, arXiv 2104.14294)."""
+CHUNK = 64
+"""Tiles that are read at once."""
 QUERIES = 1024
 """Queries compared with all references at a time, which bounds the memory."""
 
@@ -72,10 +74,10 @@ def vote(
     return share.log() if exclusive else share.logit()
 
 
-def pooled(split: FrozenFeatures, chunk: int = 64) -> tuple[Tensor, Tensor]:
+def pooled(split: FrozenFeatures) -> tuple[Tensor, Tensor]:
     """Averages over pixels and dates, all levels side by side: (N, C) float32; and targets."""
     features, targets = [], []
-    for (levels, days), target in split.batches(map(Request, chunks(len(split), chunk))):
+    for (levels, days), target in split.batches(map(Request, chunks(len(split), CHUNK))):
         seen = seen_dates(days.to(levels[0].device))
         means = [mean_date(level.float(), seen).mean(dim=(-2, -1)) for level in levels]
         features.append(torch.cat(means, dim=1).cpu())
