@@ -16,6 +16,7 @@ from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED, from_scratch
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
+from eosfm.evaluation.fit import Context
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.late_fusion import PixelVoter, pixel_voter
 from eosfm.evaluation.result import AnalysisResult, TaskResult
@@ -58,12 +59,14 @@ def analyse_task(
     alone = {member: [member] for member in members}
     without = {member: [other for other in members if other != member] for member in members}
     readings = Splits.of(partial(read_split, task))
-    ensemble, scratch = _by_labels(task, backbone, splits, readings, checkpoints)
+    context = Context(checkpoints=checkpoints)
+    ensemble, scratch = _by_labels(task, backbone, splits, readings, context)
+    voted = replace(context, voter=_voter(task, readings))
     return AnalysisResult(
-        counts=_by_count(task, splits, len(members), _voter(task, readings), checkpoints),
-        whole=run_head(short, FIXED, splits, 1, checkpoints=checkpoints),
-        alone=_by_team(short, splits, alone, "alone", checkpoints),
-        without=_by_team(short, splits, without, "without", checkpoints),
+        counts=_by_count(task, splits, len(members), voted),
+        whole=run_head(short, FIXED, splits, 1, context),
+        alone=_by_team(short, splits, alone, "alone", context),
+        without=_by_team(short, splits, without, "without", context),
         labels=ensemble,
         scratch=scratch,
     )
@@ -76,28 +79,16 @@ def _voter(task: Task, readings: Splits[Reading]) -> PixelVoter | None:
 
 
 def _by_count(
-    task: Task,
-    splits: Splits[FrozenFeatures],
-    members: int,
-    voter: PixelVoter | None,
-    checkpoints: Checkpoints | None,
+    task: Task, splits: Splits[FrozenFeatures], members: int, context: Context
 ) -> dict[str, TaskResult]:
     """Result by number of selected specialists, and with ``all`` of them."""
     limits = {"all": None} | {str(count): count for count in COUNTS if count < members}
-    return run_fits(
-        {
-            name: partial(
-                run_head,
-                task,
-                FIXED.model_copy(update={"max_encoders": limit}),
-                splits,
-                1,
-                checkpoints=checkpoints,
-                voter=voter,
-            )
-            for name, limit in limits.items()
-        }
-    )
+
+    def limited(limit: int | None) -> TaskResult:
+        fusion = FIXED.model_copy(update={"max_encoders": limit})
+        return run_head(task, fusion, splits, 1, context)
+
+    return run_fits({name: partial(limited, limit) for name, limit in limits.items()})
 
 
 def _by_team(
@@ -105,11 +96,11 @@ def _by_team(
     splits: Splits[FrozenFeatures],
     teams: Mapping[str, Sequence[str]],
     progress: str,
-    checkpoints: Checkpoints | None,
+    context: Context,
 ) -> dict[str, TaskResult]:
     """The result of each team of specialists; empty teams are skipped."""
     return {
-        name: run_head(task, FIXED, only(splits, team), 1, checkpoints=checkpoints)
+        name: run_head(task, FIXED, only(splits, team), 1, context)
         for name, team in tqdm(teams.items(), progress, unit="fit", disable=None, leave=False)
         if team
     }
@@ -120,7 +111,7 @@ def _by_labels(
     backbone: str,
     splits: Splits[FrozenFeatures],
     readings: Splits[Reading],
-    checkpoints: Checkpoints | None,
+    context: Context,
 ) -> list[dict[str, TaskResult]]:
     """The ensemble and a backbone from scratch, by stratified share of the labelled tiles."""
     labelled = readings.train.indices
@@ -132,14 +123,14 @@ def _by_labels(
         share: replace(readings, train=replace(readings.train, indices=labelled[tiles]))
         for share, tiles in shares.items()
     }
-    voters = {share: _voter(task, some) for share, some in fewer.items()}
+    contexts = {share: replace(context, voter=_voter(task, some)) for share, some in fewer.items()}
 
     def ensemble(share: str) -> TaskResult:
         some = replace(splits, train=splits.train.take(shares[share]))
-        return run_head(task, FIXED, some, 1, checkpoints=checkpoints, voter=voters[share])
+        return run_head(task, FIXED, some, 1, contexts[share])
 
     def scratch(share: str) -> TaskResult:
-        return from_scratch(task, backbone, fewer[share], 1, checkpoints, voters[share])
+        return from_scratch(task, backbone, fewer[share], 1, contexts[share])
 
     jobs = {
         (rival, share): partial(rival, share) for rival in (scratch, ensemble) for share in shares

@@ -19,7 +19,7 @@ from eosfm.encoding.input import SPECTRAL
 from eosfm.encoding.randomize import randomize
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
-from eosfm.evaluation.fit import fit_all
+from eosfm.evaluation.fit import ALONE, Context, fit_all
 from eosfm.evaluation.head import CLOSED_FORM, choose, fit_head, run_head, selects
 from eosfm.evaluation.late_fusion import PixelVoter, fuses_late
 from eosfm.evaluation.linear_baseline import best_linear, linear_baseline
@@ -85,13 +85,12 @@ def run_baselines(
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     linear, val = best_linear(trial, readings)
     voter = PixelVoter(linear, readings.val, readings.test) if fuses_late(task) else None
+    context = Context(checkpoints=checkpoints, voter=voter)
     jobs: dict[str, Callable[[], TaskResult]] = {
-        "scratch": partial(from_scratch, task, backbone, readings, count, checkpoints, voter),
-        "single": partial(best_single, task, FIXED, splits, count, checkpoints, voter),
-        "random": partial(
-            random_weights, task, artifact, readings, count, max_gb, checkpoints, voter
-        ),
-        "start": partial(start_weights, task, started, readings, count, max_gb, checkpoints, voter),
+        "scratch": partial(from_scratch, task, backbone, readings, count, context),
+        "single": partial(best_single, task, FIXED, splits, count, context),
+        "random": partial(random_weights, task, artifact, readings, count, max_gb, context),
+        "start": partial(start_weights, task, started, readings, count, max_gb, context),
         "statistics": partial(linear_baseline, trial, linear, val, readings),
     }
     return BaselineResults(**run_fits(jobs))
@@ -103,8 +102,7 @@ def random_weights(
     readings: Splits[Reading],
     count: int,
     max_gb: float,
-    checkpoints: Checkpoints | None = None,
-    voter: PixelVoter | None = None,
+    context: Context = ALONE,
 ) -> TaskResult:
     """The task's head on the features of an ensemble that was never trained, drawn for each fit.
 
@@ -124,14 +122,7 @@ def random_weights(
                 chosen = choose(FIXED, live.train, live.val, trial)
             encoder, fusion = encoder.keep([*chosen, SPECTRAL]), ALL
         with scratch_features(encoder, readings, max_gb, pools) as splits:
-            done, chosen = fit_head(
-                [trial],
-                fusion,
-                splits,
-                checkpoints=checkpoints,
-                features="random weights",
-                voter=voter,
-            )
+            done, chosen = fit_head([trial], fusion, splits, context, "random weights")
         fits += done
         used = used or chosen  # each fit has its own random ensemble: report the first selection
     return summarise(task, fits, len(readings.train.indices), used)
@@ -143,20 +134,11 @@ def start_weights(
     readings: Splits[Reading],
     count: int,
     max_gb: float,
-    checkpoints: Checkpoints | None = None,
-    voter: PixelVoter | None = None,
+    context: Context = ALONE,
 ) -> TaskResult:
     """The task's head on the features of one backbone that has not specialised on anything."""
     with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as splits:
-        return run_head(
-            task,
-            FIXED,
-            splits,
-            count,
-            checkpoints=checkpoints,
-            features="start weights",
-            voter=voter,
-        )
+        return run_head(task, FIXED, splits, count, context, "start weights")
 
 
 def adapted(start: Specialist, task: TaskInput) -> Specialist:
@@ -183,8 +165,7 @@ def from_scratch(
     backbone: str,
     readings: Splits[Reading],
     count: int,
-    checkpoints: Checkpoints | None = None,
-    voter: PixelVoter | None = None,
+    context: Context = ALONE,
 ) -> TaskResult:
     """One backbone of the specialists' kind, trained on the task's labels alone."""
     if task.head == "ridge":  # closed form cannot train a backbone
@@ -196,6 +177,5 @@ def from_scratch(
 
     splits = readings.map(image_split)
     trials = make_trials(task, splits.train.some_targets(), count)
-    decisive = ("from scratch", backbone)
-    done = fit_all(build, splits, trials, checkpoints=checkpoints, decisive=decisive, voter=voter)
+    done = fit_all(build, splits, trials, context, ("from scratch", backbone))
     return summarise(task, done, len(splits.train))

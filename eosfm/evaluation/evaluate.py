@@ -1,6 +1,7 @@
 """Scoring one downstream task with the ensemble."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from eosfm.core.splits import Splits
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fine_tune import fine_tune
-from eosfm.evaluation.fit import Keep, Log
+from eosfm.evaluation.fit import Context, Keep, Log
 from eosfm.evaluation.forward_selection import MOST, enough, select_forward
 from eosfm.evaluation.head import CLOSED_FORM, choose_bands, run_head, selects
 from eosfm.evaluation.late_fusion import pixel_voter
@@ -50,20 +51,19 @@ def evaluate_task(
     Raises:
         EosfmError: ``fusion.ablate`` names no specialist, or leaves none.
     """
+    context = Context(log, checkpoints, keep)
     members = remaining(FeatureStore.open(features), fusion.ablate)
     learns = task.head not in CLOSED_FORM
     if learns and fusion.selection == "forward" and selects(fusion, len(members)):
         path = path or selection_path(task, fusion, features, artifact)
         members, fusion = settled(fusion, path)
     if task.protocol.fine_tune:
-        return fine_tune(task, fusion, artifact, members, log, checkpoints, keep)
+        return fine_tune(task, fusion, artifact, members, context)
     opened = open_features(task, features, artifact, needs_maps(fusion, task))
     splits = only(opened, members)
     (first,) = make_trials(task, splits.train.some_targets(), 1)
     voter = pixel_voter(first, Splits.of(partial(read_split, task)))
-    return run_head(
-        task, fusion, splits, task.protocol.seeds, log, checkpoints, keep=keep, voter=voter
-    )
+    return run_head(task, fusion, splits, task.protocol.seeds, replace(context, voter=voter))
 
 
 def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -> SelectionPath:

@@ -1,13 +1,13 @@
 """Fine-tuning: the encoders are trained along with fusion and head, on images."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from eosfm.core.splits import Splits
 from eosfm.encoding.artifact import load_artifact
-from eosfm.evaluation.checkpoint import Checkpoints
-from eosfm.evaluation.fit import Keep, Log, fit_all
+from eosfm.evaluation.fit import Context, fit_all
 from eosfm.evaluation.late_fusion import pixel_voter
 from eosfm.evaluation.probe import EndToEnd, build_fuser
 from eosfm.evaluation.result import TaskResult
@@ -25,9 +25,7 @@ def fine_tune(
     fusion: Fusion,
     artifact: Path,
     members: Sequence[str],
-    log: Log,
-    checkpoints: Checkpoints | None = None,
-    keep: Keep | None = None,
+    context: Context,
 ) -> TaskResult:
     """Train the whole ensemble on a task, and test the best epoch once.
 
@@ -36,9 +34,7 @@ def fine_tune(
         fusion: How the specialists' pyramids become one.
         artifact: The ensemble.
         members: The specialists to start with, as forward selection leaves them.
-        log: Receives the score of each validated epoch of the first fit.
-        checkpoints: Where killed fits resume from.
-        keep: Receives the best fit.
+        context: What goes along; late fusion is added here.
     """
     specialists = [s for s in load_artifact(artifact) if s.name in members]
     readings = Splits.of(partial(read_split, task))
@@ -53,7 +49,7 @@ def fine_tune(
 
     members = [specialist.name for specialist in specialists]
     decisive = ("fine_tune", fusion, members)
-    voter = pixel_voter(trials[0], readings)
-    done = fit_all(build, splits, trials, log, checkpoints, decisive, keep, voter)
+    context = replace(context, voter=pixel_voter(trials[0], readings))
+    done = fit_all(build, splits, trials, context, decisive)
     selected = backbones[trials[0].seed].selected  # each fit may choose others: the first tells
     return summarise(task, done, len(splits.train), selected)

@@ -13,6 +13,7 @@ order is that of the first seed, so the spread between fits leaves its effect ou
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -39,15 +40,35 @@ Log = Callable[[dict[str, float], int], None]
 Keep = Callable[[nn.Module, Fit, Answers], None]
 
 
+@dataclass(frozen=True)
+class Context:
+    """What goes along with the fits of a task, from the stage down to each.
+
+    Attributes:
+        log: Receives each validated epoch of the first fit.
+        checkpoints: Where killed fits resume from.
+        keep: Receives the model with the best validation score (at its best epoch), its fit, and
+            its predictions for the test tiles in the picture. Not called for ``knn``, which has no
+            model.
+        voter: Pixel model for late fusion with each fitted model; None for no late fusion.
+    """
+
+    log: Log | None = None
+    checkpoints: Checkpoints | None = None
+    keep: Keep | None = None
+    voter: PixelVoter | None = None
+
+
+ALONE = Context()
+"""Nothing goes along."""
+
+
 def fit_all(
     build: Callable[[Trial], nn.Module],
     splits: Splits[Any],
     trials: Sequence[Trial],
-    log: Log | None = None,
-    checkpoints: Checkpoints | None = None,
+    context: Context = ALONE,
     decisive: Any = None,
-    keep: Keep | None = None,
-    voter: PixelVoter | None = None,
 ) -> list[Fit]:
     """Fit and test a model once per trial.
 
@@ -55,16 +76,13 @@ def fit_all(
         build: Makes the model; called with torch's random state seeded by the trial.
         splits: One :class:`eosfm.features.frozen.TaskSplit` per split.
         trials: One per seed.
-        log: Receives each validated epoch of the first fit.
-        checkpoints: Where killed fits resume from.
+        context: What goes along.
         decisive: Plain values that decide the result besides the trials, for the checkpoint's name.
-        keep: Receives the model with the best validation score (at its best epoch), its fit, and
-            its predictions for the test tiles in the picture.
-        voter: Pixel model for late fusion with each fitted model; None for no late fusion.
 
     Returns:
         One per trial, scores of single classes included.
     """
+    checkpoints, keep, voter = context.checkpoints, context.keep, context.voter
     shown = [] if keep is None else shown_tiles(splits.test, trials[0])
 
     def run(group: Sequence[Trial], follow: Log | None) -> list[tuple[Fit, Any, Answers]]:
@@ -91,7 +109,7 @@ def fit_all(
         ]
 
     groups = [list(trials)] if splits.train.live else [[trial] for trial in trials]
-    jobs = {n: partial(run, group, None if n else log) for n, group in enumerate(groups)}
+    jobs = {n: partial(run, group, None if n else context.log) for n, group in enumerate(groups)}
     done = list(chain.from_iterable(run_fits(jobs).values()))
     if keep is not None:
         metric = trials[0].task.metric

@@ -5,11 +5,16 @@ from dataclasses import replace
 from typing import cast
 
 from eosfm.core.splits import Splits
-from eosfm.evaluation.checkpoint import Checkpoints
-from eosfm.evaluation.fit import Keep, Log, fit_all, steps_per_epoch, training_batches
+from eosfm.evaluation.fit import (
+    ALONE,
+    Context,
+    Keep,
+    fit_all,
+    steps_per_epoch,
+    training_batches,
+)
 from eosfm.evaluation.forward_selection import MOST, enough, select_forward
 from eosfm.evaluation.knn import score_knn
-from eosfm.evaluation.late_fusion import PixelVoter
 from eosfm.evaluation.learner import Learner
 from eosfm.evaluation.probe import Probe, build_probe
 from eosfm.evaluation.result import Fit, TaskResult
@@ -32,11 +37,8 @@ def run_head(
     fusion: Fusion,
     splits: Splits[FrozenFeatures],
     fits: int,
-    log: Log | None = None,
-    checkpoints: Checkpoints | None = None,
+    context: Context = ALONE,
     features: str = "ensemble",
-    keep: Keep | None = None,
-    voter: PixelVoter | None = None,
 ) -> TaskResult:
     """Train fusion and head, and test the best epoch once.
 
@@ -45,14 +47,11 @@ def run_head(
         fusion: How the pyramids become one, and how many specialists are selected.
         splits: The features.
         fits: Number of fits, each with its own seed; the scores are averaged.
-        log: Receives each validated epoch of the first fit.
-        checkpoints: Where killed fits resume from.
+        context: What goes along.
         features: Names whose features these are: tells apart checkpoints of equal specialists.
-        keep: Receives the best fit; not called for ``knn``, which has no model.
-        voter: Pixel model for late fusion; None for no late fusion.
     """
     trials = make_trials(task, splits.train.some_targets(), fits)
-    done, used = fit_head(trials, fusion, splits, log, checkpoints, features, keep, voter)
+    done, used = fit_head(trials, fusion, splits, context, features)
     return summarise(task, done, len(splits.train), used)
 
 
@@ -60,19 +59,16 @@ def fit_head(
     trials: Sequence[Trial],
     fusion: Fusion,
     splits: Splits[FrozenFeatures],
-    log: Log | None = None,
-    checkpoints: Checkpoints | None = None,
+    context: Context = ALONE,
     features: str = "ensemble",
-    keep: Keep | None = None,
-    voter: PixelVoter | None = None,
 ) -> tuple[list[Fit], list[str]]:
     """Run :func:`run_head` for given trials; return their fits and the specialists in use."""
     task = trials[0].task
     splits = choose_bands(fusion, splits)
     if task.head in CLOSED_FORM:
-        fit, used = _closed_form(task, fusion, splits, trials[0], keep)
-        if log is not None:  # no curve, but a point of one
-            log({f"val_{task.metric}": fit.val[task.metric]}, 0)
+        fit, used = _closed_form(task, fusion, splits, trials[0], context.keep)
+        if context.log is not None:  # no curve, but a point of one
+            context.log({f"val_{task.metric}": fit.val[task.metric]}, 0)
         return [fit], used
     fewer = selects(fusion, len(splits.train.specialists))
     if fewer and not fusion.selection.startswith(PUBLISHED):  # published gates select in the fit
@@ -88,11 +84,8 @@ def fit_head(
         probes[trial.seed] = build_probe(fusion, inputs, trial)
         return probes[trial.seed]
 
-    done = fit_all(
-        build,
-        prepared, trials, log, checkpoints, (features, fusion, splits.train.specialists), keep,
-        voter,
-    )  # fmt: skip
+    decisive = (features, fusion, splits.train.specialists)
+    done = fit_all(build, prepared, trials, context, decisive)
     # Fits that select for themselves may differ: report the selection of the first.
     return done, probes[trials[0].seed].fusing.fuser.selected
 

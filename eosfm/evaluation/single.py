@@ -12,11 +12,9 @@ from dataclasses import replace
 from functools import partial
 
 from eosfm.core.splits import Splits
-from eosfm.evaluation.checkpoint import Checkpoints
-from eosfm.evaluation.fit import steps_per_epoch
+from eosfm.evaluation.fit import ALONE, Context, steps_per_epoch
 from eosfm.evaluation.forward_selection import explained_alone, ranked
 from eosfm.evaluation.head import run_head
-from eosfm.evaluation.late_fusion import PixelVoter
 from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.trial import make_trials, run_fits
 from eosfm.features.frozen import FrozenFeatures, only
@@ -37,8 +35,7 @@ def best_single(
     fusion: Fusion,
     splits: Splits[FrozenFeatures],
     count: int,
-    checkpoints: Checkpoints | None = None,
-    voter: PixelVoter | None = None,
+    context: Context = ALONE,
 ) -> TaskResult:
     """Score the specialist that does best alone.
 
@@ -47,17 +44,16 @@ def best_single(
         fusion: How a specialist's pyramids become one.
         splits: Features of all specialists.
         count: Fits of the whole protocol.
-        checkpoints: Where killed fits resume from.
-        voter: Pixel model for late fusion; None for no late fusion.
+        context: What goes along.
     """
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     names = ranked(explained_alone(splits.train, splits.val, trial))[:SHORTLIST]
     protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
     # The selection leaves late fusion out, and never reads test tiles.
     short, blind = replace(task, protocol=protocol), replace(splits, test=splits.val)
+    without = replace(context, voter=None)
     fits = {
-        name: partial(run_head, short, fusion, only(blind, [name]), 1, checkpoints=checkpoints)
-        for name in names
+        name: partial(run_head, short, fusion, only(blind, [name]), 1, without) for name in names
     }
     # A single candidate needs no short fit.
     if len(names) > 1:
@@ -65,8 +61,7 @@ def best_single(
         best = best_of(task.metric, vals)
     else:
         best = names[0]
-    alone = only(splits, [best])
-    return run_head(task, fusion, alone, count, checkpoints=checkpoints, voter=voter)
+    return run_head(task, fusion, only(splits, [best]), count, context)
 
 
 def shortened(protocol: ScaleProtocol, steps: int) -> ScaleProtocol:

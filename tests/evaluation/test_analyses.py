@@ -7,6 +7,7 @@ import pytest
 from eosfm.core.splits import Splits
 from eosfm.evaluation.analyses import FRACTIONS, analyse_task
 from eosfm.evaluation.baselines import FIXED
+from eosfm.evaluation.fit import Context
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.late_fusion import pixel_voter
 from eosfm.evaluation.trial import make_trials
@@ -45,5 +46,5 @@ def test_all_specialists_and_all_labels_are_whole_fits(task, analysis, opened):
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
     voter = pixel_voter(trial, readings)
     for found, fusion in ((analysis.counts["all"], everyone), (analysis.labels["1"], FIXED)):
-        whole = run_head(task, fusion, splits, 1, voter=voter)
+        whole = run_head(task, fusion, splits, 1, Context(voter=voter))
         assert found.test == pytest.approx(whole.test)

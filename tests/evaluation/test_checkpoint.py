@@ -6,6 +6,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED, from_scratch
 from eosfm.evaluation.checkpoint import Checkpoint, Checkpoints
+from eosfm.evaluation.fit import Context
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.learner import Learner
 from eosfm.features.encode import encode_task, open_features
@@ -59,7 +60,7 @@ def test_stored_features(resolve, opened, checkpoints, steps):
     task, log = resolve("series", protocol={"seeds": 1}), []
 
     def run(follow=None):
-        return run_head(task, FIXED, opened("series"), 1, follow, checkpoints)
+        return run_head(task, FIXED, opened("series"), 1, Context(follow, checkpoints))
 
     whole = run(lambda point, epoch: log.append((epoch, point)))
     again = []
@@ -82,7 +83,7 @@ def test_fits_in_lock_step(resolve, artifact, checkpoints, steps, tmp_path, monk
     splits = open_features(task, tmp_path / "features", artifact)
 
     def run():
-        return run_head(task, FIXED, splits, 2, checkpoints=checkpoints)
+        return run_head(task, FIXED, splits, 2, Context(checkpoints=checkpoints))
 
     whole = run()
     # The second is killed when one of the two fits has taken a step that the other has not.
@@ -95,7 +96,7 @@ def test_models_that_are_trained_from_the_pixels_on(resolve, checkpoints, steps)
     readings = Splits.of(lambda split: read_split(task, split))
 
     def run():
-        return from_scratch(task, BACKBONE, readings, 1, checkpoints)
+        return from_scratch(task, BACKBONE, readings, 1, Context(checkpoints=checkpoints))
 
     whole = run()
     assert resumed(run, steps, (4,), checkpoints) == whole
@@ -131,7 +132,9 @@ def test_a_damaged_checkpoint_is_named_and_its_fits_start_again(
     resolve, opened, checkpoints, steps, capsys
 ):
     def run():
-        return run_head(resolve("change"), FIXED, opened("change"), 1, checkpoints=checkpoints)
+        return run_head(
+            resolve("change"), FIXED, opened("change"), 1, Context(checkpoints=checkpoints)
+        )
 
     whole = run()
     checkpoints.clear()
@@ -157,7 +160,7 @@ def test_what_has_diverged_is_not_kept(resolve, opened, checkpoints, steps, monk
     task = resolve("change")
 
     def run():
-        return run_head(task, FIXED, opened("change"), 1, checkpoints=checkpoints)
+        return run_head(task, FIXED, opened("change"), 1, Context(checkpoints=checkpoints))
 
     whole, step = run(), Learner.step
     checkpoints.clear()

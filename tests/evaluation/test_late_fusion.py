@@ -9,7 +9,7 @@ from torch import nn
 
 from eosfm.core.splits import Splits
 from eosfm.evaluation.examine import examine
-from eosfm.evaluation.fit import fit_all
+from eosfm.evaluation.fit import Context, fit_all
 from eosfm.evaluation.late_fusion import SHARES, LateFusion, fuse, pixel_voter, with_images
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.reading import image_split, read_split
@@ -82,10 +82,8 @@ def test_what_is_tested_is_what_validation_chose(resolve):
         ),
     )
     voter, kept = pixel_voter(trial, readings), []
-    (fit,) = fit_all(
-        lambda trial: Constant(1.0), splits, [trial], voter=voter,
-        keep=lambda model, *_: kept.append(model),
-    )  # fmt: skip
+    context = Context(keep=lambda model, *_: kept.append(model), voter=voter)
+    (fit,) = fit_all(lambda trial: Constant(1.0), splits, [trial], context)
     assert isinstance(kept[0], LateFusion) and fit.pixel_share == kept[0].share > 0
     (found,) = examine(kept, with_images(splits.test, voter.test), trial)
     assert found.scores == fit.test

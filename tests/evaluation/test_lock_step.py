@@ -8,6 +8,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import save_artifact
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.evaluation.baselines import FIXED, run_baselines
+from eosfm.evaluation.fit import Context
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.learner import Learner
 from eosfm.features.encode import encode_task, open_features
@@ -120,7 +121,7 @@ def test_large_tiles_are_cropped_in_training_and_scored_whole(live, encoded):
 def test_epochs_are_validated_as_often_as_the_protocol_says(live, encoded):
     task, splits = live("segmentation", protocol={"validate_every": 2})
     log = []
-    run_head(task, ALL, splits, 2, lambda point, epoch: log.append(epoch))
+    run_head(task, ALL, splits, 2, Context(lambda point, epoch: log.append(epoch)))
     assert log == [2, 3]
     assert [images for images, _ in encoded].count(12) == 2 + 1
 

@@ -31,8 +31,8 @@ def test_short_fits_decide_who_gets_the_whole_protocol(resolve, splits, monkeypa
     task = resolve("segmentation", protocol={"epochs": 4, "steps_per_epoch": 20}).with_linear_head()
     fitted = []
 
-    def fit(task, fusion, splits, count, **more):
-        result = run_head(task, fusion, splits, count, **more)
+    def fit(task, fusion, splits, count, context):
+        result = run_head(task, fusion, splits, count, context)
         protocol = task.protocol
         steps = protocol.epochs * protocol.steps_per_epoch
         fitted.append((splits.train.specialists[0], steps, splits.test.days is splits.val.days))
