@@ -18,7 +18,6 @@ from eosfm.encoding.input import InputSpec
 from eosfm.features.labels import repeated
 from eosfm.features.source import (
     Levels,
-    Noted,
     PreparedLevels,
     Request,
     SomeTiles,
@@ -78,11 +77,10 @@ class TaskSplit(Generic[T]):
 
     def batches(self, requests: Iterable[Request]) -> Iterator[tuple[tuple[T, Tensor], Tensor]]:
         """Inputs (what the source gives, and days) and targets of each request."""
-        noted = Noted(requests, self.days, self.windows.count)
-        for inputs, targets in self.source.stream(noted):
+        count = self.windows.count
+        for inputs, targets in self.source.with_days(requests, self.days, count):
             # Stored in the smallest integer type; losses and metrics take int64.
-            targets = targets if targets.is_floating_point() else targets.long()
-            yield (inputs, noted.pop()), targets
+            yield inputs, targets if targets.is_floating_point() else targets.long()
 
     def batch(self, items: np.ndarray) -> tuple[tuple[T, Tensor], Tensor]:
         """Inputs and targets of some items."""
@@ -140,14 +138,13 @@ class FrozenFeatures(TaskSplit[Levels]):
         on_disk = gigabytes > MEMORY_GB
         shapes = [(part.numpy(force=True).dtype, part.shape[1:]) for part in (*levels, targets)]
         kept = [_empty((len(self), *shape), dtype, on_disk) for dtype, shape in shapes]
-        for items, (levels, targets) in zip(chunks(len(self)), self._all(source), strict=True):
+        parts = chunks(len(self))
+        read = source.stream(map(Request, parts))
+        for items, (levels, targets) in zip(parts, read, strict=True):
             for whole, part in zip(kept, (*levels, targets), strict=True):
                 whole[items] = part.numpy(force=True)
                 release(whole)
         return replace(self, source=StoredLevels(kept[:-1], kept[-1], self.windows))
-
-    def _all(self, source: Source[Levels]) -> Iterator[tuple[Levels, Tensor]]:
-        return source.stream(Request(items) for items in chunks(len(self)))
 
 
 def chunks(count: int, size: int = CHUNK) -> list[np.ndarray]:

@@ -1,9 +1,9 @@
 """Sources of a head's inputs and targets: read from disk, or computed at every reading."""
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import tee
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -34,29 +34,6 @@ class Request(NamedTuple):
     draw: tuple[int, ...] | None = None
 
 
-class Noted(Iterable[Request]):
-    """Requests, which a source may read ahead, with a queue of the days of each.
-
-    Args:
-        requests: The requests to pass on.
-        days: (N, T) days by tile.
-        count: Windows per tile.
-    """
-
-    def __init__(self, requests: Iterable[Request], days: Tensor, count: int) -> None:
-        self.requests, self.days, self.count = requests, days, count
-        self.asked: deque[Tensor] = deque()
-
-    def __iter__(self) -> Iterator[Request]:
-        for request in self.requests:
-            self.asked.append(self.days[torch.from_numpy(request.items // self.count)])
-            yield request
-
-    def pop(self) -> Tensor:
-        """Days (B, T) of the oldest request in the queue."""
-        return self.asked.popleft()
-
-
 class Source(ABC, Generic[T]):
     """What a head reads of one split, and the targets."""
 
@@ -71,6 +48,20 @@ class Source(ABC, Generic[T]):
     def only(self, inputs: Sequence[InputSpec], chosen: Sequence[int]) -> "Source[Levels]":
         """Levels with only the ``chosen`` pyramids, by index in ``inputs``."""
         return SomePyramids(self, inputs, chosen)
+
+    def with_days(
+        self, requests: Iterable[Request], days: Tensor, count: int
+    ) -> Iterator[tuple[tuple[T, Tensor], Tensor]]:
+        """:meth:`stream`, which may read ahead, with the days (B, T) beside each request's inputs.
+
+        Args:
+            requests: The requests to pass on.
+            days: (N, T) days by tile.
+            count: Windows per tile.
+        """
+        ahead, asked = tee(requests)
+        for (inputs, targets), request in zip(self.stream(ahead), asked, strict=True):
+            yield (inputs, days[torch.from_numpy(request.items // count)]), targets
 
 
 @dataclass(frozen=True)
@@ -161,9 +152,8 @@ class PreparedLevels(Derived[Levels]):
 
     def stream(self, requests: Iterable[Request]) -> Iterator[tuple[Levels, Tensor]]:
         """Read and prepare."""
-        noted = Noted(requests, self.days, self.count)
-        for levels, targets in self.source.stream(noted):
-            yield self.prepare(*to_device((levels, noted.pop()))), targets
+        for inputs, targets in self.source.with_days(requests, self.days, self.count):
+            yield self.prepare(*to_device(inputs)), targets
 
 
 @dataclass(frozen=True)
