@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -23,7 +23,21 @@ MOST_CHANNELS = 4096
 
 
 @dataclass(frozen=True)
-class InputFormat:
+class Described:
+    """Facts of an input, which an artifact or a JSON file keeps as plain values."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`as_dict`."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+@dataclass(frozen=True)
+class InputFormat(Described):
     """What ``forward`` takes.
 
     Attributes:
@@ -42,18 +56,9 @@ class InputFormat:
     std: tuple[float, ...] | None = None
     units: tuple[str, ...] | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for an artifact."""
-        return _plain(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "InputFormat":
-        """The inverse of :meth:`as_dict`."""
-        return cls(**_with_tuples(values))
-
 
 @dataclass(frozen=True)
-class InputSpec:
+class InputSpec(Described):
     """One adapted input of a specialist, and so one pyramid.
 
     Attributes:
@@ -78,24 +83,6 @@ class InputSpec:
     def spectral(self) -> bool:
         """Whether it is the bands themselves, and no specialist's."""
         return self.name == SPECTRAL
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file or an artifact."""
-        return _plain(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "InputSpec":
-        """The inverse of :meth:`as_dict`."""
-        return cls(**_with_tuples(values))
-
-
-def _plain(spec: InputFormat | InputSpec) -> dict[str, Any]:
-    values = asdict(spec)
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-
-
-def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 def describe_input(
