@@ -13,7 +13,7 @@ from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial
 from eosfm.features.reading import Reading
 from eosfm.heads.linear_model import LinearModel, band_statistics, pixel_values
-from eosfm.kinds.scores import better
+from eosfm.kinds.scores import best_of
 
 PIXELS = 20_000
 """Labelled training pixels in total, equally many per tile, and at least one of each."""
@@ -50,14 +50,11 @@ def best_linear(trial: Trial, readings: Splits[Reading]) -> tuple[LinearModel, S
     """
     train, val = readings.train.whole(), readings.val.whole()
     features, targets = _training_samples(trial, train)
-    best: tuple[LinearModel, Scores] | None = None
-    for penalty in PENALTIES:
-        model = fit_linear(features, targets, trial, penalty)
-        scores, metric = _examine(model, val, trial).scores, trial.task.metric
-        if best is None or better(metric, scores[metric], best[1][metric]):
-            best = model, scores
-    assert best is not None
-    return best
+    models = {penalty: fit_linear(features, targets, trial, penalty) for penalty in PENALTIES}
+    scores = {penalty: _examine(model, val, trial).scores for penalty, model in models.items()}
+    metric = trial.task.metric
+    best = best_of(metric, {penalty: found[metric] for penalty, found in scores.items()})
+    return models[best], scores[best]
 
 
 def fit_linear(features: Tensor, targets: Tensor, trial: Trial, penalty: float) -> LinearModel:

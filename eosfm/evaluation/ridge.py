@@ -38,7 +38,7 @@ from eosfm.features.frozen import FrozenFeatures, chunks, only
 from eosfm.features.source import Request
 from eosfm.heads.linear_model import deviation
 from eosfm.kinds.examples import spread
-from eosfm.kinds.scores import better
+from eosfm.kinds.scores import best_of
 from eosfm.params import Fusion
 
 SAMPLES = 1000
@@ -174,9 +174,11 @@ def _solve(
     level = sample[1].mean(0)
     classes = len(trial.task.classes)
     sums = [Moments(p.width, classes, dual=len(split) <= p.width) for p in parts]
-    for x, y in _known(split, model, trial, level):
+    for x, target in _vectors(split, model):
+        known, y = _indicators(target, trial, level)
+        labelled = x[known]
         for part, moments in zip(parts, sums, strict=True):
-            moments.add((x[:, part.used] - part.shift) * part.scale, y)
+            moments.add((labelled[:, part.used] - part.shift) * part.scale, y)
     return [
         [part.layer(*solution) for solution in moments.solve()]
         for part, moments in zip(parts, sums, strict=True)
@@ -232,17 +234,17 @@ def _choose(
         least = int(errors.argmin())
         layers.append(team[least])
         answers.append(answer[least])
-    best: tuple[Scores, _Layer] | None = None
+    tried: dict[float, tuple[Scores, float]] = {}
     for share in SHARES if len(teams) > 1 else SHARES[:1]:
         margin = (torch.lerp(answers[0], answers[-1], share) - 0.5).float()
         sharpness = _sharpness(margin, target, trial)
         scores = trial.scores(trial.evidence(sharpness * margin, target).cpu().numpy())
-        if best is None or better(metric, scores[metric], best[0][metric]):
-            both = zip(layers[0], layers[-1], strict=True)
-            weight, bias = (torch.lerp(a, b, share) for a, b in both)
-            best = scores, _Layer(sharpness * weight, sharpness * (bias - 0.5))
-    assert best is not None
-    return best
+        tried[share] = scores, sharpness
+    share = best_of(metric, {share: scores[metric] for share, (scores, _) in tried.items()})
+    scores, sharpness = tried[share]
+    both = zip(layers[0], layers[-1], strict=True)
+    weight, bias = (torch.lerp(a, b, share) for a, b in both)
+    return scores, _Layer(sharpness * weight, sharpness * (bias - 0.5))
 
 
 def _sharpness(margin: Tensor, target: Tensor, trial: Trial) -> float:
@@ -257,15 +259,6 @@ def _sample(split: FrozenFeatures, model: PooledProbe, trial: Trial) -> tuple[Te
     x, target = (torch.cat(parts) for parts in zip(*_vectors(some, model), strict=True))
     known, y = _indicators(target, trial)
     return x[known], y
-
-
-def _known(
-    split: FrozenFeatures, model: PooledProbe, trial: Trial, level: Tensor
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """(B, C) features and (B, K) targets of labelled tiles, some at a time, float64."""
-    for x, target in _vectors(split, model):
-        known, y = _indicators(target, trial, level)
-        yield x[known], y
 
 
 def _indicators(target: Tensor, trial: Trial, level: Tensor | None = None) -> tuple[Tensor, Tensor]:
