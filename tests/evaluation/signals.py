@@ -11,6 +11,11 @@ SIZE = 32
 WHOLE = Windows.whole((SIZE, SIZE))
 
 
+def enlarged(cells: torch.Tensor) -> torch.Tensor:
+    """The pixels of cells (N, h, w) of the finest level: (N, H, W)."""
+    return cells.repeat_interleave(4, 1).repeat_interleave(4, 2)
+
+
 def in_memory(levels: list[torch.Tensor], targets: torch.Tensor) -> StoredLevels:
     return StoredLevels([level.numpy() for level in levels], targets.numpy(), WHOLE)
 

@@ -39,8 +39,7 @@ def test_the_matrix_product_is_the_fuser(keep, training):
     fusing = LinearFusing(fuser, pool=False, average=False).train(training)
     found = fusing(fusing.prepare(levels()))
     fuser.train(training)  # or the next pass would be the next turn of who sits out
-    for mine, expected in zip(found, by_fuser(fuser, levels()), strict=True):
-        torch.testing.assert_close(mine, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found, by_fuser(fuser, levels()), atol=1e-5, rtol=1e-4)
 
 
 def test_selection_learns_as_it_does_in_the_fuser():

@@ -20,7 +20,7 @@ from eosfm.evaluation.forward_selection import (
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import FrozenFeatures
 from eosfm.features.source import StoredLevels
-from tests.evaluation.signals import SIZE, WHOLE, in_memory, noise_and_signal
+from tests.evaluation.signals import SIZE, WHOLE, enlarged, in_memory, noise_and_signal
 
 
 @pytest.mark.parametrize("name", ["segmentation", "change", "classification", "regression"])
@@ -31,8 +31,7 @@ def test_alone_it_finds_the_specialist_that_informs(resolve, name, informative):
     splits = []
     for seed in (1, 2):
         small = torch.from_numpy(rng.integers(0, 2, (40, *shape)))
-        target = small if name == "classification" else small.repeat_interleave(
-            4, 1).repeat_interleave(4, 2)  # fmt: skip
+        target = small if name == "classification" else enlarged(small)
         target = target.float() if name == "regression" else target
         splits.append(noise_and_signal(target, informative, 2 if name == "change" else 1, seed))
     trial = make_trials(resolve(name), splits[0].some_targets(), 1)[0]
@@ -46,7 +45,7 @@ def test_unlabelled_pixels_do_not_explained_alone(resolve):
     """Labels that are hidden would name another specialist."""
     rng = np.random.default_rng(3)
     small = torch.from_numpy(rng.integers(0, 2, (40, SIZE // 4, SIZE // 4)))
-    truth = small.repeat_interleave(4, 1).repeat_interleave(4, 2)
+    truth = enlarged(small)
     hidden = truth.clone()
     hidden[:, :, SIZE // 2 :] = 255
     trial = make_trials(resolve("segmentation"), hidden.numpy(), 1)[0]
@@ -69,7 +68,7 @@ def pair_of_signals(resolve):
     def split(seed: int) -> FrozenFeatures:
         generator = torch.Generator().manual_seed(seed)
         a, b = torch.randn(2, 40, 8, 8, generator=generator)
-        target = (a + 0.7 * b).repeat_interleave(4, 1).repeat_interleave(4, 2)
+        target = enlarged(a + 0.7 * b)
         encoded = noise_and_signal(target, 2, 1, seed)
         levels = [level.clone() for level in encoded.batch(np.arange(40))[0][0]]
         noise = torch.randn(len(target), 8, 8, generator=generator)
@@ -134,8 +133,7 @@ def test_of_few_labelled_pixels_all_are_looked_at(resolve, monkeypatch):
     rng = np.random.default_rng(5)
     splits = []
     for seed in (1, 2):
-        truth = torch.from_numpy(rng.integers(0, 2, (40, SIZE // 4, SIZE // 4)))
-        truth = truth.repeat_interleave(4, 1).repeat_interleave(4, 2)
+        truth = enlarged(torch.from_numpy(rng.integers(0, 2, (40, SIZE // 4, SIZE // 4))))
         sparse = torch.full_like(truth, 255)
         sparse[:, 4:8, 8:12], sparse[:, 20:24, :4] = truth[:, 4:8, 8:12], truth[:, 20:24, :4]
         right = noise_and_signal(truth, 1, 1, seed)

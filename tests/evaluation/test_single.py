@@ -10,7 +10,7 @@ from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.single import best_single, shortened
-from tests.evaluation.signals import SIZE, noise_and_signal
+from tests.evaluation.signals import SIZE, enlarged, noise_and_signal
 
 
 @pytest.fixture
@@ -20,8 +20,7 @@ def splits():
 
     def draw(seed):
         small = torch.from_numpy(rng.integers(0, 2, (24, SIZE // 4, SIZE // 4)))
-        target = small.repeat_interleave(4, 1).repeat_interleave(4, 2)
-        return noise_and_signal(target, 2, 1, seed)
+        return noise_and_signal(enlarged(small), 2, 1, seed)
 
     return Splits(*map(draw, (1, 2, 3)))
 

@@ -21,13 +21,19 @@ def logits_of(classes: torch.Tensor, count: int = 4) -> torch.Tensor:
     return torch.nn.functional.one_hot(classes, count).movedim(-1, 1).float()
 
 
+def scores_of(kind: str, classes, ignore: int, *batches) -> dict[str, float]:
+    """What a kind's metrics give for batches of logits and targets."""
+    metrics = KINDS[kind].build_metrics(classes, ignore)
+    for logits, target in batches:
+        metrics.update(logits, target)
+    return metrics.compute()
+
+
 def test_segmentation_by_hand() -> None:
     #        predicted  0 0 1 1 2 2   the last two pixels are not labelled
     target = torch.tensor([[[0, 0, 0, 1, 255, 255]]], dtype=torch.uint8)
     guess = torch.tensor([[[0, 0, 1, 1, 2, 2]]])
-    metrics = KINDS["segmentation"].build_metrics(CLASSES, 255)
-    metrics.update(logits_of(guess), target)
-    scores = metrics.compute()
+    scores = scores_of("segmentation", CLASSES, 255, (logits_of(guess), target))
     assert scores == pytest.approx(
         {
             "miou": (2 / 3 + 1 / 2) / 4,
@@ -43,15 +49,13 @@ def test_segmentation_by_hand() -> None:
 @pytest.mark.parametrize(("guess", "kept"), [([0, 0, 0, 0], 1.0), ([0, 0, 0, 3], 3 / 4)])
 def test_a_stray_pixel_of_an_absent_class_costs_no_more_than_itself(guess, kept) -> None:
     """The classes that are averaged do not depend on the model."""
-    metrics = KINDS["segmentation"].build_metrics(CLASSES, -1)
-    metrics.update(logits_of(torch.tensor([[guess]])), torch.zeros(1, 1, 4, dtype=torch.long))
-    assert metrics.compute()["miou"] == pytest.approx(kept / 4)
+    batch = logits_of(torch.tensor([[guess]])), torch.zeros(1, 1, 4, dtype=torch.long)
+    assert scores_of("segmentation", CLASSES, -1, batch)["miou"] == pytest.approx(kept / 4)
 
 
 def test_an_ignored_class_is_not_averaged() -> None:
-    metrics = KINDS["segmentation"].build_metrics(CLASSES, 0)
-    metrics.update(logits_of(torch.tensor([[[1, 2, 3, 3]]])), torch.tensor([[[1, 2, 3, 0]]]))
-    assert metrics.compute()["miou"] == pytest.approx(1.0)
+    batch = logits_of(torch.tensor([[[1, 2, 3, 3]]])), torch.tensor([[[1, 2, 3, 0]]])
+    assert scores_of("segmentation", CLASSES, 0, batch)["miou"] == pytest.approx(1.0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -62,10 +66,8 @@ def test_segmentation_agrees_with_torchmetrics_in_any_batching(seed: int, ignore
     target = torch.randint(0, 4, (4, 3, 3), generator=generator)
     target[torch.rand(4, 3, 3, generator=generator) < 0.2] = ignore
     target[0, 0, 0] = 2
-    metrics = KINDS["segmentation"].build_metrics(CLASSES, ignore)
-    metrics.update(logits[:1], target[:1])
-    metrics.update(logits[1:], target[1:])
-    scores = metrics.compute()
+    batches = (logits[:1], target[:1]), (logits[1:], target[1:])
+    scores = scores_of("segmentation", CLASSES, ignore, *batches)
     options = {"num_classes": 4, "average": "macro", "ignore_index": ignore}
     if ignore != 0:  # there, torchmetrics drops an ignored class from the mean even when predicted
         assert scores["miou"] == pytest.approx(
@@ -93,37 +95,34 @@ def test_change_scores_the_changed_pixels() -> None:
 
 
 def test_classification_by_hand() -> None:
-    metrics = KINDS["classification"].build_metrics(CLASSES, 255)
-    metrics.update(logits_of(torch.tensor([0, 1, 1, 2])), torch.tensor([0, 1, 0, 2]))
+    batch = logits_of(torch.tensor([0, 1, 1, 2])), torch.tensor([0, 1, 0, 2])
     single = {"f1/ground": 2 / 3, "f1/water": 2 / 3, "f1/forest": 1.0}
     scores = {"accuracy": 3 / 4, "f1": (2 / 3 + 2 / 3 + 1) / 3}
-    assert metrics.compute() == pytest.approx(scores | single)
+    found = scores_of("classification", CLASSES, 255, batch)
+    assert found == pytest.approx(scores | single)
 
 
 def test_multilabel_by_hand() -> None:
     # Label 0, best first: 1 0 1: (1 + 2/3) / 2. Label 1: 0 1 1: (1/2 + 2/3) / 2. Label 2: none.
     logits = torch.tensor([[3.0, -1.0, -9.0], [2.0, 2.0, -9.0], [1.0, -2.0, -9.0]])
     target = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 0]], dtype=torch.uint8)
-    metrics = KINDS["multilabel"].build_metrics(CLASSES[:3], 255)
-    metrics.update(logits[:2], target[:2])
-    metrics.update(logits[2:], target[2:])
+    batches = (logits[:2], target[:2]), (logits[2:], target[2:])
+    found = scores_of("multilabel", CLASSES[:3], 255, *batches)
     single = {"ap/ground": (1 + 2 / 3) / 2, "ap/water": (1 / 2 + 2 / 3) / 2}
     ap = sum(single.values()) / 2
     f1 = (2 * 2 / (3 + 2) + 0) / 2
-    assert metrics.compute() == pytest.approx({"map": ap, "f1": f1} | single)
+    assert found == pytest.approx({"map": ap, "f1": f1} | single)
 
 
 def test_multilabel_leaves_out_what_is_not_labelled() -> None:
-    metrics = KINDS["multilabel"].build_metrics(CLASSES[:1], 255)
-    metrics.update(torch.tensor([[5.0], [1.0], [0.5]]), torch.tensor([[255], [1], [0]]))
+    batch = torch.tensor([[5.0], [1.0], [0.5]]), torch.tensor([[255], [1], [0]])
     expected = {"map": 1.0, "f1": 2 / 3, "ap/ground": 1.0}
-    assert metrics.compute() == pytest.approx(expected)
+    assert scores_of("multilabel", CLASSES[:1], 255, batch) == pytest.approx(expected)
 
 
 def test_classes_that_do_not_occur_have_no_score() -> None:
-    metrics = KINDS["segmentation"].build_metrics(CLASSES, 255)
-    metrics.update(logits_of(torch.tensor([[[0, 3]]])), torch.tensor([[[0, 0]]]))
-    scores = gather_classes(metrics.compute(), CLASSES)
+    batch = logits_of(torch.tensor([[[0, 3]]])), torch.tensor([[[0, 0]]])
+    scores = gather_classes(scores_of("segmentation", CLASSES, 255, batch), CLASSES)
     # Water and forest are neither there nor predicted; ice is predicted where it is not.
     assert scores.pop("per_class") == {"ground": 0.5, "water": None, "forest": None, "ice": 0.0}
     assert set(scores) == {"miou", "accuracy", "f1"}
@@ -186,17 +185,16 @@ def test_the_trivial_answer_is_the_majority_or_the_mean() -> None:
     target = torch.tensor([[[1, 0], [1, 255]]])
     logits = KINDS["segmentation"].constant_logits(statistics, target)
     assert KINDS["segmentation"].predict(logits).unique().tolist() == [1]
-    metrics = KINDS["segmentation"].build_metrics(("a", "b", "c"), 255)
-    metrics.update(logits, target)
-    assert metrics.compute()["accuracy"] == pytest.approx(2 / 3)
+    scores = scores_of("segmentation", ("a", "b", "c"), 255, (logits, target))
+    assert scores["accuracy"] == pytest.approx(2 / 3)
 
     heights = [np.array([[1.0, np.nan], [5.0, 3.0]], np.float32)]
     statistics = KINDS["regression"].target_statistics(heights, 1, 255)
     assert (statistics.mean, statistics.std) == pytest.approx((3.0, math.sqrt(8 / 3)))
     target = torch.tensor([[[2.0, 4.0]]])
-    metrics = KINDS["regression"].build_metrics(("height",), 255)
-    metrics.update(KINDS["regression"].constant_logits(statistics, target), target)
-    assert metrics.compute()["r2"] == pytest.approx(0.0)
+    logits = KINDS["regression"].constant_logits(statistics, target)
+    scores = scores_of("regression", ("height",), 255, (logits, target))
+    assert scores["r2"] == pytest.approx(0.0)
 
 
 def test_the_trivial_multilabel_answer_is_each_label_s_frequency() -> None:
@@ -205,9 +203,8 @@ def test_the_trivial_multilabel_answer_is_each_label_s_frequency() -> None:
     target = torch.tensor([[1, 0], [1, 1], [0, 0]])
     logits = KINDS["multilabel"].constant_logits(statistics, target)
     assert KINDS["multilabel"].predict(logits).tolist() == [[1, 0]] * 3
-    metrics = KINDS["multilabel"].build_metrics(("a", "b"), 255)
-    metrics.update(logits, target)
-    assert metrics.compute()["map"] == pytest.approx((2 / 3 + 1 / 3) / 2)
+    scores = scores_of("multilabel", ("a", "b"), 255, (logits, target))
+    assert scores["map"] == pytest.approx((2 / 3 + 1 / 3) / 2)
 
 
 def test_training_targets_without_a_label_are_an_error() -> None:
