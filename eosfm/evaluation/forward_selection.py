@@ -55,7 +55,7 @@ def explained_alone(train: FrozenFeatures, val: FrozenFeatures, trial: Trial) ->
         if spec.spectral:
             continue
         x, z = standardised(x, z)
-        found = explained(x, truth, z, answers)
+        found = Products.of(x, truth, z, answers).explained(torch.arange(x.shape[1]))
         scores[spec.name] = max(found, scores.get(spec.name, found))
     return scores
 
@@ -176,18 +176,6 @@ class Products:
             r2 = 1 - errors[varies] / self.variation[varies]
             best = max(best, float(r2.mean()) if len(r2) else 0.0)
         return best
-
-
-def explained(x: Tensor, y: Tensor, unseen: Tensor, answers: Tensor) -> float:
-    """R2 of ridge regression on unseen samples, mean over targets, with the best penalty.
-
-    Args:
-        x: (N, C) standardised features.
-        y: (N, K) targets.
-        unseen: (M, C) features.
-        answers: (M, K) their targets; those that do not vary are left out.
-    """
-    return Products.of(x, y, unseen, answers).explained(torch.arange(x.shape[1]))
 
 
 def sample_cells(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Tensor]:
