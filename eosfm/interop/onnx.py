@@ -1,8 +1,7 @@
 """Write a backbone or a whole task as an ONNX file; needs the extra ``eosfm[onnx]``."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,27 +21,6 @@ INPUT = "image"
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
 FEWEST = 2
 """Example size of dynamic dimensions: the exporter would take a size of 1 for a constant."""
-
-
-@dataclass(frozen=True)
-class Graph:
-    """A module with what its ONNX export needs.
-
-    Attributes:
-        module: In evaluation, on the CPU.
-        examples: One tensor per input.
-        inputs: Their names.
-        outputs: Names of what comes out.
-        dims: Per input, which of its dimensions vary.
-        facts: For the file's metadata: each value is kept as JSON.
-    """
-
-    module: nn.Module
-    examples: tuple[torch.Tensor, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    dims: tuple[dict[int, Any], ...]
-    facts: Mapping[str, Any]
 
 
 def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> None:
@@ -70,7 +48,7 @@ def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> N
         dims |= {2: coarsest * Dim("rows"), 3: coarsest * Dim("columns")}
     example = torch.zeros(FEWEST, small.input.in_chans, height, width)
     facts = {"input": small.input.as_dict(), "specialists": small.selected}
-    _write(Graph(small, (example,), (INPUT,), OUTPUTS, (dims,), facts), path)
+    _write(small, {INPUT: example}, dims, OUTPUTS, facts, path)
 
 
 def export_task(task: Path, artifact: Path, path: Path, size: int | None = None) -> "FittedTask":
@@ -115,7 +93,6 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
     inputs = {INPUT: image}
     if fitted.aggregation == "ltae":
         inputs["days"] = torch.zeros(FEWEST, fitted.dates)
-    dims = ({0: Dim("batch")},) * len(inputs)
     out = "value" if isinstance(kind, Regression) else "probabilities"
     facts = {
         "task": fitted.task, "kind": fitted.kind, "classes": fitted.classes,
@@ -123,7 +100,7 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
         "window": (height, width), "gsd": fitted.gsd, "specialists": fitted.specialists,
         "ensemble_sha256": fitted.artifact,
     }  # fmt: skip
-    _write(Graph(module, tuple(inputs.values()), tuple(inputs), (out,), dims, facts), path)
+    _write(module, inputs, {0: Dim("batch")}, (out,), facts, path)
     return fitted
 
 
@@ -134,18 +111,31 @@ def _expect_exporter() -> None:
         raise EosfmError(f"{error.name} is not installed; pip install '.[onnx]'") from None
 
 
-def _write(graph: Graph, path: Path | str) -> None:
+def _write(
+    module: nn.Module, inputs: Mapping[str, torch.Tensor], dims: dict[int, Any],
+    outputs: Sequence[str], facts: Mapping[str, Any], path: Path | str,
+) -> None:  # fmt: skip
+    """Export a module in evaluation, on the CPU.
+
+    Args:
+        module: The module.
+        inputs: An example of each, by name.
+        dims: Which dimensions of each input vary.
+        outputs: Names of what comes out.
+        facts: For the file's metadata: each value is kept as JSON.
+        path: The file, written whole or not at all.
+    """
     program = torch.onnx.export(
-        graph.module,
-        graph.examples,
+        module,
+        tuple(inputs.values()),
         dynamo=True,
-        dynamic_shapes=graph.dims,
-        input_names=graph.inputs,
-        output_names=graph.outputs,
+        dynamic_shapes=(dims,) * len(inputs),
+        input_names=list(inputs),
+        output_names=outputs,
         verbose=False,
     )
     assert program is not None
-    for key, value in graph.facts.items():
+    for key, value in facts.items():
         program.model.metadata_props[key] = json.dumps(value)
     with atomic(path) as beside:
         program.save(beside)
