@@ -1,8 +1,7 @@
 """Embeds a scene: the ensemble's features, without any task, as a raster of few components."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from eosfm.fusion.fuser import Fuser
 from eosfm.model import EosFM
 from eosfm.prediction.components import STRIDE, Basis, Components, fit_components, weighted_levels
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.geotiff import bounded_cache, writing, written
+from eosfm.prediction.geotiff import Form, bounded_cache, finished, writing, written
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import check_out
@@ -33,27 +32,7 @@ DIMS = 16
 """Default number of components."""
 
 
-@dataclass(frozen=True)
-class Form:
-    """How components are stored.
-
-    Attributes:
-        dtype: Data type of the file and of kept rows.
-        nodata: Value of cells without a measurement.
-        scaled: Whether values are stored as integers, in units of :attr:`Components.step`.
-        options: Creation options of GDAL's GeoTIFF driver.
-    """
-
-    dtype: str
-    nodata: float
-    scaled: bool
-    options: Mapping[str, int]
-
-
-FORMS = {
-    "int8": Form("int8", -128.0, True, {}),
-    "float16": Form("float32", np.nan, False, {"nbits": 16}),  # GDAL stores 16-bit floats
-}
+DTYPES = ("int8", "float16")
 
 
 def embed(
@@ -93,8 +72,8 @@ def embed(
     Raises:
         EosfmError: Files or options do not fit each other.
     """
-    if dtype not in FORMS:
-        raise EosfmError(f"--dtype {dtype}; expected {' or '.join(FORMS)}")
+    if dtype not in DTYPES:
+        raise EosfmError(f"--dtype {dtype}; expected {' or '.join(DTYPES)}")
     check_out(out, (".tif", ".tiff"), [path])
     weights = file_hash(artifact)
     basis = _kept(shared, weights, dims, spectral)
@@ -128,8 +107,9 @@ def embed(
             out, Path(__file__), len(sweep.rows), scene.identity(), basis.identity(),
             sweep, cut.load(sweep), dtype, cut.where.type,
         )  # fmt: skip
-        rows.fill(lambda first: _made(backbone, read, sweep, components, dtype, cut, first))
-        missing = _write(out, scene.grid, rows, components, dtype)
+        form = _form(components, dtype)
+        rows.fill(lambda first: _made(backbone, read, sweep, components, form, cut, first))
+        missing = _write(out, scene.grid, rows, components, form)
     rows.remove()
     count = len(encoder.specialists)
     skipped = f" ({len(encoder.skipped)} more cannot be fed)" * bool(encoder.skipped)
@@ -179,9 +159,20 @@ def _read(
     return Part(torch.from_numpy(np.nan_to_num(values, nan=0.0))[None], unknown, torch.zeros(1))
 
 
+def _form(components: Components, dtype: str) -> Form:
+    names = tuple(f"component {number}" for number in range(1, len(components.centre) + 1))
+    if dtype == "float16":  # GDAL stores 16-bit floats
+        return Form("float32", np.nan, names, "average", lambda scores: scores[0], {"nbits": 16})
+
+    def steps(scores: Tensor) -> Tensor:
+        return (scores[0] / components.step).round().clamp(-127, 127).to(torch.int8)
+
+    return Form("int8", -128, names, "average", steps)
+
+
 def _made(
     backbone: EosFM, read: Callable[[int, int], Part], sweep: Sweep, components: Components,
-    dtype: str, cut: Cut, first: int,
+    form: Form, cut: Cut, first: int,
 ) -> Iterator[Arrays]:  # fmt: skip
     """Strips as they are written, from row ``first`` of the windows on."""
 
@@ -189,28 +180,21 @@ def _made(
         with torch.inference_mode():
             return components.project(weighted_levels(backbone, images.flatten(0, 1).to(cut.where)))
 
-    form = FORMS[dtype]
     for strip in strips(
         sweep, read, answer, len(components.centre), cut.load(sweep), STRIDE, "embed", first,
     ):  # fmt: skip
-        values = strip.values
-        if form.scaled:
-            values = (values / components.step).round().clamp(-127, 127)
-        known = np.where(strip.unknown, form.nodata, values.numpy())
-        yield {"values": known.astype(form.dtype), "unknown": strip.unknown}
+        yield finished(strip, form)
 
 
-def _write(out: Path, grid: Grid, rows: Rows, components: Components, dtype: str) -> float:
+def _write(out: Path, grid: Grid, rows: Rows, components: Components, form: Form) -> float:
     """Write kept rows at a quarter of a grid's resolution; return the share of nodata cells."""
     cells = Grid(
         -(-grid.height // STRIDE), -(-grid.width // STRIDE), grid.crs,
         grid.transform @ grid.transform.scale(STRIDE),
     )  # fmt: skip
-    dims, form = len(components.centre), FORMS[dtype]
-    names = [f"component {number}" for number in range(1, dims + 1)]
-    with writing(out, cells, form.dtype, form.nodata, names, "average", **form.options) as raster:
-        if form.scaled:
-            raster.scales = (components.step,) * dims
+    with writing(out, cells, form) as raster:
+        if form.dtype == "int8":
+            raster.scales = (components.step,) * len(form.names)
         missing = sum(int(kept["unknown"].sum()) for kept in written(raster, rows))
         return missing / (cells.height * cells.width)
 

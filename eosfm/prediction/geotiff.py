@@ -1,16 +1,21 @@
 """Writes Cloud Optimized GeoTIFFs, strip by strip and atomically."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
+
+import numpy as np
+from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.heads.pictures import class_palette
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.rows import Arrays, Rows
+from eosfm.prediction.windows import Strip
 
 BLOCK = 512
 CACHE_MB = 256
@@ -23,6 +28,34 @@ PALE = (240, 240, 235)
 Colour = tuple[int, int, int, int]
 
 
+@dataclass(frozen=True)
+class Form:
+    """A raster's bands, and how they follow from answers.
+
+    Attributes:
+        dtype: Data type of the file.
+        nodata: Value of pixels without an answer.
+        names: Names of the bands.
+        resampling: Resampling of the overviews, as GDAL names it.
+        values: From answers (1, K, n, W) to (bands, n, W).
+        options: Creation options of GDAL's GeoTIFF driver.
+    """
+
+    dtype: str
+    nodata: float
+    names: tuple[str, ...]
+    resampling: str
+    values: Callable[[Tensor], Tensor]
+    options: Mapping[str, int] = field(default_factory=dict)
+
+
+def finished(strip: Strip, form: Form) -> Arrays:
+    """A strip as written: ``values`` (bands, n, W), and ``unknown`` (n, W) without an answer."""
+    values = form.values(strip.values[None]).numpy()
+    known = np.where(strip.unknown, np.array(form.nodata, form.dtype), values)
+    return {"values": known, "unknown": strip.unknown}
+
+
 def bounded_cache() -> AbstractContextManager[Any]:
     """Bound GDAL's block cache; to be entered before the first file is opened."""
     import rasterio
@@ -32,10 +65,7 @@ def bounded_cache() -> AbstractContextManager[Any]:
 
 
 @contextmanager
-def writing(
-    path: Path, grid: Grid, dtype: str, nodata: float | None, names: Sequence[str],
-    resampling: str, **options: Any,
-) -> Iterator[Any]:  # fmt: skip
+def writing(path: Path, grid: Grid, form: Form) -> Iterator[Any]:
     """Open a raster to write strips and metadata to; on exit it becomes a COG.
 
     GDAL can only copy a finished raster to a COG, so the strips go to a plain GeoTIFF first.
@@ -43,11 +73,7 @@ def writing(
     Args:
         path: The file to write.
         grid: Its size, CRS and transform.
-        dtype: Its data type.
-        nodata: Its nodata value.
-        names: Its band names.
-        resampling: Resampling of the overviews, as GDAL names it.
-        options: Creation options of GDAL's GeoTIFF driver.
+        form: Its bands.
 
     Raises:
         EosfmError: GDAL cannot write it, as on a full disk.
@@ -65,15 +91,15 @@ def writing(
         plain = beside.with_name(beside.name.removesuffix(".part") + "-strips.part")
         try:
             with rasterio.open(
-                plain, "w", driver="GTiff", height=grid.height, width=grid.width, count=len(names),
-                dtype=dtype, nodata=nodata, compress="deflate", zlevel=1, interleave="band",
-                **place, **layout, **options,
+                plain, "w", driver="GTiff", height=grid.height, width=grid.width,
+                count=len(form.names), dtype=form.dtype, nodata=form.nodata, compress="deflate",
+                zlevel=1, interleave="band", **place, **layout, **form.options,
             ) as raster:  # fmt: skip
-                raster.descriptions = names
+                raster.descriptions = form.names
                 yield raster
             shutil.copy(
                 plain, beside, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", BLOCKSIZE=BLOCK,
-                OVERVIEW_RESAMPLING=resampling, BIGTIFF="IF_SAFER", **options,
+                OVERVIEW_RESAMPLING=form.resampling, BIGTIFF="IF_SAFER", **form.options,
             )  # fmt: skip
             _read_through(beside)
         except (RasterioError, CPLE_BaseError) as error:  # GDAL hides the system's error

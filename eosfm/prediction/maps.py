@@ -1,7 +1,6 @@
 """Writes maps, for kinds with an answer per pixel, as COGs on the scene's grid."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,17 @@ from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import FittedTask
 from eosfm.kinds import get_kind
 from eosfm.kinds.regression import Regression
-from eosfm.prediction.geotiff import class_colours, write_categories, writing, written
+from eosfm.prediction.geotiff import (
+    Form,
+    class_colours,
+    finished,
+    write_categories,
+    writing,
+    written,
+)
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays
-from eosfm.prediction.windows import Strip, strips
+from eosfm.prediction.windows import strips
 
 UNKNOWN = 255
 """Nodata value of a class map."""
@@ -24,25 +30,6 @@ SHOWN = 5
 """Most classes whose shares are printed, the most frequent first."""
 LEAST = 0.0005
 """Least share of a class that is printed or counted."""
-
-
-@dataclass(frozen=True)
-class MapFormat:
-    """A map's bands, and how they follow from logits.
-
-    Attributes:
-        dtype: Data type of the file.
-        nodata: Value of pixels without an answer.
-        names: Names of the bands.
-        resampling: Resampling of the overviews.
-        values: From logits (1, K, n, W) to (bands, n, W).
-    """
-
-    dtype: str
-    nodata: float
-    names: tuple[str, ...]
-    resampling: str
-    values: Callable[[Tensor], Tensor]
 
 
 def write_map(job: Job, probabilities: bool) -> str:
@@ -58,7 +45,7 @@ def write_map(job: Job, probabilities: bool) -> str:
     # Encoders and heads such as UPerNet see the whole window, so windows of the size used in
     # training score best (benchmarks/README.md).
     sweep = job.cut.sweep(grid.size, max(fitted.window))
-    form = map_format(fitted, probabilities)
+    form = map_form(fitted, probabilities)
     rows = job.rows(sweep, probabilities)
 
     def made(first: int) -> Iterator[Arrays]:
@@ -69,7 +56,7 @@ def write_map(job: Job, probabilities: bool) -> str:
             yield finished(strip, form)
 
     rows.fill(made)
-    with writing(job.out, grid, form.dtype, form.nodata, form.names, form.resampling) as raster:
+    with writing(job.out, grid, form) as raster:
         describe(raster, fitted, categories=form.dtype == "uint8")
         sums, known = np.zeros(len(fitted.classes)), 0
         for kept in written(raster, rows):
@@ -83,8 +70,8 @@ def write_map(job: Job, probabilities: bool) -> str:
     return f"{job.out}: {grid}{_told(fitted, sums / known) if known else ''}{share}"
 
 
-def map_format(fitted: FittedTask, probabilities: bool) -> MapFormat:
-    """The format of a task's map.
+def map_form(fitted: FittedTask, probabilities: bool) -> Form:
+    """The form of a task's map.
 
     Raises:
         EosfmError: There are no classes to give probabilities of, or too many for a map.
@@ -93,24 +80,17 @@ def map_format(fitted: FittedTask, probabilities: bool) -> MapFormat:
     if isinstance(kind, Regression):
         if probabilities:
             raise EosfmError(f"task {fitted.task} has no classes; leave --probabilities out")
-        return MapFormat("float32", np.nan, classes, "average", kind.predict)
+        return Form("float32", np.nan, classes, "average", kind.predict)
     if probabilities:
-        return MapFormat("float32", np.nan, classes, "average", lambda logits: logits.softmax(1)[0])
+        return Form("float32", np.nan, classes, "average", lambda logits: logits.softmax(1)[0])
     if len(classes) > UNKNOWN:
         raise EosfmError(f"{len(classes)} classes; a map has room for {UNKNOWN}")
-    return MapFormat("uint8", UNKNOWN, ("class",), "mode", _likeliest)
+    return Form("uint8", UNKNOWN, ("class",), "mode", _likeliest)
 
 
 def _likeliest(logits: Tensor) -> Tensor:
     """The most likely class of each pixel, twelve times as fast as `argmax` on a CPU."""
     return logits.max(dim=1).indices.to(torch.uint8)
-
-
-def finished(strip: Strip, form: MapFormat) -> Arrays:
-    """A strip as written: ``values`` (bands, n, W), and ``unknown`` (n, W) without an answer."""
-    values = form.values(strip.values[None]).numpy()
-    known = np.where(strip.unknown, np.array(form.nodata, form.dtype), values)
-    return {"values": known, "unknown": strip.unknown}
 
 
 def _sums(kept: Arrays, classes: int) -> np.ndarray:

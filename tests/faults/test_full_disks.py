@@ -17,7 +17,7 @@ from eosfm.core.errors import REMEDIES, EosfmError
 from eosfm.core.files import atomic, write_json
 from eosfm.datasets.fetching.fetch import fetch
 from eosfm.datasets.fetching.part import Part
-from eosfm.prediction.geotiff import writing
+from eosfm.prediction.geotiff import Form, writing
 from eosfm.prediction.grid import Grid
 from tests.faults.lines import assert_says, line_of
 from tests.faults.test_archives import GOOD, zipped
@@ -153,7 +153,8 @@ def test_of_two_places_the_line_names_where_it_was_to_go(capsys, tmp_path: Path,
 def write_map(path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 4, (1, 600, 600), np.uint8)
     grid = Grid(600, 600, CRS.from_epsg(32633), from_origin(0, 0, 10, 10))
-    with writing(path, grid, "uint8", 255, ["class"], "nearest") as raster:
+    form = Form("uint8", 255, ("class",), "nearest", lambda values: values)
+    with writing(path, grid, form) as raster:
         raster.write(pixels)
 
 
