@@ -1,7 +1,7 @@
 """Principal components of an ensemble's features, which scenes can share."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from eosfm.core.mapped import DAMAGED
 from eosfm.model import EosFM
 from eosfm.nn.backbone import STRIDES
 from eosfm.prediction.channels import RADAR
-from eosfm.prediction.windows import Part, Sweep
+from eosfm.prediction.windows import Read, Sweep
 
 STRIDE = STRIDES[0]
 FITTING_WINDOWS = 16
@@ -172,13 +172,13 @@ def _told(mean: np.ndarray) -> str:
 
 
 def fit_components(
-    backbone: EosFM, read: Callable[[int, int], Part], sweep: Sweep, dims: int, where: torch.device
+    backbone: EosFM, read: Read, sweep: Sweep, dims: int, where: torch.device
 ) -> Components:
     """Fit principal components on cells of some windows.
 
     Args:
         backbone: The ensemble; its levels are concatenated.
-        read: Reads the standardised window at a row and column.
+        read: Reads a standardised window: at a row and column, of a size.
         sweep: The windows.
         dims: Number of components.
         where: Device of the backbone.
@@ -196,7 +196,7 @@ def fit_components(
     rng, cells = np.random.default_rng(0), []
     bar = tqdm(chosen, desc="embed: components", unit="window", disable=None, leave=False)
     for row, col in (places[place] for place in bar):
-        part = read(row, col)
+        part = read(row, col, sweep.window)
         known = np.argwhere(~part.unknown[::STRIDE, ::STRIDE])
         if len(known):
             known = rng.permutation(known)[:each]

@@ -1,7 +1,7 @@
 """Embeds a scene: the ensemble's features, without any task, as a raster of few components."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from eosfm.prediction.predict import check_out
 from eosfm.prediction.rows import Arrays, Rows
 from eosfm.prediction.scene import Scene, named_bands, open_scene
 from eosfm.prediction.stac import Item, is_stac, read_items
-from eosfm.prediction.windows import Part, Sweep, strips
+from eosfm.prediction.windows import Part, Read, Sweep, strips
 
 WINDOW = 512
 """Default side of the windows in pixels."""
@@ -94,7 +94,7 @@ def embed(
             encoder = build_encoder(load_artifact(artifact), bands, copy=False, spectral=spectral)
         backbone = EosFM(encoder, Fuser(encoder.inputs, fusion="concat")).to(cut.where).eval()
         sweep = cut.sweep(scene.grid.size, WINDOW)
-        read = partial(_read, scene, mean, std, sweep.window)
+        read = partial(_read, scene, mean, std)
         if basis is None:
             count = DIMS if dims is None else dims
             with torch.inference_mode():
@@ -151,10 +151,10 @@ def _statistics(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read(
-    scene: Scene, mean: np.ndarray, std: np.ndarray, window: tuple[int, int], row: int, col: int
+    scene: Scene, mean: np.ndarray, std: np.ndarray, row: int, col: int, size: tuple[int, int]
 ) -> Part:
     """Read and standardise a window; pixels that were not measured get their band's mean."""
-    values = (scene.read(row, col, *window) - mean[:, None, None]) / std[:, None, None]
+    values = (scene.read(row, col, *size) - mean[:, None, None]) / std[:, None, None]
     unknown = np.asarray(np.isnan(values).all(axis=0))
     return Part(torch.from_numpy(np.nan_to_num(values, nan=0.0))[None], unknown, torch.zeros(1))
 
@@ -171,7 +171,7 @@ def _form(components: Components, dtype: str) -> Form:
 
 
 def _made(
-    backbone: EosFM, read: Callable[[int, int], Part], sweep: Sweep, components: Components,
+    backbone: EosFM, read: Read, sweep: Sweep, components: Components,
     form: Form, cut: Cut, first: int,
 ) -> Iterator[Arrays]:  # fmt: skip
     """Strips as they are written, from row ``first`` of the windows on."""

@@ -1,8 +1,7 @@
 """One prediction: a fitted task, a scene, and the output."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from eosfm.evaluation.fitted import FittedTask
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.inputs import SceneSeries
 from eosfm.prediction.rows import Arrays, Rows, joined
-from eosfm.prediction.windows import Answered, Batching, Part, Sweep, answered
+from eosfm.prediction.windows import Answered, Batching, Sweep, answered
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,6 @@ class Job:
         """How many windows are computed at once."""
         return self.cut.load(sweep, len(self.given.scenes))
 
-    def reader(self, sweep: Sweep) -> Callable[[int, int], Part]:
-        """A function that reads the window at a row and column."""
-        return partial(self.given.read, size=sweep.window)
-
     def fill(
         self,
         sweep: Sweep,
@@ -68,14 +63,17 @@ class Job:
             of: From an answered window to arrays, which are concatenated per row.
             nothing: Empty arrays, for rows without a measured pixel.
         """
-        load, done = self.load(sweep), kept.done()
-        found = [nothing]
-        for one in answered(sweep, self.reader(sweep), answer, load, self.name, done):
-            if one.answer is not None:
-                found.append(of(one))
-            if one.col == sweep.cols[-1]:
-                kept.keep(one.number, joined(found))
-                found = [nothing]
+
+        def made(first: int) -> Iterator[Arrays]:
+            found = [nothing]
+            for one in answered(sweep, self.given.read, answer, self.load(sweep), self.name, first):
+                if one.answer is not None:
+                    found.append(of(one))
+                if one.col == sweep.cols[-1]:
+                    yield joined(found)
+                    found = [nothing]
+
+        kept.fill(made)
 
     def rows(self, sweep: Sweep, *options: Any) -> Rows:
         """Finished rows of this job; ``options`` are the output's own that rows depend on."""

@@ -50,7 +50,7 @@ def write_map(job: Job, probabilities: bool) -> str:
 
     def made(first: int) -> Iterator[Arrays]:
         for strip in strips(
-            sweep, job.reader(sweep), job.answer, len(fitted.classes), job.load(sweep), 1,
+            sweep, job.given.read, job.answer, len(fitted.classes), job.load(sweep), 1,
             job.name, first,
         ):  # fmt: skip
             yield finished(strip, form)

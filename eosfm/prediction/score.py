@@ -181,8 +181,8 @@ def _answers(
     """Yield logits (1, K, n, W) and labels (1, n, W) of a scene, strip by strip."""
     sweep = cut.sweep(scene.size, max(fitted.window))
     for strip in strips(
-        sweep, lambda row, col: scene.read(row, col, sweep.window), answer,
-        len(fitted.classes), cut.load(sweep, fitted.dates), 1, f"score {scene.scene.id}",
+        sweep, scene.read, answer, len(fitted.classes), cut.load(sweep, fitted.dates), 1,
+        f"score {scene.scene.id}",
     ):  # fmt: skip
         yield strip.values[None], scene.target(strip.row, strip.unknown)
 

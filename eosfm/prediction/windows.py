@@ -147,8 +147,8 @@ class Batching:
     workers: int
 
 
-Read = Callable[[int, int], Part]
-"""Reads a window, given its first row and column."""
+Read = Callable[[int, int, tuple[int, int]], Part]
+"""Reads a window, given its first row, its first column and its size."""
 Answer = Callable[[Tensor, Tensor], Iterable[Any]]
 """From images (B, T, C, h, w) and days (B, T) to an answer for each."""
 
@@ -202,7 +202,7 @@ def answered(
     def job(number: int, cols: tuple[int, ...]) -> Callable[[], list[Answered]]:
         def run() -> list[Answered]:
             with reading:
-                parts = [read(sweep.rows[number], col) for col in cols]
+                parts = [read(sweep.rows[number], col, sweep.window) for col in cols]
             some = [(part.image, part.days) for part in parts if not part.unknown.all()]
             found = iter(answer(*map(torch.stack, zip(*some, strict=True))) if some else ())
             return [

@@ -11,11 +11,11 @@ from eosfm.core.errors import EosfmError
 from eosfm.prediction.windows import Batching, Part, Sweep, strips
 
 
-def reader(image, unknown, sweep):
+def reader(image, unknown):
     """Reads windows of an image (C, H, W), its last rows and columns repeated beyond it."""
-    height, width = sweep.window
 
-    def read(row, col):
+    def read(row, col, size):
+        height, width = size
         part = image[:, row : row + height, col : col + width]
         pad = (0, width - part.shape[2], 0, height - part.shape[1])
         part = F.pad(part[None], pad, mode="replicate")
@@ -31,9 +31,7 @@ def joined(image, answer, sweep, channels, stride=1, unknown=None):
     height, width = image.shape[1:]
     unknown = np.zeros((height, width), bool) if unknown is None else unknown
     found = list(
-        strips(
-            sweep, reader(image, unknown, sweep), answer, channels, Batching(3, 2), stride, "test"
-        )
+        strips(sweep, reader(image, unknown), answer, channels, Batching(3, 2), stride, "test")
     )
     assert [s.row for s in found] == list(np.cumsum([0] + [s.values.shape[1] for s in found])[:-1])
     values = torch.cat([s.values for s in found], dim=1)
