@@ -110,30 +110,37 @@ class SceneSeries:
         for scene in self.scenes:
             check_values(scene, fitted.units)
         self.days = torch.from_numpy(days_of([dates], range(count), count)[0])
-        self._mean, self._std, self._fill = (
-            np.array(values, np.float32)[:, None, None]
-            for values in (fitted.mean, fitted.std, fitted.fill)
-        )
 
     def read(self, row: int, col: int, size: tuple[int, int]) -> Part:
         """Read a window of all dates, with the pixels that get no answer."""
         values = np.stack([scene.read(row, col, *size) for scene in self.scenes])
-        missing = np.isnan(values).all(axis=1)
-        kind = get_kind(self.fitted.kind)
-        unknown = kind.unknown(missing) if isinstance(kind, PixelKind) else missing.all(axis=0)
-        return Part(self._finished(values), unknown, days_seen(self.days, missing))
+        return part_of(self.fitted, values, self.days)
 
     def identity(self) -> tuple[Any, ...]:
         """Plain values that change whenever pixels or days may have changed."""
         return tuple(scene.identity() for scene in self.scenes), self.days.tolist()
 
-    def _finished(self, values: np.ndarray) -> Tensor:
-        """Fill gaps and standardise, as :class:`eosfm.tiles.dataset.TileDataset` does."""
-        np.copyto(values, self._fill, where=np.isnan(values))
-        if self.fitted.standardize == "dataset":
-            values -= self._mean
-            values /= self._std
-        return torch.from_numpy(values)
+
+def part_of(fitted: FittedTask, values: np.ndarray, days: Tensor) -> Part:
+    """A window with gaps filled and standardised, as by :class:`eosfm.tiles.dataset.TileDataset`.
+
+    Args:
+        fitted: The task.
+        values: (T, C, h, w) NaN where a channel was not measured; changed in place.
+        days: (T,) of the whole scene.
+    """
+    missing = np.isnan(values).all(axis=1)
+    kind = get_kind(fitted.kind)
+    unknown = kind.unknown(missing) if isinstance(kind, PixelKind) else missing.all(axis=0)
+    mean, std, fill = (
+        np.array(numbers, np.float32)[:, None, None]
+        for numbers in (fitted.mean, fitted.std, fitted.fill)
+    )
+    np.copyto(values, fill, where=np.isnan(values))
+    if fitted.standardize == "dataset":
+        values -= mean
+        values /= std
+    return Part(torch.from_numpy(values), unknown, days_seen(days, missing))
 
 
 def days_seen(days: Tensor, missing: np.ndarray) -> Tensor:

@@ -21,7 +21,7 @@ from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
 from eosfm.params import Params
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import days_seen
+from eosfm.prediction.inputs import part_of
 from eosfm.prediction.model import answering, load_model
 from eosfm.prediction.windows import Part, strips
 from eosfm.tiles.statistics import unmeasured_among
@@ -90,7 +90,7 @@ def score_scenes(
     constants = {name: _metrics(fitted) for name in fitted.classes if len(fitted.classes) > 1}
     for scene in scenes:
         own, labelled = _metrics(fitted), False
-        given = NativeScene(fitted, kind, dataset, scene)
+        given = NativeScene(fitted, dataset, scene)
         for logits, target in _answers(fitted, answer, given, cut):
             labelled |= bool((~_blank(target, kind.blank(fitted.ignore_index))).any())
             own.update(logits, target)
@@ -113,8 +113,8 @@ class NativeScene:
         EosfmError: The dataset lacks a band.
     """
 
-    def __init__(self, fitted: FittedTask, kind: PixelKind, dataset: Dataset, scene: Scene) -> None:
-        self.fitted, self.kind = fitted, kind
+    def __init__(self, fitted: FittedTask, dataset: Dataset, scene: Scene) -> None:
+        self.fitted = fitted
         self.scene = scene
         self.size = scene.height, scene.width
         if scene.bands:
@@ -133,10 +133,6 @@ class NativeScene:
             for group in dataset.band_groups
             if (used := [at for at, name in enumerate(group.bands) if name in found])
         ]
-        self._mean, self._std, self._fill = (
-            np.array(values, np.float32)[:, None, None]
-            for values in (fitted.mean, fitted.std, fitted.fill)
-        )
 
     @property
     def days(self) -> Tensor:
@@ -156,22 +152,16 @@ class NativeScene:
         for group, used, nodata in self._groups:
             missing &= unmeasured_among(stored[:, group], used, nodata)
         values = stored[:, self._channels].astype(np.float32)
-        gaps = np.isnan(values) | missing[:, None]
-        np.copyto(values, self._fill, where=gaps)
-        if self.fitted.standardize == "dataset":
-            values = (values - self._mean) / self._std
+        np.copyto(values, np.nan, where=missing[:, None])
         beyond = ((0, size[0] - height), (0, size[1] - width))
-        return Part(
-            torch.from_numpy(np.pad(values, ((0, 0), (0, 0), *beyond), mode="edge")),
-            np.pad(self.kind.unknown(missing), beyond, constant_values=True),
-            days_seen(self.days, missing),
-        )
+        padded = np.pad(values, ((0, 0), (0, 0), *beyond), mode="edge")
+        return part_of(self.fitted, padded, self.days)
 
     def target(self, row: int, unknown: np.ndarray) -> Tensor:
         """(1, n, W) labels of full-width rows, blank where nothing was measured."""
         stored = self.scene.target(Window(row, 0, *unknown.shape))
         target = stored.astype(np.float32 if stored.dtype.kind == "f" else np.int64)
-        target[unknown] = self.kind.blank(self.fitted.ignore_index)
+        target[unknown] = get_kind(self.fitted.kind).blank(self.fitted.ignore_index)
         return torch.from_numpy(target)[None]
 
 

@@ -101,7 +101,7 @@ def test_a_window_is_what_the_tile_is(fitted_file, stores):
     fitted = read_fitted(fitted_file("change")[0])
     scene = next(s for s in data.scenes(stores["change"].path) if s.split == "test")
     tile = TileDataset(stores["change"], "test", fitted.bands)[0]
-    part = NativeScene(fitted, get_kind("change"), data, scene).read(0, 0, (SIZE, SIZE))
+    part = NativeScene(fitted, data, scene).read(0, 0, (SIZE, SIZE))
     np.testing.assert_allclose(part.image, tile["image"], atol=1e-5)
 
 
@@ -121,7 +121,7 @@ def test_pixels_are_measured_as_for_tiles(fitted_file, tmp_path):
     data = replace(plain, reader=lambda root: iter([scene, replace(scene, id="a", split="train")]))
     cut_dataset(data, tmp_path, tmp_path / "store", SIZE, source="archive", progress=False)
     tile = TileDataset(TileStore(tmp_path / "store"), "test", fitted.bands, standardize=False)[0]
-    given = NativeScene(replace(fitted, standardize=None), get_kind("segmentation"), data, scene)
+    given = NativeScene(replace(fitted, standardize=None), data, scene)
     part = given.read(0, 0, (SIZE, SIZE))
     blank = tile["mask"].numpy() == fitted.ignore_index
     assert blank[: SIZE // 2].all() and not blank[SIZE // 2 :].any()
