@@ -108,6 +108,13 @@ class Grid:
         corners = ((left, top), (right, top), (right, bottom), (left, bottom))
         return Polygon([self.transform @ corner for corner in corners])
 
+    def layer(self, table: Any, places: Sequence[Any]) -> Any:
+        """A table with a polygon of the CRS per row, as a geopandas frame."""
+        import geopandas
+
+        crs = self.crs.to_wkt() if self.crs else None
+        return geopandas.GeoDataFrame(table, geometry=list(places), crs=crs)
+
     def __str__(self) -> str:
         """Size, pixel size and CRS."""
         size = f"{self.height}x{self.width} px"

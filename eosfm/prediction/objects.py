@@ -145,19 +145,11 @@ def _write(job: Job, found: Arrays) -> None:
 
 
 def _layer(job: Job, found: Arrays) -> Any:
-    import geopandas
-
-    grid, boxes = job.given.grid, found["boxes"].round(2).tolist()
-    places = [grid.polygon(*box) for box in boxes]
-    x_min, y_min, x_max, y_max = (list(side) for side in zip(*boxes, strict=True)) if boxes else [
-        [] for _ in range(4)
-    ]  # fmt: skip
-    return geopandas.GeoDataFrame(
-        {
-            "class": [job.fitted.classes[label] for label in found["labels"]],
-            "score": found["scores"].round(4),
-            "col_min": x_min, "row_min": y_min, "col_max": x_max, "row_max": y_max,
-        },
-        geometry=places,
-        crs=grid.crs.to_wkt() if grid.crs else None,
-    )  # fmt: skip
+    grid, boxes = job.given.grid, found["boxes"].round(2)
+    sides = ("col_min", "row_min", "col_max", "row_max")
+    table = {
+        "class": [job.fitted.classes[label] for label in found["labels"]],
+        "score": found["scores"].round(4),
+        **dict(zip(sides, boxes.T.tolist(), strict=True)),
+    }
+    return grid.layer(table, [grid.polygon(*box) for box in boxes.tolist()])

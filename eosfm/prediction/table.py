@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +13,6 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.kinds import get_kind
 from eosfm.kinds.image import ImageKind
-from eosfm.prediction.grid import Grid
 from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays, Rows
 from eosfm.prediction.windows import Answered, Sweep
@@ -36,13 +35,14 @@ def write_table(job: Job) -> str:
     sweep = Sweep.side_by_side(grid.size, size)
     kept = job.rows(sweep)
     _answer_rows(job, sweep, kept)
-    rows = list(_rows(job, sweep, kept))
-    if not rows:
+    found = list(_rows(job, sweep, kept))
+    if not found:
         kept.remove()
         raise EosfmError(f"{job.given.scenes[0].path} has no measured pixel; take another scene")
+    rows, places = zip(*found, strict=True)
     with atomic(job.out) as beside:
         if job.out.suffix.lower() == ".parquet":
-            _geo(rows, grid).to_parquet(beside)
+            grid.layer(rows, places).to_parquet(beside)
         else:
             with beside.open("w", newline="") as file:
                 table = csv.DictWriter(file, list(rows[0]))
@@ -52,7 +52,7 @@ def write_table(job: Job) -> str:
     return f"{job.out}: {len(rows)} windows of {size[0]}x{size[1]} px, {_told(rows)}"
 
 
-def _told(rows: list[Row]) -> str:
+def _told(rows: Sequence[Row]) -> str:
     """Number of windows per class, the most frequent first."""
     counts = Counter(name for row in rows for name in row["class"].split("; ") if name)
     return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none of a class"
@@ -77,7 +77,8 @@ def _answer_rows(job: Job, sweep: Sweep, kept: Rows) -> None:
     job.fill(sweep, kept, answer, row, nothing)
 
 
-def _rows(job: Job, sweep: Sweep, kept: Rows) -> Iterator[Row]:
+def _rows(job: Job, sweep: Sweep, kept: Rows) -> Iterator[tuple[Row, Any]]:
+    """Yield the rows of the table, each with its window's polygon."""
     fitted, grid = job.fitted, job.given.grid
     kind = cast(ImageKind, get_kind(fitted.kind))
     height, width = sweep.window
@@ -89,27 +90,14 @@ def _rows(job: Job, sweep: Sweep, kept: Rows) -> Iterator[Row]:
         for col, measured, found, values in zip(
             answers["col"].tolist(), answers["measured"], kind.predict(logits), scores, strict=True
         ):
-            corners = [grid.transform @ (x, y) for x in (col, col + width)
-                       for y in (row, row + height)]  # fmt: skip
-            xs, ys = zip(*corners, strict=True)
+            place = grid.polygon(col, row, col + width, row + height)
+            x_min, y_min, x_max, y_max = place.bounds
             names = sorted(kind.names(found, fitted.classes, fitted.ignore_index))
             yield {
                 "row": row, "col": col, "height": height, "width": width,
-                "x_min": min(xs), "y_min": min(ys), "x_max": max(xs), "y_max": max(ys),
+                "x_min": x_min, "y_min": y_min, "x_max": x_max, "y_max": y_max,
                 "measured": round(float(measured), 4),
                 "class": "; ".join(names),
                 **{f"score/{name}": round(float(value), 6)
                    for name, value in zip(fitted.classes, values, strict=True)},
-            }  # fmt: skip
-
-
-def _geo(rows: list[Row], grid: Grid) -> Any:
-    import geopandas
-    import pandas
-
-    places = []
-    for row in rows:
-        top, left = row["row"], row["col"]
-        places.append(grid.polygon(left, top, left + row["width"], top + row["height"]))
-    crs = grid.crs.to_wkt() if grid.crs else None
-    return geopandas.GeoDataFrame(pandas.DataFrame(rows), geometry=places, crs=crs)
+            }, place  # fmt: skip
