@@ -64,14 +64,8 @@ def load_published_state(backbone: EosFM, state: Mapping[str, Tensor]) -> None:
 
 def _check(backbone: EosFM) -> None:
     options = backbone.fuser.options
-    ours = [
-        f"{key}={value}"
-        for key, value, other in (
-            ("normalize", options.normalize, "pixel"),
-            ("fusion", options.fusion, "geometric_mean"),
-        )
-        if value == other
-    ]
+    ours = ["normalize=pixel"] * (options.normalize == "pixel")
+    ours += ["fusion=geometric_mean"] * (options.fusion == "geometric_mean")
     if backbone.fuser.selection is not None and not options.selection.startswith("published_"):
         ours.append(f"selection={options.selection}")
     if ours:

@@ -1,6 +1,6 @@
 """The statistics that standardise an input: of a raster, or of a tile store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,17 +108,11 @@ def _of_raster(path: str) -> Statistics:
     )
 
 
-def _windows(raster: Any) -> Iterator[Any]:
+def _windows(raster: Any) -> Iterable[Any]:
     """The raster's own blocks, or parts of them where they are large."""
-    from rasterio.windows import Window
+    from rasterio.windows import Window, subdivide
 
     height, width = raster.block_shapes[0]
     if height * width <= WINDOW**2:
-        for _, window in raster.block_windows(1):
-            yield window
-        return
-    for row in range(0, raster.height, WINDOW):
-        for column in range(0, raster.width, WINDOW):
-            yield Window(
-                column, row, min(WINDOW, raster.width - column), min(WINDOW, raster.height - row)
-            )
+        return (window for _, window in raster.block_windows(1))
+    return subdivide(Window(0, 0, raster.width, raster.height), WINDOW, WINDOW)
