@@ -30,10 +30,12 @@ LONGEST = (
 
 pytest_plugins = [
     "tests.fixtures.artifacts",
+    "tests.fixtures.commands",
     "tests.fixtures.ensembles",
     "tests.fixtures.native",
     "tests.fixtures.server",
     "tests.fixtures.tasks",
+    "tests.fixtures.scenes",  # imports tasks, whose assertions pytest rewrites first
 ]
 
 

@@ -18,10 +18,7 @@ import eosfm.cli
 from eosfm.core.closure import ROOT
 from eosfm.encoding.artifact import load_artifact, save_artifact
 from eosfm.model import EosFM
-from tests.prediction import conftest as prediction
 from tests.test_docs import PAGES, commands, page
-
-mosaic, write_scene = prediction.mosaic, prediction.write_scene
 
 RUNS = "runs the pipeline: tests/pipeline does"
 PLACE = "needs a repository with experiments, or a place of somebody's own"

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import eosfm.cli
-from eosfm.commands.several import repeat_options
 from eosfm.encoding.artifact import load_artifact, save_artifact
 from eosfm.evaluation.fitted import read_fitted
 from eosfm.model import EosFM
@@ -124,18 +123,6 @@ def test_export(call, artifact_file, tmp_path):
     assert call(*words)[0] == 0
     assert "1.5 kWh" in (tmp_path / "hub" / "README.md").read_text()
     assert EosFM.from_pretrained(tmp_path / "hub", in_chans=3).selected
-
-
-def test_values_of_an_option_that_takes_several():
-    several = {"--bands", "-b"}
-    for words, expected in (
-        ("a --bands x y z", "a --bands x --bands y --bands z"),
-        ("a -b x y -o out more", "a -b x -b y -o out more"),
-        ("a --bands x --bands y", "a --bands x --bands y"),
-        ("a --out x y", "a --out x y"),
-        ("a --bands=x y", "a --bands=x y"),
-    ):
-        assert repeat_options(words.split(), several) == expected.split()
 
 
 def test_info_loads_torch_and_little_else(make_specialist, tmp_path):

@@ -9,6 +9,11 @@ from eosfm.commands.several import repeat_options
     ("words", "understood"),
     [
         ("a.tif --bands B04 B03 -o m.tif", "a.tif --bands B04 --bands B03 -o m.tif"),
+        ("a.tif -b B04 B03 -o m.tif more", "a.tif -b B04 -b B03 -o m.tif more"),
+        ("a.tif --bands B04 --bands B03", "a.tif --bands B04 --bands B03"),
+        ("a.tif --bands B04 B03 B02", "a.tif --bands B04 --bands B03 --bands B02"),
+        ("a.tif --out B04 B03", "a.tif --out B04 B03"),
+        ("a.tif --bands=B04 B03", "a.tif --bands=B04 B03"),
         ("-S a=1 b=2 -n x", "-S a=1 -S b=2 -n x"),
         ("-S a=1 train@potsdam report", "-S a=1 train@potsdam report"),
         ("-S a=1 -S b=2 train@potsdam", "-S a=1 -S b=2 train@potsdam"),
@@ -16,7 +21,7 @@ from eosfm.commands.several import repeat_options
     ],
 )
 def test_an_option_is_repeated_before_its_values_alone(words, understood):
-    assert " ".join(repeat_options(words.split(), {"--bands", "-S"})) == understood
+    assert " ".join(repeat_options(words.split(), {"--bands", "-b", "-S"})) == understood
 
 
 def test_an_empty_value_is_one():

@@ -1,11 +1,9 @@
-import sys
 from pathlib import Path
 
 import pytest
 import timm
 import torch
 
-from eosfm.cli import main
 from eosfm.commands.gather import gather
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
@@ -112,7 +110,7 @@ def test_folder_to_artifact(encoder, tmp_path, capsys):
     assert len(EosFM.from_specialists([etci, loveda], in_chans=3).inputs) == 2
 
 
-def test_faults_are_one_line(encoder, tmp_path, monkeypatch, capsys):
+def test_faults_are_one_line(encoder, tmp_path, call):
     with pytest.raises(EosfmError, match="no checkpoint below"):
         import_checkpoints(tmp_path)
     for name in ("a/last.ckpt", "a/best.ckpt"):
@@ -135,11 +133,7 @@ def test_faults_are_one_line(encoder, tmp_path, monkeypatch, capsys):
     (tmp_path / "a" / "best.ckpt").mkdir()  # as DeepSpeed's
     with pytest.raises(EosfmError, match=r"best\.ckpt is a folder; expected a file of weights"):
         import_checkpoints(tmp_path)
-    words = ["eosfm", "gather", str(tmp_path), str(tmp_path / "out.pth")]
-    monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    said = capsys.readouterr().err
-    assert stopped.value.code == 1
+    status, _, said = call("gather", tmp_path, tmp_path / "out.pth")
+    assert status == 1
     assert said.startswith("error: ") and said.count("\n") == 1
     assert not (tmp_path / "out.pth").exists()

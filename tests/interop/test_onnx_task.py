@@ -22,7 +22,6 @@ from eosfm.prediction.cut import Cut
 from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
-from tests.prediction.conftest import write_scene  # noqa: F401
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 BANDS, SIZE = ("red", "green", "blue"), 64
@@ -72,7 +71,7 @@ def run(path, **inputs):
     return session.run(None, inputs)[0]
 
 
-def test_it_gives_what_the_map_shows(make_task, write_scene, tmp_path):  # noqa: F811
+def test_it_gives_what_the_map_shows(make_task, write_scene, tmp_path):
     pytest.importorskip("onnxscript")
     task, artifact = make_task("segmentation", "upernet")
     main(None, tmp_path / "task.onnx", str(task), artifact, None)

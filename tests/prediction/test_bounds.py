@@ -12,7 +12,7 @@ from eosfm.prediction.grid import WGS84, Grid
 from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
 from eosfm.prediction.scene import open_scene
-from tests.prediction.conftest import PLACE
+from tests.fixtures.scenes import PLACE
 
 RGB = ("red", "green", "blue")
 WHOLE = Grid(96, 160, rasterio.CRS.from_epsg(32633), PLACE["transform"])

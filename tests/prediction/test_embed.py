@@ -14,7 +14,7 @@ from eosfm.prediction.components import Basis, Components, at_cells
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.embed import embed
 from eosfm.prediction.inputs import ReadOptions
-from tests.prediction.conftest import PLACE
+from tests.fixtures.scenes import PLACE
 
 SMALL = Cut(window=64, overlap=32, device="cpu")
 WHOLE = Cut(window=256, device="cpu")

@@ -22,7 +22,7 @@ from eosfm.prediction.objects import BORDER, _middle, _once
 from eosfm.prediction.predict import predict
 from eosfm.prediction.rows import Rows
 from eosfm.prediction.windows import Sweep
-from tests.prediction.conftest import PLACE
+from tests.fixtures.scenes import PLACE
 
 SIZE, CLASSES = 64, ("bright", "dark")
 CUT = Cut(window=SIZE, overlap=32, device="cpu")

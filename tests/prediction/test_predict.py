@@ -3,7 +3,6 @@
 import csv
 import math
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import rasterio
 import torch
 from rasterio import shutil
 
-from eosfm.cli import main
 from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import read_fitted, write_fitted
 from eosfm.prediction.cut import Cut
@@ -22,7 +20,7 @@ from eosfm.prediction.geotiff import PALE, class_colours
 from eosfm.prediction.inputs import ReadOptions, SceneSeries, days_seen
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
-from tests.prediction.conftest import PLACE
+from tests.fixtures.scenes import PLACE
 
 SMALL = Cut(window=32, overlap=0, device="cpu")
 """The windows that these tasks are trained on, and that the mosaic is made of."""
@@ -330,18 +328,11 @@ def test_a_fault_leaves_the_former_map(run, write_scene, mosaic, monkeypatch):
     assert not list(Path(path).parent.glob(".*"))
 
 
-def test_the_command(fitted_file, artifact, write_scene, mosaic, tmp_path, monkeypatch, capsys):
-    path, _ = fitted_file("segmentation")
+def test_the_command(fitted_file, artifact, write_scene, mosaic, tmp_path, call):
     scene = write_scene(mosaic[0].astype(np.float32), descriptions=None)
-    words = ["eosfm", "predict", scene, "--task", str(path), "-o", str(tmp_path / "m.tif"),
-             "--artifact", str(artifact), "--window", "32", "--overlap", "0"]  # fmt: skip
-    for more, status in ([], 1), (["--bands", "red green blue"], 0):
-        monkeypatch.setattr(sys, "argv", [*words, *more])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        assert (stopped.value.code or 0) == status
-        said = capsys.readouterr()
-        if status:
-            assert said.err.startswith("error: ") and "--bands" in said.err
-        else:
-            assert said.out.startswith(str(tmp_path / "m.tif"))
+    words = ["predict", scene, "--task", fitted_file("segmentation")[0], "-o", tmp_path / "m.tif",
+             "--artifact", artifact, "--window", "32", "--overlap", "0"]  # fmt: skip
+    status, _, err = call(*words)
+    assert status == 1 and err.startswith("error: ") and "--bands" in err
+    status, out, _ = call(*words, "--bands", "red green blue")
+    assert status == 0 and out.startswith(str(tmp_path / "m.tif"))

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eosfm.cli import main
 from eosfm.core.errors import EosfmError
 from eosfm.prediction import maps
 from eosfm.prediction import rows as rows_module
@@ -247,16 +246,13 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(
 
 
 def test_an_interrupt_says_that_it_can_be_gone_on_with(
-    fitted_file, artifact, scene, tmp_path, monkeypatch, capsys
+    fitted_file, artifact, scene, tmp_path, monkeypatch, call
 ):
     stop_at(monkeypatch, 0)
-    words = ["predict", scene, "--task", fitted_file("segmentation")[0], "--artifact", artifact,
-             "-o", tmp_path / "map.tif", "--window", "64"]  # fmt: skip
-    monkeypatch.setattr(sys, "argv", ["eosfm", *map(str, words)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 130
-    printed = capsys.readouterr()
-    lines = printed.err.strip().splitlines()
+    status, out, err = call(
+        "predict", scene, "--task", fitted_file("segmentation")[0], "--artifact", artifact,
+        "-o", tmp_path / "map.tif", "--window", "64",
+    )  # fmt: skip
+    assert (status, out) == (130, "")
+    lines = err.strip().splitlines()
     assert lines == ["interrupted: the same command goes on from the last finished row of windows"]
-    assert printed.out == ""
