@@ -22,9 +22,9 @@ from rasterio.windows import Window
 
 from eosfm.evaluation.fitted import FittedTask, read_fitted
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
+from eosfm.prediction.scene import ReadOptions
 from eosfm.prediction.windows import Sweep
 
 ARTIFACT = Path("models/eosfm.pth")

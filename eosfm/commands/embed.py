@@ -82,7 +82,7 @@ def embed(
 
     from eosfm.prediction.cut import Cut
     from eosfm.prediction.embed import embed as run
-    from eosfm.prediction.inputs import ReadOptions
+    from eosfm.prediction.scene import ReadOptions
 
     reading = ReadOptions(names, scale, offset, nodata=nodata, bounds=bounds)
     cut = Cut(window, overlap, device)

@@ -98,9 +98,9 @@ def predict(
     fitted, names = task_file(task), parse_bands(bands)
     expect_there(scenes)
 
-    from eosfm.prediction.inputs import ReadOptions
     from eosfm.prediction.predict import Cut
     from eosfm.prediction.predict import predict as run
+    from eosfm.prediction.scene import ReadOptions
 
     reading = ReadOptions(names, scale, offset, tuple(dates or ()), nodata, bounds)
     cut = Cut(window, overlap, device)

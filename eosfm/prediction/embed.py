@@ -19,10 +19,9 @@ from eosfm.prediction.components import STRIDE, Basis, Components, fit_component
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import Form, bounded_cache, finished, writing, written
 from eosfm.prediction.grid import Grid
-from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import check_out
 from eosfm.prediction.rows import Arrays, Rows
-from eosfm.prediction.scene import Scene, named_bands, open_scene
+from eosfm.prediction.scene import ReadOptions, Scene, named_bands, open_scene
 from eosfm.prediction.stac import Item, is_stac, read_items
 from eosfm.prediction.windows import Part, Read, Sweep, strips
 
@@ -80,10 +79,7 @@ def embed(
     with bounded_cache():
         source = _source(path)
         bands = list(basis.bands) if basis else _bands(source, reading.bands)
-        scene = open_scene(
-            source, bands, None, reading.bands, reading.scale, reading.offset, reading.nodata,
-            bounds=reading.bounds,
-        )  # fmt: skip
+        scene = open_scene(source, bands, None, reading)
         check_out(out, (".tif", ".tiff"), scene.files)
         mean, std = _statistics(scene)
         if basis and shared:

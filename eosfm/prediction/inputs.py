@@ -1,8 +1,6 @@
 """Reads a scene for a fitted task: its bands at all dates, scaled as the task's tiles were."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,53 +13,15 @@ from eosfm.evaluation.fitted import FittedTask
 from eosfm.features.dates import days_of
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
-from eosfm.prediction.grid import Bounds, Grid, expect_same
+from eosfm.prediction.grid import Grid, expect_same
 from eosfm.prediction.plausible import check_values
-from eosfm.prediction.scene import Scene, open_scene
+from eosfm.prediction.scene import ReadOptions, Scene, open_scene
 from eosfm.prediction.series import dates_in
 from eosfm.prediction.stac import Item, is_stac, read_items
 from eosfm.prediction.windows import Part
 
 ANY_NUMBER = ("mean", "ltae")
 """Aggregations that take any number of dates."""
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """The user's options for reading scenes.
-
-    Attributes:
-        bands: Names of each scene's bands in their order; None to read them from its files.
-        scale: Factor for the values.
-        offset: Added to the scaled values.
-        dates: ISO dates of the scenes; empty to use those that the scenes tell.
-        nodata: Nodata value if nothing declares one.
-        bounds: Of the part of the scenes that is read; None for all.
-
-    Raises:
-        EosfmError: ``scale`` is 0, a number is not finite, or the bounds are none.
-    """
-
-    bands: tuple[str, ...] | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    dates: tuple[str, ...] = ()
-    nodata: float | None = None
-    bounds: Bounds | None = None
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.scale) and self.scale and math.isfinite(self.offset)):
-            raise EosfmError(
-                f"--scale is {self.scale:g} and --offset {self.offset:g}; expected numbers, and no "
-                "scale of 0; correct them"
-            )
-        if self.bounds is not None:
-            west, south, east, north = self.bounds
-            if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-                raise EosfmError(
-                    f"--bounds are {west:g} {south:g} {east:g} {north:g}; expected west, south, "
-                    "east and north in degrees; correct them"
-                )
 
 
 class SceneSeries:
@@ -93,17 +53,7 @@ class SceneSeries:
             )
         self.fitted = fitted
         self.scenes = [
-            open_scene(
-                source,
-                fitted.bands,
-                fitted.units,
-                reading.bands,
-                reading.scale,
-                reading.offset,
-                reading.nodata,
-                fitted.nodata,
-                reading.bounds,
-            )
+            open_scene(source, fitted.bands, fitted.units, reading, fitted.nodata)
             for source in sources
         ]
         self.grid = common_grid(self.scenes)

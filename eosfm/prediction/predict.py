@@ -9,11 +9,12 @@ from eosfm.kinds import get_kind
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import bounded_cache
 from eosfm.prediction.grid import Grid
-from eosfm.prediction.inputs import ReadOptions, SceneSeries
+from eosfm.prediction.inputs import SceneSeries
 from eosfm.prediction.job import Job
 from eosfm.prediction.maps import write_map
 from eosfm.prediction.model import answering, load_model
 from eosfm.prediction.objects import write_objects
+from eosfm.prediction.scene import ReadOptions
 from eosfm.prediction.table import write_table
 
 SUFFIXES = {

@@ -1,6 +1,8 @@
 """One date of a scene: a raster, or a folder of rasters on one grid, read by window."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +26,49 @@ PROBE = 64
 """Side of the sampled windows in pixels."""
 PROBES = (7, 21)
 """Sampled windows along each side; more if the fewer find no value of some channel."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """The user's options for reading scenes.
+
+    Attributes:
+        bands: Names of each scene's bands in their order; None to read them from its files.
+        scale: Factor for the values, after the files' own scaling; not for channels in decibels or
+            metres beside others.
+        offset: Added then, to the same channels.
+        dates: ISO dates of the scenes; empty to use those that the scenes tell.
+        nodata: Nodata value if nothing declares one.
+        bounds: Of the part of the scenes that is read; None for all.
+
+    Raises:
+        EosfmError: ``scale`` is 0, a number is not finite, or the bounds are none.
+    """
+
+    bands: tuple[str, ...] | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    dates: tuple[str, ...] = ()
+    nodata: float | None = None
+    bounds: Bounds | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.scale) and self.scale and math.isfinite(self.offset)):
+            raise EosfmError(
+                f"--scale is {self.scale:g} and --offset {self.offset:g}; expected numbers, and no "
+                "scale of 0; correct them"
+            )
+        if self.bounds is not None:
+            west, south, east, north = self.bounds
+            if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+                raise EosfmError(
+                    f"--bounds are {west:g} {south:g} {east:g} {north:g}; expected west, south, "
+                    "east and north in degrees; correct them"
+                )
+
+
+AS_FOUND = ReadOptions()
+"""Options of a user who gives none."""
 
 
 class Scene:
@@ -154,12 +199,8 @@ def open_scene(
     path: str | Item,
     bands: Sequence[str],
     units: Sequence[str] | None,
-    names: Sequence[str] | None = None,
-    scale: float = 1.0,
-    offset: float = 0.0,
-    nodata: float | None = None,
+    reading: ReadOptions = AS_FOUND,
     otherwise: float | None = None,
-    bounds: Bounds | None = None,
 ) -> Scene:
     """Open one date of a scene.
 
@@ -169,13 +210,9 @@ def open_scene(
             bilinearly to the finest grid.
         bands: The wanted channels, by name.
         units: Wanted unit of each; None for the file's.
-        names: The scene's bands in their order; None to read them from its files.
-        scale: Factor for the values, after the file's own scaling; not for channels in decibels or
-            metres beside others.
-        offset: Added then, to the same channels.
-        nodata: Nodata value if file and item declare none.
-        otherwise: Nodata value if the product is unknown too.
-        bounds: Of the part that is wanted; None for all.
+        reading: The user's options; of the scale and offset, channels in decibels or metres beside
+            others take none.
+        otherwise: Nodata value if file, item, user and product tell none.
 
     Raises:
         EosfmError: It cannot be read, lacks bands, or its files differ in their grids, or it
@@ -194,7 +231,7 @@ def open_scene(
         told = [(asset.scaling, asset.nodata) for asset in assets]
     else:
         sources = [open_raster(file) for file in files_of(path)]
-        said = list(names) if names else said_of(sources)
+        said = list(reading.bands) if reading.bands else said_of(sources)
         told = [(None, None) for _ in sources]
         expect_once(bands, said, str(path))
     there = [(source, index) for source in sources for index in source.indexes]
@@ -207,7 +244,7 @@ def open_scene(
     starts = np.cumsum([0, *(source.count for source in sources)])
     named = [said[start:stop] for start, stop in pairwise(starts)]
     files = [
-        SceneFile.of(source, scaling, declared, nodata, otherwise, bands_there)
+        SceneFile.of(source, scaling, declared, reading.nodata, otherwise, bands_there)
         for source, (scaling, declared), bands_there in zip(sources, told, named, strict=True)
         if any(source is other for other, _ in places)
     ]
@@ -226,10 +263,10 @@ def open_scene(
         file, raster = next(
             pair for pair in zip(files, rasters, strict=True) if pair[0].source is source
         )
-        given = AS_IT_IS if mixed and unit in OTHERS else (scale, offset)
+        given = AS_IT_IS if mixed and unit in OTHERS else (reading.scale, reading.offset)
         channels.append(file.channel(index, raster, unit, given))
     parts = [name for file in files for name in file.source.files]
-    return Scene(str(path), channels, parts, bounds)
+    return Scene(str(path), channels, parts, reading.bounds)
 
 
 def named_bands(path: str) -> list[str | None]:

@@ -12,7 +12,7 @@ import pytest
 import rasterio
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.scene import open_scene
+from eosfm.prediction.scene import ReadOptions, open_scene
 from eosfm.prediction.stac import read_items
 from eosfm.simulation.images import write_geotiff
 from tests.faults.images import WMS, cut, encoded, other_name, raster_of, vrt
@@ -125,8 +125,8 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(path: Path) -> np.ndarray:
     given = read_items(str(path))[0] if path.suffix == ".json" else str(path)
-    names = None if path.suffix == ".json" else ("red",)
-    return open_scene(given, ("red",), None, names).read(0, 0, 32, 32)
+    reading = ReadOptions(None if path.suffix == ".json" else ("red",))
+    return open_scene(given, ("red",), None, reading).read(0, 0, 32, 32)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
@@ -163,7 +163,8 @@ def test_mutated_scenes_are_read_or_refused_in_a_line(good: bytes, tmp_path: Pat
     for number in range(MUTATED):
         path.write_bytes(mutated(good, rng))
         try:
-            open_scene(str(path), ("red",), None, ("red",) if number % 2 else None)
+            reading = ReadOptions(("red",) if number % 2 else None)
+            open_scene(str(path), ("red",), None, reading)
         except EosfmError as error:
             assert "a.tif" in str(error) and len(str(error)) < 600
 

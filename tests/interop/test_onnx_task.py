@@ -19,9 +19,9 @@ from eosfm.interop.onnx import export_task
 from eosfm.interop.task import PhysicalTask
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
+from eosfm.prediction.scene import ReadOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 BANDS, SIZE = ("red", "green", "blue"), 64

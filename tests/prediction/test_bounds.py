@@ -9,9 +9,8 @@ from rasterio.warp import transform_bounds
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.grid import WGS84, Grid
-from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
-from eosfm.prediction.scene import open_scene
+from eosfm.prediction.scene import ReadOptions, open_scene
 from tests.fixtures.scenes import PLACE
 
 RGB = ("red", "green", "blue")
@@ -41,7 +40,8 @@ def test_pixels_are_those_within_the_bounds(transform):
 def test_a_part_is_read_with_what_is_around_it(write_scene, mosaic):
     path = write_scene(mosaic[0])
     whole = open_scene(path, RGB, None)
-    part = open_scene(path, RGB, None, bounds=degrees(slice(32, 64), slice(100, 130)))
+    bounds = degrees(slice(32, 64), slice(100, 130))
+    part = open_scene(path, RGB, None, ReadOptions(bounds=bounds))
     row, col = part._origin
     np.testing.assert_array_equal(part.read(2, 3, 8, 9), whole.read(row + 2, col + 3, 8, 9))
     around = part.read(0, 0, 96, 96)  # beyond the bounds, and beyond the scene
@@ -74,10 +74,10 @@ def test_a_part_is_mapped(fitted_file, artifact, write_scene, mosaic, tmp_path):
 )
 def test_other_bounds_are_refused(write_scene, mosaic, bounds, message):
     with pytest.raises(EosfmError, match=message):
-        open_scene(write_scene(mosaic[0]), RGB, None, bounds=ReadOptions(bounds=bounds).bounds)
+        open_scene(write_scene(mosaic[0]), RGB, None, ReadOptions(bounds=bounds))
 
 
 def test_bounds_need_a_georeference(write_scene, mosaic):
     path = write_scene(mosaic[0], crs=None, transform=Affine.identity())
     with pytest.raises(EosfmError, match="has no georeference; leave --bounds out"):
-        open_scene(path, RGB, None, bounds=(13.0, 45.0, 13.1, 45.1))
+        open_scene(path, RGB, None, ReadOptions(bounds=(13.0, 45.0, 13.1, 45.1)))

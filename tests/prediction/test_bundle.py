@@ -7,8 +7,8 @@ import pytest
 from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import read_fitted, write_fitted
 from eosfm.prediction.bundle import bundle
-from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
+from eosfm.prediction.scene import ReadOptions
 from tests.prediction.test_predict import SMALL
 
 

@@ -13,7 +13,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.prediction.components import Basis, Components, at_cells
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.embed import embed
-from eosfm.prediction.inputs import ReadOptions
+from eosfm.prediction.scene import ReadOptions
 from tests.fixtures.scenes import PLACE
 
 SMALL = Cut(window=64, overlap=32, device="cpu")

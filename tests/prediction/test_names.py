@@ -7,7 +7,7 @@ from rasterio.enums import ColorInterp
 
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.names import parse_bands
-from eosfm.prediction.scene import named_bands, open_scene
+from eosfm.prediction.scene import ReadOptions, named_bands, open_scene
 
 RGB = ("red", "green", "blue")
 
@@ -54,7 +54,7 @@ def test_bands_are_taken_by_meaning_in_the_order_wanted(write_scene):
     path = write_scene(pixels, descriptions=("B02", "B03", "B04"))
     scene = open_scene(path, RGB, ("dn8",) * 3)
     assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [2, 1, 0]
-    renamed = open_scene(path, RGB, ("dn8",) * 3, names=RGB)
+    renamed = open_scene(path, RGB, ("dn8",) * 3, ReadOptions(RGB))
     assert renamed.read(0, 0, 8, 8)[:, 0, 0].tolist() == [0, 1, 2]
 
 
@@ -114,7 +114,7 @@ def test_missing_bands_are_refused_in_one_line(write_scene, descriptions, bands,
 def test_too_few_names_are_refused(write_scene):
     path = write_scene(np.zeros((3, 8, 8), np.uint8))
     with pytest.raises(EosfmError, match=r"has 3 band\(s\), and --bands names 2"):
-        open_scene(path, ("red",), None, names=("red", "green"))
+        open_scene(path, ("red",), None, ReadOptions(("red", "green")))
 
 
 def test_whoever_must_name_bands_is_told_in_which_files_they_are(write_scene, tmp_path):

@@ -17,10 +17,10 @@ from eosfm.fusion.fuser import Fuser
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.model import EosFM
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.objects import BORDER, _middle, _once
 from eosfm.prediction.predict import predict
 from eosfm.prediction.rows import Rows
+from eosfm.prediction.scene import ReadOptions
 from eosfm.prediction.windows import Sweep
 from tests.fixtures.scenes import PLACE
 

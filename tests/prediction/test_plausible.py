@@ -5,7 +5,7 @@ import pytest
 
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.plausible import check_values
-from eosfm.prediction.scene import open_scene
+from eosfm.prediction.scene import ReadOptions, open_scene
 
 RGB = ("red", "green", "blue")
 
@@ -63,4 +63,4 @@ def test_eight_bits_that_are_scaled_may_be_dark(write_scene):
     pixels = np.full((3, 32, 32), 20, np.uint8)
     pixels[2] = 3
     units = ("reflectance_1e4",) * 3
-    check_values(open_scene(write_scene(pixels), RGB, units, scale=39.2), units)
+    check_values(open_scene(write_scene(pixels), RGB, units, ReadOptions(scale=39.2)), units)

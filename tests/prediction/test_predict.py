@@ -17,9 +17,10 @@ from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import read_fitted, write_fitted
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import PALE, class_colours
-from eosfm.prediction.inputs import ReadOptions, SceneSeries, days_seen
+from eosfm.prediction.inputs import SceneSeries, days_seen
 from eosfm.prediction.model import load_model
 from eosfm.prediction.predict import predict
+from eosfm.prediction.scene import ReadOptions
 from tests.fixtures.scenes import PLACE
 
 SMALL = Cut(window=32, overlap=0, device="cpu")

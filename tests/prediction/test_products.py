@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.scene import named_bands, open_scene
+from eosfm.prediction.scene import ReadOptions, named_bands, open_scene
 
 RGB = ("red", "green", "blue")
 
@@ -32,7 +32,7 @@ def test_what_products_leave_unsaid_is_known_by_their_names(write_scene, tmp_pat
     assert landsat[:, 1:] == pytest.approx(1e4 * (2.75e-5 * 8754 - 0.2), rel=1e-4)
     assert (sentinel[:, 1:] == 8754).all()  # not those of the picture
     assert np.isnan(landsat[:, 0]).all() and np.isnan(sentinel[:, 0]).all()
-    other = open_scene(str(tmp_path / "s2"), RGB, None, nodata=8754.0).read(0, 0, 8, 8)
+    other = open_scene(str(tmp_path / "s2"), RGB, None, ReadOptions(nodata=8754.0)).read(0, 0, 8, 8)
     assert np.isnan(other[:, 1:]).all() and (other[:, 0] == 0).all()
     own = open_scene(str(tmp_path / "s2"), RGB, None, otherwise=-9999.0).read(0, 0, 8, 8)
     assert np.isnan(own[:, 0]).all()  # the product says more than the task
@@ -58,9 +58,9 @@ def test_the_thousand_of_sentinel_2_is_subtracted_where_names_tell_it(
     assert open_scene(path, wanted, units).read(0, 0, 8, 8)[0, 0, 0] == 3000 - shift
     if shift:
         with pytest.raises(EosfmError, match="holds 1,000 more, which is subtracted without"):
-            open_scene(path, wanted, units, offset=-1000.0)
+            open_scene(path, wanted, units, ReadOptions(offset=-1000.0))
     else:
-        by_hand = open_scene(path, wanted, units, offset=-1000.0)
+        by_hand = open_scene(path, wanted, units, ReadOptions(offset=-1000.0))
         assert by_hand.read(0, 0, 8, 8)[0, 0, 0] == 2000
 
 
@@ -72,14 +72,14 @@ def test_the_thousand_of_sentinel_2_is_subtracted_where_names_tell_it(
 def test_what_is_no_reflectance_is_refused_by_its_name(write_scene, name, reason):
     path = write_scene(np.full((1, 8, 8), 9000, np.uint16), name, descriptions=None)
     with pytest.raises(EosfmError, match=f"is {reason}.*, or say --scale and --offset"):
-        open_scene(path, ("red",), ("reflectance_1e4",), ("red",))
-    mine = open_scene(path, ("red",), ("reflectance_1e4",), ("red",), scale=0.1)
+        open_scene(path, ("red",), ("reflectance_1e4",), ReadOptions(("red",)))
+    mine = open_scene(path, ("red",), ("reflectance_1e4",), ReadOptions(("red",), 0.1))
     assert mine.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(900)
     calibrated = write_scene(np.full((1, 8, 8), 0.3, np.float32), name, descriptions=None)
-    scene = open_scene(calibrated, ("red",), ("reflectance_1e4",), ("red",), scale=1e4)
+    scene = open_scene(calibrated, ("red",), ("reflectance_1e4",), ReadOptions(("red",), 1e4))
     assert scene.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(3000)
     declared = write_scene(np.full((1, 8, 8), 9000, np.uint16), name, None, scales=(2e-5,))
-    scene = open_scene(declared, ("red",), ("reflectance_1e4",), ("red",))
+    scene = open_scene(declared, ("red",), ("reflectance_1e4",), ReadOptions(("red",)))
     assert scene.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(1800)
 
 

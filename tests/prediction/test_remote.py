@@ -8,9 +8,8 @@ import rasterio
 from rasterio import shutil
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
-from eosfm.prediction.scene import open_scene
+from eosfm.prediction.scene import ReadOptions, open_scene
 from tests.fixtures.ranges import sent, serving
 from tests.prediction.test_predict import SMALL
 

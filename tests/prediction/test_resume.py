@@ -15,9 +15,9 @@ from eosfm.prediction import maps
 from eosfm.prediction import rows as rows_module
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.embed import embed
-from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
 from eosfm.prediction.rows import Rows
+from eosfm.prediction.scene import ReadOptions
 from tests.prediction.test_predict import SMALL
 
 OVERLAPPING = Cut(window=64, overlap=32, device="cpu")
@@ -26,7 +26,7 @@ import os, signal, sys, time
 from pathlib import Path
 from eosfm.prediction import maps
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.inputs import ReadOptions
+from eosfm.prediction.scene import ReadOptions
 from eosfm.prediction.predict import predict
 
 task, artifact, scene, out = sys.argv[1:]

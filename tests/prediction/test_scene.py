@@ -10,7 +10,7 @@ from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.scene import open_scene
+from eosfm.prediction.scene import ReadOptions, open_scene
 from eosfm.prediction.series import dates_in
 
 RGB = ("red", "green", "blue")
@@ -25,7 +25,7 @@ def test_a_fourth_band_of_eight_bits_is_no_opacity_where_it_has_a_name(write_sce
             assert raster.colorinterp[3] is ColorInterp.alpha
         scene = open_scene(path, RGB, None)
         assert np.isnan(scene.read(0, 0, 8, 8)[0, :, 0]).sum() == unmeasured
-    named = open_scene(path, RGB, None, names=(*RGB, "nir"))
+    named = open_scene(path, RGB, None, ReadOptions((*RGB, "nir")))
     assert not np.isnan(named.read(0, 0, 8, 8)).any()
 
 
@@ -53,9 +53,9 @@ def test_declared_scales_lead_to_the_unit(write_scene):
     read = {unit: open_scene(path, RGB, (unit,) * 3).read(0, 0, 8, 8)[0, 0, 0]
             for unit in ("reflectance_1e4", "dn16", "m")}  # fmt: skip
     assert read == pytest.approx({"reflectance_1e4": 2000, "dn16": 2000, "m": 0.2})
-    doubled = open_scene(path, RGB, ("dn16",) * 3, scale=2.0)
+    doubled = open_scene(path, RGB, ("dn16",) * 3, ReadOptions(scale=2.0))
     assert doubled.read(0, 0, 8, 8)[0, 0, 0] == 4000
-    moved = open_scene(path, RGB, ("reflectance_1e4",) * 3, scale=0.5, offset=-1000)
+    moved = open_scene(path, RGB, ("reflectance_1e4",) * 3, ReadOptions(scale=0.5, offset=-1000))
     assert moved.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(0)
 
 
@@ -70,7 +70,7 @@ def test_what_was_not_measured_is_nan(write_scene):
     clear = open_scene(write_scene(other, name="clear.tif", nodata=99), RGB, None).read(0, 0, 8, 8)
     np.testing.assert_array_equal(np.isnan(clear), pixels == 0)
     path = write_scene(pixels, name="silent.tif")
-    silent = open_scene(path, RGB, None, nodata=0.0).read(0, 0, 8, 8)
+    silent = open_scene(path, RGB, None, ReadOptions(nodata=0.0)).read(0, 0, 8, 8)
     np.testing.assert_array_equal(np.isnan(silent), everywhere)
     assert not np.isnan(open_scene(path, RGB, None).read(0, 0, 8, 8)).any()
 
@@ -84,7 +84,7 @@ def test_zero_is_a_value_unless_all_bands_have_it_however_files_hold_them(
     pixels[2, 4, :] = 0  # in one: of cirrus
     for number, nodata in enumerate(told):
         write_scene(pixels[[number]], f"x/B0{number + 2}.tif", (None,), nodata=nodata)
-    scene = open_scene(str(tmp_path / "x"), ("B02", "B03", "B04"), None, nodata=0.0)
+    scene = open_scene(str(tmp_path / "x"), ("B02", "B03", "B04"), None, ReadOptions(nodata=0.0))
     everywhere = np.broadcast_to((pixels == 0).all(axis=0), pixels.shape)
     np.testing.assert_array_equal(np.isnan(scene.read(0, 0, 8, 8)), everywhere)
 
@@ -124,12 +124,12 @@ def test_one_date_of_sentinel_2_has_pixels_of_several_sizes(write_scene, tmp_pat
 def test_scale_and_offset_leave_decibels_beside_reflectance_alone(write_scene):
     pixels = np.stack([np.full((8, 8), -12.0), np.full((8, 8), 3000.0)]).astype(np.float32)
     path = write_scene(pixels, descriptions=("vv", "B04"))
-    both = open_scene(path, ("vv", "B04"), ("db", "reflectance_1e4"), None, 1.0, -1000.0)
+    both = open_scene(path, ("vv", "B04"), ("db", "reflectance_1e4"), ReadOptions(offset=-1000.0))
     assert both.read(0, 0, 8, 8)[:, 0, 0].tolist() == [-12, 2000]
-    radar = open_scene(path, ("vv",), ("db",), None, 1.0, -1.0)
+    radar = open_scene(path, ("vv",), ("db",), ReadOptions(offset=-1.0))
     assert radar.read(0, 0, 8, 8)[0, 0, 0] == -13
     path = write_scene(pixels + 20, "high.tif", descriptions=("height", "red"))
-    high = open_scene(path, ("height", "red"), ("m", "dn8"), None, 2.0)
+    high = open_scene(path, ("height", "red"), ("m", "dn8"), ReadOptions(scale=2.0))
     assert high.read(0, 0, 8, 8)[:, 0, 0].tolist() == [8, 6040]
 
 
@@ -177,7 +177,9 @@ def test_zero_that_means_a_gap_is_one_in_radar_and_below_an_offset(write_scene):
         missing = np.isnan(open_scene(path, names, units).read(0, 0, 8, 8))[:, :, 0]
         assert missing[0].tolist() == missing[1].tolist() == [True, True, *[False] * 6]
         assert missing[2].tolist() == missing[3].tolist() == [True, False, True, *[False] * 5]
-    moved = open_scene(path, ("red", "nir"), ("reflectance_1e4",) * 2, scale=2.75e-1, offset=-2000)
+    moved = open_scene(
+        path, ("red", "nir"), ("reflectance_1e4",) * 2, ReadOptions(scale=2.75e-1, offset=-2000)
+    )
     missing = np.isnan(moved.read(0, 0, 8, 8))[:, :, 0]
     assert missing[0].tolist() == [True, False, True, True, *[False] * 4]
     assert missing[1].tolist() == [True, False, True, False, *[False] * 4]

@@ -7,8 +7,8 @@ import pytest
 import rasterio
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.inputs import ReadOptions
 from eosfm.prediction.predict import predict
+from eosfm.prediction.scene import ReadOptions
 from eosfm.prediction.series import dates_in
 from tests.prediction.test_predict import SMALL
 

@@ -15,8 +15,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.prediction import stac
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.embed import embed
-from eosfm.prediction.inputs import ReadOptions, SceneSeries
-from eosfm.prediction.scene import open_scene
+from eosfm.prediction.inputs import SceneSeries
+from eosfm.prediction.scene import ReadOptions, open_scene
 from eosfm.prediction.stac import read_items
 
 SMALL = Cut(window=64, overlap=32, device="cpu")
@@ -200,7 +200,7 @@ def test_what_the_task_knows_of_nodata_counts_where_the_item_says_nothing(make_i
     image = np.full((3, 40, 40), 7, np.uint8)
     image[:, 5] = 0
     (item,) = read_items(str(make_item("a", image)))
-    values = open_scene(item, COLOURS, None, nodata=0.0).read(0, 0, 40, 40)
+    values = open_scene(item, COLOURS, None, ReadOptions(nodata=0.0)).read(0, 0, 40, 40)
     assert np.isnan(values[:, 5]).all() and np.isnan(values).sum() == 3 * 40
 
 
