@@ -129,17 +129,20 @@ class Grid:
         return f"{self}, from {self.transform.c:.10g} {self.transform.f:.10g}"
 
 
-def expect_same(first: str, grid: Grid, path: str, other: Grid) -> None:
-    """Refuse a raster whose pixels do not lie on those of the first.
+def common_grid(grids: Sequence[tuple[str, Grid]]) -> Grid:
+    """The one grid of rasters or scenes, each given with its path.
 
     Raises:
         EosfmError: The grids differ.
     """
-    if not grid.same(other):
-        raise EosfmError(
-            f"{path} is on another grid ({other.placed()}) than {first} ({grid.placed()}); "
-            "resample one of them"
-        )
+    (first, grid), *others = grids
+    for path, other in others:
+        if not grid.same(other):
+            raise EosfmError(
+                f"{path} is on another grid ({other.placed()}) than {first} ({grid.placed()}); "
+                "resample one of them"
+            )
+    return grid
 
 
 def grid_of(raster: Any) -> Grid:

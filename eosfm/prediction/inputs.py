@@ -13,9 +13,9 @@ from eosfm.evaluation.fitted import FittedTask
 from eosfm.features.dates import days_of
 from eosfm.kinds import get_kind
 from eosfm.kinds.pixel import PixelKind
-from eosfm.prediction.grid import Grid, expect_same
+from eosfm.prediction.grid import common_grid
 from eosfm.prediction.plausible import check_values
-from eosfm.prediction.scene import ReadOptions, Scene, open_scene
+from eosfm.prediction.scene import ReadOptions, open_scene
 from eosfm.prediction.series import dates_in
 from eosfm.prediction.stac import Item, is_stac, read_items
 from eosfm.prediction.windows import Part
@@ -56,7 +56,7 @@ class SceneSeries:
             open_scene(source, fitted.bands, fitted.units, reading, fitted.nodata)
             for source in sources
         ]
-        self.grid = common_grid(self.scenes)
+        self.grid = common_grid([(scene.path, scene.grid) for scene in self.scenes])
         for scene in self.scenes:
             check_values(scene, fitted.units)
         self.days = torch.from_numpy(days_of([dates], range(count), count)[0])
@@ -103,18 +103,6 @@ def days_seen(days: Tensor, missing: np.ndarray) -> Tensor:
     known = torch.zeros_like(days) if days.isnan().all() else days
     seen = torch.from_numpy(~missing.all(axis=(1, 2)))
     return torch.where(seen, known, torch.nan)
-
-
-def common_grid(scenes: Sequence[Scene]) -> Grid:
-    """The common grid of all scenes.
-
-    Raises:
-        EosfmError: Their grids differ.
-    """
-    first, *others = scenes
-    for other in others:
-        expect_same(first.path, first.grid, other.path, other.grid)
-    return first.grid
 
 
 def _sources(

@@ -13,7 +13,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.channels import Channel, SceneFile
 from eosfm.prediction.folders import files_of, said_of
-from eosfm.prediction.grid import Bounds, expect_same, grid_of, on_finest
+from eosfm.prediction.grid import Bounds, common_grid, grid_of, on_finest
 from eosfm.prediction.names import expect_once, match
 from eosfm.prediction.opening import is_served, open_raster
 from eosfm.prediction.products import AS_IT_IS
@@ -253,9 +253,7 @@ def open_scene(
         rasters = on_finest([file.source for file in files], [file.nodata for file in files])
     else:
         rasters = [file.source for file in files]
-    first = grid_of(rasters[0])
-    for raster in rasters[1:]:
-        expect_same(rasters[0].name, first, raster.name, grid_of(raster))
+    common_grid([(raster.name, grid_of(raster)) for raster in rasters])
     # Beside images, the given scale and offset do not apply to heights and radar.
     mixed = len({unit in OTHERS for unit in units or ()}) > 1
     channels = []
