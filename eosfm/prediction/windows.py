@@ -7,6 +7,7 @@ windows is in memory at a time: a strip is yielded as soon as no later window re
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -199,25 +200,22 @@ def answered(
     """
     reading = Lock()  # files are read by one thread at a time
 
-    def job(number: int, cols: tuple[int, ...]) -> Callable[[], list[Answered]]:
-        def run() -> list[Answered]:
-            with reading:
-                parts = [read(sweep.rows[number], col, sweep.window) for col in cols]
-            some = [(part.image, part.days) for part in parts if not part.unknown.all()]
-            found = iter(answer(*map(torch.stack, zip(*some, strict=True))) if some else ())
-            return [
-                Answered(number, col, part.unknown, None if part.unknown.all() else next(found))
-                for col, part in zip(cols, parts, strict=True)
-            ]
-
-        return run
+    def job(number: int, cols: tuple[int, ...]) -> list[Answered]:
+        with reading:
+            parts = [read(sweep.rows[number], col, sweep.window) for col in cols]
+        some = [(part.image, part.days) for part in parts if not part.unknown.all()]
+        found = iter(answer(*map(torch.stack, zip(*some, strict=True))) if some else ())
+        return [
+            Answered(number, col, part.unknown, None if part.unknown.all() else next(found))
+            for col, part in zip(cols, parts, strict=True)
+        ]
 
     with tqdm(
         total=len(sweep), initial=first * len(sweep.cols), desc=name, unit="window", disable=None,
         leave=False,
     ) as bar:  # fmt: skip
         for batch in run_ahead(
-            (job(*one) for one in sweep.batches(load.batch, first)), load.workers
+            (partial(job, *one) for one in sweep.batches(load.batch, first)), load.workers
         ):
             yield from batch
             bar.update(len(batch))
