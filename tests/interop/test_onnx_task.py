@@ -8,11 +8,10 @@ import rasterio
 import torch
 
 from eosfm.commands.onnx import onnx as main
-from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import save_artifact
 from eosfm.encoding.encoder import build_encoder
-from eosfm.evaluation.fitted import FORMAT, FittedTask, file_hash, read_fitted
+from eosfm.evaluation.fitted import FittedTask, file_hash, read_fitted, write_fitted
 from eosfm.fusion.fuser import Fuser
 from eosfm.heads.temporal import build_merge
 from eosfm.interop.onnx import export_task
@@ -59,7 +58,7 @@ def make_task(mixed, tmp_path):
                      "head": dict(built.state_dict())},
         )  # fmt: skip
         path = tmp_path / f"{kind}.pt"
-        tensors.write(path, {"format": FORMAT, **vars(fitted)})
+        write_fitted(path, fitted)
         return path, artifact
 
     return make

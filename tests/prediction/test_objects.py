@@ -8,21 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import build_encoder
-from eosfm.evaluation.fitted import FORMAT, FittedTask, file_hash
+from eosfm.evaluation.fitted import FittedTask, file_hash, write_fitted
 from eosfm.fusion.fuser import Fuser
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.model import EosFM
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.objects import BORDER, _middle, _once
 from eosfm.prediction.predict import predict
-from eosfm.prediction.rows import Rows
 from eosfm.prediction.scene import ReadOptions
 from eosfm.prediction.windows import Sweep
 from tests.fixtures.scenes import PLACE
+from tests.prediction.test_resume import stopped_at_row
 
 SIZE, CLASSES = 64, ("bright", "dark")
 CUT = Cut(window=SIZE, overlap=32, device="cpu")
@@ -87,7 +86,7 @@ def detector_file(artifact, tmp_path_factory):
                  "merge": {}},
     )  # fmt: skip
     path = tmp_path_factory.mktemp("detection") / "squares.pt"
-    tensors.write(path, {"format": FORMAT, **vars(fitted)})
+    write_fitted(path, fitted)
     return path
 
 
@@ -158,17 +157,8 @@ def test_no_object_is_an_empty_layer(run, write_scene):
 def test_it_goes_on_where_it_was(run, write_scene, monkeypatch, tmp_path):
     scene = write_scene(draw((160, 150), PLACES)[0])
     expected = run(scene, "whole.parquet")[0].read_bytes()
-    keep = Rows.keep
-
-    def stopped(rows, number, arrays):
-        if number == 2:
-            raise KeyboardInterrupt
-        keep(rows, number, arrays)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Rows, "keep", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run(scene, "x.parquet")
+    with stopped_at_row(2, monkeypatch):
+        run(scene, "x.parquet")
     assert len(list(tmp_path.glob(".*.rows/*.npz"))) == 2
     assert run(scene, "x.parquet")[0].read_bytes() == expected
 

@@ -192,11 +192,11 @@ def test_rows_of_an_output_with_signs_of_patterns_are_its_own(tmp_path):
 
 
 @contextmanager
-def stopped_at_the_sixth_row(monkeypatch):
+def stopped_at_row(last, monkeypatch):
     keep = Rows.keep
 
     def stopped(rows, number, arrays):
-        if number == 5:
+        if number == last:
             raise KeyboardInterrupt
         keep(rows, number, arrays)
 
@@ -209,7 +209,7 @@ def stopped_at_the_sixth_row(monkeypatch):
 def test_a_table_goes_on_too(run, scene, monkeypatch, tmp_path):
     cut = Cut(device="cpu")
     expected = run("classification", [scene], "whole.csv", cut).read_bytes()
-    with stopped_at_the_sixth_row(monkeypatch):
+    with stopped_at_row(5, monkeypatch):
         run("classification", [scene], "labels.csv", cut)
     assert len(kept(tmp_path)) == 5
     assert run("classification", [scene], "labels.csv", cut).read_bytes() == expected
@@ -222,7 +222,7 @@ def test_features_go_on_too(artifact, scene, monkeypatch, tmp_path):
         return (tmp_path / out).read_bytes()
 
     expected = run("whole.tif")
-    with stopped_at_the_sixth_row(monkeypatch):
+    with stopped_at_row(5, monkeypatch):
         run("features.tif")
     assert len(kept(tmp_path)) == 5
     assert run("features.tif") == expected
