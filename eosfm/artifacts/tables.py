@@ -1,8 +1,6 @@
-"""What commands print of an artifact: tables that fit a terminal, or JSON."""
+"""What commands print of an artifact: tables that fit a terminal."""
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -14,11 +12,6 @@ from eosfm.artifacts.licences import WORDS
 from eosfm.core.errors import shown
 
 WIDTH = 100
-
-
-def show_json(inventory: Inventory) -> None:
-    """Print all facts as JSON."""
-    print(json.dumps(asdict(inventory), indent=1, default=str))
 
 
 def show_inventory(inventory: Inventory) -> None:

@@ -18,43 +18,37 @@ def info(
 
     Example: eosfm info models/eosfm.pth
     """
+    import json
+    from dataclasses import asdict
+
     from eosfm.core.loading import loading
 
     with loading():
         from eosfm.artifacts.inventory import list_entries
-        from eosfm.artifacts.tables import show_inventory, show_json
+        from eosfm.artifacts.tables import show_inventory
         from eosfm.core import tensors
         from eosfm.encoding.artifact import check_entries
 
         content = tensors.read(artifact, mapped=True)
-    if isinstance(content, dict):
-        _tell_fitted(artifact, as_json)
+    if not isinstance(content, dict):
+        inventory = list_entries(check_entries(content, artifact), artifact)
+        if as_json:
+            print(json.dumps(asdict(inventory), indent=1, default=str))
+        else:
+            show_inventory(inventory)
         return
-    inventory = list_entries(check_entries(content, artifact), artifact)
-    if as_json:
-        show_json(inventory)
-    else:
-        show_inventory(inventory)
 
-
-def _tell_fitted(path: Path, as_json: bool) -> None:
-    import json
-    from dataclasses import asdict
-
-    from eosfm.artifacts.inventory import list_entries
-    from eosfm.artifacts.tables import show_inventory
-    from eosfm.encoding.artifact import check_entries
     from eosfm.evaluation.fitted import read_fitted
     from eosfm.prediction.facts import describe, facts
 
-    fitted = read_fitted(path)
+    fitted = read_fitted(artifact)
     entries = list(fitted.ensemble)
-    within = list_entries(check_entries(entries, path), path) if entries else None
+    within = list_entries(check_entries(entries, artifact), artifact) if entries else None
     if as_json:
         ensemble = asdict(within) if within else None
         print(json.dumps(facts(fitted) | {"ensemble": ensemble}, indent=1, default=str))
         return
-    print("\n".join(describe(path, fitted)))
+    print("\n".join(describe(artifact, fitted)))
     if within:
         print()
         show_inventory(within)
