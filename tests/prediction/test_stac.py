@@ -1,9 +1,6 @@
 """Scenes from STAC items: bands by their names, dates by their own, assets of several grids."""
 
-import functools
-import http.server
 import json
-import threading
 
 import numpy as np
 import pytest
@@ -18,6 +15,7 @@ from eosfm.prediction.embed import embed
 from eosfm.prediction.inputs import SceneSeries
 from eosfm.prediction.scene import ReadOptions, open_scene
 from eosfm.prediction.stac import read_items
+from tests.fixtures.ranges import serving
 
 SMALL = Cut(window=64, overlap=32, device="cpu")
 COLOURS = ("red", "green", "blue")
@@ -261,11 +259,7 @@ def test_a_collection_is_a_series_in_the_order_of_its_dates(
 
 def test_over_http(make_item, mosaic, tmp_path, monkeypatch):
     make_item("a", mosaic[0])
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
-    handler.log_message = lambda *_: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        place = f"http://127.0.0.1:{server.server_port}"
+    with serving(tmp_path) as place:
         (item,) = read_items(f"{place}/a.json")
         assert item.assets[0].href == f"{place}/a_0.tif"
         with pytest.raises(EosfmError, match="cannot be read"):
@@ -276,7 +270,6 @@ def test_over_http(make_item, mosaic, tmp_path, monkeypatch):
         monkeypatch.setattr(stac, "LARGEST", 100)
         with pytest.raises(EosfmError, match=r"a\.json has more than 100 bytes; expected a STAC"):
             read_items(f"{place}/a.json")
-        server.shutdown()
 
 
 @pytest.mark.parametrize(
