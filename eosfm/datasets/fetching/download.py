@@ -70,10 +70,10 @@ def _is_good(part: Part, archive: Archive) -> bool:
     except OtherFile as fault:
         if not part.note.exists():
             raise EosfmError(f"{part.target} {fault}; delete it to fetch it again") from None
-        part.reopen()  # a download that was stopped before it was checked
+        part.target.unlink()
         part.drop()
         return False
-    part.done()
+    part.note.unlink(missing_ok=True)
     return True
 
 
@@ -94,7 +94,8 @@ def _download(archive: Archive, part: Part, traffic: Traffic, limit: int) -> Non
             resumed = part.size > 0
             try:
                 transfer(session, archive, part, traffic, limit)
-                _finish(part, archive)
+                verify(part.path, archive)
+                part.finish()
                 return
             except OtherFile:
                 traffic.skip(-part.drop())
@@ -119,18 +120,3 @@ def _asked_wait(patience: "Retry", after: str | None) -> float:
         return min(patience.parse_retry_after(after), LONGEST_WAIT) if after else 0.0
     except InvalidHeader:
         return 0.0
-
-
-def _finish(part: Part, archive: Archive) -> None:
-    """Rename the complete part to its final name and verify it there.
-
-    Raises:
-        OtherFile: It is not the file described; it is renamed back to a part.
-    """
-    part.finish()
-    try:
-        verify(part.target, archive)
-    except OtherFile:
-        part.reopen()
-        raise
-    part.done()

@@ -1,8 +1,7 @@
 """A partial download on disk: ``<file>.part``, with a note on where its bytes are from.
 
-The note, ``<file>.part.json``, holds the URL and the server's version of the file. It is kept until
-the complete file is verified under its final name: a file that still has a note was downloaded, and
-not put there by hand.
+The note, ``<file>.part.json``, holds the URL and the server's version of the file. It goes when the
+file has its final name: a file that still has a note was downloaded, and not put there by hand.
 """
 
 import json
@@ -51,14 +50,11 @@ class Part:
             return None  # without it the whole file's checksum decides
 
     def finish(self) -> None:
-        """Rename the complete part to its final name, after flushing its bytes to disk."""
+        """Rename the verified part to its final name, after flushing its bytes to disk."""
         flush(self.path)
         self.path.replace(self.target)
         flush(self.target.parent)
-
-    def reopen(self) -> None:
-        """Rename the final file, which failed verification, back to a part."""
-        self.target.replace(self.path)
+        self.note.unlink(missing_ok=True)
 
     def drop(self) -> int:
         """Remove the bytes, and say how many there were."""
@@ -66,7 +62,3 @@ class Part:
         self.path.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
         return size
-
-    def done(self) -> None:
-        """Remove the note: the file is verified under its final name."""
-        self.note.unlink(missing_ok=True)
