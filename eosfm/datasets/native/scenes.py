@@ -66,19 +66,14 @@ class Part:
         if self.path is None:
             nan = np.full((self.bands, window.height, window.width), np.nan, np.float32)
             return self.prepare(nan, Path())
-        if self.step == 1:
-            pixels = read_bands(self.file, window, self.bands, size, numbers)
-            return self.prepare(pixels, self.path)
-        return self._read_coarse(size, window)
-
-    def _read_coarse(self, size: Size, window: Window) -> np.ndarray:
-        assert self.path
         step = self.step
         row, col = window.row // step, window.col // step
         bottom, right = window.row + window.height, window.col + window.width
         below = Window(row, col, -(-bottom // step) - row, -(-right // step) - col)
         coarse = (-(-size[0] // step), -(-size[1] // step))
-        pixels = self.prepare(read_bands(self.file, below, self.bands, coarse), self.path)
+        pixels = self.prepare(read_bands(self.file, below, self.bands, coarse, numbers), self.path)
+        if step == 1:
+            return pixels
         fine = pixels.repeat(step, axis=-2).repeat(step, axis=-1)
         return window.moved(-row * step, -col * step).cut(fine)
 
