@@ -1,7 +1,6 @@
 """IEEE GRSS Data Fusion Contest 2022: land use and terrain of Nantes and Nice, 0.5 m."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -80,13 +79,15 @@ def read_height(path: Path, size: Size, window: Window) -> np.ndarray:
     """
     with open_raster(path) as raster:
         _check_ground(path, raster.shape, size)
-        rows = _between(window.row, window.height, size[0], raster.height)
-        cols = _between(window.col, window.width, size[1], raster.width)
-        part = Window(rows.first, cols.first, rows.count, cols.count)
+        rows = _places(window.row, window.height, size[0], raster.height)
+        cols = _places(window.col, window.width, size[1], raster.width)
+        top, left = int(rows[0]), int(cols[0])
+        bottom, right = min(int(rows[-1]) + 2, raster.height), min(int(cols[-1]) + 2, raster.width)
+        part = Window(top, left, bottom - top, right - left)
         coarse = read_open(raster, part, indexes=1, masked=True).filled(0)
     # Pixel by pixel: a product of matrices would round otherwise for a window than for the whole.
-    across = rows.of(coarse.astype(np.float32))
-    return cols.of(across.T).T
+    across = _between(coarse.astype(np.float32), rows - top)
+    return _between(across.T, cols - left).T
 
 
 def _check_ground(path: Path, found: Size, size: Size) -> None:
@@ -98,41 +99,19 @@ def _check_ground(path: Path, found: Size, size: Size) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Between:
-    """Where fine pixels lie along an axis of coarse ones.
-
-    Attributes:
-        low: (n,) the coarse pixel at or before each.
-        high: (n,) the one after it.
-        share: (n,) float32 how much of the value is that one's, 0 to 1.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-    share: np.ndarray
-
-    @property
-    def first(self) -> int:
-        return int(self.low[0])
-
-    @property
-    def count(self) -> int:
-        return int(self.high[-1]) - self.first + 1
-
-    def of(self, coarse: np.ndarray) -> np.ndarray:
-        """(n, m) values between the rows of ``coarse`` (count, m)."""
-        low, high = coarse[self.low - self.first], coarse[self.high - self.first]
-        mixed: np.ndarray = (1 - self.share)[:, None] * low + self.share[:, None] * high
-        return mixed
-
-
-def _between(start: int, length: int, total: int, available: int) -> _Between:
+def _places(start: int, length: int, total: int, available: int) -> np.ndarray:
     """Where ``length`` of ``total`` fine pixels from ``start`` lie on ``available`` coarse ones."""
     centre = (np.arange(start, start + length) + 0.5) * available / total - 0.5
-    centre = np.clip(centre, 0, available - 1)
-    low = centre.astype(int)
-    return _Between(low, np.minimum(low + 1, available - 1), (centre - low).astype(np.float32))
+    return np.clip(centre, 0, available - 1)
+
+
+def _between(coarse: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(n, m) values at places (n,) between the rows of ``coarse`` (count, m)."""
+    low = places.astype(int)
+    high = np.minimum(low + 1, len(coarse) - 1)
+    share = (places - low).astype(np.float32)[:, None]
+    mixed: np.ndarray = (1 - share) * coarse[low] + share * coarse[high]
+    return mixed
 
 
 DATASET = Dataset(
