@@ -65,7 +65,7 @@ CUTS = [
     Case("cut every hundred bytes", repeat(Fault(cut=100), 100), asked=101),
     Case(
         "cut in the middle, then nothing", chain([Fault(cut=HALF)], repeat(Fault(cut=0))),
-        r"broke off .*\(5 attempts\); run again to go on", kept=HALF,
+        r"broke off .*\(5 attempts\); run again to go on", kept=HALF, asked=5,
     ),
 ]  # fmt: skip
 RESETS = [
