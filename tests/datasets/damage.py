@@ -1,5 +1,8 @@
 """Damage that is done to a small copy of a dataset, and that its reader must refuse in one line.
 
+What may happen to any file (cut off, of another size, a web page) is done to the files of each
+dataset in tests/faults/test_datasets.py, and what is said of it is tested where files are read.
+
 A pattern is one of ``Path.glob``, below the copy's root; the first file that it finds is damaged.
 """
 

@@ -9,7 +9,7 @@ from torchgeo.datasets import DIOR
 from eosfm.datasets.dior import CLASSES, DATASET
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.recipes.dior import SCENERY
-from tests.datasets.damage import edit, refuses, remove, truncate, write
+from tests.datasets.damage import edit, refuses, remove, write
 
 ANNOTATION = "Annotations/trainval/00001.xml"
 
@@ -79,8 +79,6 @@ test_a_damaged_copy_is_refused = refuses(
     DATASET,
     ("00001.jpg not found", remove(IMAGE)),
     ("sample_df.csv not found", remove(TABLE)),
-    ("00001.jpg cannot be read", truncate(IMAGE)),
-    ("00001.xml is not the file expected .* Pascal VOC", truncate(ANNOTATION)),
     (
         "unknown class 'spaceship'; did you mean 'ship'",
         write(ANNOTATION, things(("spaceship", 1, 2, 3, 4))),

@@ -5,7 +5,7 @@ import pytest
 
 from eosfm.datasets.inria_aerial import CITIES, DATASET, FOLDER, TILES
 from tests.datasets.base import check_same
-from tests.datasets.damage import empty, fill, pixels, refuses, remove, rename, truncate
+from tests.datasets.damage import empty, fill, pixels, refuses, remove, rename
 
 SIZES = {"train": 6, "val": 5, "test": 5, "gsd": 1.5}
 
@@ -61,9 +61,7 @@ test_a_damaged_copy_is_refused = refuses(
     ("mean 'austin'", rename(TILE, "austen1.tif")),
     ("expected <city><1", rename(TILE, "austin37.tif")),
     ("expected <city><1", rename(TILE, "austin.tif")),
-    ("austin1.tif (is damaged|cannot be read)", truncate(TILE)),
     (r"1 band\(s\).*expected 3", pixels(TILE, lambda p: p[:1])),
-    ("expected 1 of 64x64", pixels(MASK, lambda p: p[:, :32])),
     ("value 3; expected 0, 255", fill(MASK, 3)),
     **SIZES,
 )

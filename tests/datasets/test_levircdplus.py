@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from eosfm.datasets.levircdplus import DATASET, hold_out, place
 from eosfm.datasets.native.spec import Window
 from tests.datasets.base import check_same
-from tests.datasets.damage import fill, refuses
 
 
 def test_real_pairs(samples, whole):
@@ -65,9 +64,3 @@ def test_copy_has_the_pairs_asked_for(simulated, whole):
     shares = [scene.target(whole(scene)).mean() for scene in scenes]
     assert sum(share == 0 for share in shares) >= 4
     assert sum(0.005 < share < 0.6 for share in shares) >= 8
-
-
-test_a_damaged_copy_is_refused = refuses(
-    DATASET,
-    ("32x64 px; expected 3 of 64x64", fill("LEVIR-CD+/train/B/*.png", 0, (3, 32, 64))),
-)
