@@ -28,15 +28,15 @@ def second_world(
         folder: Empty, and as large as the dataset.
         scenes: How many test scenes; None for as many as a run has.
     """
-    entry = params.dataset(params.task(task.name).dataset)
+    name = params.task(task.name).dataset
+    entry = params.dataset(name)
     raw, cut, amount = folder / "raw", folder / "tiles", entry.simulated
     assert amount is not None
     counts = {"train": amount.train, "val": amount.val, "test": scenes or amount.test}
     raw.mkdir()
     get_recipe(entry.reader)(raw, Simulation(SEED, counts, amount.size, amount.gsd))
-    sizes = [size for size in (entry.tile, params.current.tile) if size]
     dataset = replace(get_dataset(entry.reader).below(raw), name=entry.reader)
-    tile = min(sizes) if entry.tile else None
+    tile = params.tile_size(name)
     cut_dataset(dataset, raw, cut, tile, splits=SPLITS, source="simulated")
     mean, std = task.statistics
     return read_split(

@@ -91,6 +91,11 @@ class Params(Frozen):
         """
         return _entry(self.datasets, "datasets", name)
 
+    def tile_size(self, dataset: str) -> int | None:
+        """Pixels of a dataset's tiles, the scale's where those are fewer; None for whole images."""
+        own = self.dataset(dataset).tile
+        return min(own, self.current.tile or own) if own else None
+
     def specialist(self, name: str) -> SpecialistParams:
         """A specialist's entry, with the overrides of its recipe applied.
 

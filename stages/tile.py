@@ -15,7 +15,7 @@ def main(name: str) -> None:
     """Make data/tiles/NAME from data/raw/NAME."""
     params = load_params()
     entry = params.dataset(name)
-    sizes = [size for size in (entry.tile, params.current.tile) if size]
+    tile = params.tile_size(name)
     with (
         track("tile", name, params.energy.country) as tracker,
         native_files(
@@ -24,7 +24,6 @@ def main(name: str) -> None:
         ) as root,
     ):
         dataset = replace(get_dataset(entry.reader).below(root), name=name)
-        tile = min(sizes) if entry.tile else None
         source = "root" if entry.root else params.source(name)
         if source != "simulated" and (warning := too_little_ground(dataset, tile)):
             print(warning)

@@ -6,7 +6,6 @@ A simulated dataset's size is in params.yaml; an archive's must be known before 
 from dataclasses import dataclass
 
 from eosfm.core.errors import EosfmError, suggest
-from eosfm.core.splits import Split
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,6 @@ class ArchiveFacts:
     dates: int = 1
     about: bool = False
     simulated_dates: int | None = None
-
-    def scenes(self, split: Split) -> int:
-        """Scenes of one split."""
-        return {"train": self.train, "val": self.val, "test": self.test}[split]
 
 
 _TORCHGEO = "torchgeo's documentation of the dataset"

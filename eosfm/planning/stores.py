@@ -143,10 +143,9 @@ def planned_store(params: Params, name: str) -> PlannedStore:
     if facts is None and entry.root and not simulated:
         raise EosfmError(no_copy(name, dataset.title, entry.root))
     facts = facts or archive_facts(entry.reader)
-    sizes = [size for size in (entry.tile, params.current.tile) if size]
-    tile = min(sizes) if entry.tile and get_kind(dataset.kind).answer != "image" else None
+    tile = params.tile_size(name) if get_kind(dataset.kind).answer != "image" else None
     scene_size, dates = (facts.height, facts.width), facts.dates
-    counts = {split: facts.scenes(split) for split in SPLITS}
+    counts: dict[Split, int] = {split: getattr(facts, split) for split in SPLITS}
     if simulated and entry.simulated is not None:
         scene_size = (entry.simulated.size, entry.simulated.size)
         dates = facts.simulated_dates or facts.dates
