@@ -104,7 +104,9 @@ class Params(Frozen):
         """
         own = _entry(self.specialists, "specialists", name)
         recipe = self.training(own).recipe
-        return own.model_copy(update=own.published.entry) if recipe == "published" else own
+        if recipe == "published":
+            return own.model_copy(update=own.published.given_for(SpecialistParams))
+        return own
 
     def training(self, specialist: SpecialistParams) -> ScaleTrain:
         """The scale's training settings, with the specialist's overrides applied."""
@@ -122,7 +124,7 @@ class Params(Frozen):
             EosfmError: There is none of that name.
         """
         own = _entry(self.tasks, "tasks", name)
-        return own.model_copy(update=self.task_options(name).entry)
+        return own.model_copy(update=self.task_options(name).given_for(TaskParams))
 
     def task_options(self, name: str) -> TaskOptions:
         """The scale's overrides for a task."""

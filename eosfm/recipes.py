@@ -47,6 +47,10 @@ class Given(Frozen):
         """The settings in the file, by key."""
         return {key: getattr(self, key) for key in self.model_fields_set}
 
+    def given_for(self, form: type[Frozen]) -> dict[str, Any]:
+        """Those of them that are settings of another form, which they override."""
+        return {key: value for key, value in self.given.items() if key in form.model_fields}
+
 
 class Augmentation(Given):
     """Augmentation of training images, and of pixel targets with them; off where left out.
@@ -161,16 +165,6 @@ class Published(Given):
     schedule: Schedule = "constant"
     augmentation: Augmentation = Augmentation()
     scaling: Literal["tiles"] | Scaling = "tiles"
-
-    @property
-    def entry(self) -> dict[str, Any]:
-        """The overrides of the specialist's entry, by key."""
-        return {k: v for k, v in self.given.items() if k not in Method.model_fields}
-
-    @property
-    def method(self) -> dict[str, Any]:
-        """The overrides of the recipe, by key."""
-        return {k: v for k, v in self.given.items() if k in Method.model_fields}
 
 
 class SpecialistDefaults(Frozen):

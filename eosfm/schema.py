@@ -1,7 +1,7 @@
 """The parts of ``params.yaml``: which keys there are and which values they take."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -92,11 +92,6 @@ class TaskOptions(Given):
     loss: Loss | None = None
     scaling: Scaling | None = None
     repeat: dict[str, Count] = Field(default_factory=dict)
-
-    @property
-    def entry(self) -> dict[str, Any]:
-        """The overrides of the task's entry, by key."""
-        return {key: value for key, value in self.given.items() if key in TaskParams.model_fields}
 
 
 class Scale(Frozen):

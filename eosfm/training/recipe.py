@@ -76,7 +76,7 @@ class Recipe:
         limit = train.epochs or own.epochs
         method: Method = getattr(params.recipes, train.recipe)
         if train.recipe == "published":
-            method = method.model_copy(update=own.published.method)
+            method = method.model_copy(update=own.published.given_for(Method))
         pretrained = params.backbone.pretrained
         if pretrained is None:
             pretrained = scale.pretrained and own.pretrained

@@ -10,7 +10,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
 from eosfm.kinds import get_kind
 from eosfm.params import load_params
-from eosfm.recipes import Augmentation, Scaling
+from eosfm.recipes import Augmentation, Method, Scaling
 from eosfm.training.augmentation import build_augmentation
 
 DN8 = Scaling(mean=0, std=255)
@@ -82,7 +82,7 @@ def test_colours_that_would_be_cut_off_are_refused(scaling: Any) -> None:
 def test_the_published_recipes_change_colours_of_what_they_scale_so() -> None:
     params = load_params(Path(__file__).parents[2] / "params.yaml")
     for entry in params.specialists.values():
-        method = params.recipes.published.model_copy(update=entry.published.method)
+        method = params.recipes.published.model_copy(update=entry.published.given_for(Method))
         reader = get_dataset(params.dataset(entry.dataset).reader)
         if reader.kind != "detection":
             build_augmentation(method.augmentation, get_kind(reader.kind), method.scaling)
