@@ -11,15 +11,16 @@ from eosfm.core.closure import FREE, ROOT, closure
 from eosfm.datasets import DATASETS
 from eosfm.fusion import FUSIONS
 
+from .conftest import PIPELINES
 
-def stages() -> list[tuple[str, dict, str]]:
-    """Name, entry with its key filled in, and reader of every stage of both pipelines.
+
+def stages(params: dict) -> list[tuple[str, dict, str]]:
+    """Name, entry with its key filled in, and reader of every stage of all pipelines.
 
     But for those that run in any case, whatever has changed.
     """
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
     found = []
-    for pipeline in ("dvc.yaml", "data/dvc.yaml", "analyses/dvc.yaml"):
+    for pipeline in PIPELINES:
         for name, entry in yaml.safe_load((ROOT / pipeline).read_text())["stages"].items():
             if "foreach" not in entry:
                 if not entry.get("always_changed"):
@@ -49,7 +50,10 @@ def runs(entry: dict, reader: str) -> list[Path]:
     return files
 
 
-@pytest.mark.parametrize(("entry", "reader"), [pytest.param(*s[1:], id=s[0]) for s in stages()])
+STAGES = stages(yaml.safe_load((ROOT / "params.yaml").read_text()))
+
+
+@pytest.mark.parametrize(("entry", "reader"), [pytest.param(*s[1:], id=s[0]) for s in STAGES])
 def test_whatever_a_stage_imports_is_below_its_deps_and_nothing_else(entry, reader):
     files, deps = runs(entry, reader), [ROOT / dep for dep in entry["deps"]]
     assert [file for file in files if not any(map(file.is_relative_to, deps))] == []
@@ -87,7 +91,7 @@ def test_what_is_named_as_text_lies_in_a_room_that_stages_name(path):
     assert hasattr(importlib.import_module(path.rpartition(".")[0]), path.rpartition(".")[2])
 
 
-@pytest.mark.parametrize("entry", [pytest.param(entry, id=name) for name, entry, _ in stages()])
+@pytest.mark.parametrize("entry", [pytest.param(entry, id=name) for name, entry, _ in STAGES])
 def test_who_uses_what_kinds_name_depends_on_it(entry):
     """Tiles and frozen features hold no head, loss or metric: touching one makes none of them."""
     files = closure(ROOT / entry["cmd"].split()[1])

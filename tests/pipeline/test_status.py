@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterator
 
 import pytest
-import yaml
 from dvc.repo import Repo
 
-from eosfm.core.closure import FREE, closure
+from eosfm.core.closure import FREE
 
-from .conftest import PIPELINES, ROOT, Project, bare, quiet_project
+from .conftest import ROOT, Project, bare, quiet_project
+from .test_closure import runs, stages
 
 ALWAYS = {"watch"}
 EXAMPLES = (
@@ -36,22 +36,12 @@ def named(project: Project) -> set[str]:
 
 
 def stages_running(project: Project, file: str) -> set[str]:
-    """The stages of a project whose script imports a file, wherever in it."""
-    params, found = project.params(), set()
-    for pipeline in PIPELINES:
-        prefix = "analyses/dvc.yaml:" if pipeline == "analyses/dvc.yaml" else ""
-        for name, entry in yaml.safe_load((ROOT / pipeline).read_text())["stages"].items():
-            script = ROOT / entry.get("do", entry)["cmd"].split()[1]
-            items = params[entry["foreach"].strip("${}")] if "foreach" in entry else {"": {}}
-            for key, item in items.items():
-                starts = [script]
-                if "reader" in item:
-                    starts.append(ROOT / f"eosfm/datasets/{item['reader']}.py")
-                if name == "download":
-                    starts.append(ROOT / f"eosfm/simulation/recipes/{item['reader']}.py")
-                if ROOT / file in closure(*starts):
-                    found.add(f"{prefix}{name}@{key}" if key else f"{prefix}{name}")
-    return found - ALWAYS
+    """The stages of a project that run a file."""
+    return {
+        bare(name.removeprefix("dvc.yaml:"))
+        for name, entry, reader in stages(project.params())
+        if ROOT / file in runs(entry, reader)
+    }
 
 
 @contextlib.contextmanager
