@@ -5,6 +5,7 @@ Neither torch nor a file of data is needed, so the first stage of a run asks all
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from eosfm.core.bands import BANDS, find
@@ -27,10 +28,8 @@ def refuse_misfits(params: Params, project: Path) -> None:
         EosfmError: The first fault.
     """
     known = {name: get_dataset(entry.reader) for name, entry in params.datasets.items()}
-    for checked in (check_readers(params, known), check_tasks(params, known)):
-        for found in checked:
-            raise EosfmError(found.text)
-    for found in check_ensemble(params, project):
+    checked = check_readers(params, known), check_tasks(params, known)
+    for found in chain(*checked, check_ensemble(params, project)):
         raise EosfmError(found.text)
 
 
