@@ -135,7 +135,8 @@ def tiny_params(kept: dict[str, tuple[str, ...]] = KEPT) -> dict:
     return data
 
 
-def copy_project(path: Path, kept: dict[str, tuple[str, ...]] = KEPT) -> Project:
+def copy_files(path: Path, without: tuple[str, ...] = ()) -> None:
+    """Copy what Git tracks here or would track, but for names that begin so."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -144,15 +145,14 @@ def copy_project(path: Path, kept: dict[str, tuple[str, ...]] = KEPT) -> Project
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if name.startswith(("tests/", "results/", "analyses/plots/")) or name in (
-            "dvc.lock",
-            "data/dvc.lock",
-            "metrics.json",
-        ):
-            continue
-        if (ROOT / name).exists():
+        if (ROOT / name).is_file() and not name.startswith(without):
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, path / name)
+
+
+def copy_project(path: Path, kept: dict[str, tuple[str, ...]] = KEPT) -> Project:
+    made = ("results/", "analyses/plots/", "dvc.lock", "data/dvc.lock", "metrics.json")
+    copy_files(path, without=("tests/", *made))
     (path / "params.yaml").write_text(yaml.safe_dump(tiny_params(kept), sort_keys=False))
     project = Project(path)
     project.run("git", "init", "-q")
