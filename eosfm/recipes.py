@@ -22,6 +22,8 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 Decay = Annotated[Number, Field(ge=0, le=10)]
 RecipeName = Literal["ours", "published"]
 Moves = Literal["none", "flips", "turns"]
+"""Whether a sample is shown as it is, also mirrored from left to right and from top to bottom, or
+in all eight ways of quarter turns and a mirror."""
 Weights = Literal["none", "balanced"]
 Dates = Literal["siamese", "stacked"]
 Optimizer = Literal["adamw", "adam", "muon"]

@@ -26,6 +26,7 @@ from eosfm.features.source import (
 )
 from eosfm.features.windows import Windows
 from eosfm.kinds.examples import spread
+from eosfm.kinds.targets import STATISTICS_TILES
 
 SCRATCH = Path(".cache/features")
 """Where files lie that no later run needs."""
@@ -38,9 +39,6 @@ KEPT_GB = 20.0
 
 CHUNK = 16
 """Items that are prepared at once."""
-
-STATISTICS_TILES = 2000
-"""Tiles that the statistics of the targets are taken from, at most."""
 
 T = TypeVar("T")
 

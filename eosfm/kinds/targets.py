@@ -6,6 +6,9 @@ import numpy as np
 
 from eosfm.core.errors import EosfmError
 
+STATISTICS_TILES = 2000
+"""Training tiles that the statistics of the targets are taken from, at most."""
+
 
 @dataclass(frozen=True)
 class TargetStatistics:

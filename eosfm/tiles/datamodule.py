@@ -9,9 +9,9 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from eosfm.core.cores import loaders
+from eosfm.recipes import Moves
 from eosfm.tiles.dataset import Look, TileDataset, collate
 from eosfm.tiles.store import TileStore
-from eosfm.tiles.views import Moves
 
 
 class EpochSampler(DistributedSampler[Look]):

@@ -10,10 +10,11 @@ from torch.utils.data import Dataset, default_collate
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import Kind, get_kind
 from eosfm.kinds.pixel import PixelKind
+from eosfm.recipes import Moves
 from eosfm.tiles.codec import window_of
 from eosfm.tiles.statistics import unmeasured_among
 from eosfm.tiles.store import TileStore
-from eosfm.tiles.views import Moves, View, turned, turned_boxes
+from eosfm.tiles.views import View, turned, turned_boxes
 
 Look = tuple[int, int]
 """A tile, and how often an epoch has seen it before."""

@@ -12,6 +12,7 @@ from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import Split
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.examples import spread
+from eosfm.kinds.targets import STATISTICS_TILES
 from eosfm.tiles.codec import decode_bands, decode_target, window_of
 from eosfm.tiles.layout import image_layouts, image_names, target_layout
 from eosfm.tiles.manifest import SplitFacts, read_manifest
@@ -19,10 +20,6 @@ from eosfm.tiles.mapping import Shard, check_size, crc32_of
 
 if TYPE_CHECKING:
     import geopandas
-
-
-STATISTICS_TILES = 2000
-"""Training tiles that the statistics of the targets are taken from, at most."""
 
 
 class TileStore:

@@ -1,15 +1,11 @@
 """How a sample looks at its tile: cut to a window, turned and mirrored."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 VISIBLE = 0.3
 """A box of which less than this share of its area lies in a crop is left out."""
-
-Moves = Literal["none", "flips", "turns"]
-"""Whether a sample is shown as it is, also mirrored from left to right and from top to bottom, or
-in all eight ways of quarter turns and a mirror."""
 
 
 class View(NamedTuple):
