@@ -14,12 +14,10 @@ needs no callback and no length of training; all of its state is in buffers. If 
 early, evaluation uses the best guess so far.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
-
-from eosfm.core.errors import EosfmError
 
 Mode = Literal["topk", "smooth"]
 
@@ -43,9 +41,6 @@ class Selection(nn.Module):
         mode: ``topk`` holds a specialist's gate at one until it leaves; ``smooth`` lowers it
             gradually as the evidence against the specialist grows.
         scale_features: Also learn a factor per specialist, by ordinary gradient descent.
-
-    Raises:
-        EosfmError: ``keep`` or ``mode`` is not valid.
     """
 
     active: Tensor  # (count,) bool: still in the race
@@ -62,12 +57,6 @@ class Selection(nn.Module):
         self, count: int, keep: int, mode: Mode = "topk", scale_features: bool = False
     ) -> None:
         super().__init__()
-        if not 1 <= keep <= count:
-            raise EosfmError(
-                f"{keep} specialists to keep of {count}; choose max_encoders from 1 to {count}"
-            )
-        if mode not in get_args(Mode):
-            raise EosfmError(f"selection {mode!r}; choose one of {', '.join(get_args(Mode))}")
         self.count, self.keep, self.mode = count, keep, mode
         self.scale = nn.Parameter(torch.ones(count)) if scale_features else None
         self.register_buffer("active", torch.ones(count, dtype=torch.bool))

@@ -27,9 +27,11 @@ def test_two_pyramids_of_a_specialist_share_gate_normaliser_and_projection():
     assert [int(norms[0].num_batches_tracked) for norms in fuser.norms] == [1, 2, 1, 1]
 
 
-def test_too_many_encoders_asked_for():
-    with pytest.raises(EosfmError, match="max_encoders is 5, but 4 specialists are fed"):
-        Fuser(INPUTS, max_encoders=5)
+def test_too_few_or_too_many_encoders_asked_for():
+    for count in (0, 5):
+        line = f"max_encoders is {count}, but 4 specialists are fed"
+        with pytest.raises(EosfmError, match=line):
+            Fuser(INPUTS, max_encoders=count)
     assert Fuser(INPUTS, max_encoders=4).selection is None
 
 
