@@ -115,7 +115,7 @@ def check_weights(name: str, backbone: str, in_chans: int, weights: Mapping[str,
     expected = expected_shapes(backbone, in_chans)
     found = {key: tuple(value.shape) for key, value in weights.items()}
     if found != expected:
-        keys = sorted(found.keys() | expected)
+        keys = sorted(found.keys() | expected.keys())
         key = next(key for key in keys if found.get(key) != expected.get(key))
         raise EosfmError(
             f"weights of specialist {name!r} do not fit {backbone} with {in_chans} channels: "
@@ -125,18 +125,14 @@ def check_weights(name: str, backbone: str, in_chans: int, weights: Mapping[str,
 
 
 @lru_cache(maxsize=64)
-def _shapes(backbone: str, in_chans: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    model = build_unset(backbone, in_chans)
-    return tuple((key, tuple(value.shape)) for key, value in model.state_dict().items())
-
-
-def expected_shapes(backbone: str, in_chans: int) -> dict[str, tuple[int, ...]]:
+def expected_shapes(backbone: str, in_chans: int) -> Mapping[str, tuple[int, ...]]:
     """Keys and shapes of timm's ``features_only`` model.
 
     Raises:
         EosfmError: timm has no such model, or it gives no feature pyramid.
     """
-    return dict(_shapes(backbone, in_chans))
+    model = build_unset(backbone, in_chans)
+    return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 
 
 def build_model(specialist: Specialist) -> nn.Module:
