@@ -41,7 +41,6 @@ def cut_dataset(
     splits: Sequence[Split] | None = None,
     *,
     source: Origin,
-    workers: int | None = None,
     progress: bool = True,
 ) -> str:
     """Cut a dataset to a tile store in one pass over its files.
@@ -58,8 +57,6 @@ def cut_dataset(
         splits: Splits to cut, each of which must give a tile; pixels of others are not read.
             None: all that there are.
         source: Where the files come from.
-        workers: Threads that read; the store's bytes do not depend on it. None: one for each core
-            that the process may use, up to :data:`WORKERS`.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -82,7 +79,7 @@ def cut_dataset(
         tqdm(desc=f"tile {dataset.name}", unit="tile", disable=None if progress else True) as bar,
     ):
         windows = _windows(there, chain(first, scenes), tile)
-        for strip in _strips(_read_ahead(windows, there, workers or _cores()), tile):
+        for strip in _strips(_read_ahead(windows, there, min(WORKERS, usable_cores())), tile):
             size = (tile or strip.scene.height, tile or strip.scene.width)
             for piece in _tiles(strip, dataset, root, size[1]):
                 writer.add(piece, size)
@@ -128,10 +125,6 @@ def too_little_ground(dataset: Dataset, tile: int | None) -> str | None:
         f"{GROUND} m; set datasets.{dataset.name}.tile, and its upper limit scales.<scale>.tile, "
         "to more"
     )
-
-
-def _cores() -> int:
-    return min(WORKERS, usable_cores())
 
 
 def _scenes(dataset: Dataset, root: Path, splits: Sequence[Split]) -> Iterator[Scene]:
