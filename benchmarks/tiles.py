@@ -66,7 +66,7 @@ def reads(tiles: int = 4000, geotiffs: int = 300) -> None:
             for i in range(tiles)
         ]
         dataset = make_dataset("reads", "classification", S2_BANDS, "uint16", scenes)
-        cut_dataset(dataset, root, root / "store", None, progress=False, source="simulated")
+        cut_dataset(dataset, root, root / "store", None, source="simulated")
         images[:, 0].tofile(root / "raw.bin")
         for i in range(geotiffs):
             write_image(root / f"{i}.tif", images[i, 0])
@@ -118,7 +118,7 @@ def crops(tiles: int = 400, size: int = 1024, crop: int = 512) -> None:
             for i in range(tiles)
         ]
         dataset = make_dataset("crops", "classification", RGBN, "uint8", scenes)
-        cut_dataset(dataset, root, root / "store", None, progress=False, source="simulated")
+        cut_dataset(dataset, root, root / "store", None, source="simulated")
         with (root / "raw.bin").open("wb") as file:
             for _ in range(tiles):
                 file.write(image.data)
@@ -196,7 +196,7 @@ def print_cutting(
 
     def cut(pool: ThreadPoolExecutor) -> None:
         png._decode.cache_clear()  # of PNG and JPEG, the last few are kept
-        cut_dataset(dataset, root, root / "store", tile, progress=False, source="simulated")
+        cut_dataset(dataset, root, root / "store", tile, source="simulated")
 
     def decode(scene: Scene) -> None:
         for file in scene.files:

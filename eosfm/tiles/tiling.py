@@ -41,7 +41,6 @@ def cut_dataset(
     splits: Sequence[Split] | None = None,
     *,
     source: Origin,
-    progress: bool = True,
 ) -> str:
     """Cut a dataset to a tile store in one pass over its files.
 
@@ -57,7 +56,6 @@ def cut_dataset(
         splits: Splits to cut, each of which must give a tile; pixels of others are not read.
             None: all that there are.
         source: Where the files come from.
-        progress: Whether to show a progress bar.
 
     Returns:
         A line for people: how many tiles were written, and how many dropped.
@@ -76,7 +74,7 @@ def cut_dataset(
     absent = [name for name in dataset.bands if name not in there.bands]
     with (
         writing(out, there, tile, source, absent) as writer,
-        tqdm(desc=f"tile {dataset.name}", unit="tile", disable=None if progress else True) as bar,
+        tqdm(desc=f"tile {dataset.name}", unit="tile", disable=None) as bar,
     ):
         windows = _windows(there, chain(first, scenes), tile)
         for strip in _strips(_read_ahead(windows, there, min(WORKERS, usable_cores())), tile):

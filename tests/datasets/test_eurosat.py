@@ -137,7 +137,7 @@ def test_faults_of_the_rgb_edition_are_named(rgb_root, damage, message):
 
 def test_the_stores_bands_follow_the_edition(rgb_root, tmp_path_factory):
     out = tmp_path_factory.mktemp("tiles") / "store"
-    cut_dataset(DATASET.below(rgb_root), rgb_root, out, tile=None, source="root", progress=False)
+    cut_dataset(DATASET.below(rgb_root), rgb_root, out, tile=None, source="root")
     store = TileStore(out)
     assert store.bands == RGB_BANDS and store.dtype == np.uint8
     assert TileDataset(store, "train", ["red", "green", "blue"])[0]["image"].shape == (1, 3, 64, 64)

@@ -69,9 +69,7 @@ class AddedContract(DatasetContract):
         manifest = prepare(dataset, copy, lambda folder: None, tmp_path / "raw", a_part=True)
         assert sum(manifest.scenes.values()) == len(scenes)
         with native_files(copy, tmp_path / "raw") as files:
-            cut_dataset(
-                dataset, files, tmp_path / "tiles", tile=None, progress=False, source="simulated"
-            )
+            cut_dataset(dataset, files, tmp_path / "tiles", tile=None, source="simulated")
         store = TileStore(tmp_path / "tiles")
         assert store.classes == dataset.classes and store.bands == dataset.bands
 

@@ -33,9 +33,7 @@ def cut(folder: Path, unit: str, low: float, high: float):
         return (replace(one, image=partial(read, one.image)) for one in TOY.scenes(root))
 
     changed = replace(TOY, units=(unit,) * 3, dtype="float32", reader=scenes)
-    return cut_dataset(
-        changed, folder, folder / "store", tile=32, source="simulated", progress=False
-    )
+    return cut_dataset(changed, folder, folder / "store", tile=32, source="simulated")
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case[0]) for case in CASES])

@@ -88,9 +88,7 @@ def test_blocks_that_are_the_whole_image_are_read_in_parts(tmp_path, monkeypatch
 
 
 def test_of_a_tile_store(tmp_path):
-    cut_dataset(
-        make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, progress=False, source="simulated"
-    )
+    cut_dataset(make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, source="simulated")
     found, store = eosfm.statistics(tmp_path / "toy"), TileStore(tmp_path / "toy")
     assert found.bands == store.bands
     assert dict(zip(found.bands, found.mean, strict=True)) == store.mean

@@ -96,7 +96,7 @@ def new_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kind:
 def test_a_new_kind_is_a_file_and_a_line(new_kind: Kind, tmp_path: Path) -> None:
     scenes = [make_scene(f"s{i}", "train", draw(i, *SIZE), MASKS[i]) for i in (0, 1)]
     dataset = make_dataset(scenes, kind="boundary", classes=("inside", "edge"), ignore_index=255)
-    cut_dataset(dataset, ROOT, tmp_path / "toy", None, progress=False, source="simulated")
+    cut_dataset(dataset, ROOT, tmp_path / "toy", None, source="simulated")
     store = TileStore(tmp_path / "toy")
     assert store.kind == "boundary" and store.target_statistics().labelled > 0
 

@@ -119,7 +119,7 @@ def test_pixels_are_measured_as_for_tiles(fitted_file, tmp_path):
     image[:, 1, -1, -1] = -np.inf
     scene = replace(scene, image=lambda window: window.cut(image))
     data = replace(plain, reader=lambda root: iter([scene, replace(scene, id="a", split="train")]))
-    cut_dataset(data, tmp_path, tmp_path / "store", SIZE, source="archive", progress=False)
+    cut_dataset(data, tmp_path, tmp_path / "store", SIZE, source="archive")
     tile = TileDataset(TileStore(tmp_path / "store"), "test", fitted.bands, standardize=False)[0]
     given = NativeScene(replace(fitted, standardize=None), data, scene)
     part = given.read(0, 0, (SIZE, SIZE))

@@ -75,14 +75,12 @@ def store(tmp_path: Path):
     from eosfm.tiles.store import TileStore
     from eosfm.tiles.tiling import cut_dataset
 
-    cut_dataset(
-        make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, progress=False, source="simulated"
-    )
+    cut_dataset(make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, source="simulated")
     return TileStore(tmp_path / "toy")
 
 
 def cut(dataset, out, tile, **options):
-    return cut_dataset(dataset, ROOT, out, tile, source="archive", progress=False, **options)
+    return cut_dataset(dataset, ROOT, out, tile, source="archive", **options)
 
 
 def assemble(split, scene: str, height: int, width: int):

@@ -18,9 +18,7 @@ RGB = ["red", "green", "blue"]
 
 
 def make_store(path, scenes, tile, **more) -> TileStore:
-    cut_dataset(
-        make_dataset(scenes, **more), ROOT, path / "toy", tile, source="archive", progress=False
-    )
+    cut_dataset(make_dataset(scenes, **more), ROOT, path / "toy", tile, source="archive")
     return TileStore(path / "toy")
 
 

@@ -109,7 +109,7 @@ def test_more_shards_than_descriptors(store, monkeypatch):
         for i in range(first, first + 80)
     ])  # fmt: skip
     monkeypatch.setattr(shards, "SHARD_BYTES", 1)
-    cut_dataset(dataset, ROOT, store.path, 16, progress=False, source="archive")
+    cut_dataset(dataset, ROOT, store.path, 16, source="archive")
     assert len(list((store.path / "train").glob("images-*.npy"))) == 80
     run = subprocess.run(
         [sys.executable, "-c", READ_ALL, str(store.path)], capture_output=True, text=True

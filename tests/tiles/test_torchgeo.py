@@ -46,7 +46,6 @@ def test_segmentation(tmp_path: Path) -> None:
         tmp_path / "toy",
         32,
         source="archive",
-        progress=False,
     )
     task = SemanticSegmentationTask(
         model="unet", backbone="resnet18", in_channels=3, num_classes=4, ignore_index=None
@@ -63,7 +62,7 @@ def test_classification(tmp_path: Path) -> None:
         for i, split in enumerate(["train"] * 6 + ["val"] * 2)
     ]
     dataset = make_dataset(scenes, kind="classification")
-    cut_dataset(dataset, ROOT, tmp_path / "toy", None, source="archive", progress=False)
+    cut_dataset(dataset, ROOT, tmp_path / "toy", None, source="archive")
     task = ClassificationTask(model="resnet18", in_channels=3, num_classes=4)
     logged = one_step(task, TileStore(tmp_path / "toy"), tmp_path)
     assert logged["val_loss"].isfinite()
@@ -71,7 +70,7 @@ def test_classification(tmp_path: Path) -> None:
 
 def test_several_dates_are_no_single_one(tmp_path: Path) -> None:
     scenes = [make_scene("s", "train", draw(0, 8, 8, dates=2), np.zeros((8, 8), np.uint8))]
-    cut_dataset(make_dataset(scenes), ROOT, tmp_path / "toy", 8, source="archive", progress=False)
+    cut_dataset(make_dataset(scenes), ROOT, tmp_path / "toy", 8, source="archive")
     data = TileDataModule(TileStore(tmp_path / "toy"), RGB, batch_size=1, single_date=True)
     with pytest.raises(EosfmError, match="has 2 dates; expected one"):
         data.train_dataloader()

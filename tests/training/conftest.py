@@ -108,9 +108,7 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TileSt
         key = f"{kind}-{counts}"
         if key not in stores:
             out = tmp_path_factory.mktemp("tiles") / f"toy_{kind}"
-            cut_dataset(
-                dataset_of(kind, counts), out.parent, out, None, progress=False, source="simulated"
-            )
+            cut_dataset(dataset_of(kind, counts), out.parent, out, None, source="simulated")
             stores[key] = TileStore(out)
         return stores[key]
 
