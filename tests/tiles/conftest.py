@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Source
+from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
 
 ROOT = Path("/archive")
@@ -17,17 +18,17 @@ def make_scene(
 ) -> Scene:
     """A scene of an image (T, C, H, W) and its target."""
 
-    def read_image(window: Window) -> np.ndarray:
-        rows = slice(window.row, window.row + window.height)
-        return image[:, :, rows, window.col : window.col + window.width]
-
-    def read_target(window: Window) -> np.ndarray:
-        rows = slice(window.row, window.row + window.height)
-        return target[rows, window.col : window.col + window.width] if per_pixel else target
-
     height, width = image.shape[2:]
-    files = (ROOT / split / f"{name}.tif",)
-    return Scene(name, split, height, width, files, read_image, read_target, **more)
+    return Scene(
+        name,
+        split,
+        height,
+        width,
+        files=(ROOT / split / f"{name}.tif",),
+        image=lambda window: window.cut(image),
+        target=lambda window: window.cut(target) if per_pixel else target,
+        **more,
+    )
 
 
 def make_dataset(scenes: list[Scene] | Callable, kind: str = "segmentation", **more) -> Dataset:
@@ -72,15 +73,17 @@ def draw_scenes(height: int = 40, width: int = 50, **more) -> list[Scene]:
 @pytest.fixture
 def store(tmp_path: Path):
     """The usual four scenes in 16 px tiles: 12 each, padded at two edges."""
-    from eosfm.tiles.store import TileStore
-    from eosfm.tiles.tiling import cut_dataset
-
-    cut_dataset(make_dataset(draw_scenes()), ROOT, tmp_path / "toy", 16, source="simulated")
-    return TileStore(tmp_path / "toy")
+    return make_store(tmp_path, draw_scenes(), 16)
 
 
 def cut(dataset, out, tile, **options):
     return cut_dataset(dataset, ROOT, out, tile, source="archive", **options)
+
+
+def make_store(folder: Path, scenes, tile: int | None, kind: str = "segmentation", **more):
+    """The tile store of a dataset as :func:`make_dataset` makes it."""
+    cut(make_dataset(scenes, kind, **more), folder / "toy", tile)
+    return TileStore(folder / "toy")
 
 
 def assemble(split, scene: str, height: int, width: int):

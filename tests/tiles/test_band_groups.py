@@ -9,7 +9,16 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.spec import Window
 from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
-from tests.tiles.conftest import ROOT, assemble, cut, draw, draw_mask, make_dataset, make_scene
+from tests.tiles.conftest import (
+    ROOT,
+    assemble,
+    cut,
+    draw,
+    draw_mask,
+    make_dataset,
+    make_scene,
+    make_store,
+)
 
 OPTICS = BandGroup(("green", "red"), "uint16", nodata=0, step=2)
 GROUPS = (OPTICS, BandGroup(("blue",), "float32"))
@@ -113,8 +122,7 @@ def test_targets_are_stored_in_the_steps_of_the_files(tmp_path):
     height[0, 0] = np.nan
     facts = {"kind": "regression", "target_steps": 10, "target_unit": "m"}
     scene = make_scene("s", "train", draw(0, 4, 5), height)
-    cut(make_dataset([scene], **facts), tmp_path / "toy", 4)
-    store = TileStore(tmp_path / "toy")
+    store = make_store(tmp_path, [scene], 4, **facts)
     split = store.split("train")
     stored = np.load(split.path / "targets-00000.npy")
     assert stored.dtype == np.uint16 and stored[0, 0].tolist() == [65535, 3276, 6552, 9828]

@@ -10,16 +10,10 @@ from torch.utils.data import DataLoader
 from eosfm.core.errors import EosfmError
 from eosfm.tiles.dataset import TileDataset, collate_boxes
 from eosfm.tiles.store import TileStore
-from eosfm.tiles.tiling import cut_dataset
 from eosfm.tiles.views import View, turned_boxes
-from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
+from tests.tiles.conftest import draw, draw_mask, draw_scenes, make_scene, make_store
 
 RGB = ["red", "green", "blue"]
-
-
-def make_store(path, scenes, tile, **more) -> TileStore:
-    cut_dataset(make_dataset(scenes, **more), ROOT, path / "toy", tile, source="archive")
-    return TileStore(path / "toy")
 
 
 def test_standardised_by_name(store):

@@ -1,18 +1,10 @@
 """Reading a store holds no more of it in memory, the larger it is."""
 
-from pathlib import Path
-
 import numpy as np
 
 from eosfm.tiles import mapping
 from eosfm.tiles.mapping import Shard
-
-MB = 2**20
-
-
-def resident() -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("RssFile"))
+from tests.core.test_mapped import MB, resident
 
 
 def test_pages_of_rows_that_were_read_are_let_go_of(tmp_path, monkeypatch):

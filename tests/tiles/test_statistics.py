@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from eosfm.tiles.store import TileStore
-from tests.tiles.conftest import cut, draw, draw_mask, make_dataset, make_scene
+from tests.tiles.conftest import draw, draw_mask, make_scene, make_store
 
 
 def test_statistics_by_hand(tmp_path):
@@ -15,8 +14,7 @@ def test_statistics_by_hand(tmp_path):
         make_scene("a", "train", image, draw_mask(0, 1, 4)),
         make_scene("b", "val", val, draw_mask(1, 1, 4)),
     ]
-    cut(make_dataset(scenes, nodata=0), tmp_path / "toy", 2)
-    store = TileStore(tmp_path / "toy")
+    store = make_store(tmp_path, scenes, 2, nodata=0)
     assert store.mean == pytest.approx({"red": 4.0, "green": 2.0, "blue": 10 / 3})
     assert store.std["red"] == pytest.approx(np.sqrt(8 / 3))
     assert store.std["blue"] == pytest.approx(np.std([0, 5, 5]))  # one zero is a measurement
@@ -28,9 +26,8 @@ def test_statistics_leave_nan_out_by_band(tmp_path):
     image = draw(0, 8, 8).astype(np.float32)
     image[0, 0, :4] = np.nan
     image[0, :, 7, 7] = np.nan
-    dataset = make_dataset([make_scene("a", "train", image, draw_mask(0, 8, 8))], dtype="float32")
-    cut(dataset, tmp_path / "toy", 8)
-    store = TileStore(tmp_path / "toy")
+    scenes = [make_scene("a", "train", image, draw_mask(0, 8, 8))]
+    store = make_store(tmp_path, scenes, 8, dtype="float32")
     for position, band in enumerate(store.bands):
         values = image[0, position].astype(np.float64)
         assert store.mean[band] == pytest.approx(np.nanmean(values), rel=1e-12)
@@ -41,8 +38,6 @@ def test_statistics_leave_nan_out_by_band(tmp_path):
 def test_statistics_do_not_cancel(tmp_path):
     """A small variance on a large mean, over many chunks and tiles."""
     image = (60_000 + draw(0, 300, 300) % 3).astype(np.uint16)
-    cut(make_dataset([make_scene("a", "train", image, draw_mask(0, 300, 300))]),
-        tmp_path / "toy", 200)  # fmt: skip
-    store = TileStore(tmp_path / "toy")
+    store = make_store(tmp_path, [make_scene("a", "train", image, draw_mask(0, 300, 300))], 200)
     expected = image.astype(np.float64).std(axis=(0, 2, 3))
     assert list(store.std.values()) == pytest.approx(expected.tolist(), rel=1e-9)

@@ -28,6 +28,7 @@ from tests.tiles.conftest import (
     draw_scenes,
     make_dataset,
     make_scene,
+    make_store,
 )
 
 
@@ -103,8 +104,7 @@ def test_a_date_that_shows_nothing_of_a_tile_has_no_day_there(tmp_path):
 )  # fmt: skip
 def test_whole_images(tmp_path, kind, target, shape, dtype):
     scenes = [make_scene(f"s{i}", "train", draw(i, 10, 10), target, False) for i in range(3)]
-    cut(make_dataset(scenes, kind), tmp_path / "toy", None)
-    split = TileStore(tmp_path / "toy").split("train")
+    split = make_store(tmp_path, scenes, None, kind).split("train")
     assert len(split) == 3 and split.image(1).shape == (1, 3, 10, 10)
     np.testing.assert_array_equal(split.target(1), target)
     assert split.target(1).shape == shape and split.target(1).dtype == dtype
@@ -113,17 +113,15 @@ def test_whole_images(tmp_path, kind, target, shape, dtype):
 def test_detection_without_boxes(tmp_path):
     boxes = [np.zeros((0, 5)), np.array([[1, 2, 3, 4, 1]]), np.zeros((0, 5))]
     scenes = [make_scene(f"s{i}", "train", draw(i, 8, 8), b, False) for i, b in enumerate(boxes)]
-    cut(make_dataset(scenes, "detection"), tmp_path / "toy", 8)
-    split = TileStore(tmp_path / "toy").split("train")
+    split = make_store(tmp_path, scenes, 8, "detection").split("train")
     assert [len(split.target(i)) for i in range(3)] == [0, 1, 0]
 
 
 def test_regression_keeps_what_is_unlabelled(tmp_path):
     height = np.arange(20, dtype=np.float32).reshape(4, 5)
     height[0, 0] = np.nan
-    dataset = make_dataset([make_scene("s", "train", draw(0, 4, 5), height)], "regression")
-    cut(dataset, tmp_path / "toy", 4)
-    split = TileStore(tmp_path / "toy").split("train")
+    scenes = [make_scene("s", "train", draw(0, 4, 5), height)]
+    split = make_store(tmp_path, scenes, 4, "regression").split("train")
     np.testing.assert_array_equal(split.target(0), height[:, :4])
     assert np.isnan(split.target(1)[:, 1:]).all() and split.target(1)[1, 0] == 9
 
@@ -132,18 +130,15 @@ def test_negative_ignore_index(tmp_path):
     mask = draw_mask(0, 8, 8).astype(np.int16)
     mask[0] = -1
     scenes = [make_scene("s", "train", draw(0, 8, 8), mask)]
-    cut(make_dataset(scenes, ignore_index=-1), tmp_path / "toy", 8)
-    store = TileStore(tmp_path / "toy")
+    store = make_store(tmp_path, scenes, 8, ignore_index=-1)
     assert store.ignore_index == -1
     np.testing.assert_array_equal(store.split("train").target(0), mask)
 
 
 def test_shards_split_and_join(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_BYTES", 4096 + 5 * 3 * 16 * 16 * 2)
-    cut(make_dataset(draw_scenes()), tmp_path / "toy", 16)
-    folder = tmp_path / "toy" / "train"
-    assert len(list(folder.glob("images-*.npy"))) == 5
-    split = TileStore(tmp_path / "toy").split("train")
+    split = make_store(tmp_path, draw_scenes(), 16).split("train")
+    assert len(list(split.path.glob("images-*.npy"))) == 5
     found, _, count = assemble(split, "s1", 40, 50)
     np.testing.assert_array_equal(found, draw(1, 40, 50))
     assert (count == 1).all() and len(split) == 24
@@ -157,8 +152,7 @@ def test_footprints(tmp_path):
                    dates=("2020-05-01",)),
         make_scene("nowhere", "train", draw(1, 16, 16), draw_mask(1, 16, 16)),
     ]  # fmt: skip
-    cut(make_dataset(scenes), tmp_path / "toy", 16)
-    table = TileStore(tmp_path / "toy").split("train").table
+    table = make_store(tmp_path, scenes, 16).split("train").table
     assert table.crs.to_epsg() == 4326
     west, south, east, north = table.geometry[1].bounds
     assert west == pytest.approx(3 + 160 / 111_320, abs=2e-6)
@@ -283,8 +277,7 @@ def test_a_split_that_is_asked_for_and_has_no_tile_is_refused(tmp_path):
     with pytest.raises(EosfmError, match=line):
         cut(make_dataset(scenes), tmp_path / "toy", 16, splits=("train", "val"))
     assert not list(tmp_path.iterdir())
-    cut(make_dataset(scenes), tmp_path / "toy", 16)
-    assert TileStore(tmp_path / "toy").splits == ("train", "test")
+    assert make_store(tmp_path, scenes, 16).splits == ("train", "test")
 
 
 def test_what_is_endless_was_not_measured(tmp_path):
@@ -293,8 +286,7 @@ def test_what_is_endless_was_not_measured(tmp_path):
     image[:, 1, 0, :2] = -np.inf
     image[:, :, 5, 5] = np.inf
     scene = make_scene("s", "train", image, draw_mask(7, 16, 16))
-    cut(make_dataset([scene], dtype="float32"), tmp_path / "toy", 16)
-    store = TileStore(tmp_path / "toy")
+    store = make_store(tmp_path, [scene], 16, dtype="float32")
     assert not store.faults and all(map(np.isfinite, store.std.values()))
     name = store.bands[1]
     known = image[:, 1][np.isfinite(image[:, 1])]
@@ -316,15 +308,13 @@ def test_a_class_of_many_is_no_ignore_index(tmp_path):
     scenes = [make_scene(f"s{i}", "train", draw(i, 8, 8), np.int64(c), False)
               for i, c in enumerate((255, 3))]  # fmt: skip
     names = tuple(map(str, range(300)))
-    cut(make_dataset(scenes, "classification", classes=names), tmp_path / "toy", None)
-    store = TileStore(tmp_path / "toy")
+    store = make_store(tmp_path, scenes, None, "classification", classes=names)
     assert store.ignore_index == -1 and store.target_statistics().labelled == 2
 
 
 def test_unknown_labels_keep_their_value(tmp_path):
     scene = make_scene("a", "train", draw(0, 8, 8), np.array([-1, 1, 0, 0]), False)
-    cut(make_dataset([scene], "multilabel", ignore_index=-1), tmp_path / "toy", None)
-    store = TileStore(tmp_path / "toy")
+    store = make_store(tmp_path, [scene], None, "multilabel", ignore_index=-1)
     assert store.split("train").target(0).tolist() == [-1, 1, 0, 0]
     assert store.target_statistics().each == (0, 1, 1, 1)
 
@@ -333,8 +323,8 @@ def test_an_ignore_index_of_16_bits_is_stored(tmp_path):
     drawn = draw_mask(0, 8, 8).astype(int)
     mask = np.where(np.isin(drawn, [1, 255]), 65535, drawn)
     scene = make_scene("good", "train", draw(0, 8, 8), mask)
-    cut(make_dataset([scene], ignore_index=65535), tmp_path / "toy", 8)
-    np.testing.assert_array_equal(TileStore(tmp_path / "toy").split("train").target(0), mask)
+    store = make_store(tmp_path, [scene], 8, ignore_index=65535)
+    np.testing.assert_array_equal(store.split("train").target(0), mask)
 
 
 def test_tiles_that_show_too_little_ground_are_told_of():

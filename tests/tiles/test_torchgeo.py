@@ -11,8 +11,7 @@ import torch
 from eosfm.core.errors import EosfmError
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.tiles.store import TileStore
-from eosfm.tiles.tiling import cut_dataset
-from tests.tiles.conftest import ROOT, draw, draw_scenes, make_dataset, make_scene
+from tests.tiles.conftest import draw, draw_scenes, make_scene, make_store
 
 RGB = ("red", "green", "blue")
 
@@ -40,17 +39,11 @@ def one_step(task: lightning.LightningModule, store: TileStore, folder: Path) ->
 def test_segmentation(tmp_path: Path) -> None:
     from torchgeo.trainers import SemanticSegmentationTask
 
-    cut_dataset(
-        make_dataset(draw_scenes(64, 64)),
-        ROOT,
-        tmp_path / "toy",
-        32,
-        source="archive",
-    )
+    store = make_store(tmp_path, draw_scenes(64, 64), 32)
     task = SemanticSegmentationTask(
         model="unet", backbone="resnet18", in_channels=3, num_classes=4, ignore_index=None
     )
-    logged = one_step(task, TileStore(tmp_path / "toy"), tmp_path)
+    logged = one_step(task, store, tmp_path)
     assert logged["val_loss"].isfinite()
 
 
@@ -61,16 +54,14 @@ def test_classification(tmp_path: Path) -> None:
         make_scene(f"s{i}", split, draw(i, 32, 32), np.int64(i % 4), per_pixel=False)
         for i, split in enumerate(["train"] * 6 + ["val"] * 2)
     ]
-    dataset = make_dataset(scenes, kind="classification")
-    cut_dataset(dataset, ROOT, tmp_path / "toy", None, source="archive")
+    store = make_store(tmp_path, scenes, None, "classification")
     task = ClassificationTask(model="resnet18", in_channels=3, num_classes=4)
-    logged = one_step(task, TileStore(tmp_path / "toy"), tmp_path)
+    logged = one_step(task, store, tmp_path)
     assert logged["val_loss"].isfinite()
 
 
 def test_several_dates_are_no_single_one(tmp_path: Path) -> None:
     scenes = [make_scene("s", "train", draw(0, 8, 8, dates=2), np.zeros((8, 8), np.uint8))]
-    cut_dataset(make_dataset(scenes), ROOT, tmp_path / "toy", 8, source="archive")
-    data = TileDataModule(TileStore(tmp_path / "toy"), RGB, batch_size=1, single_date=True)
+    data = TileDataModule(make_store(tmp_path, scenes, 8), RGB, batch_size=1, single_date=True)
     with pytest.raises(EosfmError, match="has 2 dates; expected one"):
         data.train_dataloader()

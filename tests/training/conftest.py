@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from eosfm.core.splits import Split
-from eosfm.datasets.native.spec import Dataset, Scene, Source, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.kinds import get_kind
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
@@ -65,18 +65,14 @@ def _scene(kind: str, split: Split, number: int, root: Path) -> Scene:
     image = image.astype(np.uint16)
     target = _target(kind, image[:, 0], number)
 
-    def at(array: np.ndarray, window: Window) -> np.ndarray:
-        rows = slice(window.row, window.row + window.height)
-        return array[..., rows, window.col : window.col + window.width]
-
     return Scene(
         id=f"{split}{number}",
         split=split,
         height=SIZE,
         width=SIZE,
         files=(root / f"{split}{number}.tif",),
-        image=lambda window: at(image, window),
-        target=lambda window: at(target, window) if get_kind(kind).answer == "pixel" else target,
+        image=lambda window: window.cut(image),
+        target=lambda window: window.cut(target) if get_kind(kind).answer == "pixel" else target,
     )
 
 
