@@ -1,21 +1,13 @@
 """The sum."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from eosfm.fusion.method import Gates, Maps, Method, gated
+from eosfm.fusion.method import EqualMethod, Gates, Maps, gated
 
 
-class Addition(Method):
+class Addition(EqualMethod):
     """The sum of the maps."""
-
-    equal_channels = True
-
-    def __init__(self, widths: Sequence[int], width: int) -> None:
-        super().__init__()
-        self.out_channels = widths[0]
 
     def fuse(self, maps: Maps, gates: Gates) -> Tensor:
         """Fuse to (B, channels of a map, h, w)."""

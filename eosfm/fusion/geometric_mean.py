@@ -5,20 +5,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from eosfm.fusion.method import Gates, Maps, Method
+from eosfm.fusion.method import EqualMethod, Gates, Maps
 
 
-class GeometricMean(Method):
+class GeometricMean(EqualMethod):
     """The signed geometric mean: a product whose magnitude does not fade with the maps' number.
 
     Gates weigh the factors, so that one with a gate of zero is not there at all.
     """
-
-    equal_channels = True
-
-    def __init__(self, widths: Sequence[int], width: int) -> None:
-        super().__init__()
-        self.out_channels = widths[0]
 
     def fuse(self, maps: Maps, gates: Gates) -> Tensor:
         """Fuse to (B, channels of a map, h, w)."""

@@ -39,6 +39,16 @@ class Method(nn.Module):
         """
 
 
+class EqualMethod(Method):
+    """Fuses maps of equal channels to one of as many, without weights."""
+
+    equal_channels = True
+
+    def __init__(self, widths: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.out_channels = widths[0]
+
+
 def get_method(name: str) -> type[Method]:
     """A method's class, by its name in :data:`eosfm.fusion.FUSIONS`."""
     method: type[Method] = named(FUSIONS[name])

@@ -1,26 +1,18 @@
 """The product."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from eosfm.fusion.method import Gates, Maps, Method
+from eosfm.fusion.method import EqualMethod, Gates, Maps
 
 
-class Multiplication(Method):
+class Multiplication(EqualMethod):
     """The product of the maps, as published; it fades or grows with their number.
 
     Maps that are not in use or have a gate of zero are left out, in training as in evaluation,
     where they are not computed. As published, such a gate would make the product zero, and with it
     all gradients that gates could learn from.
     """
-
-    equal_channels = True
-
-    def __init__(self, widths: Sequence[int], width: int) -> None:
-        super().__init__()
-        self.out_channels = widths[0]
 
     def fuse(self, maps: Maps, gates: Gates) -> Tensor:
         """Fuse to (B, channels of a map, h, w)."""
