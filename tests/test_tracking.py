@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from eosfm import tracking
-from eosfm.core.files import write_json
 from eosfm.tracking import _EnergyMeter, current_run, track
 
 
@@ -107,13 +106,3 @@ def test_energy_trouble_does_not_stop_a_stage(tmp_path, monkeypatch, capsys):
     record = json.loads((tmp_path / "results/tile/x/energy.json").read_text())
     assert record["kwh"] is None
     assert "energy not tracked" in capsys.readouterr().err
-
-
-def test_json_is_whole_or_absent(tmp_path):
-    path = tmp_path / "a" / "b.json"
-    write_json(path, {"b": 1, "a": 2})
-    assert list(json.loads(path.read_text())) == ["a", "b"]
-    with pytest.raises(TypeError):
-        write_json(path, {"c": object()})
-    assert json.loads(path.read_text()) == {"a": 2, "b": 1}
-    assert tracking.RESULTS.name == "results"
