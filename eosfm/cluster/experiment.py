@@ -1,9 +1,12 @@
 """A run as a DVC experiment: checks its name before, and records the results after the run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from eosfm.cluster.home import open_repo
-from eosfm.cluster.schedule import make_schedule
+from eosfm.cluster.schedule import Schedule
+from eosfm.cluster.snapshot import digests
 from eosfm.core.errors import EosfmError
 from eosfm.planning.dvc_faults import dvc_errors
 
@@ -28,13 +31,23 @@ def insist_on_new(name: str) -> None:
             )
 
 
-def record(targets: Sequence[str], name: str) -> str:
+def files(repo: Any) -> dict[str, str]:
+    """Digests of the user's own files in the current folder, by name.
+
+    An experiment is recorded with these as they are then, so they must still be those of the run.
+    """
+    return digests(Path.cwd(), [Path(out.fs_path) for out in repo.index.outs])
+
+
+def record(schedule: Schedule, before: Mapping[str, str], name: str) -> str:
     """Record the results with ``dvc exp run``, which then only runs stages bound to this folder.
 
-    It records files as they are, so they must still be those of the run.
+    It is given those stages and the ones that the run made; DVC takes 0.1 s for each that it is
+    given, whether there is anything to do or not.
 
     Args:
-        targets: As of ``dvc repro``.
+        schedule: What was to run.
+        before: :func:`files` as the run began.
         name: Of the experiment; empty for one of DVC's.
 
     Returns:
@@ -44,12 +57,17 @@ def record(targets: Sequence[str], name: str) -> str:
         EosfmError: DVC cannot keep it, or files changed since the run began.
     """
     with open_repo() as repo:
-        schedule = make_schedule(repo, targets)
-        if changed := [stage for stage in schedule.affected() if stage in schedule.changed]:
+        now = files(repo)
+        if changed := sorted(n for n in before.keys() | now if before.get(n) != now.get(n)):
             raise EosfmError(
-                f"files of {', '.join(changed)} changed while the run was under way, so it is no "
+                f"{', '.join(changed)} changed while the run was under way, so it is no "
                 "experiment; its results are kept; take the changes back, or run again"
             )
+        names = {*schedule.affected(), *schedule.at_home}  # the latter have all that Git keeps
         with dvc_errors():
-            made = repo.experiments.run(targets=list(targets) or None, name=name or None)
+            made = repo.experiments.run(
+                targets=[stage for stage in schedule.stages if stage in names],
+                single_item=True,
+                name=name or None,
+            )
         return next(iter(repo.experiments.get_exact_name(list(made)).values()))

@@ -77,6 +77,7 @@ def repro(
                 if not scheduler:
                     insist_on_one_device(names)
                 held.enter_context(home.hold(repo, names))
+                before = experiment.files(repo) if overrides or name else {}
             count = len(schedule.stages)
             print(f"{len(names)} of {count} stages to run: changed, or after a change", flush=True)
             if names and scheduler:
@@ -86,7 +87,7 @@ def repro(
                 with local_workers(workers or usual_count()) as client:
                     _run_all(repo, schedule, client)
         if overrides or name:
-            end = f"experiment {experiment.record(targets, name)}"
+            end = f"experiment {experiment.record(schedule, before, name)}"
         else:
             end = f"ran here: {', '.join(home.finish(schedule)) or 'nothing'}"
     print(f"done in {clock(time.monotonic() - start)}; {end}")

@@ -1,10 +1,11 @@
 """The user's files as they stand, uncommitted changes included, packed for the workers' clones."""
 
+import hashlib
 import io
 import os
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError
@@ -19,19 +20,44 @@ def pack(project: Path) -> bytes:
     Raises:
         EosfmError: The folder is not in a Git repository.
     """
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
+        for name in _names(project):
+            archive.add(project / name, name)
+    return packed.getvalue()
+
+
+def digests(project: Path, outs: Collection[Path]) -> dict[str, str]:
+    """SHA-256 by name of the files that :func:`pack` packs, without what lies in outs of stages.
+
+    Raises:
+        EosfmError: The folder is not in a Git repository.
+    """
+    made = set(outs)
+    return {
+        name: hashlib.sha256(_content(project / name)).hexdigest()
+        for name in _names(project)
+        if made.isdisjoint([project / name, *(project / name).parents])
+    }
+
+
+def _content(file: Path) -> bytes:
+    return os.readlink(file).encode() if file.is_symlink() else file.read_bytes()
+
+
+def _names(project: Path) -> list[str]:
     data = [folder for folder in _own_data(project) if project in folder.parents]
     names = set(_listed(project, "--cached"))
     for name in _listed(project, "--others", "--exclude-standard"):
         if not any((project / name).is_relative_to(folder) for folder in data):
             names.add(name)
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
-        for name in sorted(names):
-            file = project / name
-            # A deleted file is listed until that is committed; a nested repository is a folder.
-            if file.name != "dvc.lock" and (file.is_symlink() or file.is_file()):
-                archive.add(file, name)
-    return packed.getvalue()
+    # A deleted file is listed until that is committed; a nested repository is a folder.
+    files = ((name, project / name) for name in sorted(names))
+    return [
+        name
+        for name, file in files
+        if file.name != "dvc.lock" and (file.is_symlink() or file.is_file())
+    ]
 
 
 def _listed(project: Path, *which: str) -> list[str]:

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from eosfm.cluster import experiment
+from eosfm.cluster.home import open_repo
+from eosfm.cluster.schedule import make_schedule
 from eosfm.core.errors import EosfmError
 from eosfm.planning.settings import settings
 
@@ -28,10 +30,15 @@ def test_it_leaves_what_an_experiment_of_dvc_leaves(project):
 
 
 def test_what_changed_meanwhile_is_no_part_of_an_experiment(project, monkeypatch):
-    monkeypatch.chdir(project.path)  # in which nothing is as it was run
-    told = "^files of .*data/dvc.yaml:raw@a, fit@a, .* changed while the run was under way"
+    monkeypatch.chdir(project.path)
+    with open_repo() as repo:
+        schedule, before = make_schedule(repo, []), experiment.files(repo)
+    project.edit("stages.sh", "set -e", "set -eu")
+    (project.path / "new.py").touch()
+    (project.path / "joined").touch()  # of a stage: what a run makes is no change of the user's
+    told = "^new.py, stages.sh changed while the run was under way, so it is no experiment"
     with pytest.raises(EosfmError, match=told):
-        experiment.record([], "")
+        experiment.record(schedule, before, "")
     assert project.ran() == set()
 
 
