@@ -20,9 +20,8 @@ mini: $(LOCKED)   ## the main job: the whole pipeline at mini scale, offline
 test: $(LOCKED)   ## every test; beside them lint, types and documentation. All go on where one fails
 	$(MAKE) --jobs 2 --keep-going pytest lint
 
-# Three at a time on two cores: a quarter of their time is waiting for processes that they start.
 pytest: $(LOCKED)
-	OMP_NUM_THREADS=1 pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: style types docs
 
