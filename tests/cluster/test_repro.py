@@ -97,8 +97,8 @@ def test_the_stage_of_a_killed_worker_runs_again_elsewhere(project):
     project.hang("fit-a")
     process = project.start(*EOSFM, "repro", "--workers", "2")
     project.wait_for("hung")
-    (hanging,) = [p for p in project.processes() if p.cmdline()[:1] == ["sleep"]]
-    worker = next(p for p in hanging.parents() if "multiprocessing" in " ".join(p.cmdline()))
+    (hanging,) = [p for p in project.processes() if command(p).startswith("sleep ")]
+    worker = next(p for p in hanging.parents() if "multiprocessing" in command(p))
     worker.kill()
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out
