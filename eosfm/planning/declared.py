@@ -38,8 +38,9 @@ def contradictions(dataset: Dataset, scene: Scene, own: bool) -> Iterator[str]:
     paths = (path for path in scene.files if path.suffix.lower() in DRIVERS and path.is_file())
     with ExitStack() as opened:
         rasters = [opened.enter_context(open_raster(path)) for path in islice(paths, MOST)]
-        # Masks have one band.
-        images = [raster for raster in rasters if raster.count > 1 or len(dataset.bands) == 1]
+        # Masks have one band, and seldom the type of an image of one.
+        one = len(dataset.bands) == 1
+        images = [r for r in rasters if r.count > 1 or (one and r.dtypes[0] == dataset.dtype)]
         for look in (_bands, _nodata, _scale) if own else (_bands,):
             yield from islice((told for raster in images for told in look(raster, dataset)), 1)
         yield from islice(_grids(rasters), 1)

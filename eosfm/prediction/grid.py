@@ -84,16 +84,24 @@ class Grid:
 
         if not self.crs:
             raise EosfmError(f"{path} has no georeference; leave --bounds out")
-        left, bottom, right, top = transform_bounds(WGS84, self.crs, *bounds)
-        corners = [~self.transform @ (x, y) for x in (left, right) for y in (bottom, top)]
-        cols, rows = np.nan_to_num(np.array(corners).T, nan=np.inf, posinf=1e9, neginf=-1e9)
-        first = [max(0, floor(side.min() + SAME)) for side in (rows, cols)]
-        last = [min(most, ceil(side.max() - SAME))
-                for most, side in zip(self.size, (rows, cols), strict=True)]  # fmt: skip
-        height, width = (end - start for start, end in zip(first, last, strict=True))
+        whole = array_bounds(self.height, self.width, self.transform)
+        west, south, east, north = transform_bounds(self.crs, WGS84, *whole)
+        there = f"{west:.5g} {south:.5g} {east:.5g} {north:.5g}"
+        if west > east:  # across 180 degrees
+            west, east = -180.0, 180.0
+        # The part near the grid alone: a CRS may have no coordinates for places far from it.
+        near = (max(bounds[0], west), max(bounds[1], south),
+                min(bounds[2], east), min(bounds[3], north))  # fmt: skip
+        height = width = 0
+        if near[0] < near[2] and near[1] < near[3]:
+            left, bottom, right, top = transform_bounds(WGS84, self.crs, *near)
+            corners = [~self.transform @ (x, y) for x in (left, right) for y in (bottom, top)]
+            cols, rows = np.array(corners).T
+            first = [max(0, floor(side.min() + SAME)) for side in (rows, cols)]
+            last = [min(most, ceil(side.max() - SAME))
+                    for most, side in zip(self.size, (rows, cols), strict=True)]  # fmt: skip
+            height, width = (end - start for start, end in zip(first, last, strict=True))
         if min(height, width) <= 0:
-            whole = array_bounds(self.height, self.width, self.transform)
-            there = " ".join(f"{side:.5g}" for side in transform_bounds(self.crs, WGS84, *whole))
             raise EosfmError(
                 f"{path} does not reach into --bounds {' '.join(f'{side:.5g}' for side in bounds)};"
                 f" it lies within {there}; correct them, or take another scene"

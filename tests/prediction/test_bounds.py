@@ -64,10 +64,16 @@ def test_a_part_is_mapped(fitted_file, artifact, write_scene, mosaic, tmp_path):
         assert (one.read(window=window) == two.read()).mean() > 0.9
 
 
+def test_the_whole_world_is_the_whole_scene(write_scene, mosaic):
+    scene = open_scene(write_scene(mosaic[0]), RGB, None, ReadOptions(bounds=(-180, -90, 180, 90)))
+    assert scene.grid == open_scene(scene.path, RGB, None).grid
+
+
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [
         ((13.0, 45.0, 13.1, 45.1), "does not reach into --bounds 13 45 13.1 45.1; it lies within"),
+        ((100.0, -5.0, 110.0, 5.0), "does not reach into --bounds 100 -5 110 5"),
         ((13.1, 45.0, 13.0, 45.1), "--bounds are 13.1 45 13 45.1; expected west, south, east and"),
         ((4e5, 5e6, 4.1e5, 5.1e6), "--bounds are 400000 5e.06 410000 5.1e.06; expected west"),
     ],
