@@ -13,8 +13,8 @@ from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.folder import read_folder
 from eosfm.encoding.input import InputFormat, InputSpec
 from eosfm.fusion.fuser import Fuser, FusionOptions
-from eosfm.nn.backbone import STRIDES
 from eosfm.nn.faults import weight_faults
+from eosfm.nn.pyramid import STRIDES
 from eosfm.nn.specialist import Specialist
 
 FUSION = tuple(field.name for field in fields(FusionOptions))

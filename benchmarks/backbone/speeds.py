@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from eosfm.encoding.models import SpecialistModels
 from eosfm.encoding.randomize import randomize
 from eosfm.heads.decoders import UPerNetHead
-from eosfm.nn.backbone import STRIDES, build_backbone
+from eosfm.nn.backbone import build_backbone
+from eosfm.nn.pyramid import STRIDES
 from eosfm.nn.specialist import Specialist
 from eosfm.planning.cost import encoder_channels, encoder_cost
 

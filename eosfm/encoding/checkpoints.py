@@ -21,6 +21,9 @@ SUFFIXES = (".ckpt", ".pt", ".pth")
 STEM = "stem_0.weight"
 """ConvNeXt's first convolution, as timm's ``features_only`` models name it."""
 
+WRAPPED = "model."
+"""What timm's ``features_only`` models that wrap another put before its keys."""
+
 GENERIC = re.compile(
     r"(checkpoints?|lightning_logs|version_\d+|last|best|model|epoch=.*|.*step=.*)"
 )
@@ -75,7 +78,7 @@ def encoder_weights(
     Raises:
         EosfmError: No encoder, or more than one, is found.
     """
-    first = next(iter(expected_shapes(backbone, 3))) if backbone else STEM
+    first = _stem(backbone) if backbone else STEM
     found = []
     for prefix in _prefixes(state_dict, first):
         weights = {
@@ -88,9 +91,10 @@ def encoder_weights(
         names = [backbone] if backbone else _candidates(weights, width)
         for name in names:
             expected = expected_shapes(name, in_chans)
-            if all(key in weights and tuple(weights[key].shape) == shape
-                   for key, shape in expected.items()):  # fmt: skip
-                found.append((prefix, name, in_chans, {key: weights[key] for key in expected}))
+            own = {key: weights.get(key.removeprefix(WRAPPED)) for key in expected}
+            same = {key: value for key, value in own.items() if value is not None}
+            if {key: tuple(value.shape) for key, value in same.items()} == expected:
+                found.append((prefix, name, in_chans, same))
                 break
     if not found:
         raise EosfmError(
@@ -140,9 +144,15 @@ def _prefixes(state_dict: Mapping[str, Tensor], first: str) -> Iterable[str]:
                 break
 
 
+def _stem(backbone: str) -> str:
+    """The first convolution's weights, as they are called in the model itself."""
+    shapes = expected_shapes(backbone, 3)
+    return next(key for key, shape in shapes.items() if len(shape) == 4).removeprefix(WRAPPED)
+
+
 def _feature_key(key: str) -> str:
     """Timm names a classification model's layers stem.0, a feature extractor's stem_0."""
-    return re.sub(r"^(stem|stages)\.(\d+)\.", r"\1_\2.", key)
+    return re.sub(r"^(stem|stages|layers)\.(\d+)\.", r"\1_\2.", key)
 
 
 def _candidates(weights: Mapping[str, Tensor], width: int) -> list[str]:

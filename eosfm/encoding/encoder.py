@@ -14,7 +14,7 @@ from eosfm.encoding.adapters import build_adapter, check_statistics
 from eosfm.encoding.input import SPECTRAL, InputFormat, InputSpec, describe_input, expect_map
 from eosfm.encoding.models import SpecialistModels
 from eosfm.encoding.spectral import SpectralPyramid, spectral_input
-from eosfm.nn.backbone import cut_maps, on_grid
+from eosfm.nn.pyramid import cut_maps, on_grid
 from eosfm.nn.specialist import Specialist
 
 ADAPTATIONS = ("named", "counted")

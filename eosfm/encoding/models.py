@@ -149,10 +149,7 @@ class SpecialistModels(nn.ModuleList):
         index, image = job
         model: Any = self[index]
         with torch.set_grad_enabled(self._learns(job)):
-            maps = model(image)
-        if model.output_fmt == "NHWC":
-            maps = [level.permute(0, 3, 1, 2).contiguous() for level in maps]
-        return list(maps)
+            return list(model(image))
 
 
 def _changes(models: Sequence[nn.Module]) -> int:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from eosfm.encoding.adapters import BandAdapter
 from eosfm.encoding.input import SPECTRAL, InputFormat, InputSpec
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.pyramid import STRIDES
 
 
 def spectral_input(given: InputFormat) -> InputSpec:

@@ -13,7 +13,7 @@ from eosfm.features.source import Levels
 from eosfm.fusion.fuser import Fuser
 from eosfm.heads.decoders import PooledLinear
 from eosfm.heads.temporal import build_merge
-from eosfm.nn.backbone import cut_maps, on_grid
+from eosfm.nn.pyramid import cut_maps, on_grid
 from eosfm.params import Fusion
 
 

@@ -24,7 +24,7 @@ from eosfm.features.reading import BATCH, Reading, read_split
 from eosfm.features.source import Derived, Levels, Request
 from eosfm.features.store import FORMAT, FeatureStore, stored_files, write_split
 from eosfm.features.task import TaskInput
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.pyramid import STRIDES
 from eosfm.nn.specialist import Specialist
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eosfm.heads.resize import deterministic_resizing
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.pyramid import STRIDES
 
 
 class UPerNetHead(nn.Module):

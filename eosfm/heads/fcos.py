@@ -22,7 +22,7 @@ from torchvision.models.detection.fcos import (
 )
 from torchvision.ops import FeaturePyramidNetwork
 
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.pyramid import STRIDES
 
 Objects = dict[str, Tensor]
 

@@ -12,7 +12,7 @@ from torch.export import Dim
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.model import EosFM
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.pyramid import STRIDES
 
 if TYPE_CHECKING:
     from eosfm.evaluation.fitted import FittedTask

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from eosfm.core.errors import EosfmError
 from eosfm.model import EosFM
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.pyramid import STRIDES
 
 DEEPEST = 5
 """Halvings from the image to the coarsest level, stride 32."""

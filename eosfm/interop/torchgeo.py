@@ -25,15 +25,16 @@ def specialist(weights: Any, name: str | None = None, unit: str | None = None) -
     satellite images subtract and divide in physical units, as specialists do.
 
     Args:
-        weights: A member of torchgeo's ``ResNet18_Weights``, ``ResNet50_Weights`` or
-            ``ResNet152_Weights``, or its name: ``ResNet50_Weights.SENTINEL2_ALL_MOCO``.
+        weights: A member of torchgeo's ``ResNet18_Weights``, ``ResNet50_Weights``,
+            ``ResNet152_Weights``, ``ViTSmall16_Weights``, ``ViTBase16_Weights`` or
+            ``ViTLarge16_Weights``, or its name: ``ResNet50_Weights.SENTINEL2_ALL_MOCO``.
         name: Of the specialist; None for that of the weights, in small letters.
         unit: Of all bands, one of :data:`eosfm.core.bands.UNITS`; None where the transforms tell:
             decibels of radar, or reflectance times 10,000.
 
     Raises:
-        EosfmError: There are no such weights, the encoder is no ResNet, a band has no name here,
-            nothing tells the unit, or the weights cannot be downloaded.
+        EosfmError: There are no such weights, the encoder is of another kind, a band has no name
+            here, nothing tells the unit, or the weights cannot be downloaded.
     """
     from torchgeo.models import get_weight
 
@@ -49,10 +50,11 @@ def specialist(weights: Any, name: str | None = None, unit: str | None = None) -
             ) from None
     # The class tells the model: what some weights say of themselves is another one's.
     model = type(weights).__name__.removesuffix("_Weights").lower()
-    if not re.fullmatch(r"resnet\d+", model):
+    model = re.sub(r"^vit(small|base|large)16$", r"vit_\1_patch16_224", model)
+    if not re.fullmatch(r"resnet\d+|vit_[a-z]+_patch16_224", model):
         raise EosfmError(
-            f"{weights} are of {model}, which gives no maps at strides 4, 8, 16 and 32 by timm; "
-            "take weights of a ResNet"
+            f"{weights} are of {model}, which is no encoder here; take weights of a ResNet, or of "
+            "a ViT with patches of 16 px"
         )
     bands = _bands(weights)
     mean, std = _statistics(weights, len(bands))

@@ -1,46 +1,43 @@
-"""Encoders: timm models that give four feature maps."""
+"""Encoders: timm models, each giving four feature maps, channels first, at the same strides."""
 
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
 from typing import Any
 
-from torch import Tensor, nn
-from torch.nn import functional as F
+import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from eosfm.core.errors import EosfmError, tells_of_memory
-
-STRIDES = (4, 8, 16, 32)
-"""Pixels per cell of the four maps that every encoder gives, finest first."""
+from eosfm.nn.pyramid import STRIDES, as_pyramid
 
 LAST = (-4, -3, -2, -1)
 """The coarsest of a model's maps; a ResNet has one more, at stride 2."""
 
-INSTEAD = "set backbone.name to a hierarchical model such as convnextv2_atto"
+ANY_SIZE: dict[str, dict[str, bool]] = {
+    "deit": {"dynamic_img_size": True},
+    "eva": {"dynamic_img_size": True},
+    "swin_transformer": {"strict_img_size": False},
+    "swin_transformer_v2": {"strict_img_size": False},
+    "vision_transformer": {"dynamic_img_size": True},
+}
+"""What lets a module's models take images of other sizes than they were made for."""
+
+PROBE = (64, 96)
+"""Size of the image with which a model is tried: as small as at ``mini``, and not square."""
+
+INSTEAD = "set backbone.name to a model such as convnextv2_atto"
+_TRIED: set[str] = set()
 HUB_TIMEOUT_S = 5.0
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-def on_grid(images: Tensor) -> Tensor:
-    """Pad images (B, C, H, W) to multiples of the coarsest stride by repeating their edges."""
-    height, width = images.shape[-2:]
-    bottom, right = -height % STRIDES[-1], -width % STRIDES[-1]
-    return F.pad(images, (0, right, 0, bottom), mode="replicate") if bottom or right else images
-
-
-def cut_maps(maps: Iterable[Tensor], size: tuple[int, int]) -> list[Tensor]:
-    """Crop four maps (..., h, w) to an image of a size (H, W): ceil(H/s), ceil(W/s)."""
-    height, width = size
-    return [
-        level[..., : -(-height // stride), : -(-width // stride)]
-        for level, stride in zip(maps, STRIDES, strict=True)
-    ]
-
-
 def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Module:
     """Build timm's ``features_only`` model of a name: all encoders are built here.
+
+    A plain vision transformer (ViT) gives tokens of four blocks, evenly spread over its depth, as
+    maps that are resized to the strides, without weights of their own.
 
     Without ``pretrained`` its weights are drawn from torch's random state, or, inside
     ``with torch.device("meta")``, not allocated.
@@ -52,13 +49,15 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
             where they are there, else from the hub.
 
     Returns:
-        A model that gives four maps at :data:`STRIDES`.
+        A model that turns images (B, in_chans, H, W), H and W multiples of 32, into four maps
+        (B, C, H/s, W/s), s in :data:`STRIDES`.
 
     Raises:
-        EosfmError: timm does not know the model, it has no such pyramid, or its pretrained weights
-            cannot be had.
+        EosfmError: timm does not know the model, it gives no such maps, it takes images of one size
+            alone, or its pretrained weights cannot be had.
     """
     import timm
+    from timm.models import is_model_in_modules
 
     from eosfm.nn.depthwise import use_lean_depthwise
     from eosfm.nn.grn import use_lean_norms
@@ -67,6 +66,9 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
         near = timm.list_models(f"{name.split('_')[0]}*")[:5] or timm.list_models("convnextv2*")
         raise EosfmError(f"backbone {name!r} is unknown to timm; for example {', '.join(near)}")
     options: dict[str, Any] = {"features_only": True, "in_chans": in_chans, "out_indices": LAST}
+    for module, further in ANY_SIZE.items():
+        if is_model_in_modules(name, [module]):
+            options |= further
     if pretrained:
         options |= {"pretrained": True, "pretrained_cfg_overlay": _weights(name)}
     try:
@@ -78,14 +80,15 @@ def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Mod
             f"timm cannot build backbone {name!r} with features_only "
             f"({str(error).splitlines()[0][:120]}); {INSTEAD}"
         ) from None
-    strides = tuple(model.feature_info.reduction())
-    if strides != STRIDES:
+    strides = list(model.feature_info.reduction())
+    if not as_pyramid(model):
         raise EosfmError(
-            f"backbone {name!r} gives feature maps at strides {list(strides)}, expected "
-            f"{list(STRIDES)}; {INSTEAD}"
+            f"backbone {name!r} gives feature maps at strides {strides}, expected "
+            f"{list(STRIDES)}, or one of these throughout; {INSTEAD}"
         )
     use_lean_norms(model)
     use_lean_depthwise(model)
+    _try(model, name, in_chans)
     return model
 
 
@@ -114,6 +117,37 @@ class _ParametersUnset(TorchFunctionMode):
         if in_place and isinstance(target, nn.Parameter):
             return target
         return func(*args, **kwargs)
+
+
+def _try(model: Any, name: str, in_chans: int) -> None:
+    """Encode a small image, once per name: some models fail on other sizes than their own.
+
+    Raises:
+        EosfmError: It fails, or gives maps of other shapes.
+    """
+    if name in _TRIED:
+        return
+    height, width = PROBE
+    device = next(model.parameters()).device
+    try:
+        with torch.no_grad():
+            maps = model.eval()(torch.zeros(1, in_chans, height, width, device=device))
+        widths = zip(model.feature_info.channels(), STRIDES, strict=True)
+        shapes = [tuple(level.shape[1:]) for level in maps]
+        right = shapes == [(c, height // s, width // s) for c, s in widths]
+        fault = "" if right else f"its maps are {shapes}"
+    except (AssertionError, RuntimeError, ValueError) as error:
+        if tells_of_memory(error):
+            raise
+        fault = str(error).splitlines()[0][:120]
+    finally:
+        model.train()
+    if fault:
+        raise EosfmError(
+            f"backbone {name!r} cannot encode images of {height} x {width} px ({fault}), as it "
+            f"would of any multiples of {STRIDES[-1]} px; {INSTEAD}"
+        )
+    _TRIED.add(name)
 
 
 def _weights(name: str) -> dict[str, str]:

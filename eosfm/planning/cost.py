@@ -23,7 +23,8 @@ from eosfm.features.task import Task
 from eosfm.heads.temporal import LTAEMerge, build_merge
 from eosfm.kinds.kind import Kind
 from eosfm.kinds.targets import TargetStatistics
-from eosfm.nn.backbone import STRIDES, build_backbone
+from eosfm.nn.backbone import build_backbone
+from eosfm.nn.pyramid import STRIDES
 from eosfm.params import Fusion
 from eosfm.planning.hardware import REFERENCE, REFERENCE_SIZE
 

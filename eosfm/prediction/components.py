@@ -16,7 +16,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.core.mapped import DAMAGED
 from eosfm.model import EosFM
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.pyramid import STRIDES
 from eosfm.prediction.channels import RADAR
 from eosfm.prediction.windows import Read, Sweep
 

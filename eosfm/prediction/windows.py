@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.parallel import run_ahead
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.pyramid import STRIDES
 
 GRID = STRIDES[-1]
 """Windows start at multiples of the coarsest stride, so that cells of all windows coincide."""

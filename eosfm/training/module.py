@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from eosfm.core.seeds import derive_seed
 from eosfm.heads.optim import build_optimizer, build_schedule
 from eosfm.kinds import Kind
-from eosfm.nn.backbone import on_grid
+from eosfm.nn.pyramid import on_grid
 from eosfm.recipes import Method, Plateau
 from eosfm.training.augmentation import build_augmentation
 

@@ -41,8 +41,8 @@ def test_sound_files_have_none(artifact_file, backbone_file):
         (configure(1, backbone="timm_hf-hub:someone/model"), "'hf-hub:someone/model' is unknown"),
         (configure(1, backbone="timm_widenext"), "specialist 's1' do not fit widenext"),
         (
-            configure(1, backbone="timm_vit_tiny_patch16_224"),
-            "s1: backbone 'vit_tiny_patch16_224' gives feature maps at",
+            configure(1, backbone="timm_vit_small_patch14_dinov2"),
+            "s1: backbone 'vit_small_patch14_dinov2' gives feature maps at",
         ),
         (lambda c: c[0][1].__delitem__("stem_0.bias"), "stem_0.bias is missing"),
         (lambda c: [*c[:2], (3, {})], "entry 2 of"),

@@ -265,7 +265,7 @@ def test_weights_must_fit(members):
 
 @pytest.mark.parametrize(
     ("backbone", "message"),
-    [("convnextv3_atto", "unknown to timm"), ("vit_tiny_patch16_224", "strides")],
+    [("convnextv3_atto", "unknown to timm"), ("vit_small_patch14_dinov2", "strides")],
 )
 def test_unusable_backbones_are_refused(backbone, message):
     with pytest.raises(EosfmError, match=f"mine: .*{message}"):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from eosfm.evaluation.probe import EndToEnd
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.reading import read_split
-from eosfm.nn.backbone import STRIDES
+from eosfm.nn.pyramid import STRIDES
 
 
 def test_maps_lie_where_the_image_does_whatever_its_size(resolve):

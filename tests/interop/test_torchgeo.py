@@ -5,7 +5,13 @@ from urllib.error import URLError
 import pytest
 import timm
 import torch
-from torchgeo.models import ResNet18_Weights, ResNet50_Weights, Swin_V2_T_Weights
+from torchgeo.models import (
+    ResNet18_Weights,
+    ResNet50_Weights,
+    Swin_V2_T_Weights,
+    ViTSmall14_DINOv2_Weights,
+    ViTSmall16_Weights,
+)
 from torchvision.models import WeightsEnum
 
 from eosfm import EosFM
@@ -25,6 +31,7 @@ def published(monkeypatch):
 
     def state(self, **options):
         name = type(self).__name__.removesuffix("_Weights").lower()
+        name = {"vitsmall16": "vit_small_patch16_224"}.get(name, name)
         torch.manual_seed(0)
         models.append(timm.create_model(name, in_chans=self.meta["in_chans"], num_classes=7))
         return models[-1].state_dict()
@@ -48,6 +55,23 @@ def test_it_computes_what_torchgeo_does(published):
     with torch.no_grad():
         expected = model.eval().forward_features(normalize(image.clone()))  # in place
         torch.testing.assert_close(backbone.eval()(image)[-1], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_transformer_gives_its_tokens(published):
+    weights = ViTSmall16_Weights.SENTINEL2_ALL_MAE
+    one = specialist(weights)
+    assert (one.name, one.backbone, one.bands) == ("sentinel2_all_mae", "vit_small_patch16_224", S2)
+    backbone = EosFM.from_specialists(
+        [one], S2, units=one.units, standardize="specialist", normalize="none", fusion="concat"
+    )
+    image = 3000 * torch.rand(1, 13, 224, 224)
+    normalize = list(weights.transforms.children())[-1]
+    (model,) = published
+    with torch.no_grad():
+        tokens = model.eval().forward_intermediates(
+            normalize(image.clone()), indices=[8], intermediates_only=True
+        )
+        torch.testing.assert_close(backbone.eval()(image)[2], tokens[0], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +112,8 @@ def test_it_joins_an_ensemble_of_other_backbones(published, make_specialist, tmp
     ("weights", "told"),
     [
         ("ResNet50_Weights.NONE", "torchgeo has no weights 'ResNet50_Weights.NONE'; expected a"),
-        (Swin_V2_T_Weights.SENTINEL2_SI_RGB_SATLAS, "are of swin_v2_t, which gives no maps"),
+        (Swin_V2_T_Weights.SENTINEL2_SI_RGB_SATLAS, "are of swin_v2_t, which is no encoder here"),
+        (ViTSmall14_DINOv2_Weights.SENTINEL2_ALL_SOFTCON, "a ViT with patches of 16 px"),
         (ResNet18_Weights.LANDSAT_OLI_SR_MOCO, "take weights of Sentinel-1, Sentinel-2 or RGB"),
         (ResNet50_Weights.SENTINEL2_ALL_NDVI_SECO_ECO, "are of bands .*NDVI, which are not all"),
         (ResNet50_Weights.SENTINEL2_SI_RGB_SATLAS, "divide by 255, 255, 255, which does not tell"),

@@ -83,16 +83,22 @@ def test_shapes_cost_no_weights_and_no_random_numbers() -> None:
     assert model.state_dict().keys() == build_backbone(NAME, 3).state_dict().keys()
 
 
-@pytest.mark.parametrize("name", [NAME, "swinv2_cr_tiny_ns_224"])
+@pytest.mark.parametrize("name", [NAME, "swin_tiny_patch4_window7_224", "test_vit"])
 def test_an_unset_backbone_with_weights_is_the_backbone(name: str) -> None:
     ready = build_backbone(name, 2).eval()
     state = torch.get_rng_state()
     unset = build_unset(name, 2).eval()
     assert torch.equal(state, torch.get_rng_state())
     unset.load_state_dict(ready.state_dict(), assign=True)
-    image = torch.randn(1, 2, 224, 224)
+    image = torch.randn(1, 2, 96, 160)
     for one, other in zip(unset(image), ready(image), strict=True):
         assert one.equal(other)
+
+
+def test_a_backbone_of_one_image_size_is_refused_each_time() -> None:
+    for _ in range(2):
+        with pytest.raises(EosfmError, match=r"'beit_.* cannot encode .*64 x 96 px \(Input height"):
+            build_backbone("beit_base_patch16_224", 3)
 
 
 def test_unfit_backbones_are_refused() -> None:
@@ -100,7 +106,7 @@ def test_unfit_backbones_are_refused() -> None:
         EosfmError, match="'convnextv2_ato' is unknown to timm; for example convnextv2_"
     ):
         build_backbone("convnextv2_ato", 3, pretrained=False)
-    with pytest.raises(EosfmError, match=r"strides \[16, 16, 16, 16\]"):
-        build_backbone("vit_tiny_patch16_224", 3, pretrained=False)
+    with pytest.raises(EosfmError, match=r"strides \[14, 14, 14, 14\]"):
+        build_backbone("vit_small_patch14_dinov2", 3, pretrained=False)
     with pytest.raises(EosfmError, match=r"set backbone.pretrained=false"):
         build_backbone("test_convnext2", 3, pretrained=True)
