@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from distributed import Worker, WorkerPlugin
 
 from eosfm.cluster import shell, snapshot, warm
 from eosfm.cluster.gpus import visible_devices, visible_gpus
+from eosfm.core.cores import CORES, usable_cores
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.fetching.trust import TRUSTED
 from eosfm.tracking import GPU_SHARE, RUN, SHARE
@@ -192,6 +194,8 @@ class Clone(WorkerPlugin):
             RUN: self.settings.run,
             SHARE: str(share),
             GPU_SHARE: str(gpu_share),
+            # Twice the share: not every stage fills its own all the time.
+            CORES: str(max(1, ceil(2 * share * usable_cores()))),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(code),
         }

@@ -15,6 +15,8 @@ STARTS = 30
 """Seconds that a cluster has to answer."""
 ATTEMPTS = 3
 """How often the workers of this machine are started."""
+STAGE_GB = 2.5
+"""Memory that a stage at ``mini`` and its worker may need (``benchmarks/README.md``)."""
 
 
 @contextmanager
@@ -122,5 +124,17 @@ def insist_on_one_device(stages: Iterable[str]) -> None:
 
 
 def usual_count() -> int:
-    """One worker per GPU, or per core where there is none."""
-    return len(visible_gpus()) or usable_cores()
+    """One worker per GPU; without one, per core, but no more than memory allows, and says so."""
+    from distributed.system import memory_limit
+
+    if gpus := len(visible_gpus()):
+        return gpus
+    cores, memory = usable_cores(), memory_limit() / 1e9
+    count = max(1, min(cores, int(memory / STAGE_GB)))
+    if count < cores:
+        print(
+            f"{count} at a time, not {cores}: a stage may need {STAGE_GB:g} GB of {memory:.0f}; "
+            "for another number: --workers",
+            flush=True,
+        )
+    return count

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import torch
 
+from eosfm.core.cores import usable_cores
+
 T = TypeVar("T")
 
 _share = threading.local()
@@ -25,8 +27,8 @@ def single_thread() -> None:
 
 
 def cores() -> int:
-    """As many as torch was to use in this thread."""
-    return getattr(_share, "cores", None) or torch.get_num_threads()
+    """As many as torch was to use in this thread, and no more than there are."""
+    return getattr(_share, "cores", None) or min(torch.get_num_threads(), usable_cores())
 
 
 def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:

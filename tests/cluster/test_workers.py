@@ -27,3 +27,16 @@ def test_a_training_on_several_gpus_is_refused(
         return workers.insist_on_one_device(stages)
     with pytest.raises(EosfmError, match=r"devices is 8, and each worker has one GPU; set"):
         workers.insist_on_one_device(stages)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "cores", "memory", "count"),
+    [([], 16, 64e9, 16), ([], 16, 16e9, 6), ([], 4, 2e9, 1), (["0", "1"], 16, 4e9, 2)],
+)
+def test_as_many_as_cores_and_memory_allow(monkeypatch, capsys, gpus, cores, memory, count):
+    monkeypatch.setattr(workers, "visible_gpus", lambda: gpus)
+    monkeypatch.setattr(workers, "usable_cores", lambda: cores)
+    monkeypatch.setattr("distributed.system.memory_limit", lambda: memory)
+    assert workers.usual_count() == count
+    fewer = not gpus and count < cores
+    assert capsys.readouterr().out.startswith(f"{count} at a time, not {cores}: ") == fewer

@@ -13,6 +13,7 @@ from eosfm.core.parallel import cores, run_ahead, run_together, single_thread
 def four_threads(monkeypatch):
     # A stage that ran in this process before may have left its share of the cores to this thread.
     monkeypatch.setattr("eosfm.core.parallel._share", threading.local())
+    monkeypatch.setattr("eosfm.core.parallel.usable_cores", lambda: 4)
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     yield
