@@ -41,6 +41,6 @@ experiments:      ## experiments side by side: mean scores and the parameters th
 
 $(LOCKED): requirements.lock pyproject.toml
 	python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --requirement requirements.lock
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@

@@ -65,6 +65,11 @@ def _listed(project: Path, *which: str) -> list[str]:
     listed = subprocess.run(
         ["git", "ls-files", "-z", *which], cwd=project, capture_output=True, text=True
     )
+    if listed.returncode and "safe.directory" in listed.stderr:
+        raise EosfmError(
+            f"Git refuses {project}, which another user owns; allow it: "
+            f"git config --global --add safe.directory {project}"
+        )
     if listed.returncode:
         raise EosfmError(f"{project} is in no Git repository; run in a clone of the project")
     return list(filter(None, listed.stdout.split("\0")))

@@ -1,9 +1,13 @@
 """Which of the user's files go into the workers' clones."""
 
 import io
+import subprocess
 import tarfile
 
+import pytest
+
 from eosfm.cluster.snapshot import pack
+from eosfm.core.errors import EosfmError
 
 
 def test_the_users_own_data_stay_where_they_are(project):
@@ -16,3 +20,12 @@ def test_the_users_own_data_stay_where_they_are(project):
         names = set(archive.getnames())
     assert {"data/dvc.yaml", "params.yaml", "stages.sh", "new.py"} < names
     assert not {name for name in names if name.endswith((".tif", "ignored"))}
+
+
+def test_a_folder_that_git_does_not_open_is_told(tmp_path, monkeypatch):
+    with pytest.raises(EosfmError, match="is in no Git repository; run in a clone"):
+        pack(tmp_path)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(EosfmError, match="another user owns; allow it: git config --global --add"):
+        pack(tmp_path)
