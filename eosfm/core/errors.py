@@ -22,6 +22,8 @@ MEMORY = (
     "could not create a primitive",
 )  # fmt: skip
 """What libraries say in other errors than Python's own when there is no memory left."""
+SHARED = ("shared memory(shm)", "out of shared memory")
+"""What torch says when its loader processes find no room in ``/dev/shm``."""
 
 
 class EosfmError(Exception):
@@ -62,6 +64,12 @@ def shown(sign: str) -> str:
 def want_of(error: BaseException) -> str | None:
     """The message for a system error (memory, disk, permissions, ...); None for any other."""
     number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in SHARED):
+        return (
+            "loader processes found no room in /dev/shm for their batches; give it more (of a "
+            "container: docker run --shm-size=8g), or set scales.<scale>.train.workers and "
+            "scales.<scale>.protocol.workers to 0; run again"
+        )
     if isinstance(error, MemoryError) or number == errno.ENOMEM or tells_of_memory(error):
         return (
             f"memory ran out ({type(error).__name__}); close other programs or take a larger "

@@ -11,6 +11,7 @@ from eosfm.planning.check_machine import (
     check_country,
     check_gpu,
     check_plan,
+    check_shared_memory,
     check_weights,
 )
 from eosfm.planning.findings import Finding, fault
@@ -45,6 +46,7 @@ def run_checks(
         check_country(params),
         check_gpu(params),
         check_cores(params),
+        check_shared_memory(params),
     )
     # What is wrong with a copy stands in the way of its plan as well.
     return list(dict.fromkeys(chain.from_iterable(found)))

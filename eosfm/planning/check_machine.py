@@ -21,6 +21,10 @@ from eosfm.planning.work import Work
 
 LINKS = ("reflink", "hardlink", "symlink")
 """Ways in which DVC puts a file into the project without a second copy."""
+SHARED = Path("/dev/shm")
+"""Memory that processes share, on Linux."""
+LEAST_SHARED = 1 << 30
+"""Bytes of it: some batches of eight images of 512 px and thirteen bands, for each loader."""
 
 
 def check_weights(params: Params) -> Iterator[Finding]:
@@ -179,6 +183,20 @@ def check_cores(params: Params) -> Iterator[Finding]:
         yield note(
             f"{max(above.values())} loader processes are asked for, and there {_cores(cores)}; "
             f"set {keys} to at most {cores}"
+        )
+
+
+def check_shared_memory(params: Params) -> Iterator[Finding]:
+    """Room for what loaders hand over: Docker gives a container 64 MB if it is not asked for more."""
+    scale = params.current
+    if not (max(scale.train.workers, scale.protocol.workers) and SHARED.is_dir()):
+        return
+    there = shutil.disk_usage(SHARED).total
+    if there < LEAST_SHARED:
+        yield fault(
+            f"{SHARED} has {there / 1e6:.0f} MB, through which loader processes hand over batches; "
+            "give it more (of a container: docker run --shm-size=8g), or set "
+            f"scales.{params.scale}.train.workers and scales.{params.scale}.protocol.workers to 0"
         )
 
 

@@ -68,6 +68,14 @@ def test_a_mistake_of_the_code_while_a_fault_is_handled_has_no_line():
         (FULL, "tiles.bin cannot be used .No space left"),
         (MemoryError(), "memory ran out"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory ran out"),
+        (
+            RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space"),
+            "loader processes found no room in /dev/shm",
+        ),
+        (
+            RuntimeError("worker is killed by signal: Bus error. It might be out of shared memory"),
+            "loader processes found no room in /dev/shm",
+        ),
     ],
 )
 def test_a_want_of_the_systems_is_said_whatever_came_of_it(want, words):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import namedtuple
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -286,6 +287,15 @@ def test_more_loaders_than_cores_are_noted(project, monkeypatch):
     (line,) = [line for line in notes(project(), "full") if "loader processes" in line]
     assert line.startswith("8 loader processes are asked for, and there are 2 cores; set ")
     assert "scales.full.train.workers and scales.full.protocol.workers" in line
+
+
+def test_loaders_need_room_for_what_they_hand_over(project, monkeypatch):
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda path: namedtuple("Usage", "total free")(2**26, 2**40)
+    )
+    (line,) = [one for one in faults(project(), "full") if "/dev/shm" in one]
+    assert line.startswith("/dev/shm has 67 MB, through which loader processes hand over batches; ")
+    assert not [one for one in faults(project(), "mini") if "/dev/shm" in one]
 
 
 def test_an_experiment_is_checked_before_it_is_run(project):
