@@ -1,4 +1,4 @@
-"""Make glibc's allocator keep freed memory for reuse."""
+"""Make glibc's allocator keep freed memory for reuse, until it is asked to return it."""
 
 import ctypes
 import sys
@@ -23,3 +23,10 @@ def keep_freed_memory() -> None:
         mallopt(MMAP_THRESHOLD, 32 << 20)
         mallopt(TRIM_THRESHOLD, 512 << 20)
         mallopt(ARENAS, 2)
+
+
+def return_freed_memory() -> None:
+    """Return all freed memory to the system, where what comes next needs other amounts."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:  # musl has none
+        trim(0)

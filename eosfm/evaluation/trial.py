@@ -4,12 +4,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from eosfm.core.allocator import return_freed_memory
 from eosfm.core.parallel import run_together
 from eosfm.evaluation.result import Scores
 from eosfm.features.device import device
@@ -90,6 +92,15 @@ def seeded(trial: Trial) -> Iterator[None]:
 
 def run_fits(jobs: Mapping[K, Callable[[], T]]) -> dict[K, T]:
     """Run jobs that fit models, the longest first: one by one on a GPU, else side by side."""
+    lean = {name: partial(_run, job) for name, job in jobs.items()}
     if device().type == "cuda":
-        return {name: job() for name, job in jobs.items()}
-    return dict(zip(jobs, run_together(list(jobs.values())), strict=True))
+        return {name: job() for name, job in lean.items()}
+    return dict(zip(jobs, run_together(list(lean.values())), strict=True))
+
+
+def _run(job: Callable[[], T]) -> T:
+    """Run a job, and leave none of its memory to the next, which takes it elsewhere."""
+    try:
+        return job()
+    finally:
+        return_freed_memory()

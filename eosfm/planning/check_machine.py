@@ -187,7 +187,7 @@ def check_cores(params: Params) -> Iterator[Finding]:
 
 
 def check_shared_memory(params: Params) -> Iterator[Finding]:
-    """Room for what loaders hand over: Docker gives a container 64 MB if it is not asked for more."""
+    """Room for what loaders hand over: Docker gives a container 64 MB if not asked for more."""
     scale = params.current
     if not (max(scale.train.workers, scale.protocol.workers) and SHARED.is_dir()):
         return

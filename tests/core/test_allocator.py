@@ -1,4 +1,4 @@
-"""Freed memory is used again."""
+"""Freed memory is used again, and returned on request."""
 
 import subprocess
 import sys
@@ -25,3 +25,22 @@ def test_pages_are_not_taken_anew():
 
     # Where a block lies in the heap is a matter of chance, and now and then one is taken anew.
     assert faults("import eosfm.cli") < faults("") / 4
+
+
+RETURNED = """
+import psutil
+import eosfm.cli
+from eosfm.core.allocator import return_freed_memory
+blocks = [b"x" * 1_000_000 for _ in range(200)]
+last = b"x" * 1_000_000  # above them all, so that the heap cannot just end lower
+del blocks
+before = psutil.Process().memory_info().rss
+return_freed_memory()
+print(before - psutil.Process().memory_info().rss)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of glibc")
+def test_pages_are_returned():
+    command = [sys.executable, "-c", RETURNED]
+    assert int(subprocess.run(command, check=True, capture_output=True).stdout) > 150_000_000
