@@ -37,6 +37,23 @@ def test_pixels_are_those_within_the_bounds(transform):
     assert 70 <= row <= 80  # wide bounds reach further, as north is not up
 
 
+def test_bounds_on_the_borders_of_pixels_hold_these_pixels_alone():
+    grid = Grid(100, 100, rasterio.CRS.from_epsg(4326), from_origin(10, 50, 0.1, 0.1))
+    part, place = grid.part((10.5, 49.3, 11.1, 49.8), "a.tif")
+    assert (part.size, place) == ((5, 6), (2, 5))
+
+
+@pytest.mark.parametrize("cols", [slice(20, 40), slice(300, 320)])
+def test_a_grid_across_180_degrees_has_parts_on_either_side(cols):
+    crs = rasterio.CRS.from_epsg(32660)  # at 60 degrees north, 180 degrees are at 667 km
+    grid = Grid(96, 340, crs, from_origin(665_000, 6_655_000, 10, 10))
+    bounds = degrees(slice(32, 64), cols, grid)
+    assert (bounds[0] < 0) == (cols.start == 300)
+    part, (row, col) = grid.part(bounds, "a.tif")
+    assert abs(row - 32) < 3 and abs(col - cols.start) < 3
+    assert abs(part.height - 32) < 5 and abs(part.width - 20) < 5
+
+
 def test_a_part_is_read_with_what_is_around_it(write_scene, mosaic):
     path = write_scene(mosaic[0])
     whole = open_scene(path, RGB, None)

@@ -1,6 +1,7 @@
 """A scene's features as a cube."""
 
 import re
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.components import Basis, Components, at_cells
+from eosfm.prediction.components import Basis, Components, at_cells, weighted_levels
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.embed import embed
 from eosfm.prediction.scene import ReadOptions
@@ -93,6 +94,15 @@ def test_projecting_first_and_enlarging_then_is_the_same_as_the_reverse():
     torch.testing.assert_close(
         at_cells([level[:1] for level in levels], cells), whole[0, :, cells[:, 0], cells[:, 1]].T
     )
+
+
+def test_bands_weigh_as_much_as_one_specialist():
+    levels = [torch.ones(1, 16 + 4, 2, 2), torch.ones(1, 64 + 4, 1, 1)]
+    inputs = [SimpleNamespace(channels=channels) for channels in ((8, 32), (8, 32), (4, 4))]
+    backbone = Mock(return_value=levels, inputs=inputs)
+    for level in weighted_levels(backbone, torch.zeros(())):
+        energy = level.square().sum(dim=1)
+        torch.testing.assert_close(level[:, -4:].square().sum(dim=1), energy / 3)
 
 
 def test_scenes_that_share_components_are_comparable(run, write_scene, mosaic, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from types import SimpleNamespace
 
 import geopandas
 import numpy as np
@@ -16,7 +17,7 @@ from eosfm.fusion.fuser import Fuser
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.model import EosFM
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.objects import BORDER, _middle, _once
+from eosfm.prediction.objects import BORDER, _middle, _once, _sweep
 from eosfm.prediction.predict import predict
 from eosfm.prediction.scene import ReadOptions
 from eosfm.prediction.windows import Sweep
@@ -125,6 +126,17 @@ def test_each_object_is_found_once_where_it_is(run, write_scene):
         assert (x_max - x_min, y_max - y_min) == pytest.approx(
             (10 * (col_max - col_min), 10 * (row_max - row_min))
         )
+
+
+@pytest.mark.parametrize(
+    ("cut", "window", "overlap"),
+    [(Cut(), (96, 128), 32), (Cut(256), (96, 256), 64), (Cut(256, 0), (96, 256), 0)],
+)
+def test_windows_overlap_by_a_quarter_and_consist_of_whole_cells(cut, window, overlap):
+    grid, fitted = SimpleNamespace(size=(70, 2000)), SimpleNamespace(window=(60, 100))
+    job = SimpleNamespace(cut=cut, fitted=fitted, given=SimpleNamespace(grid=grid))
+    sweep = _sweep(job)
+    assert (sweep.scene, sweep.window, sweep.overlap) == (grid.size, window, overlap)
 
 
 def test_formats_hold_the_same(run, write_scene):

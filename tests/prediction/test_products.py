@@ -73,6 +73,8 @@ def test_what_is_no_reflectance_is_refused_by_its_name(write_scene, name, reason
     path = write_scene(np.full((1, 8, 8), 9000, np.uint16), name, descriptions=None)
     with pytest.raises(EosfmError, match=f"is {reason}.*, or say --scale and --offset"):
         open_scene(path, ("red",), ("reflectance_1e4",), ReadOptions(("red",)))
+    stored = open_scene(path, ("red",), ("dn16",), ReadOptions(("red",)))
+    assert stored.read(0, 0, 8, 8)[0, 0, 0] == 9000
     mine = open_scene(path, ("red",), ("reflectance_1e4",), ReadOptions(("red",), 0.1))
     assert mine.read(0, 0, 8, 8)[0, 0, 0] == pytest.approx(900)
     calibrated = write_scene(np.full((1, 8, 8), 0.3, np.float32), name, descriptions=None)

@@ -96,13 +96,17 @@ def gap(window):
     )
 
 
-def test_a_window_is_what_the_tile_is(fitted_file, stores):
+def test_a_window_is_what_the_tile_is(scenes, fitted_file, stores):
     data = dataset("change")
     fitted = read_fitted(fitted_file("change")[0])
     scene = next(s for s in data.scenes(stores["change"].path) if s.split == "test")
     tile = TileDataset(stores["change"], "test", fitted.bands)[0]
     part = NativeScene(fitted, data, scene).read(0, 0, (SIZE, SIZE))
     np.testing.assert_allclose(part.image, tile["image"], atol=1e-5)
+    large = NativeScene(fitted, data, scenes("change")[0])
+    inside, beyond = (large.read(80, 140, size).image for size in ((16, 20), (32, 32)))
+    around = ((0, 0), (0, 0), (0, 16), (0, 12))
+    np.testing.assert_array_equal(beyond, np.pad(inside, around, mode="edge"))
 
 
 def test_pixels_are_measured_as_for_tiles(fitted_file, tmp_path):

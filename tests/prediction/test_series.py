@@ -51,6 +51,7 @@ def test_days_count_whatever_stands_before_them(write_scene, mosaic, tmp_path):
     assert [day for _, day in found] == ["2020-07-01", "2020-07-02"]
     signed = "https://a.b/S2A_20200501T1_B02.tif?se=2024-01-01"
     assert dates_in(signed, COLOURS, None) == [(signed, "2020-05-01")]
+    (tmp_path / "series/empty").mkdir()
     write_scene(mosaic[0], name="series/a/rgb.tif")  # of no day: now names count
     dates = dates_in(str(tmp_path / "series"), COLOURS, None)
     assert [day for _, day in dates] == ["2020-08-01", "2020-05-01", None, "2020-06-01"]
@@ -69,6 +70,10 @@ def test_days_of_hls_and_what_was_before_and_after(write_scene, mosaic, tmp_path
     assert order("xbd", *xbd) == [(xbd[1], None), (xbd[0], None)]
     same = ("michael_20181010_post.tif", "michael_20181010_pre.tif")
     assert [name for name, _ in order("day", *same)] == [same[1], same[0]]
+    days = ("michael_20181010_post.tif", "michael_20181011_pre.tif")
+    assert [name for name, _ in order("days", *days)] == list(days)
+    numbers = ("a.2020000T1.tif", "b.2020001T1.tif", "c.2020367T1.tif")
+    assert [day for _, day in order("numbers", *numbers)] == [None, "2020-01-01", None]
 
 
 def test_files_that_share_the_bands_are_one_date(write_scene, mosaic, tmp_path):
@@ -77,6 +82,8 @@ def test_files_that_share_the_bands_are_one_date(write_scene, mosaic, tmp_path):
     write_scene(image[2:], name="date/more.tif", descriptions=("blue",))
     folder = str(tmp_path / "date")
     assert dates_in(folder, COLOURS, None) == [(folder, None)]
+    assert dates_in(folder, COLOURS, COLOURS) == [(folder, None)]
+    assert dates_in(folder, COLOURS[:2], None) == [(folder, None)]  # one file has them all
     assert dates_in(f"{folder}/optical.tif", COLOURS, None) == [(f"{folder}/optical.tif", None)]
 
 
