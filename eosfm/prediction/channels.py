@@ -104,7 +104,7 @@ class SceneFile:
         # A nodata of 0 is unambiguous for radar, as 0 dB is brighter than nearly all land, and
         # with an offset, as a stored 0 is then no reflectance of 0.
         said = self.bands[index - 1]
-        radar = unit == "db" or (said is not None and band(said).common.startswith(RADAR))
+        radar = said is not None and band(said).common.startswith(RADAR)
         return Channel(
             raster,
             index,
