@@ -223,9 +223,11 @@ def test_of_dates_there_are_as_many_as_the_model_of_pixels_has_weights_for(
     write_scene, mosaic, fitted_file
 ):
     fitted = read_fitted(fitted_file("series")[0])
-    four = [write_scene(mosaic[0], f"{month}.tif") for month in range(4)]
     reading = ReadOptions(dates=tuple(f"2020-0{month}-01" for month in range(4, 8)))
-    assert len(SceneSeries(replace(fitted, pixel_share=0.0), four, reading).scenes) == 4
+    four = [write_scene(mosaic[0], f"{day}.tif") for day in reading.dates]
+    for scenes in (four, [*four[:3], write_scene(mosaic[0], "without a day.tif")]):
+        given = SceneSeries(replace(fitted, pixel_share=0.0), scenes, reading)
+        assert given.days.tolist() == [91, 121, 152, 182]
     with pytest.raises(EosfmError, match=r"4 scene\(s\) given; task series takes 3"):
         SceneSeries(replace(fitted, pixel_share=0.5), four, reading)
 

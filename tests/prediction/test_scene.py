@@ -94,15 +94,17 @@ def test_one_date_of_sentinel_2_has_pixels_of_several_sizes(write_scene, tmp_pat
     """As in IMG_DATA of a SAFE: each band as it is finest, coarser ones between their pixels."""
     fine = np.arange(256, dtype=np.uint16).reshape(1, 16, 16) + 100
     coarse = np.full((1, 8, 8), 700, np.uint16)
+    coarse[0, :2] = 0  # a value, where other bands were measured
     name = "IMG_DATA/{0}/T30UYV_20210501T104629_{1}_{0}.tif"
     ten, twenty = (from_origin(400_000, 5_000_000, side, side) for side in (10, 20))
     write_scene(fine, name.format("R10m", "B02").replace("_R10m", "_10m"), (None,), transform=ten)
     for band in ("B02", "B11"):
         file = name.format("R20m", band).replace("_R20m", "_20m")
-        write_scene(coarse, file, (None,), transform=twenty)
+        write_scene(coarse, file, (None,), transform=twenty, nodata=0)
     path = str(tmp_path / "IMG_DATA")
     values = open_scene(path, ("B11", "B02"), None).read(0, 0, 16, 16)
-    assert (values[1] == fine[0]).all() and (values[0] == 700).all()
+    assert (values[1] == fine[0]).all() and (values[0, 5:] == 700).all()
+    assert (values[0, :3] == 0).all()
     assert open_scene(path, ("B11",), None).grid.size == (8, 8)
     for file in (tmp_path / "IMG_DATA").rglob("*.tif"):  # places that are lost join nothing
         copy = tmp_path / "lost" / file.relative_to(tmp_path)

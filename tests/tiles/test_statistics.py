@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from eosfm.core.errors import EosfmError
+from eosfm.tiles.statistics import check_units
 from tests.tiles.conftest import draw, draw_mask, make_scene, make_store
 
 
@@ -41,3 +43,15 @@ def test_statistics_do_not_cancel(tmp_path):
     store = make_store(tmp_path, [make_scene("a", "train", image, draw_mask(0, 300, 300))], 200)
     expected = image.astype(np.float64).std(axis=(0, 2, 3))
     assert list(store.std.values()) == pytest.approx(expected.tolist(), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("unit", "mean", "std"),
+    [("reflectance_1e4", 0.2, 0.1), ("reflectance_1e4", 30_000, 900), ("dn8", 900, 300),
+     ("dn8", -1, 30), ("dn16", 0.5, 0.2), ("db", 40, 9), ("m", -800, 10)],
+)  # fmt: skip
+def test_pixels_of_another_unit_than_the_declared_one_are_refused(unit, mean, std):
+    bands, units = ("nir", "red", "vv"), ("dn8", "dn8", unit)
+    with pytest.raises(EosfmError, match="toy: band vv has mean"):
+        check_units("toy", bands, units, {"red": 3.0, "vv": mean}, {"red": 1.0, "vv": std})
+    check_units("toy", bands, units, {"red": 3.0}, {"red": 1.0})
