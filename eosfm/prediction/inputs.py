@@ -117,7 +117,7 @@ def _sources(
 def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> None:
     wanted = fitted.dates
     # The pixel model of late fusion has a weight for each band of each date.
-    free = fitted.aggregation in ANY_NUMBER and wanted > 1 and not fitted.pixel_share
+    free = fitted.aggregation in ANY_NUMBER and not fitted.pixel_share
     if scenes != wanted and not free:
         order = " of one grid, in the order of their dates" if wanted > 1 else ""
         raise EosfmError(f"{scenes} scene(s) given; task {fitted.task} takes {wanted}{order}")
