@@ -7,6 +7,7 @@ import eosfm.tiles.shards as shards
 from eosfm.core.band_groups import BandGroup
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.spec import Window
+from eosfm.tiles.codec import decode_bands, encode_bands
 from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
 from tests.tiles.conftest import (
@@ -103,6 +104,16 @@ def test_bands_are_stored_in_their_own_type_and_pixels(tmp_path, monkeypatch):
                 assert one["image"].dtype == other["image"].dtype
                 for key in ("image", "mask"):
                     np.testing.assert_array_equal(one[key], other[key])
+
+
+@pytest.mark.parametrize(("dtype", "gap"), [("uint8", 255), ("int16", -9999)])
+def test_what_was_not_measured_has_the_value_that_the_group_gives_it(dtype, gap):
+    image = np.array([[[[np.nan, np.nan, 3], [np.nan, np.nan, 3]]]], np.float32)
+    group = BandGroup(("green",), dtype, nodata=gap, step=2)
+    stored = encode_bands(image, group, "s")
+    assert stored.dtype == dtype and stored.tolist() == [[[[gap, 3]]]]
+    back = decode_bands(stored, group, "float32")
+    np.testing.assert_array_equal(back, [[[[np.nan, 3]]]])
 
 
 @pytest.mark.parametrize("value", [-1, 70_000, 2.5])
