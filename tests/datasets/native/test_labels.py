@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shapely import box as rectangle
+from shapely.affinity import affine_transform
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.labels import boxes_in, read_colors
+from eosfm.datasets.native.labels import PIXELS, boxes_in, draw_polygons, read_colors
 from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_png
 
@@ -40,3 +42,17 @@ def test_a_box_is_cut_to_the_window_that_holds_its_middle():
 def test_no_box_is_an_empty_table():
     found = boxes_in(np.empty((0, 5)), Window(0, 0, 10, 10))
     assert found.shape == (0, 5) and found.dtype == np.float32
+
+
+@pytest.mark.parametrize("transform", [PIXELS, (10.0, 0.0, 100.0, 0.0, -10.0, 500.0)])
+def test_polygons_are_drawn_by_window_later_ones_over_earlier(transform: tuple[float, ...]):
+    a, b, c, d, e, f = transform
+    polygons = [
+        affine_transform(one, (a, b, d, e, c, f))
+        for one in (rectangle(0, 0, 6, 4), rectangle(3, 2, 9, 8))
+    ]
+    window = Window(1, 2, 4, 5)
+    drawn = draw_polygons(polygons, [1, 2], window, Path("a.json"), transform)
+    assert drawn.tolist() == [[1, 1, 1, 1, 0], [1, 2, 2, 2, 2], [1, 2, 2, 2, 2], [0, 2, 2, 2, 2]]
+    assert drawn.dtype == np.uint8
+    assert not draw_polygons([], [], window, Path("a.json"), transform).any()

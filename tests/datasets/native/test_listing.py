@@ -73,6 +73,10 @@ def test_rows_of_a_table_and_a_missing_column(tmp_path):
     assert [row["part"] for row in read_rows(path, ("part", "id"))] == ["train", ""]
     with pytest.raises(EosfmError, match="has the columns id, part, more; expected id, split"):
         list(read_rows(path, ("id", "split")))
+    for place in ("/etc/a", "../a", "b/../../a"):
+        path.write_text(f"id,part\n1,a..b\n2,{place}\n")
+        with pytest.raises(EosfmError, match=f"has '{place}' as part, which leads out of"):
+            list(read_rows(path, ("id", "part")))
     path.write_text("")
     with pytest.raises(EosfmError, match="has the columns ; expected id"):
         list(read_rows(path, ("id",)))

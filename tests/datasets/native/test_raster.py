@@ -9,9 +9,10 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.gdal import open_raster
-from eosfm.datasets.native.raster import read_bands
+from eosfm.datasets.native.gdal import LARGEST_SIDE, check_sides, open_raster
+from eosfm.datasets.native.raster import moved, read_bands
 from eosfm.datasets.native.spec import Window
+from eosfm.simulation.images import write_png
 
 
 @pytest.fixture
@@ -49,3 +50,18 @@ def test_what_is_no_raster_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "page.tif").write_text("<html>")
     with pytest.raises(EosfmError, match=r"page\.tif cannot be read as a raster"):
         open_raster(tmp_path / "page.tif")
+
+
+def test_images_of_another_size_than_the_scene_s_are_refused(plain: Path, tmp_path: Path) -> None:
+    write_png(tmp_path / "plain.png", np.zeros((3, 4), np.uint8))
+    for path in (plain, tmp_path / "plain.png"):
+        with pytest.raises(EosfmError, match=r"has 1 band\(s\) of 3x4 px; expected 1 of 2x4"):
+            read_bands(path, Window(0, 0, 2, 2), 1, (2, 4))
+    for size in ((1, LARGEST_SIDE + 1), (LARGEST_SIDE + 1, 1)):
+        with pytest.raises(EosfmError, match="expected at most"):
+            check_sides(plain, size)
+
+
+def test_a_window_of_a_turned_image_has_its_place_on_the_ground() -> None:
+    turned = (2.0, 0.5, 100.0, 0.25, -2.0, 500.0)
+    assert moved(turned, Window(5, 10, 1, 1)) == (2.0, 0.5, 122.5, 0.25, -2.0, 492.5)
