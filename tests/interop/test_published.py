@@ -179,5 +179,7 @@ def test_other_weights_are_refused(backbone):
             {k: v for k, v in state.items() if k != "feature_fusion.0.bias"}
             | {"x": torch.zeros(1)},
         )
+    with pytest.raises(EosfmError, match=r"0 missing \(\), 1 unknown \(x\)"):
+        load_published_state(model, state | {"x": torch.zeros(1)})
     with pytest.raises(EosfmError, match=r"feature_fusion\.0\.bias has shape"):
         load_published_state(model, state | {"feature_fusion.0.bias": torch.zeros(1)})

@@ -14,7 +14,7 @@ from eosfm.simulation.images import write_geotiff
 from eosfm.tiles.statistics import BandStatistics
 from eosfm.tiles.store import TileStore
 from eosfm.tiles.tiling import cut_dataset
-from tests.tiles.conftest import ROOT, draw_scenes, make_dataset
+from tests.tiles.conftest import ROOT, draw, draw_mask, draw_scenes, make_dataset, make_scene
 
 
 def write(path, values, **options):
@@ -93,6 +93,11 @@ def test_of_a_tile_store(tmp_path):
     assert found.bands == store.bands
     assert dict(zip(found.bands, found.mean, strict=True)) == store.mean
     assert dict(zip(found.bands, found.std, strict=True)) == store.std
+    image = draw(0, 16, 16)
+    image[:, 1] = 7
+    scene = make_scene("s", "train", image, draw_mask(0, 16, 16))
+    cut_dataset(make_dataset([scene]), ROOT, tmp_path / "dull", 16, source="simulated")
+    assert eosfm.statistics(tmp_path / "dull").bands == ("red", "blue")
 
 
 def test_what_has_no_statistics(tmp_path):

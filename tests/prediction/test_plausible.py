@@ -64,3 +64,11 @@ def test_eight_bits_that_are_scaled_may_be_dark(write_scene):
     pixels[2] = 3
     units = ("reflectance_1e4",) * 3
     check_values(open_scene(write_scene(pixels), RGB, units, ReadOptions(scale=39.2)), units)
+
+
+@pytest.mark.parametrize("value", [-9_000, 60_000])
+def test_one_band_out_of_range_is_refused(write_scene, value):
+    unit, pixels = values("reflectance_1e4", 100, 3000)
+    pixels[1] = value
+    with pytest.raises(EosfmError, match="expected surface"):
+        check_values(open_scene(write_scene(pixels), RGB, (unit,) * 3), (unit,) * 3)
