@@ -14,9 +14,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from eosfm.cluster import experiment, home, shell, snapshot
+from eosfm.cluster import experiment, home, shell, snapshot, warm
 from eosfm.cluster.clone import ENVIRONMENT, FOLDER, NAME, Clone, Settings, sees
-from eosfm.cluster.gpus import visible_devices
+from eosfm.cluster.gpus import visible_devices, visible_gpus
 from eosfm.cluster.progress import Progress, clock
 from eosfm.cluster.schedule import Entry, Schedule, make_schedule
 from eosfm.cluster.stage import run_stage, stop_stage
@@ -84,8 +84,11 @@ def repro(
                 with workers_at(scheduler) as client:
                     _run_all(repo, schedule, client)
             elif names:
-                with local_workers(workers or usual_count()) as client:
-                    _run_all(repo, schedule, client)
+                with (
+                    warm.served(folder, visible_gpus()) as door,
+                    local_workers(workers or usual_count()) as client,
+                ):
+                    _run_all(repo, schedule, client, door)
         if overrides or name:
             end = f"experiment {experiment.record(schedule, before, name)}"
         else:
@@ -93,13 +96,19 @@ def repro(
     print(f"done in {clock(time.monotonic() - start)}; {end}")
 
 
-def _run_all(repo: Any, schedule: Schedule, client: Any) -> None:
+def _run_all(repo: Any, schedule: Schedule, client: Any, door: Path | None = None) -> None:
     """Run what is to run on a client's workers, and bring the results home.
+
+    Args:
+        repo: The user's folder.
+        schedule: What is to run.
+        client: Dask's client of the workers.
+        door: Socket of a process that forks for their stages; None where each starts its own.
 
     Raises:
         EosfmError: Stages failed; what does not depend on them is done.
     """
-    settings = _settings(repo, client)
+    settings = _settings(repo, client, door)
     _insist(lambda: client.register_plugin(Clone(settings), name=NAME))
     remote = settings.apart
     if remote:
@@ -228,7 +237,7 @@ class _Run:
         self._progress.say(name, f"failed: {error}")
 
 
-def _settings(repo: Any, client: Any) -> Settings:
+def _settings(repo: Any, client: Any, door: Path | None) -> Settings:
     cache = {key: value for key, value in repo.config["cache"].items() if isinstance(value, str)}
     project, run, folder = Path.cwd(), os.environ[RUN], Path(repo.cache.local.path).parents[1]
     workers = client.scheduler_info(n_workers=-1)["workers"]
@@ -237,6 +246,7 @@ def _settings(repo: Any, client: Any) -> Settings:
         run=run,
         project=project,
         packed=snapshot.pack(project),
+        door=door,
         cache=cache | {"dir": str(folder)},
         remote=repo.config["core"].get("remote", ""),
         apart=not all(shared.values()),

@@ -20,8 +20,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -44,8 +44,11 @@ def start(door: Path, packages: Sequence[str] = PACKAGES) -> "subprocess.Popen[b
         door: Path of its socket, created by the server.
         packages: Packages to preload.
     """
+    code = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "eosfm.cluster.warm", str(door), *packages],
+        # Waiting threads of one stage stay out of the way of the others, as in the Makefile.
+        env={"GOMP_SPINCOUNT": "30000"} | os.environ | {"PYTHONPATH": os.pathsep.join(code)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,  # a line when it answers
         stderr=subprocess.DEVNULL,  # what a package says or lacks, a stage will say
@@ -53,13 +56,28 @@ def start(door: Path, packages: Sequence[str] = PACKAGES) -> "subprocess.Popen[b
     )
 
 
+@contextmanager
+def served(folder: Path, gpus: Sequence[str]) -> Iterator[Path | None]:
+    """Within the block, the socket of a server, in a folder; None where stages are not forked."""
+    if not usable(gpus):
+        yield None
+        return
+    door = folder / "door"
+    with start(door) as server:
+        try:
+            yield door
+        finally:
+            server.kill()
+
+
 def usable(gpus: Sequence[str]) -> bool:
     """Whether stages may start as forks.
 
     Not with GPUs: a process that has accessed them cannot fork, and stages there run for hours, so
-    the start does not matter. Nor where system libraries do not survive a fork, as on macOS.
+    the start does not matter. Nor where system libraries do not survive a fork, as on macOS, nor
+    where the current folder's project has no scripts for stages.
     """
-    return sys.platform.startswith("linux") and not gpus
+    return sys.platform.startswith("linux") and not gpus and Path("stages").is_dir()
 
 
 def load(packages: Sequence[str]) -> None:
