@@ -19,8 +19,6 @@ from tests.fixtures.warm import DVC, warm_commands
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600
 """Seconds after which something hangs, on a machine with whatever else to do."""
-EOSFM = (sys.executable, "-c", "from eosfm.cli import main; main()")
-"""The command as a process of its own, to which signals are sent."""
 DATA = """
 vars: [../params.yaml]
 stages:
@@ -124,8 +122,6 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # Whoever runs the tests in the background may have had this signal ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={
                 **os.environ,
                 "PATH": f"{self.commands}{os.pathsep}{os.environ['PATH']}",

@@ -14,14 +14,12 @@ from eosfm.cluster import workers
 from eosfm.cluster.run import ATTEMPTS, _insist
 from eosfm.core.errors import EosfmError
 
-from .conftest import EOSFM, PATIENCE
+from .conftest import PATIENCE
 
 LOCKS = ("dvc.lock", "data/dvc.lock")
 ALL = {"raw a", "raw b", "fit a", "fit b"}
-
-
-def children(process: int) -> list[psutil.Process]:
-    return psutil.Process(process).children(recursive=True)
+FORK = "-m eosfm.cluster.warm"
+"""In the command line of the run itself, which the command of tests/fixtures/warm.py waits for."""
 
 
 def command(process: psutil.Process) -> str:
@@ -95,7 +93,7 @@ def test_a_failed_stage_stops_only_what_depends_on_it(project, plain):
 
 def test_the_stage_of_a_killed_worker_runs_again_elsewhere(project):
     project.hang("fit-a")
-    process = project.start(*EOSFM, "repro", "--workers", "2")
+    process = project.start("eosfm", "repro", "--workers", "2")
     project.wait_for("hung")
     (hanging,) = [p for p in project.processes() if command(p).startswith("sleep ")]
     worker = next(p for p in hanging.parents() if "multiprocessing" in command(p))
@@ -110,8 +108,8 @@ def test_the_stage_of_a_killed_worker_runs_again_elsewhere(project):
 
 
 def test_a_worker_that_is_killed_as_it_starts_is_started_again(project, plain):
-    process = project.start(*EOSFM, "repro", "--workers", "1")
-    while not (found := [c for c in children(process.pid) if "spawn_main" in command(c)]):
+    process = project.start("eosfm", "repro", "--workers", "1")
+    while not (found := [p for p in project.processes() if "spawn_main" in command(p)]):
         assert process.poll() is None
         time.sleep(0.01)
     found[0].kill()
@@ -147,11 +145,11 @@ def test_workers_are_asked_again_where_one_is_killed_meanwhile():
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_leaves_nothing_running_and_keeps_what_is_done(project, kind):
     project.hang("fit-a")
-    process = project.start(*EOSFM, "repro", "--workers", "2")
+    process = project.start("eosfm", "repro", "--workers", "2")
     project.wait_for("hung")
     for other in project.processes():  # as Ctrl-C reaches all of the terminal
-        if kind == signal.SIGINT or other.pid == process.pid:
-            with contextlib.suppress(psutil.NoSuchProcess):  # one that has just gone
+        with contextlib.suppress(psutil.NoSuchProcess):  # one that has just gone
+            if kind == signal.SIGINT or FORK in command(other):
                 other.send_signal(kind)
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
@@ -168,7 +166,7 @@ def test_a_stopped_run_leaves_nothing_running_and_keeps_what_is_done(project, ki
 
 def test_a_second_run_is_told_of_the_first(project):
     project.hang("fit-a")
-    process = project.start(*EOSFM, "repro", "--workers", "1")
+    process = project.start("eosfm", "repro", "--workers", "1")
     project.wait_for("hung")
     before = (project.path / "params.yaml").read_bytes()
     out = project.repro("-S", "word=two", code=1)

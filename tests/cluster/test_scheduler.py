@@ -1,7 +1,6 @@
 """``eosfm repro --scheduler``: on workers that run already, on this machine or apart from it."""
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -23,12 +22,11 @@ def start(project, tmp_path):
     file = tmp_path / "scheduler.json"
 
     def run(*machines: tuple[str, ...]) -> str:
-        scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-        options = ["--port", "0", "--no-dashboard", "--host", "127.0.0.1"]
-        processes.append(project.start(*scheduler, *options, "--scheduler-file", str(file)))
-        worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--no-dashboard"]
+        known = ("--no-dashboard", "--scheduler-file", str(file))
+        here = ("--port", "0", "--host", "127.0.0.1")
+        processes.append(project.start("dask-scheduler", *known, *here))
         for words in machines:
-            processes.append(project.start(*worker, "--scheduler-file", str(file), *words))
+            processes.append(project.start("dask-worker", *known, *words))
         end = time.monotonic() + PATIENCE
         while not (file.exists() and file.read_text()):  # it is written in place
             if time.monotonic() > end:
@@ -89,8 +87,7 @@ def test_a_worker_apart_that_comes_later_ends_and_spoils_nothing(project, start,
     run = project.start("eosfm", "repro", "--scheduler", address)
     project.wait_for("ran")
     late = ("--no-dashboard", "--preload", str(APART), "--local-directory", str(tmp_path / "two"))
-    module = "distributed.cli.dask_worker"
-    out = project.run(sys.executable, "-m", module, address, *words, *late)  # which ends by itself
+    out = project.run("dask-worker", address, *words, *late)  # which ends by itself
     assert "as all did when the run began; share them with it, or start it before a run" in out
     (project.path / ".cache" / "go").touch()
     out, _ = run.communicate(timeout=PATIENCE)

@@ -30,10 +30,7 @@ HANGING = "import time\nprint('up', flush=True)\ntime.sleep(999)\n"
 def door(tmp_path_factory):
     """The socket of a process that has loaded `fractions`, in a folder with a long name."""
     folder = tmp_path_factory.mktemp("d" * 120)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(warm.__file__).parents[2]))
-        server = warm.start(folder / "door", ["fractions"])
-    with server:
+    with warm.start(folder / "door", ["fractions"]) as server:
         assert server.stdout is not None and server.stdout.readline() == b"ready\n"
         yield folder / "door"
         server.kill()
