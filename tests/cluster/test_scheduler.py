@@ -70,13 +70,6 @@ def test_a_worker_with_two_threads_is_refused(project, start):
     assert "start it with `dask worker --nthreads 1`" in out.splitlines()[-1]
 
 
-def test_a_worker_apart_without_a_remote_is_refused(project, start, tmp_path):
-    words = ("--nthreads", "1", "--memory-limit", "0", "--no-nanny", "--preload", str(APART))
-    address = start((*words, "--local-directory", str(tmp_path / "one")))
-    out = project.run("eosfm", "repro", "--scheduler", address, code=1)
-    assert "dvc remote add --default" in out.splitlines()[-1]
-
-
 def test_a_worker_apart_that_comes_later_ends_and_spoils_nothing(project, start, tmp_path):
     project.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "remote"))
     project.edit(
