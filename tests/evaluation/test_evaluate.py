@@ -82,6 +82,7 @@ def test_scores_of_single_classes_stand_apart(results):
     assert list(result.per_class) == ["dark", "bright"]
     assert result.test["miou"] == pytest.approx(statistics.fmean(result.per_class.values()))
     assert not any("/" in key for key in result.test)
+    assert set(result.val) == set(result.test)
     assert results["regression"][0].per_class == {}
 
 

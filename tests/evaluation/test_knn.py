@@ -4,7 +4,11 @@ import math
 
 import torch
 
-from eosfm.evaluation.knn import TEMPERATURE, vote
+from eosfm.encoding.input import InputSpec
+from eosfm.evaluation.knn import TEMPERATURE, score_knn, vote
+from eosfm.evaluation.trial import make_trials
+from eosfm.features.frozen import FrozenFeatures
+from tests.evaluation.signals import WHOLE, in_memory
 
 
 def blobs(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -64,3 +68,19 @@ def test_tiles_without_a_label_take_nobodys_place():
     targets = torch.tensor([255] * 30 + [1])
     logits = vote(reference, targets, torch.tensor([[1.0, 0.1]]), 2, 255)
     assert logits.argmax() == 1
+
+
+def test_channels_count_alike_whatever_their_unit_and_offset(resolve):
+    splits = []
+    for seed in (0, 1):
+        generator = torch.Generator().manual_seed(seed)
+        labels = torch.arange(40) % 2
+        levels = [torch.randn(40, 1, 2, side, side, generator=generator) for side in (8, 4, 2, 1)]
+        for level in levels:
+            level[:, :, 0] = 5 + 0.01 * (4 * labels[:, None, None, None] + level[:, :, 0])
+            level[:, :, 1] *= 100
+        inputs = (InputSpec("a", channels=(2,) * 4, index=0),)
+        days = torch.zeros(40, 1)
+        splits.append(FrozenFeatures(in_memory(levels, labels), days, WHOLE, inputs=inputs))
+    (trial,) = make_trials(resolve("classification"), splits[0].some_targets(), 1)
+    assert score_knn(*splits, trial).scores["accuracy"] == 1

@@ -86,7 +86,7 @@ def test_no_more_than_the_limit_are_used():
     assert set(weigh(known, unseen, owners, limit=1)) == {"s0"}
     # The bands are no specialist, and have no weight among them; of nobody who knows, one is used.
     bands = ["spectral" if owner == "s0" else owner for owner in owners]
-    assert len(weigh(known, unseen, bands)) == 1
+    assert weigh(known, unseen, bands) == {"s1": 1.0}
     # Each of three holds a label.
     order = [0, 3, 4, 1, 5, 6, 2, 7, 8]
     known, unseen = (x[:40, order], y[:40]), (x[40:, order], y[40:])

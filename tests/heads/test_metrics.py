@@ -133,6 +133,7 @@ def test_regression_by_hand() -> None:
     metrics = KINDS["regression"].build_metrics(("height",), 255)
     metrics.update(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([[[1.0, math.nan]]]))
     metrics.update(torch.tensor([[[[5.0, 6.0]]]]), torch.tensor([[[3.0, 8.0]]]))
+    metrics.update(torch.tensor([[[[7.0, 7.0]]]]), torch.full((1, 1, 2), math.nan))
     variation = (1 - 4) ** 2 + (3 - 4) ** 2 + (8 - 4) ** 2
     assert metrics.compute() == pytest.approx(
         {"rmse": math.sqrt(8 / 3), "mae": 4 / 3, "r2": 1 - 8 / variation}
