@@ -32,7 +32,9 @@ def test_alone_it_finds_the_specialist_that_informs(resolve, name, informative):
     for seed in (1, 2):
         small = torch.from_numpy(rng.integers(0, 2, (40, *shape)))
         target = small if name == "classification" else enlarged(small)
-        target = target.float() if name == "regression" else target
+        if name == "regression":
+            target = target.float()
+            target[:, :4] = torch.nan
         splits.append(noise_and_signal(target, informative, 2 if name == "change" else 1, seed))
     trial = make_trials(resolve(name), splits[0].some_targets(), 1)[0]
     scores = explained_alone(*splits, trial)
@@ -220,3 +222,6 @@ def test_an_unknown_label_is_as_the_mean_of_the_known():
     filled = fill_unknown(target, target != 255)
     expected = [[1, 0], [1, 0], [0, 0], [2 / 3, 0]]
     torch.testing.assert_close(filled, torch.tensor(expected, dtype=torch.float64))
+    given = fill_unknown(target, target != 255, torch.tensor([0.1, 0.3]).double())
+    assert given.tolist() == [[1, 0], [1, pytest.approx(0.3)], [0, pytest.approx(0.3)],
+                              [pytest.approx(0.1), pytest.approx(0.3)]]  # fmt: skip

@@ -1,6 +1,7 @@
 """How the features of several dates become one pyramid."""
 
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from eosfm.core.errors import EosfmError
 from eosfm.heads.temporal import LTAE, build_merge, day_encoding
 
-CHANNELS = [8, 16]
+CHANNELS = [12, 16]
 DAYS = torch.tensor([[10.0, 100.0, 200.0], [30.0, 90.0, 300.0]])
 
 
@@ -24,9 +25,9 @@ def test_a_single_date_passes_unchanged(aggregation):
 
 
 def test_mean_and_untrained_linear_are_the_mean():
-    for aggregation in ("mean", "linear"):
-        merged = build_merge(aggregation, CHANNELS, 3)(maps(), DAYS)
-        torch.testing.assert_close(merged, [level.mean(1) for level in maps()])
+    for aggregation, dates in product(("mean", "linear"), (2, 3)):
+        merged = build_merge(aggregation, CHANNELS, dates)(maps(dates), DAYS[:, :dates])
+        torch.testing.assert_close(merged, [level.mean(1) for level in maps(dates)])
 
 
 def test_linear_weighs_dates_per_channel():
@@ -39,8 +40,8 @@ def test_linear_weighs_dates_per_channel():
 def test_change_is_side_by_side_or_second_minus_first():
     series = maps(2)
     side, apart = (build_merge(a, CHANNELS, 2) for a in ("concat", "difference"))
-    assert side.out_channels == [16, 32] and apart.out_channels == CHANNELS
-    assert torch.equal(side(series, DAYS)[0][:, 8:], series[0][:, 1])
+    assert side.out_channels == [24, 32] and apart.out_channels == CHANNELS
+    assert torch.equal(side(series, DAYS)[0][:, 12:], series[0][:, 1])
     assert torch.equal(apart(series, DAYS)[0], series[0][:, 1] - series[0][:, 0])
 
 
@@ -60,7 +61,7 @@ def test_attention_goes_by_the_day_and_not_by_the_place():
 
 
 def test_attention_leaves_unknown_dates_out():
-    attend = LTAE(8)
+    attend = LTAE(12)
     series = maps()[0]
     days = DAYS.clone()
     days[:, 1] = math.nan
@@ -104,7 +105,8 @@ def test_every_weight_of_the_attention_gets_a_gradient():
 
 def test_attention_without_dates_says_what_to_do():
     with pytest.raises(EosfmError, match=r"needs the dates.*use mean or linear"):
-        build_merge("ltae", CHANNELS, 3)(maps(), torch.full((2, 3), math.nan))
+        days = torch.cat([DAYS[:1], torch.full((1, 3), math.nan)])
+        build_merge("ltae", CHANNELS, 3)(maps(), days)
 
 
 def test_the_encoding_of_a_day_by_hand():

@@ -179,6 +179,8 @@ def test_boxes_in_fractions_are_refused() -> None:
     assert "within a pixel; expected x_min" in str(KIND.fault(boxes, (64, 64), 1, None))
     assert KIND.fault(boxes * 64, (64, 64), 1, None) is None
     assert KIND.fault(np.zeros((0, 5), np.float32), (64, 64), 1, None) is None
+    for wrong in (boxes[0], boxes[:, :4]):
+        assert "expected (n, 5)" in str(KIND.fault(wrong, (64, 64), 1, None))
 
 
 def test_a_recall_of_three_fifths_reaches_its_point() -> None:

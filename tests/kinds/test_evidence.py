@@ -97,7 +97,7 @@ def test_an_answer_that_is_the_ignored_class_is_a_miss_and_no_class_of_its_own(n
 def test_a_target_that_does_not_vary_has_no_r2_and_no_deviation():
     rng = np.random.default_rng(0)
     kind = KINDS["regression"]
-    for value in rng.uniform(-300, 300, 40):
+    for value in [0.0, *rng.uniform(-300, 300, 40)]:
         target = torch.full((3, 1, 7, 7), float(np.float32(value)))
         logits = target + torch.randn(3, 1, 7, 7)
         tiles = kind.evidence.by_tile(logits, target[:, 0], 255).numpy()
@@ -119,5 +119,13 @@ def test_thirds_tell_what_covers_little_from_what_is_absent():
     half = np.repeat([0, 1], 50)
     some = half.copy()
     some[90:] = 2
-    strata = KINDS["segmentation"].thirds([half, some, half], 3, 255)
-    assert strata[0] == strata[2] != strata[1]
+    unknown = half.copy()
+    unknown[::2] = 255  # as many of either
+    strata = KINDS["segmentation"].thirds([half, some, half, unknown], 3, 255)
+    assert strata[0] == strata[2] == strata[3] != strata[1]
+
+
+def test_strata_of_values_are_fifths_of_the_tiles():
+    heights = [np.full((2, 2), mean, np.float32) for mean in range(9, -1, -1)]
+    strata = KINDS["regression"].strata(heights, 0, 255)
+    assert strata.tolist() == [4, 4, 3, 3, 2, 2, 1, 1, 0, 0]
