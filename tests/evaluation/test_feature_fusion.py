@@ -100,6 +100,17 @@ def test_only_what_is_linear_is_taken_ahead(options, kind):
     assert type(build_fusing(Fuser(INPUTS, **options), per_image=False, aggregation=None)) is kind
 
 
+@pytest.mark.parametrize(
+    ("aggregation", "pool", "average"),
+    [("mean", True, True), ("concat", True, False), ("ltae", False, False)],
+)
+def test_pixels_and_dates_are_averaged_ahead_where_the_merge_allows_it(aggregation, pool, average):
+    fusing = build_fusing(Fuser(INPUTS), per_image=True, aggregation=aggregation)
+    assert (fusing.pool, fusing.average) == (pool, average)
+    fusing = build_fusing(Fuser(INPUTS), per_image=False, aggregation=aggregation)
+    assert (fusing.pool, fusing.average) == (False, average)
+
+
 def test_dates_without_an_image_are_no_part_of_the_mean_ahead():
     fuser = Fuser(INPUTS).eval()
     ahead, later = (LinearFusing(fuser, pool=False, average=first) for first in (True, False))
