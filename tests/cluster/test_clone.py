@@ -43,7 +43,8 @@ def make_worker(threads):
 def test_a_refused_worker_keeps_its_folder_and_environment(settings, threads):
     clone, worker = Clone(settings), make_worker(threads)
     folder, environment = Path.cwd(), dict(os.environ)
-    with pytest.raises(EosfmError, match="name a remote" if threads == 1 else "a process of its own"):
+    told = "name a remote" if threads == 1 else "a process of its own"
+    with pytest.raises(EosfmError, match=told):
         asyncio.run(clone.setup(worker))
     clone.teardown(worker)  # which Dask does before the next run
     assert (Path.cwd(), dict(os.environ)) == (folder, environment)
