@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+gc.disable()  # until all is imported, of which nothing is garbage
+
 if not os.environ.get("EOSFM_TEST_GPU"):
     # What the tests compare are the numbers of a CPU, on whatever machine. tests/test_gpu.py runs
     # those of tests/gpu where there is a GPU.
@@ -48,6 +50,7 @@ def pytest_collection_finish() -> None:
     """Look for garbage among what tests make, and less often: a tenth of the time."""
     gc.freeze()
     gc.set_threshold(20_000, 20)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
