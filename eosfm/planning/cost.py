@@ -116,7 +116,8 @@ def probe_cost(task: Task, fusion: Fusion, inputs: Sequence[InputSpec]) -> tuple
     widths = [sum(spec.channels[k] for spec in inputs) for k in range(len(STRIDES))]
     maps = _series(task, widths)
     given = maps if needs_maps(fusion, task) else [level[..., :1, :1] for level in maps]
-    prepared = fusing.prepare([level.half() for level in given])
+    with _Counter():  # which has shortcuts
+        prepared = fusing.prepare([level.half() for level in given])
     size = sum(level.numel() * level.element_size() for level in prepared)
     merge, head = _merge_and_head(task, fuser.out_channels)
     fused = [level.float() for level in prepared]
