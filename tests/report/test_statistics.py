@@ -9,7 +9,7 @@ from eosfm.evaluation.evidence import TaskEvidence
 from eosfm.evaluation.result import BaselineResults
 from eosfm.report.answer import answer, answer_without_seen
 from eosfm.report.bootstrap import RESAMPLES, interval, resample
-from eosfm.report.compare import Lead, lead
+from eosfm.report.compare import Lead, _p_value, difference, lead
 from eosfm.report.geobench import _aggregate, aggregate
 
 from .conftest import task_result
@@ -134,6 +134,34 @@ def test_the_aggregation_of_geo_bench_2(collected):
         expected = (alone.of(name)[task].score - least) / (best - least)
         assert value.value == pytest.approx(expected)
         assert value.error is None or value.error < 1e-12  # of one fit, or of some that are alike
+
+
+def test_the_error_of_the_aggregation_is_that_of_its_mean(monkeypatch):
+    tasks = [np.array([0.1, 0.4, 0.9]), np.array([0.2, 0.8, 0.3])]
+
+    def found(*seeds):
+        monkeypatch.setattr("eosfm.report.geobench.SEEDS", seeds)
+        return _aggregate(tasks, 3)
+
+    both, (one, other) = found(0, 1), (found(seed).value for seed in (0, 1))
+    assert one != other
+    assert both.value == pytest.approx((one + other) / 2)
+    assert both.error == pytest.approx(abs(one - other) / 2)
+
+
+def test_the_p_value_is_the_share_of_signs_that_are_as_far_apart():
+    ours = (0.5, 0.6, 0.7, 0.4)
+    # Of 16 signs of 0.1, 0.2, 0.3 and -0.05, two give as large a sum, and two as small a one.
+    assert _p_value(ours, (0.4, 0.4, 0.4, 0.45)) == pytest.approx(4 / 16)
+    assert _p_value(ours[:1], (0.4,)) == 1
+
+
+def test_a_difference_is_what_the_ensemble_scores_more(collected):
+    task = next(iter(collected.evaluate))
+    found, around = difference(collected, "random", task)
+    ours, theirs = (collected.of(name)[task].score for name in ("eosfm", "random"))
+    assert found == pytest.approx(ours - theirs) and found != 0
+    assert around.low <= found <= around.high
 
 
 @pytest.mark.parametrize(
