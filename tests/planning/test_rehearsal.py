@@ -34,6 +34,7 @@ def write_small_params(project, stored, write=rehearsal.write_params):
 
 def test_what_was_planned_is_what_came(tmp_path, monkeypatch):
     monkeypatch.setattr(tracking, "_EnergyMeter", NoMeter)
+    monkeypatch.setattr("eosfm.datasets.native.contents.CLOCK_TICK", 0.02)
     monkeypatch.setattr(rehearsal, "write_params", write_small_params)
     with lay_out(tmp_path, {"train": 3, "val": 1, "test": 1}) as project:
         monkeypatch.chdir(tmp_path)
