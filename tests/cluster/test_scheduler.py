@@ -1,6 +1,7 @@
 """``eosfm repro --scheduler``: on workers that run already, on this machine or apart from it."""
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from eosfm.core.errors import EosfmError
 
 from .conftest import PATIENCE
 
+SCHEDULER, WORKER = (
+    (sys.executable, "-m", f"distributed.cli.dask_{name}") for name in ("scheduler", "worker")
+)
 APART = Path(__file__).parent / "apart.py"
 
 
@@ -24,9 +28,9 @@ def start(project, tmp_path):
     def run(*machines: tuple[str, ...]) -> str:
         known = ("--no-dashboard", "--scheduler-file", str(file))
         here = ("--port", "0", "--host", "127.0.0.1")
-        processes.append(project.start("dask-scheduler", *known, *here))
+        processes.append(project.start(*SCHEDULER, *known, *here))
         for words in machines:
-            processes.append(project.start("dask-worker", *known, *words))
+            processes.append(project.start(*WORKER, *known, *words))
         end = time.monotonic() + PATIENCE
         while not (file.exists() and file.read_text()):  # it is written in place
             if time.monotonic() > end:
@@ -41,7 +45,7 @@ def start(project, tmp_path):
 
     yield run
     for process in processes:
-        process.terminate()
+        process.kill()  # Dask's own end waits for the others now and then
         process.communicate(timeout=PATIENCE)
 
 
@@ -80,7 +84,7 @@ def test_a_worker_apart_that_comes_later_ends_and_spoils_nothing(project, start,
     run = project.start("eosfm", "repro", "--scheduler", address)
     project.wait_for("ran")
     late = ("--no-dashboard", "--preload", str(APART), "--local-directory", str(tmp_path / "two"))
-    out = project.run("dask-worker", address, *words, *late)  # which ends by itself
+    out = project.run(*WORKER, address, *words, *late)  # which ends by itself
     assert "as all did when the run began; share them with it, or start it before a run" in out
     (project.path / ".cache" / "go").touch()
     out, _ = run.communicate(timeout=PATIENCE)
