@@ -8,7 +8,12 @@ import timm
 import torch
 
 from eosfm.core.errors import EosfmError
-from eosfm.nn.specialist import Specialist, load_specialist, save_specialist
+from eosfm.nn.specialist import (
+    Specialist,
+    build_specialist,
+    load_specialist,
+    save_specialist,
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +95,18 @@ def test_code_is_never_run(tmp_path):
     torch.save({"format": 1, "name": Path("x")}, tmp_path / "code.pt")
     with pytest.raises(EosfmError, match="holds code"):
         load_specialist(tmp_path / "code.pt")
+
+
+@pytest.mark.parametrize(
+    "mean",
+    [{"vh": -17.25, "vv": -10.0}, torch.tensor([-10.0, -17.25, -17.25])],
+    ids=["name", "tensor"],
+)
+def test_values_per_channel_may_be_told_by_band_or_as_a_tensor(sar, mean):
+    facts = {"name": "sar", "backbone": sar.backbone, "bands": list(sar.bands), "mean": mean}
+    built = build_specialist(3, sar.state_dict, facts, "a file")
+    assert built.mean == (-10.0, -17.25, -17.25) and built.bands == sar.bands
+    with pytest.raises(EosfmError, match=r"a file has mean .*; expected numbers, one per channel"):
+        build_specialist(
+            3, sar.state_dict, facts | {"name": "sar", "backbone": "b", "mean": {"vv": 1}}, "a file"
+        )

@@ -85,3 +85,22 @@ def test_every_scaling_fits_its_bands_and_every_loss_is_published(params):
     assert scalings["ben_rgb"] == ((0.0,) * 3, (255.0,) * 3)
     assert scalings["oscd"] is None
     assert Recipe.resolve(params, "sen12ms_rgb").loss == "dice"
+
+
+@pytest.mark.parametrize(
+    ("decided", "scale", "own", "pretrained"),
+    [
+        (None, True, True, True),
+        (None, True, False, False),
+        (None, False, True, False),
+        (True, False, False, True),
+        (False, True, True, False),
+    ],
+)
+def test_start_weights_are_those_that_scale_and_specialist_ask_for_or_backbone_says(
+    params, decided, scale, own, pretrained
+):
+    params.backbone.__dict__["pretrained"] = decided
+    params.current.__dict__["pretrained"] = scale
+    params.specialist("potsdam").__dict__["pretrained"] = own
+    assert Recipe.resolve(params, "potsdam").pretrained == pretrained
