@@ -197,7 +197,6 @@ def rehearsing(path: Path) -> Iterator[None]:
 def counting() -> Iterator[Counter[str]]:
     """Count images that are encoded or read as features, and calls of encoders."""
     from eosfm.encoding.encoder import EnsembleEncoder
-    from eosfm.evaluation.probe import EndToEnd
     from eosfm.features.source import StoredLevels
     from eosfm.training.module import SpecialistModule
 
@@ -209,7 +208,7 @@ def counting() -> Iterator[Counter[str]]:
             seen.update(images=images, calls=images * encoders)
 
     encode, forward = EnsembleEncoder.encode, SpecialistModule.forward
-    whole, stream = EndToEnd.forward, StoredLevels.stream
+    stream = StoredLevels.stream
 
     def encoded(self: Any, x: Any, indices: Any = None) -> Any:
         chosen = range(len(self.inputs)) if indices is None else indices
@@ -220,10 +219,6 @@ def counting() -> Iterator[Counter[str]]:
         note(image.shape[0] * image.shape[1], 1)
         return forward(self, image)
 
-    def from_scratch(self: Any, inputs: Any, size: Any) -> Any:
-        note(inputs[0].shape[0] * inputs[0].shape[1], 1)
-        return whole(self, inputs, size)
-
     def read(self: Any, requests: Any) -> Any:
         for levels, targets in stream(self, requests):
             note(len(targets), 0)
@@ -233,7 +228,6 @@ def counting() -> Iterator[Counter[str]]:
         for place, name, instead in (
             (EnsembleEncoder, "encode", encoded),
             (SpecialistModule, "forward", trained),
-            (EndToEnd, "forward", from_scratch),
             (StoredLevels, "stream", read),
         ):
             stack.enter_context(patch.object(place, name, instead))

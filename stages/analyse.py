@@ -31,6 +31,7 @@ def main(name: str) -> None:
             params.backbone.name,
             features,
             artifact,
+            params.encoding.max_gb,
             checkpoints,
         )
         write_result(tracker.folder / "metrics.json", result)

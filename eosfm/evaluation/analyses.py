@@ -42,6 +42,7 @@ def analyse_task(
     backbone: str,
     features: Path,
     artifact: Path,
+    max_gb: float,
     checkpoints: Checkpoints | None = None,
 ) -> AnalysisResult:
     """Run the ablations of one task.
@@ -51,6 +52,7 @@ def analyse_task(
         backbone: What is trained from scratch, by timm's name.
         features: ``data/features/<task>``.
         artifact: The ensemble, for features that are not stored.
+        max_gb: As for :func:`eosfm.evaluation.baselines.run_baselines`.
         checkpoints: Where killed fits resume from.
     """
     splits = open_features(task, features, artifact, needs_maps(FIXED, task))
@@ -60,7 +62,7 @@ def analyse_task(
     without = {member: [other for other in members if other != member] for member in members}
     readings = Splits.of(partial(read_split, task))
     context = Context(checkpoints=checkpoints)
-    ensemble, scratch = _by_labels(task, backbone, splits, readings, context)
+    ensemble, scratch = _by_labels(task, backbone, splits, readings, max_gb, context)
     voted = replace(context, voter=_voter(task, readings))
     return AnalysisResult(
         counts=_by_count(task, splits, len(members), voted),
@@ -111,6 +113,7 @@ def _by_labels(
     backbone: str,
     splits: Splits[FrozenFeatures],
     readings: Splits[Reading],
+    max_gb: float,
     context: Context,
 ) -> list[dict[str, TaskResult]]:
     """The ensemble and a backbone from scratch, by stratified share of the labelled tiles."""
@@ -130,7 +133,7 @@ def _by_labels(
         return run_head(task, FIXED, some, 1, contexts[share])
 
     def scratch(share: str) -> TaskResult:
-        return from_scratch(task, backbone, fewer[share], 1, contexts[share])
+        return from_scratch(task, backbone, fewer[share], 1, max_gb, contexts[share])
 
     jobs = {
         (rival, share): partial(rival, share) for rival in (scratch, ensemble) for share in shares

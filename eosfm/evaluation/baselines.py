@@ -3,13 +3,17 @@
 Each baseline uses the head, protocol, labels and seeds of the evaluation (the first
 ``protocol.baseline_seeds`` of them), and one fixed fusion (1x1 convolution over all pyramids), so
 that it does not depend on ``fusion.*``. It gets the bands themselves besides the features
-(``fusion.spectral``), so that a lead over it measures what the specialists add.
+(``fusion.spectral``), also where it is trained from scratch, so that a lead over it measures what
+the specialists add.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from eosfm.core.bands import find
 from eosfm.core.splits import Splits
@@ -19,6 +23,7 @@ from eosfm.encoding.input import SPECTRAL
 from eosfm.encoding.randomize import randomize
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
+from eosfm.evaluation.fine_tune import trainable
 from eosfm.evaluation.fit import ALONE, Context, fit_all
 from eosfm.evaluation.head import CLOSED_FORM, choose, fit_head, run_head, selects
 from eosfm.evaluation.late_fusion import PixelVoter, fuses_late
@@ -74,7 +79,7 @@ def run_baselines(
         features: ``data/features/<task>``.
         artifact: The ensemble.
         start: A specialist file of the weights that specialists begin with.
-        max_gb: Random features that need more room are encoded as they are read.
+        max_gb: Features of other weights that need more room are encoded as they are read.
         checkpoints: Where killed fits resume from.
     """
     count = task.protocol.baseline_seeds
@@ -87,7 +92,7 @@ def run_baselines(
     voter = PixelVoter(linear, readings.val, readings.test) if fuses_late(task) else None
     context = Context(checkpoints=checkpoints, voter=voter)
     jobs: dict[str, Callable[[], TaskResult]] = {
-        "scratch": partial(from_scratch, task, backbone, readings, count, context),
+        "scratch": partial(from_scratch, task, backbone, readings, count, max_gb, context),
         "single": partial(best_single, task, FIXED, splits, count, context),
         "random": partial(random_weights, task, artifact, readings, count, max_gb, context),
         "start": partial(start_weights, task, started, readings, count, max_gb, context),
@@ -151,13 +156,20 @@ def adapted(start: Specialist, task: TaskInput) -> Specialist:
     places = list(range(len(order)))
     if None not in order and len(order) == len(own):
         places.sort(key=lambda at: own.index(str(order[at])))
+    weights = started_weights(start, len(order))
+    return _of_task(start.name, start.backbone, weights, task, places)
+
+
+def _of_task(
+    name: str, backbone: str, weights: Mapping[str, Tensor], task: TaskInput, places: Sequence[int]
+) -> Specialist:
+    """A specialist for a task's bands, in the order of these places, by the task's statistics."""
     bands, units = (tuple(values[at] for at in places) for values in (task.bands, task.units))
     stored = [task.store.usable(name) for name in bands]
     mean, std = (
         tuple(values[name] for name in stored) for values in (task.store.mean, task.store.std)
     )
-    weights = started_weights(start, len(bands))
-    return Specialist(start.name, start.backbone, len(bands), weights, bands, units, mean, std)
+    return Specialist(name, backbone, len(bands), weights, bands, units, mean, std)
 
 
 def from_scratch(
@@ -165,17 +177,36 @@ def from_scratch(
     backbone: str,
     readings: Splits[Reading],
     count: int,
+    max_gb: float,
     context: Context = ALONE,
 ) -> TaskResult:
-    """One backbone of the specialists' kind, trained on the task's labels alone."""
-    if task.head == "ridge":  # closed form cannot train a backbone
-        task = task.with_linear_head()
+    """One backbone of the specialists' kind, trained on the task's labels alone.
+
+    A head in closed form trains no backbone. A linear head on the backbone's features does, and
+    then the task's own head gets them and the bands.
+    """
+    closed, places = task.head in CLOSED_FORM, range(len(task.bands))
+    encoders: dict[int, Any] = {}
+
+    def specialist(trial: Trial) -> Specialist:
+        return _of_task("scratch", backbone, encoders[trial.seed].state_dict(), task, places)
 
     def build(trial: Trial) -> EndToEnd:
-        fresh: Any = build_backbone(backbone, len(task.bands), pretrained=False)
-        return EndToEnd(fresh, fresh.feature_info.channels(), trial)
+        fresh: Any = build_backbone(backbone, len(places), pretrained=False)
+        encoders[trial.seed] = fresh
+        if closed:
+            return EndToEnd(fresh, fresh.feature_info.channels(), trial)
+        beside_bands = trainable(task, [specialist(trial)], ALL)
+        return EndToEnd(beside_bands, beside_bands.out_channels, trial)
 
     splits = readings.map(image_split)
-    trials = make_trials(task, splits.train.some_targets(), count)
+    learns = task.with_linear_head() if closed else task
+    trials = make_trials(learns, splits.train.some_targets(), count)
     done = fit_all(build, splits, trials, context, ("from scratch", backbone))
+    if closed:
+        done = []
+        for trial in trials:
+            encoder = task_encoder(task, [specialist(trial)], copy=False)
+            with scratch_features(encoder, readings, max_gb, not needs_maps(FIXED, task)) as stored:
+                done += fit_head([replace(trial, task=task)], FIXED, stored, context)[0]
     return summarise(task, done, len(splits.train))

@@ -17,6 +17,7 @@ from eosfm.features.encode import task_encoder
 from eosfm.features.reading import image_split, read_split
 from eosfm.features.task import Task
 from eosfm.model import EosFM
+from eosfm.nn.specialist import Specialist
 from eosfm.params import Fusion
 
 
@@ -43,8 +44,7 @@ def fine_tune(
     backbones: dict[int, EosFM] = {}
 
     def build(trial: Trial) -> EndToEnd:
-        encoder = task_encoder(task, specialists, freeze=False, spectral=fusion.spectral)
-        backbone = backbones[trial.seed] = EosFM(encoder, build_fuser(fusion, encoder.inputs))
+        backbone = backbones[trial.seed] = trainable(task, specialists, fusion)
         return EndToEnd(backbone, backbone.out_channels, trial)
 
     members = [specialist.name for specialist in specialists]
@@ -53,3 +53,9 @@ def fine_tune(
     done = fit_all(build, splits, trials, context, decisive)
     selected = backbones[trials[0].seed].selected  # each fit may choose others: the first tells
     return summarise(task, done, len(splits.train), selected)
+
+
+def trainable(task: Task, specialists: Sequence[Specialist], fusion: Fusion) -> EosFM:
+    """Encoders and fusion for a task's images, all of which learn."""
+    encoder = task_encoder(task, specialists, freeze=False, spectral=fusion.spectral)
+    return EosFM(encoder, build_fuser(fusion, encoder.inputs))

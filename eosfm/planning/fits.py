@@ -35,7 +35,7 @@ def evaluation_work(planned: PlannedTask, fusion: Fusion) -> Work:
     if planned.task.head not in CLOSED_FORM:
         inputs = _first(inputs, MOST if fusion.max_encoders == "auto" else fusion.limit)
     if planned.protocol.fine_tune:
-        work += _fine_tuning(planned, fusion, inputs)
+        work += _end_to_end(planned, fusion, inputs, planned.protocol.seeds)
     else:
         work += _fits(planned, fusion, inputs, planned.protocol.seeds, planned.stored_for(fusion))
     return work.needing(_memory(planned))
@@ -49,7 +49,12 @@ def baseline_work(planned: PlannedTask) -> Work:
     adapted = replace(inputs[0], channel_map=tuple(range(len(planned.task.bands))))
     bands = [spec for spec in inputs if spec.spectral]
     start = _scratch_features(planned, (adapted, *bands), count)
-    works = [*random, start, _single(planned, count), _from_scratch(planned, count)]
+    works = [
+        *random,
+        start,
+        _single(planned, count),
+        _from_scratch(planned, (adapted, *bands), count),
+    ]
     return total(works).needing(_memory(planned))
 
 
@@ -134,19 +139,24 @@ def _samples(planned: PlannedTask, stored: bool) -> Work:
     return Work(images=items) if stored else planned.encoding(items, planned.inputs)
 
 
-def _from_scratch(planned: PlannedTask, count: int) -> Work:
-    """One backbone and its head, trained on images, once per seed."""
-    task, dates = planned.task, len(planned.task.dates)
+def _from_scratch(planned: PlannedTask, inputs: Sequence[InputSpec], count: int) -> Work:
+    """One backbone trained on images; a head in closed form then gets its features."""
+    if planned.task.head not in CLOSED_FORM:
+        return _end_to_end(planned, FIXED, inputs, count)
+    task, dates = planned.task.with_linear_head(), len(planned.task.dates)
     one = encoder_cost(planned.backbone, len(task.bands), *task.windows.size)
     head = scratch_head_cost(task, encoder_channels(planned.backbone))
     images = count * (planned.learned + planned.scored) * dates
     loads = planned.fitting(count, replace(one, macs=dates * one.macs), head)
-    return Work(images, images, loads=loads)
+    closed = _scratch_features(planned, inputs, 1)
+    return total([Work(images, images, loads=loads), *[closed] * count])
 
 
-def _fine_tuning(planned: PlannedTask, fusion: Fusion, inputs: Sequence[InputSpec]) -> Work:
+def _end_to_end(
+    planned: PlannedTask, fusion: Fusion, inputs: Sequence[InputSpec], seeds: int
+) -> Work:
     """Encoders trained along with fusion and head, once per seed."""
-    seeds, dates = planned.protocol.seeds, len(planned.task.dates)
+    dates = len(planned.task.dates)
     head, _ = probe_cost(planned.task, fusion, inputs)
     each = planned.encoder_costs(inputs)
     encoders = Cost(dates * sum(c.macs for c in each), sum(c.operations for c in each))

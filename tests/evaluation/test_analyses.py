@@ -24,7 +24,7 @@ def task(resolve):
 
 @pytest.fixture(scope="module")
 def analysis(task, features, artifact):
-    return analyse_task(task, BACKBONE, features[NAME], artifact)
+    return analyse_task(task, BACKBONE, features[NAME], artifact, 1.0)
 
 
 def test_every_part_is_answered(analysis):

@@ -96,7 +96,7 @@ def test_models_that_are_trained_from_the_pixels_on(resolve, checkpoints, steps)
     readings = Splits.of(lambda split: read_split(task, split))
 
     def run():
-        return from_scratch(task, BACKBONE, readings, 1, Context(checkpoints=checkpoints))
+        return from_scratch(task, BACKBONE, readings, 1, 1.0, Context(checkpoints=checkpoints))
 
     whole = run()
     assert resumed(run, steps, (4,), checkpoints) == whole

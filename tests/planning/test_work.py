@@ -7,7 +7,6 @@ import pytest
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.evaluation.baselines import FIXED, run_baselines
 from eosfm.evaluation.evaluate import evaluate_task, selection_path
-from eosfm.evaluation.probe import EndToEnd
 from eosfm.features import frozen
 from eosfm.features.encode import encode_task
 from eosfm.planning.cost import COMPUTED, encoder_cost, reference_macs
@@ -37,19 +36,14 @@ LATE = {"protocol": SHORT | {"late_fusion": True, "window": 16}}
 def calls(monkeypatch):
     """Images through one encoder each, one number per pass."""
     found = []
-    encode, forward = EnsembleEncoder.encode, EndToEnd.forward
+    encode = EnsembleEncoder.encode
 
     def encoded(self, x, indices=None):
         chosen = range(len(self.inputs)) if indices is None else indices
         found.append(len(x) * sum(not self.inputs[index].spectral for index in chosen))
         return encode(self, x, indices)
 
-    def trained(self, inputs, size):
-        found.append(inputs[0].shape[0] * inputs[0].shape[1])
-        return forward(self, inputs, size)
-
     monkeypatch.setattr(EnsembleEncoder, "encode", encoded)
-    monkeypatch.setattr(EndToEnd, "forward", trained)
     return found
 
 
