@@ -161,7 +161,8 @@ def _row(out: Path, task: str, ensemble: str) -> list[str]:
     base = read_result(results / f"baseline/{task}/metrics.json", BaselineResults, "")
     others = (base.random, base.start, base.single, base.scratch, base.statistics)
     scores = [f"{result.test[ours.metric]:.3f}" for result in (ours, *others)]
-    scores[0] += f" ± {ours.spread[ours.metric]:.3f}"
+    if len(ours.fits) > 1:  # one fit has no spread
+        scores[0] += f" ± {ours.spread[ours.metric]:.3f}"
     return [TASKS[task], ENSEMBLES[ensemble], str(ours.labels), *scores, *base.single.selected]
 
 
