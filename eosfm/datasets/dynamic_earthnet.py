@@ -62,7 +62,8 @@ def scenes(root: Path) -> Iterator[Scene]:
         image = [Part(folder / f"{date}.tif", len(BANDS), REFLECTANCE) for date in dates]
         target = Part(_label_file(root, label), LAYERS, _classes, dtype="uint8")
         id = f"{area}_{month}"
-        yield raster_scene(id, split, image, target, grid=target, dates=dates)
+        # Months of an area show the same ground, so they count as one scene of the report.
+        yield raster_scene(id, split, image, target, grid=target, dates=dates, product=area)
 
 
 def _label_file(root: Path, listed: str) -> Path:

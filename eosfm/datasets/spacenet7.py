@@ -1,6 +1,7 @@
 """SpaceNet 7: buildings of growing towns in monthly Planet mosaics, 8-bit RGB of about 4 m."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -11,8 +12,9 @@ NAME = "spacenet7"
 
 
 def scenes(root: Path) -> Iterator[Scene]:
-    """Yield each labelled month of each area."""
-    return chain.from_iterable(months(root))
+    """Yield each labelled month of each area; all months of one are a scene of the report."""
+    for month in chain.from_iterable(months(root)):
+        yield replace(month, product=month.files[0].parents[1].name)
 
 
 DATASET = describe(NAME, "SpaceNet 7 (MUDS)", "segmentation", ("background", "building"), scenes)

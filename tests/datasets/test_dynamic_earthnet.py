@@ -34,6 +34,7 @@ def test_scenes_follow_the_split_files(simulated, whole):
     assert len(set(areas)) == 6  # no area is in two splits
     for scene, (images, label, month), area in zip(scenes, rows, areas, strict=True):
         assert scene.id == f"{area}_{month}"
+        assert scene.product == area  # months of an area are drawn together
         assert scene.dates == tuple(
             f"{month}-{day}" for day in ("01", "05", "10", "15", "20", "25")
         )

@@ -53,6 +53,7 @@ def test_months_and_areas(simulated, whole):
     assert len(test) == 16 and len(scenes) == 19
     second = [scene for scene in test if scene.dates == ("2018-02-01",)]
     assert [scene.files[0].parts[-3] for scene in second] == list(AOIS["test"][:2])
+    assert len({scene.product for scene in test}) == 14  # months of an area are drawn together
     assert all(scene.crs == CRS and scene.transform[0] == 4 for scene in scenes)
     shares = [(scene.target(whole(scene)) == 1).mean() for scene in scenes]
     assert 0.02 < np.mean(shares) < 0.5
