@@ -22,6 +22,7 @@ class Lead:
 
     Attributes:
         mean: Mean difference of the 0-to-1 scores.
+        median: Of the same differences.
         wins: Tasks on which the ensemble is ahead.
         losses: Tasks on which it is behind.
         tasks: All of them.
@@ -31,6 +32,7 @@ class Lead:
     """
 
     mean: float
+    median: float
     wins: int
     losses: int
     tasks: int
@@ -60,6 +62,7 @@ def lead(results: Results, baseline: str, tasks: Collection[str] | None = None) 
     again = [results.resampled("eosfm", task) - results.resampled(baseline, task) for task in names]
     return Lead(
         mean=float(difference.mean()),
+        median=float(np.median(difference)),
         wins=int((difference > 0).sum()),
         losses=int((difference < 0).sum()),
         tasks=len(difference),

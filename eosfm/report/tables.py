@@ -48,7 +48,8 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
 
 def models_table(results: Results) -> list[list[str]]:
     """Model by model: its mean score in two forms, and how EosFM stands against it."""
-    lead = ["EosFM ahead by", "95 % interval of that", "ahead on", "behind on", "p", "EosFM is"]
+    lead = ["EosFM ahead by", "95 % interval of that", "median", "ahead on", "behind on"]
+    lead += ["p", "EosFM is"]
     rows = [["model", "mean", "95 % interval", "normalised IQM", *lead]]
     values, rivals = aggregate(results), leads(results)
     for name in MODELS:
@@ -61,7 +62,7 @@ def models_table(results: Results) -> list[list[str]]:
         ]
         if one := rivals.get(name):
             of = one.interval
-            row += [f"{one.mean:+z.3f}", str(of), str(one.wins)]
+            row += [f"{one.mean:+z.3f}", str(of), f"{one.median:+z.3f}", str(one.wins)]
             row += [str(one.losses), f"{one.p:.2g}", one.verdict]
         rows.append(row + [""] * (len(rows[0]) - len(row)))
     return rows

@@ -168,16 +168,16 @@ def test_a_difference_is_what_the_ensemble_scores_more(collected):
     ("tasks", "p", "words"), [(5, 0.0625, "too few tasks to tell from"), (6, 0.031, "ahead of")]
 )
 def test_of_few_tasks_no_test_can_tell(tasks, p, words):
-    assert Lead(0.3, tasks, 0, tasks, p, interval(0.3, np.zeros(3))).verdict == words
+    assert Lead(0.3, 0.3, tasks, 0, tasks, p, interval(0.3, np.zeros(3))).verdict == words
 
 
 def test_the_answer_says_what_the_test_found(collected, monkeypatch):
     around = interval(0.0, np.zeros(3))
     found = {
-        "random": Lead(0.1, 9, 1, 10, 0.001, around),
-        "scratch": Lead(0.05, 9, 1, 10, 0.049, around),
-        "single": Lead(0.1, 9, 1, 10, 0.05, around),
-        "statistics": Lead(-0.1, 1, 9, 10, 0.01, around),
+        "random": Lead(0.1, 0.1, 9, 1, 10, 0.001, around),
+        "scratch": Lead(0.05, 0.05, 9, 1, 10, 0.049, around),
+        "single": Lead(0.1, 0.1, 9, 1, 10, 0.05, around),
+        "statistics": Lead(-0.1, -0.1, 1, 9, 10, 0.01, around),
     }
     monkeypatch.setattr("eosfm.report.answer.leads", lambda _: found)
     sentence = answer(collected)
@@ -223,3 +223,4 @@ def test_a_task_that_is_lost_counts_against(collected):
     found = lead(replace(collected, evaluate=ours), "scratch")
     assert (found.wins, found.losses, found.tasks) == (len(names) - 1, 1, len(names))
     assert found.mean == pytest.approx((0.1 * (len(names) - 1) - 0.3) / len(names))
+    assert found.median == pytest.approx(0.1)
