@@ -90,10 +90,11 @@ def repro(
                 ):
                     _run_all(repo, schedule, client, door)
         if overrides or name:
-            end = f"experiment {experiment.record(schedule, before, name)}"
+            end = f"; experiment {experiment.record(schedule, before, name)}"
         else:
-            end = f"ran here: {', '.join(home.finish(schedule)) or 'nothing'}"
-    print(f"done in {clock(time.monotonic() - start)}; {end}")
+            here = home.finish(schedule)
+            end = f"; ran here: {', '.join(here)}" if here else ""
+    print(f"done in {clock(time.monotonic() - start)}{end}")
 
 
 def _run_all(repo: Any, schedule: Schedule, client: Any, door: Path | None = None) -> None:

@@ -1,6 +1,7 @@
 """``eosfm repro`` on a small pipeline: what ``dvc repro`` makes, whatever happens on the way."""
 
 import contextlib
+import re
 import signal
 import time
 from pathlib import Path
@@ -64,8 +65,9 @@ def test_the_results_and_locks_are_those_of_dvc_repro(project, plain):
     assert "fit@a: unchanged" in out and "join: unchanged" in out
     # an uncommitted change, of which only some stages know
     project.edit("params.yaml", "word: one", "word: two")
-    project.repro("fit@a")
+    out = project.repro("fit@a")
     assert project.ran() == {"fit a"}
+    assert re.fullmatch(r"done in [0-9:]+", out.splitlines()[-1])  # no "nothing" after work
     assert "two" in (project.path / "models/a").read_text()
     # what was made before is taken from the cache
     project.edit("params.yaml", "word: two", "word: one")
