@@ -255,6 +255,19 @@ def test_values_of_another_unit_are_told_once(make_specialist, way):
         assert len(said) == told
 
 
+def test_values_that_are_not_standardised_are_told_once(make_specialist):
+    known = make_specialist("rgb", ("B04", "B03", "B02"))
+    x = torch.randn(1, 3, 32, 32)
+    for shift, told in ((0.0, 0), (5.0, 0), (1500.0, 1)):
+        backbone = EosFM.from_specialists([known], ["B04", "B03", "B02"]).eval()
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                backbone(x + shift)
+        said = [str(one.message) for one in found if "where about 0 is expected" in str(one.message)]
+        assert len(said) == told
+
+
 def test_halves_that_do_not_fit(few):
     first, second = (EosFM.from_specialists(few[i : i + 2], in_chans=13) for i in (0, 1))
     with pytest.raises(EosfmError, match=r"build it with Fuser\(encoder\.inputs\)"):

@@ -150,17 +150,23 @@ class EnsembleEncoder(nn.Module):
         return "\n".join(lines)
 
     def _look(self, x: Tensor, first: int) -> None:
-        """Warn of values that the statistics do not fit: 0 to 1 in place of 0 to 10,000, say."""
-        scaled = self.input.standardize == "specialist" or self.input.mean is not None
-        if torch.jit.is_tracing() or not scaled:
+        """Warn of values in another unit than the statistics, or not standardised at all."""
+        if torch.jit.is_tracing():
             return
+        scaled = self.input.standardize == "specialist" or self.input.mean is not None
         fed = [channel is not None for channel in self.inputs[first].channel_map]
         seen = self.adapters[first](x.detach().float())[:, fed]
         middle, spread = seen.mean((0, 2, 3)).abs().max().item(), seen.std((0, 2, 3)).max().item()
-        if middle > FARTHEST or 0 < spread < FLATTEST:
+        if scaled and (middle > FARTHEST or 0 < spread < FLATTEST):
             warnings.warn(
                 f"scaled by their statistics, bands have a mean of {middle:.3g} and a deviation of "
                 f"{spread:.3g} where about 0 and 1 are expected; check the unit of the values",
+                stacklevel=4,
+            )
+        elif not scaled and middle > FARTHEST:
+            warnings.warn(
+                f"bands have a mean of {middle:.3g} where about 0 is expected; standardise them, "
+                "or give mean= and std=",
                 stacklevel=4,
             )
 
