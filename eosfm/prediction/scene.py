@@ -273,5 +273,7 @@ def named_bands(path: str) -> list[str | None]:
 
 
 def _place(name: str) -> str:
-    """A path, or a URL without its query, which may be a temporary signature."""
-    return name.partition("?")[0] if "://" in name else name
+    """A whole path, or a URL without its query, which may be a temporary signature."""
+    if "://" in name:
+        return name.partition("?")[0]
+    return str(Path(name).resolve()) if Path(name).exists() else name

@@ -106,6 +106,17 @@ def test_rows_that_are_finished_are_not_made_again(run, scene, monkeypatch, tmp_
     assert not list(tmp_path.glob(".*"))
 
 
+def test_rows_go_on_however_the_path_of_the_scene_is_written(run, scene, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            run("segmentation", [scene])
+    monkeypatch.chdir(Path(scene).parent)
+    calls = stop_at(monkeypatch, 100)
+    run("segmentation", [Path(scene).name])
+    assert len(calls) == 8 - 3
+
+
 @pytest.mark.parametrize(
     ("change", "options"),
     [
