@@ -7,11 +7,15 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eosfm.core.bands import find
 from eosfm.datasets.native.gdal import DRIVERS, open_raster
-from eosfm.datasets.native.spec import Dataset, Scene
+from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.prediction.names import numbered_by
 
+ROWS = 512
+"""Of a label that are read at once."""
 MOST = 32
 """Files of the scene that are looked at: series have hundreds, all alike."""
 AS_STORED = (1.0, 0.0)
@@ -43,6 +47,9 @@ def contradictions(dataset: Dataset, scene: Scene, own: bool) -> Iterator[str]:
         images = [r for r in rasters if r.count > 1 or (one and r.dtypes[0] == dataset.dtype)]
         for look in (_bands, _nodata, _scale) if own else (_bands,):
             yield from islice((told for raster in images for told in look(raster, dataset)), 1)
+        if own and dataset.kind == "regression":
+            labels = [raster for raster in rasters if raster not in images]
+            yield from islice((told for raster in labels for told in _unlabelled(raster, scene)), 1)
         yield from islice(_grids(rasters), 1)
 
 
@@ -67,6 +74,21 @@ def _nodata(raster: Any, dataset: Dataset) -> Iterator[str]:
                 f"{'none' if dataset.nodata is None else f'{dataset.nodata:g}'}; state `nodata`, "
                 "or make sure that its reader gives no such pixel"
             )
+
+
+def _unlabelled(raster: Any, scene: Scene) -> Iterator[str]:
+    """A label's nodata value that the reader gives as a number like any other."""
+    value = raster.nodata
+    if value is None or isnan(value):
+        return
+    for row in range(0, scene.height, ROWS):
+        window = Window(row, 0, min(ROWS, scene.height - row), scene.width)
+        if (np.asarray(scene.target(window)) == np.float32(value)).any():
+            yield (
+                f"{raster.name} declares the nodata value {value:g}, and labels have it; let the "
+                "reader give NaN where nothing is labelled"
+            )
+            return
 
 
 def _scale(raster: Any, dataset: Dataset) -> Iterator[str]:

@@ -9,6 +9,7 @@ from rasterio.transform import from_origin
 
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.values import as_stored
 from eosfm.planning.declared import contradictions
 
 BANDS = ("B02", "B03", "B04")
@@ -23,6 +24,7 @@ MASK = {"descriptions": (), "dtype": "uint8"}
 def hints(tmp_path):
     def write(name, count, west=500_000, epsg=32633, descriptions=BANDS, dtype="uint16", **more):
         scales, offsets = more.pop("scales", None), more.pop("offsets", None)
+        prepare = more.pop("prepare", as_stored)
         with rasterio.open(
             tmp_path / name, "w", driver="GTiff", width=8, height=8, count=count, dtype=dtype,
             crs=f"EPSG:{epsg}", transform=from_origin(west, 5e6, 10, 10), **more,
@@ -31,7 +33,7 @@ def hints(tmp_path):
             raster.descriptions = descriptions or (None,) * count
             if scales:
                 raster.scales, raster.offsets = scales, offsets
-        return Part(tmp_path / name, count)
+        return Part(tmp_path / name, count, prepare)
 
     def told(image, mask=MASK, dataset=MINE, own=True):
         parts = [write("image.tif", 3, **image)], write("mask.tif", 1, **mask)
@@ -75,6 +77,22 @@ def test_each_contradiction_is_one_hint(hints, image, mask, words):
 
 def test_a_mask_s_own_nodata_is_none_of_the_image(hints):
     assert hints({}, MASK | {"nodata": 255}) == []
+
+
+class TestLabelsOfRegression:
+    dataset = replace(MINE, kind="regression", classes=("biomass",), ignore_index=None)
+
+    def told(self, hints, nodata, prepare=as_stored):
+        mask = MASK | {"nodata": nodata, "dtype": "float32", "prepare": prepare}
+        return hints({}, mask, self.dataset)
+
+    def test_a_nodata_value_that_is_given_as_a_label_is_a_hint(self, hints):
+        (line,) = self.told(hints, 1)
+        assert "mask.tif declares the nodata value 1, and labels have it; let the reader" in line
+
+    def test_one_that_is_given_as_nan_or_that_no_pixel_has_is_none(self, hints):
+        assert self.told(hints, 1, lambda pixels, path: np.where(pixels == 1, np.nan, pixels)) == []
+        assert self.told(hints, -9999) == self.told(hints, np.nan) == []
 
 
 def test_readers_of_published_data_see_to_nodata_and_scale(hints):
