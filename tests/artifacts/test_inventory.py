@@ -9,8 +9,8 @@ from eosfm.artifacts.inventory import content_hash, take_inventory
 from eosfm.artifacts.licences import allows_commerce, training_data
 from eosfm.artifacts.tables import show_inventory
 from eosfm.core.errors import EosfmError
-from eosfm.datasets import DATASETS
 from eosfm.encoding.artifact import load_artifact, save_artifact
+from eosfm.planning.facts import ARCHIVES
 
 
 def test_what_the_file_says_of_each(artifact_file, members):
@@ -100,7 +100,7 @@ def test_hash_is_of_the_tensors_alone(members, tmp_path):
     assert content_hash({"k": torch.tensor(1)}) != content_hash({"k": torch.tensor([1])})
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", ARCHIVES)
 def test_answers_agree_with_the_words_of_the_licence(name):
     known = training_data(name)
     licence, allowed = known.licence, known.commercial
