@@ -118,7 +118,10 @@ class Kind(ABC):
             return None
         expected = f"label {np.unique(target[wrong])[0]:g}; expected 0 to {classes - 1}"
         if ignore_index is None:
-            return f"{expected}; where it means unlabelled, give it as the dataset's ignore_index"
+            return (
+                f"{expected}; where it means unlabelled, give it as the dataset's ignore_index, "
+                "else let the reader make a class of it"
+            )
         return f"{expected} or {ignore_index} (unlabelled)"
 
     def target_statistics(
