@@ -82,17 +82,19 @@ def test_a_mask_s_own_nodata_is_none_of_the_image(hints):
 class TestLabelsOfRegression:
     dataset = replace(MINE, kind="regression", classes=("biomass",), ignore_index=None)
 
-    def told(self, hints, nodata, prepare=as_stored):
+    def told(self, hints, nodata, prepare):
         mask = MASK | {"nodata": nodata, "dtype": "float32", "prepare": prepare}
         return hints({}, mask, self.dataset)
 
     def test_a_nodata_value_that_is_given_as_a_label_is_a_hint(self, hints):
-        (line,) = self.told(hints, 1)
+        (line,) = self.told(hints, 1, lambda pixels, path: pixels)
         assert "mask.tif declares the nodata value 1, and labels have it; let the reader" in line
 
     def test_one_that_is_given_as_nan_or_that_no_pixel_has_is_none(self, hints):
         assert self.told(hints, 1, lambda pixels, path: np.where(pixels == 1, np.nan, pixels)) == []
-        assert self.told(hints, -9999) == self.told(hints, np.nan) == []
+        assert self.told(hints, 1, as_stored) == []
+        assert self.told(hints, -9999, lambda pixels, path: pixels) == []
+        assert self.told(hints, np.nan, as_stored) == []
 
 
 def test_readers_of_published_data_see_to_nodata_and_scale(hints):

@@ -56,7 +56,12 @@ def read_header(path: Path, bands: int, dtype: str | None) -> Header:
 
 
 def read_bands(
-    path: Path, window: Window, bands: int, size: Size, numbers: bool = False
+    path: Path,
+    window: Window,
+    bands: int,
+    size: Size,
+    numbers: bool = False,
+    blank: bool = False,
 ) -> np.ndarray:
     """Read all bands of a window as (bands, h, w) in the file's dtype.
 
@@ -67,6 +72,7 @@ def read_bands(
         size: Rows and columns that it must have.
         numbers: Whether palette and 1-bit images give their stored indices, such as a mask's
             classes, and not their display colours.
+        blank: Whether a nodata value that a file of real numbers declares is NaN.
 
     Raises:
         EosfmError: The file is missing or damaged, or has another shape.
@@ -78,7 +84,10 @@ def read_bands(
         return pixels.reshape(bands, window.height, window.width)
     with open_raster(path) as raster:
         _check_shape(path, (raster.count, *raster.shape), (bands, *size))
-        return read_open(raster, window)
+        stored: np.ndarray = read_open(raster, window)
+        if blank and raster.nodata is not None and stored.dtype.kind == "f":
+            stored[stored == raster.nodata] = np.nan
+        return stored
 
 
 def _expect_plain_bands(path: Path, bands: int) -> None:

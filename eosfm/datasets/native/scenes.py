@@ -54,15 +54,19 @@ class Part:
         return self._read(size, window)
 
     def target(self, size: Size, window: Window) -> np.ndarray:
-        """A window (h, w) of the first band, a palette's as its numbers."""
-        return self._read(size, window, numbers=True)[0]
+        """A window (h, w) of the first band, a palette's as its numbers.
+
+        Where nothing is made of a file of real numbers, its nodata value is NaN: as a label it
+        would be learnt like any other.
+        """
+        return self._read(size, window, target=True)[0]
 
     def read_all(self) -> np.ndarray:
         """The first band of the whole file (H, W)."""
         height, width = self.header()[:2]
         return self.target((height, width), Window(0, 0, height, width))
 
-    def _read(self, size: Size, window: Window, numbers: bool = False) -> np.ndarray:
+    def _read(self, size: Size, window: Window, target: bool = False) -> np.ndarray:
         if self.path is None:
             nan = np.full((self.bands, window.height, window.width), np.nan, np.float32)
             return self.prepare(nan, Path())
@@ -71,7 +75,9 @@ class Part:
         bottom, right = window.row + window.height, window.col + window.width
         below = Window(row, col, -(-bottom // step) - row, -(-right // step) - col)
         coarse = (-(-size[0] // step), -(-size[1] // step))
-        pixels = self.prepare(read_bands(self.file, below, self.bands, coarse, numbers), self.path)
+        blank = target and self.prepare is as_stored
+        pixels = read_bands(self.file, below, self.bands, coarse, target, blank)
+        pixels = self.prepare(pixels, self.path)
         if step == 1:
             return pixels
         fine = pixels.repeat(step, axis=-2).repeat(step, axis=-1)

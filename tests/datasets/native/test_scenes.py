@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets.native.scenes import Part, by_number, constant, crop, raster_scene, rgb
@@ -119,3 +120,18 @@ def test_a_class_is_the_whole_images_and_its_parts_keep_their_place_on_the_groun
 def test_numbers_are_in_order():
     names = [Path(f"a/{name}.png") for name in ("10", "9", "100", "2")]
     assert [path.stem for path in by_number(names)] == ["2", "9", "10", "100"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_nodata_of_labels_that_are_real_numbers_is_no_label(tmp_path, dtype):
+    path, values = tmp_path / "biomass.tif", np.array([[12, -9999], [-9999, 0]], dtype)
+    write_geotiff(path, values[None], 10, (300, 500))
+    with rasterio.open(path, "r+") as raster:
+        raster.nodata = -9999
+    whole = Window(0, 0, 2, 2)
+    as_numbers = values if dtype == "int16" else np.where(values < 0, np.nan, values)
+    np.testing.assert_array_equal(Part(path).target((2, 2), whole), as_numbers)
+    # An image says what is not measured by its dataset, and a reader knows what it does.
+    np.testing.assert_array_equal(Part(path).read((2, 2), whole)[0], values)
+    own = Part(path, prepare=lambda pixels, path: pixels)
+    np.testing.assert_array_equal(own.target((2, 2), whole), values)
