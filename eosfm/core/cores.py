@@ -35,9 +35,8 @@ def quotas(
         if controllers and "cpu" not in controllers.split(","):
             continue
         base = groups / "cpu" if controllers else groups  # the second version names none
-        place = PurePosixPath(
-            path.lstrip("/")
-        )  # of the machine's; a container may see its own alone
+        # A path of the machine's groups, of which a container may see its own alone.
+        place = PurePosixPath(path.lstrip("/"))
         for group in (place, *place.parents):
             try:
                 if controllers:
