@@ -58,7 +58,8 @@ def embed(
         int | None, typer.Option(help="Side of the sliding window in pixels; by default 512.")
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option(help="Overlap of the windows in pixels; by default an eighth.")
+        int | None,
+        typer.Option(help="Overlap of the windows in pixels; by default an eighth, at least 32."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; by default a GPU if there is one.")

@@ -49,7 +49,8 @@ def onnx(
     if task is not None:
         ensemble = artifact or Path("models/eosfm.pth")
         fitted = export_task(task_file(task), ensemble, out, size)
-        print(f"{out}: {fitted.task} of {', '.join(fitted.bands)}, {', '.join(fitted.classes)}")
+        bands, classes = ", ".join(fitted.bands), ", ".join(fitted.classes)
+        print(f"{out}: {fitted.task} from {bands}; classes: {classes}")
     elif backbone is not None:
         opened = EosFM.load(backbone)
         export_onnx(opened, out, size)

@@ -75,7 +75,8 @@ def predict(
     overlap: Annotated[
         int | None,
         typer.Option(
-            help="Overlap of windows in pixels; by default an eighth, a quarter for objects."
+            help="Overlap of windows in pixels; by default an eighth, for objects a quarter, at "
+            "least 32."
         ),
     ] = None,
     device: Annotated[

@@ -29,7 +29,8 @@ def score(
         typer.Option(help="Side of the sliding window in pixels; by default as in training."),
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option(help="Overlap of the windows in pixels; by default an eighth.")
+        int | None,
+        typer.Option(help="Overlap of the windows in pixels; by default an eighth, at least 32."),
     ] = None,
     device: Annotated[
         str | None,

@@ -67,7 +67,7 @@ def write_map(job: Job, probabilities: bool) -> str:
     rows.remove()
     missing = 1 - known / (grid.height * grid.width)
     share = f"; {missing:.0%} without a measurement" * bool(missing)
-    return f"{job.out}: {grid}{_told(fitted, sums / known) if known else ''}{share}"
+    return f"{job.out}: {grid}{_told(fitted, form, sums / known) if known else ''}{share}"
 
 
 def map_form(fitted: FittedTask, probabilities: bool) -> Form:
@@ -101,13 +101,15 @@ def _sums(kept: Arrays, classes: int) -> np.ndarray:
     return np.asarray(values.sum(axis=1, dtype=np.float64))
 
 
-def _told(fitted: FittedTask, means: np.ndarray) -> str:
-    """A summary of a map: the mean value, or the shares of the most frequent classes."""
+def _told(fitted: FittedTask, form: Form, means: np.ndarray) -> str:
+    """A summary of a map: the mean value, or what is largest by class, of share or probability."""
     if isinstance(get_kind(fitted.kind), Regression):
         return f"; {fitted.classes[0]} {means[0]:.4g} {fitted.target_unit or ''}".rstrip()
     there = [k for k in np.argsort(-means, kind="stable") if means[k] >= LEAST]
     more = f" and {len(there) - SHOWN} more" * (len(there) > SHOWN)
-    return "; " + ", ".join(f"{fitted.classes[k]} {means[k]:.1%}" for k in there[:SHOWN]) + more
+    what = "mean probability of " * (form.dtype != "uint8")
+    shown = ", ".join(f"{fitted.classes[k]} {means[k]:.1%}" for k in there[:SHOWN])
+    return f"; {what}{shown}{more}"
 
 
 def describe(raster: Any, fitted: FittedTask, categories: bool) -> None:

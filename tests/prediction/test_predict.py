@@ -127,13 +127,16 @@ def test_a_scene_of_one_window_is_what_the_model_says(
 
 
 def test_probabilities_of_the_classes_sum_to_one(run, write_scene, mosaic):
-    path, _ = run("segmentation", [write_scene(mosaic[0])], probabilities=True)
-    classes, _ = run("segmentation", [write_scene(mosaic[0])], out="classes.tif")
+    path, line = run("segmentation", [write_scene(mosaic[0])], probabilities=True)
+    classes, shares = run("segmentation", [write_scene(mosaic[0])], out="classes.tif")
     with rasterio.open(path) as raster, rasterio.open(classes) as other:
         values = raster.read()
         assert np.isnan(raster.nodata) and raster.dtypes == ("float32", "float32")
         np.testing.assert_allclose(values.sum(0), 1, atol=1e-5)
         np.testing.assert_array_equal(values.argmax(0), other.read(1))
+        bright = values[1].mean()
+        assert "mean probability of " in line and f"bright {bright:.1%}" in line
+        assert "probability" not in shares and f"bright {(other.read(1) == 1).mean():.1%}" in shares
 
 
 def test_strips_and_batches_do_not_show(run, write_scene, mosaic, monkeypatch):
