@@ -7,8 +7,8 @@ There the range comes from a fixed file, here from the models of the run: values
 compare.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -44,7 +44,10 @@ def aggregate(results: Results) -> dict[str, Aggregate]:
             normalised[model].append((scores - every.min()) / (every.max() - every.min()))
     # What is solved in closed form has one fit where others have several.
     count = max((len(fits) for tasks in normalised.values() for fits in tasks), default=0)
-    return {model: _aggregate(tasks, count) for model, tasks in normalised.items()}
+    return {
+        model: _aggregate(tuple(tuple(fits.tolist()) for fits in tasks), count)
+        for model, tasks in normalised.items()
+    }
 
 
 def _scores(results: Results, model: str, task: str) -> np.ndarray:
@@ -54,7 +57,8 @@ def _scores(results: Results, model: str, task: str) -> np.ndarray:
     return np.array([score01(metric, fit.test[metric]) for fit in result.fits])
 
 
-def _aggregate(tasks: Sequence[np.ndarray], count: int) -> Aggregate:
+@cache  # several tables of a report ask for the same
+def _aggregate(tasks: tuple[tuple[float, ...], ...], count: int) -> Aggregate:
     """From so many of the normalised fits of each task; 0 where no task tells the models apart."""
     if not tasks:
         return Aggregate(0.0, None)

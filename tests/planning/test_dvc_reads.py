@@ -4,6 +4,7 @@ import pytest
 from dvc.dependency.param import read_param_file
 from dvc.fs import localfs
 from dvc.utils import serialize, strictyaml
+from dvc.utils.serialize import _yaml
 
 from eosfm.planning import dvc_reads
 from eosfm.planning.dvc_reads import parse_once
@@ -13,6 +14,7 @@ from eosfm.planning.dvc_reads import parse_once
 def path(tmp_path, monkeypatch):
     monkeypatch.setattr(serialize, "LOADERS", serialize.LOADERS.copy())
     monkeypatch.setattr(strictyaml, "parse_yaml", strictyaml.parse_yaml)
+    monkeypatch.setattr(_yaml, "parse_yaml_for_update", _yaml.parse_yaml_for_update)
     dvc_reads._parsed.cache_clear()
     parse_once()
     path = tmp_path / "params.yaml"
@@ -38,6 +40,47 @@ def test_a_file_that_is_to_be_changed_keeps_its_comments(path, tmp_path):
     strictyaml.load(path)
     kept, _ = strictyaml.load(path, round_trip=True)
     assert kept.ca.items["a"][2].value == "# one\n"
+
+
+LOCK = """schema: '2.0'
+stages:
+  train@a:
+    cmd: python stages/train.py a
+    deps:
+    - path: data/tiles/a
+      hash: md5
+      md5: 12345678901234567890123456789012
+      size: 1
+    params:
+      params.yaml:
+        rate: 1e-05
+        share: 0.10
+        none:
+        text: '1e5'
+        deep: [[1, 2], {}]
+"""
+
+
+@pytest.mark.parametrize("name", ["dvc.lock", "params.yaml"])
+def test_a_changed_file_is_written_as_dvc_alone_writes_it(tmp_path, monkeypatch, name):
+    def written():
+        (tmp_path / name).write_text(written_by_dvc)
+        with _yaml.modify_yaml(str(tmp_path / name)) as data:
+            data["stages"]["train@b"] = {"cmd": "true", "md5": "1234567890123456789012345678901e"}
+        return (tmp_path / name).read_text()
+
+    (tmp_path / name).write_text(LOCK)
+    with _yaml.modify_yaml(str(tmp_path / name)):
+        pass
+    values = serialize.load_yaml(tmp_path / name)
+    serialize.dump_yaml(tmp_path / name, values)  # as DVC first writes an entry
+    written_by_dvc = (tmp_path / name).read_text()
+    alone = written()
+    monkeypatch.setattr(_yaml, "parse_yaml_for_update", _yaml.parse_yaml_for_update)
+    monkeypatch.setattr(serialize, "LOADERS", serialize.LOADERS.copy())
+    monkeypatch.setattr(strictyaml, "parse_yaml", strictyaml.parse_yaml)
+    parse_once()
+    assert written() == alone
 
 
 def test_a_change_is_seen_whatever_the_times_of_files_say(path, tmp_path):
