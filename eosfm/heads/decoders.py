@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eosfm.heads.resize import deterministic_resizing
+from eosfm.heads.resize import fast_resizing
 from eosfm.nn.pyramid import STRIDES
 
 
@@ -32,7 +32,7 @@ class UPerNetHead(nn.Module):
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Decode four maps to (B, K, height, width)."""
-        with deterministic_resizing(maps[0]):
+        with fast_resizing(maps[0]):
             logits = self.classifier(self.dropout(self.decoder([None, None, *maps])))
             return resize(logits, size)
 
@@ -55,7 +55,7 @@ class LinearPixelHead(nn.Module):
         """Map four maps to (B, K, height, width)."""
         finest = (maps[0].shape[-2], maps[0].shape[-1])
         pairs = zip(self.levels, maps, strict=True)
-        with deterministic_resizing(maps[0]):
+        with fast_resizing(maps[0]):
             answers = [resize(level(feature), finest) for level, feature in pairs]
             return resize(torch.stack(answers).sum(dim=0), size)
 

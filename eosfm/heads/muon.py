@@ -13,9 +13,9 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 """(a, b, c) of the Newton-Schulz iteration: a singular value s becomes as + bs^3 + cs^5."""
 ITERATIONS = 3
 """Three train as well as the usual five, in half of the time (``benchmarks/choices.md``)."""
-BLOCK = 80
+BLOCK = 40
 """Most rows (or columns, if fewer) that are orthogonalised together; the work grows with their
-square, and blocks of 80 train as well as whole matrices of 320."""
+square, and blocks of 40 train as well as whole matrices of 320 (``benchmarks/choices.md``)."""
 STEP = 0.4
 """Root mean square of a weight's step at a rate of 1; that of Adam's steps is 0.2 to 0.4."""
 

@@ -1,9 +1,9 @@
-"""Bilinear resizing on GPUs, as one matrix product per side.
+"""Bilinear resizing for decoders, where torch's own is slow or not deterministic.
 
 On GPUs torch's kernel sums gradients in arbitrary order, so that no two trainings are the same. Its
 deterministic form takes seven times as long as a whole training step of UPerNet; one matrix product
-per side is deterministic too, and shortens the step by a quarter to a half
-(``benchmarks/README.md``).
+per side is deterministic too, and shortens the step by a quarter to a half. On CPUs torch's kernel
+is slow for gradients that are slices of larger tensors (``benchmarks/README.md``).
 """
 
 from collections.abc import Callable
@@ -17,10 +17,32 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-def deterministic_resizing(maps: Tensor) -> AbstractContextManager[Any]:
-    """Context for a decoder of ``maps``: on a GPU, bilinear resizing is by products."""
-    fits = maps.is_cuda and not torch.compiler.is_compiling()
-    return ResizeByProducts() if fits else nullcontext()
+def fast_resizing(maps: Tensor) -> AbstractContextManager[Any]:
+    """Context for a decoder of ``maps`` in which bilinear resizing suits their device."""
+    if torch.compiler.is_compiling():
+        return nullcontext()
+    if maps.is_cuda:
+        return ResizeByProducts()
+    return ResizeWholeGradients() if torch.is_grad_enabled() else nullcontext()
+
+
+class ResizeWholeGradients(TorchFunctionMode):
+    """While active, the gradient of a resized map is made contiguous, in the map's memory format.
+
+    Where maps are concatenated, the gradient of each is a slice, for which torch takes up to ten
+    times as long.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function of torch."""
+        result = func(*args, **(kwargs or {}))
+        if func is F.interpolate and result.requires_grad:
+            last = result.is_contiguous(memory_format=torch.channels_last)
+            layout = torch.channels_last if last else torch.contiguous_format
+            result.register_hook(lambda gradient: gradient.contiguous(memory_format=layout))
+        return result
 
 
 class ResizeByProducts(TorchFunctionMode):

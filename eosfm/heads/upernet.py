@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eosfm.heads.decoders import resize
-from eosfm.heads.resize import deterministic_resizing
+from eosfm.heads.resize import fast_resizing
 
 POOLED = (1, 2, 3, 6)
 """Cells per side that the coarsest map is pooled to."""
@@ -49,7 +49,7 @@ class UPerNetBatchHead(nn.Module):
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Decode four maps to (B, K, height, width)."""
-        with deterministic_resizing(maps[0]):
+        with fast_resizing(maps[0]):
             return resize(self.head(self._fuse(maps)), size)  # where corners are not aligned
 
     def _fuse(self, maps: Sequence[Tensor]) -> Tensor:

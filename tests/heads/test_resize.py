@@ -1,10 +1,12 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from eosfm.heads import decoders
 from eosfm.heads.decoders import UPerNetHead
-from eosfm.heads.resize import ResizeByProducts, deterministic_resizing, resize_by_products
+from eosfm.heads.resize import ResizeByProducts, fast_resizing, resize_by_products
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -28,7 +30,7 @@ def test_a_decoder_that_resizes_by_products_says_the_same(monkeypatch):
         sizes.append(size)
         return resize_by_products(maps, size, align_corners)
 
-    monkeypatch.setattr(decoders, "deterministic_resizing", lambda _: ResizeByProducts())
+    monkeypatch.setattr(decoders, "fast_resizing", lambda _: ResizeByProducts())
     monkeypatch.setattr("eosfm.heads.resize.resize_by_products", counted)
     assert torch.allclose(head(maps, (64, 60)), expected, atol=1e-5)
     assert (64, 60) in sizes and (16, 16) in sizes  # the library's resizing as well as ours
@@ -51,6 +53,21 @@ def test_weights_made_while_predicting_serve_a_training():
     assert maps.grad is not None
 
 
-def test_on_a_cpu_nothing_changes():
-    with deterministic_resizing(torch.zeros(1)) as mode:
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_on_a_cpu_gradients_are_whole_and_the_same(layout):
+    maps = torch.randn(2, 3, 5, 7).contiguous(memory_format=layout).requires_grad_()
+    weight = torch.randn(2, 6, 9, 14).contiguous(memory_format=layout)
+    whole, gradients = [], []
+    for context in (nullcontext(), fast_resizing(maps)):
+        with context:
+            resized = F.interpolate(maps, size=(9, 14), mode="bilinear")
+        resized.register_hook(lambda g: whole.append(g.is_contiguous(memory_format=layout)))
+        beside = torch.cat([torch.zeros_like(resized), resized], dim=1)
+        gradients += torch.autograd.grad((beside * weight).sum(), maps)
+    assert whole == [False, True]
+    assert torch.allclose(*gradients, rtol=0, atol=1e-6)
+
+
+def test_on_a_cpu_nothing_changes_where_nothing_is_learnt():
+    with torch.no_grad(), fast_resizing(torch.zeros(1)) as mode:
         assert mode is None
