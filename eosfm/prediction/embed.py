@@ -19,6 +19,7 @@ from eosfm.prediction.components import STRIDE, Basis, Components, fit_component
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import Form, bounded_cache, finished, writing, written
 from eosfm.prediction.grid import Grid
+from eosfm.prediction.plausible import note_zeros
 from eosfm.prediction.predict import check_out
 from eosfm.prediction.rows import Arrays, Rows
 from eosfm.prediction.scene import ReadOptions, Scene, named_bands, open_scene
@@ -81,7 +82,11 @@ def embed(
         bands = list(basis.bands) if basis else _bands(source, reading.bands)
         scene = open_scene(source, bands, None, reading)
         check_out(out, (".tif", ".tiff"), scene.files)
-        mean, std = _statistics(scene)
+        sample = scene.sample()
+        mean, std = _statistics(sample, scene.path)
+        note = note_zeros(scene, sample)
+        if note and shared and basis is None:  # which would keep their part in it
+            note += f", and remove {shared} first"
         if basis and shared:
             basis.expect_like(mean, std, scene.path, shared)
             mean, std, spectral = basis.mean, basis.std, basis.spectral
@@ -112,7 +117,7 @@ def embed(
     share = f", {missing:.0%} without a measurement" * bool(missing)
     return (
         f"{out}: {len(components.centre)} components of {sum(backbone.out_channels)} features of "
-        f"{count} specialists{skipped}, {components.explained:.0%} of the variance{share}"
+        f"{count} specialists{skipped}, {components.explained:.0%} of the variance{share}{note}"
     )
 
 
@@ -133,15 +138,14 @@ def _kept(shared: Path | None, artifact: str, dims: int | None, spectral: bool) 
     return basis
 
 
-def _statistics(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation (bands,) of a scene, of windows spread over it.
+def _statistics(sample: np.ndarray, path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation (bands,) of a sample (bands, N) of a scene.
 
     Raises:
         EosfmError: A band has no measured pixel.
     """
-    sample = scene.sample()
     if np.isnan(sample).all(axis=1).any():
-        raise EosfmError(f"{scene.path} has a band without any measured pixel; leave it out")
+        raise EosfmError(f"{path} has a band without any measured pixel; leave it out")
     mean, std = (f(sample, axis=1, dtype=np.float64) for f in (np.nanmean, np.nanstd))
     return np.asarray(mean, np.float32), np.where(std > 0, std, 1.0).astype(np.float32)
 

@@ -30,6 +30,7 @@ class SceneSeries:
     Attributes:
         grid: The grid of all dates.
         days: (T,) day of each date, NaN where unknown.
+        notes: What the user should know of each date; empty where nothing.
 
     Raises:
         EosfmError: The number of scenes does not fit the task, a date is missing or out of order,
@@ -57,8 +58,7 @@ class SceneSeries:
             for source in sources
         ]
         self.grid = common_grid([(scene.path, scene.grid) for scene in self.scenes])
-        for scene in self.scenes:
-            check_values(scene, fitted.units)
+        self.notes = [check_values(scene, fitted.units) for scene in self.scenes]
         self.days = torch.from_numpy(days_of([dates], range(count), count)[0])
 
     def read(self, row: int, col: int, size: tuple[int, int]) -> Part:

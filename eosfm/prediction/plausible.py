@@ -1,4 +1,4 @@
-"""Checks whether a scene's values are plausible in the units that a task was trained on."""
+"""Checks whether a scene's values are plausible: in a task's units, and where all bands are 0."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,9 @@ import numpy as np
 from eosfm.core.bands import UNITS
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.scene import Scene
+
+ZEROS = 0.05
+"""Share of pixels that are 0 in all bands from which a note is printed."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,15 @@ RANGES = {
 }
 
 
-def check_values(scene: Scene, units: Sequence[str]) -> None:
+def check_values(scene: Scene, units: Sequence[str]) -> str:
     """Refuse a scene whose values are not plausible in its units.
 
     Args:
         scene: The scene, of which some windows are read.
         units: Unit of each channel.
+
+    Returns:
+        See :func:`note_zeros`.
 
     Raises:
         EosfmError: Values are not plausible; the message says what to do.
@@ -68,3 +74,23 @@ def check_values(scene: Scene, units: Sequence[str]) -> None:
                 f"{scene.path} has values of {low.min():.4g} to {high.max():.4g}; expected "
                 f"{UNITS[unit]}; {expected.advice}"
             )
+    return note_zeros(scene, values)
+
+
+def note_zeros(scene: Scene, values: np.ndarray) -> str:
+    """A note on pixels that are 0 in all bands, if many are and nothing marks them; else empty.
+
+    Args:
+        scene: The scene.
+        values: (C, N) sample of it.
+    """
+    stored = np.array([[channel.offset] for channel in scene.channels], np.float32)  # of a 0
+    share = (values == stored).all(axis=0).mean()
+    if share < ZEROS or any(channel.mask is not None for channel in scene.channels):
+        return ""
+    silent = all(channel.nodata is None for channel in scene.channels)
+    cure = "give --nodata 0" if silent else "run gdal_edit.py -a_nodata 0 on its files"
+    return (
+        f"; about {share:.0%} of the pixels of {scene.path} are 0 in all bands and count as "
+        f"measured: if they are not, {cure}"
+    )

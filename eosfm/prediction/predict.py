@@ -80,7 +80,7 @@ def predict(
             said = write_objects(job, min_score)
         else:
             said = write_map(job, probabilities)
-    said += of_other_size(given.grid, fitted.gsd)
+    said += of_other_size(given.grid, fitted.gsd) + next(filter(None, given.notes), "")
     return said + "; fitted on simulated data" * (fitted.source == "simulated")
 
 

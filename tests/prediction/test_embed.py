@@ -52,6 +52,14 @@ def test_features_are_a_cog_at_a_quarter_of_the_resolution(run, write_scene, mos
     assert "4 components" in line and "2 specialists" in line
 
 
+def test_a_collar_of_zeros_is_noted(run, write_scene, mosaic, tmp_path):
+    image = mosaic[0].copy()
+    image[:, :, :40] = 0
+    said = r"about 2\d% of .* are 0 in all bands .*, give --nodata 0, and remove .*area.npz first"
+    assert re.search(said, run(write_scene(image), shared=tmp_path / "area.npz")[1])
+    assert run(write_scene(image, nodata=0), out="o.tif")[1].endswith("25% without a measurement")
+
+
 def test_eight_bits_hold_what_sixteen_do(run, write_scene, mosaic):
     scene = write_scene(mosaic[0])
     fine, coarse = run(scene)[0], run(scene, out="coarse.tif", dtype="int8")[0]

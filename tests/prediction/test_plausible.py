@@ -1,5 +1,7 @@
 """Values of another unit than is declared."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -72,3 +74,17 @@ def test_one_band_out_of_range_is_refused(write_scene, value):
     pixels[1] = value
     with pytest.raises(EosfmError, match="expected surface"):
         check_values(open_scene(write_scene(pixels), RGB, (unit,) * 3), (unit,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("share", "options", "note"),
+    [(0.25, {}, "; about 25% of the pixels of .*scene.tif are 0 in all bands .*, give --nodata 0$"),
+     (0.25, {"nodata": 9}, "; about 25% .*gdal_edit.py -a_nodata 0 on its files$"),
+     (0.25, {"nodata": 0}, "$"), (0.03, {}, "$")],
+)  # fmt: skip
+def test_many_zeros_that_nothing_marks_are_noted(write_scene, share, options, note):
+    unit, pixels = values("dn8", 10, 255, "uint8")
+    pixels[:, :, : round(32 * share)] = 0
+    pixels[0, :, -8:] = 0  # a value of one band
+    scene = open_scene(write_scene(pixels, **options), RGB, (unit,) * 3, ReadOptions(offset=3))
+    assert re.match(note, check_values(scene, (unit,) * 3))
