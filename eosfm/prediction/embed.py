@@ -84,9 +84,9 @@ def embed(
         check_out(out, (".tif", ".tiff"), scene.files)
         sample = scene.sample()
         mean, std = _statistics(sample, scene.path)
-        note = note_zeros(scene, sample)
-        if note and shared and basis is None:  # which would keep their part in it
-            note += f", and remove {shared} first"
+        zeros = note_zeros(scene, sample)
+        if zeros and shared and basis is None:  # which would keep their part in it
+            zeros += f", and remove {shared} first"
         if basis and shared:
             basis.expect_like(mean, std, scene.path, shared)
             mean, std, spectral = basis.mean, basis.std, basis.spectral
@@ -115,9 +115,10 @@ def embed(
     count = len(encoder.specialists)
     skipped = f" ({len(encoder.skipped)} more cannot be fed)" * bool(encoder.skipped)
     share = f", {missing:.0%} without a measurement" * bool(missing)
+    notes = scene.note + zeros
     return (
         f"{out}: {len(components.centre)} components of {sum(backbone.out_channels)} features of "
-        f"{count} specialists{skipped}, {components.explained:.0%} of the variance{share}{note}"
+        f"{count} specialists{skipped}, {components.explained:.0%} of the variance{share}{notes}"
     )
 
 

@@ -58,7 +58,7 @@ class SceneSeries:
             for source in sources
         ]
         self.grid = common_grid([(scene.path, scene.grid) for scene in self.scenes])
-        self.notes = [check_values(scene, fitted.units) for scene in self.scenes]
+        self.notes = [scene.note + check_values(scene, fitted.units) for scene in self.scenes]
         self.days = torch.from_numpy(days_of([dates], range(count), count)[0])
 
     def read(self, row: int, col: int, size: tuple[int, int]) -> Part:

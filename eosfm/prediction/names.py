@@ -99,6 +99,25 @@ def expect_once(wanted: Sequence[str], there: Sequence[str | None], path: str) -
             )
 
 
+def note_overridden(given: Sequence[str], rasters: Sequence[Any]) -> str:
+    """A note if rasters name some of the given bands in other places; else empty.
+
+    Colours tell nothing here: GDAL takes the first three of any 8-bit bands for them.
+    """
+    own = [
+        name if text or raster.count == 1 else None
+        for raster in rasters
+        for name, text in zip(file_bands(raster, raster.name), raster.descriptions, strict=True)
+    ]
+    for name, told in zip(given, own, strict=False):
+        if told and not same(name, told) and any(same(other, told) for other in given):
+            return (
+                f"; its files name their bands {', '.join(one or '?' for one in own)}, which "
+                "--bands overrides: if they are right, leave it out"
+            )
+    return ""
+
+
 def match(
     wanted: Sequence[str], there: Sequence[str | None], path: str, files: Sequence[str] = ()
 ) -> list[int]:

@@ -14,7 +14,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.prediction.channels import Channel, SceneFile
 from eosfm.prediction.folders import files_of, said_of
 from eosfm.prediction.grid import Bounds, common_grid, grid_of, on_finest
-from eosfm.prediction.names import expect_once, match
+from eosfm.prediction.names import expect_once, match, note_overridden
 from eosfm.prediction.opening import is_served, open_raster
 from eosfm.prediction.products import AS_IT_IS
 from eosfm.prediction.stac import Item
@@ -79,6 +79,7 @@ class Scene:
         grid: Its pixel grid, or that of the part within bounds.
         channels: In the order of the wanted bands.
         files: All files that belong to its rasters.
+        note: What the user should know of its bands; empty where nothing.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class Scene:
         channels: Sequence[Channel],
         files: Sequence[str],
         bounds: Bounds | None = None,
+        note: str = "",
     ) -> None:
         self.path = path
+        self.note = note
         self.files = sorted(set(files))
         self.channels = tuple(channels)
         self.grid, self._origin = grid_of(channels[0].raster), (0, 0)
@@ -229,10 +232,12 @@ def open_scene(
                 )
         said = [band for asset in assets for band in asset.bands]
         told = [(asset.scaling, asset.nodata) for asset in assets]
+        note = ""
     else:
         sources = [open_raster(file) for file in files_of(path)]
         said = list(reading.bands) if reading.bands else said_of(sources)
         told = [(None, None) for _ in sources]
+        note = note_overridden(reading.bands or (), sources)
         expect_once(bands, said, str(path))
     there = [(source, index) for source in sources for index in source.indexes]
     if len(said) != len(there):
@@ -264,7 +269,7 @@ def open_scene(
         given = AS_IT_IS if mixed and unit in OTHERS else (reading.scale, reading.offset)
         channels.append(file.channel(index, raster, unit, given))
     parts = [name for file in files for name in file.source.files]
-    return Scene(str(path), channels, parts, reading.bounds)
+    return Scene(str(path), channels, parts, reading.bounds, note)
 
 
 def named_bands(path: str) -> list[str | None]:

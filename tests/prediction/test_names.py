@@ -125,3 +125,17 @@ def test_whoever_must_name_bands_is_told_in_which_files_they_are(write_scene, tm
     )
     with pytest.raises(EosfmError, match=told):
         open_scene(str(tmp_path / "x"), ("vv", "B02"), None)
+
+
+def test_names_in_other_places_than_the_files_have_them_are_noted(write_scene, tmp_path):
+    pixels, given = np.zeros((3, 8, 8), np.uint8), ReadOptions(("B02", "B03", "B04"))
+    told = write_scene(pixels, descriptions=("B4", "B3", "B2"))
+    for band in ("B02", "B04", "B8A"):
+        write_scene(pixels[:1], name=f"x/{band}.tif", descriptions=None)
+    for path, bands in ((told, "B04, B03, B02"), (str(tmp_path / "x"), "B02, B04, B8A")):
+        assert f"name their bands {bands}, which --bands" in open_scene(path, RGB, None, given).note
+    coloured = write_scene(pixels, descriptions=None, photometric="RGB")
+    other = write_scene(pixels, name="other.tif", descriptions=("B8", "NDVI", "B12"))
+    for path in (coloured, other):
+        assert not open_scene(path, RGB, None, given).note
+    assert not open_scene(told, RGB, None).note
