@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.files import temporary_folder
 from eosfm.evaluation.fitted import file_hash, read_fitted
 from eosfm.kinds import get_kind
 from eosfm.prediction.cut import Cut
@@ -96,7 +97,8 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
     """Refuse an unsuitable output path, before any work.
 
     Raises:
-        EosfmError: Its suffix is of another format, or it is a folder or one of the scenes.
+        EosfmError: Its suffix is of another format, it is a folder or one of the scenes, or nothing
+            can be written there.
     """
     if out.suffix.lower() not in suffixes:
         raise EosfmError(f"-o {out} is of another format; expected a {' or '.join(suffixes)}")
@@ -104,3 +106,11 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
         raise EosfmError(f"-o {out} is a folder; give the name of a file")
     if any(Path(path).resolve() == out.resolve() for path in paths):
         raise EosfmError(f"-o {out} is a scene; give another name")
+    try:
+        with temporary_folder(out):
+            pass
+    except OSError as error:
+        raise EosfmError(
+            f"-o {out} cannot be written ({error.strerror}); choose another place, or make room "
+            "or give the right to write there"
+        ) from None

@@ -311,6 +311,13 @@ def test_a_wrong_output_is_refused_before_any_work(run, write_scene, mosaic, tas
         run(task, [write_scene(mosaic[0])], out=out)
 
 
+@pytest.mark.parametrize("folder", ["/proc/none", "scene.tif"])
+def test_a_place_where_nothing_can_be_written_is_named(run, write_scene, mosaic, folder):
+    scene, out = write_scene(mosaic[0]), f"{folder}/map.tif"
+    with pytest.raises(EosfmError, match=r"map.tif cannot be written \(.*choose another"):
+        run("segmentation", [scene], out=out)
+
+
 def test_what_does_not_fit_is_refused(run, write_scene, mosaic):
     image = mosaic[0]
     with pytest.raises(EosfmError, match=r"--scale 255"):
