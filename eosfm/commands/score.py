@@ -43,7 +43,8 @@ def score(
     """Score a trained specialist or task again, without training.
 
     A specialist is scored on its validation tiles, by every metric of its kind; a task's best fit
-    on whole scenes, beside predictions of a single class.
+    on whole scenes, beside predictions of a single class. The miou of one scene is over the classes
+    in its label or map, that of all scenes over all classes of the task.
 
     Example: eosfm score potsdam
 
@@ -97,6 +98,8 @@ def _score_specialist(params: "Params", name: str, as_json: bool) -> None:
 
 
 def _print_task(scores: "SceneScores", metric: str) -> None:
+    if metric == "miou":
+        print(f"{'scene':>24} miou of the classes in its label or map")
     for scene, values in scores.scenes.items():
         print(f"{scene:>24} {values[metric]:.4f}")
     print(f"{f'{metric} of {len(scores.scenes)} scenes':>24} {scores.all[metric]:.4f} *")

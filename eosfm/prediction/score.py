@@ -32,7 +32,8 @@ class SceneScores:
     """Scores of whole scenes, by metric; those of single classes as ``<metric>/<class>``.
 
     Attributes:
-        scenes: Scores of each scene by its id; those without a label are left out.
+        scenes: Scores of each scene by its id; those without a label are left out. Their ``miou``
+            is over the classes in the scene's label or map, not over all of the task.
         all: Scores over the pixels of all scenes.
         constant: The same, had each pixel got one class, by that class; empty for a regression.
     """
@@ -98,7 +99,7 @@ def score_scenes(
             for only, metrics in zip(torch.eye(len(constants)), constants.values(), strict=True):
                 metrics.update(only[:, None, None].expand_as(logits), target)
         if labelled:
-            result.scenes[scene.id] = own.compute()
+            result.scenes[scene.id] = _of_classes_there(own.compute())
     if not result.scenes:
         raise EosfmError(f"{dataset.name} has no labelled scene in this split; choose another")
     result.all.update(everything.compute())
@@ -175,6 +176,12 @@ def _answers(
         f"score {scene.scene.id}",
     ):  # fmt: skip
         yield strip.values[None], scene.target(strip.row, strip.unknown)
+
+
+def _of_classes_there(scores: dict[str, float]) -> dict[str, float]:
+    """Scores with a ``miou`` over the classes that occur, if there is one."""
+    there = [value for name, value in scores.items() if name.startswith("iou/")]
+    return {**scores, "miou": sum(there) / len(there)} if there else scores
 
 
 def _metrics(fitted: FittedTask) -> Metric:

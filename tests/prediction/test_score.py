@@ -89,6 +89,16 @@ def test_what_was_not_measured_or_labelled_does_not_count(scenes, fitted_file, a
         score_scenes(fitted, artifact, data, [unlabelled], SMALL)
 
 
+def test_classes_that_one_scene_lacks_do_not_lower_its_score(scenes, fitted_file, artifact):
+    scene, data = scenes("segmentation")
+    dark = replace(scene, id="dark", image=lambda w: np.full((1, 3, w.height, w.width), 100, "u1"),
+                   target=lambda w: np.zeros((w.height, w.width), "u1"))  # fmt: skip
+    fitted = read_fitted(fitted_file("segmentation")[0])
+    found = score_scenes(fitted, artifact, data, [dark], SMALL)
+    assert found.scenes["dark"]["miou"] == found.scenes["dark"][f"iou/{data.classes[0]}"] == 1
+    assert found.all["miou"] == 0.5
+
+
 def gap(window):
     """The first 40 rows of a scene."""
     return np.broadcast_to(
