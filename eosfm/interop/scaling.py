@@ -1,4 +1,4 @@
-"""The statistics that standardise an input: of a raster, or of a tile store."""
+"""The statistics that standardise an input: of a raster, a folder of them, or a tile store."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Statistics:
     """Mean and standard deviation per band, in the values' own unit.
 
     Attributes:
-        bands: The bands' names; a raster's where it describes each of its bands, else None.
+        bands: The bands' names; those of rasters where they tell each of them, else None.
         mean: One per band.
         std: One per band, 1 for a band that is the same everywhere.
         valid: Share of the pixels that were measured, per band.
@@ -31,7 +31,7 @@ class Statistics:
 
 
 def statistics(path: Path | str) -> Statistics:
-    """Mean and standard deviation per band of a raster's pixels, or of a tile store's training.
+    """Mean and standard deviation per band of a scene's pixels, or of a tile store's training.
 
     Pixels that the raster marks as nodata, and NaN, are left out, band by band, and so are bands of
     a store that are constant or unmeasured. Granules of Sentinel-2 and Landsat, told by their name,
@@ -43,14 +43,14 @@ def statistics(path: Path | str) -> Statistics:
                                        mean=scaling.mean, std=scaling.std)
 
     Args:
-        path: A GeoTIFF, JPEG 2000, PNG, JPEG or Imagine file (a URL too), or the folder of a tile
-            store.
+        path: A GeoTIFF, JPEG 2000, PNG, JPEG or Imagine file (a URL too), a folder of such files
+            (as of one per band, in the order of their names), or the folder of a tile store.
 
     Raises:
         EosfmError: It is neither, is damaged, or a band has no measured pixel.
     """
     folder = Path(path)
-    return _of_store(folder) if (folder / "store.json").exists() else _of_raster(str(path))
+    return _of_store(folder) if (folder / "store.json").exists() else _of_scene(str(path))
 
 
 def _of_store(path: Path) -> Statistics:
@@ -62,6 +62,22 @@ def _of_store(path: Path) -> Statistics:
         tuple(values[band] for band in bands) for values in (store.mean, store.std, store.valid)
     )
     return Statistics(bands, mean, std, valid)
+
+
+def _of_scene(path: str) -> Statistics:
+    from eosfm.prediction.folders import files_of
+
+    try:
+        files = files_of(path)
+    except EosfmError as error:
+        raise EosfmError(f"{error}; the folder of a tile store will do as well") from None
+    found = [_of_raster(file) for file in files]
+    mean, std, valid = (
+        tuple(value for one in found for value in getattr(one, what))
+        for what in ("mean", "std", "valid")
+    )
+    told = tuple(name for one in found for name in one.bands or ())
+    return Statistics(told if len(told) == len(mean) else None, mean, std, valid)
 
 
 def _of_raster(path: str) -> Statistics:

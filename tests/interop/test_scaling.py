@@ -70,6 +70,20 @@ def test_names_of_the_bands_and_one_that_is_constant(tmp_path):
     assert (found.mean[1], found.std[1]) == (7.0, 1.0)
 
 
+def test_of_a_folder_with_a_file_per_band(tmp_path):
+    values = np.random.default_rng(0).integers(1, 9000, (3, 40, 40)).astype("uint16")
+    values[2, :10] = 0
+    (tmp_path / "scene").mkdir()
+    for name, band, nodata in zip(("B02", "B03", "B04"), values, (None, None, 0), strict=True):
+        write(tmp_path / f"scene/x_{name}.tif", band[None], nodata=nodata)
+    found = eosfm.statistics(tmp_path / "scene")
+    assert found.bands == ("B02", "B03", "B04") and found.valid == (1.0, 1.0, 0.75)
+    expected = [*values[:2].mean((1, 2)), values[2, 10:].mean()]
+    np.testing.assert_allclose(found.mean, expected, rtol=1e-12)
+    write(tmp_path / "scene/y.tif", values[:1])
+    assert eosfm.statistics(tmp_path / "scene").bands is None
+
+
 def test_blocks_that_are_the_whole_image_are_read_in_parts(tmp_path, monkeypatch):
     monkeypatch.setattr("eosfm.interop.scaling.WINDOW", 16)
     values = np.random.default_rng(0).integers(0, 200, (1, 50, 70)).astype("uint8")
@@ -102,7 +116,8 @@ def test_of_a_tile_store(tmp_path):
 
 def test_what_has_no_statistics(tmp_path):
     (tmp_path / "text.tif").write_text("no raster")
-    for path in ("text.tif", "missing.tif", "."):
+    (tmp_path / "folder").mkdir()
+    for path in ("text.tif", "missing.tif", ".", "folder"):
         with pytest.raises(EosfmError, match="the folder of a tile store will do"):
             eosfm.statistics(tmp_path / path)
     write(tmp_path / "empty.tif", np.zeros((1, 8, 8), "uint8"), nodata=0)
