@@ -8,6 +8,7 @@ from torch import nn
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.encoding.artifact import save_artifact
+from eosfm.encoding.encoder import build_encoder
 from eosfm.encoding.randomize import randomize
 from eosfm.fusion import FUSIONS
 from eosfm.model import EosFM
@@ -266,6 +267,23 @@ def test_values_that_are_not_standardised_are_told_once(make_specialist):
                 backbone(x + shift)
         said = [str(one.message) for one in found]
         assert sum("where about 0 is expected" in line for line in said) == told
+
+
+def test_warnings_name_the_line_of_the_caller(few, tmp_path):
+    save_artifact(tmp_path / "a.pth", few)
+    ways = (
+        lambda: EosFM.from_specialists(few, ["vv", "vh"]),
+        lambda: EosFM.from_artifact(tmp_path / "a.pth", ["vv", "vh"]),
+        lambda: build_encoder(few, ["vv", "vh"]),
+        lambda: EosFM.from_specialists(few, in_chans=2, adaptation="named"),
+        lambda: EosFM.from_specialists(few, ["vv", "vh"])(torch.full((1, 2, 32, 32), 1e4)),
+    )
+    for way, told in zip(ways, (1, 1, 1, 2, 2), strict=True):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            way()
+        lines = [(one.filename, one.lineno) for one in found]
+        assert lines == [(__file__, way.__code__.co_firstlineno)] * told
 
 
 def test_halves_that_do_not_fit(few):

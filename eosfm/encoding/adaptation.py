@@ -7,12 +7,11 @@ or None for a channel that stays at its mean (zero once standardised).
 physical sense; its rules are tried in the order of :data:`NAMED`, and the first that applies wins.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 
 from eosfm.core.bands import S2_BANDS, band, check_bands, find
 from eosfm.core.errors import EosfmError
-from eosfm.encoding.input import ChannelMap, InputSpec
+from eosfm.encoding.input import ChannelMap, InputSpec, warn
 from eosfm.nn.specialist import Specialist
 
 Bands = tuple[str, ...]
@@ -91,8 +90,8 @@ def plan(
             + "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
         )
     if skipped:
-        warnings.warn("skipped specialists: " + "; ".join(
-            f"{name} ({reason})" for name, reason in skipped.items()), stacklevel=4)  # fmt: skip
+        reasons = (f"{name} ({reason})" for name, reason in skipped.items())
+        warn("skipped specialists: " + "; ".join(reasons))
     return inputs, skipped
 
 
@@ -105,8 +104,7 @@ def convention(in_chans: int, what: str) -> Bands:
     if in_chans not in CONVENTIONS:
         raise EosfmError(f"no bands are known for {what} with {in_chans} channels; name its bands")
     names = CONVENTIONS[in_chans]
-    warnings.warn(f"bands of {what} assumed from its {in_chans} channels: {', '.join(names)}",
-                  stacklevel=5)  # fmt: skip
+    warn(f"bands of {what} assumed from its {in_chans} channels: {', '.join(names)}")
     return names
 
 

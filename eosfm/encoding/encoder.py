@@ -1,7 +1,6 @@
 """The frozen half of EosFM: every specialist's encoder on the input adapted to it."""
 
 import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from eosfm.core.errors import EosfmError, expect, expect_one_of, suggest
 from eosfm.encoding.adaptation import plan
 from eosfm.encoding.adapters import build_adapter, check_statistics
-from eosfm.encoding.input import SPECTRAL, InputFormat, InputSpec, describe_input, expect_map
+from eosfm.encoding.input import SPECTRAL, InputFormat, InputSpec, describe_input, expect_map, warn
 from eosfm.encoding.models import SpecialistModels
 from eosfm.encoding.spectral import SpectralPyramid, spectral_input
 from eosfm.nn.pyramid import cut_maps, on_grid
@@ -158,16 +157,14 @@ class EnsembleEncoder(nn.Module):
         seen = self.adapters[first](x.detach().float())[:, fed]
         middle, spread = seen.mean((0, 2, 3)).abs().max().item(), seen.std((0, 2, 3)).max().item()
         if scaled and (middle > FARTHEST or 0 < spread < FLATTEST):
-            warnings.warn(
+            warn(
                 f"scaled by their statistics, bands have a mean of {middle:.3g} and a deviation of "
-                f"{spread:.3g} where about 0 and 1 are expected; check the unit of the values",
-                stacklevel=4,
+                f"{spread:.3g} where about 0 and 1 are expected; check the unit of the values"
             )
         elif not scaled and middle > FARTHEST:
-            warnings.warn(
+            warn(
                 f"bands have a mean of {middle:.3g} where about 0 is expected; standardise them, "
-                "or give mean= and std=",
-                stacklevel=4,
+                "or give mean= and std="
             )
 
     def _check(self, x: Tensor) -> None:

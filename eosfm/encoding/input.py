@@ -1,6 +1,8 @@
 """What a backbone takes, and what of it each specialist is fed with."""
 
+import inspect
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -17,6 +19,9 @@ ChannelMap = tuple[int | None, ...]
 
 SPECTRAL = "spectral"
 """Name of the entry that is no specialist (see :mod:`eosfm.encoding.spectral`)."""
+
+INSIDE = ("eosfm", "torch")
+"""Packages whose lines no warning names."""
 
 MOST_CHANNELS = 4096
 """More than any sensor has; their adaptation is planned one by one."""
@@ -175,3 +180,11 @@ def _numbers(what: str, values: Sequence[float] | None) -> tuple[float, ...] | N
     if not all(map(math.isfinite, numbers)):
         raise EosfmError(f"{what} is {list(numbers)}; expected finite numbers")
     return numbers
+
+
+def warn(text: str) -> None:
+    """Warn, naming the line outside of :data:`INSIDE` that led here."""
+    frame, level = inspect.currentframe(), 1
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in INSIDE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, stacklevel=level)
