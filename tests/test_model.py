@@ -269,6 +269,19 @@ def test_values_that_are_not_standardised_are_told_once(make_specialist):
         assert sum("where about 0 is expected" in line for line in said) == told
 
 
+def test_values_from_0_to_1_are_told_where_none_are_standardised(make_specialist):
+    known = make_specialist("rgb", ("B04", "B03", "B02"))
+    x = torch.linspace(0, 1, 3 * 32 * 32).view(1, 3, 32, 32)
+    backbone = EosFM.from_specialists([known], ["B04", "B03", "B02"]).eval()
+    with pytest.warns(UserWarning, match="bands have no value outside 0 to 1 where"):
+        backbone(x)
+    for given in (x - 0.1, x + 0.1, torch.zeros_like(x)):  # some are outside, or all one
+        backbone = EosFM.from_specialists([known], ["B04", "B03", "B02"]).eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            backbone(given)
+
+
 def test_warnings_name_the_line_of_the_caller(few, tmp_path):
     save_artifact(tmp_path / "a.pth", few)
     ways = (

@@ -166,6 +166,11 @@ class EnsembleEncoder(nn.Module):
                 f"bands have a mean of {middle:.3g} where about 0 is expected; standardise them, "
                 "or give mean= and std="
             )
+        elif not scaled and spread > 0 and seen.min().item() >= 0 and seen.max().item() <= 1:
+            warn(
+                "bands have no value outside 0 to 1 where a mean of about 0 and a deviation of 1 "
+                "are expected; standardise them, or give mean= and std="
+            )
 
     def _check(self, x: Tensor) -> None:
         expect_map("input", x, self.device)
