@@ -20,11 +20,10 @@ from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params
 from eosfm.planning.declared import contradictions
-from eosfm.planning.facts import ARCHIVES
 from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy, refusals
 from eosfm.planning.readers import Reader, check_readers
 from eosfm.planning.stores import countable
-from eosfm.simulation.recipes import get_recipe
+from eosfm.simulation.recipes import RECIPES, get_recipe
 
 LOOK = 64
 """Pixels of the first scene that are read, in height and width."""
@@ -76,7 +75,7 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
         yield fault(no_copy(name, dataset.title, entry.root))
     else:
         published = entry.scenes == "published" and bool(dataset.published)
-        own = entry.reader not in ARCHIVES
+        own = entry.reader not in RECIPES  # each dataset of the catalogue has one
         splits = entry.splits if own or countable(dataset) else ()
         yield from _check_copy(dataset, copy.folder, published, splits, own)
 

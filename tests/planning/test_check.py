@@ -166,6 +166,23 @@ def test_of_a_good_root_one_window_is_read(project, tmp_path):
     assert any(f"{root} can be read, first scene" in line for line in notes(folder))
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_dataset_of_ones_own_is_looked_at_closely_whatever_the_plan_knows(
+    project, tmp_path, monkeypatch, own
+):
+    """eurosat stands for it once it has no recipe; eosfm/planning/facts.py has a line of it."""
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    for file in root.rglob("*.tif"):
+        with rasterio.open(file, "r+") as raster:
+            raster.nodata = 7
+    if own:
+        monkeypatch.setattr("eosfm.planning.check_data.RECIPES", ())
+    folder = project(set_dataset(source="archive", root=str(root), scenes="any"))
+    assert any("declares the nodata value 7" in line for line in notes(folder)) == own
+
+
 def test_bands_of_a_root_that_are_named_in_another_order_are_noted(project, tmp_path):
     root = tmp_path / "copy"
     root.mkdir()
