@@ -60,7 +60,8 @@ def test_the_page_of_the_full_scale_has_the_numbers_of_the_plan(tmp_path):
     words = ("plan", "--scale", "full", "--write", "full-scale.md")
     program = "from eosfm.cli import main; main()"
     subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, check=True, timeout=300)
-    assert (tmp_path / "full-scale.md").read_text() == (ROOT / "docs/full-scale.md").read_text()
+    same = (tmp_path / "full-scale.md").read_text() == (ROOT / "docs/full-scale.md").read_text()
+    assert same, "params.yaml has changed: run `eosfm plan --scale full --write docs/full-scale.md`"
 
 
 @pytest.fixture
