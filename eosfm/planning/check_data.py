@@ -4,7 +4,6 @@ import shutil
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,10 @@ from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params
 from eosfm.planning.declared import contradictions
-from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy, refusals
-from eosfm.planning.readers import Reader, check_readers
+from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy
+from eosfm.planning.readers import Reader, check_readers, check_sources
 from eosfm.planning.stores import countable
-from eosfm.simulation.recipes import RECIPES, get_recipe
+from eosfm.simulation.recipes import RECIPES
 
 LOOK = 64
 """Pixels of the first scene that are read, in height and width."""
@@ -56,6 +55,7 @@ def check_datasets(params: Params) -> Iterator[Finding]:
                 yield fault(of_copy(name, error))
                 continue
         yield from _check_dataset(params, name, known[name])
+    yield from check_sources(params)
     yield from check_readers(params, known)
 
 
@@ -63,10 +63,6 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
     entry = params.dataset(name)
     source = params.source(name)
     if source == "simulated":
-        yield from refusals(
-            partial(get_recipe, entry.reader),
-            partial(NativeCopy, name, entry.reader, source, entry.root, params.archives),
-        )
         return
     copy = NativeCopy(name, entry.reader, source, entry.root, params.archives)
     if entry.root is None:

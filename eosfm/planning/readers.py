@@ -12,10 +12,12 @@ from eosfm.core.bands import BANDS, find
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.validation import read_yaml
 from eosfm.datasets import DATASETS, get_dataset
+from eosfm.datasets.native.copy import NativeCopy
 from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
 from eosfm.params import Params, SpecialistParams, TaskParams
 from eosfm.planning.findings import Finding, fault, refusals
+from eosfm.simulation.recipes import RECIPES, get_recipe
 from eosfm.training.recipe import Recipe
 
 Reader = SpecialistParams | TaskParams
@@ -28,9 +30,21 @@ def refuse_misfits(params: Params, project: Path) -> None:
         EosfmError: The first fault.
     """
     known = {name: get_dataset(entry.reader) for name, entry in params.datasets.items()}
-    checked = check_readers(params, known), check_tasks(params, known)
+    checked = check_sources(params), check_readers(params, known), check_tasks(params, known)
     for found in chain(*checked, check_ensemble(params, project)):
         raise EosfmError(found.text)
+
+
+def check_sources(params: Params) -> Iterator[Finding]:
+    """Datasets that are simulated: those that cannot be, and copies that would not be read."""
+    for name, entry in params.datasets.items():
+        if (source := params.source(name)) != "simulated" or entry.reader not in DATASETS:
+            continue
+        if entry.reader not in RECIPES:
+            yield from refusals(partial(get_recipe, entry.reader))
+        yield from refusals(
+            partial(NativeCopy, name, entry.reader, source, entry.root, params.archives)
+        )
 
 
 def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:

@@ -318,6 +318,11 @@ CASES = [
         r"oscd is simulated.*oscd.source=archive",
         {"datasets.oscd.simulated": None},
     ),
+    Case(
+        "copy of what is simulated",
+        r"datasets.oscd.root is set, but its source is simulated",
+        {"datasets.oscd.root": "/data/oscd"},
+    ),
 ]
 
 
