@@ -1,7 +1,6 @@
 """Work in the user's own folder: before the workers start, and on taking in their results."""
 
 import logging
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +8,8 @@ from typing import Any
 
 from eosfm.cluster.schedule import Entry, Schedule
 from eosfm.core.errors import EosfmError
-from eosfm.core.files import atomic
 from eosfm.planning.dvc_faults import dvc_errors
-from eosfm.planning.dvc_reads import parse_once
+from eosfm.planning.dvc_yaml import patch_yaml
 
 
 @contextmanager
@@ -31,7 +29,7 @@ def open_repo(wait: bool = False) -> Iterator[Any]:
         raise EosfmError(f"{Path.cwd()} has no dvc.yaml with a .dvc beside; run in the project")
     for name in ("dvc", "dvc_data"):  # which warns of every out that was never made
         logging.getLogger(name).setLevel(logging.ERROR)
-    parse_once()
+    patch_yaml()
     try:
         with dvc_errors():
             opened = Repo(".", _wait_for_lock=wait)
@@ -101,15 +99,12 @@ def take_in(schedule: Schedule, entries: Mapping[str, Entry], remote: bool) -> N
         return
     with open_repo(wait=True) as repo, lock_repo(repo):  # another may bring home other stages
         for lock in dict.fromkeys(schedule.stages[name].lock for name in entries):
-            with atomic(lock) as beside:  # a killed run leaves no half of what `dvc repro` rests on
-                if Path(lock).exists():
-                    shutil.copy(lock, beside)
-                with modify_yaml(beside) as data:
-                    data.setdefault("schema", "2.0")
-                    known = data.setdefault("stages", {})
-                    for name, stage in schedule.stages.items():  # in DVC's order
-                        if stage.lock == lock and name in entries:
-                            known[stage.key] = entries[name]
+            with modify_yaml(lock) as data:
+                data.setdefault("schema", "2.0")
+                known = data.setdefault("stages", {})
+                for name, stage in schedule.stages.items():  # in DVC's order
+                    if stage.lock == lock and name in entries:
+                        known[stage.key] = entries[name]
         with dvc_errors():
             if remote:
                 repo.fetch(list(entries))

@@ -128,7 +128,7 @@ def _describe(stage: Any, locks: dict[str, Mapping[str, Entry]], changed: bool) 
         return described
     if described.lock not in locks:
         lock = Path(described.lock)
-        # By the path that DVC uses, since it has just parsed the same text (see `parse_once`).
+        # By the path that DVC uses, since it has just parsed the same text (see `patch_yaml`).
         parsed = strictyaml.load(str(lock.resolve()))[0] if lock.exists() else {}
         locks[described.lock] = parsed.get("stages", {})
     entry = locks[described.lock].get(described.key)

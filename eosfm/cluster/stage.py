@@ -17,7 +17,7 @@ from eosfm.cluster.clone import FOLDER, NAME, this_clone
 from eosfm.cluster.schedule import Entry, Stage
 from eosfm.cluster.shell import LOG
 from eosfm.planning.dvc_faults import origin
-from eosfm.planning.dvc_reads import parse_once
+from eosfm.planning.dvc_yaml import patch_yaml
 
 STOPPING = 10
 """Seconds that a worker waits for the end of a stage that it stops."""
@@ -65,7 +65,7 @@ def run_stage(stage: Stage, needs: Sequence[Stage], remote: bool) -> Done:
     log.write_bytes(b"")
     os.environ[LOG] = str(log.resolve())
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it says is in the exception
-    parse_once()
+    patch_yaml()
     _write_locks(clone.path, [stage, *needs])
     entry, error = None, ""
     try:

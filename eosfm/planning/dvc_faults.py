@@ -6,6 +6,9 @@ from pathlib import Path
 
 from eosfm.core.errors import EosfmError
 
+INTERRUPTED = ("exited with -2", "exited with 130")
+"""How DVC tells of a command that Ctrl-C has ended, while DVC itself does not hear of it."""
+
 
 @contextmanager
 def dvc_errors() -> Iterator[None]:
@@ -13,6 +16,7 @@ def dvc_errors() -> Iterator[None]:
 
     Raises:
         EosfmError: DVC refuses a call: no repository of Git, a file with marks of a merge.
+        KeyboardInterrupt: Ctrl-C has ended a stage.
     """
     from dvc.exceptions import DvcException
 
@@ -25,6 +29,8 @@ def dvc_errors() -> Iterator[None]:
                 f"{merging}`, and run again: what is not of this side runs anew"
             ) from None
         cause = origin(error)
+        if str(cause).endswith(INTERRUPTED):
+            raise KeyboardInterrupt from None
         raise EosfmError(f"DVC: {error}" + (f": {cause}" if cause is not error else "")) from None
 
 

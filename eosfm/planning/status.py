@@ -5,7 +5,7 @@ from typing import Any
 
 from eosfm.core.errors import EosfmError
 from eosfm.planning.dvc_faults import dvc_errors
-from eosfm.planning.dvc_reads import parse_once
+from eosfm.planning.dvc_yaml import patch_yaml
 
 ANALYSES = "analyses/"
 """Folder of the stages that are not of the main job."""
@@ -32,7 +32,7 @@ def stages_to_run(project: Path) -> frozenset[str] | None:
     from dvc.repo.reproduce import get_active_graph
     from networkx import ancestors
 
-    parse_once()
+    patch_yaml()
 
     with dvc_errors(), Repo(str(project)) as repo:
         # From each stage to those that it depends on, of which a frozen one has none.

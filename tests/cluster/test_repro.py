@@ -163,6 +163,19 @@ def test_a_stopped_run_leaves_nothing_running_and_keeps_what_is_done(project, ki
     assert "fit a" in ran and "raw a" not in ran
 
 
+def test_a_run_stopped_while_it_looks_at_the_data_is_no_error(project):
+    project.edit("data/dvc.yaml", "echo ran >> .cache/watched", "touch .cache/hung && sleep 7777")
+    process = project.start("eosfm", "repro", "--workers", "1")
+    project.wait_for("hung")
+    for other in project.processes():  # as Ctrl-C reaches all of the terminal
+        with contextlib.suppress(psutil.NoSuchProcess):
+            other.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert out.splitlines()[-1].startswith("interrupted: ") and "error" not in out, out
+    project.wait_for_silence()
+
+
 def test_a_second_run_is_told_of_the_first_which_ends_when_it_is_terminated(project):
     project.hang("fit-a")
     process = project.start("eosfm", "repro", "--workers", "1")

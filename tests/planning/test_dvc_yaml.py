@@ -4,19 +4,29 @@ import pytest
 from dvc.dependency.param import read_param_file
 from dvc.fs import localfs
 from dvc.utils import serialize, strictyaml
-from dvc.utils.serialize import _yaml
+from dvc.utils.serialize import _common, _yaml
 
-from eosfm.planning import dvc_reads
-from eosfm.planning.dvc_reads import parse_once
+from eosfm.planning import dvc_yaml
+from eosfm.planning.dvc_yaml import patch_yaml
 
 
 @pytest.fixture
-def path(tmp_path, monkeypatch):
+def unpatched(monkeypatch):
+    """DVC as it is, now and after the test."""
     monkeypatch.setattr(serialize, "LOADERS", serialize.LOADERS.copy())
-    monkeypatch.setattr(strictyaml, "parse_yaml", strictyaml.parse_yaml)
-    monkeypatch.setattr(_yaml, "parse_yaml_for_update", _yaml.parse_yaml_for_update)
-    dvc_reads._parsed.cache_clear()
-    parse_once()
+    for module, names in {
+        strictyaml: ["parse_yaml"],
+        _yaml: ["parse_yaml_for_update", "_dump_data"],
+        _common: ["_dump_data"],
+    }.items():
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(module, name))
+    dvc_yaml._parsed.cache_clear()
+
+
+@pytest.fixture
+def path(tmp_path, unpatched):
+    patch_yaml()
     path = tmp_path / "params.yaml"
     path.write_text("a: 1\nb: [x, {c: 0.5}]\n")
     return str(path)
@@ -62,7 +72,7 @@ stages:
 
 
 @pytest.mark.parametrize("name", ["dvc.lock", "params.yaml"])
-def test_a_changed_file_is_written_as_dvc_alone_writes_it(tmp_path, monkeypatch, name):
+def test_a_changed_file_is_written_as_dvc_alone_writes_it(tmp_path, unpatched, name):
     def written():
         (tmp_path / name).write_text(written_by_dvc)
         with _yaml.modify_yaml(str(tmp_path / name)) as data:
@@ -76,11 +86,23 @@ def test_a_changed_file_is_written_as_dvc_alone_writes_it(tmp_path, monkeypatch,
     serialize.dump_yaml(tmp_path / name, values)  # as DVC first writes an entry
     written_by_dvc = (tmp_path / name).read_text()
     alone = written()
-    monkeypatch.setattr(_yaml, "parse_yaml_for_update", _yaml.parse_yaml_for_update)
-    monkeypatch.setattr(serialize, "LOADERS", serialize.LOADERS.copy())
-    monkeypatch.setattr(strictyaml, "parse_yaml", strictyaml.parse_yaml)
-    parse_once()
+    patch_yaml()
     assert written() == alone
+
+
+def test_a_file_is_whole_when_its_writing_is_stopped(path, monkeypatch):
+    before = values(path)
+
+    def stopped(data, stream):
+        stream.write("a: 2\n")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_yaml, "_dump", stopped)
+    with pytest.raises(KeyboardInterrupt), _yaml.modify_yaml(path) as data:
+        data["a"] = 2
+    with pytest.raises(KeyboardInterrupt):
+        serialize.dump_yaml(path, {"a": 2})
+    assert values(path) == before
 
 
 def test_a_change_is_seen_whatever_the_times_of_files_say(path, tmp_path):
