@@ -15,7 +15,7 @@ from eosfm.datasets.fetching.counts import check_counts, count_scenes
 from eosfm.datasets.fetching.record import FOLDER
 from eosfm.datasets.native.archives import by_hand
 from eosfm.datasets.native.copy import NativeCopy
-from eosfm.datasets.native.spec import Dataset, Window
+from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params
 from eosfm.planning.declared import contradictions
@@ -73,7 +73,7 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
         published = entry.scenes == "published" and bool(dataset.published)
         own = entry.reader not in RECIPES  # each dataset of the catalogue has one
         splits = entry.splits if own or countable(dataset) else ()
-        yield from _check_copy(dataset, copy.folder, published, splits, own)
+        yield from _check_copy(dataset, copy.folder, entry.tile, published, splits, own)
 
 
 def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
@@ -92,13 +92,19 @@ def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Findi
 
 
 def _check_copy(
-    dataset: Dataset, folder: Path, whole: bool, splits: Sequence[Split], own: bool
+    dataset: Dataset,
+    folder: Path,
+    tile: int | None,
+    whole: bool,
+    splits: Sequence[Split],
+    own: bool,
 ) -> Iterator[Finding]:
     """Read a window of the first scene, readers being lazy, and look whether the others are there.
 
     Args:
         dataset: By the name of the entry.
         folder: Its copy.
+        tile: Tile size; None for whole images.
         whole: Whether it must have as many scenes as its publisher says.
         splits: Those that are cut, each of which must have a scene; none where there are too many
             to look at each.
@@ -124,7 +130,8 @@ def _check_copy(
             )
             return
         if splits:
-            counts = count_scenes(dataset, folder)
+            sizes: set[tuple[int, int]] = set()
+            counts = count_scenes(_noting(dataset, splits, sizes), folder)
             if whole:
                 check_counts(dataset, folder, counts)
             yield from (
@@ -135,6 +142,12 @@ def _check_copy(
                 for split in splits
                 if not counts[split]
             )
+            if tile is None and len(sizes) > 1:
+                least, most = (f"{h} x {w}" for h, w in (min(sizes), max(sizes)))
+                yield fault(
+                    f"datasets.{name}: images of {folder} have {len(sizes)} sizes, from {least} to "
+                    f"{most} px; whole images must share one: set datasets.{name}.tile to cut them"
+                )
         hints = list(contradictions(dataset, scene, own))
     except (EosfmError, OSError) as error:
         yield fault(of_copy(name, error))
@@ -159,3 +172,15 @@ def _check_copy(
         f"{scene.width} px"
     )
     yield from (note(f"datasets.{name}: {told}") for told in hints)
+
+
+def _noting(dataset: Dataset, splits: Sequence[Split], sizes: set[tuple[int, int]]) -> Dataset:
+    """The dataset, which adds the height and width of each scene of these splits that it gives."""
+
+    def noted(root: Path) -> Iterator[Scene]:
+        for scene in dataset.reader(root) or ():
+            if scene.split in splits:
+                sizes.add((scene.height, scene.width))
+            yield scene
+
+    return replace(dataset, reader=noted)

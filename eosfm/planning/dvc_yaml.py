@@ -1,7 +1,7 @@
 """DVC's YAML files, each text parsed once and each file written whole.
 
-DVC parses params.yaml for every parameter of every stage, and leaves a lock cut off where its process
-is stopped while it writes.
+DVC parses params.yaml for every parameter of every stage. Where its process is stopped while it
+writes a lock, that is cut off.
 """
 
 import io

@@ -225,6 +225,21 @@ def test_a_lost_file_of_any_scene_is_one_fault(project, tmp_path):
     assert "point datasets.eurosat.root at a complete copy" in line
 
 
+@pytest.mark.parametrize("tile", [None, 32])
+def test_whole_images_of_different_sizes_are_a_fault(project, tmp_path, tile):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    file = sorted(root.rglob("*.tif"))[-1]
+    with rasterio.open(file) as raster:
+        profile, pixels = raster.profile, raster.read()
+    with rasterio.open(file, "w", **profile | {"height": 48}) as raster:
+        raster.write(pixels[:, :48])
+    change = set_dataset(source="archive", root=str(root), scenes="any", tile=tile)
+    told = f"images of {root} have 2 sizes, from 48 x 64 to 64 x 64 px; whole images must share one"
+    assert [told in line for line in faults(project(change))] == ([] if tile else [True])
+
+
 def test_a_damaged_first_file_is_a_fault(project, tmp_path):
     root = tmp_path / "copy"
     root.mkdir()
@@ -346,7 +361,9 @@ def own_copy():
 
     def look(reader, **facts):
         dataset = replace(make_dataset(reader, **facts), name="toy")
-        return [one.text for one in _check_copy(dataset, NATIVE, False, (), False) if one.fault]
+        return [
+            one.text for one in _check_copy(dataset, NATIVE, None, False, (), False) if one.fault
+        ]
 
     return look
 
