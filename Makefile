@@ -1,7 +1,8 @@
 # The two commands of the README; both make the environment first, from requirements.lock.
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
-LOCKED := $(VENV)/.installed-$(shell sha256sum requirements.lock | cut -c1-16)
+# Named by content: a new clone is newer than any environment.
+LOCKED := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 # As many stages at a time as there are cores; one after the other: make mini RUN="dvc repro"
 RUN ?= eosfm repro
 # Threads wait briefly before they sleep: as fast as spinning, and not in the way of other programs.
@@ -39,7 +40,7 @@ experiments:      ## experiments side by side: mean scores and the parameters th
 	dvc exp show --only-changed --drop '^(stages/|eosfm/|data/|models/|results/)' \
 		--keep '^results/metrics/(mean|specialists)'
 
-$(LOCKED): requirements.lock pyproject.toml
+$(LOCKED):
 	python3 -m venv $(VENV)
 	"$(BIN)/pip" install --quiet --disable-pip-version-check --requirement requirements.lock
 	"$(BIN)/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

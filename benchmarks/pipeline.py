@@ -28,6 +28,7 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 SAME = ("data/raw", "data/tiles", "data/features", "models")
 """What any run of the pipeline makes to the byte; the rest holds energy and times."""
+LOCKS = ("data/watch/dvc.lock", "data/dvc.lock", "dvc.lock")
 WORK = ("train", "features", "evaluate", "baseline")
 app = typer.Typer(add_completion=False)
 
@@ -83,7 +84,7 @@ def lay_out(folder: Path, stages: dict) -> Path:
 @app.command()
 def noop(rounds: int = 5) -> None:
     """Time `dvc repro` with nothing to do: here, on as many lone stages, on the same graph."""
-    locks = [yaml.safe_load((ROOT / name).read_text()) for name in ("data/dvc.lock", "dvc.lock")]
+    locks = [yaml.safe_load((ROOT / name).read_text()) for name in LOCKS]
     locked = {name: entry for lock in locks for name, entry in lock["stages"].items()}
     with tempfile.TemporaryDirectory() as name:
         folders = {"this pipeline": ROOT}

@@ -20,7 +20,7 @@ from tests.faults.page import fits, pieces, rows
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 WRITTEN = ("outs", "metrics", "plots")
-PIPELINES = ("dvc.yaml", "data/dvc.yaml", "analyses/dvc.yaml")
+PIPELINES = ("dvc.yaml", "data/dvc.yaml", "data/watch/dvc.yaml", "analyses/dvc.yaml")
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 KNOWN = ("eosfm ", "dvc ", "make ", "python ", "pytest ", "CUDA_VISIBLE_DEVICES=")
 IN_GIT = ("analyses", "benchmarks", "docs", "eosfm", "stages", "tests")

@@ -74,7 +74,7 @@ class Work:
 def as_work(project: Path, stage: str, item: str) -> Work:
     """A stage with the outs that DVC knows of it."""
     entries: dict[str, dict] = {}
-    for name in ("data/dvc.yaml", "dvc.yaml"):
+    for name in ("data/watch/dvc.yaml", "data/dvc.yaml", "dvc.yaml"):
         entries |= yaml.safe_load((project / name).read_text())["stages"]
     entry = entries[stage].get("do", entries[stage])
     listed = [*entry["outs"], *entry.get("metrics", [])]
@@ -88,7 +88,7 @@ def repro(project: Path, folder: Path) -> Work:
     """The pipeline of the data by two workers, with a cache of its own."""
     Project(project).run("git", "clone", "-q", str(project), str(folder))
     made = ("data/raw", "data/tiles", "data/roots", "results/download", "results/tile")
-    fresh = (*made, "data/dvc.lock", ".dvc/cache", ".dvc/tmp", ".cache")
+    fresh = (*made, "data/dvc.lock", "data/watch/dvc.lock", ".dvc/cache", ".dvc/tmp", ".cache")
     words = (str(SCRIPTS / "eosfm"), "repro", "--workers", "2", "data/dvc.yaml")
     kept = ".dvc/cache/runs/*/*/*"
     return Work("eosfm repro", folder, words, made[:3], fresh=fresh, kept=kept, forked=False)

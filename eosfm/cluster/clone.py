@@ -37,7 +37,6 @@ class Settings:
         run: Name of the run.
         project: The user's folder.
         packed: Its files, of :func:`eosfm.cluster.snapshot.pack`.
-        door: Socket of a process of this machine that forks for stages, where workers share one.
         cache: DVC's options of its cache, ``dir`` among them, an absolute path.
         remote: DVC's default remote; empty if there is none.
         apart: Whether results go through the remote, as some worker does not see the user's folder.
@@ -50,7 +49,6 @@ class Settings:
     run: str
     project: Path
     packed: bytes
-    door: Path | None
     cache: Mapping[str, str]
     remote: str
     apart: bool
@@ -202,11 +200,10 @@ class Clone(WorkerPlugin):
             "PYTHONPATH": os.pathsep.join(code),
         }
         os.chdir(self.path)
-        door = self.settings.door
-        if door is None and warm.usable(visible_gpus()):
+        # Workers of the run's own process share its fork server.
+        if shell.DOOR not in os.environ and warm.usable(visible_gpus()):
             door = self.path / ".dvc" / "tmp" / "door"
             self._warm = warm.start(door)
-        if door is not None:
             os.environ[shell.DOOR] = str(door)
 
 

@@ -64,8 +64,10 @@ def repro(
     if name:
         experiment.insist_on_new(name)
     run = os.environ[RUN] = f"{os.uname().nodename}-{os.getpid()}-{int(time.time())}"
-    with _terminated(), _folder(Path.cwd() / FOLDER / run) as folder:
+    with _terminated(), _folder(Path.cwd() / FOLDER / run) as folder, ExitStack() as whole:
         shell.use(folder)
+        if not scheduler:  # whose workers have servers of their own; this one loads meanwhile
+            whole.enter_context(warm.served(folder, visible_gpus()))
         with ExitStack() as held:
             with settings(overrides):  # taken back where the run is refused
                 # Before any work the first stage reads the parameters, and refuses wrong ones.
@@ -84,11 +86,8 @@ def repro(
                 with workers_at(scheduler) as client:
                     _run_all(repo, schedule, client)
             elif names:
-                with (
-                    warm.served(folder, visible_gpus()) as door,
-                    local_workers(workers or usual_count()) as client,
-                ):
-                    _run_all(repo, schedule, client, door)
+                with local_workers(workers or usual_count()) as client:
+                    _run_all(repo, schedule, client)
         if overrides or name:
             end = f"; experiment {experiment.record(schedule, before, name)}"
         else:
@@ -97,19 +96,18 @@ def repro(
     print(f"done in {clock(time.monotonic() - start)}{end}")
 
 
-def _run_all(repo: Any, schedule: Schedule, client: Any, door: Path | None = None) -> None:
+def _run_all(repo: Any, schedule: Schedule, client: Any) -> None:
     """Run what is to run on a client's workers, and bring the results home.
 
     Args:
         repo: The user's folder.
         schedule: What is to run.
         client: Dask's client of the workers.
-        door: Socket of a process that forks for their stages; None where each starts its own.
 
     Raises:
         EosfmError: Stages failed; what does not depend on them is done.
     """
-    settings = _settings(repo, client, door)
+    settings = _settings(repo, client)
     _insist(lambda: client.register_plugin(Clone(settings), name=NAME))
     remote = settings.apart
     if remote:
@@ -238,7 +236,7 @@ class _Run:
         self._progress.say(name, f"failed: {error}")
 
 
-def _settings(repo: Any, client: Any, door: Path | None) -> Settings:
+def _settings(repo: Any, client: Any) -> Settings:
     cache = {key: value for key, value in repo.config["cache"].items() if isinstance(value, str)}
     project, run, folder = Path.cwd(), os.environ[RUN], Path(repo.cache.local.path).parents[1]
     workers = client.scheduler_info(n_workers=-1)["workers"]
@@ -247,7 +245,6 @@ def _settings(repo: Any, client: Any, door: Path | None) -> Settings:
         run=run,
         project=project,
         packed=snapshot.pack(project),
-        door=door,
         cache=cache | {"dir": str(folder)},
         remote=repo.config["core"].get("remote", ""),
         apart=not all(shared.values()),

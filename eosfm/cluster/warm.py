@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
-from eosfm.cluster.shell import within
+from eosfm.cluster.shell import DOOR, within
 
 PACKAGES = (
     "torch", "torchvision", "timm", "torchmetrics", "lightning", "segmentation_models_pytorch",
@@ -57,16 +57,22 @@ def start(door: Path, packages: Sequence[str] = PACKAGES) -> "subprocess.Popen[b
 
 
 @contextmanager
-def served(folder: Path, gpus: Sequence[str]) -> Iterator[Path | None]:
-    """Within the block, the socket of a server, in a folder; None where stages are not forked."""
+def served(folder: Path, gpus: Sequence[str]) -> Iterator[None]:
+    """Within the block, stages of this process and of its children fork from a server.
+
+    Args:
+        folder: Where its socket is made.
+        gpus: Those that stages see, with which none is forked (:func:`usable`).
+    """
     if not usable(gpus):
-        yield None
+        yield
         return
-    door = folder / "door"
-    with start(door) as server:
+    with start(folder / "door") as server:
+        os.environ[DOOR] = str(folder / "door")
         try:
-            yield door
+            yield
         finally:
+            del os.environ[DOOR]
             server.kill()
 
 

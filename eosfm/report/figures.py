@@ -51,13 +51,35 @@ def figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[
     return drawn, list(grid.flat)
 
 
-def panels(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """One small panel per title, four in a row, with whole numbers below."""
+PANEL = (2.1, 1.7)
+"""Inches of a small panel, its labels included."""
+BESIDE = 0.44
+"""Inches on either side of a panel's axes, for numbers of six characters."""
+ABOVE, BELOW = 0.4, 0.25
+"""Inches above a panel's axes for a title of two lines, and below for numbers."""
+
+
+def panels(titles: Sequence[str], twins: bool = False) -> tuple[Figure, list[Axes]]:
+    """One small panel per title, four in a row, with whole numbers below.
+
+    Args:
+        titles: Of at most two lines.
+        twins: Whether numbers will stand to the right too. All panels have equal room then, because
+            to measure the numbers of fifty axes takes as long as to draw them.
+    """
     columns = min(4, len(titles))
     rows = math.ceil(len(titles) / columns)
+    width, height = PANEL[0] * columns, PANEL[1] * rows
     drawn, grid = plt.subplots(
-        rows, columns, figsize=(2.1 * columns, 1.7 * rows), layout="constrained", squeeze=False
-    )
+        rows, columns, figsize=(width, height), squeeze=False,
+        layout=None if twins else "constrained",
+    )  # fmt: skip
+    if twins:
+        across, down = PANEL[0] - 2 * BESIDE, PANEL[1] - ABOVE - BELOW
+        drawn.subplots_adjust(
+            left=BESIDE / width, right=1 - BESIDE / width, wspace=2 * BESIDE / across,
+            bottom=BELOW / height, top=1 - ABOVE / height, hspace=(ABOVE + BELOW) / down,
+        )  # fmt: skip
     for axes in grid.flat[len(titles) :]:
         axes.axis("off")
     for title, axes in zip(titles, grid.flat, strict=False):

@@ -180,7 +180,7 @@ def _picture(path: Path) -> str:
         shown = image.convert("RGB")
     shown.thumbnail((PICTURE_WIDTH, 10 * PICTURE_WIDTH))
     file = io.BytesIO()
-    shown.save(file, "WEBP", quality=75, method=4)
+    shown.save(file, "WEBP", quality=75, method=2)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 

@@ -72,7 +72,8 @@ def fit_curves(results: Results, folder: Path) -> Figure | None:
 
 def _curves(items: dict[str, tuple[Path, str, str]]) -> Figure:
     """Loss and score of each item, which is a folder, the score's file and its name."""
-    drawn, grid = panels([f"{name}\nloss, {metric}" for name, (_, _, metric) in items.items()])
+    titles = [f"{name}\nloss, {metric}" for name, (_, _, metric) in items.items()]
+    drawn, grid = panels(titles, twins=True)
     for (folder, metric, _), axes in zip(items.values(), grid, strict=True):
         twin = axes.twinx()
         twin.spines["top"].set_visible(False)

@@ -27,7 +27,7 @@ class Scheduler:
 def settings(tmp_path):
     away = tmp_path / "not here"
     return Settings(
-        run="run", project=away, packed=b"", door=None, cache={"dir": str(away)}, remote="",
+        run="run", project=away, packed=b"", cache={"dir": str(away)}, remote="",
         apart=False, environment={}, workers=frozenset({WORKER}), hosts=Counter(), gpus=Counter(),
     )  # fmt: skip
 

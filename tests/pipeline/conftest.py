@@ -35,12 +35,14 @@ SIMULATED = {
 }
 
 DATA = "data/dvc.yaml"
-PIPELINES = ("dvc.yaml", DATA, "analyses/dvc.yaml")
+WATCH = "data/watch/dvc.yaml"
+PIPELINES = ("dvc.yaml", DATA, WATCH, "analyses/dvc.yaml")
+LOCKS = ("dvc.lock", "data/dvc.lock", "data/watch/dvc.lock")
 
 
 def bare(name: str) -> str:
-    """A stage's name without its file, where that is the one of the data."""
-    return name.removeprefix(f"{DATA}:")
+    """A stage's name without its file, where that is one of the data's."""
+    return name.removeprefix(f"{DATA}:").removeprefix(f"{WATCH}:")
 
 
 class Project:
@@ -88,9 +90,8 @@ class Project:
         return {bare(line.split("'")[1]) for line in lines}
 
     def lock(self) -> dict:
-        files = (self.path / "dvc.lock", self.path / "data/dvc.lock")
-        locks = [yaml.safe_load(file.read_text())["stages"] for file in files]
-        return locks[0] | locks[1]
+        locks = [yaml.safe_load((self.path / name).read_text())["stages"] for name in LOCKS]
+        return {name: entry for lock in locks for name, entry in lock.items()}
 
     def params(self) -> dict:
         return yaml.safe_load((self.path / "params.yaml").read_text())
@@ -151,7 +152,7 @@ def copy_files(path: Path, without: tuple[str, ...] = ()) -> None:
 
 
 def copy_project(path: Path, kept: dict[str, tuple[str, ...]] = KEPT) -> Project:
-    made = ("results/", "analyses/plots/", "dvc.lock", "data/dvc.lock", "metrics.json")
+    made = ("results/", "analyses/plots/", "metrics.json", *LOCKS)
     copy_files(path, without=("tests/", *made))
     (path / "params.yaml").write_text(yaml.safe_dump(tiny_params(kept), sort_keys=False))
     project = Project(path)

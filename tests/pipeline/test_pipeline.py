@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from .conftest import DATA, KEPT, ROOT, bare, copy_project
+from .conftest import DATA, KEPT, ROOT, WATCH, bare, copy_project
 
 ALL = {
     *(f"{stage}@{name}" for stage in ("download", "tile") for name in KEPT["datasets"]),
@@ -57,8 +57,7 @@ def test_git_sees_metrics_and_plots_and_no_data(project):
     ours = ("README.md", ".gitignore")
     assert {n for n in tracked if n.startswith(("data/", "models/"))} == {
         *(f"{folder}/{name}" for folder in ("data", "models") for name in ours),
-        "data/dvc.yaml",
-        "data/dvc.lock",
+        *(f"{folder}/dvc.{kind}" for folder in ("data", "data/watch") for kind in ("yaml", "lock")),
         "data/trusted/README.md",
     }
     shown = ("results/metrics/", "results/plots/")
@@ -68,7 +67,7 @@ def test_git_sees_metrics_and_plots_and_no_data(project):
 
 def test_every_parameter_that_a_stage_reads_is_declared(project):
     """What a stage read while it ran, against the params that dvc.yaml declares for it."""
-    pipelines = [yaml.safe_load((ROOT / file).read_text()) for file in ("dvc.yaml", DATA)]
+    pipelines = [yaml.safe_load((ROOT / file).read_text()) for file in ("dvc.yaml", DATA, WATCH)]
     stages = {name: entry for file in pipelines for name, entry in file["stages"].items()}
     files = [file for file in project.trace.iterdir() if file.name.partition("-")[0] in stages]
     assert len(files) == len(ALL)

@@ -80,7 +80,7 @@ def test_what_decides_no_result_is_free(quiet):
 def test_nothing_touched_names_nothing(quiet):
     assert named(quiet) == set()
     said = quiet.run("dvc", "status", "--json").stdout.splitlines()[-1]
-    assert json.loads(said) == {"data/dvc.yaml:watch": ["always changed"]}
+    assert json.loads(said) == {"data/watch/dvc.yaml:watch": ["always changed"]}
 
 
 def test_one_specialists_epochs_retrain_that_one_alone(quiet):
