@@ -54,6 +54,18 @@ def begin(door, tmp_path):
     return begin
 
 
+def test_stages_of_a_run_fork_until_it_ends(monkeypatch, tmp_path):
+    (tmp_path / "stages").mkdir()
+    monkeypatch.chdir(tmp_path)
+    start = warm.start
+    monkeypatch.setattr(warm, "start", lambda door: start(door, ["fractions"]))
+    with warm.served(tmp_path, gpus=[]):
+        assert os.environ[shell.DOOR] == str(tmp_path / "door")
+    assert shell.DOOR not in os.environ
+    with warm.served(tmp_path, gpus=["0"]):
+        assert shell.DOOR not in os.environ
+
+
 def test_a_script_finds_what_python_would_give_it_and_the_packages_loaded(begin, tmp_path):
     process = begin(STAGE, "3 -n a=b", WORD="here")
     assert process.communicate("in") == ("out\n", "err\n")
