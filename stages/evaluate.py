@@ -10,6 +10,7 @@ from eosfm.evaluation.evaluate import evaluate_task, selection_path
 from eosfm.evaluation.evidence import write_evidence
 from eosfm.evaluation.fitted import BestFit
 from eosfm.evaluation.pictures import draw_answers
+from eosfm.features.store import FeatureStore
 from eosfm.features.task import Task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
@@ -23,13 +24,13 @@ def main(name: str) -> None:
     features, artifact = Path("data/features") / name, Path("models/eosfm.pth")
     store = TileStore(Path("data/tiles") / params.task(name).dataset)
     task, best = Task.resolve(params, name, store), BestFit()
-    checkpoints = Checkpoints(
-        Path(".cache/evaluate") / name,
-        "evaluate.py",
-        (store.path / "store.json", features / "features.json", artifact),
-    )
+    inputs = (store.path / "store.json", features / "features.json", artifact)
+    checkpoints = Checkpoints(Path(".cache/evaluate") / name, "evaluate.py", inputs)
+    # The list of stored features has their hashes, and the ensemble is not read.
+    decisive = inputs[:2] if FeatureStore.open(features).stored else inputs
+    memory = Checkpoints(Path(".cache/selection") / name, "evaluate.py", decisive)
     with track("evaluate", name, params.energy.country) as tracker:
-        path = selection_path(task, params.fusion, features, artifact)
+        path = selection_path(task, params.fusion, features, artifact, memory)
         write_result(tracker.folder / "selection.json", path)
         result = evaluate_task(
             task,

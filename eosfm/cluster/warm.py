@@ -29,8 +29,8 @@ from eosfm.cluster.shell import DOOR, within
 
 PACKAGES = (
     "torch", "torchvision", "timm", "torchmetrics", "lightning", "segmentation_models_pytorch",
-    "codecarbon", "dvclive", "pandas", "matplotlib.pyplot", "scipy.stats", "rasterio", "geopandas",
-    "pyarrow.parquet", "pydantic", "typer",
+    "codecarbon", "dvc.repo", "dvclive", "pandas", "matplotlib.pyplot", "scipy.stats", "rasterio",
+    "geopandas", "pyarrow.parquet", "pydantic", "typer",
 )  # fmt: skip
 """What stages load, those that bring others last."""
 LOOK = 0.5

@@ -90,10 +90,14 @@ class Checkpoint:
     def offer(self, state: Callable[[], Mapping[str, Any] | None]) -> None:
         """Write the state if it is time, and there is one."""
         if time.monotonic() - self._saved >= SECONDS and (found := state()) is not None:
-            tensors.write(self.path, found)
+            self.write(found)
             self._saved = time.monotonic()
 
     def done(self, state: Callable[[], Mapping[str, Any] | None]) -> None:
         """Write the final state of long fits, so that a stage killed later need not repeat them."""
         if time.monotonic() - self._begun >= SECONDS and (found := state()) is not None:
-            tensors.write(self.path, found)
+            self.write(found)
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Write a state at once."""
+        tensors.write(self.path, state)

@@ -1,7 +1,7 @@
 """Scoring one downstream task with the ensemble."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -66,17 +66,34 @@ def evaluate_task(
     return run_head(task, fusion, splits, task.protocol.seeds, replace(context, voter=voter))
 
 
-def selection_path(task: Task, fusion: Fusion, features: Path, artifact: Path) -> SelectionPath:
+def selection_path(
+    task: Task, fusion: Fusion, features: Path, artifact: Path, memory: Checkpoints | None = None
+) -> SelectionPath:
     """The specialists that forward selection adds first, and the R2 after each.
 
     Stops at :data:`MOST`, or at the number that the fusion keeps if that is larger.
+
+    Args:
+        task: The task.
+        fusion: Says which specialists there are to choose from, and whether bands are beside them.
+        features: ``data/features/<task>``.
+        artifact: The ensemble, for features that are not stored.
+        memory: Where the last path is kept: most settings of a fusion do not change it.
     """
     members = remaining(FeatureStore.open(features), fusion.ablate)
     splits = only(open_features(task, features, artifact), members)
     splits = choose_bands(fusion, splits)
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
-    path = select_forward(splits.train, splits.val, trial, max(MOST, fusion.limit or 0))
-    return SelectionPath(tuple(path), tuple(path.values()))
+    count = max(MOST, fusion.limit or 0)
+    kept = memory and memory.of("selection", trial.settings(), members, fusion.spectral, count)
+    if kept and (known := kept.read()):
+        return SelectionPath(**known)
+    found = select_forward(splits.train, splits.val, trial, count)
+    path = SelectionPath(tuple(found), tuple(found.values()))
+    if memory and kept:
+        memory.clear()
+        kept.write(asdict(path))
+    return path
 
 
 def settled(fusion: Fusion, path: SelectionPath) -> tuple[list[str], Fusion]:

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.evaluation import evaluate as module
+from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evaluate import evaluate_task
 from eosfm.evaluation.result import TaskResult
 from eosfm.features.task import Task
@@ -60,6 +62,32 @@ def test_the_best_validation_epoch_is_the_one_reported(results):
         assert first.val[metric] == best or better(metric, first.val[metric], best), name
         assert bool(first.pixel_share) == (first.val[metric] != best), name  # late fusion helped
         assert first.best_epoch == 1 + values.index(best)
+
+
+def test_a_selection_path_is_found_once_for_all_settings_that_do_not_change_it(
+    edited, stores, features, artifact, tmp_path, monkeypatch, capsys
+):
+    found, select = [], module.select_forward
+    monkeypatch.setattr(module, "select_forward", lambda *a: found.append(a) or select(*a))
+    memory = Checkpoints(tmp_path / "paths", "evaluate.py", (artifact,))
+
+    def path(memory=memory, **changes):
+        params = edited(**changes)
+        task = Task.resolve(params, "segmentation", stores["segmentation"])
+        of_task = params.fusion, features["segmentation"], artifact
+        return module.selection_path(task, *of_task, *filter(None, [memory]))
+
+    first = path()
+    assert path(fusion={"max_encoders": 1, "method": "mlp"}) == first and len(found) == 1
+    assert path(memory=None) == first and len(found) == 2
+    for other in ({"spectral": False}, {"ablate": [first.specialists[0]]}):
+        assert path(fusion=other) != first
+    assert len(found) == 4
+    (kept,) = memory.folder.iterdir()  # the last one
+    assert path(fusion=other) and len(found) == 4
+    kept.write_bytes(kept.read_bytes()[:50])
+    assert path(fusion=other) and len(found) == 5
+    assert "checkpoint dropped" in capsys.readouterr().out
 
 
 def test_every_seed_is_a_fit_and_the_headline_their_mean(results):

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.examine import examine, score
-from eosfm.evaluation.fit import training_batches
+from eosfm.evaluation.fit import Context, training_batches
+from eosfm.evaluation.head import run_head
 from eosfm.evaluation.learner import Best
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import TaskSplit
@@ -58,6 +60,19 @@ def test_each_batch_of_an_epoch_draws_windows_of_its_own(resolve):
     (trial,) = make_trials(task, train.some_targets(), 1)
     draws = [one.draw for epoch in (1, 2) for one in training_batches(train, trial, 9, epoch)]
     assert len(set(draws)) == len(draws) == 18
+
+
+@pytest.mark.parametrize(("every", "validated"), [(1, [1, 2, 3]), (2, [2, 3]), (9, [3])])
+def test_epochs_are_validated_as_often_as_the_protocol_says_and_the_last_in_any_case(
+    resolve, opened, every, validated
+):
+    told, protocol = [], {"seeds": 1, "epochs": 3, "validate_every": every}
+    task = resolve("change", protocol=protocol)
+    follow = Context(lambda point, epoch: told.append((epoch, point)))
+    found = run_head(task, FIXED, opened("change"), 1, follow)
+    assert [epoch for epoch, _ in told] == validated
+    assert {key for _, point in told for key in point} == {"loss", f"val_{task.metric}"}
+    assert found
 
 
 @pytest.mark.parametrize("window", [40, 32, 15])

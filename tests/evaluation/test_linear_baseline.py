@@ -126,6 +126,24 @@ def test_it_is_logistic_regression_with_a_squared_penalty(resolve):
     torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
 
 
+def test_it_is_ridge_regression_in_standard_deviations_of_the_target(resolve):
+    """Against the solution in closed form; targets that are not known do not count."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(3, 2, size=(60, 2))
+    y = 100 + x @ [9.0, -4.0] + rng.normal(0, 5, 60)
+    (trial,) = make_trials(resolve("regression"), y, 1)
+    normal, unit = (x - x.mean(0)) / x.std(0, ddof=1), y.std(ddof=1)
+    penalty = 0.5
+    weight = np.linalg.solve(
+        normal.T @ normal / 60 + penalty * np.eye(2), normal.T @ (y - y.mean()) / unit / 60
+    )
+    features, targets = torch.from_numpy(x).float(), torch.from_numpy(y).float()
+    found = fit_linear(features, targets, trial, penalty)(features)[:, 0].detach()
+    expected = torch.from_numpy(y.mean() + unit * (normal @ weight)).float()
+    torch.testing.assert_close(found, expected, atol=0.05, rtol=0)
+    assert expected.std() < 0.8 * unit  # the penalty is felt
+
+
 def test_a_band_that_does_not_vary_where_it_is_learnt_says_nothing():
     rng = np.random.default_rng(0)
     x = torch.from_numpy(rng.normal(size=(50, 3))).float()

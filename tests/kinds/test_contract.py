@@ -139,3 +139,17 @@ def test_what_is_not_labelled_is_no_stratum_whatever_stands_for_it():
     tiles = [half, np.ones_like(half)]
     assert KINDS["segmentation"].strata(tiles, 3, 0).tolist() == [1, 1]
     assert len(set(KINDS["segmentation"].strata(tiles, 3, 255))) == 2
+
+
+def test_a_pixel_without_a_target_is_one_not_measured_at_any_date_or_of_a_change_at_either():
+    missing = np.array([[[1, 1, 0, 0]], [[1, 0, 1, 0]]], bool)
+    assert KINDS["segmentation"].unknown(missing).tolist() == [[True, False, False, False]]
+    assert KINDS["change"].unknown(missing).tolist() == [[True, True, True, False]]
+
+
+def test_the_tiles_shown_are_those_whose_labels_vary_most_in_their_order():
+    tiles = [np.zeros((4, 4), np.uint8) for _ in range(7)]
+    for index, share in ((1, 8), (2, 1), (4, 7), (5, 2), (6, 3)):
+        tiles[index].flat[:share] = 1
+    tiles[3].flat[:15] = 255  # the rest is of one class
+    assert KINDS["segmentation"].examples(7, tiles.__getitem__, 255) == [1, 4, 5, 6]
