@@ -1,8 +1,8 @@
 # The two commands of the README; both make the environment first, from requirements.lock.
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
-# Named by content: a new clone is newer than any environment.
-LOCKED := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
+# Named by content and checkout, not by age: a clone's files are newer than an environment made before.
+LOCKED := $(VENV)/.installed-$(shell (cat requirements.lock pyproject.toml; pwd) | sha256sum | cut -c1-16)
 # As many stages at a time as there are cores; one after the other: make mini RUN="dvc repro"
 RUN ?= eosfm repro
 # Threads wait briefly before they sleep: as fast as spinning, and not in the way of other programs.
