@@ -43,7 +43,7 @@ def record(schedule: Schedule, before: Mapping[str, str], name: str) -> str:
     """Record the results with ``dvc exp run``, which then only runs stages bound to this folder.
 
     It is given those stages and, of the ones that the run made, one for each lock, which it then
-    adds to Git; it takes 0.3 s for each that it is given, whether there is anything to do or not.
+    adds to Git; it takes 0.1 s for each that it is given, whether there is anything to do or not.
 
     Args:
         schedule: What was to run.

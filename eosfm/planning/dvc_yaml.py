@@ -13,9 +13,6 @@ from typing import Any
 
 from eosfm.core.files import atomic
 
-_fitting: set[tuple[int, int]] = set()
-"""Texts and schemas that fit, by hash and id."""
-
 
 def patch_yaml() -> None:
     """Let DVC, in this process, read and write YAML files as said below.
@@ -26,8 +23,6 @@ def patch_yaml() -> None:
       that no change is missed.
     - **A lock** has no comments, so its values alone are read before a change too: that takes a
       fifth of the time, and DVC writes the same bytes.
-    - **Pipeline files and locks** are compared with their schema once for each text: all of a lock
-      takes 0.1 s, and an experiment reads two of them a dozen times.
     - **A parameter** is looked up by its path; DVC compares the path with that of every value in
       the file, which takes a quarter of its time for a stage.
     - **A file that is written** takes the place of the old one once it is whole.
@@ -40,7 +35,6 @@ def patch_yaml() -> None:
         path, parser=_parse, fs=fs, **options
     )
     strictyaml.parse_yaml = _parse  # of pipeline files and locks
-    strictyaml.validate = _once(getattr(strictyaml.validate, "__wrapped__", strictyaml.validate))
     dpath.get = _straight(getattr(dpath.get, "__wrapped__", dpath.get))
     _yaml.parse_yaml_for_update = _parse_for_update
     _common._dump_data = _yaml._dump_data = _dump_whole
@@ -52,20 +46,6 @@ def _parse(text: str, path: str, typ: str = "safe") -> Any:
 
         return parse_yaml(text, path, typ)
     return pickle.loads(_parsed(text, path))  # values of the caller's own, who may change them
-
-
-def _once(validate: Callable[..., Any]) -> Callable[..., Any]:
-    """DVC's own, for values of which it does not know yet that they fit."""
-
-    @wraps(validate)
-    def first_time(data: Any, schema: Any, text: str | None = None, **told: Any) -> Any:
-        if text is None or (known := (hash(text), id(schema))) not in _fitting:
-            data = validate(data, schema, text=text, **told)
-            if text is not None:
-                _fitting.add(known)
-        return data
-
-    return first_time
 
 
 def _straight(get: Callable[..., Any]) -> Callable[..., Any]:

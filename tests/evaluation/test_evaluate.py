@@ -74,8 +74,8 @@ def test_a_selection_path_is_found_once_for_all_settings_that_do_not_change_it(
     def path(memory=memory, **changes):
         params = edited(**changes)
         task = Task.resolve(params, "segmentation", stores["segmentation"])
-        of_task = params.fusion, features["segmentation"], artifact
-        return module.selection_path(task, *of_task, *filter(None, [memory]))
+        folder = features["segmentation"]
+        return module.selection_path(task, params.fusion, folder, artifact, memory)
 
     first = path()
     assert path(fusion={"max_encoders": 1, "method": "mlp"}) == first and len(found) == 1
