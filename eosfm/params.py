@@ -172,6 +172,18 @@ class Params(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _devices_share_batches(self) -> "Params":
+        size = self.current.protocol.batch_size
+        for name, task in self.tasks.items():
+            if size % task.devices:
+                raise EosfmError(
+                    f"tasks.{name}.devices is {task.devices}, and so many processes cannot share "
+                    f"batches of {size} equally; set it to a divisor, or change "
+                    f"scales.{self.scale}.protocol.batch_size"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _something_to_simulate(self) -> "Params":
         for name, entry in self.datasets.items():
             if self.source(name) == "simulated" and entry.simulated is None:

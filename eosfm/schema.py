@@ -219,13 +219,15 @@ class TaskDefaults(Frozen):
 
     ``aggregation`` joins the features of several dates: ``mean``, ``linear`` or ``ltae`` of a
     series, ``concat`` or ``difference`` for change, null where there is one date. ``loss`` null is
-    the first of the kind's (:attr:`eosfm.kinds.kind.Kind.losses`).
+    the first of the kind's (:attr:`eosfm.kinds.kind.Kind.losses`). ``devices`` are the processes,
+    each with its own GPU where there are any, that share each batch of evaluate and baseline.
     """
 
     head: Head
     metric: Metric
     aggregation: Aggregation | None
     loss: Loss | None
+    devices: Count
 
 
 class TaskParams(TaskDefaults):

@@ -8,6 +8,7 @@ from eosfm.core.results import write_result
 from eosfm.evaluation.baselines import run_baselines
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evidence import write_evidence
+from eosfm.features import processes
 from eosfm.features.task import Task
 from eosfm.params import load_params
 from eosfm.tiles.store import TileStore
@@ -28,6 +29,7 @@ def main(name: str) -> None:
         (store.path / "store.json", features / "features.json", artifact, start),
     )
     with track("baseline", name, params.energy.country) as tracker:
+        processes.start(task.devices, f"tasks.{name}.devices")
         results = run_baselines(
             task,
             params.backbone.name,
@@ -37,6 +39,7 @@ def main(name: str) -> None:
             max_gb=params.encoding.max_gb,
             checkpoints=checkpoints,
         )
+        processes.go_on_alone()
         write_result(tracker.folder / "metrics.json", results)
         write_evidence(tracker.folder / "tiles.npz", task, vars(results))
         checkpoints.clear()

@@ -1,5 +1,6 @@
 """Score one downstream task with the frozen ensemble."""
 
+from functools import partial
 from pathlib import Path
 
 import eosfm.cli
@@ -10,6 +11,7 @@ from eosfm.evaluation.evaluate import evaluate_task, selection_path
 from eosfm.evaluation.evidence import write_evidence
 from eosfm.evaluation.fitted import BestFit
 from eosfm.evaluation.pictures import draw_answers
+from eosfm.features import processes
 from eosfm.features.store import FeatureStore
 from eosfm.features.task import Task
 from eosfm.params import load_params
@@ -30,18 +32,22 @@ def main(name: str) -> None:
     decisive = inputs[:2] if FeatureStore.open(features).stored else inputs
     memory = Checkpoints(Path(".cache/selection") / name, "evaluate.py", decisive)
     with track("evaluate", name, params.energy.country) as tracker:
-        path = selection_path(task, params.fusion, features, artifact, memory)
-        write_result(tracker.folder / "selection.json", path)
+        processes.start(task.devices, f"tasks.{name}.devices")
+        path = processes.from_first(
+            partial(selection_path, task, params.fusion, features, artifact, memory)
+        )
         result = evaluate_task(
             task,
             params.fusion,
             features,
             artifact,
-            log=tracker.log,
+            log=tracker.log if processes.is_first() else None,
             checkpoints=checkpoints,
             keep=best.keep,
             path=path,
         )
+        processes.go_on_alone()
+        write_result(tracker.folder / "selection.json", path)
         best.write(Path("models/tasks") / f"{name}.pt", task, artifact)
         if best.answers:  # knn, which has no model, keeps none
             draw_answers(task, best.answers, tracker.folder / "predictions.png")

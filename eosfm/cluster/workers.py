@@ -102,7 +102,7 @@ def workers_at(address: str) -> Iterator[Any]:
 
 
 def insist_on_one_device(stages: Iterable[str]) -> None:
-    """Refuse trainings on several GPUs, of which :func:`local_workers` gives each worker one.
+    """Refuse stages on several GPUs, of which :func:`local_workers` gives each worker one.
 
     Args:
         stages: What is to run.
@@ -110,17 +110,28 @@ def insist_on_one_device(stages: Iterable[str]) -> None:
     Raises:
         EosfmError: There are such.
     """
+    if not visible_gpus():
+        return
+    for key, devices in _devices(stages):
+        if isinstance(devices, int) and devices > 1:
+            raise EosfmError(
+                f"{key} is {devices}, and each worker has one GPU; set {key}=1, or let one stage "
+                "after the other have them all: `dvc repro`"
+            )
+
+
+def _devices(stages: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """How many devices these stages ask for, by key."""
     from dvc.utils.serialize import load_yaml
 
-    if "train" not in map(kind_of, stages) or not visible_gpus():
-        return
-    trainer = load_yaml("params.yaml").get("trainer", {})
-    devices = trainer.get("devices")
-    if isinstance(devices, int) and devices > 1 and trainer.get("accelerator") != "cpu":
-        raise EosfmError(
-            f"trainer.devices is {devices}, and each worker has one GPU; set trainer.devices=1, or "
-            "let one training after the other have them all: `dvc repro`"
-        )
+    params = load_yaml("params.yaml")
+    trainer, shared = params.get("trainer", {}), params.get("defaults", {}).get("tasks", {})
+    for stage in stages:
+        kind, item = kind_of(stage), stage.rpartition("@")[2]
+        if kind == "train" and trainer.get("accelerator") != "cpu":
+            yield "trainer.devices", trainer.get("devices")
+        elif kind in ("evaluate", "baseline"):
+            yield f"tasks.{item}.devices", (shared | params["tasks"][item]).get("devices")
 
 
 def usual_count() -> int:

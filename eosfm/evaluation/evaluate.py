@@ -29,7 +29,7 @@ def evaluate_task(
     fusion: Fusion,
     features: Path,
     artifact: Path,
-    log: Log,
+    log: Log | None,
     checkpoints: Checkpoints | None = None,
     keep: Keep | None = None,
     path: SelectionPath | None = None,
@@ -43,7 +43,7 @@ def evaluate_task(
         fusion: How the specialists' pyramids become one.
         features: ``data/features/<task>``.
         artifact: The ensemble, for features that are not stored.
-        log: Receives the score of each validated epoch of the first fit.
+        log: Receives the score of each validated epoch of the first fit; None: nothing does.
         checkpoints: Where killed fits resume from.
         keep: Receives the best fit.
         path: Result of :func:`selection_path`; None computes it here if needed.

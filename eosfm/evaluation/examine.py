@@ -1,7 +1,7 @@
 """Scoring models on a split, windows blended into whole tiles."""
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from eosfm.evaluation.learner import answer
 from eosfm.evaluation.result import Scores
 from eosfm.evaluation.trial import Trial
+from eosfm.features import processes
 from eosfm.features.device import to_device
 from eosfm.features.frozen import TaskSplit, chunks
 from eosfm.features.source import Request
@@ -54,6 +55,12 @@ class Tally:
         for tile, row in rows.items():
             self._answers[tile] = self._trial.task.kind.predict(logits[row, None])[0].cpu()
 
+    def share(self) -> Self:
+        """Add what the other processes found, with whom the batches were shared."""
+        self._tiles = processes.together(self._tiles)
+        self._answers = dict(processes.together(list(self._answers.items())))
+        return self
+
     def examined(self) -> Examined:
         """All batches together."""
         tiles = torch.cat(self._tiles).numpy()
@@ -90,18 +97,21 @@ def examine(
         for logits, tally in zip(answers, tallies, strict=True):
             tally.update(logits, target)
             tally.keep(logits, rows)
-    return [tally.examined() for tally in tallies]
+    return [tally.share().examined() for tally in tallies]
 
 
 def blended(
     models: Sequence[nn.Module], split: TaskSplit[Any], trial: Trial
 ) -> Iterator[tuple[np.ndarray, list[Tensor], Tensor]]:
-    """Batches of whole tiles: their indices, each model's blended logits, and the targets."""
+    """Batches of whole tiles: their indices, each model's blended logits, and the targets.
+
+    Of several processes, each has its share of the batches (:meth:`Tally.share`).
+    """
     windows = split.windows
     for model in models:
         model.eval()
     step = max(1, 2 * trial.task.protocol.batch_size // windows.count)
-    parts = chunks(len(split), step)
+    parts = processes.share(chunks(len(split), step))
     batches = split.batches([Request(windows.items(tiles)) for tiles in parts])
     for tiles, (inputs, target) in zip(parts, batches, strict=True):
         inputs, target = to_device((inputs, target))

@@ -31,6 +31,7 @@ from eosfm.evaluation.late_fusion import PixelVoter, fuse, share_of, with_images
 from eosfm.evaluation.learner import Best, Learner
 from eosfm.evaluation.result import Fit, Scores
 from eosfm.evaluation.trial import Trial, run_fits, seeded
+from eosfm.features import processes
 from eosfm.features.device import to_device
 from eosfm.features.frozen import TaskSplit
 from eosfm.features.source import Request
@@ -145,11 +146,13 @@ def fit(
     metric, epochs, steps = task.metric, protocol.epochs, steps_per_epoch(trials[0], train)
     learners = [Learner(m, t, epochs * steps) for m, t in zip(models, trials, strict=True)]
     progress = _Progress(learners, log)
-    if checkpoint is not None and (state := checkpoint.read()) is not None:
-        progress.load(state)
+    if checkpoint is not None:
+        if (state := processes.from_first(checkpoint.read)) is not None:
+            progress.load(state)
+        checkpoint = checkpoint if processes.is_first() else None
     bar = tqdm(
         total=epochs * steps, initial=progress.steps, desc=task.name, unit="batch",
-        disable=None, leave=False,
+        disable=None if processes.is_first() else True, leave=False,
     )  # fmt: skip
     with bar:
         for epoch in range(progress.epochs + 1, epochs + 1):
@@ -240,11 +243,14 @@ def steps_per_epoch(trial: Trial, train: TaskSplit[Any]) -> int:
 
 
 def training_batches(train: TaskSplit[Any], trial: Trial, steps: int, epoch: int) -> list[Request]:
-    """The batches of an epoch; the window of a tile is drawn anew each time it is read."""
+    """The batches of an epoch; the window of a tile is drawn anew each time it is read.
+
+    Of several processes, each has its share of every batch.
+    """
     order = (trial.seed, epoch)
     batches = _batches(train.one_pass, steps, trial.task.protocol.batch_size, order)
     return [
-        Request(tiles * train.windows.count, draw=(*order, number))
+        Request(processes.share(tiles) * train.windows.count, draw=(*order, number))
         for number, tiles in enumerate(batches)
     ]
 
@@ -253,6 +259,7 @@ def _batches(tiles: np.ndarray, batches: int, size: int, seed: tuple[int, int]) 
     """The tiles of each batch of an epoch, from as many permutations as needed."""
     rng = np.random.default_rng(seed)
     size = min(size, len(tiles))
+    size -= size % processes.count()  # of which each has as many
     rounds = -(-batches * size // len(tiles))
     order = np.concatenate([rng.permutation(tiles) for _ in range(rounds)])
     return [order[i * size : (i + 1) * size] for i in range(batches)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from eosfm.core.splits import Splits
@@ -21,6 +22,7 @@ from eosfm.evaluation.result import Fit, TaskResult
 from eosfm.evaluation.ridge import fit_ridge
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial, make_trials, seeded
+from eosfm.features import processes
 from eosfm.features.device import device, to_device
 from eosfm.features.frozen import FrozenFeatures, only
 from eosfm.features.task import Task
@@ -108,10 +110,11 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
     most a third of the steps of a fit. ``benchmarks/choices.md`` compares cost and score of the
     methods.
     """
-    if fusion.max_encoders == "auto":
-        return enough(select_forward(train, val, trial, MOST))
     if fusion.selection == "forward":
-        return list(select_forward(train, val, trial, cast(int, fusion.max_encoders)))
+        path = processes.from_first(
+            partial(select_forward, train, val, trial, fusion.limit or MOST)
+        )
+        return enough(path) if fusion.max_encoders == "auto" else list(path)
     trial = replace(trial, task=trial.task.with_linear_head())
     with seeded(trial):
         probe = build_probe(fusion, train.inputs, trial)

@@ -132,7 +132,7 @@ def fuse(
                 tally.update(kind.mix(own, other, share), target)
     fused = []
     for model, by_share in zip(models, tallies, strict=True):
-        scores = {share: tally.examined().scores for share, tally in by_share.items()}
+        scores = {share: tally.share().examined().scores for share, tally in by_share.items()}
         metric = task.metric
         share = best_of(metric, {share: found[metric] for share, found in scores.items()})
         fused.append((LateFusion(model, linear, kind, share), scores[share]))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from eosfm.evaluation.result import Scores
 from eosfm.evaluation.trial import Trial
+from eosfm.features import processes
 from eosfm.features.device import autocast, device
 from eosfm.heads.optim import build_optimizer, build_schedule
 from eosfm.kinds.scores import better
@@ -27,6 +28,7 @@ class Learner:
     def __init__(self, model: nn.Module, trial: Trial, length: int | None) -> None:
         rate = trial.task.protocol.lr
         self.model, self.trial = model.to(device()), trial
+        self.shared = processes.data_parallel(self.model)
         self.loss = trial.build_loss().to(device())
         self.optimizer = build_optimizer(model, rate, name=trial.task.protocol.optimizer)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -36,9 +38,10 @@ class Learner:
     def step(self, inputs: Any, target: Tensor, size: tuple[int, int]) -> Tensor:
         """Take one optimiser step; return the loss before it."""
         self.model.train()
-        loss = self.loss(answer(self.model, inputs, size), target)
+        logits = answer(self.shared, inputs, size)
+        loss = self.loss(processes.whole_batch(logits), processes.whole_batch(target))
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss * processes.count()).backward()
         nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM)
         self.optimizer.step()
         if self.schedule is not None:

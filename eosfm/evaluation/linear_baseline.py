@@ -11,7 +11,9 @@ from eosfm.evaluation.examine import Examined, Tally
 from eosfm.evaluation.result import Fit, Scores, TaskResult
 from eosfm.evaluation.summary import summarise
 from eosfm.evaluation.trial import Trial
+from eosfm.features import processes
 from eosfm.features.reading import Reading
+from eosfm.features.source import Request
 from eosfm.heads.linear_model import LinearModel, band_statistics, pixel_values
 from eosfm.kinds.scores import best_of
 
@@ -77,13 +79,16 @@ def fit_linear(features: Tensor, targets: Tensor, trial: Trial, penalty: float) 
 def _training_samples(trial: Trial, reading: Reading) -> tuple[Tensor, Tensor]:
     """(N, C) features of labelled pixels, or of tiles, and their targets."""
     if trial.task.kind.answer == "image":
-        parts = [(band_statistics(images), target) for images, target in _images(reading)]
+        parts = [
+            (band_statistics(images), target)
+            for images, target in _images(reading, reading.chunks())
+        ]
     else:
         rng = np.random.default_rng(trial.seed)
         most = max(1, PIXELS // len(reading))
         parts = [
             _labelled_pixels(image, target, most, trial.task.ignore_index, rng)
-            for images, targets in _images(reading)
+            for images, targets in _images(reading, reading.chunks())
             for image, target in zip(pixel_values(images), targets, strict=True)
         ]
     features, targets = zip(*parts, strict=True)
@@ -100,9 +105,9 @@ def _labelled_pixels(
     return image.flatten(0, 1)[chosen], target.flatten()[chosen]
 
 
-def _images(reading: Reading) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images and targets of all tiles in turn; the model is too small for a GPU."""
-    for images, target in reading.stream(reading.chunks()):
+def _images(reading: Reading, chunks: list[Request]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images and targets, chunk by chunk; the model is too small for a GPU."""
+    for images, target in reading.stream(chunks):
         yield images.cpu(), target.cpu() if target.is_floating_point() else target.cpu().long()
 
 
@@ -110,8 +115,8 @@ def _images(reading: Reading) -> Iterator[tuple[Tensor, Tensor]]:
 def _examine(model: LinearModel, reading: Reading, trial: Trial) -> Examined:
     """What the model does on one split."""
     tally, per_image = Tally(trial), trial.task.kind.answer == "image"
-    for images, target in _images(reading):
+    for images, target in _images(reading, processes.share(reading.chunks())):
         tally.update(
             model(band_statistics(images)) if per_image else model.of_pixels(images), target
         )
-    return tally.examined()
+    return tally.share().examined()

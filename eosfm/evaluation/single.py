@@ -17,6 +17,7 @@ from eosfm.evaluation.forward_selection import explained_alone, ranked
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.result import TaskResult
 from eosfm.evaluation.trial import make_trials, run_fits
+from eosfm.features import processes
 from eosfm.features.frozen import FrozenFeatures, only
 from eosfm.features.task import Task
 from eosfm.kinds.scores import best_of
@@ -47,7 +48,8 @@ def best_single(
         context: What goes along.
     """
     (trial,) = make_trials(task, splits.train.some_targets(), 1)
-    names = ranked(explained_alone(splits.train, splits.val, trial))[:SHORTLIST]
+    explained = partial(explained_alone, splits.train, splits.val, trial)
+    names = ranked(processes.from_first(explained))[:SHORTLIST]
     protocol = shortened(task.protocol, steps_per_epoch(trial, splits.train))
     # The selection leaves late fusion out, and never reads test tiles.
     short, blind = replace(task, protocol=protocol), replace(splits, test=splits.val)

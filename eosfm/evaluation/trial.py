@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from eosfm.core.allocator import return_freed_memory
 from eosfm.core.parallel import run_together
 from eosfm.evaluation.result import Scores
+from eosfm.features import processes
 from eosfm.features.device import device
 from eosfm.features.task import Task
 from eosfm.kinds.targets import TargetStatistics
@@ -91,9 +92,9 @@ def seeded(trial: Trial) -> Iterator[None]:
 
 
 def run_fits(jobs: Mapping[K, Callable[[], T]]) -> dict[K, T]:
-    """Run jobs that fit models, the longest first: one by one on a GPU, else side by side."""
+    """Run jobs that fit models, the longest first: one by one on GPUs, else side by side."""
     lean = {name: partial(_run, job) for name, job in jobs.items()}
-    if device().type == "cuda":
+    if device().type == "cuda" or processes.count() > 1:
         return {name: job() for name, job in lean.items()}
     return dict(zip(jobs, run_together(list(lean.values())), strict=True))
 

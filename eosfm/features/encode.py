@@ -17,6 +17,7 @@ from eosfm.core.splits import SPLITS, Splits
 from eosfm.encoding.artifact import load_artifact
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.input import InputSpec
+from eosfm.features import processes
 from eosfm.features.device import autocast
 from eosfm.features.frozen import SCRATCH, FrozenFeatures
 from eosfm.features.pooling import pool
@@ -127,9 +128,14 @@ def scratch_features(
     if gigabytes(encoder, readings, pools) > max_gb:
         yield readings.map(partial(live_features, encoder, pools))
         return
-    with temporary_folder(SCRATCH / "encoded") as folder:
-        for split, reading in zip(SPLITS, readings, strict=True):
-            store_split(encoder, reading, pools, folder / split, "encode")
+    with temporary_folder(SCRATCH / "encoded") as own:
+
+        def store_all() -> Path:
+            for split, reading in zip(SPLITS, readings, strict=True):
+                store_split(encoder, reading, pools, own / split, "encode")
+            return own
+
+        folder = processes.from_first(store_all)
         store = FeatureStore(folder, True, encoder.inputs, encoder.skipped)
         opened = Splits.of(lambda split: store.split(split, readings.train.windows))
         yield replace(opened, train=replace(opened.train, repeat=readings.train.repeat))

@@ -143,6 +143,7 @@ class Task(TaskInput):
         aggregation: How the features of several dates become one; None where there is one date.
         loss: What is minimised.
         protocol: Epochs, batch size, learning rate, width of the decoder.
+        devices: Processes that share each batch.
     """
 
     head: Head
@@ -150,6 +151,7 @@ class Task(TaskInput):
     aggregation: Aggregation | None
     loss: Loss
     protocol: ScaleProtocol
+    devices: int
 
     @classmethod
     def resolve(cls, params: Params, name: str, store: TileStore) -> Self:
@@ -168,6 +170,7 @@ class Task(TaskInput):
             aggregation=own.aggregation,
             loss=own.loss or cast(Loss, given.kind.losses[0]),
             protocol=protocol,
+            devices=own.devices,
         )
         kind, dates = task.kind, len(task.dates)
         refuse_objects(name, own.dataset, kind)

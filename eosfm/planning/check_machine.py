@@ -159,6 +159,7 @@ def check_gpu(params: Params) -> Iterator[Finding]:
 
     asked, count = params.trainer.accelerator, torch.cuda.device_count()
     devices = params.trainer.devices
+    most, task = max(((params.task(name).devices, name) for name in params.tasks), default=(1, ""))
     if asked in ("gpu", "cuda") and not count:
         yield fault(
             f"trainer.accelerator is {asked}, and torch sees no GPU here; install its driver, or "
@@ -166,6 +167,8 @@ def check_gpu(params: Params) -> Iterator[Finding]:
         )
     elif isinstance(devices, int) and asked != "cpu" and devices > count > 0:
         yield fault(f"trainer.devices is {devices}, and torch sees {count} GPUs; set it to less")
+    elif most > count > 0:
+        yield fault(f"tasks.{task}.devices is {most}, and torch sees {count} GPUs; set it to less")
     elif not count and params.scale == "full":
         yield note(
             "torch sees no GPU; at scale full, `eosfm plan --gpu cpu` says how long it takes"

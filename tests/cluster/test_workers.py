@@ -7,25 +7,28 @@ from eosfm.core.errors import EosfmError
 
 
 @pytest.mark.parametrize(
-    ("trainer", "stages", "gpus", "refused"),
+    ("params", "stages", "gpus", "refused"),
     [
-        ("{devices: 8, accelerator: auto}", ["export", "train@a"], ["0"], True),
-        ("{devices: 8, accelerator: auto}", ["features@a"], ["0"], False),
-        ("{devices: 8, accelerator: auto}", ["train@a"], [], False),
-        ("{devices: 8, accelerator: cpu}", ["train@a"], ["0"], False),
-        ("{devices: 1, accelerator: auto}", ["train@a"], ["0"], False),
-        ("{devices: auto, accelerator: auto}", ["train@a"], ["0"], False),
+        ("trainer: {devices: 8, accelerator: auto}", ["export", "train@a"], ["0"], "trainer"),
+        ("trainer: {devices: 8, accelerator: auto}", ["features@a"], ["0"], None),
+        ("trainer: {devices: 8, accelerator: auto}", ["train@a"], [], None),
+        ("trainer: {devices: 8, accelerator: cpu}", ["train@a"], ["0"], None),
+        ("trainer: {devices: 1, accelerator: auto}", ["train@a"], ["0"], None),
+        ("trainer: {devices: auto, accelerator: auto}", ["train@a"], ["0"], None),
+        ("tasks: {a: {devices: 8}}", ["evaluate@a"], ["0"], "tasks.a"),
+        ("{defaults: {tasks: {devices: 8}}, tasks: {a: {}}}", ["baseline@a"], ["0"], "tasks.a"),
+        ("{defaults: {tasks: {devices: 8}}, tasks: {a: {devices: 1}}}", ["baseline@a"], [0], None),
+        ("tasks: {a: {devices: 8}, b: {}}", ["features@a", "evaluate@b"], ["0"], None),
     ],
-)
-def test_a_training_on_several_gpus_is_refused(
-    tmp_path, monkeypatch, trainer, stages, gpus, refused
-):
+)  # fmt: skip
+def test_a_stage_on_several_gpus_is_refused(tmp_path, monkeypatch, params, stages, gpus, refused):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workers, "visible_gpus", lambda: gpus)
-    (tmp_path / "params.yaml").write_text(f"trainer: {trainer}\n")
-    if not refused:
+    (tmp_path / "params.yaml").write_text(params)
+    if refused is None:
         return workers.insist_on_one_device(stages)
-    with pytest.raises(EosfmError, match=r"devices is 8, and each worker has one GPU; set"):
+    line = f"^{refused}.devices is 8, and each worker has one GPU; set {refused}.devices=1, or"
+    with pytest.raises(EosfmError, match=line):
         workers.insist_on_one_device(stages)
 
 

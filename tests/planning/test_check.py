@@ -90,6 +90,13 @@ def test_two_processes_of_a_cpu_are_no_fault(project):
     assert faults(project(lambda params: params["trainer"].update(devices=2))) == []
 
 
+def test_more_devices_than_gpus_are_a_fault(project, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "a card")
+    path = project(lambda params: params["tasks"]["eurosat"].update(devices=8))
+    assert faults(path) == ["tasks.eurosat.devices is 8, and torch sees 2 GPUs; set it to less"]
+
+
 def test_a_channel_is_fed_once_and_classes_have_weights(project):
     def change(params):
         params["specialists"]["oscd"] |= {"bands": "B04 red B02"}

@@ -1,0 +1,104 @@
+"""Fits in several processes, started by Lightning (run this module) or by a test."""
+
+import json
+import os
+import pickle
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from unittest.mock import patch
+
+from eosfm.core.results import write_result
+from eosfm.encoding.encoder import EnsembleEncoder
+from eosfm.evaluation import checkpoint
+from eosfm.evaluation.baselines import run_baselines
+from eosfm.evaluation.checkpoint import Checkpoints
+from eosfm.evaluation.evaluate import evaluate_task
+from eosfm.evaluation.learner import Learner
+from eosfm.features import processes
+from eosfm.features.task import Task
+from eosfm.params import Fusion
+from tests.fixtures.tasks import BACKBONE
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the stages evaluate and baseline do, of one task.
+
+    Attributes:
+        folder: Where the result goes, and what each process has encoded.
+        stage: ``evaluate`` or ``baseline``.
+        stops: Step at which each process stands still; None for never.
+    """
+
+    task: Task
+    fusion: Fusion
+    features: Path
+    artifact: Path
+    start: Path
+    folder: Path
+    stage: str = "evaluate"
+    stops: int | None = None
+
+    def of(self, devices: int, folder: Path, **changes: object) -> "Job":
+        """The same in so many processes."""
+        folder.mkdir()
+        task = replace(self.task, devices=devices)
+        return replace(self, task=task, folder=folder, **changes)  # type: ignore[arg-type]
+
+
+def run(job: Job) -> None:
+    """Do a job, with a checkpoint wherever one may be."""
+    processes.start(job.task.devices, "devices")
+    rank = os.environ.get("LOCAL_RANK", "0")
+    encoded: list[int] = []
+    encode, step = EnsembleEncoder.encode, Learner.step
+    steps = 0
+
+    def counted(self: EnsembleEncoder, x, *args):  # type: ignore[no-untyped-def]
+        encoded.append(len(x))
+        return encode(self, x, *args)
+
+    def stopping(self: Learner, *args):  # type: ignore[no-untyped-def]
+        nonlocal steps
+        if steps == job.stops:
+            (job.folder / f"stopped{rank}").touch()
+            time.sleep(600)
+        steps += 1
+        return step(self, *args)
+
+    found = Checkpoints(job.folder / "checkpoints", f"{job.stage}.py", (job.artifact,))
+    with (
+        patch.object(checkpoint, "SECONDS", 0.0),
+        patch.object(EnsembleEncoder, "encode", counted),
+        patch.object(Learner, "step", stopping),
+    ):
+        if job.stage == "evaluate":
+            result = evaluate_task(
+                job.task, job.fusion, job.features, job.artifact, None, found, keep=_ignore
+            )
+        else:
+            result = run_baselines(
+                job.task, BACKBONE, job.features, job.artifact, job.start, 1.0, found
+            )
+    (job.folder / f"encoded{rank}.json").write_text(json.dumps(encoded))
+    processes.go_on_alone()
+    write_result(job.folder / "result.json", result)
+
+
+def _ignore(*args: object) -> None:
+    """A best fit that nobody keeps."""
+
+
+def run_as(rank: int, port: int, job: Job) -> None:
+    """Do a job as one of two processes."""
+    os.environ |= {
+        "LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+    }  # fmt: skip
+    run(job)
+
+
+if __name__ == "__main__":
+    run(pickle.loads(Path(sys.argv[1]).read_bytes()))
