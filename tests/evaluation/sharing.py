@@ -5,9 +5,13 @@ import os
 import pickle
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
+
+import numpy as np
+import torch
 
 from eosfm.core.results import write_result
 from eosfm.encoding.encoder import EnsembleEncoder
@@ -16,8 +20,10 @@ from eosfm.evaluation.baselines import run_baselines
 from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evaluate import evaluate_task
 from eosfm.evaluation.learner import Learner
+from eosfm.evaluation.trial import Trial
 from eosfm.features import processes
 from eosfm.features.task import Task
+from eosfm.kinds.targets import TargetStatistics
 from eosfm.params import Fusion
 from tests.fixtures.tasks import BACKBONE
 
@@ -91,13 +97,36 @@ def _ignore(*args: object) -> None:
     """A best fit that nobody keeps."""
 
 
-def run_as(rank: int, port: int, job: Job) -> None:
+def save_gradients(job: Job) -> None:
+    """The gradients of one step of a model on four tiles, two of which have hardly a label."""
+    processes.start(job.task.devices, "devices")
+    images = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    target = (images[:, 0] > 0.7).long()
+    target[::2, :, 1:] = job.task.ignore_index
+    torch.manual_seed(0)
+    model = _Pixels(3, 2, 1)
+    learner = Learner(model, Trial(job.task, TargetStatistics((900, 100), 1000), 0), length=None)
+    mine = processes.share(np.arange(4))
+    with patch("eosfm.evaluation.learner.GRADIENT_NORM", 1e9):
+        loss = learner.step(images[mine], target[mine], (8, 8))
+    rank = os.environ.get("LOCAL_RANK", "0")
+    torch.save([loss, *(p.grad for p in model.parameters())], job.folder / f"gradients{rank}.pt")
+
+
+class _Pixels(torch.nn.Conv2d):
+    """A linear model of pixels, called as one of features."""
+
+    def forward(self, images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        return super().forward(images)
+
+
+def run_as(rank: int, port: int, job: Job, work: Callable[[Job], None] = run) -> None:
     """Do a job as one of two processes."""
     os.environ |= {
         "LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": "2",
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
     }  # fmt: skip
-    run(job)
+    work(job)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.evaluation.fit import training_batches
+from eosfm.evaluation.trial import make_trials
 from eosfm.features import processes
 from eosfm.features.encode import encode_task
+from eosfm.features.reading import image_split, read_split
 from eosfm.params import load_params
 
 from . import sharing
@@ -44,12 +48,12 @@ def make_job(resolve, edited, artifact, start, tmp_path) -> MakeJob:
     return make
 
 
-def started(job: sharing.Job) -> list:
+def started(job: sharing.Job, work: Callable[[sharing.Job], None] = sharing.run) -> list:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     both = [
-        FORKS.Process(target=sharing.run_as, args=(rank, port, job), daemon=True)
+        FORKS.Process(target=sharing.run_as, args=(rank, port, job, work), daemon=True)
         for rank in range(2)
     ]
     for one in both:
@@ -100,6 +104,32 @@ def test_launched_or_killed_and_resumed_two_processes_score_what_one_does(make_j
     (alone,), halves = encoded(one), encoded(launched)
     assert alone.count(8) == 2 * 4 and all(half.count(4) == 2 * 4 for half in halves)
     assert sum(map(sum, halves)) < 1.1 * sum(alone)
+
+
+def test_the_gradient_is_that_of_the_whole_batch_however_the_labels_are_spread(
+    resolve, make_job, tmp_path
+):
+    job = replace(make_job("evaluate"), task=resolve("segmentation"))
+    one, two = job.of(1, tmp_path / "one"), job.of(2, tmp_path / "two")
+    both = started(two, sharing.save_gradients)
+    sharing.save_gradients(one)
+    finish(both)
+    alone, first, second = (
+        torch.load(folder / f"gradients{rank}.pt")
+        for folder, rank in ((one.folder, 0), (two.folder, 0), (two.folder, 1))
+    )
+    torch.testing.assert_close(first, alone)
+    torch.testing.assert_close(second, alone)
+
+
+def test_of_few_tiles_each_process_has_as_many(resolve, monkeypatch):
+    task = resolve("segmentation", protocol={"batch_size": 32})
+    train = image_split(read_split(task, "train")).take(np.arange(7))
+    (trial,) = make_trials(task, train.some_targets(), 1)
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(processes, "share", lambda tiles: tiles)
+    (request,) = training_batches(train, trial, 1, 1)
+    assert len(request.items) == 6
 
 
 def test_baselines_of_two_processes_score_what_those_of_one_do(make_job, tmp_path):
