@@ -1,7 +1,7 @@
 """How stages and tools start and end, and the ``eosfm`` command.
 
 Import this module first, as ``import eosfm.cli``: it makes garbage collection rare during the
-imports that follow.
+imports that follow, and lets Ctrl-C end them without a traceback.
 """
 
 import os
@@ -20,6 +20,14 @@ COMMANDS = (
 )  # fmt: skip
 """Modules of ``eosfm/commands``, in the order of the help."""
 
+
+def _end_quietly(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Python's own hook, but silent where Ctrl-C, which the terminal shows, ends the process."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _end_quietly
 begin_loading()
 keep_freed_memory()
 

@@ -77,3 +77,11 @@ def test_shells_complete_commands_and_options():
 
     assert completed("eosfm pl") == ["plan"]
     assert completed("eosfm plan --images") == ["--images-per-second"]
+
+
+def test_ctrl_c_while_libraries_load_shows_no_traceback(tmp_path):
+    for raised, shown in (("KeyboardInterrupt", False), ("ValueError", True)):
+        command = [sys.executable, "-c", f"import eosfm.cli; raise {raised}"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode != 0
+        assert ("Traceback" in done.stderr) == shown
