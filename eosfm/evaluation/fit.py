@@ -93,7 +93,9 @@ def fit_all(
                 models.append(build(trial))
         checkpoint = None
         if checkpoints is not None:
-            checkpoint = checkpoints.of(decisive, len(splits.train), [t.settings() for t in group])
+            settings = [trial.settings() for trial in group]
+            devices = group[0].task.devices  # which decide the last digits
+            checkpoint = checkpoints.of(decisive, devices, len(splits.train), settings)
         best = fit(models, splits.train, splits.val, group, log=follow, checkpoint=checkpoint)
         scores, test = [one.scores for one in best], splits.test
         if voter is not None:
@@ -144,6 +146,11 @@ def fit(
     """
     task, protocol = trials[0].task, trials[0].task.protocol
     metric, epochs, steps = task.metric, protocol.epochs, steps_per_epoch(trials[0], train)
+    if len(train) < processes.count():
+        raise EosfmError(
+            f"task {task.name} has {len(train)} labelled training tiles for {processes.count()} "
+            f"processes; set tasks.{task.name}.devices to less, or raise its label_fraction"
+        )
     learners = [Learner(m, t, epochs * steps) for m, t in zip(models, trials, strict=True)]
     progress = _Progress(learners, log)
     if checkpoint is not None:
@@ -166,6 +173,7 @@ def fit(
                     checkpoint.offer(progress.state)
             progress.check(epoch, task.name)
             scored = epoch % protocol.validate_every == 0 or epoch == epochs
+            processes.share_buffers(models)
             scores = score(models, val, trials[0]) if scored else []
             progress.finish(epoch, scores, metric)
             if checkpoint is not None:

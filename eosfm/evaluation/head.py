@@ -125,10 +125,10 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
     for batch in prepared.batches(training_batches(prepared, trial, length, 0)):
         inputs, target = to_device(batch)
         learner.step(inputs, target, prepared.windows.size)
-        if selection.settled:
+        if processes.from_first(lambda: selection.settled):
             break
     selection.settle()
-    return list(probe.fusing.fuser.selected)
+    return processes.from_first(lambda: list(probe.fusing.fuser.selected))
 
 
 def _closed_form(

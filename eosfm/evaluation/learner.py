@@ -9,6 +9,7 @@ from eosfm.evaluation.result import Scores
 from eosfm.evaluation.trial import Trial
 from eosfm.features import processes
 from eosfm.features.device import autocast, device
+from eosfm.fusion.fuser import Fuser
 from eosfm.heads.optim import build_optimizer, build_schedule
 from eosfm.kinds.scores import better
 
@@ -28,7 +29,8 @@ class Learner:
     def __init__(self, model: nn.Module, trial: Trial, length: int | None) -> None:
         rate = trial.task.protocol.lr
         self.model, self.trial = model.to(device()), trial
-        self.shared = processes.data_parallel(self.model)
+        selects = any(isinstance(m, Fuser) and m.selection is not None for m in model.modules())
+        self.shared = processes.data_parallel(self.model, drops=selects)
         self.loss = trial.build_loss().to(device())
         self.optimizer = build_optimizer(model, rate, name=trial.task.protocol.optimizer)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]

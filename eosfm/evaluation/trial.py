@@ -41,7 +41,7 @@ class Trial:
 
     def settings(self) -> tuple[object, ...]:
         """What decides the fit, in plain values."""
-        apart = {"store", "kind", "workers", "protocol"}
+        apart = {"store", "kind", "workers", "devices", "protocol"}
         task = {key: value for key, value in vars(self.task).items() if key not in apart}
         protocol = self.task.protocol.model_copy(update={"workers": 0})
         return task, protocol, self.statistics, self.seed

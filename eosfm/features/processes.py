@@ -9,8 +9,13 @@ on alone (:func:`go_on_alone`).
 In a stage of one process, none of these functions does anything.
 """
 
+import atexit
 import logging
-from collections.abc import Callable, Sequence
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
@@ -21,13 +26,20 @@ from torch import Tensor, distributed, nn
 
 from eosfm.core.errors import EosfmError
 from eosfm.features.device import device
+from eosfm.nn.backbone import synchronise_batch_norms
 
 T = TypeVar("T")
 Items = TypeVar("Items", np.ndarray, list[Any])
 
 WAIT = timedelta(days=1)
 """Longest time that processes wait for the first, which encodes and selects for all of them. One
-that died is noticed within seconds all the same."""
+that ended is noticed within seconds: the first one by the others, these by Lightning."""
+
+FIRST = "EOSFM_FIRST_PROCESS"
+"""Environment variable: process id of the first, in those that it starts."""
+
+LAUNCHED = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What Lightning tells the processes that it starts. A batch job's own are not meant for them."""
 
 _NOTHING = object()
 
@@ -49,21 +61,53 @@ def start(count: int, what: str) -> None:
         raise EosfmError(
             f"{what} is {count}, and torch sees {seen} GPU{'s' * (seen > 1)}; lower it"
         )
+    if first := os.environ.get(FIRST):
+        threading.Thread(target=_end_after, args=[int(first)], daemon=True).start()
+    else:
+        os.environ[FIRST] = str(os.getpid())
+        for name in LAUNCHED:
+            os.environ.pop(name, None)
     # These take as long to load as torch, and one process needs none of them.
     from lightning.fabric import Fabric
     from lightning.fabric.plugins.environments import LightningEnvironment
     from lightning.fabric.strategies import DDPStrategy
+    from lightning.fabric.strategies.launchers import subprocess_script
 
     for name in ("lightning.fabric", "lightning.pytorch"):  # whose import sets other levels
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(subprocess_script.__name__).setLevel(logging.INFO)  # tells who was killed
+    kind, threads = device().type, torch.get_num_threads()
+    # Objects go through memory: waiting for them leaves a GPU idle.
+    backend = "gloo" if kind == "cpu" else f"cpu:gloo,{kind}:nccl"
     fabric = Fabric(
-        accelerator=device().type,
+        accelerator=kind,
         devices=count,
-        strategy=DDPStrategy(timeout=WAIT),
+        strategy=DDPStrategy(process_group_backend=backend, timeout=WAIT),
         # DVC starts one process, so ignore the environment of a batch system such as SLURM.
         plugins=[LightningEnvironment()],
     )
     fabric.launch()
+    torch.set_num_threads(threads)  # Lightning divides the cores
+    # What ends early would wait for the others to leave with it.
+    atexit.register(_leave)
+
+
+def _end_after(first: int) -> None:
+    """End this process once its parent did, which may be killed in the middle of anything."""
+    while os.getppid() == first:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _leave() -> None:
+    if distributed.is_initialized():
+        _end(1)
+
+
+def _end(status: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def count() -> int:
@@ -115,33 +159,42 @@ def whole_batch(own: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def data_parallel(model: nn.Module) -> nn.Module:
+def data_parallel(model: nn.Module, drops: bool) -> nn.Module:
     """A model whose gradients, once computed, are those of all processes, averaged.
 
     On GPUs, batch norms that learn use statistics of the whole batch; torch cannot on CPUs.
+
+    Args:
+        model: On its device; the result shares its parameters.
+        drops: Whether it leaves parts of itself out in the course of training.
     """
     if count() == 1:
         return model
     where = next(model.parameters()).device
     if where.type == "cuda":
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        model = synchronise_batch_norms(model)
     return nn.parallel.DistributedDataParallel(
         model,
         device_ids=[where] if where.type == "cuda" else None,
-        static_graph=True,  # what gets no gradient, as scores of `published_topk`, never gets one
+        static_graph=not drops,
+        find_unused_parameters=drops,
     )
 
 
-def go_on_alone() -> None:
-    """Leave the other processes, which end here.
+def share_buffers(models: Iterable[nn.Module]) -> None:
+    """Give all processes the first one's buffers, such as running means, before models are used."""
+    if count() > 1:
+        for model in models:
+            for buffer in model.buffers():
+                distributed.broadcast(buffer, 0)
 
-    Raises:
-        SystemExit: With status 0, in every process but the first.
-    """
+
+def go_on_alone() -> None:
+    """Leave the other processes, which end here, with status 0."""
     if not distributed.is_initialized():
         return
     first = is_first()
     distributed.barrier()
     distributed.destroy_process_group()
     if not first:
-        raise SystemExit(0)
+        _end(0)  # at once: of one that failed in clearing up, Lightning would kill the first

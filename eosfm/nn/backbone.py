@@ -33,6 +33,17 @@ HUB_TIMEOUT_S = 5.0
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
+def synchronise_batch_norms(model: nn.Module) -> nn.Module:
+    """The model, its batch norms replaced by those over the batches of several GPUs' processes.
+
+    torch's own function would replace timm's batch norms with activation by ones without.
+    """
+    from timm.layers import convert_sync_batchnorm
+
+    converted: nn.Module = convert_sync_batchnorm(model)
+    return converted
+
+
 def build_backbone(name: str, in_chans: int, pretrained: bool = False) -> nn.Module:
     """Build timm's ``features_only`` model of a name: all encoders are built here.
 

@@ -10,7 +10,10 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
 from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.plugins.layer_sync import LayerSync
+from torch import nn
 
+from eosfm.nn.backbone import synchronise_batch_norms
 from eosfm.training.callbacks import Checkpoints, EpochLines, Record
 from eosfm.training.recipe import Recipe
 
@@ -48,17 +51,26 @@ def build_trainer(
         logger=_logger(live),
         callbacks=callbacks,
         # DVC starts one process, so ignore the environment of a batch system such as SLURM.
-        plugins=[LightningEnvironment()],
+        # On several GPUs, batch norms use statistics of the whole batch; torch cannot on CPUs.
+        plugins=[LightningEnvironment(), *([_BatchNorms()] if gpu else [])],
         enable_progress_bar=terminal,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        # On several GPUs, batch norms use statistics of the whole batch; torch cannot on CPUs.
-        sync_batchnorm=gpu,
     )
     # On its own, deterministic mode also fills every new tensor before it is written to.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return trainer
+
+
+class _BatchNorms(LayerSync):
+    """Lets Lightning replace batch norms where there are several processes."""
+
+    def apply(self, model: nn.Module) -> nn.Module:
+        return synchronise_batch_norms(model)
+
+    def revert(self, model: nn.Module) -> nn.Module:
+        return model  # evaluated, they are like any other
 
 
 def go_on_alone(trainer: lightning.Trainer) -> None:

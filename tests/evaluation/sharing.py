@@ -123,6 +123,7 @@ class _Pixels(torch.nn.Conv2d):
 def run_as(rank: int, port: int, job: Job, work: Callable[[Job], None] = run) -> None:
     """Do a job as one of two processes."""
     os.environ |= {
+        processes.FIRST: str(os.getppid()),
         "LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": "2",
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
     }  # fmt: skip
