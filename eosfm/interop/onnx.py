@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, expect
 from eosfm.core.files import atomic
 from eosfm.model import EosFM
 from eosfm.nn.pyramid import STRIDES
@@ -37,9 +37,10 @@ def export_onnx(backbone: EosFM, path: Path | str, size: int | None = None) -> N
             of 32.
 
     Raises:
-        EosfmError: onnx or onnxscript is missing.
+        EosfmError: onnx or onnxscript is missing, or the size is no number of pixels.
     """
     _expect_exporter()
+    _expect_size(size)
     small = backbone.prune().eval().cpu()
     coarsest = STRIDES[-1]
     height, width = (size, size) if size else (FEWEST * coarsest, FEWEST * coarsest)
@@ -71,7 +72,8 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
         The fit.
 
     Raises:
-        EosfmError: onnx or onnxscript is missing, a file cannot be used, or the task finds objects.
+        EosfmError: onnx or onnxscript is missing, the size is no number of pixels, a file cannot be
+            used, or the task finds objects.
     """
     from eosfm.evaluation.fitted import read_fitted
     from eosfm.interop.task import PhysicalTask
@@ -80,6 +82,7 @@ def export_task(task: Path, artifact: Path, path: Path, size: int | None = None)
     from eosfm.prediction.model import load_model
 
     _expect_exporter()
+    _expect_size(size)
     fitted = read_fitted(task)
     kind = get_kind(fitted.kind)
     if kind.answer == "object":
@@ -109,6 +112,10 @@ def _expect_exporter() -> None:
         import onnxscript  # noqa: F401  (the exporter needs it, and says so less clearly)
     except ImportError as error:
         raise EosfmError(f"{error.name} is not installed; pip install '.[onnx]'") from None
+
+
+def _expect_size(size: int | None) -> None:
+    expect("size", size, size is None or size > 0, "a whole number of pixels, 1 or more, or none")
 
 
 def _write(

@@ -72,6 +72,14 @@ def test_onnx_of_a_fixed_odd_size(build, tmp_path):
     assert json.loads(facts["input"])["bands"] == ["vv", "vh", "vh"]
 
 
+@pytest.mark.parametrize("size", [0, -32])
+def test_a_size_without_pixels_is_refused(build, tmp_path, size):
+    pytest.importorskip("onnxscript")
+    with pytest.raises(EosfmError, match=f"size is {size}; expected a whole number of pixels"):
+        export_onnx(build(**NAMED), tmp_path / "x.onnx", size)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_to_install(build, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(EosfmError, match=r"onnxscript is not installed; pip install '\.\[onnx"):
