@@ -20,7 +20,7 @@ from typing import Any
 from segmentation_models_pytorch.encoders import encoders
 from torch import Tensor, nn
 
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, expect
 from eosfm.model import EosFM
 from eosfm.nn.pyramid import STRIDES
 
@@ -36,8 +36,9 @@ def register_encoder(name: str, backbone: EosFM) -> None:
         backbone: Copied into each model.
 
     Raises:
-        EosfmError: The library has an encoder of that name.
+        EosfmError: The library has an encoder of that name, or the backbone is none.
     """
+    expect("backbone", backbone, isinstance(backbone, EosFM), "an EosFM, as from_artifact gives")
     if name in encoders and encoders[name]["encoder"] is not Encoder:
         raise EosfmError(f"segmentation_models_pytorch has an encoder {name!r}; use another name")
     encoders[name] = {

@@ -56,6 +56,9 @@ def test_what_does_not_fit_is_refused(backbone):
         smp.DeepLabV3Plus("eosfm", encoder_weights=None, in_channels=4)
     with pytest.raises(EosfmError, match="has an encoder 'resnet18'"):
         register_encoder("resnet18", backbone)
+    with pytest.raises(EosfmError, match=r"backbone is 'eosfm\.pth'; expected an EosFM"):
+        register_encoder("other", "eosfm.pth")
+    assert "other" not in smp.encoders.encoders
 
 
 def test_the_example_runs(make_specialist, tmp_path, monkeypatch):
