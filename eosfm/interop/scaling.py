@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.files import as_path
 
 WINDOW = 1024
 """Side of the windows, in pixels, where a raster's own blocks are larger than such a window."""
@@ -49,7 +50,7 @@ def statistics(path: Path | str) -> Statistics:
     Raises:
         EosfmError: It is neither, is damaged, or a band has no measured pixel.
     """
-    folder = Path(path)
+    folder = as_path(path)
     return _of_store(folder) if (folder / "store.json").exists() else _of_scene(str(path))
 
 

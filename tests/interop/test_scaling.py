@@ -120,6 +120,8 @@ def test_what_has_no_statistics(tmp_path):
     for path in ("text.tif", "missing.tif", ".", "folder"):
         with pytest.raises(EosfmError, match="the folder of a tile store will do"):
             eosfm.statistics(tmp_path / path)
+    with pytest.raises(EosfmError, match="a path is None; expected the name of a file"):
+        eosfm.statistics(None)
     write(tmp_path / "empty.tif", np.zeros((1, 8, 8), "uint8"), nodata=0)
     with pytest.raises(EosfmError, match="band 1 has no measured pixel"):
         eosfm.statistics(tmp_path / "empty.tif")
