@@ -8,10 +8,16 @@ from typing import Any
 from torch import Tensor, nn
 
 from eosfm.core.errors import EosfmError, expect, suggest
-from eosfm.encoding.artifact import load_artifact, load_saved, save_artifact
+from eosfm.encoding.artifact import (
+    STATE_KEY,
+    load_entries,
+    load_saved,
+    read_entries,
+    save_artifact,
+)
 from eosfm.encoding.encoder import EnsembleEncoder, build_encoder
 from eosfm.encoding.folder import read_folder
-from eosfm.encoding.input import InputFormat, InputSpec
+from eosfm.encoding.input import InputFormat, InputSpec, warn
 from eosfm.fusion.fuser import Fuser, FusionOptions
 from eosfm.nn.faults import weight_faults
 from eosfm.nn.pyramid import STRIDES
@@ -140,10 +146,18 @@ class EosFM(nn.Module):
     ) -> "EosFM":
         """Open an ensemble artifact; ``options`` are those of :meth:`from_specialists`.
 
+        Of a saved backbone, the specialists alone are opened, with a warning.
+
         Raises:
             EosfmError: The file cannot be used, or an option is wrong.
         """
-        return cls.from_specialists(load_artifact(path), bands, in_chans, **UNSHARED | options)
+        entries = read_entries(path)
+        if STATE_KEY in entries[0][2]:
+            warn(
+                f"the fusion that {path} holds is left out; EosFM.load opens it, for its own bands"
+            )
+        specialists = load_entries(entries, path)
+        return cls.from_specialists(specialists, bands, in_chans, **UNSHARED | options)
 
     @classmethod
     def load(cls, path: Path | str, freeze: bool = True) -> "EosFM":
@@ -178,6 +192,8 @@ class EosFM(nn.Module):
             and options.keys() <= {"freeze"}
         ):
             return cls._from_state(specialists, state, **options)
+        if state is not None:
+            warn(f"the fusion that {folder} holds is left out; it opens where no bands are given")
         return cls.from_specialists(specialists, bands, in_chans, **UNSHARED | options)
 
     @classmethod

@@ -25,7 +25,8 @@ class Aggregate:
 
     Attributes:
         value: Mean of the resamples.
-        error: Standard error of that mean, over resamples of the fits; None where no task has two.
+        error: Its standard error, the standard deviation of the resamples; None where no task has
+            two fits.
     """
 
     value: float
@@ -69,6 +70,6 @@ def _aggregate(tasks: tuple[tuple[float, ...], ...], count: int) -> Aggregate:
         rng = np.random.default_rng(seed)
         pooled = np.concatenate([rng.choice(fits, count) for fits in tasks])
         values.append(trim_mean(pooled, 0.25))
-    error = float(np.std(values, ddof=1) / len(values) ** 0.5)
+    error = float(np.std(values, ddof=1))
     several = max(map(len, tasks)) > 1
     return Aggregate(float(np.mean(values)), error if several else None)

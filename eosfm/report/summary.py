@@ -80,7 +80,7 @@ def write_table(results: Results, folder: Path) -> None:
     rows["wins"] = {name: one.wins for name, one in rivals.items()}
     rows["geobench2"] = {name: one.value for name, one in aggregate(results).items()}
     for name, row in rows.items():
-        values = {key: _short(round(value, 4)) for key, value in row.items()}
+        values = {key: _short(value) for key, value in row.items()}
         write_json(folder / name, values, sort_keys=False)
 
 

@@ -136,7 +136,7 @@ def test_the_aggregation_of_geo_bench_2(collected):
         assert value.error is None or value.error < 1e-12  # of one fit, or of some that are alike
 
 
-def test_the_error_of_the_aggregation_is_that_of_its_mean(monkeypatch):
+def test_the_error_of_the_aggregation_is_the_spread_of_its_resamples(monkeypatch):
     tasks = ((0.1, 0.4, 0.9), (0.2, 0.8, 0.3))
 
     def found(*seeds):
@@ -147,7 +147,7 @@ def test_the_error_of_the_aggregation_is_that_of_its_mean(monkeypatch):
     both, (one, other) = found(0, 1), (found(seed).value for seed in (0, 1))
     assert one != other
     assert both.value == pytest.approx((one + other) / 2)
-    assert both.error == pytest.approx(abs(one - other) / 2)
+    assert both.error == pytest.approx(abs(one - other) / 2**0.5)
 
 
 def test_the_p_value_is_the_share_of_signs_that_are_as_far_apart():
