@@ -57,6 +57,8 @@ class SceneFile:
             none; None without.
         nodata: Nodata value, used if the file declares none.
         bands: Band of each channel; None where unknown.
+        colours: Colour interpretation of each channel, read before masks, whose faults GDAL
+            reports with the next access.
     """
 
     source: Any
@@ -64,6 +66,7 @@ class SceneFile:
     scaling: Sequence[tuple[float, float]] | None
     nodata: float | None
     bands: Sequence[str | None]
+    colours: Sequence[str]
 
     @classmethod
     def of(
@@ -80,7 +83,8 @@ class SceneFile:
         of_product = None if product is None or product.refusal else 0.0
         said = (declared, nodata, of_product, otherwise)
         known = next((v for v in said if v is not None), None)
-        return cls(source, product, scaling, known, bands)
+        colours = [interpretation.name for interpretation in source.colorinterp]
+        return cls(source, product, scaling, known, bands, colours)
 
     def channel(self, index: int, raster: Any, unit: str, given: tuple[float, float]) -> Channel:
         """Describe a channel in a unit, read from the file itself or from ``raster``, its warp.
@@ -143,6 +147,9 @@ class SceneFile:
             return raster.count, None, False
         shared = self.product is None or self.product.value
         flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
+        # GDAL's own masks use an alpha band beside one or three bands alone.
+        if flags == ["all_valid"] and raster is self.source and (alpha := self._alpha()):
+            return alpha, None, False
         if flags == ["all_valid"] or (
             "alpha" in flags and raster is self.source and self._alpha_is_a_band()
         ):
@@ -153,10 +160,15 @@ class SceneFile:
             return None, told, shared and told == 0
         return 0, None, False
 
+    def _alpha(self) -> int | None:
+        """Number of the band that is opacity and nothing else; None without."""
+        if "alpha" not in self.colours or self._alpha_is_a_band():
+            return None
+        return self.colours.index("alpha") + 1
+
     def _alpha_is_a_band(self) -> bool:
         """Whether GDAL's alpha, such as the fourth of 8-bit bands, is in fact a named band."""
-        colours = [interpretation.name for interpretation in self.source.colorinterp]
         return any(
             band is not None and colour == "alpha"
-            for band, colour in zip(self.bands, colours, strict=True)
+            for band, colour in zip(self.bands, self.colours, strict=True)
         )

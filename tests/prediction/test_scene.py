@@ -29,6 +29,21 @@ def test_a_fourth_band_of_eight_bits_is_no_opacity_where_it_has_a_name(write_sce
     assert not np.isnan(named.read(0, 0, 8, 8)).any()
 
 
+def test_opacity_beside_any_number_of_bands_is_a_mask(write_scene):
+    pixels = np.full((5, 8, 8), 900, np.uint16)
+    pixels[4, :4] = 0
+    names = (*RGB, "nir")
+    path = write_scene(pixels, descriptions=(*names, None))
+    with rasterio.open(path, "r+") as raster:
+        raster.colorinterp = [ColorInterp.gray, *[ColorInterp.undefined] * 3, ColorInterp.alpha]
+    for otherwise in (None, 0.0):
+        values = open_scene(path, names, None, otherwise=otherwise).read(0, 0, 8, 8)
+        assert np.isnan(values[:, :4]).all()
+        assert (values[:, 4:] == 900).all()
+    named = open_scene(path, names, None, ReadOptions((*names, "B11")))
+    assert not np.isnan(named.read(0, 0, 8, 8)).any()
+
+
 def test_a_folder_of_single_bands_is_a_scene(write_scene, tmp_path):
     for value, band in enumerate(("B02", "B03", "B8A")):
         pixels = np.full((1, 8, 8), value, np.uint16)
