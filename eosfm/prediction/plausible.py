@@ -70,9 +70,10 @@ def check_values(scene: Scene, units: Sequence[str]) -> str:
         stretched = unit == "reflectance_1e4" and bool((high[eight] <= 255).any())
         linear = unit == "db" and low.min() >= 0  # no backscatter is above 0 dB everywhere
         if not fits or high.max() <= expected.reach or stretched or linear:
+            gaps = "if the least marks missing pixels, add it as --nodata; "
             raise EosfmError(
                 f"{scene.path} has values of {low.min():.4g} to {high.max():.4g}; expected "
-                f"{UNITS[unit]}; {expected.advice}"
+                f"{UNITS[unit]}; {gaps if low.min() < expected.low else ''}{expected.advice}"
             )
     return note_zeros(scene, values)
 

@@ -32,6 +32,16 @@ def test_values_of_other_units_are_refused(write_scene, unit, pixels, advice):
         check_values(scene, (unit,) * 3)
 
 
+def test_a_value_of_missing_pixels_is_not_taken_for_another_unit(write_scene):
+    pixels = np.full((3, 32, 32), 900, np.int16)
+    pixels[:, :4] = -9999
+    path = write_scene(pixels)
+    units = ("reflectance_1e4",) * 3
+    with pytest.raises(EosfmError, match=r"of -9999 to 900; .*the least marks .*--nodata"):
+        check_values(open_scene(path, RGB, units), units)
+    check_values(open_scene(path, RGB, units, ReadOptions(nodata=-9999.0)), units)
+
+
 @pytest.mark.parametrize(
     ("unit", "pixels"),
     [values("reflectance_1e4", 100, 3000, "uint16"), values("dn8", 0, 255, "uint8"),
