@@ -119,8 +119,15 @@ def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> Non
     # The pixel model of late fusion has a weight for each band of each date.
     free = fitted.aggregation in ANY_NUMBER and not fitted.pixel_share
     if scenes != wanted and not free:
-        order = " of one grid, in the order of their dates" if wanted > 1 else ""
-        raise EosfmError(f"{scenes} scene(s) given; task {fitted.task} takes {wanted}{order}")
+        order, cure = "", "map each alone, or join tiles of one day by gdalbuildvrt"
+        if wanted > 1:
+            order = " of one grid, in the order of their dates"
+            cure = (
+                "name a scene per date, or a folder in which every file or subfolder has all bands"
+            )
+        raise EosfmError(
+            f"{scenes} scene(s) given; task {fitted.task} takes {wanted}{order}; {cure}"
+        )
     if fitted.aggregation == "ltae" and not dates:
         raise EosfmError(
             f"task {fitted.task} looks at the days of its scenes; give --dates 2020-05-01 ..., "

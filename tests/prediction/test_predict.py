@@ -174,10 +174,13 @@ def test_change_takes_two_scenes_of_one_grid(run, write_scene, mosaic):
         found = raster.read(1)
     assert found[5, 5] == 255 and (found == 255).sum() == 1  # a change needs both dates
     assert (found == bright).mean() > 0.8
-    with pytest.raises(EosfmError, match=r"1 scene\(s\) given; task change takes 2 of one grid"):
+    few = r"1 scene\(s\) given; task change takes 2 of one grid.*; name a scene per date, or"
+    with pytest.raises(EosfmError, match=few):
         run("change", paths[:1])
     with pytest.raises(EosfmError, match="is on another grid"):
         run("change", [paths[0], write_scene(image[:, :90], name="small.tif")])
+    with pytest.raises(EosfmError, match=r"2 scene\(s\) given; .* takes 1; map each alone"):
+        run("segmentation", paths)
 
 
 def test_a_series_needs_its_dates(run, write_scene, mosaic):
