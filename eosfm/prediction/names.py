@@ -137,7 +137,7 @@ def match(
     missing = [name for name, other in found.items() if other is None]
     if missing:
         layout = f" ({', '.join(files)})" if files else ""
-        has = ", ".join(named) if named else f"{len(there)} band(s) without names{layout}"
+        has = ", ".join(named) if named else f"{len(there)} band(s) without known names{layout}"
         lacks = ", ".join(missing) if named else "all"
         raise EosfmError(
             f"{path} has {has}; expected {', '.join(found)} (missing: {lacks}); name its bands in "
