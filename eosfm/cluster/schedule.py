@@ -168,11 +168,15 @@ def _seconds(record: Path) -> float | None:
 
 
 def _reported_minutes(table: Path) -> dict[str, float]:
-    """Minutes of all stages of a kind together, by kind; none where nothing was reported."""
-    if not table.is_file():
+    """Minutes of all stages of a kind together, by kind; none where no table tells them.
+
+    After a merge of two branches with their own results, the table holds the marks of it.
+    """
+    try:
+        with table.open(newline="") as file:
+            return {row["stage"]: float(row["minutes"]) for row in csv.DictReader(file)}
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, csv.Error):
         return {}
-    with table.open(newline="") as file:
-        return {row["stage"]: float(row["minutes"]) for row in csv.DictReader(file)}
 
 
 def kind_of(name: str) -> str:

@@ -54,6 +54,13 @@ def test_in_a_fresh_clone_the_committed_report_tells(tmp_path):
     }  # fmt: skip
 
 
+def test_a_report_with_marks_of_a_merge_tells_nothing(tmp_path):
+    (tmp_path / "plots").mkdir()
+    marks = "stage,minutes\n<<<<<<< HEAD\ntrain,2.0\n=======\ntrain,3.0\n>>>>>>> b\n"
+    (tmp_path / "plots" / "minutes.csv").write_text(marks)
+    assert expected_seconds(["train@a"], tmp_path) == {"train@a": 1}
+
+
 def test_the_time_left_is_by_what_is_expected_not_by_count(monkeypatch, capsys):
     now = iter([0, 10, 20])
     monkeypatch.setattr("time.monotonic", lambda: next(now))
