@@ -42,8 +42,9 @@ def files(repo: Any) -> dict[str, str]:
 def record(schedule: Schedule, before: Mapping[str, str], name: str) -> str:
     """Record the results with ``dvc exp run``, which then only runs stages bound to this folder.
 
-    It is given those stages and, of the ones that the run made, one for each lock, which it then
-    adds to Git; it takes 0.1 s for each that it is given, whether there is anything to do or not.
+    It is given those stages and, of the ones that the run made, or of all where it made none, one
+    for each lock, which it then adds to Git; it takes 0.1 s for each that it is given, whether
+    there is anything to do or not.
 
     Args:
         schedule: What was to run.
@@ -63,11 +64,12 @@ def record(schedule: Schedule, before: Mapping[str, str], name: str) -> str:
                 f"{', '.join(changed)} changed while the run was under way, so it is no "
                 "experiment; its results are kept; take the changes back, or run again"
             )
-        made = {schedule.stages[name].lock: name for name in schedule.affected()}
-        names = {*schedule.at_home, *made.values()}  # the former have all that Git keeps
+        names = schedule.affected() or schedule.stages  # DVC takes no target for all
+        made = {schedule.stages[name].lock: name for name in names}
+        given = {*schedule.at_home, *made.values()}  # the former have all that Git keeps
         with dvc_errors():
             recorded = repo.experiments.run(
-                targets=[stage for stage in schedule.stages if stage in names],
+                targets=[stage for stage in schedule.stages if stage in given],
                 single_item=True,
                 name=name or None,
             )

@@ -29,6 +29,17 @@ def test_it_leaves_what_an_experiment_of_dvc_leaves(project):
     assert "word: two" in (project.path / "params.yaml").read_text()
 
 
+def test_an_experiment_of_stages_that_are_done_runs_no_others(project):
+    project.repro("-S", "word=two", "fit@a")
+    assert project.ran() == {"raw a", "fit a"}
+    out = project.repro("-n", "kept", "fit@a")
+    assert project.ran() == set()
+    assert out.rstrip().endswith("; experiment kept")
+    shown = json.loads(project.run("dvc", "exp", "show", "--json"))
+    (kept,) = [one for one in shown[1]["experiments"] if one["name"] == "kept"]
+    assert kept["revs"][0]["data"]["params"]["params.yaml"]["data"]["word"] == "two"
+
+
 def test_what_changed_meanwhile_is_no_part_of_an_experiment(project, monkeypatch):
     monkeypatch.chdir(project.path)
     with open_repo() as repo:
