@@ -27,7 +27,7 @@ from eosfm.cluster.workers import (
     usual_count,
     workers_at,
 )
-from eosfm.core.errors import EosfmError
+from eosfm.core.errors import EosfmError, want_of
 from eosfm.planning.settings import settings
 from eosfm.tracking import RUN
 
@@ -132,11 +132,14 @@ def _insist(ask: Callable[[], T]) -> T:
 
     Raises:
         EosfmError: They are killed again and again.
+        OSError: The system refuses a worker a file.
     """
     for _ in range(ATTEMPTS):
         try:
             return ask()
         except OSError as error:  # of which Dask's closed connections are
+            if want_of(error):  # such as a full disk, which a worker met: it is not killed
+                raise
             reason = error
     raise EosfmError(f"workers were killed in {ATTEMPTS} attempts to reach them: {reason}")
 

@@ -1,6 +1,7 @@
 """``eosfm repro`` on a small pipeline: what ``dvc repro`` makes, whatever happens on the way."""
 
 import contextlib
+import errno
 import re
 import signal
 import time
@@ -138,6 +139,9 @@ def test_workers_are_asked_again_where_one_is_killed_meanwhile():
     assert _insist(ask) == {"tcp://1": True}
     answers = iter([CommClosedError("gone")] * ATTEMPTS)
     with pytest.raises(EosfmError, match=r"killed in 3 attempts to reach them: gone"):
+        _insist(ask)
+    answers = iter([OSError(errno.ENOSPC, "No space left on device")])
+    with pytest.raises(OSError, match="No space left"):  # on a full disk none is killed
         _insist(ask)
 
 
