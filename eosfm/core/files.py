@@ -116,7 +116,7 @@ def read_json(path: Path, remedy: str = "build it again") -> Any:
     """
     try:
         return json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise EosfmError(f"{path} not found; {remedy}") from None
     except (ValueError, RecursionError) as error:
         raise EosfmError(f"{path} is damaged or no JSON ({error}); {remedy}") from None

@@ -80,7 +80,7 @@ def write_table(results: Results, folder: Path) -> None:
     rows["wins"] = {name: one.wins for name, one in rivals.items()}
     rows["geobench2"] = {name: one.value for name, one in aggregate(results).items()}
     for name, row in rows.items():
-        values = {key: _short(value) for key, value in row.items()}
+        values = {key: _narrow(value) for key, value in row.items()}
         write_json(folder / name, values, sort_keys=False)
 
 
@@ -102,6 +102,11 @@ def unknown_energy(records: list[EnergyRecord]) -> int:
 
 def _kwh(records: list[EnergyRecord]) -> float:
     return sum(record.kwh or 0.0 for record in records)
+
+
+def _narrow(value: float) -> float:
+    """At most five digits, and four decimals: six such columns stand side by side."""
+    return round(value, min(4, 5 - len(str(int(abs(value))))))
 
 
 def _short(value: float) -> float:

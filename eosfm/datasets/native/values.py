@@ -74,7 +74,15 @@ def codes(values: Sequence[int], ignore: int | None = None) -> Prepare:
     Args:
         values: Value of each class in the mask, 0 to 255. A mask with another one is refused.
         ignore: Value of unlabelled pixels, which they keep.
+
+    Raises:
+        EosfmError: What is ignored would be taken for a class.
     """
+    if ignore is not None and ignore < len(values) and values[ignore] != ignore:
+        raise EosfmError(
+            f"ignore is {ignore}, which is also the index of the class of value {values[ignore]}; "
+            f"let values, and the dataset's classes, have {ignore} at place {ignore}"
+        )
     return partial(_index, values=values, ignore=ignore)
 
 

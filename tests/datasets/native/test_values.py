@@ -61,6 +61,12 @@ def test_codes_become_classes_whatever_their_type(dtype):
         np.testing.assert_array_equal(found == index, mask == code)
 
 
+def test_what_is_ignored_is_no_class():
+    with pytest.raises(EosfmError, match=r"ignore is 0, which is also .* the class of value 1;"):
+        codes((1, 2, 3), ignore=0)
+    codes((0, 1, 2), ignore=0)
+
+
 @pytest.mark.parametrize("value", [-1, 5, 1.5, 255, 256, 300])
 def test_a_value_of_no_class_is_named(value):
     mask = np.zeros((1, 4, 5), np.float32)
