@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
@@ -40,6 +41,9 @@ FIRST = "EOSFM_FIRST_PROCESS"
 
 LAUNCHED = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """What Lightning tells the processes that it starts. A batch job's own are not meant for them."""
+
+LOOK_S = 1.0
+"""How often the others look after the first."""
 
 _NOTHING = object()
 
@@ -90,13 +94,21 @@ def start(count: int, what: str) -> None:
     torch.set_num_threads(threads)  # Lightning divides the cores
     # What ends early would wait for the others to leave with it.
     atexit.register(_leave)
+    if first:
+        sys.excepthook = partial(_tell_later, sys.excepthook)
 
 
 def _end_after(first: int) -> None:
     """End this process once its parent did, which may be killed in the middle of anything."""
     while os.getppid() == first:
-        time.sleep(1)
+        time.sleep(LOOK_S)
     os._exit(1)
+
+
+def _tell_later(tell: Callable[..., None], *error: Any) -> None:
+    """Show an error unless it is the loss of the first process, with which this one ends."""
+    time.sleep(3 * LOOK_S)
+    tell(*error)
 
 
 def _leave() -> None:

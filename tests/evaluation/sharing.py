@@ -3,16 +3,18 @@
 import json
 import os
 import pickle
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import torch
 
+from eosfm import cli
+from eosfm.core.errors import EosfmError
 from eosfm.core.results import write_result
 from eosfm.encoding.encoder import EnsembleEncoder
 from eosfm.evaluation import checkpoint
@@ -34,7 +36,8 @@ class Job:
 
     Attributes:
         folder: Where the result goes, and what each process has encoded.
-        stage: ``evaluate`` or ``baseline``.
+        stage: ``evaluate`` or ``baseline``; or ``waits`` or ``fails``: what the first process does
+            for the others, and nothing else.
         stops: Step at which each process stands still; None for never.
     """
 
@@ -58,6 +61,9 @@ def run(job: Job) -> None:
     """Do a job, with a checkpoint wherever one may be."""
     processes.start(job.task.devices, "devices")
     rank = os.environ.get("LOCAL_RANK", "0")
+    if job.stage in ("waits", "fails"):
+        (job.folder / f"process{rank}").write_text(str(os.getpid()))
+        processes.from_first(partial(time.sleep, 600) if job.stage == "waits" else _fail)
     encoded: list[int] = []
     encode, step = EnsembleEncoder.encode, Learner.step
     steps = 0
@@ -91,6 +97,10 @@ def run(job: Job) -> None:
     (job.folder / f"encoded{rank}.json").write_text(json.dumps(encoded))
     processes.go_on_alone()
     write_result(job.folder / "result.json", result)
+
+
+def _fail() -> None:
+    raise EosfmError("nothing of the sort")
 
 
 def _ignore(*args: object) -> None:
@@ -131,4 +141,4 @@ def run_as(rank: int, port: int, job: Job, work: Callable[[Job], None] = run) ->
 
 
 if __name__ == "__main__":
-    run(pickle.loads(Path(sys.argv[1]).read_bytes()))
+    cli.run(lambda job: run(pickle.loads(Path(job).read_bytes())))

@@ -61,6 +61,13 @@ def started(job: sharing.Job, work: Callable[[sharing.Job], None] = sharing.run)
     return both
 
 
+def launch(job: sharing.Job) -> subprocess.Popen:
+    """Start the first of two processes, which starts the other."""
+    (job.folder / "job").write_bytes(pickle.dumps(job))
+    command = [sys.executable, "-m", sharing.__name__, str(job.folder / "job")]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
 def finish(both: list) -> None:
     for one in both:
         one.join(PATIENCE)
@@ -79,16 +86,11 @@ def encoded(job: sharing.Job) -> list[list[int]]:
 def test_launched_or_killed_and_resumed_two_processes_score_what_one_does(make_job, tmp_path):
     one = make_job("evaluate").of(1, tmp_path / "one")
     launched, killed = (one.of(2, tmp_path / name) for name in ("launched", "killed"))
-    (tmp_path / "job").write_bytes(pickle.dumps(launched))
-    command = [sys.executable, "-m", sharing.__name__, str(tmp_path / "job")]
-    launching = subprocess.Popen(command, cwd=ROOT)
+    launching = launch(launched)
 
     # Two seeds step by turns: this is within the second epoch, between the two.
     stopped = started(replace(killed, stops=11))
-    end = time.monotonic() + PATIENCE
-    while len(list(killed.folder.glob("stopped?"))) < 2 and time.monotonic() < end:
-        assert all(process.is_alive() for process in stopped)
-        time.sleep(0.05)
+    await_(lambda: len(list(killed.folder.glob("stopped?"))) == 2)
     for process in stopped:
         process.kill()
         process.join()
@@ -104,6 +106,32 @@ def test_launched_or_killed_and_resumed_two_processes_score_what_one_does(make_j
     (alone,), halves = encoded(one), encoded(launched)
     assert alone.count(8) == 2 * 4 and all(half.count(4) == 2 * 4 for half in halves)
     assert sum(map(sum, halves)) < 1.1 * sum(alone)
+
+
+def test_where_the_first_fails_or_is_killed_the_other_ends(make_job, tmp_path):
+    jobs = {name: make_job("waits").of(2, tmp_path / name) for name in ("fails", "waits")}
+    failing, waiting = (launch(replace(job, stage=name)) for name, job in jobs.items())
+
+    def second(name: str) -> Path:
+        return jobs[name].folder / "process1"
+
+    def ended(name: str) -> bool:
+        return not Path("/proc", second(name).read_text()).exists()
+
+    await_(lambda: second("waits").exists() and second("waits").read_text())
+    waiting.kill()
+    # Neither says that it lost the other: its errors end with the last process that could write.
+    assert waiting.communicate(timeout=PATIENCE)[1] == ""
+    assert failing.communicate(timeout=PATIENCE)[1] == "error: nothing of the sort\n"
+    assert failing.returncode == 1
+    await_(lambda: ended("waits") and ended("fails"))
+
+
+def await_(happens: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not happens():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_the_gradient_is_that_of_the_whole_batch_however_the_labels_are_spread(
