@@ -20,7 +20,7 @@ from eosfm.kinds.scores import best_of
 PIXELS = 20_000
 """Labelled training pixels in total, equally many per tile, and at least one of each."""
 
-PENALTIES = (1e-6, 1e-5, 1e-4, 1e-2, 1.0)
+PENALTIES = (1e-6, 1e-5, 1e-4, 1e-2, 1.0, 10.0)
 """Weights of the squared norm beside the loss; the validation score decides."""
 
 STEPS = 60
