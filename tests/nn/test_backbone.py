@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from eosfm.core.errors import EosfmError
-from eosfm.nn.backbone import build_backbone, build_unset
+from eosfm.nn.backbone import build_backbone, build_unset, synchronise_batch_norms
 
 NAME = "convnextv2_atto"
 REPOSITORY = "models--timm--convnextv2_atto.fcmae_ft_in1k"
@@ -110,3 +111,15 @@ def test_unfit_backbones_are_refused() -> None:
         build_backbone("vit_small_patch14_dinov2", 3, pretrained=False)
     with pytest.raises(EosfmError, match=r"set backbone.pretrained=false"):
         build_backbone("test_convnext2", 3, pretrained=True)
+
+
+def test_batch_norms_of_several_processes_keep_their_activation() -> None:
+    from timm.layers import BatchNormAct2d
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), BatchNormAct2d(4), nn.BatchNorm2d(4)).eval()
+    images = torch.randn(2, 3, 8, 8)
+    expected = model(images)
+    converted = synchronise_batch_norms(model)
+    assert sum(isinstance(m, nn.SyncBatchNorm) for m in converted.modules()) == 2
+    torch.testing.assert_close(converted(images), expected)
