@@ -82,10 +82,8 @@ class EosFM(nn.Module):
         self.encoder = encoder
         self.fuser = fuser
         levels = enumerate(zip(fuser.out_channels, STRIDES, strict=True))
-        self.feature_info = FeatureInfo(
-            [{"num_chs": c, "reduction": s, "module": f"fused.{k}"} for k, (c, s) in levels],
-            out_indices=tuple(range(len(STRIDES))),
-        )
+        info = [{"num_chs": c, "reduction": s, "module": f"fused.{k}"} for k, (c, s) in levels]
+        self.feature_info = FeatureInfo(info, out_indices=tuple(range(len(STRIDES))))
 
     @classmethod
     def from_specialists(
@@ -185,12 +183,8 @@ class EosFM(nn.Module):
             EosfmError: A file is missing or damaged, or an option is wrong.
         """
         specialists, state = read_folder(folder)
-        if (
-            state is not None
-            and bands is None
-            and in_chans is None
-            and options.keys() <= {"freeze"}
-        ):
+        as_saved = bands is None and in_chans is None and options.keys() <= {"freeze"}
+        if state is not None and as_saved:
             return cls._from_state(specialists, state, **options)
         if state is not None:
             warn(f"the fusion that {folder} holds is left out; it opens where no bands are given")

@@ -11,6 +11,7 @@ from eosfm.core.errors import EosfmError, expect, expect_one_of, suggest
 from eosfm.encoding.adaptation import plan
 from eosfm.encoding.adapters import build_adapter, check_statistics
 from eosfm.encoding.input import SPECTRAL, InputFormat, InputSpec, describe_input, expect_map, warn
+from eosfm.encoding.input_state import check_input, pack_input
 from eosfm.encoding.models import SpecialistModels
 from eosfm.encoding.spectral import SpectralPyramid, spectral_input
 from eosfm.nn.pyramid import cut_maps, on_grid
@@ -133,6 +134,14 @@ class EnsembleEncoder(nn.Module):
             replace(specialist, state_dict=model.state_dict())
             for specialist, model in zip(self.specialists, self.models, strict=True)
         ]
+
+    def get_extra_state(self) -> Tensor:
+        """What the weights of a state dict are fed with."""
+        return pack_input(self.input, self.inputs)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Refuse a state dict of weights that were fed in another way."""
+        check_input(state, self.input, self.inputs)
 
     def explain(self) -> str:
         """A table of what every specialist is fed with, and why others are not."""
