@@ -12,6 +12,7 @@ from eosfm.core.files import atomic
 from eosfm.core.mapped import DAMAGED
 from eosfm.evaluation.result import TaskResult
 from eosfm.kinds import get_kind
+from eosfm.kinds.scores import best_of
 
 if TYPE_CHECKING:
     from eosfm.features.task import Task
@@ -44,6 +45,15 @@ class TaskEvidence:
         rule = get_kind(self.kind).evidence
         fits = [rule.scores(tiles, weights, self.ignore_index) for tiles in self.models[model]]
         return {metric: np.stack([fit[metric] for fit in fits]) for metric in fits[0]}
+
+    def constant(self, metric: str) -> float:
+        """The best that any answer which ignores the image reaches on these tiles; NaN for MAE."""
+        rule = get_kind(self.kind).evidence
+        found = {}
+        for number, tiles in enumerate(rule.constants(next(iter(self.models.values()))[0])):
+            scores = rule.scores(tiles, np.ones((1, len(tiles))), self.ignore_index)
+            found[number] = scores[metric].item()
+        return found[best_of(metric, found)]
 
     def confusion(self, model: str) -> np.ndarray | None:
         """(K, K) targets of each class by answers, all fits together; None where there is none."""

@@ -57,6 +57,17 @@ class Evidence(ABC):
             ignore_index: Target that does not count.
         """
 
+    @abstractmethod
+    def constants(self, tiles: np.ndarray) -> list[np.ndarray]:
+        """What answers that ignore the image would have given, one of them the best for a metric.
+
+        Args:
+            tiles: Of any model: what is used of them is the targets alone.
+
+        Returns:
+            For each answer, (M, ...), as by :meth:`by_tile`.
+        """
+
     def by_class(self, tiles: np.ndarray, ignore_index: int) -> tuple[str, np.ndarray]:
         """A metric, and its value for each class, NaN where it does not occur; none by default."""
         return "", np.empty(0)
@@ -129,6 +140,11 @@ class Counts(Evidence):
             found["miou"] = iou[:, classes].mean(1)
         return found
 
+    def constants(self, tiles: np.ndarray) -> list[np.ndarray]:
+        """One class everywhere, for each class."""
+        truth = tiles.sum((0, 2), dtype=np.int64)
+        return [truth[None, :, None] * one for one in np.eye(len(truth), dtype=np.int64)]
+
     def by_class(self, tiles: np.ndarray, ignore_index: int) -> tuple[str, np.ndarray]:
         """``iou`` of pixels, ``f1`` of images."""
         hits, truth, guesses = _margins(_sums(tiles, np.ones((1, len(tiles)))))
@@ -180,6 +196,12 @@ class Errors(Evidence):
             "r2": np.where(varies, 1 - _ratio(squared, variation), 0.0),
         }
 
+    def constants(self, tiles: np.ndarray) -> list[np.ndarray]:
+        """The mean of all targets, which has the least squares; its absolute error is unknown."""
+        count, _, _, total, squares = tiles.sum(0)
+        squared = max(squares - total**2 / count, 0.0)
+        return [np.array([[count, squared, np.nan, total, squares]])]
+
 
 class Labels(Evidence):
     """Labels that do not exclude each other: logit and target of each tile and label."""
@@ -204,6 +226,10 @@ class Labels(Evidence):
         found = [self._by_label(tiles, part, ignore_index) for part in parts]
         precisions, ratios = (np.concatenate(values) for values in zip(*found, strict=True))
         return {"map": _mean(precisions), "f1": _mean(ratios)}
+
+    def constants(self, tiles: np.ndarray) -> list[np.ndarray]:
+        """Every label everywhere: its precision is how often it occurs."""
+        return [np.stack([np.ones_like(tiles[..., 1]), tiles[..., 1]], axis=-1)]
 
     def by_class(self, tiles: np.ndarray, ignore_index: int) -> tuple[str, np.ndarray]:
         """``ap``, average precision."""

@@ -16,7 +16,7 @@ PUBLISHED_KWH = 76.05
 
 
 def score_dots(results: Results) -> Figure:
-    """Test score by task, its 95 % interval, and below it every baseline's."""
+    """Test score by task, its 95 % interval, every baseline's below it, the best constant's."""
     tasks = list(results.evaluate)
     drawn, (axes,) = figure(7, 1.2 + 0.36 * len(tasks))
     rows = np.arange(len(tasks))
@@ -36,6 +36,10 @@ def score_dots(results: Results) -> Figure:
             scores, rows + lower, s=70 if ours else 18, color=COLORS.get(model, OTHER),
             label=display_name(model), zorder=3 if ours else 2,
         )  # fmt: skip
+    axes.scatter(
+        list(results.constants().values()), rows, marker="|", s=60, color="#888888",
+        label="constant", zorder=3,
+    )  # fmt: skip
     labels = [f"{task} ({results.evaluate[task].score_metric})" for task in tasks]
     axes.set_yticks(rows, labels, fontsize=8)
     axes.invert_yaxis()
@@ -45,8 +49,8 @@ def score_dots(results: Results) -> Figure:
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.legend(
-        fontsize=7, frameon=False, ncols=len(MODELS), loc="lower center",
-        bbox_to_anchor=(0.4, 1.0), columnspacing=1, handletextpad=0.2,
+        fontsize=7, frameon=False, ncols=len(MODELS) + 1, loc="lower center",
+        bbox_to_anchor=(0.36, 1.0), columnspacing=0.7, handletextpad=0.1,
     )  # fmt: skip
     return drawn
 

@@ -13,6 +13,7 @@ from eosfm.core.results import EnergyRecord, read_result
 from eosfm.encoding.result import ExportResult
 from eosfm.evaluation.evidence import TaskEvidence, read_evidence
 from eosfm.evaluation.result import BaselineResults, SelectionPath, TaskResult
+from eosfm.kinds.scores import score01
 from eosfm.params import Params
 from eosfm.report.bootstrap import resample
 from eosfm.training.result import TrainResult
@@ -75,6 +76,13 @@ class Results:
     def mean_score(self, model: str) -> float:
         """Mean over the tasks of the 0-to-1 score of ``eosfm`` or of a baseline."""
         return fmean(result.score for result in self.of(model).values())
+
+    def constants(self) -> dict[str, float]:
+        """By task, the 0-to-1 score of the best answer that ignores the image."""
+        return {
+            task: score01(result.score_metric, self.evidence[task].constant(result.score_metric))
+            for task, result in self.evaluate.items()
+        }
 
 
 def collect(params: Params, results: Path) -> Results:

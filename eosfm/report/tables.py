@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from eosfm.core.files import atomic
@@ -16,12 +17,12 @@ from eosfm.report.results import BASELINES, MODELS, Results
 
 
 def scores_table(params: Params, results: Results) -> list[list[str]]:
-    """Task by task: metric, EosFM, every baseline, labels; the mean in the last row.
+    """Task by task: metric, EosFM, every baseline, constant, labels; the mean in the last row.
 
     A baseline that differs from EosFM by more than scenes and fits explain has a star.
     """
     columns = ("labels", "labels seen by specialists", "active specialists")
-    rows = [["task", "metric", "EosFM", *BASELINES, *columns]]
+    rows = [["task", "metric", "EosFM", *BASELINES, "constant", *columns]]
     for name, result in results.evaluate.items():
         seen = labels_seen(params, name, result)
         others = [
@@ -35,6 +36,7 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
                 result.metric,
                 f"{result.test[result.metric]:.3f} ({score_interval(results, 'eosfm', name)})",
                 *others,
+                f"{results.evidence[name].constant(result.metric):.3f}",
                 str(result.labels),
                 f"{seen[0]} by {seen[1]}" if seen[1] else "0",
                 str(len(result.selected)),
@@ -42,7 +44,8 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
         )
     means = [f"**{results.mean_score(model):.3f}**" for model in BASELINES]
     ours = f"**{results.mean_score('eosfm'):.3f}** ({mean_interval(results, 'eosfm')})"
-    rows.append(["**mean**", "", ours, *means, "", "", ""])
+    constant = f"{fmean(results.constants().values()):.3f}"
+    rows.append(["**mean**", "", ours, *means, constant, "", "", ""])
     return rows
 
 
@@ -162,14 +165,15 @@ def results_section(params: Params, results: Results) -> str:
             markdown(scores_table(params, results)),
             "In brackets: 95 % interval over resampled test scenes and fits. *: the interval of "
             "the paired difference from EosFM excludes 0. rmse: lower is better; the mean uses R² "
-            "instead, at least 0. Labels seen by specialists: `400 by 2` means that two of the "
-            "specialists in use were trained on 400 labelled tiles of the task's own dataset.",
+            "instead, at least 0. Constant: the best score of an answer that ignores the image, "
+            "such as one class everywhere. Labels seen by specialists: `400 by 2` means that two "
+            "of the specialists in use were trained on 400 labelled tiles of the task's own "
+            "dataset.",
             markdown(models_table(results)),
             "p: two-sided paired permutation test over the tasks. Normalised IQM: interquartile "
             "mean of the scores, scaled on each task to the range of these models, as in "
             "GEO-Bench-2; it only compares the models of this table.",
-            "Specialists, scored on their validation splits (constant: the best answer that "
-            "ignores the image, such as the majority class or the mean):",
+            "Specialists, scored on their validation splits:",
             markdown(specialists_table(params, results)),
             "Energy and time of these results (CodeCarbon; estimated if power cannot be read):",
             markdown(energy_table(results)),

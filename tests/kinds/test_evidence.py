@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.evaluation.evidence import TaskEvidence
 from eosfm.kinds import KINDS
+from eosfm.kinds.scores import best_of
 
 CLASSES = ("a", "b", "c", "d")
 TILES = 12
@@ -129,3 +131,45 @@ def test_strata_of_values_are_fifths_of_the_tiles():
     heights = [np.full((2, 2), mean, np.float32) for mean in range(9, -1, -1)]
     strata = KINDS["regression"].strata(heights, 0, 255)
     assert strata.tolist() == [4, 4, 3, 3, 2, 2, 1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("classification", "accuracy"), ("segmentation", "miou"), ("segmentation", "f1"),
+     ("change", "f1"), ("multilabel", "map"), ("multilabel", "f1"), ("regression", "rmse"),
+     ("regression", "r2")],
+)  # fmt: skip
+def test_the_best_constant_answer_is_that_of_a_model_which_gives_it(name, metric):
+    """Of each class everywhere, all labels everywhere, or some values and the mean."""
+    rule = KINDS[name].evidence
+    logits, target = batch(name, 255)
+    tiles = rule.by_tile(logits, target, 255).numpy()
+    found = TaskEvidence(name, 255, np.arange(TILES), {"eosfm": tiles[None]}).constant(metric)
+    answers = []
+    if name == "regression":
+        answers = [torch.full_like(logits, value) for value in torch.linspace(0, 50, 7)]
+        answers.append(torch.full_like(logits, target.nanmean()))
+    elif name == "multilabel":
+        answers.append(torch.ones_like(logits))
+    for channel in range(4 if not answers else 0):
+        answers.append(torch.zeros_like(logits))
+        answers[-1][:, channel] = 1
+    reached = {}
+    for number, constant in enumerate(answers):
+        answer = rule.by_tile(constant, target, 255).numpy()
+        reached[number] = rule.scores(answer, np.ones((1, TILES)), 255)[metric].item()
+    assert found == pytest.approx(reached[best_of(metric, reached)])
+
+
+def test_constant_answers_by_hand():
+    counts = np.array([[[6, 0], [1, 1]], [[0, 0], [2, 0]]], dtype=np.int32)  # 6 and 4 targets
+    evidence = TaskEvidence("segmentation", 255, np.arange(2), {"eosfm": counts[None]})
+    assert evidence.constant("accuracy") == pytest.approx(0.6)
+    assert evidence.constant("miou") == pytest.approx((0.6 + 0) / 2)
+    change = TaskEvidence("change", 255, np.arange(2), {"eosfm": counts[None]})
+    assert change.constant("f1") == pytest.approx(2 * 4 / (4 + 10))  # all changed
+    values = np.array([[[2.0, 9.0, 9.0, 4.0, 10.0], [1.0, 9.0, 9.0, 5.0, 25.0]]])  # 1, 3; 5
+    height = TaskEvidence("regression", 255, np.arange(2), {"eosfm": values})
+    assert height.constant("rmse") == pytest.approx((8 / 3) ** 0.5)
+    assert height.constant("r2") == pytest.approx(0)
+    assert np.isnan(height.constant("mae"))

@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import yaml
@@ -185,6 +186,11 @@ def test_tables_hold_every_item(params, collected):
     assert scores[1][2].startswith("0.500 (0.")
     # All models did the same on the same resamples, so that no difference is one of scenes.
     assert dict(zip(scores[0], scores[1], strict=True))["scratch"] == "0.300*"
+    constant = [float(row[scores[0].index("constant")]) for row in scores[1:]]
+    assert constant[-1] == pytest.approx(fmean(collected.constants().values()), abs=5e-4)
+    assert constant[0] == pytest.approx(
+        collected.evidence[scores[1][0]].constant(scores[1][1]), abs=5e-4
+    )
     seen = {row[0]: row[scores[0].index("labels seen by specialists")] for row in scores[1:-1]}
     learnt = [entry.dataset for entry in params.specialists.values()]
     assert seen["bigearthnet"] == f"160 by {learnt[: 1 + len(params.tasks)].count('bigearthnet')}"
