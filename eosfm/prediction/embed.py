@@ -17,7 +17,7 @@ from eosfm.fusion.fuser import Fuser
 from eosfm.model import EosFM
 from eosfm.prediction.components import STRIDE, Basis, Components, fit_components, weighted_levels
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.geotiff import Form, bounded_cache, finished, writing, written
+from eosfm.prediction.geotiff import FEATURE, Form, bounded_cache, finished, writing, written
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.plausible import note_zeros
 from eosfm.prediction.predict import check_out
@@ -161,7 +161,7 @@ def _read(
 
 
 def _form(components: Components, dtype: str) -> Form:
-    names = tuple(f"component {number}" for number in range(1, len(components.centre) + 1))
+    names = tuple(f"{FEATURE} {number}" for number in range(1, len(components.centre) + 1))
     if dtype == "float16":  # GDAL stores 16-bit floats
         return Form("float32", np.nan, names, "average", lambda scores: scores[0], {"nbits": 16})
 

@@ -25,6 +25,11 @@ REST = ("no ", "not ", "background", "unlabelled")
 """Prefixes of a first class's name that mark it as background."""
 PALE = (240, 240, 235)
 
+MARK = "ENSEMBLE_SHA256"
+"""A tag of all maps."""
+FEATURE = "component"
+"""Name of each band of features, before its number."""
+
 Colour = tuple[int, int, int, int]
 
 
@@ -126,6 +131,24 @@ def _read_through(path: Path) -> None:
         with rasterio.open(path, **({"overview_level": level} if level >= 0 else {})) as raster:
             for _, window in raster.block_windows(1):
                 raster.read(window=window)
+
+
+def written_elsewhere(path: Path) -> bool:
+    """Whether a file is a GeoTIFF, and neither a map nor features that were written here.
+
+    These keep their marks when GDAL converts them.
+    """
+    import rasterio
+    from rasterio.errors import RasterioIOError
+
+    from eosfm.datasets.native.gdal import expect_plain_images
+
+    expect_plain_images()
+    try:
+        with rasterio.open(path, driver="GTiff") as raster:
+            return MARK not in raster.tags() and raster.descriptions[0] != f"{FEATURE} 1"
+    except RasterioIOError:
+        return False
 
 
 def written(raster: Any, rows: Rows) -> Iterator[Arrays]:

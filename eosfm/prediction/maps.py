@@ -12,6 +12,7 @@ from eosfm.evaluation.fitted import FittedTask
 from eosfm.kinds import get_kind
 from eosfm.kinds.regression import Regression
 from eosfm.prediction.geotiff import (
+    MARK,
     Form,
     class_colours,
     finished,
@@ -116,7 +117,7 @@ def describe(raster: Any, fitted: FittedTask, categories: bool) -> None:
     """Write tags and colours, or the unit, into a map's open raster."""
     simulated = " (simulated)" * (fitted.source == "simulated")
     raster.update_tags(
-        TASK=fitted.task, DATASET=fitted.dataset + simulated, ENSEMBLE_SHA256=fitted.artifact
+        **{"TASK": fitted.task, "DATASET": fitted.dataset + simulated, MARK: fitted.artifact}
     )
     if categories:
         raster.write_colormap(1, class_colours(fitted.classes))

@@ -8,7 +8,7 @@ from eosfm.core.files import temporary_folder
 from eosfm.evaluation.fitted import file_hash, read_fitted
 from eosfm.kinds import get_kind
 from eosfm.prediction.cut import Cut
-from eosfm.prediction.geotiff import bounded_cache
+from eosfm.prediction.geotiff import bounded_cache, written_elsewhere
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.inputs import SceneSeries
 from eosfm.prediction.job import Job
@@ -97,8 +97,8 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
     """Refuse an unsuitable output path, before any work.
 
     Raises:
-        EosfmError: Its suffix is of another format, it is a folder or one of the scenes, or nothing
-            can be written there.
+        EosfmError: Its suffix is of another format, it is a folder, one of the scenes or another
+            raster that was not written here, or nothing can be written there.
     """
     if out.suffix.lower() not in suffixes:
         raise EosfmError(f"-o {out} is of another format; expected a {' or '.join(suffixes)}")
@@ -106,6 +106,12 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
         raise EosfmError(f"-o {out} is a folder; give the name of a file")
     if any(Path(path).resolve() == out.resolve() for path in paths):
         raise EosfmError(f"-o {out} is a scene; give another name")
+    # Such as a band of a scene that the task leaves out.
+    if out.exists() and written_elsewhere(out):
+        raise EosfmError(
+            f"-o {out} is there, and neither predict nor embed wrote it; expected a new file or an "
+            "older map; give another name, or remove it first"
+        )
     try:
         with temporary_folder(out):
             pass

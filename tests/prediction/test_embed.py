@@ -36,6 +36,17 @@ def run(artifact, tmp_path):
     return call
 
 
+@pytest.mark.parametrize("dtype", ["int8", "float16"])
+def test_features_replace_older_ones_and_no_raster_of_others(run, write_scene, mosaic, dtype):
+    scene, other = write_scene(mosaic[0]), write_scene(mosaic[0], name="other.tif")
+    with pytest.raises(EosfmError, match="neither predict nor embed wrote it"):
+        run(scene, out="other.tif", dtype=dtype)
+    with rasterio.open(other) as raster:
+        np.testing.assert_array_equal(raster.read(), mosaic[0])
+    for _ in range(2):
+        run(scene, dtype=dtype)
+
+
 def test_features_are_a_cog_at_a_quarter_of_the_resolution(run, write_scene, mosaic):
     image = np.pad(mosaic[0], ((0, 0), (0, 2), (0, 3)), mode="edge")
     image[:, :16, :16] = 0

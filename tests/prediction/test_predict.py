@@ -314,6 +314,19 @@ def test_a_wrong_output_is_refused_before_any_work(run, write_scene, mosaic, tas
         run(task, [write_scene(mosaic[0])], out=out)
 
 
+def test_a_raster_of_others_is_never_replaced_but_an_older_map_is(run, write_scene, mosaic):
+    bands = ("red", "green", "blue", "nir")
+    for name, pixels in zip(bands, [*mosaic[0], mosaic[0][0]], strict=True):
+        other = write_scene(pixels[None], name=f"day/{name}.tif", descriptions=None)
+    folder, before = str(Path(other).parent), Path(other).read_bytes()
+    refused = r"nir.tif is there, and neither predict nor embed wrote it; .* or remove it first"
+    with pytest.raises(EosfmError, match=refused):
+        run("segmentation", [folder], out="day/nir.tif")  # a band that the task does not use
+    assert Path(other).read_bytes() == before
+    for probabilities in (False, True, False):
+        run("segmentation", [folder], probabilities=probabilities)
+
+
 @pytest.mark.parametrize("folder", ["/proc/none", "scene.tif"])
 def test_a_place_where_nothing_can_be_written_is_named(run, write_scene, mosaic, folder):
     scene, out = write_scene(mosaic[0]), f"{folder}/map.tif"
