@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from eosfm.core.bands import band
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import atomic
 from eosfm.core.mapped import DAMAGED
+from eosfm.core.progress import progress
 from eosfm.model import EosFM
 from eosfm.nn.pyramid import STRIDES
 from eosfm.prediction.channels import RADAR
-from eosfm.prediction.windows import Read, Sweep
+from eosfm.prediction.windows import WINDOWS, Read, Sweep
 
 STRIDE = STRIDES[0]
 FITTING_WINDOWS = 16
@@ -194,7 +194,7 @@ def fit_components(
     chosen = np.linspace(0, len(places) - 1, min(FITTING_WINDOWS, len(places))).round().astype(int)
     each = FITTING_MB * 2**20 // (4 * channels * len(chosen))
     rng, cells = np.random.default_rng(0), []
-    bar = tqdm(chosen, desc="embed: components", unit="window", disable=None, leave=False)
+    bar = progress(WINDOWS, iterable=chosen, desc="embed: components", unit="window")
     for row, col in (places[place] for place in bar):
         part = read(row, col, sweep.window)
         known = np.argwhere(~part.unknown[::STRIDE, ::STRIDE])

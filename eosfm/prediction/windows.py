@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.parallel import run_ahead
+from eosfm.core.progress import progress
 from eosfm.nn.pyramid import STRIDES
 
 GRID = STRIDES[-1]
@@ -27,6 +27,9 @@ MARGIN = 0.25
 """Share of the overlap, at a window's border, where answers count only if no other window's do."""
 FAINT = 1e-6
 """Weight of cells in the margin; cells further inside have their distance to it, in cells."""
+
+WINDOWS = "{desc}: {n_fmt} of {total_fmt} windows, {remaining} left"
+"""A line of progress in a log."""
 
 
 @dataclass(frozen=True)
@@ -210,10 +213,9 @@ def answered(
             for col, part in zip(cols, parts, strict=True)
         ]
 
-    with tqdm(
-        total=len(sweep), initial=first * len(sweep.cols), desc=name, unit="window", disable=None,
-        leave=False,
-    ) as bar:  # fmt: skip
+    with progress(
+        WINDOWS, total=len(sweep), initial=first * len(sweep.cols), desc=name, unit="window"
+    ) as bar:
         for batch in run_ahead(
             (partial(job, *one) for one in sweep.batches(load.batch, first)), load.workers
         ):

@@ -98,3 +98,19 @@ def test_what_was_not_measured_is_not_computed():
 def test_windows_side_by_side_end_where_the_scene_does():
     sweep = Sweep.side_by_side((100, 64), (40, 64))
     assert (sweep.rows, sweep.cols) == ((0, 40, 60), (0,))
+
+
+def test_a_log_gets_a_line_now_and_then_and_none_of_a_short_run(capsys, monkeypatch):
+    image = torch.zeros(1, 96, 64)
+    sweep = Sweep.blended((96, 64), 32, 0)
+
+    def lines(every):
+        monkeypatch.setattr("eosfm.core.progress.EVERY", every)
+        joined(image, lambda images, days: images.flatten(1, 2), sweep, 1)
+        return capsys.readouterr().err.splitlines()
+
+    assert lines(30.0) == []
+    told = lines(1e-9)
+    done = [f"test: {n} of 6 windows" for n in (2, 4, 6)]
+    assert [line.partition(", ")[0] for line in told] == done
+    assert all(line.endswith(" left") for line in told)

@@ -1,30 +1,18 @@
 """Parallel downloads: their common progress bar, and how to stop them."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from tqdm import tqdm
+from eosfm.core.progress import progress
 
 if TYPE_CHECKING:
     import requests
 
-EVERY = 30.0
-"""Seconds between two lines where there is no terminal to draw a bar on."""
-
 
 class Stopped(Exception):
     """The run was stopped; partial files stay on disk and are resumed."""
-
-
-class _Lines(tqdm):
-    """A bar for log files: a plain line now and then."""
-
-    def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        if msg is None:  # an empty one would wipe the line out
-            print(self, file=sys.stderr, flush=True)
 
 
 class Traffic:
@@ -37,12 +25,9 @@ class Traffic:
 
     def __init__(self, name: str, expected: Mapping[str, int]) -> None:
         self._expected = dict(expected)
-        terminal = sys.stderr.isatty()
-        form = "{desc}: {n_fmt} of {total_fmt}, {rate_fmt}, {remaining} left"
-        options: dict[str, Any] = {} if terminal else {"bar_format": form, "mininterval": EVERY}
-        self._bar = (tqdm if terminal else _Lines)(
-            desc=f"download {name}", total=sum(expected.values()), unit="B", unit_scale=True,
-            leave=False, dynamic_ncols=terminal, delay=0 if terminal else EVERY, **options,
+        self._bar = progress(
+            "{desc}: {n_fmt} of {total_fmt}, {rate_fmt}, {remaining} left", desc=f"download {name}",
+            total=sum(expected.values()), unit="B", unit_scale=True,
         )  # fmt: skip
         self._lock = Lock()
         self._stopped = Event()

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from eosfm.datasets.fetching import fetch as fetching
-from eosfm.datasets.fetching import traffic as module
 from eosfm.datasets.fetching.traffic import Stopped, Traffic
 from tests.datasets.fetching.test_fetch import BYTES, dataset
 from tests.fixtures.server import Fault, Server
@@ -16,7 +15,7 @@ from tests.fixtures.server import Fault, Server
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "EVERY", 0.0)
+    monkeypatch.setattr("eosfm.core.progress.EVERY", 0.0)
 
 
 def test_plain_lines_say_how_far_it_is_and_how_long_it_takes(often, capsys):
