@@ -64,6 +64,10 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write one band per class with its probability.")
     ] = False,
+    areas: Annotated[
+        Path | None,
+        typer.Option(help="A .csv file to write pixels, share and hectares of each class to."),
+    ] = None,
     min_score: Annotated[
         float | None,
         typer.Option(help="Least score of objects that are written; by default 0.3."),
@@ -106,4 +110,4 @@ def predict(
     reading = ReadOptions(names, scale, offset, tuple(dates or ()), nodata, bounds)
     cut = Cut(window, overlap, device)
     with resumed():
-        print(run(fitted, artifact, scenes, out, reading, cut, probabilities, min_score))
+        print(run(fitted, artifact, scenes, out, reading, cut, probabilities, min_score, areas))

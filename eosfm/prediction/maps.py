@@ -11,6 +11,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.evaluation.fitted import FittedTask
 from eosfm.kinds import get_kind
 from eosfm.kinds.regression import Regression
+from eosfm.prediction.areas import UNKNOWN, Areas
 from eosfm.prediction.geotiff import (
     MARK,
     Form,
@@ -24,20 +25,18 @@ from eosfm.prediction.job import Job
 from eosfm.prediction.rows import Arrays
 from eosfm.prediction.windows import strips
 
-UNKNOWN = 255
-"""Nodata value of a class map."""
-
 SHOWN = 5
 """Most classes whose shares are printed, the most frequent first."""
 LEAST = 0.0005
 """Least share of a class that is printed or counted."""
 
 
-def write_map(job: Job, probabilities: bool) -> str:
+def write_map(job: Job, probabilities: bool) -> tuple[str, Areas]:
     """Write the most likely class of each pixel, a probability per class, or a value.
 
     Returns:
-        One line for the user.
+        One line for the user, and the areas of the classes; of a map without classes, nothing is
+        counted.
 
     Raises:
         EosfmError: The task has no such map, or window and overlap are not valid.
@@ -59,16 +58,21 @@ def write_map(job: Job, probabilities: bool) -> str:
     rows.fill(made)
     with writing(job.out, grid, form) as raster:
         describe(raster, fitted, categories=form.dtype == "uint8")
-        sums, known = np.zeros(len(fitted.classes)), 0
+        sums, known, areas = np.zeros(len(fitted.classes)), 0, Areas(grid)
         for kept in written(raster, rows):
-            sums += _sums(kept, len(sums))
+            if form.dtype == "uint8":
+                areas.add(kept["values"][0])
+            else:
+                sums += kept["values"][:, ~kept["unknown"]].sum(axis=1, dtype=np.float64)
             known += int((~kept["unknown"]).sum())
     if form.dtype == "uint8":
         write_categories(job.out, fitted.classes)
+        sums += areas.pixels[: len(sums)]
     rows.remove()
     missing = 1 - known / (grid.height * grid.width)
     share = f"; {missing:.0%} without a measurement" * bool(missing)
-    return f"{job.out}: {grid}{_told(fitted, form, sums / known) if known else ''}{share}"
+    told = _told(fitted, form, sums / known, areas) if known else ""
+    return f"{job.out}: {grid}{told}{share}", areas
 
 
 def map_form(fitted: FittedTask, probabilities: bool) -> Form:
@@ -94,22 +98,20 @@ def _likeliest(logits: Tensor) -> Tensor:
     return logits.max(dim=1).indices.to(torch.uint8)
 
 
-def _sums(kept: Arrays, classes: int) -> np.ndarray:
-    """(K,) over the pixels with an answer: their number by class, or the sum of each band."""
-    values = kept["values"][:, ~kept["unknown"]]
-    if values.dtype == np.uint8:
-        return np.bincount(values[0], minlength=classes)
-    return np.asarray(values.sum(axis=1, dtype=np.float64))
+def _told(fitted: FittedTask, form: Form, means: np.ndarray, areas: Areas) -> str:
+    """A summary of a map: the mean value, or what is largest by class, of share or probability.
 
-
-def _told(fitted: FittedTask, form: Form, means: np.ndarray) -> str:
-    """A summary of a map: the mean value, or what is largest by class, of share or probability."""
+    After a share stands the area.
+    """
     if isinstance(get_kind(fitted.kind), Regression):
         return f"; {fitted.classes[0]} {means[0]:.4g} {fitted.target_unit or ''}".rstrip()
     there = [k for k in np.argsort(-means, kind="stable") if means[k] >= LEAST]
     more = f" and {len(there) - SHOWN} more" * (len(there) > SHOWN)
-    what = "mean probability of " * (form.dtype != "uint8")
-    shown = ", ".join(f"{fitted.classes[k]} {means[k]:.1%}" for k in there[:SHOWN])
+    counted = form.dtype == "uint8"
+    what = "mean probability of " * (not counted)
+    shown = ", ".join(
+        f"{fitted.classes[k]} {means[k]:.1%}{areas.told(k) * counted}" for k in there[:SHOWN]
+    )
     return f"; {what}{shown}{more}"
 
 

@@ -7,6 +7,8 @@ from eosfm.core.errors import EosfmError
 from eosfm.core.files import temporary_folder
 from eosfm.evaluation.fitted import file_hash, read_fitted
 from eosfm.kinds import get_kind
+from eosfm.kinds.regression import Regression
+from eosfm.prediction.areas import write_areas
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import bounded_cache, written_elsewhere
 from eosfm.prediction.grid import Grid
@@ -38,6 +40,7 @@ def predict(
     cut: Cut,
     probabilities: bool = False,
     min_score: float | None = None,
+    areas: Path | None = None,
 ) -> str:
     """Write a fitted task's answers for a scene.
 
@@ -54,6 +57,7 @@ def predict(
         probabilities: Whether a map has a band per class instead of the most likely class.
         min_score: Least score of objects that are written; None for the default of
             :mod:`eosfm.prediction.objects`.
+        areas: A .csv file to write the area of each class to; None for none.
 
     Returns:
         One line for the user.
@@ -70,6 +74,10 @@ def predict(
         raise EosfmError(f"task {fitted.task} takes windows side by side; leave --overlap out")
     if min_score is not None and answer != "object":
         raise EosfmError(f"task {fitted.task} finds no objects; leave --min-score out")
+    if areas is not None:
+        if answer != "pixel" or probabilities or isinstance(get_kind(fitted.kind), Regression):
+            raise EosfmError("--areas is for maps of classes; leave it out")
+        check_out(areas, (".csv",), paths, "--areas")
     with bounded_cache():
         given = SceneSeries(fitted, paths, reading)
         check_out(out, SUFFIXES[answer], [file for scene in given.scenes for file in scene.files])
@@ -80,7 +88,9 @@ def predict(
         elif answer == "object":
             said = write_objects(job, min_score)
         else:
-            said = write_map(job, probabilities)
+            said, counted = write_map(job, probabilities)
+            if areas is not None:
+                write_areas(areas, counted.rows(out, fitted.classes))
     said += of_other_size(given.grid, fitted.gsd) + next(filter(None, given.notes), "")
     return said + "; fitted on simulated data" * (fitted.source == "simulated")
 
@@ -93,7 +103,7 @@ def of_other_size(grid: Grid, gsd: float) -> str:
     return f"; its pixels are of {metres:.3g} m, those learnt from of {gsd:.3g} m: resample it"
 
 
-def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
+def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str], option: str = "-o") -> None:
     """Refuse an unsuitable output path, before any work.
 
     Raises:
@@ -101,22 +111,22 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str]) -> None:
             raster that was not written here, or nothing can be written there.
     """
     if out.suffix.lower() not in suffixes:
-        raise EosfmError(f"-o {out} is of another format; expected a {' or '.join(suffixes)}")
+        raise EosfmError(f"{option} {out} is of another format; expected a {' or '.join(suffixes)}")
     if out.is_dir():
-        raise EosfmError(f"-o {out} is a folder; give the name of a file")
+        raise EosfmError(f"{option} {out} is a folder; give the name of a file")
     if any(Path(path).resolve() == out.resolve() for path in paths):
-        raise EosfmError(f"-o {out} is a scene; give another name")
+        raise EosfmError(f"{option} {out} is a scene; give another name")
     # Such as a band of a scene that the task leaves out.
     if out.exists() and written_elsewhere(out):
         raise EosfmError(
-            f"-o {out} is there, and neither predict nor embed wrote it; expected a new file or an "
-            "older map; give another name, or remove it first"
+            f"{option} {out} is there, and neither predict nor embed wrote it; expected a new file "
+            "or an older map; give another name, or remove it first"
         )
     try:
         with temporary_folder(out):
             pass
     except OSError as error:
         raise EosfmError(
-            f"-o {out} cannot be written ({error.strerror}); choose another place, or make room "
-            "or give the right to write there"
+            f"{option} {out} cannot be written ({error.strerror}); choose another place, or make "
+            "room or give the right to write there"
         ) from None

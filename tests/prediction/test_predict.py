@@ -71,8 +71,10 @@ def test_a_map_is_a_cog_on_the_scene_s_grid_with_names_and_colours(
     missing[:20, 100:] = True
     np.testing.assert_array_equal(found == 255, missing)
     assert (found == bright)[~missing].mean() > 0.85
-    assert re.search(r"px of 10 m in EPSG:32633; .*%; 8% without a measurement;", line)
-    shares = {name: float(share) for name, share in re.findall(r"(\w+) ([\d.]+)%[,;]", line)}
+    assert re.search(r"px of 10 m in EPSG:32633; .* ha\); 8% without a measurement;", line)
+    shares = {
+        name: float(share) for name, share in re.findall(r"(\w+) ([\d.]+)% \([\d.]+ ha\)", line)
+    }
     told = {name: 100 * (found[~missing] == k).mean() for k, name in enumerate(("dark", "bright"))}
     assert shares == pytest.approx(told, abs=0.051)
     shutil.copy(path, tmp_path / "x.vrt", driver="VRT")  # which spells out what GDAL reads
