@@ -47,6 +47,9 @@ NOT_RUN = {
     "eosfm embed item.json -o features.tif --bounds 11.30 46.45 11.40 46.52": (
         "tests/prediction/test_stac.py and test_bounds.py"
     ),
+    "eosfm predict scenes/*.tif --task ai4smallfarms -o maps/ --areas areas.csv": (
+        "needs a shell: tests/prediction/test_each.py"
+    ),
     "eosfm predict search.json --task oscd -o change.tif": "tests/prediction/test_stac.py",
     "eosfm predict scene.tif --task ships.pt -o ships.gpkg --min-score 0.5": (
         "tests/prediction/test_objects.py"

@@ -1,9 +1,13 @@
 """The command ``eosfm predict``."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+REST = "give the scenes that have no line yet: the first goes on from its last finished row"
+"""How a prediction of several scenes resumes."""
 
 
 def predict(
@@ -21,12 +25,14 @@ def predict(
         typer.Option(help="A task of params.yaml, or a file from models/tasks or `eosfm bundle`."),
     ],
     out: Annotated[
-        Path,
+        str,
         typer.Option(
             "-o",
             "--out",
+            metavar="PATH",
             help="The file to write: .tif for maps, .csv or .parquet for image labels, .gpkg, "
-            ".geojson or .parquet for objects.",
+            ".geojson or .parquet for objects. Or a folder, such as maps/: then each scene is "
+            "another place, and gets a file of its own.",
         ),
     ],
     artifact: Annotated[Path, typer.Option(help="The ensemble.")] = Path("models/eosfm.pth"),
@@ -93,21 +99,43 @@ def predict(
 
     Example: eosfm predict scene.tif --task ai4smallfarms -o fields.tif
 
+    Example: eosfm predict scenes/*.tif --task ai4smallfarms -o maps/
+
     Example: eosfm predict before.tif after.tif --task xview2 -o damage.tif --bands red green blue
     """
     from eosfm.commands.fitted import task_file
     from eosfm.commands.resumed import resumed
+    from eosfm.core.errors import EosfmError
     from eosfm.prediction.names import parse_bands
     from eosfm.prediction.opening import expect_there
 
     fitted, names = task_file(task), parse_bands(bands)
-    expect_there(scenes)
+    each = out.endswith("/") or (out != "" and Path(out).is_dir())
+    if not each:
+        expect_there(scenes)
 
-    from eosfm.prediction.predict import Cut
+    from eosfm.prediction.cut import Cut
+    from eosfm.prediction.each import predict_each
+    from eosfm.prediction.predict import Predictor
     from eosfm.prediction.predict import predict as run
     from eosfm.prediction.scene import ReadOptions
 
     reading = ReadOptions(names, scale, offset, tuple(dates or ()), nodata, bounds)
     cut = Cut(window, overlap, device)
-    with resumed():
-        print(run(fitted, artifact, scenes, out, reading, cut, probabilities, min_score, areas))
+    if not each:
+        with resumed():
+            print(run(fitted, artifact, scenes, Path(out), reading, cut, probabilities, min_score,
+                      areas))  # fmt: skip
+        return
+    failed = 0
+    with resumed(REST):
+        predictor = Predictor(fitted, artifact, reading, cut, probabilities, min_score)
+        for told in predict_each(predictor, scenes, Path(out), areas):
+            failed += told.failed
+            where = sys.stderr if told.failed else sys.stdout
+            print("error: " * told.failed + told.line, file=where, flush=True)
+    if failed:
+        raise EosfmError(
+            f"{failed} of {len(scenes)} scenes could not be mapped, for the reasons above; mend "
+            "them, and give them again"
+        )

@@ -119,7 +119,7 @@ def _check_dates(fitted: FittedTask, scenes: int, dates: tuple[str, ...]) -> Non
     # The pixel model of late fusion has a weight for each band of each date.
     free = fitted.aggregation in ANY_NUMBER and not fitted.pixel_share
     if scenes != wanted and not free:
-        order, cure = "", "map each alone, or join tiles of one day by gdalbuildvrt"
+        order, cure = "", "map each alone (-o FOLDER/), or join tiles of one day by gdalbuildvrt"
         if wanted > 1:
             order = " of one grid, in the order of their dates"
             cure = (

@@ -1,7 +1,11 @@
 """Runs a fitted task on a scene: a map of pixels, a table of windows, or boxes of objects."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import temporary_folder
@@ -65,34 +69,87 @@ def predict(
     Raises:
         EosfmError: Files or options do not fit each other or the task.
     """
-    fitted = read_fitted(task)
-    answer = get_kind(fitted.kind).answer
-    check_out(out, SUFFIXES[answer], paths)
-    if probabilities and answer != "pixel":
-        raise EosfmError(f"task {fitted.task} makes no map; leave --probabilities out")
-    if answer == "image" and cut.overlap is not None:
-        raise EosfmError(f"task {fitted.task} takes windows side by side; leave --overlap out")
-    if min_score is not None and answer != "object":
-        raise EosfmError(f"task {fitted.task} finds no objects; leave --min-score out")
+    predictor = Predictor(task, artifact, reading, cut, probabilities, min_score)
     if areas is not None:
-        if answer != "pixel" or probabilities or isinstance(get_kind(fitted.kind), Regression):
+        predictor.check_areas(areas, paths)
+    line, rows = predictor.write(paths, out)
+    if areas is not None:
+        write_areas(areas, rows)
+    return line
+
+
+class Predictor:
+    """A fitted task and options, for one scene after the other; see :func:`predict`.
+
+    Raises:
+        EosfmError: Options do not fit the task, or it cannot be read.
+    """
+
+    def __init__(
+        self,
+        task: Path,
+        artifact: Path,
+        reading: ReadOptions,
+        cut: Cut,
+        probabilities: bool = False,
+        min_score: float | None = None,
+    ) -> None:
+        self.fitted = fitted = read_fitted(task)
+        self._task, self._artifact, self._reading, self._cut = task, artifact, reading, cut
+        self._probabilities, self._min_score = probabilities, min_score
+        self._kind = get_kind(fitted.kind)
+        if probabilities and self._kind.answer != "pixel":
+            raise EosfmError(f"task {fitted.task} makes no map; leave --probabilities out")
+        if self._kind.answer == "image" and cut.overlap is not None:
+            raise EosfmError(f"task {fitted.task} takes windows side by side; leave --overlap out")
+        if min_score is not None and self._kind.answer != "object":
+            raise EosfmError(f"task {fitted.task} finds no objects; leave --min-score out")
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of its outputs, the usual one first."""
+        return SUFFIXES[self._kind.answer]
+
+    @cached_property
+    def answer(self) -> Callable[[Tensor, Tensor], Any]:
+        """The model: from images (B, T, C, h, w) and days (B, T) to logits."""
+        return answering(load_model(self.fitted, self._artifact), self._cut.where)
+
+    def check_areas(self, areas: Path, paths: Sequence[str]) -> None:
+        """Refuse a table of areas, before any work.
+
+        Raises:
+            EosfmError: The task's output has no classes in pixels, or see :func:`check_out`.
+        """
+        number = self._probabilities or isinstance(self._kind, Regression)
+        if self._kind.answer != "pixel" or number:
             raise EosfmError("--areas is for maps of classes; leave it out")
         check_out(areas, (".csv",), paths, "--areas")
-    with bounded_cache():
-        given = SceneSeries(fitted, paths, reading)
-        check_out(out, SUFFIXES[answer], [file for scene in given.scenes for file in scene.files])
-        run = answering(load_model(fitted, artifact), cut.where)
-        job = Job(out, given, run, cut, file_hash(task))
-        if answer == "image":
-            said = write_table(job)
-        elif answer == "object":
-            said = write_objects(job, min_score)
-        else:
-            said, counted = write_map(job, probabilities)
-            if areas is not None:
-                write_areas(areas, counted.rows(out, fitted.classes))
-    said += of_other_size(given.grid, fitted.gsd) + next(filter(None, given.notes), "")
-    return said + "; fitted on simulated data" * (fitted.source == "simulated")
+
+    def write(self, paths: Sequence[str], out: Path) -> tuple[str, list[dict[str, Any]]]:
+        """Write the answers for a scene.
+
+        Returns:
+            One line for the user, and the rows of the table of areas, of a map.
+
+        Raises:
+            EosfmError: The scene does not fit the task, or see :func:`check_out`.
+        """
+        fitted, rows = self.fitted, []
+        check_out(out, self.suffixes, paths)
+        with bounded_cache():
+            given = SceneSeries(fitted, paths, self._reading)
+            check_out(out, self.suffixes, [file for one in given.scenes for file in one.files])
+            job = Job(out, given, self.answer, self._cut, file_hash(self._task))
+            if self._kind.answer == "image":
+                said = write_table(job)
+            elif self._kind.answer == "object":
+                said = write_objects(job, self._min_score)
+            else:
+                said, counted = write_map(job, self._probabilities)
+                rows = [*counted.rows(out, fitted.classes)]
+        said += of_other_size(given.grid, fitted.gsd) + next(filter(None, given.notes), "")
+        return said + "; fitted on simulated data" * (fitted.source == "simulated"), rows
 
 
 def of_other_size(grid: Grid, gsd: float) -> str:

@@ -313,7 +313,7 @@ def test_a_scene_without_a_measured_pixel_is_a_line_and_leaves_nothing(run, writ
 )  # fmt: skip
 def test_a_wrong_output_is_refused_before_any_work(run, write_scene, mosaic, task, out, message):
     with pytest.raises(EosfmError, match=message):
-        run(task, [write_scene(mosaic[0])], out=out)
+        run(task, [write_scene(mosaic[0])], out=out, cut=Cut(window=32, device="cpu"))
 
 
 def test_a_raster_of_others_is_never_replaced_but_an_older_map_is(run, write_scene, mosaic):
