@@ -49,11 +49,15 @@ def atomic(path: Path | str) -> Iterator[Path]:
             shutil.rmtree(former)
         else:
             beside.replace(path)
-    except OSError as error:
-        named = error.filename2 or error.filename
-        if named is None or beside.name in str(named):
-            # The temporary name means nothing to the user.
-            error.filename, error.filename2 = str(path), None
+    except Exception as error:
+        origin: BaseException | None = error
+        while origin is not None:  # torch raises errors of its own while it handles the system's
+            if isinstance(origin, OSError):
+                named = origin.filename2 or origin.filename
+                if named is None or beside.name in str(named):
+                    # The temporary name means nothing to the user.
+                    origin.filename, origin.filename2 = str(path), None
+            origin = origin.__cause__ or origin.__context__
         raise
     finally:
         _remove(beside)
