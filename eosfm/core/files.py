@@ -1,5 +1,6 @@
 """Files and folders that are whole or absent, whatever stops the process that writes them."""
 
+import errno
 import glob
 import json
 import os
@@ -127,10 +128,24 @@ def read_json(path: Path, remedy: str = "build it again") -> Any:
 
 
 def _place_beside(path: Path) -> Path:
-    """A unique path beside ``path``; makes the parent folder and removes leftovers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    return path.with_name(f"{_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    """A unique path beside ``path``; makes the parent folder and removes leftovers.
+
+    Raises:
+        OSError: No file can be made there.
+    """
+    beside = path.with_name(f"{_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        beside.touch()
+        beside.unlink()
+    except FileNotFoundError:  # as of /proc, where nobody makes a file
+        raise PermissionError(errno.EACCES, "No file can be made there", str(path)) from None
+    except OSError as error:
+        if error.filename == str(beside):
+            error.filename = str(path)
+        raise
+    return beside
 
 
 def _prefix(path: Path) -> str:

@@ -119,6 +119,13 @@ def test_a_place_that_cannot_be_is_one_line(tmp_path, name):
     assert "choose another place" in (line_of(caught.value) or "")
 
 
+@pytest.mark.parametrize("path", ["/proc/a.pt", "/proc/x/a.pt"])
+def test_a_place_that_takes_no_file_is_one_line_before_any_work(path):
+    with pytest.raises(OSError) as caught, atomic(path):
+        pytest.fail("began")
+    assert "choose another place" in (line_of(caught.value) or "") and path in str(caught.value)
+
+
 def test_a_full_disk_is_named_whatever_a_library_makes_of_it(tmp_path):
     with pytest.raises(RuntimeError) as caught, atomic(tmp_path / "a.pt"):
         try:
