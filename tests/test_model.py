@@ -355,7 +355,7 @@ def test_an_option_that_does_not_fit_is_one_line(mixed, options, message):
         (lambda x: x.half(), "input is torch.float16, expected torch.float32"),
         (lambda x: x.long(), "input is torch.int64, expected torch.float32"),
         (lambda x: x[0], r"input has shape \(3, 32, 32\), expected \(batch, 3, height, width\)"),
-        (lambda x: x[:0], r"input has shape \(0, 3, 32, 32\)"),
+        (lambda x: x[:0], r"input has shape \(0, 3, 32, 32\), which holds no pixel; give"),
     ],
 )
 def test_an_input_that_does_not_fit_is_one_line(mixed, given, message):

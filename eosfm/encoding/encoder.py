@@ -184,7 +184,11 @@ class EnsembleEncoder(nn.Module):
     def _check(self, x: Tensor) -> None:
         expect_map("input", x, self.device)
         expected = self.input.in_chans
-        if x.ndim != 4 or x.shape[1] != expected or 0 in x.shape:
+        if x.ndim == 4 and 0 in x.shape:
+            raise EosfmError(
+                f"input has shape {tuple(x.shape)}, which holds no pixel; give at least one image"
+            )
+        if x.ndim != 4 or x.shape[1] != expected:
             names = f" ({', '.join(self.input.bands)})" if self.input.bands else ""
             raise EosfmError(
                 f"input has shape {tuple(x.shape)}, expected (batch, {expected}, height, width)"
