@@ -1,6 +1,7 @@
 """The statistics that standardise an input: of a raster, a folder of them, or a tile store."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,10 @@ def statistics(path: Path | str) -> Statistics:
                                        mean=scaling.mean, std=scaling.std)
 
     Args:
-        path: A GeoTIFF, JPEG 2000, PNG, JPEG or Imagine file (a URL too), a folder of such files
-            (as of one per band, in the order of their names), or the folder of a tile store.
+        path: A GeoTIFF, JPEG 2000, PNG, JPEG or Imagine file (a URL too), a folder of such files,
+            or the folder of a tile store. Files of a folder are a scene's, as of one per band, in
+            the order of their names; where each has the same several bands, they are tiles, and
+            their pixels count together.
 
     Raises:
         EosfmError: It is neither, is damaged, or a band has no measured pixel.
@@ -72,7 +75,10 @@ def _of_scene(path: str) -> Statistics:
         files = files_of(path)
     except EosfmError as error:
         raise EosfmError(f"{error}; the folder of a tile store will do as well") from None
-    found = [_of_raster(file) for file in files]
+    bands = [_bands_of(file) for file in files]
+    if len(files) > 1 and len(bands[0]) > 1 and len(set(bands)) == 1:  # tiles, with all bands each
+        return _of_rasters(files, bands[0], path)
+    found = [_of_rasters([file], own, file) for file, own in zip(files, bands, strict=True)]
     mean, std, valid = (
         tuple(value for one in found for value in getattr(one, what))
         for what in ("mean", "std", "valid")
@@ -81,21 +87,41 @@ def _of_scene(path: str) -> Statistics:
     return Statistics(told if len(told) == len(mean) else None, mean, std, valid)
 
 
-def _of_raster(path: str) -> Statistics:
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
     try:
         from rasterio.errors import RasterioError
     except ImportError:
         raise EosfmError("rasterio is not installed; pip install rasterio") from None
 
-    from eosfm.prediction.names import file_bands
     from eosfm.prediction.opening import open_raster
-    from eosfm.prediction.products import product_of
-    from eosfm.tiles.statistics import BandStatistics
 
     try:
         with open_raster(path) as raster:
-            names = tuple(f"band {index}" for index in raster.indexes)
-            sums = BandStatistics(names)
+            yield raster
+    except RasterioError as error:
+        raise EosfmError(f"{path} is damaged ({error}); fetch the file again") from None
+    except EosfmError as error:
+        raise EosfmError(f"{error}; the folder of a tile store will do as well") from None
+
+
+def _bands_of(path: str) -> tuple[str | None, ...]:
+    """Band of each channel of a file; None where unknown."""
+    from eosfm.prediction.names import file_bands
+
+    with _opened(path) as raster:
+        return tuple(file_bands(raster, path))
+
+
+def _of_rasters(files: Sequence[str], described: tuple[str | None, ...], path: str) -> Statistics:
+    """The statistics of files with the same bands, which are one file, or the tiles of a folder."""
+    from eosfm.prediction.products import product_of
+    from eosfm.tiles.statistics import BandStatistics
+
+    names = tuple(f"band {index}" for index in range(1, len(described) + 1))
+    sums = BandStatistics(names)
+    for file in files:
+        with _opened(file) as raster:
             product = product_of(raster.name)
             gaps = product is not None and not product.refusal and raster.nodata is None
             for window in _windows(raster):
@@ -104,11 +130,6 @@ def _of_raster(path: str) -> Statistics:
                 if gaps:
                     values[:, (values == 0).all(axis=0)] = np.nan
                 sums.update(values[None], np.zeros((1, *values.shape[1:]), bool))
-            described = file_bands(raster, path)
-    except RasterioError as error:
-        raise EosfmError(f"{path} is damaged ({error}); fetch the file again") from None
-    except EosfmError as error:
-        raise EosfmError(f"{error}; the folder of a tile store will do as well") from None
     known = tuple(name for name in described if name)
     for name, count in zip(names, sums.count, strict=True):
         if not count:

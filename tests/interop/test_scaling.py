@@ -84,6 +84,17 @@ def test_of_a_folder_with_a_file_per_band(tmp_path):
     assert eosfm.statistics(tmp_path / "scene").bands is None
 
 
+@pytest.mark.parametrize(("dtype", "names"), [("uint8", ("red", "green", "blue")), ("int32", None)])
+def test_tiles_of_a_folder_count_together(tmp_path, dtype, names):
+    values = np.random.default_rng(0).integers(0, 200, (5, 3, 16, 20)).astype(dtype)
+    for number, tile in enumerate(values):
+        write(tmp_path / f"{number}.tif", tile, photometric="RGB" if names else "MINISBLACK")
+    found = eosfm.statistics(tmp_path)
+    assert found.bands == names and found.valid == (1.0, 1.0, 1.0)
+    np.testing.assert_allclose(found.mean, values.mean((0, 2, 3)))
+    np.testing.assert_allclose(found.std, values.std((0, 2, 3)))
+
+
 def test_blocks_that_are_the_whole_image_are_read_in_parts(tmp_path, monkeypatch):
     monkeypatch.setattr("eosfm.interop.scaling.WINDOW", 16)
     values = np.random.default_rng(0).integers(0, 200, (1, 50, 70)).astype("uint8")
