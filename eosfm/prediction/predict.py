@@ -1,5 +1,6 @@
 """Runs a fitted task on a scene: a map of pixels, a table of windows, or boxes of objects."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -148,7 +149,8 @@ class Predictor:
             else:
                 said, counted = write_map(job, self._probabilities)
                 rows = [*counted.rows(out, fitted.classes)]
-        said += of_other_size(given.grid, fitted.gsd) + next(filter(None, given.notes), "")
+        said += of_other_size(given.grid, fitted.gsd) + given_twice(given)
+        said += next(filter(None, given.notes), "")
         return said + "; fitted on simulated data" * (fitted.source == "simulated"), rows
 
 
@@ -158,6 +160,15 @@ def of_other_size(grid: Grid, gsd: float) -> str:
     if metres is None or gsd / OTHER < metres < gsd * OTHER:
         return ""
     return f"; its pixels are of {metres:.3g} m, those learnt from of {gsd:.3g} m: resample it"
+
+
+def given_twice(given: SceneSeries) -> str:
+    """A note on a scene that stands for several dates, among which nothing changes; else empty."""
+    places = [sorted(map(os.path.realpath, scene.files)) for scene in given.scenes]
+    for scene, place in zip(given.scenes, places, strict=True):
+        if (count := places.count(place)) > 1:
+            return f"; {scene.path} is given for {count} dates: give another image for each"
+    return ""
 
 
 def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str], option: str = "-o") -> None:

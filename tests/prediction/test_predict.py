@@ -171,11 +171,14 @@ def test_change_takes_two_scenes_of_one_grid(run, write_scene, mosaic):
     before = np.full_like(image, 100)
     before[:, 5, 5] = 0
     paths = [write_scene(before, name="before.tif", nodata=0), write_scene(image)]
-    path, _ = run("change", paths)
+    path, line = run("change", paths)
+    assert "is given for" not in line
     with rasterio.open(path) as raster:
         found = raster.read(1)
     assert found[5, 5] == 255 and (found == 255).sum() == 1  # a change needs both dates
     assert (found == bright).mean() > 0.8
+    _, line = run("change", paths[1:] * 2)
+    assert f"; {paths[1]} is given for 2 dates: give another image for each;" in line
     few = r"1 scene\(s\) given; task change takes 2 of one grid.*; name a scene per date, or"
     with pytest.raises(EosfmError, match=few):
         run("change", paths[:1])
