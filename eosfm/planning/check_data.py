@@ -19,6 +19,7 @@ from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params
 from eosfm.planning.declared import contradictions
+from eosfm.planning.facts import ARCHIVES
 from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy
 from eosfm.planning.readers import Reader, check_readers, check_sources
 from eosfm.planning.stores import countable
@@ -70,10 +71,11 @@ def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Find
     elif not copy.folder.is_dir():
         yield fault(no_copy(name, dataset.title, entry.root))
     else:
-        published = entry.scenes == "published" and bool(dataset.published)
+        whole = entry.scenes == "published"
         own = entry.reader not in RECIPES  # each dataset of the catalogue has one
-        splits = entry.splits if own or countable(dataset) else ()
-        yield from _check_copy(dataset, copy.folder, entry.tile, published, splits, own)
+        few = own or countable(dataset, ARCHIVES.get(entry.reader))
+        splits = entry.splits if few else ()
+        yield from _check_copy(dataset, copy.folder, entry.tile, whole, splits, own)
 
 
 def _check_download(name: str, dataset: Dataset, folder: Path) -> Iterator[Finding]:
@@ -105,7 +107,7 @@ def _check_copy(
         dataset: By the name of the entry.
         folder: Its copy.
         tile: Tile size; None for whole images.
-        whole: Whether it must have as many scenes as its publisher says.
+        whole: Whether it must have as many scenes as its publisher says, or the first copy had.
         splits: Those that are cut, each of which must have a scene; none where there are too many
             to look at each.
         own: Whether it is no dataset of the catalogue.
@@ -133,7 +135,7 @@ def _check_copy(
             sizes: set[tuple[int, int]] = set()
             counts = count_scenes(_noting(dataset, splits, sizes), folder)
             if whole:
-                check_counts(dataset, folder, counts)
+                check_counts(dataset, folder, counts, keep=False)
             yield from (
                 fault(
                     f"datasets.{name}: {folder} has no scene of split {split}; have it hold out "
@@ -169,7 +171,7 @@ def _check_copy(
         return
     yield note(
         f"datasets.{name}: {folder} can be read, first scene {scene.id} of {scene.height} x "
-        f"{scene.width} px"
+        f"{scene.width} px" + ("" if splits else "; its many scenes are not counted here")
     )
     yield from (note(f"datasets.{name}: {told}") for told in hints)
 

@@ -136,7 +136,7 @@ def planned_store(params: Params, name: str) -> PlannedStore:
     if root and root.is_dir() and not simulated:
         try:
             dataset = replace(dataset.below(root), name=name)
-            if facts is None or (entry.scenes == "any" and countable(dataset)):
+            if facts is None or (entry.scenes == "any" and countable(dataset, facts)):
                 facts = part_facts(dataset, root, facts)
         except EosfmError as error:
             raise EosfmError(of_copy(name, error)) from None
@@ -158,9 +158,10 @@ def planned_store(params: Params, name: str) -> PlannedStore:
     )
 
 
-def countable(dataset: Dataset) -> bool:
+def countable(dataset: Dataset, facts: ArchiveFacts | None) -> bool:
     """Whether a whole copy has few enough scenes to look at each."""
-    return 0 < sum(dataset.published.values()) <= COUNTED
+    about = facts.train + facts.val + facts.test if facts else 0
+    return 0 < (sum(dataset.published.values()) or about) <= COUNTED
 
 
 def part_facts(dataset: Dataset, root: Path, archive: ArchiveFacts | None) -> ArchiveFacts | None:

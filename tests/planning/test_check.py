@@ -212,6 +212,27 @@ def test_scenes_of_a_root_are_counted(project, tmp_path):
     assert "set datasets.eurosat.scenes=any" in line
 
 
+def test_scenes_of_a_root_are_held_against_those_of_the_first_copy(project, tmp_path, monkeypatch):
+    """Where nothing is published; a check leaves the file as it is."""
+    root, kept = tmp_path / "copy", tmp_path / "data/trusted/eurosat.scenes"
+    root.mkdir()
+    kept.parent.mkdir(parents=True)
+    get_recipe("dfc2022")(root, Simulation(0, {"train": 3, "val": 1, "test": 1}, 64, 10.0))
+    folder = project(set_dataset(source="archive", reader="dfc2022", root=str(root), tile=64))
+    monkeypatch.chdir(folder)
+
+    def lost():
+        return [line for line in faults(folder) if f"{root} holds scenes" in line]
+
+    assert lost() == [] and not kept.exists()
+    for first in ("train 3 val 1 test 1\n", "train 2 val 1 test 1\n"):
+        kept.write_text(first)
+        assert lost() == [] and kept.read_text() == first
+    kept.write_text("train 4 val 1 test 1\n")
+    (line,) = lost()
+    assert "train 3 val 1 test 1; expected train 4 val 1 test 1, as in the first copy" in line
+
+
 def test_a_split_of_a_part_without_a_scene_is_a_fault(project, tmp_path):
     root = tmp_path / "copy"
     root.mkdir()

@@ -40,7 +40,9 @@ def count_scenes(dataset: Dataset, root: Path) -> dict[Split, int]:
     return {split: counts[split] for split in SPLITS}
 
 
-def check_counts(dataset: Dataset, root: Path, counts: Counts, trusted: Path = TRUSTED) -> None:
+def check_counts(
+    dataset: Dataset, root: Path, counts: Counts, trusted: Path = TRUSTED, keep: bool = True
+) -> None:
     """Make sure that a copy is complete, by published counts or else by those of the first copy.
 
     The counts of a copy that has grown replace those of the first.
@@ -50,12 +52,13 @@ def check_counts(dataset: Dataset, root: Path, counts: Counts, trusted: Path = T
         root: The copy.
         counts: Scenes of each split.
         trusted: Folder of counts trusted on first use, which Git tracks.
+        keep: Whether those of the first copy, or of one that has grown, are written there.
 
     Raises:
         EosfmError: It has other numbers of scenes.
     """
     if not dataset.published:
-        _check_first(dataset, root, counts, trusted / f"{dataset.name}.scenes")
+        _check_first(dataset, root, counts, trusted / f"{dataset.name}.scenes", keep)
         return
     for part, expected in dataset.below(root).published.items():
         splits = part.split()
@@ -63,15 +66,16 @@ def check_counts(dataset: Dataset, root: Path, counts: Counts, trusted: Path = T
             raise _other(dataset, root, f"{found} scenes of {part}", f"{expected}, as published")
 
 
-def _check_first(dataset: Dataset, root: Path, counts: Counts, path: Path) -> None:
+def _check_first(dataset: Dataset, root: Path, counts: Counts, path: Path, keep: bool) -> None:
     line = " ".join(f"{split} {counts[split]}" for split in SPLITS)
     first = path.read_text().strip()[:120] if path.exists() else line
-    if grown := _has_grown(first, counts):
+    grown = _has_grown(first, counts)
+    if grown and keep:
         print(f"{dataset.name}: {root} holds scenes {line}; the copy before had {first}")
-    if grown or not path.exists():
+    if keep and (grown or not path.exists()):
         with atomic(path) as beside:
             beside.write_text(f"{line}\n")
-    elif first != line:
+    elif first != line and not grown:
         expected = f"{first}, as in the first copy (delete {path} if that one lacked some)"
         raise _other(dataset, root, f"scenes {line}", expected)
 
