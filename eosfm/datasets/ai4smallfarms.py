@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from eosfm.core.splits import Split
-from eosfm.datasets.native.listing import listed
+from eosfm.datasets.native.listing import listed, matching, pair_all
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import in_range
@@ -23,7 +23,9 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the tiles of the three published folders; any mask value but 0 is a boundary."""
     for split, name in FOLDERS.items():
         folder = root / FOLDER / name
-        for tile in listed(folder / "images", "*.tif", "tiles <number>_<country>.tif"):
+        tiles = listed(folder / "images", "*.tif", "tiles <number>_<country>.tif")
+        pair_all({tile.stem for tile in tiles}, matching(folder / "masks", "*.tif"), ".tif")
+        for tile in tiles:
             image = Part(tile, len(BANDS), _reflectance)
             mask = Part(folder / "masks" / tile.name, prepare=_boundaries)
             yield raster_scene(tile.stem, split, [image], mask)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.labels import read_colors
-from eosfm.datasets.native.listing import listed
+from eosfm.datasets.native.listing import listed, matching, pair_all
 from eosfm.datasets.native.scenes import Label, by_number, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 
@@ -37,7 +37,10 @@ def scenes(root: Path) -> Iterator[Scene]:
     decode = partial(read_colors, classes, 127)
     for folder in FOLDERS:
         top = root / "data" / folder
-        for image in by_number(listed(top / "images", "*_sat.jpg", "images of data.zip")):
+        images = by_number(listed(top / "images", "*_sat.jpg", "images of data.zip"))
+        numbers = {image.stem.removesuffix("_sat") for image in images}
+        pair_all(numbers, matching(top / "masks", "*_mask.png"), "_mask.png")
+        for image in images:
             number = image.stem.removesuffix("_sat")
             mask = Label(top / "masks" / f"{number}_mask.png", decode)
             yield raster_scene(image.stem, split_of(folder, number), [rgb(image)], mask)

@@ -13,7 +13,7 @@ import numpy as np
 
 from eosfm.core.splits import Split
 from eosfm.datasets.native.holdout import divide
-from eosfm.datasets.native.listing import listed, parse
+from eosfm.datasets.native.listing import listed, matching, pair_all, parse
 from eosfm.datasets.native.scenes import Part, raster_scene
 from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
 from eosfm.datasets.native.values import from_reflectance, numbers
@@ -37,7 +37,8 @@ def scenes(root: Path) -> Iterator[Scene]:
     """
     expected = f"scenes such as {PREFIX}T10SEH.2018245.v1.4{IMAGE}"
     for folder in dict.fromkeys(FOLDERS.values()):
-        for path in listed(root / folder, f"*{IMAGE}", expected):
+        images = listed(root / folder, f"*{IMAGE}", expected)
+        for path in images:
             name = path.name.removeprefix(PREFIX).removesuffix(IMAGE)
             pattern = r"(T\d\d[A-Z]{3})\.(\d{4})(\d{3})\.v1\.4"
             tile, year, day = parse(pattern, name, path, expected).groups()
@@ -46,6 +47,8 @@ def scenes(root: Path) -> Iterator[Scene]:
             seen = date(int(year), 1, 1) + timedelta(int(day) - 1)
             split = split_of(folder, tile)
             yield raster_scene(f"{folder}/{name}", split, [image], mask, dates=[str(seen)])
+        names = {path.name.removesuffix(IMAGE) for path in images}
+        pair_all(names, matching(root / folder, f"*{MASK}"), MASK)
 
 
 def _reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:

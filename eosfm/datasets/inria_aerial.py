@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eosfm.core.splits import Split
-from eosfm.datasets.native.listing import listed, one_of, parse
+from eosfm.datasets.native.listing import listed, matching, one_of, pair_all, parse
 from eosfm.datasets.native.scenes import Part, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import codes
@@ -25,6 +25,8 @@ def scenes(root: Path) -> Iterator[Scene]:
         split = next(split for split, tiles in TILES.items() if number in tiles)
         mask = Part(root / FOLDER / "gt" / image.name, prepare=codes((0, BUILDING)))
         yield raster_scene(image.stem, split, [rgb(image)], mask)
+    masks = matching(root / FOLDER / "gt", "*.tif")
+    pair_all({image.stem for image in images}, masks, ".tif")
 
 
 def _place(path: Path) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import of_torchgeo
 from eosfm.datasets.native.holdout import rank
-from eosfm.datasets.native.listing import matching, require
+from eosfm.datasets.native.listing import matching, pair_all, require
 from eosfm.datasets.native.scenes import Part, by_number, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import presence
@@ -43,6 +43,7 @@ def scenes(root: Path) -> Iterator[Scene]:
         top = root / FOLDER / folder
         require(top / "A", f"the folder {FOLDER}/{folder}/A of {FOLDER}.zip")
         files = by_number(matching(top / "A", "*.png"))
+        pair_all({file.stem for file in files}, matching(top / "label", "*.png"), ".png")
         held_out = hold_out(file.stem for file in files)
         for file in files:
             split: Split = "val" if place(file.stem) in held_out else "train"

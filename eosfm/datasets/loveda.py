@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import of_torchgeo
-from eosfm.datasets.native.listing import matching, require
+from eosfm.datasets.native.listing import matching, pair_all, require
 from eosfm.datasets.native.scenes import Part, by_number, raster_scene, rgb
 from eosfm.datasets.native.spec import Dataset, Scene, Source
 from eosfm.datasets.native.values import codes
@@ -25,7 +25,10 @@ def scenes(root: Path) -> Iterator[Scene]:
     for split, folder in FOLDERS.items():
         top = require(root / folder, f"the folder {folder} of {folder}.zip")
         for area in AREAS:
-            for image in by_number(matching(top / area / "images_png", "*.png")):
+            images = by_number(matching(top / area / "images_png", "*.png"))
+            masks = matching(top / area / "masks_png", "*.png")
+            pair_all({image.stem for image in images}, masks, ".png")
+            for image in images:
                 mask = Part(top / area / "masks_png" / image.name, prepare=LABELS)
                 id = f"{folder}_{area}_{image.stem}".lower()
                 yield raster_scene(id, split, [rgb(image)], mask)

@@ -112,12 +112,13 @@ def pair_all(images: Collection[str], others: Iterable[Path], stem: str) -> None
     Raises:
         EosfmError: An image is missing.
     """
-    for other in others:
-        if (image := other.name.removesuffix(stem)) not in images:
-            raise EosfmError(
-                f"{other} has no image {image}; expected one for each such file; fetch the image, "
-                "or remove this file"
-            )
+    alone = [other for other in others if other.name.removesuffix(stem) not in images]
+    if alone:
+        more = f" ({len(alone) - 1} more lack theirs)" if alone[1:] else ""
+        raise EosfmError(
+            f"{alone[0]} has no image {alone[0].name.removesuffix(stem)}{more}; expected one for "
+            "each such file; fetch the image, or remove this file"
+        )
 
 
 def read_text(path: Path) -> str:
