@@ -47,9 +47,8 @@ def dying(monkeypatch: pytest.MonkeyPatch, epochs: int, steps: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "workers", "step", "recipe_name"),
     [
-        ("segmentation", 0, 1, "ours"),
+        ("segmentation", 1, 1, "ours"),
         ("segmentation", 0, 2, "published"),  # which draws what it drops
-        ("segmentation", 1, 3, "ours"),
         ("detection", 0, 3, "ours"),
     ],
 )
