@@ -26,8 +26,6 @@ LONGEST = (
     "tests/test_docs_commands.py",
     "tests/planning/test_rehearsal.py",
     "tests/training/test_distributed.py",
-    "tests/evaluation/test_sharing.py",
-    "tests/training/test_resuming.py",
     "tests/pipeline/test_status.py",
 )
 """The longest files: begun first, so that no process has one before it when the other is done."""
