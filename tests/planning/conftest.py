@@ -1,6 +1,7 @@
-"""Small tasks as they are planned, and as they are run."""
+"""A small project, and small tasks as they are planned and as they are run."""
 
 import pytest
+import yaml
 
 from eosfm.encoding.artifact import load_artifact
 from eosfm.features.encode import task_encoder
@@ -30,5 +31,27 @@ def plan_task(resolve, artifact):
         task = resolve(name, **changes)
         inputs = task_encoder(task, load_artifact(artifact)).inputs
         return PlannedTask(task, planned_fixture(name), BACKBONE, inputs, max_gb)
+
+    return make
+
+
+KEPT = {"datasets": ("oscd", "eurosat"), "specialists": ("oscd",), "tasks": ("eurosat",)}
+"""What is left of params.yaml in a small project."""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """``project(change)``: a folder with params.yaml of two datasets, changed."""
+    (tmp_path / ".dvc" / "tmp").mkdir(parents=True)
+    (tmp_path / ".dvc" / "config").write_text("[core]\nno_scm = true\n")
+
+    def make(change=lambda params: None):
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["ensemble"] = ["oscd"]
+        for section, names in KEPT.items():
+            params[section] = {name: params[section][name] for name in names}
+        change(params)
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+        return tmp_path
 
     return make

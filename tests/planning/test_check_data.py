@@ -1,0 +1,176 @@
+"""The dry run on data: what it finds in the copies that a user brings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import rasterio
+
+from eosfm.datasets import get_dataset
+from eosfm.planning.check_data import _check_copy
+from eosfm.simulation.recipe import Simulation
+from eosfm.simulation.recipes import get_recipe
+from tests.planning.checked import faults, notes, set_dataset
+from tests.tiles.conftest import ROOT as NATIVE
+from tests.tiles.conftest import draw, make_dataset, make_scene
+
+
+def test_an_unknown_reader_is_told_once(project):
+    found = faults(project(set_dataset(reader="eurosatt")))
+    assert found == [
+        line for line in found if line.startswith("datasets.eurosat.reader: unknown dataset")
+    ]
+    assert len(found) == 1
+
+
+def test_a_root_must_be_a_folder(project):
+    (line,) = faults(project(set_dataset(source="archive", root="/nowhere")))
+    assert line.startswith("datasets.eurosat.root is /nowhere, which is no folder")
+
+
+def test_a_root_must_hold_the_dataset(project, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (line,) = faults(project(set_dataset(source="archive", root=str(tmp_path / "empty"))))
+    assert line.startswith("datasets.eurosat: ")
+
+
+def test_of_a_good_root_one_window_is_read(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    scenes = {"train": 2, "val": 1, "test": 1}
+    get_recipe("eurosat")(root, Simulation(0, scenes, 64, 10.0))
+    folder = project(set_dataset(source="archive", root=str(root), scenes="any"))
+    assert faults(folder) == []
+    assert any(f"{root} can be read, first scene" in line for line in notes(folder))
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_dataset_of_ones_own_is_looked_at_closely_whatever_the_plan_knows(
+    project, tmp_path, monkeypatch, own
+):
+    """eurosat stands for it once it has no recipe; eosfm/planning/facts.py has a line of it."""
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    for file in root.rglob("*.tif"):
+        with rasterio.open(file, "r+") as raster:
+            raster.nodata = 7
+    if own:
+        monkeypatch.setattr("eosfm.planning.check_data.RECIPES", ())
+    folder = project(set_dataset(source="archive", root=str(root), scenes="any"))
+    assert any("declares the nodata value 7" in line for line in notes(folder)) == own
+
+
+def test_bands_of_a_root_that_are_named_in_another_order_are_noted(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    for file in root.rglob("*.tif"):
+        with rasterio.open(file, "r+") as raster:
+            raster.descriptions = get_dataset("eurosat").bands[::-1]
+    folder = project(set_dataset(source="archive", root=str(root), scenes="any"))
+    assert faults(folder) == []
+    (line,) = (line for line in notes(folder) if "names its bands" in line)
+    assert line.startswith("datasets.eurosat: ") and "those of the dataset are B01, B02" in line
+
+
+def test_scenes_of_a_root_are_counted(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    (line,) = faults(project(set_dataset(source="archive", root=str(root))))
+    assert "holds 2 scenes of train; expected 16200, as published" in line
+    assert "set datasets.eurosat.scenes=any" in line
+
+
+def test_scenes_of_a_root_are_held_against_those_of_the_first_copy(project, tmp_path, monkeypatch):
+    """Where nothing is published; a check leaves the file as it is."""
+    root, kept = tmp_path / "copy", tmp_path / "data/trusted/eurosat.scenes"
+    root.mkdir()
+    kept.parent.mkdir(parents=True)
+    get_recipe("dfc2022")(root, Simulation(0, {"train": 3, "val": 1, "test": 1}, 64, 10.0))
+    folder = project(set_dataset(source="archive", reader="dfc2022", root=str(root), tile=64))
+    monkeypatch.chdir(folder)
+
+    def lost():
+        return [line for line in faults(folder) if f"{root} holds scenes" in line]
+
+    assert lost() == [] and not kept.exists()
+    for first in ("train 3 val 1 test 1\n", "train 2 val 1 test 1\n"):
+        kept.write_text(first)
+        assert lost() == [] and kept.read_text() == first
+    kept.write_text("train 4 val 1 test 1\n")
+    (line,) = lost()
+    assert "train 3 val 1 test 1; expected train 4 val 1 test 1, as in the first copy" in line
+
+
+def test_a_split_of_a_part_without_a_scene_is_a_fault(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 0, "test": 1}, 64, 10.0))
+    (line,) = faults(project(set_dataset(source="archive", root=str(root), scenes="any")))
+    assert f"{root} has no scene of split val; have it hold out more for val, or" in line
+
+
+def test_a_lost_file_of_any_scene_is_one_fault(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    lost = sorted(root.rglob("*.tif"))[-1]
+    lost.unlink()
+    folder = project(set_dataset(source="archive", root=str(root), scenes="any"))
+    (line,) = faults(folder)
+    assert line.startswith(f"datasets.eurosat: {lost} not found")
+    assert "point datasets.eurosat.root at a complete copy" in line
+
+
+@pytest.mark.parametrize("tile", [None, 32])
+def test_whole_images_of_different_sizes_are_a_fault(project, tmp_path, tile):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
+    file = sorted(root.rglob("*.tif"))[-1]
+    with rasterio.open(file) as raster:
+        profile, pixels = raster.profile, raster.read()
+    with rasterio.open(file, "w", **profile | {"height": 48}) as raster:
+        raster.write(pixels[:, :48])
+    change = set_dataset(source="archive", root=str(root), scenes="any", tile=tile)
+    told = f"images of {root} have 2 sizes, from 48 x 64 to 64 x 64 px; whole images must share one"
+    assert [told in line for line in faults(project(change))] == ([] if tile else [True])
+
+
+def test_a_damaged_first_file_is_a_fault(project, tmp_path):
+    root = tmp_path / "copy"
+    root.mkdir()
+    get_recipe("eurosat")(root, Simulation(0, {"train": 1, "val": 1, "test": 1}, 64, 10.0))
+    for file in root.rglob("*.tif"):
+        file.write_bytes(b"no image")
+    (line,) = faults(project(set_dataset(source="archive", root=str(root))))
+    assert line.startswith("datasets.eurosat: ")
+
+
+@pytest.fixture
+def own_copy():
+    """``own_copy(reader, **facts)``: what is found of a user's copy that has such a reader."""
+
+    def look(reader, **facts):
+        dataset = replace(make_dataset(reader, **facts), name="toy")
+        return [
+            one.text for one in _check_copy(dataset, NATIVE, None, False, (), False) if one.fault
+        ]
+
+    return look
+
+
+def test_labels_of_the_first_scene_are_looked_at(own_copy):
+    mask = np.full((8, 8), 4, np.uint8)
+    (line,) = own_copy([make_scene("a", "train", draw(0, 8, 8), mask)])
+    assert "scene a of" in line and "label 4; expected 0 to 3" in line
+    assert own_copy([make_scene("a", "train", draw(0, 8, 8), mask - 1)]) == []
+
+
+def test_a_reader_that_breaks_is_a_fault_among_others(own_copy):
+    (line,) = own_copy(lambda root: iter([{}["a"]]))
+    assert line.startswith(
+        "datasets.toy: its reader ends in KeyError ('a') at test_check_data.py, line"
+    )
