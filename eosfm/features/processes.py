@@ -67,8 +67,11 @@ def start(count: int, what: str) -> None:
         )
     if first := os.environ.get(FIRST):
         threading.Thread(target=_end_after, args=[int(first)], daemon=True).start()
+        sys.excepthook = partial(_tell_later, sys.excepthook)
     else:
         os.environ[FIRST] = str(os.getpid())
+        # For those that it starts: they end with it, and torch would warn of its loss first.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         for name in LAUNCHED:
             os.environ.pop(name, None)
     # These take as long to load as torch, and one process needs none of them.
@@ -94,8 +97,6 @@ def start(count: int, what: str) -> None:
     torch.set_num_threads(threads)  # Lightning divides the cores
     # What ends early would wait for the others to leave with it.
     atexit.register(_leave)
-    if first:
-        sys.excepthook = partial(_tell_later, sys.excepthook)
 
 
 def _end_after(first: int) -> None:
