@@ -72,6 +72,7 @@ class _Items:
         size: tuple[int, int] | None,
     ) -> None:
         import torchgeo.datasets
+        from torchgeo.datasets import DependencyNotFoundError
 
         self.name, self.root, self.dtype, self.size = name, root, dtype, size
         if not hasattr(torchgeo.datasets, name):
@@ -90,6 +91,8 @@ class _Items:
                 f"torchgeo's {name} cannot read {root} ({error}); expected a complete copy in the "
                 "layout that torchgeo documents; fetch it again"
             ) from None
+        except DependencyNotFoundError as error:
+            raise self._lacks(error) from None
         self.sample = lru_cache(maxsize=KEPT)(self._sample)
 
     def listing(self, split: Split) -> list[tuple[int, tuple[str, tuple[Path, ...]]]]:
@@ -123,9 +126,21 @@ class _Items:
             )
         return image if image.ndim == 4 else image[np.newaxis]
 
+    def _lacks(self, error: Exception) -> EosfmError:
+        """What torchgeo says of a package that is not installed begins with its name."""
+        package = str(error).split(" is not installed")[0]
+        return EosfmError(
+            f"torchgeo's {self.name} needs the package {package}, which is not installed; run "
+            f"`pip install {package}`"
+        )
+
     def _sample(self, index: int) -> Mapping[str, Any]:
+        from torchgeo.datasets import DependencyNotFoundError
+
         try:
             return self.dataset[index]
+        except DependencyNotFoundError as error:
+            raise self._lacks(error) from None
         except OSError as error:
             files = ", ".join(str(path) for path in self._files(index))
             raise EosfmError(

@@ -126,3 +126,26 @@ def test_arguments_that_torchgeo_refuses_are_told(tmp_path: Path, options):
     read = scenes_of_torchgeo("LoveDA", {"train": options}, "mask", "uint8", (256, 256))
     with pytest.raises(EosfmError, match=r"torchgeo's LoveDA refuses splits?='train"):
         list(read(tmp_path))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_package_that_torchgeo_lacks_is_one_line(tmp_path: Path, monkeypatch, late: bool):
+    import torchgeo.datasets
+    from torchgeo.datasets.utils import lazy_import
+
+    class Cubes(torchgeo.datasets.NonGeoDataset):
+        def __init__(self, root: str) -> None:
+            if not late:
+                lazy_import("h5pyy")
+
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int):
+            lazy_import("h5pyy")
+
+    monkeypatch.setattr(torchgeo.datasets, "Cubes", Cubes, raising=False)
+    read = scenes_of_torchgeo("Cubes", {"train": {}}, "mask", "uint8")
+    with pytest.raises(EosfmError, match=r"needs the package h5pyy, .*`pip install") as caught:
+        list(read(tmp_path))
+    assert "\n" not in str(caught.value)
