@@ -43,6 +43,9 @@ def scenes_of_torchgeo(
     """
 
     def scenes(root: Path) -> Iterator[Scene]:
+        if target not in TARGETS:
+            hint = suggest(target, list(TARGETS))
+            raise EosfmError(f"unknown target {target!r} of torchgeo's {name}; {hint}")
         for split, options in splits.items():
             items = _Items(name, root, options, dtype, size)
             for index, (label, files) in items.listing(split):
@@ -111,7 +114,7 @@ class _Items:
             EosfmError: The item cannot be read, has another size, or other values than the dtype
                 has room for.
         """
-        pixels = np.asarray(self.sample(index)["image"])
+        pixels = self.value(index, "image")
         with np.errstate(invalid="ignore"):
             image = pixels.astype(self.dtype)
         if not np.array_equal(image, pixels, equal_nan=True):
@@ -125,6 +128,20 @@ class _Items:
                 f"{self.size[0]}x{self.size[1]} px; correct the dataset's size, or leave it out"
             )
         return image if image.ndim == 4 else image[np.newaxis]
+
+    def value(self, index: int, key: str) -> np.ndarray:
+        """What the class gives of an item under a key.
+
+        Raises:
+            EosfmError: The item cannot be read, or has no such key.
+        """
+        sample = self.sample(index)
+        if key not in sample:
+            raise EosfmError(
+                f"torchgeo's {self.name} gives item {index} no {key!r}, only {', '.join(sample)}; "
+                "correct the reader, or leave out a split that has no labels"
+            )
+        return np.asarray(sample[key])
 
     def _lacks(self, error: Exception) -> EosfmError:
         """What torchgeo says of a package that is not installed begins with its name."""
@@ -169,19 +186,23 @@ def _image(items: _Items, index: int, window: Window) -> np.ndarray:
 
 
 def _mask(items: _Items, index: int, window: Window) -> np.ndarray:
-    mask = np.asarray(items.sample(index)["mask"])
+    mask = items.value(index, "mask")
+    if mask.ndim < 2 or mask.size != np.prod(mask.shape[-2:]):
+        raise EosfmError(
+            f"torchgeo's {items.name} gives item {index} a mask of shape {mask.shape}; expected "
+            "one of height and width; write a reader of the native files"
+        )
     return window.cut(mask.reshape(mask.shape[-2:])).copy()
 
 
 def _label(items: _Items, index: int, window: Window) -> np.ndarray:
-    label = np.asarray(items.sample(index)["label"])
+    label = items.value(index, "label")
     return label.astype(np.uint8 if label.ndim else np.int64)
 
 
 def _boxes(items: _Items, index: int, window: Window) -> np.ndarray:
-    sample = items.sample(index)
-    corners = np.asarray(sample["bbox_xyxy"], np.float32).reshape(-1, 4)
-    classes = np.asarray(sample["label"], np.float32).reshape(-1, 1)
+    corners = items.value(index, "bbox_xyxy").astype(np.float32).reshape(-1, 4)
+    classes = items.value(index, "label").astype(np.float32).reshape(-1, 1)
     return boxes_in(np.hstack([corners, classes]), window)
 
 

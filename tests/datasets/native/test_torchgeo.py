@@ -149,3 +149,42 @@ def test_a_package_that_torchgeo_lacks_is_one_line(tmp_path: Path, monkeypatch, 
     with pytest.raises(EosfmError, match=r"needs the package h5pyy, .*`pip install") as caught:
         list(read(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_a_split_without_labels_is_one_line(simulated):
+    root = simulated(get_dataset("loveda"), val=2, test=1)
+    (root / "Test/Rural/images_png").mkdir(parents=True, exist_ok=True)
+    image = next((root / "Val").rglob("images_png/*.png"))
+    (root / "Test/Rural/images_png/9.png").write_bytes(image.read_bytes())
+    (root / "Test/Urban/images_png").mkdir(parents=True, exist_ok=True)
+    read = scenes_of_torchgeo("LoveDA", {"test": {"split": "test"}}, "mask", "uint8", (64, 64))
+    scene = next(read(root))
+    with pytest.raises(EosfmError, match=r"item 0 no 'mask', only image; correct .* leave"):
+        scene.target(Window(0, 0, 64, 64))
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8), (8,)])
+def test_a_mask_of_several_dates_is_one_line(tmp_path: Path, monkeypatch, shape):
+    import torch
+    import torchgeo.datasets
+
+    class Cubes(torchgeo.datasets.NonGeoDataset):
+        def __init__(self, root: str) -> None:
+            pass
+
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int):
+            return {"image": torch.zeros(3, 8, 8), "mask": torch.zeros(shape)}
+
+    monkeypatch.setattr(torchgeo.datasets, "Cubes", Cubes, raising=False)
+    (scene,) = scenes_of_torchgeo("Cubes", {"train": {}}, "mask", "uint8")(tmp_path)
+    with pytest.raises(EosfmError, match=r"a mask of shape .*; expected one of height and"):
+        scene.target(Window(0, 0, 8, 8))
+
+
+def test_a_misspelt_target_is_one_line(eurosat: Path):
+    read = scenes_of_torchgeo("EuroSAT", BY_NAME, "labels", "uint16", (64, 64))
+    with pytest.raises(EosfmError, match=r"unknown target 'labels' .* did you mean 'label'"):
+        list(read(eurosat))
