@@ -197,7 +197,14 @@ def _mask(items: _Items, index: int, window: Window) -> np.ndarray:
 
 def _label(items: _Items, index: int, window: Window) -> np.ndarray:
     label = items.value(index, "label")
-    return label.astype(np.uint8 if label.ndim else np.int64)
+    with np.errstate(invalid="ignore"):
+        integers = label.astype(np.uint8 if label.ndim else np.int64)
+    if (integers != label).any():
+        raise EosfmError(
+            f"torchgeo's {items.name} gives item {index} the label {label.ravel()[:4].tolist()}; "
+            "expected a class, or a flag per class; write a reader of the native files"
+        )
+    return integers
 
 
 def _boxes(items: _Items, index: int, window: Window) -> np.ndarray:

@@ -188,3 +188,24 @@ def test_a_misspelt_target_is_one_line(eurosat: Path):
     read = scenes_of_torchgeo("EuroSAT", BY_NAME, "labels", "uint16", (64, 64))
     with pytest.raises(EosfmError, match=r"unknown target 'labels' .* did you mean 'label'"):
         list(read(eurosat))
+
+
+@pytest.mark.parametrize("label", [1.7, float("nan"), [0.5, 1.0], [300, 1], [-1, 1]])
+def test_a_label_is_never_rounded_to_a_class(tmp_path: Path, monkeypatch, label):
+    import torch
+    import torchgeo.datasets
+
+    class Cubes(torchgeo.datasets.NonGeoDataset):
+        def __init__(self, root: str) -> None:
+            pass
+
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int):
+            return {"image": torch.zeros(3, 8, 8), "label": torch.tensor(label)}
+
+    monkeypatch.setattr(torchgeo.datasets, "Cubes", Cubes, raising=False)
+    (scene,) = scenes_of_torchgeo("Cubes", {"train": {}}, "label", "uint8")(tmp_path)
+    with pytest.raises(EosfmError, match="expected a class, or a flag per class"):
+        scene.target(Window(0, 0, 8, 8))
