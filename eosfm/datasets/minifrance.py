@@ -32,7 +32,8 @@ def scenes(root: Path) -> Iterator[Scene]:
     """Yield the labelled images, wherever their archives nested them.
 
     Images lie in ``labeled_training`` and, where it was fetched, ``test``; labels in ``labels``:
-    each below any number of folders, the last being the conurbation's.
+    each below any number of folders, the last being the département's. Images of places that Urban
+    Atlas does not map have no label and are left out.
     """
     top = require(root / LABELS, f"the folder {LABELS} with *_UA2012.tif")
     labels = {path.name: path for path in matching(top, "**/*_UA2012.tif")}
@@ -40,14 +41,20 @@ def scenes(root: Path) -> Iterator[Scene]:
     for folder, splits in FOLDERS.items():
         if folder == "test" and not (root / folder).exists():
             continue
-        images = listed(root / folder, "**/*.tif", "<conurbation>/*.tif")
+        images = listed(root / folder, "**/*.tif", "<département>/*.tif")
+        labelled: dict[str, bool] = {}
         for image in images:
             department = parse_sheet(image).department
             one_of(department, list(splits), "département", image)
             stem = image.name.split(".")[0]
-            label = labels.get(f"{stem}_UA2012.tif", root / LABELS / f"{stem}_UA2012.tif")
-            target = Part(label, prepare=LAND_USE)
-            yield raster_scene(stem, splits[department], [rgb(image)], target)
+            label = labels.get(f"{stem}_UA2012.tif")
+            labelled[department] = labelled.get(department, False) or label is not None
+            if label is not None:
+                target = Part(label, prepare=LAND_USE)
+                yield raster_scene(stem, splits[department], [rgb(image)], target)
+        for department, found in labelled.items():
+            if not found:
+                require(root / LABELS / f"{department}-*_UA2012.tif", "labels of its images")
         pairs[folder] = {image.name.split(".")[0] for image in images}
     for folder, stems in pairs.items():
         own = (path for path in labels.values() if path.name.split("-")[0] in FOLDERS[folder])
