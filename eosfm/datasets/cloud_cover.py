@@ -12,7 +12,8 @@ from eosfm.datasets.native.values import numbers
 
 NAME = "cloud_cover"
 BANDS = ("B02", "B03", "B04", "B08")
-FOLDERS = ("train", "test")
+FOLDERS = {"train": "public", "test": "private"}
+"""Parts of the challenge, and their publisher's folders, which torchgeo 0.8 names as the parts."""
 COLUMNS = ("chip_id", "location", "datetime")
 split_of = partial(divide, NAME, "test", 0.1)
 """The split of a place whose chips are in one of the published folders."""
@@ -22,8 +23,9 @@ CLOUDS = numbers(0, 1, "0 (clear) and 1 (cloud)")
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield the chips that the two metadata tables list."""
     for name in FOLDERS:
-        folder = root / name
-        table = require(folder / f"{name}_metadata.csv", f"the table of the {name} chips")
+        tables = _tables(root, name)
+        table = next((table for table in tables if table.exists()), tables[0])
+        folder = require(table, f"the table of the {name} chips").parent
         for row in read_rows(table, COLUMNS):
             chip = row["chip_id"]
             features = folder / f"{name}_features" / chip
@@ -31,6 +33,11 @@ def scenes(root: Path) -> Iterator[Scene]:
             label = Part(folder / f"{name}_labels" / f"{chip}.tif", prepare=CLOUDS)
             split, day = split_of(name, row["location"]), row["datetime"][:10]
             yield raster_scene(chip, split, image, label, dates=[day])
+
+
+def _tables(root: Path, name: str) -> list[Path]:
+    """Where the table of a part may be."""
+    return [root / folder / f"{name}_metadata.csv" for folder in (name, FOLDERS[name])]
 
 
 def download(root: Path) -> None:

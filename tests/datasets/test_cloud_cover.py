@@ -35,6 +35,17 @@ def test_validation_shares_no_location_with_training(simulated):
     assert len(set(grounds)) == len(grounds)  # no two show the same
 
 
+def test_folders_may_be_named_as_their_publisher_names_them(simulated, tiny, whole):
+    root = tiny(DATASET)
+    for ours, published in (("train", "public"), ("test", "private")):
+        (root / ours).rename(root / published)
+    found, expected = list(DATASET.scenes(root)), list(DATASET.scenes(simulated(DATASET)))
+    assert [(s.id, s.split) for s in found] == [(s.id, s.split) for s in expected]
+    for scene, same in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(scene.image(whole(scene)), same.image(whole(same)))
+        np.testing.assert_array_equal(scene.target(whole(scene)), same.target(whole(same)))
+
+
 def test_the_mask_is_where_it_is_bright(simulated, whole):
     scenes = list(DATASET.scenes(simulated(DATASET, train=6, size=96)))
     shares = [scene.target(whole(scene)).mean() for scene in scenes if scene.split == "train"]
@@ -47,7 +58,7 @@ def test_the_mask_is_where_it_is_bright(simulated, whole):
 
 test_a_damaged_copy_is_refused = refuses(
     DATASET,
-    ("train_metadata.csv not found", rename("train", "public")),
+    ("train_metadata.csv not found", rename("train", "training")),
     ("holds the value 255; expected 0", fill("train/train_labels/*.tif", 255)),
     (
         "has the columns chip, place; expected chip_id",
