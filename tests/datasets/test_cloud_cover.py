@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from torchgeo.datasets import CloudCoverDetection
+from torchgeo.datasets import CloudCoverDetection, DependencyNotFoundError
 
 from eosfm.datasets.cloud_cover import DATASET
 from tests.datasets.base import check_same
@@ -44,6 +44,30 @@ def test_folders_may_be_named_as_their_publisher_names_them(simulated, tiny, who
     for scene, same in zip(found, expected, strict=True):
         np.testing.assert_array_equal(scene.image(whole(scene)), same.image(whole(same)))
         np.testing.assert_array_equal(scene.target(whole(scene)), same.target(whole(same)))
+
+
+def test_a_download_keeps_tables_and_takes_none_for_proof(tmp_path, monkeypatch):
+    """Torchgeo fetches nothing where it finds the table; a copy laid there by hand needs it."""
+    tables = [tmp_path / "train/train_metadata.csv", tmp_path / "public/train_metadata.csv"]
+    for table in tables:
+        table.parent.mkdir()
+        table.write_text("by hand")
+    seen = []
+
+    def fetch(root, split, download):
+        seen.append([table.exists() for table in tables])
+        if len(seen) == 1:
+            raise DependencyNotFoundError("azcopy is not installed")
+        tables[0].write_text("fetched")
+
+    monkeypatch.setattr("torchgeo.datasets.CloudCoverDetection", fetch)
+    with pytest.raises(DependencyNotFoundError):
+        DATASET.source.download(tmp_path)
+    assert [table.read_text() for table in tables] == ["by hand", "by hand"]
+    DATASET.source.download(tmp_path)
+    assert seen[:2] == [[False, False]] * 2
+    assert [table.read_text() for table in tables] == ["fetched", "by hand"]
+    assert sorted(tmp_path.glob("*/*")) == sorted(tables)
 
 
 def test_the_mask_is_where_it_is_bright(simulated, whole):
