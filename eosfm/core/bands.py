@@ -73,7 +73,7 @@ UNITS: dict[str, str] = {
     "reflectance_1e4": "surface or top-of-atmosphere reflectance times 10,000",
     "dn8": "uncalibrated 8-bit digital number, 0 to 255",
     "dn16": "uncalibrated 16-bit digital number",
-    "db": "radar backscatter (sigma nought) in decibels",
+    "db": "radar backscatter in decibels",
     "m": "metres",
 }
 """Physical units a band's stored values may have."""

@@ -1,10 +1,10 @@
 """Cloud Cover Detection Challenge: clouds in Sentinel-2 chips of 512 pixels, four bands at 10 m."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from eosfm.datasets.native.archives import hidden
 from eosfm.datasets.native.holdout import divide
 from eosfm.datasets.native.listing import read_rows, require
 from eosfm.datasets.native.scenes import Part, raster_scene
@@ -47,24 +47,8 @@ def download(root: Path) -> None:
 
     for name in FOLDERS:
         # Torchgeo takes the table for proof that all is there; AzCopy goes on where it stopped.
-        with _hidden(_tables(root, name)):
+        with hidden(*_tables(root, name)):
             CloudCoverDetection(root, split=name, download=True)
-
-
-@contextmanager
-def _hidden(tables: list[Path]) -> Iterator[None]:
-    """Hide tables for a time; one that has not come anew by then is put back."""
-    hidden = {table: table.with_suffix(".hidden") for table in tables if table.exists()}
-    for table, place in hidden.items():
-        table.replace(place)
-    try:
-        yield
-    finally:
-        for table, place in hidden.items():
-            if table.exists():
-                place.unlink()
-            else:
-                place.replace(table)
 
 
 DATASET = Dataset(

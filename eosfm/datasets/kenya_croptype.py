@@ -16,6 +16,7 @@ import numpy as np
 from eosfm.core.errors import EosfmError
 from eosfm.core.seeds import derive_seed
 from eosfm.core.splits import SPLITS, Split
+from eosfm.datasets.native.archives import hidden
 from eosfm.datasets.native.listing import folders, require
 from eosfm.datasets.native.scenes import Label, Part, crop, raster_scene
 from eosfm.datasets.native.series import parse_dates
@@ -132,8 +133,8 @@ def download(root: Path) -> None:
     from torchgeo.datasets import CV4AKenyaCropType
 
     # Torchgeo takes the table for proof that all is there; AzCopy goes on where it stopped.
-    (root / "FieldIds.csv").unlink(missing_ok=True)
-    CV4AKenyaCropType(root, download=True)
+    with hidden(root / "FieldIds.csv"):
+        CV4AKenyaCropType(root, download=True)
 
 
 DATASET = Dataset(

@@ -1,6 +1,8 @@
 """What to fetch: archives as torchgeo's classes describe them, and what a person must do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from eosfm.datasets.native.spec import Archive, Dataset
@@ -49,6 +51,26 @@ def archive(url: str, filename: str, md5: str | None, **options: Any) -> Archive
             "&export=download&confirm=t"
         )
     return Archive(url, filename, f"md5:{md5}" if md5 else None, **options)
+
+
+@contextmanager
+def hidden(*files: Path) -> Iterator[None]:
+    """Hide files for a time; one that has not come anew by then is put back.
+
+    After a kill, the next call finds what that one had hidden.
+    """
+    places = {file: file.with_name(f".{file.name}.hidden") for file in files}
+    for file, place in places.items():
+        if file.exists():
+            file.replace(place)
+    try:
+        yield
+    finally:
+        for file, place in places.items():
+            if file.exists():
+                place.unlink(missing_ok=True)
+            elif place.exists():
+                place.replace(file)
 
 
 def by_hand(dataset: Dataset) -> str | None:
