@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from eosfm.core.cores import loaders
 from eosfm.core.mapped import release
 from eosfm.core.splits import Split
-from eosfm.features.dates import days_of
+from eosfm.features.dates import days_of, measured_dates
 from eosfm.features.device import device
 from eosfm.features.frozen import TaskSplit
 from eosfm.features.source import Request, Source
@@ -95,7 +95,12 @@ class Reading(Source[Tensor]):
         path = self.tiles.tiles.path / "tiles.parquet"
         dates = parquet.read_table(path, columns=["dates"])["dates"].to_pylist()
         used, stored = self.task.dates, self.task.store.shape[0]
-        return torch.from_numpy(days_of([dates[i] or () for i in self.indices], used, stored))
+        days = days_of([dates[i] or () for i in self.indices], used, stored)
+        if len(used) > 1 and (groups := self._less_often_measured()):
+            for row, tile in zip(days, self.indices, strict=True):
+                seen = measured_dates(self.tiles.tiles, tile, groups)[list(used)]
+                row[~seen & seen.any()] = np.nan  # of a tile without any, all dates count
+        return torch.from_numpy(days)
 
     def chunks(self) -> list[Request]:
         """All items, whole tiles at a time, few enough to be encoded at once."""
@@ -123,6 +128,23 @@ class Reading(Source[Tensor]):
         """The split's tiles, in the task's bands."""
         task = self.task
         return TileDataset(task.store, self.split, task.bands, crop=max(self.windows.size))
+
+    def _less_often_measured(self) -> dict[int, list[int]]:
+        """The bands in use, by group: see :func:`measured_dates`.
+
+        Empty where a date that the store tells has some of them for certain.
+        """
+        store = self.task.store
+        names = {store.usable(name) for name in self.task.bands}
+        groups = {
+            number: [place for place, name in enumerate(group.bands) if name in names]
+            for number, group in enumerate(store.groups)
+            if not names.isdisjoint(group.bands)
+        }
+        whole = names.issuperset(store.bands)
+        gaps = [store.groups[number] for number in groups]
+        lack = all(group.nodata is not None or group.dtype.startswith("float") for group in gaps)
+        return groups if lack and not whole else {}
 
     def _loaders(self) -> int:
         # None for parallel fits, which run in threads: a process forked while another thread
