@@ -193,7 +193,26 @@ def test_components_are_the_directions_in_which_features_vary_most():
 
 def test_a_cell_has_the_target_of_its_middle():
     target = torch.arange(64).view(1, 8, 8)
-    assert _centres(target, torch.zeros(1, 3, 2, 2)).tolist() == [[18, 22, 50, 54]]
+    assert _centres(target, torch.zeros(1, 3, 2, 2), 255).tolist() == [[18, 22, 50, 54]]
+
+
+@pytest.mark.parametrize("name", ["segmentation", "regression"])
+def test_labels_that_miss_the_middle_of_every_cell_choose_too(resolve, name):
+    """Points, of which each tile has eight."""
+    rng = np.random.default_rng(4)
+    splits = []
+    for seed in (1, 2):
+        target = enlarged(torch.from_numpy(rng.integers(0, 2, (40, SIZE // 4, SIZE // 4))))
+        points = torch.full_like(target, 255)
+        points[:, 1::4, 7] = target[:, 1::4, 7]
+        if name == "regression":
+            points = points.float().where(points < 255, torch.nan)
+        encoded = noise_and_signal(target, 1, 1, seed)
+        levels = list(encoded.batch(np.arange(40))[0][0])
+        splits.append(dataclasses.replace(encoded, source=in_memory(levels, points)))
+    trial = make_trials(resolve(name), splits[0].some_targets(), 1)[0]
+    assert len(sample_cells(splits[0], trial)[1]) == 40 * SIZE // 4
+    assert next(iter(select_forward(*splits, trial, 2))) == "s1"
 
 
 def test_bands_are_in_every_team(resolve):
