@@ -91,7 +91,7 @@ def _pixels(grid: Grid) -> np.ndarray | None:
     if grid.crs.is_geographic:
         return true if known else None
     # Such as the plane of web maps, which grows towards the poles.
-    return true if known and abs(flat[0] / true[grid.height // 2] - 1) > TRUE else flat
+    return true if known and bool((np.abs(flat / true - 1) > TRUE).any()) else flat
 
 
 def _on_ellipsoid(grid: Grid, rows: np.ndarray) -> np.ndarray:

@@ -52,6 +52,7 @@ def test_in_a_plane_pixels_have_the_size_that_the_file_tells(crs, metres):
         ("EPSG:4326", from_origin(11.3, 62.0, 0.001, 0.01)),
         ("EPSG:4326", from_origin(179.99, -1.0, 0.001, 0.01)),
         ("EPSG:3857", from_origin(1.2e6, 9e6, 300, 300)),
+        ("EPSG:3857", from_origin(1.2e6, 4e6, 10_000, 10_000)),  # its middle is true to size
     ],
 )
 def test_where_pixels_differ_by_latitude_areas_are_those_on_the_earth(crs, place):
