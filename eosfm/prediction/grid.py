@@ -53,12 +53,14 @@ class Grid:
 
     @property
     def metres(self) -> float | None:
-        """Approximate side of a pixel in metres; None without georeference."""
+        """Approximate side of a pixel in metres; None without a place on the Earth."""
         if not self.crs:
             return None
         if not self.crs.is_geographic:
             return self.side * float(self.crs.units_factor[1])
         _, latitude = self.transform @ (self.width / 2, self.height / 2)
+        if abs(latitude) > 90:  # such as metres that a file calls degrees
+            return None
         return self.side * DEGREE * float(np.cos(np.radians(latitude))) ** 0.5
 
     def same(self, other: "Grid") -> bool:

@@ -34,6 +34,12 @@ def test_without_georeference_nobody_knows():
     assert grid.metres is None and of_other_size(grid, 10.0) == ""
 
 
+def test_metres_that_a_file_calls_degrees_are_no_place_on_the_earth():
+    for north in (5e6, 5_000_100.0, 5_000_180.0):
+        grid = Grid(8, 8, DEGREES, from_origin(5e5, north, 10.0, 10.0))
+        assert grid.metres is None and of_other_size(grid, 10.0) == ""
+
+
 @pytest.mark.parametrize(("side", "told"), [(0.5, True), (9.0, False), (15.0, False), (30.0, True)])
 def test_pixels_of_another_size_than_those_of_the_training_are_told(side, told):
     grid = Grid(8, 8, UTM, from_origin(5e5, 5e6, side, side))
