@@ -34,7 +34,7 @@ def dates_in(
 
     Returns:
         Path of each date, and the ISO day in its name or None. A folder that is one date is
-        returned as it is, without a day.
+        returned as it is.
 
     Raises:
         EosfmError: A folder has no raster, or one of several files cannot be read.
@@ -51,7 +51,8 @@ def dates_in(
         )
     if files and not (len(files) > 1 and all(_has(file, bands, names) for file in files)):
         parts = []
-    dates = [(str(part), _day(part.name)) for part in parts] or [(path, None)]
+    dates = [(str(part), _day(part.name)) for part in parts]
+    dates = dates or [(path, _day(folder.resolve().name))]
     known = all(day for _, day in dates)
     return sorted(dates, key=lambda date: (date[1] if known else "", _side(Path(date[0]).stem)))
 

@@ -57,6 +57,19 @@ def test_days_count_whatever_stands_before_them(write_scene, mosaic, tmp_path):
     assert [day for _, day in dates] == ["2020-08-01", "2020-05-01", None, "2020-06-01"]
 
 
+def test_a_folder_of_one_date_tells_its_day(fitted_file, artifact, write_scene, mosaic, tmp_path):
+    folders = [str(tmp_path / name) for name in ("S2_20200615", "S2_20200501")]
+    for folder in folders:
+        for band, colour in zip(mosaic[0], COLOURS, strict=True):
+            write_scene(band[None], name=f"{folder}/{colour}.tif", descriptions=None)
+    days = [dates_in(folder, COLOURS, None) for folder in folders]
+    assert days == [[(folders[0], "2020-06-15")], [(folders[1], "2020-05-01")]]
+    with pytest.raises(EosfmError, match="expected them from the first day to the last"):
+        predict(
+            fitted_file("series")[0], artifact, folders, tmp_path / "map.tif", ReadOptions(), SMALL
+        )
+
+
 def test_days_of_hls_and_what_was_before_and_after(write_scene, mosaic, tmp_path):
     def order(folder, *names):
         for name in names:
