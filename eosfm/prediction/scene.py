@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from eosfm.core.bands import band
 from eosfm.core.errors import EosfmError
 from eosfm.prediction.channels import Channel, SceneFile
 from eosfm.prediction.folders import files_of, said_of
@@ -260,13 +261,14 @@ def open_scene(
         rasters = [file.source for file in files]
     common_grid([(raster.name, grid_of(raster)) for raster in rasters])
     # Beside images, the given scale and offset do not apply to heights and radar.
-    mixed = len({unit in OTHERS for unit in units or ()}) > 1
+    apart = [u in OTHERS for u in units] if units else [band(b).wavelength is None for b in bands]
+    mixed = len(set(apart)) > 1
     channels = []
-    for (source, index), unit in zip(places, units or [""] * len(bands), strict=True):
+    for (source, index), unit, other in zip(places, units or [""] * len(bands), apart, strict=True):
         file, raster = next(
             pair for pair in zip(files, rasters, strict=True) if pair[0].source is source
         )
-        given = AS_IT_IS if mixed and unit in OTHERS else (reading.scale, reading.offset)
+        given = AS_IT_IS if mixed and other else (reading.scale, reading.offset)
         channels.append(file.channel(index, raster, unit, given))
     parts = [name for file in files for name in file.source.files]
     return Scene(str(path), channels, parts, reading.bounds, note)

@@ -144,10 +144,14 @@ def test_scale_and_offset_leave_decibels_beside_reflectance_alone(write_scene):
     path = write_scene(pixels, descriptions=("vv", "B04"))
     both = open_scene(path, ("vv", "B04"), ("db", "reflectance_1e4"), ReadOptions(offset=-1000.0))
     assert both.read(0, 0, 8, 8)[:, 0, 0].tolist() == [-12, 2000]
+    embedded = open_scene(path, ("vv", "B04"), None, ReadOptions(scale=0.5))
+    assert embedded.read(0, 0, 8, 8)[:, 0, 0].tolist() == [-12, 1500]
     radar = open_scene(path, ("vv",), ("db",), ReadOptions(offset=-1.0))
     assert radar.read(0, 0, 8, 8)[0, 0, 0] == -13
     path = write_scene(pixels + 20, "high.tif", descriptions=("height", "red"))
     high = open_scene(path, ("height", "red"), ("m", "dn8"), ReadOptions(scale=2.0))
+    assert high.read(0, 0, 8, 8)[:, 0, 0].tolist() == [8, 6040]
+    high = open_scene(path, ("height", "red"), None, ReadOptions(scale=2.0))
     assert high.read(0, 0, 8, 8)[:, 0, 0].tolist() == [8, 6040]
 
 
