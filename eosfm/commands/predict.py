@@ -128,7 +128,7 @@ def predict(
                       areas))  # fmt: skip
         return
     failed = 0
-    with resumed(REST):
+    with resumed(REST + "; take another --areas" * (areas is not None)):
         predictor = Predictor(fitted, artifact, reading, cut, probabilities, min_score)
         for told in predict_each(predictor, scenes, Path(out), areas):
             failed += told.failed
@@ -137,5 +137,5 @@ def predict(
     if failed:
         raise EosfmError(
             f"{failed} of {len(scenes)} scenes could not be mapped, for the reasons above; mend "
-            "them, and give them again"
+            "them, and give them again" + ", with another --areas" * (areas is not None)
         )

@@ -46,6 +46,7 @@ def test_each_scene_gets_its_map_and_a_faulty_one_stops_no_other(
     assert damage.startswith("error: ") and str(damaged) in damage
     assert "none.tif not found" in missing
     assert last.startswith("error: 2 of 4 scenes could not be mapped, for the reasons above; mend")
+    assert last.endswith("give them again, with another --areas")  # this one keeps what was mapped
     assert {path.name for path in maps.glob("*.tif")} == {"a.tif", "c.2020.tif"}
     assert {line.partition(",")[0] for line in table.read_text().splitlines()[1:]} == {
         str(maps / "a.tif"), str(maps / "c.2020.tif")
