@@ -48,7 +48,9 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
 def _named_by_file(path: Path) -> str | None:
     """The band in a file's name; of several, the last one of the most specific form."""
     stem = re.sub(r"(?i)(?<![a-z])(red|infra)[-_\s](edge|red)(?![a-z])", r"\1\2", path.stem)
-    words = [word for word in re.split(r"[-_\s.]", stem)[::-1] if band_name(word)]
+    # Names with an underscore are whole: vv_vh is another channel than vh.
+    parts = re.split(r"(?i)[-\s.]|_(?!(?<=v[vh]_)(?:vh|desc)(?![a-z]))", stem)
+    words = [word for word in parts[::-1] if band_name(word)]
     # Sentinel-2's numbers override words, which may be part of a place name (B02_blue_nile.tif),
     # and words override single digits, which may just number the files (b1_blue.tif).
     own = [word for word in words if re.fullmatch(r"(?i)b(\d\d|8a)", word)]

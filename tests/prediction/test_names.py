@@ -93,6 +93,15 @@ def test_names_of_files_with_hyphens_and_with_words_in_them(write_scene, tmp_pat
         assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("name", "band"),
+    [("S1_VV_VH", "vv_vh"), ("vh_desc_2020", "vh_desc"), ("VV_VH_2020_VH", "vh"), ("x_vv", "vv")],
+)
+def test_the_difference_of_two_channels_is_neither_of_them(write_scene, name, band):
+    path = write_scene(np.zeros((1, 8, 8), np.float32), f"{name}.tif", descriptions=None)
+    assert named_bands(path) == [band]
+
+
 @pytest.mark.parametrize("name", ["red-edge", "near-infra-red", "infra_red", "band4"])
 def test_a_part_of_a_word_is_no_band(write_scene, name):
     path = write_scene(np.zeros((1, 8, 8), np.uint16), f"{name}.tif", descriptions=None)
