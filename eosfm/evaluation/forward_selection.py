@@ -178,15 +178,9 @@ class Products:
         return best
 
 
-def sample_cells(
-    split: FrozenFeatures, trial: Trial, centres: bool = True
-) -> tuple[list[Tensor], Tensor]:
-    """Features by pyramid, each (N, C), and (N, K) targets: one row per cell, or per tile.
-
-    A cell has the target of its centre. Labels that are only points may miss every centre: then it
-    has that of its first labelled pixel (``centres`` is False).
-    """
-    task, cell_targets = trial.task, _centres if centres else _first_labels
+def sample_cells(split: FrozenFeatures, trial: Trial) -> tuple[list[Tensor], Tensor]:
+    """Features by pyramid, each (N, C), and (N, K) targets: one row per cell, or per tile."""
+    task = trial.task
     rng = np.random.default_rng(trial.seed)
     features, targets = [], []
     items = np.array(spread(len(split) * split.windows.count, CELLS))
@@ -199,15 +193,13 @@ def sample_cells(
         if task.kind.answer == "image":
             features.append([level.mean(dim=(-2, -1)) for level in levels])
         else:
-            by_cell = cell_targets(target, levels[0], task.ignore_index)
+            by_cell = _by_cell(target, levels[0], task.ignore_index)
             count = max(1, CELLS // len(items))
             some, cells = _cells(_known(by_cell, task.ignore_index), count, rng)
             features.append(_at(levels, some, cells))
             target = by_cell[some, cells]
         targets.append(target)
     truth = torch.cat(targets)
-    if not len(truth) and centres:
-        return sample_cells(split, trial, centres=False)
     known = _known(truth, task.ignore_index)
     if known.ndim == 2:
         truth, known = fill_unknown(truth, known), known.any(1)
@@ -260,28 +252,24 @@ def _at(levels: Levels, items: Tensor, cells: Tensor) -> list[Tensor]:
     return found
 
 
-def _centres(target: Tensor, finest: Tensor, ignore_index: int) -> Tensor:
-    """Targets (B, H, W) at the centres of the finest level's cells: (B, cells)."""
-    (height, width), (rows, cols) = target.shape[-2:], finest.shape[-2:]
-    row = ((torch.arange(rows) + 0.5) * (height / rows)).long()
-    col = ((torch.arange(cols) + 0.5) * (width / cols)).long()
-    return target[:, row][:, :, col].flatten(1)
+def _by_cell(target: Tensor, finest: Tensor, ignore_index: int) -> Tensor:
+    """Labels (B, cells) of the finest level's cells, of (B, H, W) targets.
 
-
-def _first_labels(target: Tensor, finest: Tensor, ignore_index: int) -> Tensor:
-    """The first labelled one of (B, H, W) targets in each of the finest level's cells: (B, cells).
-
-    Where a cell has none, its target is an unlabelled one.
+    A cell has the label of the pixel at its centre or, where that has none, of its first pixel that
+    has one: labels may be single points.
     """
     (height, width), (rows, cols) = target.shape[-2:], finest.shape[-2:]
+    pixels = height * width
+    row = ((torch.arange(rows) + 0.5) * (height / rows)).long()
+    col = ((torch.arange(cols) + 0.5) * (width / cols)).long()
+    centre = (row[:, None] * width + col).flatten()
     row, col = torch.arange(height) * rows // height, torch.arange(width) * cols // width
     cell = (row[:, None] * cols + col).flatten().expand(len(target), -1)
-    known, pixels = _known(target, ignore_index).flatten(1), height * width
-    places = torch.where(known, torch.arange(pixels), pixels)
-    first = torch.full((len(target), rows * cols), pixels)
-    first = first.scatter_reduce(1, cell, places, "amin")
-    unlabelled = torch.nan if target.is_floating_point() else ignore_index
-    return F.pad(target.flatten(1), (0, 1), value=unlabelled).gather(1, first)
+    # Of a cell's pixels that of the lowest rank is taken: the centre, others, those without label.
+    unlabelled = ~_known(target, ignore_index).flatten(1) * (2 * pixels)
+    rank = torch.arange(pixels) + pixels + unlabelled
+    best = (centre + unlabelled[:, centre]).scatter_reduce(1, cell, rank, "amin")
+    return target.flatten(1).gather(1, best % pixels)
 
 
 def _indicators(truth: Tensor, classes: int) -> Tensor:

@@ -44,7 +44,8 @@ class LinearModel(nn.Module):
         model.center, model.scale = features.mean(0), deviation(features)
         if targets.is_floating_point():
             known = targets[~targets.isnan()]
-            model.shift, model.unit = known.mean(), known.std().clamp_min(1e-6)
+            # Of a single value, the deviation is NaN.
+            model.shift, model.unit = known.mean(), known.std().nan_to_num().clamp_min(1e-6)
         return model
 
     def forward(self, features: Tensor) -> Tensor:

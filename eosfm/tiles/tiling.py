@@ -61,13 +61,20 @@ def cut_dataset(
         A line for people: how many tiles were written, and how many dropped.
 
     Raises:
-        EosfmError: The dataset's kind is unknown, scenes contradict its description or each other,
-            or a split has no tile.
+        EosfmError: The dataset's kind is unknown, tiles would cut pixels of coarser bands, scenes
+            contradict its description or each other, or a split has no tile.
     """
     from tqdm import tqdm
 
     if get_kind(dataset.kind).answer == "image":
         tile = None
+    for group in dataset.groups:
+        if tile is not None and tile % group.step:
+            raise EosfmError(
+                f"{dataset.name}: tiles of {tile} px would cut pixels of {', '.join(group.bands)}, "
+                f"which are {group.step} px wide; expected a multiple of {group.step}; set "
+                f"datasets.{dataset.name}.tile to one"
+            )
     scenes = _scenes(dataset, root, splits or SPLITS)
     first = list(islice(scenes, 1))
     there = dataset.only(first[0].bands) if first and first[0].bands else dataset

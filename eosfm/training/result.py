@@ -10,7 +10,7 @@ class TrainResult:
     Attributes:
         metric: The headline score of its kind, higher is better.
         score: Its value at the best epoch.
-        constant: Its value for the best constant prediction.
+        constant: Its value for the best prediction, by the training labels, that ignores the image.
         epoch: The best epoch, counted from 1.
         scores: Every metric of that epoch.
         per_class: Score by class name, None where the class does not occur.

@@ -64,7 +64,7 @@ def train_specialist(
         start: File of the start weights, read where the recipe begins with them.
 
     Returns:
-        The validation scores of the epoch that is kept, and the score of the best constant answer.
+        The validation scores of the epoch that is kept, and the score of a constant answer.
 
     Raises:
         EosfmError: A split or a band is missing, the loss does not fit the labels, the start
@@ -220,7 +220,7 @@ def _result(
 
 
 def _constant_score(recipe: Recipe, store: TileStore, statistics: TargetStatistics) -> float:
-    """The headline score of the best constant answer on all validation tiles."""
+    """The headline score on all validation tiles of what training labels say of any image."""
     kind = get_kind(store.kind)
     answers = [
         (seen, kind.build_metrics(store.classes, store.ignore_index))

@@ -8,7 +8,7 @@ import torch
 
 from eosfm.encoding.input import SPECTRAL, InputSpec
 from eosfm.evaluation.forward_selection import (
-    _centres,
+    _by_cell,
     _components,
     enough,
     explained_alone,
@@ -193,7 +193,13 @@ def test_components_are_the_directions_in_which_features_vary_most():
 
 def test_a_cell_has_the_target_of_its_middle():
     target = torch.arange(64).view(1, 8, 8)
-    assert _centres(target, torch.zeros(1, 3, 2, 2), 255).tolist() == [[18, 22, 50, 54]]
+    assert _by_cell(target, torch.zeros(1, 3, 2, 2), 255).tolist() == [[18, 22, 50, 54]]
+    target[0, 2, 2] = target[0, 6, 2:] = target[0, :4, 4:] = 255  # of one cell, all is unlabelled
+    assert _by_cell(target, torch.zeros(1, 3, 2, 2), 255).tolist() == [[0, 255, 32, 36]]
+    values = target.float().where(target != 255, torch.nan)
+    assert _by_cell(values, torch.zeros(1, 3, 2, 2), 255).nan_to_num(255).tolist() == [
+        [0, 255, 32, 36]
+    ]
 
 
 @pytest.mark.parametrize("name", ["segmentation", "regression"])

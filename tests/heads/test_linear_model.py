@@ -17,6 +17,11 @@ def test_it_scales_features_and_answers_in_the_targets_unit():
     assert torch.allclose(values(features)[:, 0], expected)
 
 
+def test_a_single_value_has_no_deviation():
+    model = LinearModel.scaled_to(torch.rand(1, 3), torch.tensor([7.0]), 1)
+    assert torch.allclose(model(torch.rand(4, 3)), torch.tensor(7.0))
+
+
 def test_all_dates_of_a_pixel_are_its_features():
     images = torch.arange(24.0).reshape(1, 2, 3, 2, 2)  # two dates, three bands
     assert pixel_values(images)[0, 1, 0].tolist() == [2, 6, 10, 14, 18, 22]

@@ -106,6 +106,13 @@ def test_bands_are_stored_in_their_own_type_and_pixels(tmp_path, monkeypatch):
                     np.testing.assert_array_equal(one[key], other[key])
 
 
+def test_tiles_that_would_cut_coarse_pixels_are_refused(tmp_path):
+    scenes = [make_scene("s", "train", mixed(), draw_mask(0, 20, 26))]
+    dataset = make_dataset(scenes, groups=GROUPS, dtype="float32", nodata=float("nan"))
+    with pytest.raises(EosfmError, match=r"tiles of 9 px .* of green, red, which are 2 px wide;"):
+        cut(dataset, tmp_path / "toy", 9)
+
+
 @pytest.mark.parametrize(("dtype", "gap"), [("uint8", 255), ("int16", -9999)])
 def test_what_was_not_measured_has_the_value_that_the_group_gives_it(dtype, gap):
     image = np.array([[[[np.nan, np.nan, 3], [np.nan, np.nan, 3]]]], np.float32)
