@@ -56,9 +56,10 @@ class Grid:
         """Approximate side of a pixel in metres; None without a place on the Earth."""
         if not self.crs:
             return None
+        x, y = self.transform @ (self.width / 2, self.height / 2)
         if not self.crs.is_geographic:
-            return self.side * float(self.crs.units_factor[1])
-        _, latitude = self.transform @ (self.width / 2, self.height / 2)
+            return self.side * float(self.crs.units_factor[1]) / _stretch(self.crs, x, y)
+        latitude = y
         if abs(latitude) > 90:  # such as metres that a file calls degrees
             return None
         return self.side * DEGREE * float(np.cos(np.radians(latitude))) ** 0.5
@@ -153,6 +154,21 @@ def common_grid(grids: Sequence[tuple[str, Grid]]) -> Grid:
                 "resample one of them"
             )
     return grid
+
+
+def _stretch(crs: Any, x: float, y: float) -> float:
+    """How much longer a plane shows what is around a point: twice at 60 degrees on web maps."""
+    from pyproj import Proj
+    from pyproj.exceptions import ProjError
+
+    if not crs.is_projected:
+        return 1.0
+    try:
+        plane = Proj(crs.to_wkt())
+        areal = plane.get_factors(*plane(x, y, inverse=True, errcheck=True)).areal_scale
+    except ProjError:  # beyond the projection
+        return 1.0
+    return float(areal) ** 0.5 if 0 < areal < np.inf else 1.0
 
 
 def grid_of(raster: Any) -> Grid:

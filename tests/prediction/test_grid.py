@@ -17,15 +17,17 @@ from eosfm.prediction.predict import of_other_size
 from eosfm.prediction.scene import open_scene
 
 UTM, DEGREES, FEET = CRS.from_epsg(32633), CRS.from_epsg(4326), CRS.from_epsg(2263)
+WEB = CRS.from_epsg(3857)
 
 
 @pytest.mark.parametrize(
     ("crs", "north", "side", "metres"),
     [(UTM, 5e6, 10.0, 10.0), (FEET, 2e5, 2.0, 0.6096), (DEGREES, 0.5, 1e-3, 111.3),
-     (DEGREES, 60.5, 1e-3, 78.7)],
+     (DEGREES, 60.5, 1e-3, 78.7), (WEB, 5e3, 10.0, 10.0), (WEB, 8399737.9 + 1e4, 20.0, 10.0)],
 )  # fmt: skip
 def test_a_side_in_metres(crs, north, side, metres):
-    grid = Grid(1000, 1000, crs, from_origin(10.0, north, side, side))
+    west = {UTM: 5e5, FEET: 9.8e5}.get(crs, 10.0)
+    grid = Grid(1000, 1000, crs, from_origin(west, north, side, side))
     assert grid.metres == pytest.approx(metres, rel=0.001)
 
 
