@@ -142,17 +142,18 @@ class Clone(WorkerPlugin):
 
     def _configure_dvc(self, cache: Path) -> None:
         """Let DVC use the shared cache, without Git, and leave nothing outside the clone."""
-        from dvc.config import Config
+        from configobj import ConfigObj
 
         (self.path / ".dvc" / "tmp").mkdir(parents=True, exist_ok=True)
-        config = Config(dvc_dir=str(self.path / ".dvc"), validate=False)
-        with config.edit("local") as local:
-            local["core"] = {
-                "no_scm": True,
-                "site_cache_dir": str(self.path / ".dvc" / "tmp" / "site"),
-            }
-            where = {} if self.shared else {"dir": str(cache)}
-            local["cache"] = {**self.settings.cache, **where}
+        where = {} if self.shared else {"dir": str(cache)}
+        # DVC reads its files as UTF-8, and writes names of folders in ASCII alone.
+        local = ConfigObj(str(self.path / ".dvc" / "config.local"), encoding="utf-8")
+        local["core"] = {
+            "no_scm": True,
+            "site_cache_dir": str(self.path / ".dvc" / "tmp" / "site"),
+        }
+        local["cache"] = {**self.settings.cache, **where}
+        local.write()
 
     def _point_home(self) -> None:
         """Make relative paths of the user's own data absolute, based on the user's folder.

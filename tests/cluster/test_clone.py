@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from dvc.config import Config
 
 from eosfm.cluster.clone import Clone, Settings
 from eosfm.core.errors import EosfmError
@@ -68,3 +69,13 @@ def test_what_is_trusted_on_first_use_lands_in_the_user_s_folder(settings, tmp_p
     clone._trust_at_home()
     (clone.path / "data/trusted/toy.sha256").write_text("line")
     assert (home / "data/trusted/toy.sha256").read_text() == "line"
+
+
+def test_a_cache_in_a_folder_of_any_name_is_found(settings, tmp_path):
+    cache = str(tmp_path / "Données, l'été #2" / "cache")
+    clone = Clone(replace(settings, cache={"dir": cache}))
+    clone.path, clone.shared = tmp_path / "köln", True
+    clone._configure_dvc(tmp_path)
+    read = Config(dvc_dir=str(clone.path / ".dvc"))
+    assert read["cache"]["dir"] == cache
+    assert read["core"]["site_cache_dir"] == str(clone.path / ".dvc/tmp/site")
