@@ -62,17 +62,15 @@ def _names(project: Path) -> list[str]:
 
 def _listed(project: Path, *which: str) -> list[str]:
     """Names of files that Git lists."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", *which], cwd=project, capture_output=True, text=True
-    )
-    if listed.returncode and "safe.directory" in listed.stderr:
+    listed = subprocess.run(["git", "ls-files", "-z", *which], cwd=project, capture_output=True)
+    if listed.returncode and b"safe.directory" in listed.stderr:
         raise EosfmError(
             f"Git refuses {project}, which another user owns; allow it: "
             f"git config --global --add safe.directory {project}"
         )
     if listed.returncode:
         raise EosfmError(f"{project} is in no Git repository; run in a clone of the project")
-    return list(filter(None, listed.stdout.split("\0")))
+    return list(filter(None, os.fsdecode(listed.stdout).split("\0")))  # of any bytes
 
 
 def _own_data(project: Path) -> Iterator[Path]:

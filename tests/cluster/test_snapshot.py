@@ -1,12 +1,13 @@
 """Which of the user's files go into the workers' clones."""
 
 import io
+import os
 import subprocess
 import tarfile
 
 import pytest
 
-from eosfm.cluster.snapshot import pack
+from eosfm.cluster.snapshot import pack, unpack
 from eosfm.core.errors import EosfmError
 
 
@@ -20,6 +21,12 @@ def test_the_users_own_data_stay_where_they_are(project):
         names = set(archive.getnames())
     assert {"data/dvc.yaml", "params.yaml", "stages.sh", "new.py"} < names
     assert not {name for name in names if name.endswith((".tif", "ignored"))}
+
+
+def test_a_name_in_another_encoding_goes_along(project):
+    (project.path / os.fsdecode(b"caf\xe9.txt")).write_text("latin")
+    unpack(pack(project.path), project.path / ".cache/clone")
+    assert (project.path / ".cache/clone" / os.fsdecode(b"caf\xe9.txt")).read_text() == "latin"
 
 
 def test_a_folder_that_git_does_not_open_is_told(tmp_path, monkeypatch):
