@@ -80,14 +80,16 @@ def repro(
                     insist_on_one_device(names)
                 held.enter_context(home.hold(repo, names))
                 before = experiment.files(repo) if overrides or name else {}
+                # While workers start, the user may edit what the schedule was made of.
+                packed = snapshot.pack(Path.cwd()) if names else b""
             count = len(schedule.stages)
             print(f"{len(names)} of {count} stages to run: changed, or after a change", flush=True)
             if names and scheduler:
                 with workers_at(scheduler) as client:
-                    _run_all(repo, schedule, client)
+                    _run_all(repo, schedule, client, packed)
             elif names:
                 with local_workers(workers or usual_count()) as client:
-                    _run_all(repo, schedule, client)
+                    _run_all(repo, schedule, client, packed)
         if overrides or name:
             end = f"; experiment {experiment.record(schedule, before, name)}"
         else:
@@ -96,18 +98,19 @@ def repro(
     print(f"done in {clock(time.monotonic() - start)}{end}")
 
 
-def _run_all(repo: Any, schedule: Schedule, client: Any) -> None:
+def _run_all(repo: Any, schedule: Schedule, client: Any, packed: bytes) -> None:
     """Run what is to run on a client's workers, and bring the results home.
 
     Args:
         repo: The user's folder.
         schedule: What is to run.
         client: Dask's client of the workers.
+        packed: The user's files, of :func:`eosfm.cluster.snapshot.pack`.
 
     Raises:
         EosfmError: Stages failed; what does not depend on them is done.
     """
-    settings = _settings(repo, client)
+    settings = _settings(repo, client, packed)
     _insist(lambda: client.register_plugin(Clone(settings), name=NAME))
     remote = settings.apart
     if remote:
@@ -239,7 +242,7 @@ class _Run:
         self._progress.say(name, f"failed: {error}")
 
 
-def _settings(repo: Any, client: Any) -> Settings:
+def _settings(repo: Any, client: Any, packed: bytes) -> Settings:
     cache = {key: value for key, value in repo.config["cache"].items() if isinstance(value, str)}
     project, run, folder = Path.cwd(), os.environ[RUN], Path(repo.cache.local.path).parents[1]
     workers = client.scheduler_info(n_workers=-1)["workers"]
@@ -247,7 +250,7 @@ def _settings(repo: Any, client: Any) -> Settings:
     return Settings(
         run=run,
         project=project,
-        packed=snapshot.pack(project),
+        packed=packed,
         cache=cache | {"dir": str(folder)},
         remote=repo.config["core"].get("remote", ""),
         apart=not all(shared.values()),

@@ -1,6 +1,7 @@
 """What ``eosfm repro`` finds and leaves in the project's folder."""
 
 import os
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from eosfm.cluster import home, run
 from eosfm.cluster.run import _folder
 from eosfm.cluster.schedule import Schedule, Stage, make_schedule
+from eosfm.cluster.snapshot import unpack
 from eosfm.cluster.stage import Done, _why
 from eosfm.core.errors import EosfmError
 
@@ -33,6 +35,34 @@ def test_home_runs_what_it_alone_can_and_leaves_what_changed_meanwhile(project, 
     project.edit("dvc.yaml", "wc joined", "wc -c joined")
     assert home.finish(schedule) == ["report"]
     assert (project.path / "joined").read_text().count("one") == 2
+
+
+def test_workers_get_the_files_that_the_run_started_with(project, monkeypatch):
+    monkeypatch.chdir(project.path)
+    monkeypatch.setattr(os, "environ", os.environ.copy())  # with another shell for stages
+    given = []
+
+    class Starting:
+        def scheduler_info(self, n_workers):
+            return {"workers": {}}
+
+        def run(self, work, *_):
+            return {}
+
+        def register_plugin(self, plugin, name):
+            given.append(plugin.settings.packed)
+            raise EosfmError("enough")
+
+    @contextmanager
+    def edited_meanwhile(count):
+        project.edit("params.yaml", "word: one", "word: two")
+        yield Starting()
+
+    monkeypatch.setattr(run, "local_workers", edited_meanwhile)
+    with pytest.raises(EosfmError, match="enough"):
+        run.repro([], workers=1)
+    unpack(given[0], project.path / ".cache/clone")
+    assert "word: one" in (project.path / ".cache/clone/params.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -109,7 +139,7 @@ def test_what_is_done_is_brought_home_where_the_workers_are_gone(
     monkeypatch.setattr(home, "take_in", lambda schedule, entries, remote: brought.extend(entries))
     monkeypatch.setattr("distributed.as_completed", Queue)
     with pytest.raises(error, match=told):
-        run._run_all(None, schedule, Vanishing(end))
+        run._run_all(None, schedule, Vanishing(end), b"")
     assert brought == ["raw"]
     warned = capsys.readouterr().err.splitlines()
     assert set(warned) == {
