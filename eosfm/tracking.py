@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +227,10 @@ def current_run() -> str:
         return os.environ[RUN]
 
     process = psutil.Process(os.getpid())
-    for parent in process.parents():
-        if any(Path(word).name == "dvc" for word in parent.cmdline()[:3]):
-            return f"{parent.pid}-{int(parent.create_time())}"
+    with suppress(psutil.Error):  # of one that has just ended, or that the system hides
+        parent = process.parent()
+        while parent is not None:
+            if any(Path(word).name == "dvc" for word in parent.cmdline()[:3]):
+                return f"{parent.pid}-{int(parent.create_time())}"
+            parent = parent.parent()
     return f"{process.pid}-{int(process.create_time())}"

@@ -1,8 +1,10 @@
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from eosfm import tracking
@@ -62,6 +64,15 @@ def test_stages_that_one_dvc_process_starts_are_of_one_run(tmp_path, monkeypatch
     done = subprocess.run(words, text=True, capture_output=True, check=True)
     process, *runs = done.stdout.split()
     assert len(runs) == 2 and len(set(runs)) == 1 and runs[0].startswith(f"{process}-")
+
+
+def test_a_parent_that_the_system_hides_costs_no_stage_its_end(monkeypatch):
+    def hidden(process):
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.delenv(tracking.RUN, raising=False)
+    monkeypatch.setattr(psutil.Process, "parent", hidden)
+    assert current_run().startswith(f"{os.getpid()}-")
 
 
 def test_a_failed_stage_leaves_no_record(tmp_path, monkeypatch):
