@@ -20,9 +20,16 @@ def export(
 
     Example: eosfm export models/eosfm.pth hub --metrics metrics.json
     """
+    from eosfm.core.errors import EosfmError
     from eosfm.core.files import read_json
     from eosfm.interop.hub import export_folder
 
-    export_folder(artifact, folder, None if metrics is None else read_json(metrics))
+    told = {} if metrics is None else read_json(metrics)
+    if not (isinstance(told, dict) and all(isinstance(one, int | float) for one in told.values())):
+        raise EosfmError(
+            f"{metrics} has more than a number for each key; expected the pipeline's metrics.json; "
+            "give that"
+        )
+    export_folder(artifact, folder, told)
     print(f"{folder} holds {artifact} and its card, {folder / 'README.md'}; read it before you "
           f"publish it with `hf upload USER/NAME {folder}`")  # fmt: skip

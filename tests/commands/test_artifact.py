@@ -123,6 +123,10 @@ def test_export(call, artifact_file, tmp_path):
     assert call(*words)[0] == 0
     assert "1.5 kWh" in (tmp_path / "hub" / "README.md").read_text()
     assert EosFM.from_pretrained(tmp_path / "hub", in_chans=3).selected
+    for other in ({"energy.kwh": None}, {"selected": ["rgb"], "test": {}}, "energy.kwh"):
+        (tmp_path / "metrics.json").write_text(json.dumps(other))
+        status, _, err = call(*words)
+        assert status == 1 and "expected the pipeline's metrics.json" in err
 
 
 def test_info_loads_torch_and_little_else(make_specialist, tmp_path):
