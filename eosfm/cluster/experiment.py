@@ -12,16 +12,30 @@ from eosfm.planning.dvc_faults import dvc_errors
 
 
 def insist_on_new(name: str) -> None:
-    """Refuse the name of an experiment that there is already, before any work is done.
+    """Refuse an experiment that cannot be kept, before any work is done.
+
+    Args:
+        name: Of the experiment; empty for one of DVC's.
 
     Raises:
-        EosfmError: There is one on this commit, or the name cannot be one.
+        EosfmError: There is one on this commit, the name cannot be one, or nothing is committed.
     """
     from dvc.repo.experiments.refs import ExpRefInfo
     from dvc.repo.experiments.utils import check_ref_format
+    from scmrepo.exceptions import SCMError
 
     with open_repo() as repo:
-        ref = ExpRefInfo(repo.scm.get_rev(), name)
+        with dvc_errors():
+            try:
+                commit = repo.scm.get_rev()
+            except SCMError:
+                raise EosfmError(
+                    f"nothing is committed in {Path.cwd()}, and an experiment belongs to a commit; "
+                    "run `git commit` first"
+                ) from None
+        if not name:
+            return
+        ref = ExpRefInfo(commit, name)
         with dvc_errors():
             check_ref_format(repo.scm, ref)
         if repo.scm.get_ref(str(ref)):

@@ -61,7 +61,7 @@ def repro(
             f"--workers is {workers}, and the cluster at --scheduler {scheduler} has its own; give "
             "one of the two"
         )
-    if name:
+    if overrides or name:
         experiment.insist_on_new(name)
     run = os.environ[RUN] = f"{os.uname().nodename}-{os.getpid()}-{int(time.time())}"
     with _terminated(), _folder(Path.cwd() / FOLDER / run) as folder, ExitStack() as whole:

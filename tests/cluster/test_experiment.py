@@ -6,6 +6,7 @@ import pytest
 
 from eosfm.cluster import experiment
 from eosfm.cluster.home import open_repo
+from eosfm.cluster.run import repro
 from eosfm.cluster.schedule import make_schedule
 from eosfm.core.errors import EosfmError
 from eosfm.planning.settings import settings
@@ -50,6 +51,15 @@ def test_what_changed_meanwhile_is_no_part_of_an_experiment(project, monkeypatch
     told = "^new.py, stages.sh changed while the run was under way, so it is no experiment"
     with pytest.raises(EosfmError, match=told):
         experiment.record(schedule, before, "")
+    assert project.ran() == set()
+
+
+@pytest.mark.parametrize("given", [{"name": "first"}, {"overrides": ["word=two"]}])
+def test_without_a_commit_none_is_begun(project, monkeypatch, given):
+    monkeypatch.chdir(project.path)
+    project.run("git", "update-ref", "-d", "HEAD")
+    with pytest.raises(EosfmError, match="belongs to a commit; run `git commit` first"):
+        repro([], workers=1, **given)
     assert project.ran() == set()
 
 
