@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError
@@ -37,7 +38,8 @@ def dvc_errors() -> Iterator[None]:
 def _half_merged() -> str | None:
     """The first of DVC's files here in which Git has left two versions."""
     here = Path()
-    for path in (here / "params.yaml", *sorted(here.glob("dvc.*")), *sorted(here.glob("*/dvc.*"))):
+    found = (sorted(here.glob(f"{below}dvc.*")) for below in ("", "*/", "*/*/"))
+    for path in (here / "params.yaml", *chain.from_iterable(found)):
         if path.is_file() and any(line.startswith(b"<<<<<<< ") for line in path.open("rb")):
             return str(path)
     return None

@@ -200,17 +200,19 @@ def test_what_follows_a_changed_stage_would_run_too(tmp_path):
     assert stages_to_run(tmp_path) == {"first"}
 
 
-@pytest.mark.parametrize("damage", ["no Git", "a merge's marks"])
-def test_what_dvc_cannot_read_is_one_line(tmp_path, damage, monkeypatch):
-    (tmp_path / "dvc.yaml").write_text("stages: {fit: {cmd: 'true'}}\n")
-    if damage == "no Git":
+@pytest.mark.parametrize("damaged", ["", "dvc.lock", "data/watch/dvc.lock"])
+def test_what_dvc_cannot_read_is_one_line(tmp_path, damaged, monkeypatch):
+    for folder in (tmp_path, (tmp_path / damaged).parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "dvc.yaml").write_text("stages: {fit: {cmd: 'true'}}\n")
+    if not damaged:
         (tmp_path / ".dvc").mkdir()
         (tmp_path / ".dvc" / "config").touch()
     else:
         Repo.init(str(tmp_path), no_scm=True).close()
-        (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\n")
+        (tmp_path / damaged).write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\n")
     monkeypatch.chdir(tmp_path)
-    told = "^DVC: " if damage == "no Git" else "^dvc.lock holds marks of a merge; take either side"
+    told = f"^{damaged} holds marks of a merge; take either side" if damaged else "^DVC: "
     with pytest.raises(EosfmError, match=told):
         stages_to_run(tmp_path)
 
