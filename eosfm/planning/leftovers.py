@@ -61,7 +61,10 @@ def _remove(project: Path, out: dict[str, Any]) -> Path | None:
     if Path(out["path"]).parts[0] not in READ_WHOLE:
         return None
     if path.is_dir():
-        shutil.rmtree(path)
+        if path.is_symlink():  # what it leads to lies elsewhere, and stays
+            path.unlink()
+        else:
+            shutil.rmtree(path)
         return path
     if path.exists() and hashlib.md5(path.read_bytes()).hexdigest() == out["md5"]:
         path.unlink()

@@ -47,5 +47,13 @@ def test_a_file_that_is_not_as_it_was_made_stays(project, params):
     assert mine not in remove_leftovers(params, project) and mine.read_text() == "mine"
 
 
+def test_of_a_folder_that_lies_elsewhere_the_link_goes(project, params):
+    link, elsewhere = project / "results/train/gone", project / "elsewhere"
+    link.rename(elsewhere)
+    link.symlink_to(elsewhere)
+    assert link in remove_leftovers(params, project)
+    assert not link.is_symlink() and (elsewhere / "curve.csv").exists()
+
+
 def test_before_the_first_run_there_is_nothing_to_remove(tmp_path, params):
     assert remove_leftovers(params, tmp_path) == []
