@@ -274,7 +274,8 @@ def _folder(folder: Path) -> Iterator[Path]:
     form = re.compile(rf"{re.escape(os.uname().nodename)}-(\d+)-\d+")  # no name that only begins so
     for other in folder.parent.iterdir():
         if (run := form.fullmatch(other.name)) and not psutil.pid_exists(int(run[1])):
-            shutil.rmtree(other)
+            # Another run may remove it as well, or workers of a cluster be at work there.
+            shutil.rmtree(other, ignore_errors=True)
     try:
         yield folder
     finally:

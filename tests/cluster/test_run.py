@@ -26,6 +26,19 @@ def test_a_killed_runs_folder_goes_and_no_other_machines(tmp_path):
     assert not own.exists()
 
 
+def test_a_killed_runs_folder_that_another_run_removes_is_no_error(tmp_path, monkeypatch):
+    killed = tmp_path / f"{os.uname().nodename}-{2**22 + 1}-17"
+    killed.mkdir()
+    (killed / "file").touch()
+
+    def gone(name, **_):
+        raise FileNotFoundError(2, "No such file or directory", name)
+
+    monkeypatch.setattr(os, "unlink", gone)
+    with _folder(tmp_path / f"{os.uname().nodename}-{os.getpid()}-18") as own:
+        assert own.is_dir()
+
+
 def test_home_runs_what_it_alone_can_and_leaves_what_changed_meanwhile(project, monkeypatch):
     monkeypatch.chdir(project.path)
     project.run("dvc", "repro")
