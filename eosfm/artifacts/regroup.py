@@ -40,7 +40,7 @@ def selected_by(metrics: Path) -> list[str]:
     """
     result = read_json(metrics, "run `dvc repro evaluate@TASK`")
     selected = result.get("selected") if isinstance(result, dict) else None
-    if not isinstance(selected, list) or not selected:
+    if not (isinstance(selected, list) and selected and all(isinstance(s, str) for s in selected)):
         raise EosfmError(
             f"{metrics} names no selected specialist; expected results/evaluate/<task>/metrics.json"
         )

@@ -33,7 +33,8 @@ def use_file(file: Path) -> str:
         What was done and what comes next, to be printed.
 
     Raises:
-        EosfmError: It is no artifact; what lies in its place would be lost; or DVC fails.
+        EosfmError: It is no artifact; what lies in its place would be lost; dvc.yaml was rewritten;
+            or DVC fails.
     """
     from eosfm.artifacts.card import write_card
     from eosfm.artifacts.inventory import take_inventory
@@ -43,6 +44,7 @@ def use_file(file: Path) -> str:
     from eosfm.params import load_params
     from eosfm.tracking import track
 
+    built, before = _built(), PIPELINE.read_text()
     country = load_params().energy.country
     with track("export", "", country) as tracker:
         specialists = load_artifact(file)
@@ -59,11 +61,11 @@ def use_file(file: Path) -> str:
         tracker.done(f"{len(specialists)} specialists of {file}")
     for folder in DEPS:  # DVC records deps that exist alone
         folder.mkdir(parents=True, exist_ok=True)
-    _freeze(True)
+    _write(built.replace(BUILT, USED))  # `dvc freeze` would write all of it anew
     try:
         _dvc("commit", "--quiet", "--force", "export")
     except EosfmError:
-        _freeze(False)
+        _write(before)
         raise
     return (
         f"{ARTIFACT} is now {file}: {', '.join(facts.specialists)}. Export is frozen in dvc.yaml, "
@@ -82,7 +84,7 @@ def use_built() -> str:
         EosfmError: What lies in its place would be lost; or DVC fails.
     """
     refuse_to_lose(ARTIFACT)
-    _freeze(False)
+    _write(_built())
     return f"The next `dvc repro` builds {ARTIFACT} from the specialists again."
 
 
@@ -104,13 +106,20 @@ def refuse_to_lose(artifact: Path) -> None:
         )
 
 
-def _freeze(frozen: bool) -> None:
-    """As ``dvc freeze`` does, which would write all of dvc.yaml anew."""
+def _built() -> str:
+    """The pipeline's text with the stage as it builds the artifact."""
     text = PIPELINE.read_text().replace(USED, BUILT)
     if BUILT not in text:
-        raise EosfmError(f"{PIPELINE} has no stage `export`; put it back")
+        raise EosfmError(
+            f"{PIPELINE} does not begin its stage export as in the repository; expected "
+            f"{' '.join(BUILT.split())}; write it so"
+        )
+    return text
+
+
+def _write(text: str) -> None:
     with atomic(PIPELINE) as beside:
-        beside.write_text(text.replace(BUILT, USED) if frozen else text)
+        beside.write_text(text)
 
 
 def _dvc(*words: str) -> str:

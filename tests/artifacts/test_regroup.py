@@ -32,7 +32,7 @@ def test_prune_by_a_task(tmp_path):
     file = tmp_path / "metrics.json"
     file.write_text(json.dumps({"metric": "miou", "selected": ["s1", "rgb"]}))
     assert selected_by(file) == ["s1", "rgb"]
-    for content in ({"score.mean": 1.0}, {"selected": []}, [1]):
+    for content in ({"score.mean": 1.0}, {"selected": []}, {"selected": [1, "rgb"]}, [1]):
         file.write_text(json.dumps(content))
         with pytest.raises(EosfmError, match="names no selected specialist"):
             selected_by(file)
