@@ -19,6 +19,39 @@ def test_once_settled_the_others_are_not_asked_for():
         assert torch.equal(one, two)
 
 
+def test_several_processes_train_on_once_settled(tmp_path):
+    from torch import distributed
+    from torch.nn.parallel import DistributedDataParallel
+
+    distributed.init_process_group("gloo", f"file://{tmp_path / 'meet'}", rank=0, world_size=1)
+    try:
+        for unused in (True, False):
+            fuser = Fuser(INPUTS, fusion="conv1x1", max_encoders=1).train()
+            shared = DistributedDataParallel(fuser, find_unused_parameters=unused)
+            sum(level.sum() for level in shared(pyramids())).backward()
+            fuser.selection.settle()
+            sum(level.sum() for level in shared(pyramids())).backward()
+            if unused:
+                sum(level.sum() for level in shared(pyramids())).backward()
+        with pytest.raises(RuntimeError, match="find_unused_parameters=True"):
+            shared(pyramids())
+    finally:
+        distributed.destroy_process_group()
+
+
+def test_averaged_weights_have_the_selection_as_it_is():
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    fuser = Fuser(INPUTS, fusion="conv1x1", max_encoders=1).train()
+    average = AveragedModel(fuser, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=False)
+    for _ in range(3):
+        sum(level.square().sum() for level in fuser(pyramids())).backward()
+        average.update_parameters(fuser)
+    fuser.selection.settle()
+    average.update_parameters(fuser)
+    assert average.module.selection.settled and average.module.selected == fuser.selected
+
+
 def test_two_pyramids_of_a_specialist_share_gate_normaliser_and_projection():
     assert Fuser(INPUTS, max_encoders=1).selection.count == 4
     fuser = Fuser(INPUTS, fusion="concat", normalize="batch", projection=True)
