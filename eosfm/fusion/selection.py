@@ -96,14 +96,15 @@ class Selection(nn.Module):
             gates = gates.scatter(0, self._ranking()[: self.keep], 1.0)
         elif self.settled:
             gates = self.active.to(self.level.dtype)
-        elif torch.is_grad_enabled():
-            if torch._C._current_graph_task_id() == -1:  # a checkpoint's pass comes once more
+        else:
+            # A checkpoint's pass comes once more, and the first one may be without gradients.
+            if torch._C._current_graph_task_id() == -1:
                 self._turn = int(self.steps)
             turn, closed = self._turn, self._sitting_out(self._turn)
-            gates = self.level.masked_fill(closed, 0.0).requires_grad_()
-            gates.register_hook(lambda gradient: self._observe(gradient, closed, turn))
-        else:
-            gates = self.level.clone()
+            gates = self.level.masked_fill(closed, 0.0)
+            if torch.is_grad_enabled():
+                gates.requires_grad_()
+                gates.register_hook(lambda gradient: self._observe(gradient, closed, turn))
         return gates if self.scale is None else gates * self.scale
 
     def _ranking(self) -> Tensor:

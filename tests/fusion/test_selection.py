@@ -250,11 +250,12 @@ def test_of_several_passes_in_a_step_one_speaks_for_its_turn():
     assert torch.stack(seen).sum(0).tolist() == [1] * COUNT and int(selection.rounds) == 1
 
 
-def test_a_pass_that_is_computed_again_has_the_turn_that_it_had():
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_pass_that_is_computed_again_has_the_turn_that_it_had(reentrant):
     from torch.utils.checkpoint import checkpoint
 
     weight = torch.ones(COUNT, requires_grad=True)
-    gradients = []
+    gradients, steps = [], []
     for again in (False, True):
         torch.manual_seed(0)
         selection = Selection(COUNT, KEEP).train()
@@ -263,8 +264,11 @@ def test_a_pass_that_is_computed_again_has_the_turn_that_it_had():
             return (selection() * weight.square().exp()).square().sum()
 
         weight.grad = None
-        parts = [checkpoint(loss, weight, use_reentrant=False) if again else loss(weight)
-                 for _ in range(3)]  # fmt: skip
-        sum(parts).backward()
+        for _ in range(2):
+            parts = [checkpoint(loss, weight, use_reentrant=reentrant) if again else loss(weight)
+                     for _ in range(3)]  # fmt: skip
+            sum(parts).backward()
         gradients.append(weight.grad)
+        steps.append(int(selection.steps))
     torch.testing.assert_close(*gradients)
+    assert steps == [2, 2]
