@@ -34,10 +34,11 @@ def check_input(packed: Tensor, given: InputFormat, inputs: Sequence[InputSpec])
             :func:`pack_input`'s.
     """
     try:
-        facts = json.loads(bytes(packed.tolist()))
+        # What averages state dicts, or halves their precision, leaves numbers of another type.
+        facts = json.loads(bytes(map(round, packed.tolist())))
         saved = InputFormat.from_dict(facts["input"])
         fed = [(name, tuple(channels)) for name, channels in facts["fed"]]
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         raise EosfmError(
             f"the state dict holds {brief(packed)} where it describes its input; save it again"
         ) from None

@@ -74,3 +74,16 @@ def test_a_description_that_was_averaged_away(few, broken):
     state = {**encoder.state_dict(), "_extra_state": broken}
     with pytest.raises(EosfmError, match="where it describes its input; save it again"):
         encoder.load_state_dict(state)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_an_average_of_state_dicts_is_loaded(few, dtype):
+    """And one in half precision, as tools that handle all tensors of a file alike write them."""
+    states = [build_encoder(few, RGB).state_dict() for _ in range(3)]
+    average = {key: sum(state[key].to(dtype) / 3 for state in states) for key in states[0]}
+    build_encoder(few, RGB).load_state_dict(average)
+    with pytest.raises(EosfmError, match="this one has"):
+        build_encoder(few, RGB[::-1]).load_state_dict(average)
+    average["_extra_state"] = average["_extra_state"] * torch.inf
+    with pytest.raises(EosfmError, match="save it again"):
+        build_encoder(few, RGB).load_state_dict(average)
