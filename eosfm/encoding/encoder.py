@@ -67,8 +67,7 @@ class EnsembleEncoder(nn.Module):
         if copy:
             specialists = [replace(s, state_dict=_cloned(s.state_dict)) for s in specialists]
         self.models = SpecialistModels(specialists, freeze)
-        # The models hold the weights from here on.
-        self.specialists = [replace(specialist, state_dict={}) for specialist in specialists]
+        self.specialists = [replace(one, state_dict={}) for one in specialists]  # now in models
         order = {specialist.name: index for index, specialist in enumerate(specialists)}
         fed = [spec for spec in inputs if not spec.spectral]
         self._model_of = [order[spec.name] for spec in fed]
@@ -125,8 +124,9 @@ class EnsembleEncoder(nn.Module):
         inputs = [spec for spec in self.inputs if spec.name in names]
         members = [s for s in self.trained() if s.name in names]
         small = EnsembleEncoder(members, inputs, self.input, self.skipped, self.models.freeze)
-        dtype = next(self.models.parameters()).dtype
-        return small.to(self.device, dtype).train(self.training)
+        kept = [self.models[i] for i, s in enumerate(self.specialists) if s.name in names]
+        small.models.learn_as(kept)
+        return small.to(self.device, next(self.models.parameters()).dtype).train(self.training)
 
     def trained(self) -> list[Specialist]:
         """The specialists with the weights that they have now."""

@@ -62,6 +62,12 @@ class SpecialistModels(nn.ModuleList):
         """Drop copies of the weights, which would not follow a change in place."""
         self._groups.clear()
 
+    def learn_as(self, others: Sequence[nn.Module]) -> None:
+        """Let weights require gradients where those of other such models do, one per specialist."""
+        for own, other in zip(self, others, strict=True):
+            for weight, theirs in zip(own.parameters(), other.parameters(), strict=True):
+                weight.requires_grad_(theirs.requires_grad)
+
     def channels(self, index: int) -> tuple[int, ...]:
         """Channels of one specialist's four pyramid levels, finest first."""
         return tuple(cast(Any, self[index]).feature_info.channels())

@@ -229,3 +229,15 @@ class TestStandardize:
     def test_contradictions(self, known, options, message):
         with pytest.raises(EosfmError, match=message):
             build_encoder(known, bands=["red", "green", "blue"], **options)
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_what_is_kept_learns_as_it_did(few, freeze):
+    encoder = build_encoder(few, bands=S2_BANDS, freeze=freeze)
+    single = dict(encoder.models[1].named_parameters())["stem_0.weight"]
+    single.requires_grad_(freeze)
+    kept = encoder.keep([encoder.specialists[1].name])
+    learning = [name for name, weight in kept.models[0].named_parameters() if weight.requires_grad]
+    assert ("stem_0.weight" in learning) == freeze and (len(learning) == 1) == freeze
+    with torch.inference_mode():
+        encoder.keep([encoder.specialists[1].name])
