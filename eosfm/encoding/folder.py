@@ -38,7 +38,7 @@ def write_folder(artifact: Path | str, folder: Path) -> None:
         if (state := facts.pop(STATE_KEY, None)) is not None and index == 0:
             fusion = {key: value for key, value in state.items() if key != "weights"}
             tensors |= {f"fusion.{key}": value for key, value in state["weights"].items()}
-        specialists.append({"in_chans": in_chans, **facts})
+        specialists.append({**facts, "in_chans": in_chans})
         tensors |= {f"specialists.{index}.{key}": value for key, value in weights.items()}
     content = {
         "model_type": "eosfm",
