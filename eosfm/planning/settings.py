@@ -33,7 +33,9 @@ def settings(overrides: Sequence[str]) -> Iterator[None]:
             try:
                 parsed = to_hydra_overrides(some)
             except (HydraException, OmegaConfBaseException):
-                raise EosfmError(f"-S {' '.join(some)}: expected KEY=VALUE") from None
+                quotes = "; put quotes of its own around a value of other signs than A-Z, 0-9, ./:-"
+                hint = f"{quotes}: -S \"KEY='VALUE'\"" * all("=" in one for one in some)
+                raise EosfmError(f"-S {' '.join(some)}: expected KEY=VALUE{hint}") from None
             for one in parsed:
                 if one.is_sweep_override():
                     raise EosfmError(

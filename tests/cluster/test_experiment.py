@@ -68,7 +68,8 @@ def test_without_a_commit_none_is_begun(project, monkeypatch, given):
     [
         ("wrod=two", "has no such key .wrod.; did you mean 'word'"),
         ("word=one,two", "several values"),
-        ("word", "expected KEY=VALUE"),
+        ("word", "-S word: expected KEY=VALUE$"),
+        ("archives=/data/été", "expected KEY=VALUE; put quotes .*: -S \"KEY='VALUE'\""),
         ("word=${nothing}", "give a value"),
         ("word.length=3", "nothing is below it"),
         ("items:a.n=3", "-S items:a.n=3: there is no file items; expected KEY=VALUE"),
