@@ -24,6 +24,8 @@ NAME = "dfc2022"
 FOLDER = "labeled_train"
 TRAINING = "Nantes_Saint-Nazaire"
 HELD_OUT = "Nice"
+GAP = -99999
+"""What IGN's terrain models hold where they have no height, whether their files say so or not."""
 STRIP_KM = 10
 """Width of the strips from west to east that validate and test in turn."""
 
@@ -84,7 +86,8 @@ def read_height(path: Path, size: Size, window: Window) -> np.ndarray:
         top, left = int(rows[0]), int(cols[0])
         bottom, right = min(int(rows[-1]) + 2, raster.height), min(int(cols[-1]) + 2, raster.width)
         part = Window(top, left, bottom - top, right - left)
-        coarse = read_open(raster, part, indexes=1, masked=True).filled(0)
+        coarse = read_open(raster, part, indexes=1, masked=True).filled(GAP)
+    coarse[coarse == GAP] = 0
     # Pixel by pixel: a product of matrices would round otherwise for a window than for the whole.
     across = _between(coarse.astype(np.float32), rows - top)
     return _between(across.T, cols - left).T

@@ -69,11 +69,12 @@ def test_windows_of_height_equal_the_whole(tmp_path):
         np.testing.assert_array_equal(read_height(path, (50, 62), window), whole[rows, cols])
 
 
-def test_what_the_terrain_model_leaves_out_is_sea(tmp_path):
+@pytest.mark.parametrize(("gap", "declared"), [(-99999, -99999), (-99999, None), (-1, -1)])
+def test_what_the_terrain_model_leaves_out_is_sea(tmp_path, gap, declared):
     path = tmp_path / "h.tif"
-    write_geotiff(path, np.array([[[-99999, 4], [4, 4]]], np.float32), 1.0, (9, 9))
+    write_geotiff(path, np.array([[[gap, 4], [4, 4]]], np.float32), 1.0, (9, 9))
     with rasterio.open(path, "r+") as raster:
-        raster.nodata = -99999
+        raster.nodata = declared
     assert read_height(path, (4, 4), Window(0, 0, 4, 4)).tolist()[0] == [0, 1, 3, 4]
 
 
