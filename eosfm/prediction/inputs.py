@@ -34,7 +34,8 @@ class SceneSeries:
 
     Raises:
         EosfmError: The number of scenes does not fit the task, a date is missing or out of order,
-            scenes are on different grids, lack bands, or have values of other units.
+            scenes are on different grids, lack bands, or have values of other units, or bands are
+            named for a STAC item.
     """
 
     def __init__(self, fitted: FittedTask, paths: Sequence[str], reading: ReadOptions) -> None:
@@ -110,6 +111,8 @@ def _sources(
 ) -> Sequence[tuple[str | Item, str | None]]:
     """The dates at a user's path, with their days: STAC items, parts of a folder, or itself."""
     if is_stac(path):
+        if reading.bands:
+            raise EosfmError(f"{path} is of STAC and tells its bands itself; leave --bands out")
         return [(item, item.date) for item in read_items(path)]
     return dates_in(path, fitted.bands, reading.bands)
 

@@ -251,6 +251,8 @@ def test_a_collection_is_a_series_in_the_order_of_its_dates(
         "early)", "middle)", "late)",
     ]  # fmt: skip
     assert np.diff(given.days.numpy()).tolist() == [75, 78]
+    with pytest.raises(EosfmError, match=r"is of STAC and tells its bands itself; leave --bands"):
+        SceneSeries(given.fitted, [str(path)], ReadOptions(COLOURS))
     items[1]["properties"]["datetime"] = None
     path.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
     with pytest.raises(EosfmError, match=r"early\) has no datetime, so the order of the 3 items"):
