@@ -12,6 +12,9 @@ from eosfm.prediction.scene import Scene
 ZEROS = 0.05
 """Share of pixels that are 0 in all bands from which a note is printed."""
 
+DARK = -200
+"""Reflectance times 10,000 below which no surface is, and atmospheric correction seldom ends."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -49,7 +52,7 @@ def check_values(scene: Scene, units: Sequence[str]) -> str:
         units: Unit of each channel.
 
     Returns:
-        See :func:`note_zeros`.
+        See :func:`note_zeros` and :func:`note_subtracted`.
 
     Raises:
         EosfmError: Values are not plausible; the message says what to do.
@@ -75,7 +78,27 @@ def check_values(scene: Scene, units: Sequence[str]) -> str:
                 f"{scene.path} has values of {low.min():.4g} to {high.max():.4g}; expected "
                 f"{UNITS[unit]}; {gaps if low.min() < expected.low else ''}{expected.advice}"
             )
-    return note_zeros(scene, values)
+    return note_zeros(scene, values) or note_subtracted(scene, values)
+
+
+def note_subtracted(scene: Scene, values: np.ndarray) -> str:
+    """A note where 1,000 may have been subtracted from values without it; else empty.
+
+    Catalogues declare it for some files of Sentinel-2 whose values are not 1,000 higher
+    (https://github.com/Element84/earth-search/issues/71).
+
+    Args:
+        scene: The scene.
+        values: (C, N) sample of it.
+    """
+    shifted = [slot for slot, one in enumerate(scene.channels) if one.offset == -1000]
+    shifted = [slot for slot in shifted if not np.isnan(values[slot]).all()]
+    if not shifted or (least := np.nanmedian(values[shifted], axis=1).min()) > DARK:
+        return ""
+    return (
+        f"; half of the values of a band of {scene.path} are below {least:.0f} after 1,000 was "
+        "subtracted: if its files hold no 1,000 more, add --offset 1000"
+    )
 
 
 def note_zeros(scene: Scene, values: np.ndarray) -> str:

@@ -13,8 +13,9 @@ from eosfm.prediction import stac
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.embed import embed
 from eosfm.prediction.inputs import SceneSeries
+from eosfm.prediction.plausible import check_values
 from eosfm.prediction.scene import ReadOptions, open_scene
-from eosfm.prediction.stac import read_items
+from eosfm.prediction.stac import SUBTRACTED, read_items
 from tests.fixtures.ranges import serving
 
 SMALL = Cut(window=64, overlap=32, device="cpu")
@@ -192,6 +193,20 @@ def test_the_offset_of_sentinel_2_counts_once(make_item, told, band, expected):
     assert values[0, 6, 6] == pytest.approx(expected)
     stored = open_scene(item, ("red",), ("dn16",)).read(0, 0, 40, 40)
     assert stored[0, 6, 6] == 3000
+
+
+@pytest.mark.parametrize(("dark", "noted"), [(900, False), (790, True)])
+def test_dark_values_of_which_the_offset_was_subtracted_are_noted(make_item, dark, noted):
+    image = np.full((3, 40, 40), 3000, np.uint16)
+    image[1] = dark
+    (item,) = read_items(
+        str(make_item("a", image, told={SUBTRACTED[0]: False}, scale=1e-4, offset=-0.1))
+    )
+    units = ("reflectance_1e4",) * 3
+    said = check_values(open_scene(item, COLOURS, units), units)
+    assert ("are below -210 after 1,000 was subtracted" in said) == noted
+    again = open_scene(item, COLOURS, units, ReadOptions(offset=1000.0))
+    assert check_values(again, units) == "" and again.read(0, 0, 40, 40)[1, 6, 6] == dark
 
 
 def test_what_the_task_knows_of_nodata_counts_where_the_item_says_nothing(make_item):
