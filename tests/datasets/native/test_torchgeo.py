@@ -1,9 +1,11 @@
 """torchgeo's classes as scenes, held against our readers of the same files."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import SPLITS
@@ -128,23 +130,35 @@ def test_arguments_that_torchgeo_refuses_are_told(tmp_path: Path, options):
         list(read(tmp_path))
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_a_package_that_torchgeo_lacks_is_one_line(tmp_path: Path, monkeypatch, late: bool):
+@pytest.fixture
+def cubes(monkeypatch):
+    """``cubes(sample, begin)``: a class of one item, and what it does when it is made."""
     import torchgeo.datasets
+
+    def make(sample: Callable[[], dict], begin: Callable[[], object] = dict) -> None:
+        class Cubes(torchgeo.datasets.NonGeoDataset):
+            def __init__(self, root: str) -> None:
+                begin()
+
+            def __len__(self) -> int:
+                return 1
+
+            def __getitem__(self, index: int) -> dict:
+                return sample()
+
+        monkeypatch.setattr(torchgeo.datasets, "Cubes", Cubes, raising=False)
+
+    return make
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_package_that_torchgeo_lacks_is_one_line(tmp_path: Path, cubes, late: bool):
     from torchgeo.datasets.utils import lazy_import
 
-    class Cubes(torchgeo.datasets.NonGeoDataset):
-        def __init__(self, root: str) -> None:
-            if not late:
-                lazy_import("h5pyy")
+    def lacks() -> dict:
+        return lazy_import("h5pyy")
 
-        def __len__(self) -> int:
-            return 1
-
-        def __getitem__(self, index: int):
-            lazy_import("h5pyy")
-
-    monkeypatch.setattr(torchgeo.datasets, "Cubes", Cubes, raising=False)
+    cubes(lacks, *([] if late else [lacks]))
     read = scenes_of_torchgeo("Cubes", {"train": {}}, "mask", "uint8")
     with pytest.raises(EosfmError, match=r"needs the package h5pyy, .*`pip install") as caught:
         list(read(tmp_path))
@@ -164,21 +178,8 @@ def test_a_split_without_labels_is_one_line(simulated):
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 8), (8,)])
-def test_a_mask_of_several_dates_is_one_line(tmp_path: Path, monkeypatch, shape):
-    import torch
-    import torchgeo.datasets
-
-    class Cubes(torchgeo.datasets.NonGeoDataset):
-        def __init__(self, root: str) -> None:
-            pass
-
-        def __len__(self) -> int:
-            return 1
-
-        def __getitem__(self, index: int):
-            return {"image": torch.zeros(3, 8, 8), "mask": torch.zeros(shape)}
-
-    monkeypatch.setattr(torchgeo.datasets, "Cubes", Cubes, raising=False)
+def test_a_mask_of_several_dates_is_one_line(tmp_path: Path, cubes, shape):
+    cubes(lambda: {"image": torch.zeros(3, 8, 8), "mask": torch.zeros(shape)})
     (scene,) = scenes_of_torchgeo("Cubes", {"train": {}}, "mask", "uint8")(tmp_path)
     with pytest.raises(EosfmError, match=r"a mask of shape .*; expected one of height and"):
         scene.target(Window(0, 0, 8, 8))
@@ -191,21 +192,8 @@ def test_a_misspelt_target_is_one_line(eurosat: Path):
 
 
 @pytest.mark.parametrize("label", [1.7, float("nan"), [0.5, 1.0], [300, 1], [-1, 1]])
-def test_a_label_is_never_rounded_to_a_class(tmp_path: Path, monkeypatch, label):
-    import torch
-    import torchgeo.datasets
-
-    class Cubes(torchgeo.datasets.NonGeoDataset):
-        def __init__(self, root: str) -> None:
-            pass
-
-        def __len__(self) -> int:
-            return 1
-
-        def __getitem__(self, index: int):
-            return {"image": torch.zeros(3, 8, 8), "label": torch.tensor(label)}
-
-    monkeypatch.setattr(torchgeo.datasets, "Cubes", Cubes, raising=False)
+def test_a_label_is_never_rounded_to_a_class(tmp_path: Path, cubes, label):
+    cubes(lambda: {"image": torch.zeros(3, 8, 8), "label": torch.tensor(label)})
     (scene,) = scenes_of_torchgeo("Cubes", {"train": {}}, "label", "uint8")(tmp_path)
     with pytest.raises(EosfmError, match="expected a class, or a flag per class"):
         scene.target(Window(0, 0, 8, 8))
