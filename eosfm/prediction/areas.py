@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ AXIS, FLATTENING = 6_378_137.0, 1 / 298.257223563
 """Of the WGS84 ellipsoid: half of its longer axis in metres, and how much shorter the other is."""
 TRUE = 0.01
 """Relative error of a plane's areas from which they are taken on the ellipsoid instead."""
+EVEN = 1e-4
+"""Relative difference within a row up to which its pixels count as alike."""
+COLS = 33
+"""Columns between which areas are interpolated."""
 WHOLE = 100
 """Hectares from which no fractions are printed."""
 UNKNOWN = 255
@@ -35,7 +40,7 @@ class Areas:
 
     def __init__(self, grid: Grid) -> None:
         self.pixels = np.zeros(UNKNOWN + 1, np.int64)
-        self._each, self._row = _pixels(grid), 0
+        self._cols, self._each, self._row = *_pixels(grid), 0
         self.hectares = None if self._each is None else np.zeros(UNKNOWN + 1)
 
     def add(self, values: np.ndarray) -> None:
@@ -44,7 +49,13 @@ class Areas:
         self.pixels += counts.sum(axis=0)
         if self.hectares is not None and self._each is not None:
             each = self._each[self._row : self._row + len(values)]
-            self.hectares += counts.T @ each / HECTARE
+            if len(self._cols) > 1:
+                places = np.arange(values.shape[1]) + 0.5
+                sizes = (np.interp(places, self._cols, row) for row in each)
+                areas = map(partial(np.bincount, minlength=UNKNOWN + 1), values, sizes)
+                self.hectares += np.sum(list(areas), axis=0) / HECTARE
+            else:
+                self.hectares += counts.T @ each[:, 0] / HECTARE
         self._row += len(values)
 
     def told(self, value: int) -> str:
@@ -73,32 +84,46 @@ def write_areas(out: Path, rows: Iterable[dict[str, Any]]) -> None:
         table.writerows(rows)
 
 
-def _pixels(grid: Grid) -> np.ndarray | None:
-    """(H,) area of a pixel of each row, in square metres; None without a place on the Earth."""
+def _pixels(grid: Grid) -> tuple[np.ndarray, np.ndarray | None]:
+    """Some columns (S,), and the area (H, S) of a pixel there, in square metres.
+
+    It is one column, the middle, where a row's pixels are alike; and no area without a place on the
+    Earth.
+    """
     from rasterio._err import CPLE_BaseError
     from rasterio.errors import RasterioError
 
+    middle = np.array([grid.width / 2])
     if not grid.crs:
-        return None
-    flat = np.full(grid.height, float(grid.side * grid.crs.units_factor[1]) ** 2)
+        return middle, None
+    flat = np.full((grid.height, 1), float(grid.side * grid.crs.units_factor[1]) ** 2)
     if not (grid.crs.is_geographic or grid.crs.is_projected):
-        return flat
+        return middle, flat
+    cols = np.linspace(0.5, grid.width - 0.5, COLS)
+    rows = np.arange(grid.height)
     try:
-        true = _on_ellipsoid(grid, np.arange(grid.height))
+        # Planes around a pole differ within a row as well.
+        ends = [_on_ellipsoid(grid, rows, col) for col in (cols[0], middle[0], cols[-1])]
+        if np.ptp(ends, axis=0).max() > EVEN * np.max(ends):
+            true = np.stack([_on_ellipsoid(grid, rows, col) for col in cols], axis=1)
+        else:
+            cols, true = middle, ends[1][:, None]
     except (RasterioError, CPLE_BaseError):  # beyond the projection, or on another planet
-        true = np.zeros(grid.height)
+        true = np.zeros((grid.height, 1))
     known = bool((np.isfinite(true) & (true > 0)).all())
     if grid.crs.is_geographic:
-        return true if known else None
+        return cols, true if known else None
     # Such as the plane of web maps, which grows towards the poles.
-    return true if known and bool((np.abs(flat / true - 1) > TRUE).any()) else flat
+    if known and bool((np.abs(flat / true - 1) > TRUE).any()):
+        return cols, true
+    return middle, flat
 
 
-def _on_ellipsoid(grid: Grid, rows: np.ndarray) -> np.ndarray:
-    """(n,) area of the middle pixel of rows, in square metres."""
+def _on_ellipsoid(grid: Grid, rows: np.ndarray, col: float) -> np.ndarray:
+    """(n,) area of the pixels of rows around a column, in square metres."""
     from rasterio.warp import transform
 
-    cols = grid.width / 2 + np.array([-0.5, 0.5, 0.5, -0.5])
+    cols = col + np.array([-0.5, 0.5, 0.5, -0.5])
     ends = rows[:, None] + np.array([0, 0, 1, 1])
     to = grid.transform
     x, y = to.a * cols + to.b * ends + to.c, to.d * cols + to.e * ends + to.f

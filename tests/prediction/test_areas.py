@@ -61,6 +61,26 @@ def test_where_pixels_differ_by_latitude_areas_are_those_on_the_earth(crs, place
         assert area == pytest.approx(on_earth(crs, place, rows), rel=1e-4)
 
 
+def test_around_a_pole_pixels_of_a_row_differ_too():
+    """A map of Antarctica: a disc around the pole, a ring around that, and nothing beyond."""
+    place = from_origin(-3e6, 3e6, 30_000, 30_000)
+    places = (np.arange(200) - 99.5) * 30_000
+    away = np.hypot(places[:, None], places)
+    values = np.select([away < 1e6, away < 3e6], [0, 1], 255).astype(np.uint8)
+    found = hectares("EPSG:3031", place, values)
+    around = Transformer.from_crs("EPSG:3031", "EPSG:4326", always_xy=True)
+    angles = np.linspace(0, 2 * np.pi, 2000)
+
+    def disc(radius):
+        circle = around.transform(radius * np.sin(angles), radius * np.cos(angles))
+        return abs(Geod(ellps="WGS84").polygon_area_perimeter(*circle)[0]) / 10_000
+
+    # The discs of pixels are not round: the ratio of areas is compared with that of the plane.
+    inner, outer = ((away < radius).sum() * 9e8 / (np.pi * radius**2) for radius in (1e6, 3e6))
+    assert found[0] == pytest.approx(disc(1e6) * inner, rel=2e-3)
+    assert found[0] + found[1] == pytest.approx(disc(3e6) * outer, rel=2e-3)
+
+
 @pytest.mark.parametrize(
     ("crs", "expected"),
     [("+proj=ortho +lat_0=0 +lon_0=0", 200.0), ("IAU_2015:30100", None)],
