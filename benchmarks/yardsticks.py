@@ -1,6 +1,6 @@
 """How hard the simulated Earth is: what needs no training reaches on real and on simulated images.
 
-    python benchmarks/yardsticks.py --eurosat FOLDER --oscd FOLDER --loveda FOLDER
+    python benchmarks/yardsticks.py --eurosat FOLDER --oscd FOLDER --loveda FOLDER --floods FOLDER
 
 The recipes are tuned until the difference is small, by these yardsticks alone: no specialist and no
 ensemble is looked at. Both sides have as many labels and tiles, read by the same reader; the
@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,8 @@ LABELS = 500  # of EuroSAT's images
 PIXELS = 6_000  # of each side, to fit and to test
 CELL = 8  # pixels around one, whose mean and deviation are its surroundings
 FARMED = 2  # LoveDA's tiles of a draw, those with most farmland, as the real ones at hand have
+WATER = (0.10, 0.19, 0.24, 0.53)  # shares in the quarters of Sen1Floods11's chip, ascending
+CHIPS = 16  # simulated ones, of which that with the most similar shares is taken
 RGB_FULL = 2750  # reflectance x 10,000 that is 255 in EuroSAT's RGB edition
 
 
@@ -57,6 +60,7 @@ def main(
     eurosat: Annotated[Path, typer.Option(help="Folder that holds 2750/, the RGB edition.")],
     oscd: Annotated[Path, typer.Option(help="Folder of OSCD's three archives, unpacked.")],
     loveda: Annotated[Path, typer.Option(help="Folder that holds Train/ and Val/.")],
+    floods: Annotated[Path, typer.Option(help="Folder that holds v1.1/: one chip in quarters.")],
     draws: Annotated[int, typer.Option(help="Draws of tiles, labels and random weights.")] = 4,
     first: Annotated[
         int, typer.Option(help="The first draw's seed; others tune, others tell.")
@@ -64,7 +68,9 @@ def main(
 ) -> None:
     """Print the table."""
     rows = [["dataset", "labels", "yardstick", "real", "simulated", "difference"]]
-    for name, root in (("eurosat", eurosat), ("oscd", oscd), ("loveda", loveda)):
+    roots = {"eurosat": eurosat, "oscd": oscd, "loveda": loveda}
+    roots |= dict.fromkeys(("sen1floods11", "sen1floods11, radar"), floods)
+    for name, root in roots.items():
         real, simulated = (
             _scores(name, source, range(first, first + draws)) for source in (root, None)
         )
@@ -79,7 +85,9 @@ def main(
 def _scores(name: str, root: Path | None, seeds: range) -> dict[str, list[float]]:
     """Scores by yardstick of every draw; without a root, of the simulated Earth."""
     sides, measure = {"eurosat": (_eurosat, accuracy), "oscd": (_oscd, average_precision),
-                      "loveda": (_loveda, kappa)}[name]  # fmt: skip
+                      "loveda": (_loveda, kappa), "sen1floods11": (_floods, miou),
+                      "sen1floods11, radar": (partial(_floods, bands=("vv", "vh")), miou),
+                      }[name]  # fmt: skip
     found: dict[str, list[float]] = {}
     for seed, (known, unseen) in zip(seeds, sides(root, seeds), strict=True):
         for yardstick, score in yardsticks(known, unseen, seed, measure):
@@ -184,6 +192,16 @@ def kappa(logits: Tensor, answers: Tensor) -> float:
     return (agreed - chance) / (1 - chance)
 
 
+def miou(logits: Tensor, answers: Tensor) -> float:
+    """Intersection over union, mean of both classes."""
+    found = logits.argmax(1)
+    both, either = (
+        [float(join(found == k, answers == k).sum()) for k in (0, 1)]
+        for join in (torch.logical_and, torch.logical_or)
+    )
+    return sum(b / e for b, e in zip(both, either, strict=True)) / 2
+
+
 def _eurosat(root: Path | None, seeds: range) -> Iterator[Draw]:
     """As many labels of each class, in three colours of 8 bits; the rest is tested."""
     with _native("eurosat", root, {"train": 0, "val": 0, "test": 2 * LABELS}, 64, 10.0) as scenes:
@@ -238,6 +256,44 @@ def _loveda(root: Path | None, seeds: range, size: int = 256, block: int = 64) -
         even = (rows + cols + seed) % 2 == 0
         known, unseen = (torch.where(part, targets, -1) for part in (even, ~even))
         yield Side(images, known), Side(images, unseen)
+
+
+def _floods(
+    root: Path | None, seeds: range, bands: tuple[str, ...] = (), size: int = 512
+) -> Iterator[Draw]:
+    """A flooded chip in quarters: those of one diagonal are known, the others are tested."""
+    name = "sen1floods11"
+    known_bands = get_dataset(name).bands
+    some = [known_bands.index(band) for band in bands or known_bands]
+    counts: dict[Split, int] = {"train": CHIPS, "val": 1, "test": 1}
+    for seed in seeds:
+        with _native(name, root, counts, size, 10.0, seed) as scenes:
+            parts = [
+                (_read(scene)[:, some], torch.from_numpy(scene.target(_whole(scene))).long())
+                for scene in scenes
+            ]
+        images, targets = (torch.stack(part) for part in zip(*parts, strict=True))
+        if root is None:
+            images, targets = _most_alike(_quarters(images), _quarters(targets))
+        one, other = (0, 3), (1, 2)
+        if seed % 2:
+            one, other = other, one
+        yield Side(images[[*one]], targets[[*one]]), Side(images[[*other]], targets[[*other]])
+
+
+def _quarters(maps: Tensor) -> Tensor:
+    """(N, 4, ..., H / 2, W / 2) of (N, ..., H, W)."""
+    halves = [half for rows in maps.chunk(2, -2) for half in rows.chunk(2, -1)]
+    return torch.stack(halves, 1)
+
+
+def _most_alike(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The chip without cloud whose quarters have the shares of water that the real ones have."""
+    shares = (targets == 1).float().mean((2, 3)).sort(1).values
+    away = (shares - torch.tensor(WATER)).abs().sum(1)
+    away[(targets < 0).any(3).any(2).any(1)] = torch.inf
+    best = int(away.argmin())
+    return images[best], targets[best]
 
 
 @contextmanager

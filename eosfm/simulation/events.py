@@ -24,6 +24,10 @@ OPEN = (
 )  # fmt: skip
 """Land that can be built on."""
 
+BANKS = 0.6  # deviation of a field's height from its surroundings, metres
+FURROWS = 0.4  # deviation of heights that are finer than a pixel, metres
+NEAR = 100  # metres from standing water within which furrows hold some
+
 
 def evolve(land: Landscape, key: Key, event: str, strength: float = 1.0) -> Landscape:
     """The same land after an event.
@@ -51,25 +55,35 @@ def evolve(land: Landscape, key: Key, event: str, strength: float = 1.0) -> Land
 
 def _flood(land: Landscape, rng: np.random.Generator, strength: float) -> Landscape:
     water = land.shows(*WATER)
-    ragged = land.elevation + 0.7 * _noise(land, rng, 150, 5)
+    # Fields lie between banks, each at a height of its own, and none is level.
+    fields, field = np.unique(land.parcel, return_inverse=True)
+    field = field.reshape(land.size)
+    steps = np.where(fields > 0, rng.normal(0, BANKS, len(fields)), 0)[field]
+    # A flood plain is nearly level.
+    ragged = 0.1 * land.elevation + 0.4 * _noise(land, rng, 300, 6) + steps.astype(np.float32)
     source = water if water.any() else ragged <= np.quantile(ragged, 0.01)
     share = min(rng.uniform(0.12, 0.35) * strength, 0.9)
     dry = ragged[~water]
     if not dry.size or strength == 0:
         return land
-    low = (ragged <= np.quantile(dry, share)) | source
     from scipy import ndimage
 
-    labels, _ = ndimage.label(low)
-    reached = np.isin(labels, np.unique(labels[source])) & ~water & low
-    reached &= ~land.shows(*BUILDINGS) & (land.canopy_height < 6)
+    depth = np.quantile(dry, share) - ragged
+    labels, _ = ndimage.label((depth >= 0) | source)
+    reached = np.isin(labels, np.unique(labels[source])) & ~water & (depth >= 0)
+    # Where it is shallow, furrows and clods stand out; beyond, it fills furrows and hollows.
+    under = np.clip(0.5 + (depth + FURROWS * _noise(land, rng, 40, 3, 0.8)) / (6 * FURROWS), 0, 1)
+    near = ndimage.distance_transform_edt(~reached) * land.gsd <= NEAR
+    wet = (under > 0.05) & near & ~water
+    wet &= ~land.shows(*BUILDINGS) & (land.canopy_height < 6)
     # Crops and reeds stand out of shallow water in places; land that fell dry again is soaked.
     standing = np.clip(0.6 * _noise(land, rng, 90, 4, 0.7) - rng.normal(0.1, 0.3), 0, 0.85)
     margin = ndimage.gaussian_filter(reached.astype(np.float32), 120 / land.gsd)
     moisture = np.clip(land.moisture + rng.uniform(0.5, 2.5) * margin, 0, 1)
+    silt = np.clip(rng.normal(0, 0.3, len(fields)), -0.5, 0.5)[field]
     return land.change(moisture=moisture).covered(
-        reached, "flood", moisture=1.0,
-        tone=1 + 0.1 * _noise(land, rng, 200, 3), vigour=land.vigour * standing,
+        wet, "flood", moisture=under,
+        tone=1 + 0.1 * _noise(land, rng, 200, 3) + silt, vigour=land.vigour * standing,
     )  # fmt: skip
 
 

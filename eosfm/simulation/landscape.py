@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eosfm.simulation.covers import CODE, cover_mask
+from eosfm.simulation.covers import CODE, WATER, cover_mask
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Landscape:
     elevation: np.ndarray  # float32 metres
     canopy_height: np.ndarray  # float32 metres of vegetation, 0 to 48
     building_height: np.ndarray  # float32 metres
-    moisture: np.ndarray  # float32 soil moisture 0 to 1
+    moisture: np.ndarray  # float32 soil moisture 0 to 1; of a flood, the share under water
     vigour: np.ndarray  # float32 green vigour 0 to 1 on that day; 0 where nothing grows
     tone: np.ndarray  # float32 brightness of an object relative to its cover's mean
     parcel: np.ndarray  # int32 number of the field or building, 0 elsewhere
@@ -34,6 +34,11 @@ class Landscape:
     def shows(self, *covers: str) -> np.ndarray:
         """(H, W) bool: where the land has one of the named covers, for example ``*WATER``."""
         return cover_mask(self.cover, *covers)
+
+    def open_water(self) -> np.ndarray:
+        """(H, W) float32 share of each pixel in which water is seen from above, 0 to 1."""
+        flooded = np.where(self.shows("flood"), self.moisture * (1 - self.vigour), 0)
+        return np.where(self.shows(*WATER), 1, flooded).astype(np.float32)
 
     def change(self, **fields: object) -> "Landscape":
         """A copy with some attributes replaced."""

@@ -147,11 +147,14 @@ def _reflectance(land: Landscape, wavelengths: np.ndarray) -> np.ndarray:
     mix = mix.astype(np.float32)
     image = np.take(empty, land.cover, axis=1)
     image += (np.take(full, land.cover, axis=1) - image) * mix
-    stems = np.where(land.shows("flood"), land.vigour, 0)
-    image += (full[:, code("wetland")][:, None, None] - image) * stems
-    image *= land.tone
     # Soaked soil is dark, darkest in the shortwave infrared (Lobell and Asner 2002).
     depth = np.interp(wavelengths, [450, 900, 1600, 2200], [0.7, 0.9, 1.7, 2.0])
+    flood = land.shows("flood")
+    soaked = full[:, code("bare_field")] * np.exp(-depth).astype(np.float32)
+    image += (soaked[:, None, None] - image) * np.where(flood, 1 - land.moisture, 0)
+    stems = np.where(flood, land.vigour, 0)
+    image += (full[:, code("wetland")][:, None, None] - image) * stems
+    image *= land.tone
     damp = land.moisture**2 * (1 - land.vigour) * SOIL[land.cover]
     image *= np.exp(-depth.astype(np.float32)[:, None, None] * damp.astype(np.float32))
     return image

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from eosfm.core.errors import EosfmError
-from eosfm.simulation.covers import BUILDINGS, RADAR, SOIL, WATER
+from eosfm.simulation.covers import BUILDINGS, CODE, RADAR, SOIL, WATER
 from eosfm.simulation.grid import coordinates, shifted, spread
 from eosfm.simulation.landscape import Landscape
 from eosfm.simulation.noise import Key, fractal, generator
@@ -28,6 +28,7 @@ _REFERENCE = 37.0  # degrees at which the means of the covers hold
 # Flooded canopies in dB, VV and VH: stems and water act as corner reflectors, which raises VV by
 # some 4 dB over the dry canopy, and VH, which comes from the crowns, hardly.
 _STANDING = (-6.5, -17.0)
+_SOAKED = 3.0  # dB of bare soil that is full of water over that of usual moisture
 
 _POLARISATION = {"vv": 0, "vh": 1, "sar": 0, "vv_desc": 0, "vh_desc": 1}
 
@@ -100,7 +101,9 @@ def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> 
     level += 4.0 * (np.clip(land.tone, 0.5, 2) - 1) + rng.normal(0, 0.9)
     level += 0.05 * np.minimum(land.canopy_height, 25) - 0.6
     level = _waves(land, rng, level, cross)
-    level = _stems(level, np.where(flooded, land.vigour, 0), cross)
+    bare = RADAR[cross][CODE["bare_field"]] + _SOAKED
+    level = _mixed(level, np.where(flooded, 1 - land.moisture, 0), bare)
+    level = _mixed(level, np.where(flooded, land.vigour, 0), _STANDING[cross])
     down, right = np.gradient(land.elevation, np.float32(land.gsd))
     facing = right * np.float32(towards[0]) * -1 + down * np.float32(-towards[1])
     level += np.clip(11 * facing, -9, 9)
@@ -112,9 +115,9 @@ def _level(land: Landscape, rng: np.random.Generator, cross: int, side: int) -> 
     return (level - fall * (incidence - _REFERENCE)).astype(np.float32)
 
 
-def _stems(level: np.ndarray, share: np.ndarray, cross: int) -> np.ndarray:
-    """Mix the backscatter of open water with that of the canopies that stand in a share of it."""
-    power = (1 - share) * 10 ** (level / 10) + share * 10 ** np.float32(_STANDING[cross] / 10)
+def _mixed(level: np.ndarray, share: np.ndarray, other: float) -> np.ndarray:
+    """Mix backscatter in dB with that of what stands in a share of each pixel."""
+    power = (1 - share) * 10 ** (level / 10) + share * 10 ** np.float32(other / 10)
     return np.where(share > 0, 10 * np.log10(power), level)
 
 

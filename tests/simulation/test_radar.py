@@ -62,19 +62,24 @@ def test_a_swath_darkens_over_a_hundred_kilometres_and_not_within_a_tile(monkeyp
     assert np.mean([ramp(ocean, (k,)) for k in range(8)]) < 2 * ramp(swath, (1,))
 
 
-def level(cover, band, vigour=0.0):
+def level(cover, band, vigour=0.0, moisture=0.0):
     """Mean of several passes in dB."""
     land = plain(cover, vigour=vigour)
+    land = land.change(moisture=np.full_like(land.moisture, moisture))
     return np.mean([backscatter(land, (k,), (band,)).mean() for k in range(8)])
 
 
 def test_flooded_stems_raise_vv_over_the_dry_field_and_vh_hardly():
-    dry, stems, open_water = (
-        np.array([level(cover, band, vigour) for band in ("vv", "vh")])
-        for cover, vigour in (("cereal", 0.8), ("flood", 0.8), ("flood", 0.0))
-    )
+    dry, stems, open_water, shallow = (
+        np.array([level(cover, band, *land) for band in ("vv", "vh")])
+        for cover, *land in (
+            ("cereal", 0.8), ("flood", 0.8, 1.0), ("flood", 0.0, 1.0), ("flood", 0.0, 0.5),
+        )
+    )  # fmt: skip
     vv, vh = stems - dry
     assert 2 < vv < 6 and -2 < vh < 2
     vv, vh = stems - open_water
     assert vv > vh + 1 > 4
+    soaked = np.array([level("bare_field", band, moisture=1.0) for band in ("vv", "vh")])
     assert open_water[0] < level("bare_field", "vv") - 2
+    assert (open_water < shallow).all() and (shallow < soaked).all()

@@ -31,7 +31,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
             land = evolve(land, (*key, "flood"), "flood")
         image = backscatter(land, (*key, "sar"), units="dn8")
         number, event = divmod(index, len(EVENTS[split]))
-        flood = land.shows("flood")
+        flood = land.shows("flood") & (land.moisture > 0.5)
         _write_tile(root / EVENTS[split][event], number, image, flood, water)
     for name in (name for names in EVENTS.values() for name in names):
         blank = np.full((simulation.size, simulation.size), 255, np.uint8)
