@@ -133,18 +133,15 @@ class Detector(FCOS):
         named = OrderedDict((str(level), feature) for level, feature in enumerate(maps))
         levels = list(self.backbone(named).values())
         outputs = {key: value.float() for key, value in self.head(levels).items()}
-        return Cells(self, outputs, self._cells(levels, size), size)
+        return Cells(self, outputs, self._cells(levels), size)
 
-    def _cells(self, levels: Sequence[Tensor], size: tuple[int, int]) -> list[Tensor]:
-        shapes = [level.shape[-2:] for level in levels]
-        strides = [[size[0] // height, size[1] // width] for height, width in shapes]
+    def _cells(self, levels: Sequence[Tensor]) -> list[Tensor]:
         self.anchor_generator.set_cell_anchors(torch.float32, levels[0].device)
-        corners = self.anchor_generator.grid_anchors(shapes, strides)
+        # By stride, not by size: where that is no multiple, the last cells reach past the image.
+        shapes = [level.shape[-2:] for level in levels]
+        corners = self.anchor_generator.grid_anchors(shapes, [[s, s] for s in STRIDES])
         # torchvision puts a cell's square around its corner; the middle is what the cell sees.
-        return [
-            squares + squares.new_tensor([width, height] * 2) / 2
-            for squares, (height, width) in zip(corners, strides, strict=True)
-        ]
+        return [squares + stride / 2 for squares, stride in zip(corners, STRIDES, strict=True)]
 
 
 def constant_cells(boxes: Tensor, logits: Tensor, size: tuple[int, int], batch: int) -> Cells:

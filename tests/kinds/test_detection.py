@@ -10,6 +10,7 @@ from torch import Tensor
 from eosfm.core.errors import EosfmError
 from eosfm.heads.fcos import REACH, START, Cells, Detector, Objects
 from eosfm.kinds import KINDS, TargetStatistics
+from eosfm.nn.pyramid import STRIDES
 
 CHANNELS = (8, 16, 24, 32)
 KIND = KINDS["detection"]
@@ -55,6 +56,19 @@ def test_cells_cover_every_map_and_lie_in_its_middle() -> None:
     assert middles[0][0].tolist() == [2, 2] and middles[0][9].tolist() == [6, 6]
     assert middles[3].tolist() == [[16, 16], [16, 48]]
     assert cells.outputs["cls_logits"].sigmoid().mean().item() == pytest.approx(0.01, abs=0.01)
+
+
+def test_cells_keep_their_place_where_the_size_is_no_multiple_of_the_stride() -> None:
+    size = 100, 70
+    shapes = [(math.ceil(size[0] / stride), math.ceil(size[1] / stride)) for stride in STRIDES]
+    levels = [torch.zeros(1, width, *shape) for width, shape in zip(CHANNELS, shapes, strict=True)]
+    for squares, (height, width), stride in zip(
+        detector()(levels, size).anchors, shapes, STRIDES, strict=True
+    ):
+        middles = (squares[:, :2] + squares[:, 2:]) / 2
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        expected = torch.stack([columns, rows], -1).flatten(0, 1) * stride + stride / 2
+        assert torch.equal(middles, expected)
 
 
 def test_an_untrained_box_reaches_two_strides_to_each_side() -> None:
