@@ -22,6 +22,8 @@ AS_STORED = (1.0, 0.0)
 """Scale and offset of a file that declares none."""
 TEN_THOUSANDTHS = (1e-4, 0.0)
 """Those of reflectance times 10,000, which is its unit here."""
+HALF = 0.51
+"""Of a pixel: a grid that is told by the middle of its first pixel begins half of one away."""
 
 
 def contradictions(dataset: Dataset, scene: Scene, own: bool) -> Iterator[str]:
@@ -112,10 +114,25 @@ def _grids(rasters: list[Any]) -> Iterator[str]:
                 f"{first.name} is in {first.crs}, and {other.name} in {other.crs}; bring them to "
                 "one grid, since they are taken pixel by pixel"
             )
-        elif first.res == other.res:
-            cols, rows = ~first.transform * (other.transform.c, other.transform.f)
-            if max(abs(cols), abs(rows)) > 0.5:
-                yield (
-                    f"{other.name} begins {cols:+.3g} columns and {rows:+.3g} rows from "
-                    f"{first.name}; bring them to one grid, since they are taken pixel by pixel"
-                )
+        elif fault := _apart(first, other):
+            yield (
+                f"{other.name} {fault} from {first.name}; bring them to one grid, since they are "
+                "taken pixel by pixel"
+            )
+
+
+def _apart(first: Any, other: Any) -> str | None:
+    """Where another file's grid begins, or ends, off that of the first; None where it does not.
+
+    Files of other pixels, such as coarse bands, begin where the first does.
+    """
+    sides = [abs(raster.transform.determinant) ** 0.5 for raster in (first, other)]
+    limit = max(1.0, sides[1] / sides[0]) * HALF
+    corners = {"begins": (0, 0)}
+    if first.shape == other.shape:  # read pixel by pixel, whatever size is declared
+        corners["ends"] = (first.width, first.height)
+    for word, (width, height) in corners.items():
+        cols, rows = ~first.transform * (other.transform * (width, height))
+        if max(abs(cols - width), abs(rows - height)) > limit:
+            return f"{word} {cols - width:+.3g} columns and {rows - height:+.3g} rows"
+    return None

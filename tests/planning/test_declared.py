@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
-from rasterio.transform import from_origin
+from rasterio.transform import Affine, from_origin
 
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.scenes import Part, raster_scene
@@ -23,13 +23,14 @@ MASK = {"descriptions": (), "dtype": "uint8"}
 @pytest.fixture
 def hints(tmp_path):
     def write(name, count, west=500_000, epsg=32633, descriptions=BANDS, dtype="uint16", **more):
+        transform, size = more.pop("transform", from_origin(west, 5e6, 10, 10)), more.pop("size", 8)
         scales, offsets = more.pop("scales", None), more.pop("offsets", None)
         prepare = more.pop("prepare", as_stored)
         with rasterio.open(
-            tmp_path / name, "w", driver="GTiff", width=8, height=8, count=count, dtype=dtype,
-            crs=f"EPSG:{epsg}", transform=from_origin(west, 5e6, 10, 10), **more,
+            tmp_path / name, "w", driver="GTiff", width=size, height=size, count=count, dtype=dtype,
+            crs=f"EPSG:{epsg}", transform=transform, **more,
         ) as raster:  # fmt: skip
-            raster.write(np.ones((count, 8, 8), dtype))
+            raster.write(np.ones((count, size, size), dtype))
             raster.descriptions = descriptions or (None,) * count
             if scales:
                 raster.scales, raster.offsets = scales, offsets
@@ -68,11 +69,24 @@ def test_what_agrees_or_tells_nothing_is_silent(hints, image):
         ({}, MASK | {"west": 500_100},
          "mask.tif begins +10 columns and +0 rows from "),
         ({}, MASK | {"epsg": 32634}, "is in EPSG:32633, and "),
+        ({}, MASK | {"transform": from_origin(500_000, 5e6, 20, 20)},  # as many, larger pixels
+         "mask.tif ends +8 columns and +8 rows from "),
+        ({}, MASK | {"transform": Affine(10, 0, 500_000, 0, 10, 5e6)},  # up is down
+         "mask.tif ends +0 columns and -16 rows from "),
+        ({}, MASK | {"transform": from_origin(500_080, 5e6, 20, 20), "size": 4},
+         "mask.tif begins +8 columns and +0 rows from "),
     ],
 )  # fmt: skip
 def test_each_contradiction_is_one_hint(hints, image, mask, words):
     (line,) = hints(image, mask)
     assert words in line
+
+
+@pytest.mark.parametrize("west", [500_000, 500_010])
+def test_coarse_pixels_may_begin_half_of_one_away(hints, west):
+    """Where a grid is told by the middle of its first pixel."""
+    coarse = {"transform": from_origin(west, 5e6, 20, 20), "size": 4}
+    assert hints({}, MASK | coarse) == []
 
 
 def test_a_mask_s_own_nodata_is_none_of_the_image(hints):
