@@ -84,8 +84,12 @@ def _unlabelled(raster: Any, scene: Scene) -> Iterator[str]:
     if value is None or isnan(value):
         return
     for row in range(0, scene.height, ROWS):
-        window = Window(row, 0, min(ROWS, scene.height - row), scene.width)
-        if (np.asarray(scene.target(window)) == np.float32(value)).any():
+        labels = np.asarray(
+            scene.target(Window(row, 0, min(ROWS, scene.height - row), scene.width))
+        )
+        with np.errstate(over="ignore"):  # the lowest of float64 is none of float32
+            wanted = labels.dtype.type(value) if labels.dtype.kind == "f" else value
+        if (labels == wanted).any():
             yield (
                 f"{raster.name} declares the nodata value {value:g}, and labels have it; let the "
                 "reader give NaN where nothing is labelled"

@@ -25,12 +25,12 @@ def hints(tmp_path):
     def write(name, count, west=500_000, epsg=32633, descriptions=BANDS, dtype="uint16", **more):
         transform, size = more.pop("transform", from_origin(west, 5e6, 10, 10)), more.pop("size", 8)
         scales, offsets = more.pop("scales", None), more.pop("offsets", None)
-        prepare = more.pop("prepare", as_stored)
+        prepare, fill = more.pop("prepare", as_stored), more.pop("fill", 1)
         with rasterio.open(
             tmp_path / name, "w", driver="GTiff", width=size, height=size, count=count, dtype=dtype,
             crs=f"EPSG:{epsg}", transform=transform, **more,
         ) as raster:  # fmt: skip
-            raster.write(np.ones((count, size, size), dtype))
+            raster.write(np.full((count, size, size), fill, dtype))
             raster.descriptions = descriptions or (None,) * count
             if scales:
                 raster.scales, raster.offsets = scales, offsets
@@ -109,6 +109,22 @@ class TestLabelsOfRegression:
         assert self.told(hints, 1, as_stored) == []
         assert self.told(hints, -9999, lambda pixels, path: pixels) == []
         assert self.told(hints, np.nan, as_stored) == []
+
+    @pytest.mark.parametrize("dtype", ["uint32", "int32"])
+    def test_the_largest_whole_number_is_found(self, hints, dtype):
+        """A float of 32 bits does not hold it."""
+        most = int(np.iinfo(dtype).max)
+        mask = MASK | {"nodata": most, "dtype": dtype, "fill": most}
+        (line,) = hints({}, mask, self.dataset)
+        assert "and labels have it" in line
+
+    @pytest.mark.filterwarnings("error:overflow")
+    def test_the_lowest_of_double_precision_is_found_without_a_warning(self, hints):
+        lowest = float(np.finfo("float64").min)
+        mask = MASK | {"nodata": lowest, "dtype": "float64", "fill": lowest}
+        assert hints({}, mask, self.dataset) == []  # read as NaN
+        (line,) = hints({}, mask | {"prepare": lambda pixels, path: pixels}, self.dataset)
+        assert "and labels have it" in line
 
 
 def test_readers_of_published_data_see_to_nodata_and_scale(hints):
