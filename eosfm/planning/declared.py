@@ -52,6 +52,8 @@ def contradictions(dataset: Dataset, scene: Scene, own: bool) -> Iterator[str]:
         if own and dataset.kind == "regression":
             labels = [raster for raster in rasters if raster not in images]
             yield from islice((told for raster in labels for told in _unlabelled(raster, scene)), 1)
+        if own:
+            yield from islice((told for raster in rasters for told in _masked(raster)), 1)
         yield from islice(_grids(rasters), 1)
 
 
@@ -95,6 +97,15 @@ def _unlabelled(raster: Any, scene: Scene) -> Iterator[str]:
                 "reader give NaN where nothing is labelled"
             )
             return
+
+
+def _masked(raster: Any) -> Iterator[str]:
+    """A mask in the file, which maps respect and readers do not see."""
+    if any([flag.name for flag in flags] == ["per_dataset"] for flags in raster.mask_flag_enums):
+        yield (
+            f"{raster.name} has a mask of its own, and pixels below it are read like others; write "
+            "a nodata value there, and state it, or remove the mask"
+        )
 
 
 def _scale(raster: Any, dataset: Dataset) -> Iterator[str]:

@@ -26,12 +26,15 @@ def hints(tmp_path):
         transform, size = more.pop("transform", from_origin(west, 5e6, 10, 10)), more.pop("size", 8)
         scales, offsets = more.pop("scales", None), more.pop("offsets", None)
         prepare, fill = more.pop("prepare", as_stored), more.pop("fill", 1)
-        with rasterio.open(
+        masked = more.pop("masked", False)
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(
             tmp_path / name, "w", driver="GTiff", width=size, height=size, count=count, dtype=dtype,
             crs=f"EPSG:{epsg}", transform=transform, **more,
         ) as raster:  # fmt: skip
             raster.write(np.full((count, size, size), fill, dtype))
             raster.descriptions = descriptions or (None,) * count
+            if masked:
+                raster.write_mask(np.eye(size, dtype=bool))
             if scales:
                 raster.scales, raster.offsets = scales, offsets
         return Part(tmp_path / name, count, prepare)
@@ -69,6 +72,8 @@ def test_what_agrees_or_tells_nothing_is_silent(hints, image):
         ({}, MASK | {"west": 500_100},
          "mask.tif begins +10 columns and +0 rows from "),
         ({}, MASK | {"epsg": 32634}, "is in EPSG:32633, and "),
+        ({"masked": True}, MASK, "image.tif has a mask of its own, and pixels below it are read"),
+        ({}, MASK | {"masked": True}, "mask.tif has a mask of its own, and pixels below it are "),
         ({}, MASK | {"transform": from_origin(500_000, 5e6, 20, 20)},  # as many, larger pixels
          "mask.tif ends +8 columns and +8 rows from "),
         ({}, MASK | {"transform": Affine(10, 0, 500_000, 0, 10, 5e6)},  # up is down
