@@ -106,7 +106,7 @@ def _check_copy(
     Args:
         dataset: By the name of the entry.
         folder: Its copy.
-        tile: Tile size; None for whole images.
+        tile: Tile size in the entry; None for whole images, as those with one label always are.
         whole: Whether it must have as many scenes as its publisher says, or the first copy had.
         splits: Those that are cut, each of which must have a scene; none where there are too many
             to look at each.
@@ -144,11 +144,15 @@ def _check_copy(
                 for split in splits
                 if not counts[split]
             )
-            if tile is None and len(sizes) > 1:
+            one_label = get_kind(dataset.kind).answer == "image"  # such images are never cut
+            if (tile is None or one_label) and len(sizes) > 1:
                 least, most = (f"{h} x {w}" for h, w in (min(sizes), max(sizes)))
+                cure = f"set datasets.{name}.tile to cut them"
+                if one_label:
+                    cure = "let the reader crop them to it (see `crop` of native/scenes.py)"
                 yield fault(
                     f"datasets.{name}: images of {folder} have {len(sizes)} sizes, from {least} to "
-                    f"{most} px; whole images must share one: set datasets.{name}.tile to cut them"
+                    f"{most} px; whole images must share one: {cure}"
                 )
         hints = list(contradictions(dataset, scene, own))
     except (EosfmError, OSError) as error:

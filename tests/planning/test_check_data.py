@@ -125,7 +125,8 @@ def test_a_lost_file_of_any_scene_is_one_fault(project, tmp_path):
 
 
 @pytest.mark.parametrize("tile", [None, 32])
-def test_whole_images_of_different_sizes_are_a_fault(project, tmp_path, tile):
+def test_images_with_one_label_must_share_a_size_whatever_the_tile(project, tmp_path, tile):
+    """They are never cut."""
     root = tmp_path / "copy"
     root.mkdir()
     get_recipe("eurosat")(root, Simulation(0, {"train": 2, "val": 1, "test": 1}, 64, 10.0))
@@ -136,7 +137,19 @@ def test_whole_images_of_different_sizes_are_a_fault(project, tmp_path, tile):
         raster.write(pixels[:, :48])
     change = set_dataset(source="archive", root=str(root), scenes="any", tile=tile)
     told = f"images of {root} have 2 sizes, from 48 x 64 to 64 x 64 px; whole images must share one"
-    assert [told in line for line in faults(project(change))] == ([] if tile else [True])
+    (line,) = faults(project(change))
+    assert f"{told}: let the reader crop them to it" in line
+
+
+@pytest.mark.parametrize("tile", [None, 32])
+def test_whole_images_of_different_sizes_are_a_fault_unless_they_are_cut(tile):
+    scenes = [
+        make_scene("a", "train", draw(0, 8, 8), np.zeros((8, 8), np.uint8)),
+        make_scene("b", "train", draw(1, 9, 8), np.zeros((9, 8), np.uint8)),
+    ]
+    found = _check_copy(make_dataset(scenes), NATIVE, tile, False, ("train",), False)
+    told = "from 8 x 8 to 9 x 8 px; whole images must share one: set datasets.toy.tile to cut them"
+    assert [told in one.text for one in found if one.fault] == ([] if tile else [True])
 
 
 def test_a_damaged_first_file_is_a_fault(project, tmp_path):
