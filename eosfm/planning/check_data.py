@@ -44,7 +44,9 @@ def check_datasets(params: Params) -> Iterator[Finding]:
                 "cuts it; take its entry out, or leave it"
             )
         try:
-            known[name] = get_dataset(entry.reader)
+            dataset = get_dataset(entry.reader)
+            get_kind(dataset.kind)
+            known[name] = dataset
         except EosfmError as error:
             yield fault(f"datasets.{name}.reader: {error}")
             continue

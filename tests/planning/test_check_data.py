@@ -23,6 +23,14 @@ def test_an_unknown_reader_is_told_once(project):
     assert len(found) == 1
 
 
+def test_an_unknown_kind_hides_no_other_fault(project, monkeypatch):
+    wrong = replace(get_dataset("eurosat"), kind="clasification")
+    monkeypatch.setattr("eosfm.datasets.eurosat.DATASET", wrong)
+    found = faults(project(lambda params: params["specialists"]["oscd"].update(loss="bce")))
+    assert any(line.startswith("datasets.eurosat.reader: unknown task kind") for line in found)
+    assert any("specialists.oscd.loss 'bce' does not fit change" in line for line in found)
+
+
 def test_a_root_must_be_a_folder(project):
     (line,) = faults(project(set_dataset(source="archive", root="/nowhere")))
     assert line.startswith("datasets.eurosat.root is /nowhere, which is no folder")
