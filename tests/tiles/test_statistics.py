@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from eosfm.core.bands import UNITS
 from eosfm.core.errors import EosfmError
-from eosfm.tiles.statistics import check_units
+from eosfm.prediction.plausible import RANGES
+from eosfm.tiles.statistics import PLAUSIBLE, check_units
 from tests.tiles.conftest import draw, draw_mask, make_scene, make_store
 
 
@@ -55,3 +57,8 @@ def test_pixels_of_another_unit_than_the_declared_one_are_refused(unit, mean, st
     with pytest.raises(EosfmError, match="toy: band vv has mean"):
         check_units("toy", bands, units, {"red": 3.0, "vv": mean}, {"red": 1.0, "vv": std})
     check_units("toy", bands, units, {"red": 3.0}, {"red": 1.0})
+
+
+def test_each_unit_has_its_ranges():
+    """docs/your-dataset.md says where a new unit needs a line."""
+    assert set(PLAUSIBLE) == set(RANGES) == set(UNITS)
