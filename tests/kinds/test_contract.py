@@ -153,3 +153,12 @@ def test_the_tiles_shown_are_those_whose_labels_vary_most_in_their_order():
         tiles[index].flat[:share] = 1
     tiles[3].flat[:15] = 255  # the rest is of one class
     assert KINDS["segmentation"].examples(7, tiles.__getitem__, 255) == [1, 4, 5, 6]
+
+
+def test_f1_of_the_new_kind_leaves_background_out_and_other_metrics_do_not(new_kind: Kind) -> None:
+    tiles = np.array([[[90, 0], [10, 0]]])  # ten pixels of an edge that nothing found
+    (f1,), (miou,), (accuracy,) = (
+        new_kind.evidence.scores(tiles, np.ones((1, 1)), 255)[name]
+        for name in ("f1", "miou", "accuracy")
+    )
+    assert (f1, miou, accuracy) == (0, 0.45, 0.9)
