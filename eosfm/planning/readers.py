@@ -3,6 +3,7 @@
 Neither torch nor a file of data is needed, so the first stage of a run asks all of it.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
@@ -22,6 +23,12 @@ from eosfm.training.recipe import Recipe
 
 Reader = SpecialistParams | TaskParams
 
+MADE = (
+    "data/features", "data/raw", "data/roots", "data/tiles", "models", "results",
+    "analyses/plots", "analyses/results",
+)  # fmt: skip
+"""Folders with outputs of stages, which DVC deletes before a stage writes them again."""
+
 
 def refuse_misfits(params: Params, project: Path) -> None:
     """Stop a run of which a stage would fail.
@@ -36,15 +43,33 @@ def refuse_misfits(params: Params, project: Path) -> None:
 
 
 def check_sources(params: Params) -> Iterator[Finding]:
-    """Datasets that are simulated: those that cannot be, and copies that would not be read."""
+    """Datasets that cannot be simulated, and copies that would not be read, or be deleted."""
     for name, entry in params.datasets.items():
-        if (source := params.source(name)) != "simulated" or entry.reader not in DATASETS:
+        if (source := params.source(name)) != "simulated":
+            yield from _check_place(params, name)
+            continue
+        if entry.reader not in DATASETS:
             continue
         if entry.reader not in RECIPES:
             yield from refusals(partial(get_recipe, entry.reader))
         yield from refusals(
             partial(NativeCopy, name, entry.reader, source, entry.root, params.archives)
         )
+
+
+def _check_place(params: Params, name: str) -> Iterator[Finding]:
+    """A copy in a folder of outputs, by the path that is given or by what it leads to."""
+    root = params.dataset(name).root
+    key, given = ("archives", params.archives) if root is None else (f"datasets.{name}.root", root)
+    folder = Path(given).expanduser()
+    places = {Path(os.path.abspath(folder)), folder.resolve()}
+    for made in MADE:
+        beside = {Path(os.path.abspath(made)), Path(made).resolve()}
+        if any(place.is_relative_to(other) for place in places for other in beside):
+            yield fault(
+                f"{key} is {given}, which lies in {made}, where runs delete what stages made "
+                f"before; move the copy elsewhere, and set {key} to its new place"
+            )
 
 
 def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:

@@ -1,15 +1,22 @@
 """The dry run on data: what it finds in the copies that a user brings."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import yaml
 
+from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
+from eosfm.params import load_params
 from eosfm.planning.check_data import _check_copy
+from eosfm.planning.readers import MADE, refuse_misfits
 from eosfm.simulation.recipe import Simulation
 from eosfm.simulation.recipes import get_recipe
+from tests.fixtures.tasks import ROOT
 from tests.planning.checked import faults, notes, set_dataset
 from tests.tiles.conftest import ROOT as NATIVE
 from tests.tiles.conftest import draw, make_dataset, make_scene
@@ -34,6 +41,51 @@ def test_an_unknown_kind_hides_no_other_fault(project, monkeypatch):
 def test_a_root_must_be_a_folder(project):
     (line,) = faults(project(set_dataset(source="archive", root="/nowhere")))
     assert line.startswith("datasets.eurosat.root is /nowhere, which is no folder")
+
+
+@pytest.mark.parametrize("root", ["data/raw/eurosat", "data/raw/../tiles/mine", "models"])
+def test_a_root_is_refused_where_a_run_would_delete_it(project, root):
+    """DVC deletes the output data/raw/eurosat before the stage that reads this copy runs."""
+    path = project(set_dataset(source="archive", root=root)) / "params.yaml"
+    made = next(folder for folder in MADE if os.path.normpath(root).startswith(folder))
+    told = f"datasets.eurosat.root is {root}, which lies in {made}, where runs delete what stages "
+    with pytest.raises(EosfmError, match=told):
+        refuse_misfits(load_params(path), path.parent)
+    assert any(line.startswith(told) for line in faults(path.parent))
+
+
+def test_all_outputs_of_stages_lie_in_folders_where_no_copy_may_be():
+    outs = set()
+    for file in ("dvc.yaml", "data/dvc.yaml", "data/watch/dvc.yaml", "analyses/dvc.yaml"):
+        for stage in yaml.safe_load((ROOT / file).read_text())["stages"].values():
+            found = stage.get("do", stage).get("outs", ())
+            outs |= {next(iter(out)) if isinstance(out, dict) else out for out in found}
+    assert len(outs) > 20
+    outs -= {"metrics.json"}  # a file at the top
+    assert [one for one in outs if not any(Path(one).is_relative_to(made) for made in MADE)] == []
+
+
+def test_links_into_outputs_are_refused_and_folders_beside_them_are_not(
+    project, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/raw/eurosat").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("data/raw/eurosat")
+    found = {
+        root: [line for line in faults(project(set_dataset(source="archive", root=root)))
+               if "where runs delete" in line]
+        for root in ("link", "data/own", "data/raw2", "data/archives/eurosat")
+    }  # fmt: skip
+    assert [len(lines) for lines in found.values()] == [1, 0, 0, 0]
+
+
+def test_archives_are_not_fetched_to_where_a_run_would_delete_them(project):
+    def change(params):
+        params["archives"] = "data/raw"
+        params["datasets"]["eurosat"]["source"] = "archive"
+
+    (line,) = faults(project(change))
+    assert line.startswith("archives is data/raw, which lies in data/raw, where runs delete")
 
 
 def test_a_root_must_hold_the_dataset(project, tmp_path):
