@@ -1,6 +1,6 @@
 """Where the files of a scene declare something else than its dataset says of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from math import isnan
@@ -12,6 +12,7 @@ import numpy as np
 from eosfm.core.bands import find
 from eosfm.datasets.native.gdal import DRIVERS, open_raster
 from eosfm.datasets.native.spec import Dataset, Scene, Window
+from eosfm.kinds import get_kind
 from eosfm.prediction.names import numbered_by
 
 ROWS = 512
@@ -34,27 +35,32 @@ def contradictions(dataset: Dataset, scene: Scene, own: bool) -> Iterator[str]:
 
     Args:
         dataset: What is said of the data.
-        scene: One scene of them.
+        scene: One scene of them; the last of its files is that of a target with values per pixel.
         own: Whether somebody described data of their own. Readers of published ones are known to
             see to nodata and scale.
 
     Yields:
         What a file declares, what the dataset says, and what to do.
     """
-    paths = (path for path in scene.files if path.suffix.lower() in DRIVERS and path.is_file())
+    *others, last = scene.files
+    answers = get_kind(dataset.kind).answer == "pixel" and bool(others)
     with ExitStack() as opened:
-        rasters = [opened.enter_context(open_raster(path)) for path in islice(paths, MOST)]
-        # Masks have one band, and seldom the type of an image of one.
-        one = len(dataset.bands) == 1
-        images = [r for r in rasters if r.count > 1 or (one and r.dtypes[0] == dataset.dtype)]
+        images = _open(others if answers else scene.files, opened)
+        labels = _open([last], opened) if answers else []
         for look in (_bands, _nodata, _scale) if own else (_bands,):
             yield from islice((told for raster in images for told in look(raster, dataset)), 1)
         if own and dataset.kind == "regression":
-            labels = [raster for raster in rasters if raster not in images]
             yield from islice((told for raster in labels for told in _unlabelled(raster, scene)), 1)
         if own:
-            yield from islice((told for raster in rasters for told in _masked(raster)), 1)
-        yield from islice(_grids(rasters), 1)
+            every = (told for raster in (*images, *labels) for told in _masked(raster))
+            yield from islice(every, 1)
+        yield from islice(_grids([*images, *labels]), 1)
+
+
+def _open(paths: Sequence[Path], opened: ExitStack) -> list[Any]:
+    """The rasters among some files, open until the stack is left; not all of many."""
+    rasters = (path for path in paths if path.suffix.lower() in DRIVERS and path.is_file())
+    return [opened.enter_context(open_raster(path)) for path in islice(rasters, MOST)]
 
 
 def _bands(raster: Any, dataset: Dataset) -> Iterator[str]:

@@ -39,9 +39,12 @@ def hints(tmp_path):
                 raster.scales, raster.offsets = scales, offsets
         return Part(tmp_path / name, count, prepare)
 
-    def told(image, mask=MASK, dataset=MINE, own=True):
-        parts = [write("image.tif", 3, **image)], write("mask.tif", 1, **mask)
-        return list(contradictions(dataset, raster_scene("one", "train", *parts), own))
+    def told(image, mask=MASK, dataset=MINE, own=True, apart=()):
+        """``apart``: bands that have a file each."""
+        files = [write(f"{name}.tif", 1, **image | {"descriptions": ()}) for name in apart]
+        files = files or [write("image.tif", len(dataset.bands), **image)]
+        scene = raster_scene("one", "train", files, write("mask.tif", 1, **mask))
+        return list(contradictions(dataset, scene, own))
 
     return told
 
@@ -94,6 +97,14 @@ def test_coarse_pixels_may_begin_half_of_one_away(hints, west):
     assert hints({}, MASK | coarse) == []
 
 
+def test_files_of_one_band_each_are_looked_at_as_well(hints):
+    (line,) = hints({"nodata": 0}, apart=BANDS)
+    assert "B02.tif declares the nodata value 0, and the dataset has none;" in line
+    (line,) = hints({"scales": (0.1,), "offsets": (0.0,)}, apart=BANDS)
+    assert "B02.tif declares a scale of 0.1" in line
+    assert hints({}, MASK | {"nodata": 255}, apart=BANDS) == []
+
+
 def test_a_mask_s_own_nodata_is_none_of_the_image(hints):
     assert hints({}, MASK | {"nodata": 255}) == []
 
@@ -114,6 +125,21 @@ class TestLabelsOfRegression:
         assert self.told(hints, 1, as_stored) == []
         assert self.told(hints, -9999, lambda pixels, path: pixels) == []
         assert self.told(hints, np.nan, as_stored) == []
+
+    def test_labels_are_told_from_images_of_one_band_and_their_type(self, hints):
+        radar = replace(
+            self.dataset, bands=("vv",), units=("db",), dtype="float32", nodata=-99
+        )  # fmt: skip
+        image = {"dtype": "float32", "nodata": -99, "fill": -8, "descriptions": ("vv",)}
+        mask = MASK | {"dtype": "float32", "nodata": 1}
+        assert hints(image, mask, radar) == []  # that of labels is read as NaN
+        (line,) = hints(image, mask | {"prepare": lambda pixels, path: pixels}, radar)
+        assert "mask.tif declares the nodata value 1, and labels have it" in line
+
+    def test_the_nodata_of_an_image_s_band_is_none_of_labels(self, hints):
+        zero = replace(self.dataset, nodata=0)
+        mask = MASK | {"dtype": "float32", "fill": 0}
+        assert hints({"nodata": 0}, mask, zero, apart=BANDS) == []
 
     @pytest.mark.parametrize("dtype", ["uint32", "int32"])
     def test_the_largest_whole_number_is_found(self, hints, dtype):
