@@ -51,6 +51,8 @@ def contradictions(dataset: Dataset, scene: Scene, own: bool) -> Iterator[str]:
             yield from islice((told for raster in images for told in look(raster, dataset)), 1)
         if own and dataset.kind == "regression":
             yield from islice((told for raster in labels for told in _unlabelled(raster, scene)), 1)
+            unit = (dataset.target_unit or "the values of the dataset",)
+            yield from (told for raster in labels for told in _scaled(raster, "labels", unit))
         if own:
             every = (told for raster in (*images, *labels) for told in _masked(raster))
             yield from islice(every, 1)
@@ -115,14 +117,20 @@ def _masked(raster: Any) -> Iterator[str]:
 
 
 def _scale(raster: Any, dataset: Dataset) -> Iterator[str]:
+    known = TEN_THOUSANDTHS if set(dataset.units) == {"reflectance_1e4"} else AS_STORED
+    return _scaled(raster, "pixels", dataset.units, known)
+
+
+def _scaled(
+    raster: Any, what: str, units: Sequence[str], known: tuple[float, float] = AS_STORED
+) -> Iterator[str]:
+    """A scale that nobody applies, unless it is the known one."""
     for scaling in zip(raster.scales, raster.offsets, strict=True):
-        if scaling != AS_STORED and not (
-            scaling == TEN_THOUSANDTHS and set(dataset.units) == {"reflectance_1e4"}
-        ):
+        if scaling not in (AS_STORED, known):
             yield (
                 f"{raster.name} declares a scale of {scaling[0]:g} and an offset of "
-                f"{scaling[1]:g}, and pixels are read as stored; make sure that its reader gives "
-                f"{', '.join(dict.fromkeys(dataset.units))}"
+                f"{scaling[1]:g}, and {what} are read as stored; make sure that its reader gives "
+                f"{', '.join(dict.fromkeys(units))}"
             )
 
 

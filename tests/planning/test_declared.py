@@ -126,6 +126,13 @@ class TestLabelsOfRegression:
         assert self.told(hints, -9999, lambda pixels, path: pixels) == []
         assert self.told(hints, np.nan, as_stored) == []
 
+    def test_a_scale_of_labels_is_a_hint(self, hints):
+        mask = MASK | {"dtype": "uint16", "scales": (0.1,), "offsets": (0.0,)}
+        (line,) = hints({}, mask, replace(self.dataset, target_unit="t/ha"))
+        assert "mask.tif declares a scale of 0.1 and an offset of 0, and labels are read" in line
+        assert line.endswith("gives t/ha")
+        assert hints({}, mask) == []  # of classes it says nothing
+
     def test_labels_are_told_from_images_of_one_band_and_their_type(self, hints):
         radar = replace(
             self.dataset, bands=("vv",), units=("db",), dtype="float32", nodata=-99
