@@ -1,5 +1,6 @@
 """Field types of ``params.yaml``, and the base class of its parts."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -40,7 +41,22 @@ Processes = Annotated[int, Field(strict=True, gt=0, le=4_096)]
 Workers = Annotated[int, Field(strict=True, ge=0, le=1_024)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=100)]
 """Name of files, stages and metrics; restricted because it becomes part of shell commands."""
-PathText = Annotated[str, Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$")]
+
+
+def _at_home(path: str) -> str:
+    """Refuse a home folder that nobody has: ``~data`` is that of a user called data."""
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError("expected a path; of your home folder it begins with ~/") from None
+    return path
+
+
+PathText = Annotated[
+    str,
+    Field(min_length=1, max_length=4_096, pattern=r"^[^\x00-\x1f]+$"),
+    AfterValidator(_at_home),
+]
 """A path without control characters, so no line break and no NUL."""
 Loss = Literal["ce", "bce", "dice", "mse", "fcos"]
 Head = Literal["upernet", "linear", "ridge", "knn"]

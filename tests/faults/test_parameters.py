@@ -194,6 +194,11 @@ CASES = [
     ),
     Case("archives nowhere", r"archives is ''", {"archives": ""}),
     Case("archives with a zero", r"archives is 'a\\x00b'", {"archives": "a\0b"}),
+    Case(
+        "root of a user that there is not",
+        r"oscd.root is '~nobody.here/oscd'; expected a path; of your home folder it begins with ~/",
+        {"datasets.oscd.root": "~nobody.here/oscd"},
+    ),
     Case("root in two lines", r"oscd.root is 'a\\nb'", {"datasets.oscd.root": "a\nb"}),
     # Numbers
     Case("not a number", r"potsdam.lr is nan; .*finite", {"specialists.potsdam.lr": float("nan")}),
