@@ -30,12 +30,28 @@ def test_an_unknown_reader_is_told_once(project):
     assert len(found) == 1
 
 
-def test_an_unknown_kind_hides_no_other_fault(project, monkeypatch):
-    wrong = replace(get_dataset("eurosat"), kind="clasification")
+@pytest.mark.parametrize(
+    ("fact", "told"),
+    [
+        ({"kind": "clasification"}, "unknown task kind 'clasification'"),
+        ({"dtype": "int64"}, "eurosat: unknown dtype 'int64'"),
+        ({"dtype": "unit16"}, "eurosat: unknown dtype 'unit16'; did you mean 'uint16'"),
+        ({"classes": ()}, "eurosat: it has no classes"),
+        ({"gsd": 0}, "eurosat: gsd is 0; expected"),
+        ({"gsd": "10 m"}, "eurosat: gsd is '10 m'; expected"),
+    ],
+)
+def test_what_no_store_holds_is_refused_first_and_hides_no_other_fault(
+    project, monkeypatch, fact, told
+):
+    wrong = replace(get_dataset("eurosat"), **fact)
     monkeypatch.setattr("eosfm.datasets.eurosat.DATASET", wrong)
-    found = faults(project(lambda params: params["specialists"]["oscd"].update(loss="bce")))
-    assert any(line.startswith("datasets.eurosat.reader: unknown task kind") for line in found)
+    folder = project(lambda params: params["specialists"]["oscd"].update(loss="bce"))
+    found = faults(folder)
+    assert any(line.startswith(f"datasets.eurosat.reader: {told}") for line in found)
     assert any("specialists.oscd.loss 'bce' does not fit change" in line for line in found)
+    with pytest.raises(EosfmError, match=told):
+        refuse_misfits(load_params(folder / "params.yaml"), folder)
 
 
 def test_a_root_must_be_a_folder(project):
