@@ -61,7 +61,7 @@ def check_sources(params: Params) -> Iterator[Finding]:
 
 
 def _check_place(params: Params, name: str) -> Iterator[Finding]:
-    """A copy in a folder of outputs, by the path that is given or by what it leads to."""
+    """A copy in or around a folder of outputs, by the path given or by what it leads to."""
     root = params.dataset(name).root
     key, given = ("archives", params.archives) if root is None else (f"datasets.{name}.root", root)
     folder = Path(given).expanduser()
@@ -73,6 +73,13 @@ def _check_place(params: Params, name: str) -> Iterator[Finding]:
                 f"{key} is {given}, which lies in {made}, where runs delete what stages made "
                 f"before; move the copy elsewhere, and set {key} to its new place"
             )
+            return
+        if root is not None and any(o.is_relative_to(p) for p in places for o in beside):
+            yield fault(
+                f"{key} is {given}, which holds {made}, where runs write, so that its files would "
+                f"never stay the same; give the copy a folder of its own, and set {key} to it"
+            )
+            return
 
 
 def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:

@@ -95,6 +95,14 @@ def test_links_into_outputs_are_refused_and_folders_beside_them_are_not(
     assert [len(lines) for lines in found.values()] == [1, 0, 0, 0]
 
 
+@pytest.mark.parametrize("root", ["data", ".", ".."])
+def test_a_root_around_outputs_is_refused(project, root):
+    """Each stage would change what the copy holds."""
+    found = faults(project(set_dataset(source="archive", root=root)))
+    told = f"datasets.eurosat.root is {root}, which holds data/features, where runs write"
+    assert [line.startswith(told) for line in found].count(True) == 1
+
+
 def test_archives_are_not_fetched_to_where_a_run_would_delete_them(project):
     def change(params):
         params["archives"] = "data/raw"
