@@ -92,13 +92,18 @@ class Grid:
         there = f"{west:.5g} {south:.5g} {east:.5g} {north:.5g}"
         if west > east:  # across 180 degrees
             west, east = -180.0, 180.0
-        # The part near the grid alone: a CRS may have no coordinates for places far from it.
-        near = (max(bounds[0], west), max(bounds[1], south),
-                min(bounds[2], east), min(bounds[3], north))  # fmt: skip
+        # Degrees may go on beyond 180, where those of the bounds begin again at -180.
+        turns = (-360.0, 0.0, 360.0) if self.crs.is_geographic else (0.0,)
+        corners = []
+        for turn in turns:
+            # The part near the grid alone: a CRS may have no coordinates for places far from it.
+            near = (max(bounds[0] + turn, west), max(bounds[1], south),
+                    min(bounds[2] + turn, east), min(bounds[3], north))  # fmt: skip
+            if near[0] < near[2] and near[1] < near[3]:
+                left, bottom, right, top = transform_bounds(WGS84, self.crs, *near)
+                corners += [~self.transform @ (x, y) for x in (left, right) for y in (bottom, top)]
         height = width = 0
-        if near[0] < near[2] and near[1] < near[3]:
-            left, bottom, right, top = transform_bounds(WGS84, self.crs, *near)
-            corners = [~self.transform @ (x, y) for x in (left, right) for y in (bottom, top)]
+        if corners:
             cols, rows = np.array(corners).T
             first = [max(0, floor(side.min() + SAME)) for side in (rows, cols)]
             last = [min(most, ceil(side.max() - SAME))

@@ -54,6 +54,21 @@ def test_a_grid_across_180_degrees_has_parts_on_either_side(cols):
     assert abs(part.height - 32) < 5 and abs(part.width - 20) < 5
 
 
+@pytest.mark.parametrize("west", [179.5, -180.5])
+@pytest.mark.parametrize(
+    ("bounds", "cols"),
+    [
+        ((179.6, -90, 179.8, 90), slice(1, 3)),
+        ((-179.9, -90, -179.7, 90), slice(6, 8)),
+        ((-180, -90, 180, 90), slice(0, 10)),
+    ],
+)
+def test_degrees_beyond_180_are_those_of_the_other_side(west, bounds, cols):
+    grid = Grid(20, 10, rasterio.CRS.from_epsg(4326), from_origin(west, -17, 0.1, 0.1))
+    part, place = grid.part(bounds, "a.tif")
+    assert (part.size, place) == ((20, cols.stop - cols.start), (0, cols.start))
+
+
 def test_a_part_is_read_with_what_is_around_it(write_scene, mosaic):
     path = write_scene(mosaic[0])
     whole = open_scene(path, RGB, None)
