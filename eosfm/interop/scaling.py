@@ -125,7 +125,7 @@ def _of_rasters(files: Sequence[str], described: tuple[str | None, ...], path: s
             product = product_of(raster.name)
             gaps = product is not None and not product.refusal and raster.nodata is None
             for window in _windows(raster):
-                values = raster.read(window=window, masked=True).astype(np.float64).filled(np.nan)
+                values = _measured(raster, window, described)
                 values[np.isinf(values)] = np.nan  # not measured either
                 if gaps:
                     values[:, (values == 0).all(axis=0)] = np.nan
@@ -144,6 +144,24 @@ def _of_rasters(files: Sequence[str], described: tuple[str | None, ...], path: s
         tuple(s if s > 1e-12 * abs(m) else 1.0 for m, s in zip(mean, std, strict=True)),
         tuple((sums.count / sums.pixels).tolist()),
     )
+
+
+def _measured(raster: Any, window: Any, described: Sequence[str | None]) -> np.ndarray:
+    """A window's values, NaN where the raster marks them as missing.
+
+    GDAL takes the fourth of any 8-bit bands for opacity. Where it is a named band it masks nothing;
+    where it is opacity it does, which GDAL heeds beside one or three bands alone.
+    """
+    colours = [interpretation.name for interpretation in raster.colorinterp]
+    flags = {flag.name for flags in raster.mask_flag_enums for flag in flags}
+    alpha = colours.index("alpha") if "alpha" in colours else None
+    named = alpha is not None and described[alpha] is not None
+    read = raster.read(window=window, masked=not (named and "alpha" in flags))
+    values: np.ndarray = np.ma.filled(read.astype(np.float64), np.nan)
+    if alpha is not None and not named and flags == {"all_valid"}:
+        gone = values[alpha] == 0
+        values[:, gone] = np.nan
+    return values
 
 
 def _windows(raster: Any) -> Iterable[Any]:

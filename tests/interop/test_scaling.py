@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
 import eosfm
@@ -47,6 +48,30 @@ def test_nodata_and_nan_are_left_out_band_by_band(tmp_path):
     np.testing.assert_allclose(found.mean, (first.mean(), second.mean()), rtol=1e-12)
     np.testing.assert_allclose(found.std, (first.std(), second.std()), rtol=1e-9)
     assert found.valid == (0.5, 0.75)
+
+
+def test_a_fourth_band_of_8_bits_that_has_a_name_is_no_mask(tmp_path):
+    """GDAL takes it for opacity; near infrared is 0 on water."""
+    values = np.random.default_rng(0).integers(1, 200, (4, 64, 64)).astype("uint8")
+    values[3, :, :32] = 0
+    path = write(tmp_path / "s.tif", values, photometric="RGB", alpha="YES")
+    with pytest.warns(NotGeoreferencedWarning), rasterio.open(path, "r+") as raster:
+        raster.descriptions = ("red", "green", "blue", "nir")
+    found = eosfm.statistics(path)
+    np.testing.assert_allclose(found.mean, values.reshape(4, -1).mean(1), rtol=1e-12)
+    assert found.valid == (1.0, 1.0, 1.0, 1.0)
+
+
+def test_opacity_beside_four_bands_is_a_mask(tmp_path):
+    values = np.random.default_rng(0).integers(1, 200, (5, 64, 64)).astype("uint16")
+    values[4, :, :32] = 0
+    path = write(tmp_path / "s.tif", values)
+    with pytest.warns(NotGeoreferencedWarning), rasterio.open(path, "r+") as raster:
+        raster.colorinterp = [ColorInterp.gray, *[ColorInterp.undefined] * 3, ColorInterp.alpha]
+    found = eosfm.statistics(path)
+    seen = values[:4, :, 32:].reshape(4, -1)
+    np.testing.assert_allclose(found.mean[:4], seen.mean(1), rtol=1e-12)
+    assert found.valid[:4] == (0.5,) * 4
 
 
 def test_a_granule_is_0_where_nothing_was_measured(tmp_path):
