@@ -24,6 +24,8 @@ NUMBERED = {
 }  # fmt: skip
 """Sensors that number their bands differently, by prefix of the file name: their numbers and the
 bands here. Those at other wavelengths have no name here and are left out."""
+SCENE_ID = re.compile(r"^(L[COTEM])(\d)(?=\d{13}[A-Z]{3}\d\d)")
+"""Start of the names of Landsat before its collections, such as LC80440342014077LGN00_B5.TIF."""
 
 
 def file_bands(raster: Any, path: str) -> list[str | None]:
@@ -67,6 +69,7 @@ def numbered_by(file: str, text: str | None) -> str | None:
 
 
 def _own_numbers(file: str) -> dict[str, str] | None:
+    file = SCENE_ID.sub(r"\g<1>0\2", file)
     return next((meant for begin, meant in NUMBERED.items() if file.startswith(begin)), None)
 
 

@@ -56,7 +56,11 @@ PRODUCTS = (
     Product(
         re.compile(r"L[COTE]0\d_(L2S[PR]|CU|AK|HI)_.*_SR_B\d"), scaling=lambda path: (2.75e-5, -0.2)
     ),
-    Product(re.compile(r"L[COTEM]0\d_L1"), refusal="of Level 1; take Level 2 (L2SP)"),
+    # Also named by scene, as before there were collections.
+    Product(
+        re.compile(r"L[COTEM](0\d_L1|\d{14}[A-Z]{3}\d\d_B\d)"),
+        refusal="of Level 1; take Level 2 (L2SP)",
+    ),
     Product(
         re.compile(r".*_AnalyticMS(?!.*_SR)"), refusal="radiance; take surface reflectance (SR)"
     ),

@@ -23,6 +23,8 @@ RGB = ("red", "green", "blue")
      ("LC08_L1TP_192024_20200501_20200820_02_T1_B8.TIF", None),
      ("LE07_L2SP_192024_20000501_20200820_02_T1_SR_B4.TIF", "B8A"),
      ("LE07_L2SP_192024_20000501_20200820_02_T1_SR_B1.TIF", "B02"),
+     ("LC80440342014077LGN00_B5.TIF", "B8A"), ("LC80440342014077LGN00_B11.TIF", None),
+     ("LT50440342010077PAC01_B4.TIF", "B8A"), ("LM10170391976031AAA01_B4.TIF", "B03"),
      ("LC08_mosaic_swir16.tif", "B11"), ("LC08_mosaic_red.tif", "red"), ("red_tide_a.tif", "red"),
      ("LC08_mosaic.tif", None)],
 )  # fmt: skip

@@ -67,6 +67,7 @@ def test_the_thousand_of_sentinel_2_is_subtracted_where_names_tell_it(
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("LC08_L1TP_204031_20170106_20200905_02_T1_B4.TIF", "of Level 1; take Level 2"),
+     ("LC80440342014077LGN00_B4.TIF", "of Level 1; take Level 2"),
      ("20200501_101010_1010_3B_AnalyticMS.tif", "radiance; take surface reflectance")],
 )  # fmt: skip
 def test_what_is_no_reflectance_is_refused_by_its_name(write_scene, name, reason):
