@@ -80,15 +80,23 @@ class Grid:
             path: Name of the raster, for messages.
 
         Raises:
-            EosfmError: There is no georeference, or the bounds are elsewhere.
+            EosfmError: There is no georeference on the Earth, or the bounds are elsewhere.
         """
+        from rasterio._err import CPLE_BaseError
+        from rasterio.errors import RasterioError
         from rasterio.transform import array_bounds
         from rasterio.warp import transform_bounds
 
         if not self.crs:
             raise EosfmError(f"{path} has no georeference; leave --bounds out")
         whole = array_bounds(self.height, self.width, self.transform)
-        west, south, east, north = transform_bounds(self.crs, WGS84, *whole)
+        try:
+            west, south, east, north = transform_bounds(self.crs, WGS84, *whole)
+        except (RasterioError, CPLE_BaseError):  # a local system, or another planet
+            raise EosfmError(
+                f"{path} is in a system of coordinates without degrees on the Earth; leave "
+                "--bounds out"
+            ) from None
         there = f"{west:.5g} {south:.5g} {east:.5g} {north:.5g}"
         if west > east:  # across 180 degrees
             west, east = -180.0, 180.0

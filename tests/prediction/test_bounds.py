@@ -119,3 +119,10 @@ def test_bounds_need_a_georeference(write_scene, mosaic):
     path = write_scene(mosaic[0], crs=None, transform=Affine.identity())
     with pytest.raises(EosfmError, match="has no georeference; leave --bounds out"):
         open_scene(path, RGB, None, ReadOptions(bounds=(13.0, 45.0, 13.1, 45.1)))
+
+
+def test_bounds_need_a_place_on_the_earth():
+    """Drones and laboratories have systems of their own."""
+    crs = rasterio.CRS.from_wkt('LOCAL_CS["arbitrary",UNIT["metre",1]]')
+    with pytest.raises(EosfmError, match="without degrees on the Earth; leave --bounds out"):
+        Grid(9, 9, crs, from_origin(0, 9, 1, 1)).part((13.0, 45.0, 13.1, 45.1), "a.tif")
