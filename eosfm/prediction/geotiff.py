@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 from torch import Tensor
@@ -94,6 +95,7 @@ def writing(path: Path, grid: Grid, form: Form) -> Iterator[Any]:
     layout = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "if_safer"}
     with atomic(path) as beside:
         plain = beside.with_name(beside.name.removesuffix(".part") + "-strips.part")
+        place_told = ""
         try:
             with rasterio.open(
                 plain, "w", driver="GTiff", height=grid.height, width=grid.width,
@@ -107,14 +109,25 @@ def writing(path: Path, grid: Grid, form: Form) -> Iterator[Any]:
                 OVERVIEW_RESAMPLING=form.resampling, BIGTIFF="IF_SAFER", **form.options,
             )  # fmt: skip
             _read_through(beside)
+            if (told := _notes(beside)).exists():
+                place_told = told.read_text()
         except (RasterioError, CPLE_BaseError) as error:  # GDAL hides the system's error
             raise EosfmError(
                 f"{path} cannot be used (not written whole, as on a full disk: {error}); make room "
                 "there, and run again"
             ) from None
         finally:
-            plain.unlink(missing_ok=True)
-    path.with_name(f"{path.name}.aux.xml").unlink(missing_ok=True)  # metadata of a former file
+            for file in (plain, _notes(plain), _notes(beside)):
+                file.unlink(missing_ok=True)
+    _notes(path).unlink(missing_ok=True)  # metadata of a former file
+    if place_told:
+        with atomic(_notes(path)) as beside:
+            beside.write_text(place_told)
+
+
+def _notes(path: Path) -> Path:
+    """GDAL's file beside a GeoTIFF for what that cannot hold, such as the CRS of a turned globe."""
+    return path.with_name(f"{path.name}.aux.xml")
 
 
 def _read_through(path: Path) -> None:
@@ -169,13 +182,17 @@ def written(raster: Any, rows: Rows) -> Iterator[Arrays]:
 
 def write_categories(path: Path, classes: Sequence[str]) -> None:
     """Write the class names of a map's only band to GDAL's ``.aux.xml`` file beside it."""
-    lines = [f"   <Category>{escape(name)}</Category>" for name in classes]
-    text = "\n".join(
-        ["<PAMDataset>", ' <PAMRasterBand band="1">', "  <CategoryNames>", *lines,
-         "  </CategoryNames>", " </PAMRasterBand>", "</PAMDataset>", ""]
-    )  # fmt: skip
-    with atomic(path.with_name(f"{path.name}.aux.xml")) as beside:
-        beside.write_text(text)
+    notes = _notes(path)
+    root = ElementTree.parse(notes).getroot() if notes.exists() else Element("PAMDataset")
+    band = root.find("PAMRasterBand[@band='1']")
+    if band is None:
+        band = SubElement(root, "PAMRasterBand", band="1")
+    names = SubElement(band, "CategoryNames")
+    for name in classes:
+        SubElement(names, "Category").text = name
+    ElementTree.indent(root, " ")
+    with atomic(notes) as beside:
+        beside.write_text(ElementTree.tostring(root, encoding="unicode") + "\n")
 
 
 def class_colours(classes: Sequence[str]) -> dict[int, Colour]:
