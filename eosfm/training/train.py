@@ -83,8 +83,9 @@ def train_specialist(
     torch.set_float32_matmul_precision("high")
     lightning.seed_everything(recipe.seed, verbose=False)
     statistics = store.target_statistics()
-    counted = zip(store.classes, statistics.counts, strict=False)  # a regression has no counts
-    if absent := [name for name, count in counted if not count]:
+    # A regression has no counts, and what is ignored is never counted.
+    counted = enumerate(zip(store.classes, statistics.counts, strict=False))
+    if absent := [name for k, (name, n) in counted if not n and k != store.ignore_index]:
         print(
             f"train {recipe.name}: no training tile of {store.name} shows {', '.join(absent)}; are "
             "its class codes right?",

@@ -79,6 +79,7 @@ def test_readers_that_slip_are_told(tmp_path):
         ({"kind": "regression", "ignore_index": -9999}, "ignore_index is -9999 for regression"),
         ({"classes": tuple(map(str, range(300)))}, "300 classes; expected at most 255"),
         ({"nodata": -9999}, "nodata is -9999, which uint16 cannot hold; give a"),
+        ({"nodata": "0"}, "nodata is '0', which uint16 cannot hold; give a"),
         ({"nodata": 0.5}, "nodata is 0.5, which uint16 cannot hold; give a"),
         ({"ignore_index": 2**40}, "ignore_index is 1099511627776; expected a whole number"),
     ],

@@ -16,6 +16,7 @@ from eosfm.nn.specialist import load_specialist, save_specialist
 from eosfm.nn.start import random_start
 from eosfm.tiles.dataset import TileDataset
 from eosfm.tiles.store import TileStore
+from eosfm.tiles.tiling import cut_dataset
 from eosfm.training.callbacks import Record, speed
 from eosfm.training.module import SpecialistModule
 from eosfm.training.pictures import draw_predictions
@@ -23,7 +24,7 @@ from eosfm.training.recipe import Recipe
 from eosfm.training.train import Outputs, build_module, train_specialist
 from tests.training.conftest import curves, scripted, train
 
-from .conftest import CLASSES
+from .conftest import CLASSES, dataset_of
 
 MakeStore = Callable[..., TileStore]
 MakeRecipe = Callable[..., Recipe]
@@ -275,3 +276,10 @@ def test_a_class_that_no_training_tile_shows_is_named(make_recipe, make_store, t
     train(make_recipe("multilabel", epochs=1), store, tmp_path)
     said = f"no training tile of toy_multilabel shows {store.classes[2]}; are its class codes right"
     assert said in capsys.readouterr().out
+
+
+def test_the_class_that_is_ignored_is_not_missed(make_recipe, tmp_path, capsys):
+    cut_dataset(replace(dataset_of("change"), ignore_index=0), tmp_path, tmp_path / "tiles", None,
+                source="simulated")  # fmt: skip
+    train(make_recipe("change", epochs=1), TileStore(tmp_path / "tiles"), tmp_path / "out")
+    assert "are its class codes right" not in capsys.readouterr().out

@@ -38,7 +38,8 @@ def png_size(path: Path) -> tuple[int, int]:
 def read_png(path: Path, window: Window, mode: str = "RGB", numbers: bool = False) -> np.ndarray:
     """Read a window of a PNG or JPEG: (3, h, w) uint8 for mode RGB, (h, w) uint8 for mode L.
 
-    With ``numbers``, mode L gives the indices of a palette image, and 0 and 1 of a 1-bit image.
+    With ``numbers``, mode L gives the indices of a palette image, and the numbers of a grey image
+    of fewer than 8 bits, which are spread over 0 to 255 otherwise.
 
     A PNG can only be decoded from its first row on, so the last few decoded images are kept:
     reading one image window by window decodes it once.
@@ -63,6 +64,9 @@ def _decode(path: Path, mode: str, numbers: bool, version: tuple[int, int] | Non
         if numbers and mode == "L" and image.mode in ("RGB", "RGBA"):
             _expect_one_number(path, image)
         pixels = np.asarray(image if told else image.convert(mode)).astype(np.uint8, copy=False)
+        if numbers and mode == image.mode == "L" and image.format == "PNG":
+            bits = path.read_bytes()[PNG_DEPTH][0]
+            pixels = pixels // (255 // (2**bits - 1))
     return pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import normalize
@@ -133,6 +134,8 @@ class Source:
 def _holds(dtype: str, value: float) -> bool:
     """Whether images of a dtype may have a value."""
     kind = np.dtype(dtype)
+    if not isinstance(value, Real):
+        return False
     if kind.kind == "f":
         return True
     least, most = np.iinfo(kind).min, np.iinfo(kind).max
@@ -206,7 +209,7 @@ class Dataset:
                 raise EosfmError(f"{self.name}: unknown unit {unit!r}; {hint}")
         if self.nodata is not None and not _holds(self.dtype, self.nodata):
             raise EosfmError(
-                f"{self.name}: nodata is {self.nodata:g}, which {self.dtype} cannot hold; give a "
+                f"{self.name}: nodata is {self.nodata!r}, which {self.dtype} cannot hold; give a "
                 "value of the images, or None"
             )
         if self.ignore_index is not None and not _holds("int32", self.ignore_index):

@@ -76,8 +76,14 @@ def codes(values: Sequence[int], ignore: int | None = None) -> Prepare:
         ignore: Value of unlabelled pixels, which they keep.
 
     Raises:
-        EosfmError: What is ignored would be taken for a class.
+        EosfmError: A value is none of 8 bits, or is that of two classes, or what is ignored would
+            be taken for a class.
     """
+    told = [*values] if ignore is None else [*values, ignore]
+    if wrong := [value for value in told if value not in range(256)]:
+        raise EosfmError(f"value {wrong[0]} of a mask; expected whole numbers of 0 to 255")
+    if len(set(values)) < len(values):
+        raise EosfmError(f"values of a mask are {[*values]}; expected each once, for one class")
     if ignore is not None and ignore < len(values) and values[ignore] != ignore:
         raise EosfmError(
             f"ignore is {ignore}, which is also the index of the class of value {values[ignore]}; "

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio.shutil
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -67,6 +68,16 @@ def test_a_mask_gives_its_numbers_not_how_they_are_shown(tmp_path: Path, mode: s
     np.testing.assert_array_equal(part.target(whole, Window(2, 3, 10, 20)), mask[2:12, 3:23])
     shown = part.read(whole, Window(2, 3, 10, 20))[0]
     np.testing.assert_array_equal(shown, np.asarray(image.convert("L"))[2:12, 3:23])
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_numbers_of_few_bits_are_not_spread_over_eight(tmp_path: Path, bits: int):
+    mask = IMAGE[0] % 2**bits
+    write_png(tmp_path / "wide.png", mask)
+    rasterio.shutil.copy(tmp_path / "wide.png", tmp_path / "a.png", driver="PNG", NBITS=bits)
+    assert (tmp_path / "a.png").read_bytes()[24] == bits
+    part, whole = Part(tmp_path / "a.png"), (20, 30)
+    np.testing.assert_array_equal(part.target(whole, Window(2, 3, 10, 20)), mask[2:12, 3:23])
 
 
 def test_rewritten_file_is_read_again(tmp_path: Path):

@@ -67,6 +67,16 @@ def test_what_is_ignored_is_no_class():
     codes((0, 1, 2), ignore=0)
 
 
+@pytest.mark.parametrize(
+    ("values", "ignore", "told"),
+    [((0, 1, 300), None, "value 300 of a mask"), ((0, 1), -1, "value -1 of a mask"),
+     ((0, 5, 5), None, r"are \[0, 5, 5\]; expected each once")],
+)  # fmt: skip
+def test_codes_are_of_eight_bits_and_each_of_one_class(values, ignore, told):
+    with pytest.raises(EosfmError, match=told):
+        codes(values, ignore)
+
+
 @pytest.mark.parametrize("value", [-1, 5, 1.5, 255, 256, 300])
 def test_a_value_of_no_class_is_named(value):
     mask = np.zeros((1, 4, 5), np.float32)
