@@ -56,7 +56,9 @@ class Cut:
         if self.device is None:
             return first_device()
         try:
-            return torch.empty(0, device=self.device).device
+            tried = torch.zeros(1, device=self.device)
+            tried.cpu()  # `meta` has nothing to give
+            return tried.device
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             raise EosfmError(

@@ -21,8 +21,9 @@ def expect_there(paths: Sequence[str]) -> None:
         EosfmError: There is no such file or folder.
     """
     for path in paths:
-        if not is_elsewhere(path) and not Path(path).exists():
-            raise EosfmError(f"{path} not found; give the path of a scene that is there")
+        if not path or (not is_elsewhere(path) and not Path(path).exists()):
+            told = path or "an empty path"
+            raise EosfmError(f"{told} not found; give the path of a scene that is there")
 
 
 def is_elsewhere(path: str) -> bool:

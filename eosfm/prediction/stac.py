@@ -171,7 +171,10 @@ def _shift(seen: dict[str, Any]) -> bool | None:
     """
     if any(seen.get(key) is True for key in SUBTRACTED):
         return False
-    baseline = str(seen.get("s2:processing_baseline", ""))
+    baseline = seen.get("s2:processing_baseline", "")
+    if isinstance(baseline, float):
+        baseline = f"{baseline:05.2f}"
+    baseline = str(baseline)
     if re.fullmatch(r"\d\d\.\d\d", baseline) and baseline.replace(".", "") >= SHIFTED:
         return True
     return None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from eosfm.core.errors import EosfmError
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.windows import Batching
 
@@ -27,3 +28,9 @@ def test_several_batches_at_a_time_where_there_is_memory_for_them(
     monkeypatch.setattr("eosfm.prediction.cut.cores", lambda: 6)
     cut = Cut(window, 0, device="cpu")
     assert cut.load(cut.sweep((size, size), window), dates) == Batching(batch, workers)
+
+
+@pytest.mark.parametrize("device", ["tpu", "meta"])
+def test_a_device_that_computes_nothing_is_refused(device):
+    with pytest.raises(EosfmError, match=f"--device {device} cannot be used"):
+        _ = Cut(32, 0, device=device).where

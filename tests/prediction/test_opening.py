@@ -16,6 +16,8 @@ def test_what_is_not_there_is_named_and_what_is_elsewhere_is_left_to_be_asked_fo
     expect_there([str(there), str(tmp_path), "https://a.b/c.tif", "/vsizip/a.zip/b.tif", "zip://a"])
     with pytest.raises(EosfmError, match=r"^none\.tif not found; give the path of a scene"):
         expect_there([str(there), "none.tif"])
+    with pytest.raises(EosfmError, match="an empty path not found"):
+        expect_there([""])
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,7 @@ def test_what_the_item_declares_of_values_counts(make_item):
         ({"earthsearch:boa_offset_applied": False}, {"scale": 1e-4, "offset": -0.1}, 2000),
         ({"sentinel:boa_offset_applied": True, "s2:processing_baseline": "04.00"}, {}, 3000),
         ({"s2:processing_baseline": "05.09"}, {}, 2000),
+        ({"s2:processing_baseline": 5.1}, {}, 2000),
         ({"s2:processing_baseline": "04.00"}, {"scale": 1e-4, "offset": 0}, 3000),
         ({"s2:processing_baseline": "03.01"}, {}, 3000),
     ],
