@@ -55,7 +55,7 @@ def read_boxes(path: Path, size: Size, window: Window) -> np.ndarray:
             name = re.sub("[- ]", "", thing.findtext("name", "").lower())
             corners = [float(thing.findtext(f"bndbox/{side}", "")) for side in SIDES]
             rows.append([*corners, one_of(name, CLASSES, "class", path)])
-    return boxes_in(np.array(rows, np.float32).reshape(-1, 5), window)
+    return boxes_in(np.array(rows, np.float32).reshape(-1, 5), size, window)
 
 
 def archives() -> tuple[Archive, ...]:

@@ -116,7 +116,13 @@ class Kind(ABC):
         wrong = ~known if ignore_index is None else ~known & (target != ignore_index)
         if not wrong.any():
             return None
-        expected = f"label {np.unique(target[wrong])[0]:g}; expected 0 to {classes - 1}"
+        found = np.unique(target[wrong])[0]
+        expected = f"label {found:g}; expected 0 to {classes - 1}"
+        if ignore_index is None and np.isnan(found):
+            return (
+                f"{expected}; files of real numbers have it at their nodata value; give the "
+                "dataset an ignore_index, which such pixels get"
+            )
         if ignore_index is None:
             return (
                 f"{expected}; where it means unlabelled, give it as the dataset's ignore_index, "

@@ -19,7 +19,6 @@ from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params
 from eosfm.planning.declared import contradictions
-from eosfm.planning.described import check_description
 from eosfm.planning.facts import ARCHIVES
 from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy
 from eosfm.planning.readers import Reader, check_readers, check_sources
@@ -46,7 +45,7 @@ def check_datasets(params: Params) -> Iterator[Finding]:
             )
         try:
             dataset = get_dataset(entry.reader)
-            check_description(dataset)
+            get_kind(dataset.kind)
             known[name] = dataset
         except EosfmError as error:
             yield fault(f"datasets.{name}.reader: {error}")

@@ -17,7 +17,6 @@ from eosfm.datasets.native.copy import NativeCopy
 from eosfm.datasets.native.spec import Dataset
 from eosfm.kinds import get_kind
 from eosfm.params import Params, SpecialistParams, TaskParams
-from eosfm.planning.described import check_description
 from eosfm.planning.findings import Finding, fault, refusals
 from eosfm.simulation.recipes import RECIPES, get_recipe
 from eosfm.training.recipe import Recipe
@@ -39,7 +38,7 @@ def refuse_misfits(params: Params, project: Path) -> None:
     """
     known = {name: get_dataset(entry.reader) for name, entry in params.datasets.items()}
     for dataset in known.values():
-        check_description(dataset)
+        get_kind(dataset.kind)
     checked = check_sources(params), check_readers(params, known), check_tasks(params, known)
     for found in chain(*checked, check_ensemble(params, project)):
         raise EosfmError(found.text)

@@ -15,7 +15,6 @@ from eosfm.datasets import get_dataset
 from eosfm.datasets.native.spec import Dataset, Window
 from eosfm.kinds import get_kind
 from eosfm.params import Params
-from eosfm.planning.described import check_description
 from eosfm.planning.facts import ARCHIVES, ArchiveFacts, archive_facts
 from eosfm.planning.findings import no_copy, of_copy
 from eosfm.tiles.layout import UNLABELLED, image_layouts, target_layout
@@ -133,7 +132,6 @@ def planned_store(params: Params, name: str) -> PlannedStore:
     """
     entry = params.dataset(name)
     dataset, facts = get_dataset(entry.reader), ARCHIVES.get(entry.reader)
-    check_description(dataset)
     simulated = params.source(name) == "simulated"
     root = Path(entry.root).expanduser() if entry.root else None
     if root and root.is_dir() and not simulated:

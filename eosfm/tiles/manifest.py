@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 from pydantic import model_validator as after
 
-from eosfm.core.band_groups import BandGroup
+from eosfm.core.band_groups import DTYPES, BandGroup
 from eosfm.core.bands import check_bands
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
@@ -16,9 +16,6 @@ from eosfm.kinds import KINDS
 FORMAT = 2
 """Schema version."""
 NAME = "store.json"
-
-DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
-"""What images may be stored in."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

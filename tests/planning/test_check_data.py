@@ -11,6 +11,7 @@ import yaml
 
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
+from eosfm.datasets.native.spec import Dataset
 from eosfm.params import load_params
 from eosfm.planning.check_data import _check_copy
 from eosfm.planning.readers import MADE, refuse_misfits
@@ -44,8 +45,13 @@ def test_an_unknown_reader_is_told_once(project):
 def test_what_no_store_holds_is_refused_first_and_hides_no_other_fault(
     project, monkeypatch, fact, told
 ):
-    wrong = replace(get_dataset("eurosat"), **fact)
-    monkeypatch.setattr("eosfm.datasets.eurosat.DATASET", wrong)
+    right = get_dataset("eurosat")
+    monkeypatch.delattr("eosfm.datasets.eurosat.DATASET")
+
+    def made(name: str) -> Dataset:  # as where the file says so, whose import ends there
+        return replace(right, **fact)
+
+    monkeypatch.setattr("eosfm.datasets.eurosat.__getattr__", made, raising=False)
     folder = project(lambda params: params["specialists"]["oscd"].update(loss="bce"))
     found = faults(folder)
     assert any(line.startswith(f"datasets.eurosat.reader: {told}") for line in found)

@@ -126,6 +126,18 @@ def test_regression_keeps_what_is_unlabelled(tmp_path):
     assert np.isnan(split.target(1)[:, 1:]).all() and split.target(1)[1, 0] == 9
 
 
+@pytest.mark.parametrize("ignored", [-9999, 255])
+def test_a_class_that_is_nan_is_unlabelled(tmp_path, ignored):
+    """A file of real numbers gives NaN where it declares nodata, whatever number that is."""
+    mask = draw_mask(1, 8, 8).astype(np.float32)
+    mask[2:4] = np.nan
+    scenes = [make_scene("a", "train", draw(0, 8, 8), mask)]
+    target = make_store(tmp_path, scenes, 8, ignore_index=ignored).split("train").target(0)
+    assert (target[2:4] == ignored).all() and (target[4:] == mask[4:]).all()
+    with pytest.raises(EosfmError, match=r"label nan; expected 0 to 3; .* give the dataset an"):
+        make_store(tmp_path / "none", scenes, 8)
+
+
 def test_negative_ignore_index(tmp_path):
     mask = draw_mask(0, 8, 8).astype(np.int16)
     mask[0] = -1

@@ -59,18 +59,20 @@ def _corner(color: np.ndarray) -> np.ndarray:
     return bright[0] * 4 + bright[1] * 2 + bright[2]
 
 
-def boxes_in(boxes: np.ndarray, window: Window) -> np.ndarray:
+def boxes_in(boxes: np.ndarray, size: Size, window: Window) -> np.ndarray:
     """Boxes whose middle lies in a window, cut to it: an object belongs to one window alone.
 
     Args:
         boxes: (n, 5) rows of x_min, y_min, x_max, y_max, class in the scene's pixels.
+        size: Height and width of the scene.
         window: Rectangle in pixels.
 
     Returns:
         (m, 5) float32 rows in the window's pixels.
 
     Raises:
-        EosfmError: One has corners that are no numbers, or the second before the first.
+        EosfmError: One has corners that are no numbers, or the second before the first, or lies
+            outside the scene, as where labels are of another size of image.
     """
     boxes = boxes.astype(np.float32)
     wrong = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:4] < boxes[:, :2]).any(axis=1)
@@ -78,6 +80,13 @@ def boxes_in(boxes: np.ndarray, window: Window) -> np.ndarray:
         raise EosfmError(
             f"a box of {' '.join(f'{side:g}' for side in boxes[wrong][0, :4])}; expected x_min, "
             "y_min, x_max, y_max in pixels (COCO gives width and height); check the labels"
+        )
+    outside = (boxes[:, 2:4] < 0).any(axis=1) | (boxes[:, :2] > size[::-1]).any(axis=1)
+    if outside.any():
+        raise EosfmError(
+            f"a box of {' '.join(f'{side:g}' for side in boxes[outside][0, :4])} in an image of "
+            f"{size[1]} columns and {size[0]} rows; expected pixels of this image; check whether "
+            "the labels are of another size"
         )
     limits = np.array([window.width, window.height], np.float32)
     boxes[:, :4] -= np.array([window.col, window.row] * 2, np.float32)

@@ -17,8 +17,10 @@ FAULTS = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What is raised where a file does not hold what is looked for in it."""
 LARGEST = 2**28
 """Most bytes that a list, a table or a label file may have."""
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".jp2")
 """Of images in class folders."""
+UNREAD = (".bmp", ".gif", ".webp")
+"""Of images that no reader opens."""
 
 
 class Incomplete(EosfmError):
@@ -80,7 +82,8 @@ def class_folders(folder: Path, classes: tuple[str, ...]) -> Iterator[tuple[Path
     """Yield every image of ``folder/<class>/`` with the index of its class, class by class, sorted.
 
     Raises:
-        EosfmError: A class has no folder or no image, or a folder is of no class.
+        EosfmError: A class has no folder or no image, one that cannot be read, or a folder is of no
+            class.
     """
     require(folder, f"the class folders, {classes[0]} and so on")
     # macOS takes an umlaut apart.
@@ -93,6 +96,11 @@ def class_folders(folder: Path, classes: tuple[str, ...]) -> Iterator[tuple[Path
     for index, label in enumerate(classes):
         place = there.get(label, folder / label)
         images = matching(require(place, f"the images of class {label}"))
+        if unread := [path for path in images if path.suffix.lower() in UNREAD]:
+            raise EosfmError(
+                f"{unread[0]} is of a format that is not read; expected {', '.join(SUFFIXES)}; "
+                "convert such images to PNG"
+            )
         paths = [path for path in images if path.suffix.lower() in SUFFIXES]
         if not paths:
             raise EosfmError(

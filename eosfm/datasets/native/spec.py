@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
@@ -9,11 +10,12 @@ from unicodedata import normalize
 
 import numpy as np
 
-from eosfm.core.band_groups import BandGroup
+from eosfm.core.band_groups import DTYPES, BandGroup
 from eosfm.core.bands import UNITS, check_bands
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.native.listing import Incomplete
+from eosfm.datasets.native.values import holds, numbered
 
 
 class Window(NamedTuple):
@@ -52,7 +54,8 @@ class Scene:
         files: The files the scene is read from (image and target).
         image: ``image(window)`` is (T, C, h, w) in the native dtype, bands in the spec's order,
             T = 1 for single dates.
-        target: ``target(window)`` is, by kind: segmentation and change (h, w) integer;
+        target: ``target(window)`` is, by kind: segmentation and change (h, w) whole numbers, NaN
+            where a dataset with an ``ignore_index`` has no label in a file of real numbers;
             regression (h, w) float32; classification a scalar integer; multilabel (K,) uint8;
             detection (n, 5) float32 rows of x_min, y_min, x_max, y_max, class in the window's
             pixels.
@@ -131,17 +134,6 @@ class Source:
         return self.archives() if callable(self.archives) else self.archives
 
 
-def _holds(dtype: str, value: float) -> bool:
-    """Whether images of a dtype may have a value."""
-    kind = np.dtype(dtype)
-    if not isinstance(value, Real):
-        return False
-    if kind.kind == "f":
-        return True
-    least, most = np.iinfo(kind).min, np.iinfo(kind).max
-    return bool(least <= value <= most and value == int(value))
-
-
 @dataclass(frozen=True)
 class Dataset:
     """A published collection in its own native file layout.
@@ -195,6 +187,13 @@ class Dataset:
 
     def __post_init__(self) -> None:
         check_bands(self.bands)
+        for dtype in (self.dtype, *(group.dtype for group in self.groups)):
+            if dtype not in DTYPES:
+                raise EosfmError(f"{self.name}: unknown dtype {dtype!r}; {suggest(dtype, DTYPES)}")
+        if not self.classes:
+            raise EosfmError(
+                f"{self.name}: it has no classes; expected their names, or that of the quantity"
+            )
         if isinstance(self.classes, str) or len(set(self.classes)) < len(self.classes):
             raise EosfmError(
                 f"{self.name}: classes are {self.classes!r}; expected a tuple of names, each once"
@@ -207,12 +206,16 @@ class Dataset:
             if unit not in UNITS:
                 hint = suggest(unit, list(UNITS))
                 raise EosfmError(f"{self.name}: unknown unit {unit!r}; {hint}")
-        if self.nodata is not None and not _holds(self.dtype, self.nodata):
+        if not isinstance(self.gsd, Real) or not 0 < self.gsd < float("inf"):
+            raise EosfmError(
+                f"{self.name}: gsd is {self.gsd!r}; expected metres of a pixel, above 0"
+            )
+        if self.nodata is not None and not holds(self.dtype, self.nodata):
             raise EosfmError(
                 f"{self.name}: nodata is {self.nodata!r}, which {self.dtype} cannot hold; give a "
                 "value of the images, or None"
             )
-        if self.ignore_index is not None and not _holds("int32", self.ignore_index):
+        if self.ignore_index is not None and not holds("int32", self.ignore_index):
             raise EosfmError(
                 f"{self.name}: ignore_index is {self.ignore_index!r}; expected a whole number of "
                 "32 bits"
@@ -258,6 +261,8 @@ class Dataset:
                     f"{self.name}: scene {scene.id} is of {file}, which is not below {root}; let "
                     "the reader give paths below the root that it gets, as they are there"
                 )
+        if self.ignore_index is not None:
+            scene = replace(scene, target=partial(numbered, scene.target, self.ignore_index))
         # macOS takes umlauts apart; the id is the same on every machine.
         return replace(scene, id=normalize("NFC", scene.id)) if not scene.id.isascii() else scene
 

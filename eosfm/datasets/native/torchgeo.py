@@ -210,7 +210,8 @@ def _label(items: _Items, index: int, window: Window) -> np.ndarray:
 def _boxes(items: _Items, index: int, window: Window) -> np.ndarray:
     corners = items.value(index, "bbox_xyxy").astype(np.float32).reshape(-1, 4)
     classes = items.value(index, "label").astype(np.float32).reshape(-1, 1)
-    return boxes_in(np.hstack([corners, classes]), window)
+    size = items.size or items.image(index).shape[-2:]
+    return boxes_in(np.hstack([corners, classes]), size, window)
 
 
 TARGETS = {"label": _label, "mask": _mask, "bbox_xyxy": _boxes}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,20 @@ def from_reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:
     values = pixels.astype(np.float32)
     in_range(values, path, -np.inf, HIGHEST, "reflectance, 0 to about 1")
     return values * np.float32(10_000)
+
+
+def holds(dtype: str, value: float) -> bool:
+    """Whether images of a dtype may have a value."""
+    kind = np.dtype(dtype)
+    if not isinstance(value, Real):
+        return False
+    if kind.kind == "f":
+        return True
+    least, most = np.iinfo(kind).min, np.iinfo(kind).max
+    return bool(least <= value <= most and value == int(value))
+
+
+def numbered(target: Callable[[Any], np.ndarray], ignore_index: int, window: Any) -> np.ndarray:
+    """A window's classes, ``ignore_index`` where a target of real numbers has none."""
+    found = np.asarray(target(window))
+    return np.where(np.isnan(found), ignore_index, found) if found.dtype.kind == "f" else found

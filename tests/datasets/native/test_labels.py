@@ -14,6 +14,7 @@ from eosfm.datasets.native.spec import Window
 from eosfm.simulation.images import write_png
 
 BOXES = np.array([[0, 0, 4, 4, 1], [8, 8, 14, 12, 2], [9, 0, 11, 2, 0]], np.float32)
+SIZE = (20, 30)
 
 
 def test_colours_near_a_corner_are_its_class(tmp_path: Path):
@@ -30,17 +31,26 @@ def test_colours_near_a_corner_are_its_class(tmp_path: Path):
 def test_boxes_of_another_form_are_refused(box: tuple[float, ...]):
     boxes = np.array([*BOXES, (*box, 1)], np.float32)
     with pytest.raises(EosfmError, match=r"a box of .*; expected x_min, .* \(COCO gives width"):
-        boxes_in(boxes, Window(0, 0, 10, 10))
+        boxes_in(boxes, SIZE, Window(0, 0, 10, 10))
+
+
+@pytest.mark.parametrize("box", [(60, 3, 70, 9), (3, 60, 9, 70), (-9, 3, -2, 9), (3, -9, 9, -2)])
+def test_boxes_beside_the_image_are_refused(box: tuple[float, ...]):
+    """Labels for images of twice the size would be lost in part, the others be in wrong places."""
+    boxes = np.array([*BOXES, (*box, 1)], np.float32)
+    with pytest.raises(EosfmError, match="in an image of 30 columns and 20 rows; expected pixels"):
+        boxes_in(boxes, SIZE, Window(0, 0, 10, 10))
 
 
 def test_a_box_is_cut_to_the_window_that_holds_its_middle():
-    np.testing.assert_array_equal(boxes_in(BOXES, Window(0, 0, 10, 10)), [[0, 0, 4, 4, 1]])
-    np.testing.assert_array_equal(boxes_in(BOXES, Window(10, 10, 10, 10)), [[0, 0, 4, 2, 2]])
-    np.testing.assert_array_equal(boxes_in(BOXES, Window(0, 10, 10, 10)), [[0, 0, 1, 2, 0]])
+    cut = {(0, 0): [0, 0, 4, 4, 1], (10, 10): [0, 0, 4, 2, 2], (0, 10): [0, 0, 1, 2, 0]}
+    for corner, box in cut.items():
+        found = boxes_in(BOXES, SIZE, Window(*corner, 10, 10))
+        np.testing.assert_array_equal(found, [box])
 
 
 def test_no_box_is_an_empty_table():
-    found = boxes_in(np.empty((0, 5)), Window(0, 0, 10, 10))
+    found = boxes_in(np.empty((0, 5)), SIZE, Window(0, 0, 10, 10))
     assert found.shape == (0, 5) and found.dtype == np.float32
 
 

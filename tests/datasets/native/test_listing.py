@@ -61,6 +61,20 @@ def test_class_folders_of_macos_are_found(tmp_path):
         list(class_folders(tmp_path, ("Grünland",)))
 
 
+def test_images_of_class_folders_are_read_or_refused(tmp_path):
+    """One that is left out without a word is a lost scene."""
+    (tmp_path / "field").mkdir()
+    for name in ("a.JPG", "b.jp2", "c.tiff", "notes.txt"):
+        (tmp_path / "field" / name).touch()
+    found = [path.name for path, _ in class_folders(tmp_path, ("field",))]
+    assert found == ["a.JPG", "b.jp2", "c.tiff"]
+    (tmp_path / "field" / "d.WEBP").touch()
+    with pytest.raises(
+        EosfmError, match=r"d\.WEBP is of a format that is not read; expected \.jpg"
+    ):
+        list(class_folders(tmp_path, ("field",)))
+
+
 def test_names_match_completely(tmp_path):
     assert parse(r"(\d+)_(\w)", "12_b", tmp_path, "names").groups() == ("12", "b")
     with pytest.raises(EosfmError, match="found '12_bc'; expected names such as 12_b"):
