@@ -149,17 +149,18 @@ def _of_rasters(files: Sequence[str], described: tuple[str | None, ...], path: s
 def _measured(raster: Any, window: Any, described: Sequence[str | None]) -> np.ndarray:
     """A window's values, NaN where the raster marks them as missing.
 
-    GDAL takes the fourth of any 8-bit bands for opacity. Where it is a named band it masks nothing;
-    where it is opacity it does, which GDAL heeds beside one or three bands alone.
+    As in maps, a named band that GDAL takes for opacity masks nothing, and opacity masks beside any
+    number of bands.
     """
+    from eosfm.prediction.channels import alpha_is_a_band, opacity
+
     colours = [interpretation.name for interpretation in raster.colorinterp]
     flags = {flag.name for flags in raster.mask_flag_enums for flag in flags}
-    alpha = colours.index("alpha") if "alpha" in colours else None
-    named = alpha is not None and described[alpha] is not None
-    read = raster.read(window=window, masked=not (named and "alpha" in flags))
+    misread = "alpha" in flags and alpha_is_a_band(colours, described)
+    read = raster.read(window=window, masked=not misread)
     values: np.ndarray = np.ma.filled(read.astype(np.float64), np.nan)
-    if alpha is not None and not named and flags == {"all_valid"}:
-        gone = values[alpha] == 0
+    if flags == {"all_valid"} and (alpha := opacity(colours, described)):
+        gone = values[alpha - 1] == 0
         values[:, gone] = np.nan
     return values
 

@@ -148,10 +148,11 @@ class SceneFile:
         shared = self.product is None or self.product.value
         flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
         # GDAL's own masks use an alpha band beside one or three bands alone.
-        if flags == ["all_valid"] and raster is self.source and (alpha := self._alpha()):
+        own = raster is self.source
+        if flags == ["all_valid"] and own and (alpha := opacity(self.colours, self.bands)):
             return alpha, None, False
         if flags == ["all_valid"] or (
-            "alpha" in flags and raster is self.source and self._alpha_is_a_band()
+            "alpha" in flags and own and alpha_is_a_band(self.colours, self.bands)
         ):
             return None, self.nodata, shared and self.nodata == 0
         told = raster.nodatavals[index - 1]
@@ -160,15 +161,21 @@ class SceneFile:
             return None, told, shared and told == 0
         return 0, None, False
 
-    def _alpha(self) -> int | None:
-        """Number of the band that is opacity and nothing else; None without."""
-        if "alpha" not in self.colours or self._alpha_is_a_band():
-            return None
-        return self.colours.index("alpha") + 1
 
-    def _alpha_is_a_band(self) -> bool:
-        """Whether GDAL's alpha, such as the fourth of 8-bit bands, is in fact a named band."""
-        return any(
-            band is not None and colour == "alpha"
-            for band, colour in zip(self.bands, self.colours, strict=True)
-        )
+def opacity(colours: Sequence[str], bands: Sequence[str | None]) -> int | None:
+    """Number of the band that is opacity and nothing else; None without.
+
+    Args:
+        colours: Colour interpretation of each band of a raster.
+        bands: What each is; None where unknown.
+    """
+    if "alpha" not in colours or alpha_is_a_band(colours, bands):
+        return None
+    return colours.index("alpha") + 1
+
+
+def alpha_is_a_band(colours: Sequence[str], bands: Sequence[str | None]) -> bool:
+    """Whether GDAL's alpha, such as the fourth of 8-bit bands, is in fact a named band."""
+    return any(
+        band is not None and colour == "alpha" for band, colour in zip(bands, colours, strict=True)
+    )
