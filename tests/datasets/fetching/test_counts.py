@@ -26,7 +26,8 @@ def copy(root: Path, names: str) -> Path:
 
 def scenes(root: Path):
     return [
-        SimpleNamespace(id=p.stem, split=p.suffix[1:], files=()) for p in sorted(root.iterdir())
+        SimpleNamespace(id=p.stem, split=p.suffix[1:], files=(), target=None)
+        for p in sorted(root.iterdir())
     ]
 
 

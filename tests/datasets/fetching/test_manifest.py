@@ -32,7 +32,7 @@ def root(tmp_path: Path) -> Path:
 
 def toy(*scenes: tuple[str, str]):
     """A dataset whose reader yields these (id, split) pairs."""
-    found = [SimpleNamespace(id=name, split=split, files=()) for name, split in scenes]
+    found = [SimpleNamespace(id=name, split=split, files=(), target=None) for name, split in scenes]
     return replace(get_dataset("loveda"), name="toy", reader=lambda root: iter(found))
 
 
