@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +10,7 @@ from eosfm.datasets import DATASETS, get_dataset
 from eosfm.datasets.fetching.counts import check_counts, count_scenes
 from eosfm.datasets.fetching.prepare import prepare
 from eosfm.datasets.native.copy import NativeCopy
+from eosfm.datasets.native.spec import Scene
 from eosfm.planning.facts import ARCHIVES
 
 TOY = replace(get_dataset("loveda"), name="toy", published={"train val": 3, "test": 1})
@@ -25,10 +25,8 @@ def copy(root: Path, names: str) -> Path:
 
 
 def scenes(root: Path):
-    return [
-        SimpleNamespace(id=p.stem, split=p.suffix[1:], files=(), target=None)
-        for p in sorted(root.iterdir())
-    ]
+    unread = {"height": 8, "width": 8, "files": (), "image": None, "target": None}
+    return [Scene(p.stem, p.suffix[1:], **unread) for p in sorted(root.iterdir())]
 
 
 def run(tmp_path: Path, dataset, root: Path, a_part: bool = False):

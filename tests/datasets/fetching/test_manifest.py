@@ -5,7 +5,6 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow.parquet
 import pytest
@@ -15,6 +14,7 @@ from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
 from eosfm.datasets.fetching.prepare import write_manifest
 from eosfm.datasets.native.manifest import check_manifest, read_manifest
+from eosfm.datasets.native.spec import Scene
 
 CONTENT = {"b.txt": b"two", "a/z.txt": b"", "a/é.txt": b"three"}
 
@@ -32,7 +32,8 @@ def root(tmp_path: Path) -> Path:
 
 def toy(*scenes: tuple[str, str]):
     """A dataset whose reader yields these (id, split) pairs."""
-    found = [SimpleNamespace(id=name, split=split, files=(), target=None) for name, split in scenes]
+    unread = {"height": 8, "width": 8, "files": (), "image": None, "target": None}
+    found = [Scene(name, split, **unread) for name, split in scenes]
     return replace(get_dataset("loveda"), name="toy", reader=lambda root: iter(found))
 
 
