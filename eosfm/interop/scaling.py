@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,9 @@ def statistics(path: Path | str) -> Statistics:
 
     Pixels that the raster marks as nodata, and NaN, are left out, band by band, and so are bands of
     a store that are constant or unmeasured. Granules of Sentinel-2 and Landsat, told by their name,
-    are 0 in all bands where nothing was measured, whether they declare it or not. The raster is
-    read window by window: memory does not grow with it. Needs rasterio for a raster::
+    are 0 in all bands where nothing was measured, whether they declare it or not; classes, aerosol
+    and vapour beside them do not count. The raster is read window by window: memory does not grow
+    with it. Needs rasterio for a raster::
 
         scaling = eosfm.statistics("scene.tif")
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=scaling.bands,
@@ -70,12 +72,16 @@ def _of_store(path: Path) -> Statistics:
 
 def _of_scene(path: str) -> Statistics:
     from eosfm.prediction.folders import files_of
+    from eosfm.prediction.products import product_of
 
     try:
         files = files_of(path)
     except EosfmError as error:
         raise EosfmError(f"{error}; the folder of a tile store will do as well") from None
     bands = [_bands_of(file) for file in files]
+    known = [any(own) for own in bands]
+    if any(known) and any(map(product_of, files)):  # beside its bands are classes, aerosol, vapour
+        files, bands = list(compress(files, known)), list(compress(bands, known))
     if len(files) > 1 and len(bands[0]) > 1 and len(set(bands)) == 1:  # tiles, with all bands each
         return _of_rasters(files, bands[0], path)
     found = [_of_rasters([file], own, file) for file, own in zip(files, bands, strict=True)]

@@ -19,7 +19,7 @@ from eosfm.prediction.components import STRIDE, Basis, Components, fit_component
 from eosfm.prediction.cut import Cut
 from eosfm.prediction.geotiff import FEATURE, Form, bounded_cache, finished, writing, written
 from eosfm.prediction.grid import Grid
-from eosfm.prediction.plausible import note_zeros
+from eosfm.prediction.plausible import note_missing, note_zeros
 from eosfm.prediction.predict import check_out
 from eosfm.prediction.rows import Arrays, Rows
 from eosfm.prediction.scene import ReadOptions, Scene, named_bands, open_scene
@@ -114,11 +114,10 @@ def embed(
     rows.remove()
     count = len(encoder.specialists)
     skipped = f" ({len(encoder.skipped)} more cannot be fed)" * bool(encoder.skipped)
-    share = f", {missing:.0%} without a measurement" * bool(missing)
-    notes = scene.note + zeros
+    notes = note_missing(missing) + scene.note + zeros
     return (
         f"{out}: {len(components.centre)} components of {sum(backbone.out_channels)} features of "
-        f"{count} specialists{skipped}, {components.explained:.0%} of the variance{share}{notes}"
+        f"{count} specialists{skipped}, {components.explained:.0%} of the variance{notes}"
     )
 
 

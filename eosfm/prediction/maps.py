@@ -22,6 +22,7 @@ from eosfm.prediction.geotiff import (
     written,
 )
 from eosfm.prediction.job import Job
+from eosfm.prediction.plausible import note_missing
 from eosfm.prediction.rows import Arrays
 from eosfm.prediction.windows import strips
 
@@ -69,10 +70,9 @@ def write_map(job: Job, probabilities: bool) -> tuple[str, Areas]:
         write_categories(job.out, fitted.classes)
         sums += areas.pixels[: len(sums)]
     rows.remove()
-    missing = 1 - known / (grid.height * grid.width)
-    share = f"; {missing:.0%} without a measurement" * bool(missing)
+    missing = note_missing(1 - known / (grid.height * grid.width))
     told = _told(fitted, form, sums / known, areas) if known else ""
-    return f"{job.out}: {grid}{told}{share}", areas
+    return f"{job.out}: {grid}{told}{missing}", areas
 
 
 def map_form(fitted: FittedTask, probabilities: bool) -> Form:

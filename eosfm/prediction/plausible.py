@@ -118,3 +118,11 @@ def note_zeros(scene: Scene, values: np.ndarray) -> str:
         f"; about {share:.0%} of the pixels of {scene.path} are 0 in all bands and count as "
         f"measured: if they are not, {cure}"
     )
+
+
+def note_missing(share: float) -> str:
+    """A note on the share of pixels that were not measured; empty where all were."""
+    if not share:
+        return ""
+    rounded = "under 1%" if share < 0.005 else "over 99%" if 0.995 <= share < 1 else f"{share:.0%}"
+    return f"; {rounded} without a measurement"

@@ -16,6 +16,8 @@ SINCE = "2022-01-25"
 BASELINE = re.compile(r"_N(\d{4})_")
 TILE = r"(L2A_)?T\d{2}[A-Z]{3}_(\d{4})(\d{2})(\d{2})T\d{6}_"
 """Start of Sentinel-2's file names: tile and day."""
+GRANULE = r"S2[AB]_(OPER|USER)_MSI_L\w{2}_TL_\w{4}_\d{8}T\d{6}_A\d{6}_T\d{2}[A-Z]{3}_B"
+"""The same until December 2016, without the day of the image."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ PRODUCTS = (
         re.compile(r".*_AnalyticMS(?!.*_SR)"), refusal="radiance; take surface reflectance (SR)"
     ),
     # Sentinel-2 Products Specification Document (S2-PDGS-TAS-DI-PSD): DN = 0 is no data.
-    Product(re.compile(TILE), scaling=_sentinel_2, value=True, sizes=True),
+    Product(re.compile(f"{TILE}|{GRANULE}"), scaling=_sentinel_2, value=True, sizes=True),
 )
 PICTURE = re.compile(
     rf"{TILE}(TCI|PVI)|.*_thumb_(small|large)\.|.*[-_](ql|browse)\.", re.IGNORECASE

@@ -85,6 +85,20 @@ def test_a_granule_is_0_where_nothing_was_measured(tmp_path):
     assert own.valid == (1.0,)
 
 
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [("T32TQM_20230601T101031_{}_10m.tif", ("SCL", "WVP")),
+     ("LC08_L2SP_192024_20200501_20200820_02_T1_SR_{}.TIF", ("QA_AEROSOL",))],
+)  # fmt: skip
+def test_of_a_product_its_bands_count(tmp_path, name, others):
+    """Not its classes, aerosol or water vapour: a backbone has a place for bands alone."""
+    values = np.random.default_rng(0).integers(1, 9000, (1, 8, 8)).astype("uint16")
+    (tmp_path / "product").mkdir()
+    for what in ("B03", "B04", *others):
+        write(tmp_path / "product" / name.format(what), values)
+    assert len(eosfm.statistics(tmp_path / "product").bands) == 2
+
+
 def test_names_of_the_bands_and_one_that_is_constant(tmp_path):
     values = np.stack([np.arange(64).reshape(8, 8), np.full((8, 8), 7)]).astype("uint8")
     path = write(tmp_path / "s.tif", values)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.plausible import check_values
+from eosfm.prediction.plausible import check_values, note_missing
 from eosfm.prediction.scene import ReadOptions, open_scene
 
 RGB = ("red", "green", "blue")
@@ -98,3 +98,11 @@ def test_many_zeros_that_nothing_marks_are_noted(write_scene, share, options, no
     pixels[0, :, -8:] = 0  # a value of one band
     scene = open_scene(write_scene(pixels, **options), RGB, (unit,) * 3, ReadOptions(offset=3))
     assert re.match(note, check_values(scene, (unit,) * 3))
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.0, ""), (1e-6, "; under 1%"), (0.25, "; 25%"), (0.9999, "; over 99%"), (1.0, "; 100%")],
+)
+def test_a_share_is_not_rounded_to_none_or_all(share, told):
+    assert note_missing(share) == (f"{told} without a measurement" if told else "")

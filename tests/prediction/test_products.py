@@ -34,6 +34,11 @@ def test_what_products_leave_unsaid_is_known_by_their_names(write_scene, tmp_pat
     assert np.isnan(landsat[:, 0]).all() and np.isnan(sentinel[:, 0]).all()
     other = open_scene(str(tmp_path / "s2"), RGB, None, ReadOptions(nodata=8754.0)).read(0, 0, 8, 8)
     assert np.isnan(other[:, 1:]).all() and (other[:, 0] == 0).all()
+    old = "old/S2A_OPER_MSI_L1C_TL_EPA__20160605T113933_A000734_T33UUP_B0{}.tif"
+    for band in (2, 3, 4):
+        write_scene(pixels, old.format(band), (None,))
+    oldest = open_scene(str(tmp_path / "old"), RGB, ("reflectance_1e4",) * 3).read(0, 0, 8, 8)
+    np.testing.assert_array_equal(oldest, sentinel)
     own = open_scene(str(tmp_path / "s2"), RGB, None, otherwise=-9999.0).read(0, 0, 8, 8)
     assert np.isnan(own[:, 0]).all()  # the product says more than the task
 
