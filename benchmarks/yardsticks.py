@@ -193,19 +193,24 @@ def kappa(logits: Tensor, answers: Tensor) -> float:
 
 
 def miou(logits: Tensor, answers: Tensor) -> float:
-    """Intersection over union, mean of both classes."""
-    found = logits.argmax(1)
+    """Intersection over union, mean of the classes."""
+    return float(np.nanmean(ious(logits, answers)))
+
+
+def ious(logits: Tensor, answers: Tensor) -> list[float]:
+    """Intersection over union by class, NaN for one that is neither there nor found."""
+    found, classes = logits.argmax(1), range(logits.shape[1])
     both, either = (
-        [float(join(found == k, answers == k).sum()) for k in (0, 1)]
+        [float(join(found == k, answers == k).sum()) for k in classes]
         for join in (torch.logical_and, torch.logical_or)
     )
-    return sum(b / e for b, e in zip(both, either, strict=True)) / 2
+    return [b / e if e else float("nan") for b, e in zip(both, either, strict=True)]
 
 
 def _eurosat(root: Path | None, seeds: range) -> Iterator[Draw]:
     """As many labels of each class, in three colours of 8 bits; the rest is tested."""
-    with _native("eurosat", root, {"train": 0, "val": 0, "test": 2 * LABELS}, 64, 10.0) as scenes:
-        pairs = [(_read(scene), int(scene.target(_whole(scene)))) for scene in scenes]
+    with native("eurosat", root, {"train": 0, "val": 0, "test": 2 * LABELS}, 64, 10.0) as scenes:
+        pairs = [(read(scene), int(scene.target(whole(scene)))) for scene in scenes]
     images = torch.stack([image for image, _ in pairs])
     if root is None:
         rgb = [get_dataset("eurosat").bands.index(band) for band in ("B04", "B03", "B02")]
@@ -223,7 +228,7 @@ def _oscd(root: Path | None, seeds: range, size: int = 192, each: int = 2) -> It
     """Two windows of each real city, and a simulated town for each of them."""
     towns: dict[Split, int] = {"train": 11, "val": 1, "test": 8}
     for seed in seeds:
-        with _native("oscd", root, towns, size, 10.0, seed) as scenes:
+        with native("oscd", root, towns, size, 10.0, seed) as scenes:
             sides: list[list[tuple[Tensor, Tensor]]] = [[], []]
             for scene in scenes:
                 rng = np.random.default_rng((seed, zlib.crc32(scene.id.encode())))
@@ -232,7 +237,7 @@ def _oscd(root: Path | None, seeds: range, size: int = 192, each: int = 2) -> It
                         int(rng.integers(scene.height - size + 1)),
                         int(rng.integers(scene.width - size + 1)), size, size,
                     )  # fmt: skip
-                    pair = _read(scene, window), torch.from_numpy(scene.target(window)).long()
+                    pair = read(scene, window), torch.from_numpy(scene.target(window)).long()
                     sides[scene.split == "test"].append(pair)
         known, unseen = (Side(*map(torch.stack, zip(*side, strict=True))) for side in sides)
         yield known, unseen
@@ -243,11 +248,11 @@ def _loveda(root: Path | None, seeds: range, size: int = 256, block: int = 64) -
     farmed = get_dataset("loveda").classes.index("agriculture")
     for seed in seeds:
         parts: list[tuple[float, Tensor, Tensor]] = []
-        with _native("loveda", root, {"train": 16, "val": 1, "test": 0}, size, 1.2, seed) as scenes:
+        with native("loveda", root, {"train": 16, "val": 1, "test": 0}, size, 1.2, seed) as scenes:
             for scene in scenes:
-                mask = torch.from_numpy(scene.target(_whole(scene))).long()
+                mask = torch.from_numpy(scene.target(whole(scene))).long()
                 step = scene.height // size
-                image = functional.avg_pool2d(_read(scene)[0], step)[None]
+                image = functional.avg_pool2d(read(scene)[0], step)[None]
                 share = float((mask == farmed).float().mean())
                 parts.append((share, image, mask[step // 2 :: step, step // 2 :: step] - 1))
         most = sorted(parts, key=lambda part: part[0])[-FARMED:]
@@ -267,9 +272,9 @@ def _floods(
     some = [known_bands.index(band) for band in bands or known_bands]
     counts: dict[Split, int] = {"train": CHIPS, "val": 1, "test": 1}
     for seed in seeds:
-        with _native(name, root, counts, size, 10.0, seed) as scenes:
+        with native(name, root, counts, size, 10.0, seed) as scenes:
             parts = [
-                (_read(scene)[:, some], torch.from_numpy(scene.target(_whole(scene))).long())
+                (read(scene)[:, some], torch.from_numpy(scene.target(whole(scene))).long())
                 for scene in scenes
             ]
         images, targets = (torch.stack(part) for part in zip(*parts, strict=True))
@@ -297,7 +302,7 @@ def _most_alike(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @contextmanager
-def _native(
+def native(
     name: str, root: Path | None, counts: dict[Split, int], size: int, gsd: float, seed: int = 0
 ) -> Iterator[list[Scene]]:
     """The scenes of a real copy, or of one that is simulated for as long as they are read."""
@@ -308,13 +313,13 @@ def _native(
         yield list(get_dataset(name).scenes(root))
 
 
-def _whole(scene: Scene) -> Window:
+def whole(scene: Scene) -> Window:
     return Window(0, 0, scene.height, scene.width)
 
 
-def _read(scene: Scene, window: Window | None = None) -> Tensor:
+def read(scene: Scene, window: Window | None = None) -> Tensor:
     """(T, C, h, w) float32."""
-    return torch.from_numpy(scene.image(window or _whole(scene)).astype(np.float32))
+    return torch.from_numpy(scene.image(window or whole(scene)).astype(np.float32))
 
 
 if __name__ == "__main__":
