@@ -28,8 +28,7 @@ def simulate(root: Path, simulation: Simulation) -> None:
 def draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.ndarray]:
     """Image (4, H, W) uint16 and boundaries (H, W) uint8 of one tile."""
     land = simulation.draw(key, "smallholder", DAYS[index // len(COUNTRIES) % len(DAYS)])
-    cloud = 0.04 * (index % 5 == 4)
-    seen = observe(land, (*key, "s2"), BANDS, cloud=cloud, region="tropics", product="surface")
+    seen = observe(land, (*key, "s2"), BANDS, region="tropics", product="surface")
     return np.maximum(seen.image, 1), boundaries(land)
 
 

@@ -25,7 +25,7 @@ SURVEYED = 0.6
 START, DAYS = date(2017, 2, 15), 320  # first day, and number of days, of the simulated year
 COUNTS = {"s2": 7, "s1": 6}  # acquisitions of either sensor
 REGION = "sahel"  # low sun and dust, which no specialist sees
-CLOUDY = 0.3  # share of the simulated acquisitions that have clouds
+CLOUDY = 0.6  # share of the simulated acquisitions that have clouds
 
 QUARTERS = 4
 """Chips cut from one simulated landscape, so that fields reach over their edges."""

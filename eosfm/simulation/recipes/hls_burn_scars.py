@@ -10,8 +10,8 @@ from eosfm.simulation import Key, Landscape, Simulation, evolve, observe
 from eosfm.simulation.images import write_geotiff
 from eosfm.simulation.noise import fractal, generator
 
-THEMES = ("conifer", "shrub", "mountain", "grassland", "mixed", "forest")
-OLD_SCAR, CLOUDY = 0.35, 0.3  # shares of the simulated scenes
+THEMES = ("conifer", "shrub", "forest", "grassland", "mixed", "shrub")
+OLD_SCAR = 0.35  # share of the simulated scenes
 
 
 def simulate(root: Path, simulation: Simulation) -> None:
@@ -36,8 +36,8 @@ def _tile(number: int) -> str:
 def draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.ndarray]:
     """Reflectance (6, H, W) float32 0 to 1, and mask (H, W) int16.
 
-    The mask shows one fire. Some scenes also bear an older scar, half grown over, and some
-    have clouds with their shadows.
+    The mask shows one fire. Some scenes also bear an older scar, half grown over. None has clouds:
+    the published ones were chosen so.
     """
     rng = generator(key, "fire")
     shape = (simulation.size, simulation.size)
@@ -49,11 +49,10 @@ def draw(key: Key, index: int, simulation: Simulation) -> tuple[np.ndarray, np.n
         severity = np.maximum(severity, old)
     after, new = _burn(after, (*key, "new"), rng, (0.55, 1.0))
     severity = np.maximum(severity, new)
-    cloud = float(rng.uniform(0.03, 0.1)) if rng.random() < CLOUDY else 0.0
     unburned, burned = (
-        observe(
-            land, (*key, "hls"), BANDS, cloud=cloud, region="dry west", product="surface"
-        ).image.astype(np.float32)
+        observe(land, (*key, "hls"), BANDS, region="dry west", product="surface").image.astype(
+            np.float32
+        )
         for land in (before, after)
     )
     image = unburned + severity * (burned - unburned)

@@ -22,7 +22,7 @@ PERMANENT = {"meadow": ("pasture",), "grapevine": ("vineyard",), "orchard": ("or
 THEMES = ("cropland", "mixed", "orchard", "cropland", "village", "pasture")
 START, DAYS = date(2018, 10, 5), 370  # first day, and number of days, of the simulated year
 REGION = "temperate"  # France
-CLOUDY = 0.15  # share of the simulated acquisitions that have clouds
+CLOUDY = 0.3  # share of the simulated acquisitions that have clouds
 
 
 def simulate(root: Path, simulation: Simulation) -> None:

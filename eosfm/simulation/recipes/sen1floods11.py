@@ -37,7 +37,7 @@ def _write_chip(chips: Path, chip: str, key: Key, simulation: Simulation) -> Non
     land = simulation.draw(key, THEMES[index % len(THEMES)], doy=235)
     if index % 4 != 3:
         land = evolve(land, (*key, "flood"), "flood")
-    cloud = 0.3 if index % CLOUDY_EVERY == 1 else 0.0
+    cloud = 0.06 if index % CLOUDY_EVERY == 1 else 0.0
     region = REGIONS[index % len(REGIONS)]
     optical = observe(land, (*key, "s2"), S2_BANDS, cloud=cloud, region=region)
     image = resampled(optical.image, S2_BANDS)
