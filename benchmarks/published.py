@@ -91,7 +91,8 @@ def main(
             shares = np.mean([_shares(known, len(real.shares)) for known, _ in sides[name]], 0)
             for label, *pair in zip(dataset.classes, real.shares, shares, strict=True):
                 classes.append([name, label, *(f"{x:.3f}" for x in pair)])
-    print(markdown(bands), markdown(classes), markdown(list(_judged(sides[JUDGED], seeds))))
+    tables = bands, classes, list(_judged(sides[JUDGED], seeds))
+    print("\n\n".join(map(markdown, tables)))
 
 
 def _draw(name: str, seed: int) -> tuple[Side, Side]:
