@@ -9,6 +9,9 @@ from eosfm.simulation.sky import Sky
 
 CIRRUS = 0.25  # share of cloudy scenes whose clouds are high and thin
 _LOW, _HIGH = (0.7, 2.5), (8.0, 12.0)  # km from the ground to the top
+_ICE = 5.0  # km from the ground above which clouds are of ice
+# Wavelengths in nm, and how bright clouds of drops and of ice are there relative to the visible.
+_ABSORBED = ((1300, 1610, 2190), (1.0, 0.75, 0.55), (1.0, 0.45, 0.35))
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,16 @@ class Clouds:
     opacity: np.ndarray  # float32 share of the light from below that is lost, 0 to 1
     shade: np.ndarray  # float32 share of the direct sunlight that is lost on the ground
     mask: np.ndarray  # bool, true where a person would say cloud
-    top: np.ndarray  # float32 reflectance of a closed cloud
+    top: np.ndarray  # float32 reflectance of a closed cloud in visible light
+
+    def colour(self, wavelengths: np.ndarray) -> np.ndarray:
+        """(C,) reflectance relative to that in visible light, at wavelengths in nm.
+
+        Drops absorb in the shortwave infrared, and ice absorbs more (Nakajima and King 1990,
+        doi:10.1175/1520-0469(1990)047<1878:DOTOTA>2.0.CO;2).
+        """
+        places, drops, ice = _ABSORBED
+        return np.interp(wavelengths, places, ice if self.height > _ICE else drops)
 
 
 def draw_clouds(

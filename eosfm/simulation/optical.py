@@ -235,7 +235,8 @@ def _at_sensor(
     image += molecules + aerosol * np.clip(veil, 0.2, 2)
     image *= column(sky.dried(wavelengths))
     if clouds:
-        top = clouds.top * column(sky.dried(wavelengths, above=clouds.height))
+        seen = clouds.colour(wavelengths) * sky.dried(wavelengths, above=clouds.height)
+        top = clouds.top * column(seen)
         image += (top - image) * clouds.opacity
     return image
 

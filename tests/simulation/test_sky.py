@@ -106,3 +106,12 @@ def test_surface_products_are_rid_of_the_air_up_to_residuals():
 
 def test_the_hours_of_satellites_are_mornings():
     assert 10 < OVERPASS[0] < OVERPASS[1] < 11
+
+
+def test_clouds_absorb_in_the_shortwave_infrared_and_ice_more():
+    flat = np.zeros((8, 8), np.float32)
+    low, high = (clouds.Clouds(top, flat, flat, flat > 0, flat) for top in (1.5, 10.0))
+    wavelengths = np.array([490.0, 865.0, 1610.0, 2190.0])
+    drops, ice = (layer.colour(wavelengths) for layer in (low, high))
+    assert (drops[:2] == 1).all() and (ice[:2] == 1).all()
+    assert 0.5 < drops[3] < drops[2] < 1 and ice[2] < drops[2] and ice[3] < drops[3]
