@@ -3,9 +3,11 @@
 A simulated dataset's size is in params.yaml; an archive's must be known before it is downloaded.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.splits import Split
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class ArchiveFacts:
         about: Whether counts or sizes are rounded: some splits are drawn by hashes of names, and
             some archives have scenes of many sizes.
         simulated_dates: Images of a simulated scene, where they are fewer.
+        sizes: Scenes by split, height and width, where those of a copy were looked at.
     """
 
     train: int
@@ -34,6 +37,7 @@ class ArchiveFacts:
     dates: int = 1
     about: bool = False
     simulated_dates: int | None = None
+    sizes: Mapping[tuple[Split, int, int], int] = field(default_factory=dict, hash=False)
 
 
 _TORCHGEO = "torchgeo's documentation of the dataset"

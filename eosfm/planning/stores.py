@@ -1,7 +1,8 @@
 """The tile store that a dataset's entry of params.yaml becomes, before it is cut."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -45,6 +46,7 @@ class PlannedStore:
         scene_size: Height and width of a scene.
         dates: Images of a scene.
         tile: Tile size in pixels; None for whole images.
+        sizes: Scenes by split, height and width; empty where all have ``scene_size``.
     """
 
     name: str
@@ -55,6 +57,7 @@ class PlannedStore:
     scene_size: tuple[int, int]
     dates: int
     tile: int | None
+    sizes: Mapping[tuple[Split, int, int], int] = field(default_factory=dict, hash=False)
 
     @property
     def kind(self) -> str:
@@ -86,9 +89,14 @@ class PlannedStore:
     @cached_property
     def tiles(self) -> dict[Split, int]:
         """Tiles by split: those at a scene's edges are padded."""
-        height, width = self.scene_size
-        per_scene = -(-height // self.tile) * -(-width // self.tile) if self.tile else 1
-        return {split: count * per_scene for split, count in self.scenes.items()}
+        if self.tile is None:
+            return self.scenes
+        alike = {(split, *self.scene_size): count for split, count in self.scenes.items()}
+        tiles = dict.fromkeys(self.scenes, 0)
+        for (split, height, width), count in (self.sizes or alike).items():
+            if self.scenes[split]:  # it is cut
+                tiles[split] += count * -(-height // self.tile) * -(-width // self.tile)
+        return tiles
 
     @property
     def image_bytes(self) -> int:
@@ -154,9 +162,11 @@ def planned_store(params: Params, name: str) -> PlannedStore:
         painted = {split: getattr(entry.simulated, split) for split in SPLITS}
         counts = {split: painted[split] if counts[split] else 0 for split in SPLITS}
     scenes = {split: count if split in entry.splits else 0 for split, count in counts.items()}
+    sizes = {} if simulated else facts.sizes
     return PlannedStore(
-        name, dataset, simulated, facts.about and not simulated, scenes, scene_size, dates, tile
-    )
+        name, dataset, simulated, facts.about and not simulated, scenes, scene_size, dates, tile,
+        sizes,
+    )  # fmt: skip
 
 
 def countable(dataset: Dataset, facts: ArchiveFacts | None) -> bool:
@@ -166,7 +176,7 @@ def countable(dataset: Dataset, facts: ArchiveFacts | None) -> bool:
 
 
 def part_facts(dataset: Dataset, root: Path, archive: ArchiveFacts | None) -> ArchiveFacts | None:
-    """How large a part of an archive is: its scenes by split, and their mean size.
+    """How large a part of an archive is: its scenes by split and size, and their mean size.
 
     Raises:
         EosfmError: A scene lacks a file.
@@ -184,6 +194,7 @@ def part_facts(dataset: Dataset, root: Path, archive: ArchiveFacts | None) -> Ar
         source="the copy",
         dates=archive.dates if archive else len(scenes[0].image(Window(0, 0, 1, 1))),
         about=True,
+        sizes=Counter((scene.split, scene.height, scene.width) for scene in scenes),
     )
 
 

@@ -1,5 +1,7 @@
 """Stores as they are planned, against stores as they are cut."""
 
+from dataclasses import replace
+
 import pytest
 
 from eosfm.core.errors import EosfmError
@@ -54,6 +56,21 @@ def test_of_a_part_of_an_archive_the_scenes_that_are_there_count(real, tmp_path)
         "published": {"train": 11, "val": 3, "test": 10},
         "any": {"train": 2, "val": 1, "test": 1},
     }
+
+
+def test_scenes_of_several_sizes_are_cut_to_as_many_tiles_as_each_has(real, tmp_path, monkeypatch):
+    """One of 200 px among small ones is more tiles than two of the mean size."""
+    seed = Simulation(0, {"train": 2, "val": 1, "test": 1}, 40, 10.0)
+    get_recipe("oscd")(tmp_path / "small", seed)
+    monkeypatch.setattr("eosfm.planning.stores.get_dataset", lambda name: dataset)
+    dataset = get_dataset("oscd")
+    first, *rest = dataset.scenes(tmp_path / "small")
+    scenes = [replace(first, height=200, width=100), *rest]
+    dataset = replace(dataset, reader=lambda root: iter(scenes))
+    own = {"source": "archive", "root": str(tmp_path / "small"), "scenes": "any", "tile": 64}
+    entry = real.datasets["oscd"].model_copy(update=own)
+    params = real.model_copy(update={"datasets": {"oscd": entry}})
+    assert planned_store(params, "oscd").tiles == {"train": 4 * 2 + 1, "val": 1, "test": 1}
 
 
 @pytest.mark.parametrize(("root", "told"), [("empty", "no labelled scene"), ("no", "no folder")])
