@@ -8,6 +8,8 @@ RUN ?= eosfm repro
 # Threads wait briefly before they sleep: as fast as spinning, and not in the way of other programs.
 export GOMP_SPINCOUNT := 30000
 export PATH := $(BIN):$(PATH)
+# Each of the stages would compile the package anew; containers often forbid to keep what it compiles.
+unexport PYTHONDONTWRITEBYTECODE
 # An environment shared between checkouts runs the code of this one.
 export PYTHONPATH := $(CURDIR)
 

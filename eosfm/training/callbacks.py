@@ -127,7 +127,8 @@ class Record(lightning.Callback):
     def _tell(self, trainer: Any, epoch: int) -> None:
         """Write an epoch's point; through ``self.log`` its step would be that of the optimizer."""
         if trainer.logger is not None and trainer.is_global_zero:
-            trainer.logger.log_metrics(self.shown(epoch), epoch)
+            # Without `sync` the logger asks which function of Lightning calls it, in half a second.
+            trainer.logger.log_metrics(self.shown(epoch), epoch, sync=True)
 
 
 class Checkpoints(Checkpoint):
