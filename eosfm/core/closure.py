@@ -107,12 +107,13 @@ def _parsed(file: Path) -> _File:
 
 def _files(names: set[str]) -> frozenset[Path]:
     """The project's files among dotted names, and their packages."""
-    parts = (name.split(".") for name in names)
-    parents = (one[:end] for one in parts if one[0] == PACKAGE for end in range(1, len(one) + 1))
+    parts = (tuple(name.split(".")) for name in names)
+    parents = {one[:end] for one in parts if one[0] == PACKAGE for end in range(1, len(one) + 1)}
     return frozenset(file for parent in parents if (file := _module(parent)))
 
 
-def _module(parts: list[str]) -> Path | None:
+@cache
+def _module(parts: tuple[str, ...]) -> Path | None:
     path = ROOT.joinpath(*parts)
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in candidates if file.is_file()), None)

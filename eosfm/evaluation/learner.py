@@ -28,7 +28,7 @@ class Learner:
 
     def __init__(self, model: nn.Module, trial: Trial, length: int | None) -> None:
         rate = trial.task.protocol.lr
-        self.model, self.trial = model.to(device()), trial
+        self.model, self.trial = model.to(device()).train(), trial
         selects = any(isinstance(m, Fuser) and m.selection is not None for m in model.modules())
         self.shared = processes.data_parallel(self.model, drops=selects)
         self.loss = trial.build_loss().to(device())
@@ -39,7 +39,8 @@ class Learner:
 
     def step(self, inputs: Any, target: Tensor, size: tuple[int, int]) -> Tensor:
         """Take one optimiser step; return the loss before it."""
-        self.model.train()
+        if not self.model.training:  # as after a validation; else this walks through all modules
+            self.model.train()
         logits = answer(self.shared, inputs, size)
         loss = self.loss(processes.whole_batch(logits), processes.whole_batch(target))
         self.optimizer.zero_grad(set_to_none=True)
