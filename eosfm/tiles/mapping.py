@@ -83,7 +83,8 @@ class _Read:
         self.bytes += array.strides[0]
         if self.bytes > READ_BYTES:
             touched, self.arrays, self.bytes = self.arrays, {}, 0
-            for reference in touched.values():
+            # A list, since another thread may have been about to add to the dictionary.
+            for reference in list(touched.values()):
                 if (mapped := reference()) is not None:
                     release(mapped)
 
