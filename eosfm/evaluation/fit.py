@@ -226,13 +226,16 @@ class _Progress:
         """State for a checkpoint; None once a fit diverged, so that the last good one is kept."""
         if not all(learner.finite for learner in self.learners):
             return None
-        own = {key: getattr(self, key) for key in ("steps", "epochs", "losses", "curve")}
-        return own | {"learners": [learner.state() for learner in self.learners]}
+        own = {key: getattr(self, key) for key in ("steps", "epochs", "curve")}
+        # One tensor: those of tens of thousands of steps would take seconds.
+        losses = torch.stack(self.losses) if self.losses else torch.empty(0)
+        learners = [learner.state() for learner in self.learners]
+        return own | {"losses": losses, "learners": learners}
 
     def load(self, state: dict[str, Any]) -> None:
         """Restore a checkpoint; log past epochs again, since DVC deletes the curves on a rerun."""
         self.steps, self.epochs = state["steps"], state["epochs"]
-        self.losses = to_device(state["losses"])
+        self.losses = list(to_device(state["losses"]))
         for learner, own in zip(self.learners, state["learners"], strict=True):
             learner.load(own)
         for epoch, point in state["curve"]:

@@ -1,12 +1,13 @@
 """A killed fit goes on where it was, and ends as if nothing had happened."""
 
 import pytest
+import torch
 
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Splits
 from eosfm.evaluation.baselines import FIXED, from_scratch
 from eosfm.evaluation.checkpoint import Checkpoint, Checkpoints
-from eosfm.evaluation.fit import Context
+from eosfm.evaluation.fit import Context, _Progress
 from eosfm.evaluation.head import run_head
 from eosfm.evaluation.learner import Learner
 from eosfm.features.encode import encode_task, open_features
@@ -126,6 +127,16 @@ def test_settings_are_plain_and_complete(resolve):
     assert settings() != settings(protocol={"lr": 1e-4})
     assert settings() != settings(segmentation={"head": "linear"})
     assert " at 0x" not in settings()
+
+
+def test_the_losses_of_an_epoch_are_one_tensor_however_many():
+    progress, again = _Progress([], None), _Progress([], None)
+    for step in range(3):
+        progress.step(torch.tensor([step, 2.0]))
+    state = progress.state()
+    assert state["losses"].tolist() == [[0, 2], [1, 2], [2, 2]]
+    again.load(state)
+    assert again.state()["losses"].equal(state["losses"])
 
 
 def test_a_damaged_checkpoint_is_named_and_its_fits_start_again(
