@@ -12,6 +12,7 @@ from eosfm.core import tensors
 from eosfm.core.errors import EosfmError
 from eosfm.kinds import TargetStatistics, get_kind
 from eosfm.kinds.scores import gather_classes
+from eosfm.kinds.targets import STATISTICS_TILES
 from eosfm.nn.backbone import build_backbone
 from eosfm.nn.specialist import Specialist, load_specialist, save_specialist
 from eosfm.nn.start import FILE, build_started
@@ -86,9 +87,10 @@ def train_specialist(
     # A regression has no counts, and what is ignored is never counted.
     counted = enumerate(zip(store.classes, statistics.counts, strict=False))
     if absent := [name for k, (name, n) in counted if not n and k != store.ignore_index]:
+        looked_at = min(len(store.split("train")), STATISTICS_TILES)
         print(
-            f"train {recipe.name}: no training tile of {store.name} shows {', '.join(absent)}; are "
-            "its class codes right?",
+            f"train {recipe.name}: none of {looked_at} training tiles of {store.name}, evenly "
+            f"spread, shows {', '.join(absent)}; are its class codes right?",
             flush=True,
         )
     data = build_data(recipe, store)

@@ -271,11 +271,15 @@ def test_slow_steps_are_told_by_their_length() -> None:
     )  # fmt: skip
 
 
-def test_a_class_that_no_training_tile_shows_is_named(make_recipe, make_store, tmp_path, capsys):
+def test_a_class_that_no_training_tile_looked_at_shows_is_named(
+    make_recipe, make_store, tmp_path, capsys, monkeypatch
+):
+    for module in ("tiles.store", "training.train"):
+        monkeypatch.setattr(f"eosfm.{module}.STATISTICS_TILES", 5)
     store = make_store("multilabel")
     train(make_recipe("multilabel", epochs=1), store, tmp_path)
-    said = f"no training tile of toy_multilabel shows {store.classes[2]}; are its class codes right"
-    assert said in capsys.readouterr().out
+    said = f"none of 5 training tiles of toy_multilabel, evenly spread, shows {store.classes[2]}; "
+    assert said + "are its class codes right" in capsys.readouterr().out
 
 
 def test_the_class_that_is_ignored_is_not_missed(make_recipe, tmp_path, capsys):
