@@ -23,7 +23,7 @@ from eosfm.training.checkpoint import checkpoint_of, others, resumable
 from eosfm.training.module import SpecialistModule
 from eosfm.training.recipe import Recipe
 from eosfm.training.result import TrainResult
-from eosfm.training.trainer import build_trainer, go_on_alone, quieten
+from eosfm.training.trainer import build_trainer, fit, go_on_alone, quieten
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def train_specialist(
         )
     trainer = build_trainer(recipe, record, checkpoint, more.live)
     _check_shares(recipe, store, trainer.world_size)
-    trainer.fit(module, datamodule=data, ckpt_path=resumable(checkpoint))
+    fit(trainer, module, data, resumable(checkpoint))
     go_on_alone(trainer)
 
     result = _result(recipe, record, store, statistics)

@@ -1,6 +1,7 @@
 """Builds Lightning's trainer for a specialist, in one process or several."""
 
 import logging
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -11,10 +12,13 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.plugins.layer_sync import LayerSync
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from eosfm.nn.backbone import synchronise_batch_norms
+from eosfm.tiles.datamodule import TileDataModule
 from eosfm.training.callbacks import Checkpoints, EpochLines, Record
+from eosfm.training.module import SpecialistModule
 from eosfm.training.recipe import Recipe
 
 
@@ -71,6 +75,23 @@ class _BatchNorms(LayerSync):
 
     def revert(self, model: nn.Module) -> nn.Module:
         return model  # evaluated, they are like any other
+
+
+def fit(
+    trainer: lightning.Trainer,
+    module: SpecialistModule,
+    data: TileDataModule,
+    checkpoint: Path | None,
+) -> None:
+    """Train, from where a checkpoint was saved if there is one.
+
+    Raises:
+        SystemExit: The process got SIGTERM. Lightning's own has status 0, as if training were done.
+    """
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+    except SIGTERMException:
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def go_on_alone(trainer: lightning.Trainer) -> None:

@@ -1,5 +1,6 @@
 """Trainings that are killed: checkpoints, and going on to the same bytes."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -149,6 +150,22 @@ def test_a_run_killed_while_it_resumes_still_resumes(
             train(recipe, store, tmp_path, "killed")
     train(recipe, store, tmp_path, "killed")
     assert (tmp_path / "killed.pt").read_bytes() == (tmp_path / "whole.pt").read_bytes()
+
+
+@pytest.mark.usefixtures("saving")
+def test_a_terminated_run_ends_as_one_and_resumes(
+    make_store: MakeStore,
+    make_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe, store = make_recipe("classification"), make_store("classification")
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as ended:
+        patched.setattr(Record, "on_train_epoch_start", lambda *_: os.kill(os.getpid(), 15))
+        train(recipe, store, tmp_path)
+    assert ended.value.code == 143 and list(tmp_path.rglob("*.ckpt"))
+    train(recipe, store, tmp_path)
+    assert (tmp_path / "toy.pt").exists()
 
 
 @pytest.mark.usefixtures("saving")
