@@ -1,5 +1,6 @@
 """Training one specialist: from a tile store to a specialist file."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,8 @@ def train_specialist(
         )
     quieten()
     torch.set_num_threads(recipe.trainer["threads"])
+    # Where this is not set, Lightning gives each of several processes a share of the cores.
+    os.environ.setdefault("OMP_NUM_THREADS", str(recipe.trainer["threads"]))
     torch.set_float32_matmul_precision("high")
     lightning.seed_everything(recipe.seed, verbose=False)
     statistics = store.target_statistics()

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
+import torch
+
 from eosfm.tiles.store import TileStore
 from eosfm.training import callbacks
 from eosfm.training.recipe import Recipe
@@ -43,8 +45,10 @@ def train_as(
 
 def train_in_a_job(recipe: Recipe, store: Path, folder: Path) -> None:
     """Train within a batch job that was given eight tasks, of which this is one process."""
+    os.environ.pop("OMP_NUM_THREADS", None)
     os.environ |= {"SLURM_NTASKS": "8", "SLURM_JOB_NAME": "job", "SLURM_PROCID": "0"}
     train(recipe, store, folder)
+    assert torch.get_num_threads() == recipe.trainer["threads"]
 
 
 if __name__ == "__main__":
