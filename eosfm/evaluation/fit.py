@@ -35,6 +35,7 @@ from eosfm.features import processes
 from eosfm.features.device import to_device
 from eosfm.features.frozen import TaskSplit
 from eosfm.features.source import Request
+from eosfm.heads.temporal import require_days
 from eosfm.kinds.scores import best_of
 
 Log = Callable[[dict[str, float], int], None]
@@ -82,7 +83,13 @@ def fit_all(
 
     Returns:
         One per trial, scores of single classes included.
+
+    Raises:
+        EosfmError: A tile of a split has no date, and the aggregation needs them.
     """
+    if trials[0].task.aggregation == "ltae":
+        for split in splits:  # test tiles too, before their model is trained
+            require_days(split.days)
     checkpoints, keep, voter = context.checkpoints, context.keep, context.voter
     shown = [] if keep is None else shown_tiles(splits.test, trials[0])
 

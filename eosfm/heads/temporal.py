@@ -106,12 +106,22 @@ class LTAEMerge(nn.Module):
             EosfmError: A tile has no date at all.
         """
         # An exported graph has no branches: there, a tile without any date gives NaN.
-        if not torch.compiler.is_compiling() and days.isnan().all(dim=1).any():
-            raise EosfmError(
-                "aggregation ltae needs the dates of every tile, and the store has some without; "
-                "use mean or linear"
-            )
+        if not torch.compiler.is_compiling():
+            require_days(days)
         return [attend(level, days) for attend, level in zip(self.levels, maps, strict=True)]
+
+
+def require_days(days: Tensor) -> None:
+    """Refuse tiles without any day of (B, T), which :class:`LTAE` cannot merge.
+
+    Raises:
+        EosfmError: There are such tiles.
+    """
+    if days.isnan().all(dim=1).any():
+        raise EosfmError(
+            "aggregation ltae needs the dates of every tile, and the store has some without; use "
+            "mean or linear"
+        )
 
 
 def seen_dates(days: Tensor) -> Tensor | None:

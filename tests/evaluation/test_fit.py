@@ -1,14 +1,17 @@
 """Fitting: windows are scored as whole tiles, and the best epoch counts."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
+from eosfm.core.errors import EosfmError
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.examine import examine, score
 from eosfm.evaluation.fit import Context, training_batches
 from eosfm.evaluation.head import run_head
-from eosfm.evaluation.learner import Best
+from eosfm.evaluation.learner import Best, Learner
 from eosfm.evaluation.trial import make_trials
 from eosfm.features.frozen import TaskSplit
 from eosfm.features.reading import image_split, read_split
@@ -73,6 +76,18 @@ def test_epochs_are_validated_as_often_as_the_protocol_says_and_the_last_in_any_
     assert [epoch for epoch, _ in told] == validated
     assert {key for _, point in told for key in point} == {"loss", f"val_{task.metric}"}
     assert found
+
+
+def test_test_tiles_without_dates_are_refused_before_a_training_that_needs_them(
+    resolve, opened, monkeypatch
+):
+    monkeypatch.setattr(Learner, "step", None)
+    splits = opened("series")
+    days = splits.test.days.clone()
+    days[3] = torch.nan
+    undated = replace(splits, test=replace(splits.test, days=days))
+    with pytest.raises(EosfmError, match="ltae needs the dates of every tile"):
+        run_head(resolve("series"), FIXED, undated, 1)
 
 
 @pytest.mark.parametrize("window", [40, 32, 15])
