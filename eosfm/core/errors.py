@@ -19,9 +19,10 @@ REMEDIES = {
 """What the user can do, by the numbers with which the system refuses a file."""
 MEMORY = (
     "allocate memory", "out of memory", "bad_alloc", "can't start new thread",
-    "could not create a primitive",
+    "could not create a primitive", "is killed by signal: Killed",
 )  # fmt: skip
-"""What libraries say in other errors than Python's own when there is no memory left."""
+"""What libraries say in other errors than Python's own when there is no memory left; the last is
+torch's, of a loader process that the system ended for want of it."""
 SHARED = ("shared memory(shm)", "out of shared memory")
 """What torch says when its loader processes find no room in ``/dev/shm``."""
 

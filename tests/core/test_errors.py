@@ -68,6 +68,7 @@ def test_a_mistake_of_the_code_while_a_fault_is_handled_has_no_line():
         (FULL, "tiles.bin cannot be used .No space left"),
         (MemoryError(), "memory ran out"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory ran out"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "memory ran out"),
         (
             RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space"),
             "loader processes found no room in /dev/shm",
