@@ -12,9 +12,10 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.plugins.layer_sync import LayerSync
-from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch import nn
 
+from eosfm.core.errors import EosfmError
 from eosfm.nn.backbone import synchronise_batch_norms
 from eosfm.tiles.datamodule import TileDataModule
 from eosfm.training.callbacks import Checkpoints, EpochLines, Record
@@ -32,6 +33,9 @@ def build_trainer(
         record: Told of every epoch.
         checkpoint: File that an interrupted run leaves.
         live: DVCLive's folder of curves; None keeps none.
+
+    Raises:
+        EosfmError: The machine has not the devices that are asked for.
     """
     options = {key: value for key, value in recipe.trainer.items() if key != "threads"}
     gpu = options["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
@@ -45,23 +49,30 @@ def build_trainer(
     ]
     if recipe.patience is not None:
         callbacks.append(EarlyStopping(record.headline, patience=recipe.patience, mode="max"))
-    trainer = lightning.Trainer(
-        **options,
-        max_epochs=recipe.epochs,
-        # With a short warm-up from random weights, single steps can be too large.
-        gradient_clip_val=recipe.method.gradient_norm,
-        # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
-        deterministic="warn",
-        logger=_logger(live),
-        callbacks=callbacks,
-        # DVC starts one process, so ignore the environment of a batch system such as SLURM.
-        # On several GPUs, batch norms use statistics of the whole batch; torch cannot on CPUs.
-        plugins=[LightningEnvironment(), *([_BatchNorms()] if gpu else [])],
-        enable_progress_bar=terminal,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
+    try:
+        trainer = lightning.Trainer(
+            **options,
+            max_epochs=recipe.epochs,
+            # With a short warm-up from random weights, single steps can be too large.
+            gradient_clip_val=recipe.method.gradient_norm,
+            # Adaptive pooling has no deterministic gradient on GPUs, so there this warns.
+            deterministic="warn",
+            logger=_logger(live),
+            callbacks=callbacks,
+            # DVC starts one process, so ignore the environment of a batch system such as SLURM.
+            # On several GPUs, batch norms use statistics of the whole batch; torch cannot on CPUs.
+            plugins=[LightningEnvironment(), *([_BatchNorms()] if gpu else [])],
+            enable_progress_bar=terminal,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+    except MisconfigurationException as error:
+        raise EosfmError(
+            f"Lightning cannot train with trainer.accelerator {options['accelerator']} and "
+            f"trainer.devices {options['devices']} here ({error}); set them to what there is, such "
+            "as auto and 1"
+        ) from None
     # On its own, deterministic mode also fills every new tensor before it is written to.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return trainer

@@ -241,6 +241,13 @@ def test_workers_alone_do_not_name_a_run(make_recipe: MakeRecipe) -> None:
     assert recipe.digest() != replace(recipe, trainer={**recipe.trainer, "devices": 2}).digest()
 
 
+def test_a_device_that_is_not_there_is_one_line(make_store, make_recipe, tmp_path):
+    recipe = make_recipe("classification")
+    recipe = replace(recipe, trainer={**recipe.trainer, "accelerator": "gpu"})
+    with pytest.raises(EosfmError, match=r"trainer.accelerator gpu and .* set them to what there"):
+        train(recipe, make_store("classification"), tmp_path)
+
+
 def test_missing_validation_tiles_are_one_line(
     make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
