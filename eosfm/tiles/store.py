@@ -33,7 +33,8 @@ class TileStore:
         bands: Band names in stored order.
         units: Unit of each band.
         groups: The bands by what they are stored in.
-        dtype: Dtype that images are read in, which holds that of every group.
+        dtype: Dtype that images are read in, which holds that of every group, and NaN where one
+            group may have gaps that the others do not have.
         faults: What is wrong with bands that are constant, unmeasured or absent, by name; the
             absent ones are not among ``bands``.
         classes: Class names by index.
@@ -63,7 +64,10 @@ class TileStore:
         self.bands = facts.bands
         self.units = facts.units
         self.groups = facts.groups
-        self.dtype = np.result_type(*(group.dtype for group in facts.groups))
+        dtypes = [group.dtype for group in facts.groups]
+        if len(dtypes) > 1 and any(group.nodata is not None for group in facts.groups):
+            dtypes.append("float32")
+        self.dtype = np.result_type(*dtypes)
         self.faults = facts.faults
         self.classes = facts.classes
         self.ignore_index = facts.ignore_index

@@ -106,6 +106,22 @@ def test_bands_are_stored_in_their_own_type_and_pixels(tmp_path, monkeypatch):
                     np.testing.assert_array_equal(one[key], other[key])
 
 
+def test_gaps_of_one_group_of_whole_numbers_are_none_of_the_others(tmp_path):
+    image = draw(0, 16, 16).astype(np.float32)
+    image[:, :2] = image[:, :2, ::2, ::2].repeat(2, axis=2).repeat(2, axis=3)
+    image[:, :2, 4:8] = np.nan
+    image[:, 2, 6:10] = np.nan
+    facts = {"dtype": "float32", "nodata": float("nan")}
+    scenes = [make_scene("s", "train", image, draw_mask(0, 16, 16))]
+    whole = (OPTICS, BandGroup(("blue",), "uint16", nodata=0))
+    cut(make_dataset(scenes, groups=whole, **facts), tmp_path / "whole", 16)
+    cut(make_dataset(scenes, **facts), tmp_path / "plain", 16)
+    store, plain = TileStore(tmp_path / "whole"), TileStore(tmp_path / "plain")
+    np.testing.assert_array_equal(store.split("train").image(0), image)
+    ours, theirs = (TileDataset(s, "train", ("blue", "red"))[0] for s in (store, plain))
+    np.testing.assert_array_equal(ours["image"], theirs["image"])
+
+
 def test_tiles_that_would_cut_coarse_pixels_are_refused(tmp_path):
     scenes = [make_scene("s", "train", mixed(), draw_mask(0, 20, 26))]
     dataset = make_dataset(scenes, groups=GROUPS, dtype="float32", nodata=float("nan"))
