@@ -41,9 +41,14 @@ class Segmentation(PixelKind):
         return rarest(counts >= RARE * sizes[:, None])
 
     def thirds(self, targets: Sequence[np.ndarray], classes: int, ignore_index: int) -> np.ndarray:
-        """One stratum per combination of the thirds (0 if absent) that the classes cover."""
+        """One stratum per combination of the thirds (0 if absent) that the classes cover.
+
+        Of two classes, the first alone counts.
+        """
         counts = np.array([_counts(target, classes, ignore_index) for target in targets])
         shares = counts / counts.sum(1, keepdims=True).clip(1)
+        if classes == 2:
+            shares = shares[:, :1]
         _, strata = np.unique(np.ceil(shares * 3), axis=0, return_inverse=True)
         return np.ravel(strata)
 

@@ -127,6 +127,13 @@ def test_thirds_tell_what_covers_little_from_what_is_absent():
     assert strata[0] == strata[2] == strata[3] != strata[1]
 
 
+def test_thirds_of_two_classes_are_those_of_the_first():
+    """So a tile of background alone is like one that is nearly so, as with PANGAEA."""
+    tiles = [np.repeat([0, 1], (zeros, 10 - zeros)) for zeros in (10, 9, 5, 2, 0)]
+    strata = KINDS["change"].thirds(tiles, 2, 255)
+    assert strata.tolist() == [3, 3, 2, 1, 0]
+
+
 def test_strata_of_values_are_fifths_of_the_tiles():
     heights = [np.full((2, 2), mean, np.float32) for mean in range(9, -1, -1)]
     strata = KINDS["regression"].strata(heights, 0, 255)
