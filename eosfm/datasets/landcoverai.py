@@ -56,7 +56,7 @@ DATASET = Dataset(
     units=("dn8",) * 3,
     dtype="uint8",
     classes=CLASSES,
-    gsd=0.25,
+    gsd=0.25,  # 33 of the 41 orthophotos; the other eight have 0.5 m
     split_rule="official lists of 512 px tiles, which deal the tiles of one orthophoto out to all "
     "splits",
     source=Source(
