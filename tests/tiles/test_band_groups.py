@@ -120,6 +120,9 @@ def test_gaps_of_one_group_of_whole_numbers_are_none_of_the_others(tmp_path):
     np.testing.assert_array_equal(store.split("train").image(0), image)
     ours, theirs = (TileDataset(s, "train", ("blue", "red"))[0] for s in (store, plain))
     np.testing.assert_array_equal(ours["image"], theirs["image"])
+    for wrong, told in (({"dtype": "int32"}, "int32 does not hold"), ({"nodata": 0}, "is 0; give")):
+        with pytest.raises(EosfmError, match=told):
+            make_dataset(scenes, groups=whole, **facts | wrong)
 
 
 def test_tiles_that_would_cut_coarse_pixels_are_refused(tmp_path):

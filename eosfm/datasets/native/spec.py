@@ -229,8 +229,13 @@ class Dataset:
             raise EosfmError(f"{self.name}: groups hold {named}; name each of its bands once")
         if len({(group.dtype, group.step) for group in self.groups}) < len(self.groups):
             raise EosfmError(f"{self.name}: two groups of one dtype and step; make them one")
-        if not np.can_cast(np.result_type(*(g.dtype for g in self.groups)), self.dtype):
-            raise EosfmError(f"{self.name}: {self.dtype} does not hold all groups; correct dtype")
+        types = [group.dtype for group in self.groups]
+        types += ["float32" for group in self.groups if group.nodata is not None]  # NaN there
+        if not all(np.can_cast(dtype, self.dtype) for dtype in types):
+            hint = "groups, or NaN at their nodata; correct dtype"
+            raise EosfmError(f"{self.name}: {self.dtype} does not hold all {hint}")
+        if self.nodata is not None and not np.isnan(self.nodata):
+            raise EosfmError(f"{self.name}: nodata is {self.nodata}; give it to its groups alone")
 
     def scenes(self, root: Path) -> Iterator[Scene]:
         """Yield every labelled scene below a root.
