@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,12 @@ class TileWriter:
             raise EosfmError(
                 f"{spec.name}: scene {tile.scene} has a date {wrong[0]!r}; expected ISO dates such "
                 "as 2021-07-01; let the reader write them so"
+            )
+        days = [day for day in tile.dates if day]
+        if swapped := [f"{day} after {last}" for last, day in pairwise(days) if day < last]:
+            raise EosfmError(
+                f"{spec.name}: scene {tile.scene} has the date {swapped[0]}; expected dates from "
+                "the first day to the last; let the reader sort its images by them"
             )
         where, size = f"{spec.name}: scene {tile.scene}", image.shape[2:]
         self._kind.check_target(tile.target, size, len(spec.classes), spec.ignore_index, where)

@@ -28,6 +28,9 @@ def test_scenes_that_contradict_the_description(tmp_path):
     for day in ("01.05.2021", "20210501", "April"):
         with pytest.raises(EosfmError, match=f"has a date '{day}'; expected ISO dates"):
             attempt(make_scene("b", "train", draw(0, 8, 8), draw_mask(0, 8, 8), dates=(day,)))
+    with pytest.raises(EosfmError, match="has the date 2020-05-01 after 2021-05-01; expected"):
+        image, days = draw(0, 8, 8, dates=3), ("2021-05-01", "", "2020-05-01")
+        attempt(make_scene("b", "train", image, draw_mask(0, 8, 8), dates=days))
     with pytest.raises(EosfmError, match="two scenes have the id 'good'"):
         attempt(good, good)
     with pytest.raises(EosfmError, match=r"scene big gives tiles of \(1, 3, 9, 9\)"):
