@@ -15,6 +15,10 @@ ZEROS = 0.05
 DARK = -200
 """Reflectance times 10,000 below which no surface is, and atmospheric correction seldom ends."""
 
+BRIGHT = 7_000
+"""Reflectance times 10,000 that only clouds and snow exceed in all bands. Landsat stores 0 as 7,273
+(see :data:`eosfm.prediction.products.PRODUCTS`)."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -52,7 +56,7 @@ def check_values(scene: Scene, units: Sequence[str]) -> str:
         units: Unit of each channel.
 
     Returns:
-        See :func:`note_zeros` and :func:`note_subtracted`.
+        See :func:`note_zeros`, :func:`note_subtracted` and :func:`note_landsat`.
 
     Raises:
         EosfmError: Values are not plausible; the message says what to do.
@@ -78,7 +82,8 @@ def check_values(scene: Scene, units: Sequence[str]) -> str:
                 f"{scene.path} has values of {low.min():.4g} to {high.max():.4g}; expected "
                 f"{UNITS[unit]}; {gaps if low.min() < expected.low else ''}{expected.advice}"
             )
-    return note_zeros(scene, values) or note_subtracted(scene, values)
+    notes = note_zeros(scene, values) or note_subtracted(scene, values)
+    return notes or note_landsat(scene, values, units)
 
 
 def note_subtracted(scene: Scene, values: np.ndarray) -> str:
@@ -98,6 +103,24 @@ def note_subtracted(scene: Scene, values: np.ndarray) -> str:
     return (
         f"; half of the values of a band of {scene.path} are below {least:.0f} after 1,000 was "
         "subtracted: if its files hold no 1,000 more, add --offset 1000"
+    )
+
+
+def note_landsat(scene: Scene, values: np.ndarray, units: Sequence[str]) -> str:
+    """A note where no reflectance is below that of clouds, as in Landsat's unscaled numbers.
+
+    Args:
+        scene: The scene.
+        values: (C, N) sample of it.
+        units: Unit of each channel.
+    """
+    slots = [slot for slot, unit in enumerate(units) if unit == "reflectance_1e4"]
+    slots = [slot for slot in slots if not np.isnan(values[slot]).all()]
+    if not slots or np.nanpercentile(values[slots], 2, axis=1).min() < BRIGHT:
+        return ""
+    return (
+        f"; nearly all of {scene.path} has a reflectance above {BRIGHT / 1e4:g}: if it is no cloud "
+        "or snow, but Landsat as stored, add --scale 0.275 --offset -2000"
     )
 
 

@@ -9,7 +9,7 @@ from eosfm.core.bands import UNITS
 from eosfm.core.errors import EosfmError
 
 PLAUSIBLE: dict[str, tuple[float, float, float]] = {
-    "reflectance_1e4": (-2_000, 20_000, 3),
+    "reflectance_1e4": (-2_000, 10_000, 3),
     "dn8": (0, 255, 2),
     "dn16": (0, 65_535, 2),
     "db": (-100, 20, -100),

@@ -100,6 +100,14 @@ def test_many_zeros_that_nothing_marks_are_noted(write_scene, share, options, no
     assert re.match(note, check_values(scene, (unit,) * 3))
 
 
+def test_numbers_of_landsat_under_another_name_are_noted(write_scene):
+    unit, pixels = values("reflectance_1e4", 7_600, 19_000, "uint16")
+    units, path = (unit,) * 3, write_scene(pixels, nodata=0)
+    assert "add --scale 0.275 --offset -2000" in check_values(open_scene(path, RGB, units), units)
+    scaled = open_scene(path, RGB, units, ReadOptions(scale=0.275, offset=-2000))
+    assert check_values(scaled, units) == ""
+
+
 @pytest.mark.parametrize(
     ("share", "told"),
     [(0.0, ""), (1e-6, "; under 1%"), (0.25, "; 25%"), (0.9999, "; over 99%"), (1.0, "; 100%")],
