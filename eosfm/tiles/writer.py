@@ -20,7 +20,7 @@ from eosfm.kinds import get_kind
 from eosfm.tiles.layout import UNLABELLED, Tile
 from eosfm.tiles.manifest import Origin, write_manifest
 from eosfm.tiles.shards import SplitWriter
-from eosfm.tiles.statistics import BandStatistics, check_units, unmeasured
+from eosfm.tiles.statistics import PLAUSIBLE, BandStatistics, check_units, unmeasured
 
 ABSENT = "is in none of the files"
 """What is wrong with a band that no scene has."""
@@ -91,6 +91,7 @@ class TileWriter:
             # The decibels of 0, say; one infinite value would make the mean infinite.
             tile = replace(tile, image=np.where(endless, np.nan, tile.image))
         missing = unmeasured(tile.image, self.dataset.nodata)
+        self._check_gaps(tile, missing)
         measured = missing.size - int(np.count_nonzero(missing))
         if not measured:
             self.dropped += 1
@@ -106,6 +107,26 @@ class TileWriter:
                 self.ignore_index,
             )  # fmt: skip
         self._splits[tile.split].append(tile, measured / missing.size)
+
+    def _check_gaps(self, tile: Tile, missing: np.ndarray) -> None:
+        """Refuse nodata in some bands of a pixel, where it is no value that the bands may have.
+
+        Elsewhere it may be: 0 is dark, and 255 is bright.
+        """
+        nodata = self.dataset.nodata
+        ranges = [PLAUSIBLE[unit] for unit in self.dataset.units]
+        if (
+            nodata is None
+            or np.isnan(nodata)
+            or all(low <= nodata <= high for low, high, _ in ranges)
+        ):
+            return
+        if ((tile.image == nodata).any(axis=1) & ~missing).any():
+            raise EosfmError(
+                f"{self.dataset.name}: scene {tile.scene} has the nodata value {nodata:g} in some "
+                "bands of a pixel alone; expected it in all or none; let the reader give NaN "
+                "there, and state dtype float32 and nodata NaN"
+            )
 
     def _count(self, image: np.ndarray, missing: np.ndarray) -> None:
         """Update the statistics beside the writing, a few tiles behind at most."""

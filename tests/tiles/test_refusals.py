@@ -46,6 +46,16 @@ def test_scenes_that_contradict_the_description(tmp_path):
         attempt(make_scene("s", "val", draw(0, 8, 8), draw_mask(0, 8, 8)))
 
 
+def test_nodata_in_some_bands_alone_is_no_measurement(tmp_path):
+    image = draw(0, 8, 8).astype(np.int16)
+    image[:, :, 0], image[0, 1, 4, 4] = -9999, -9999
+    scenes = [make_scene("s", "train", image, draw_mask(0, 8, 8))]
+    with pytest.raises(EosfmError, match="s has the nodata value -9999 in some bands of a pixel"):
+        cut(make_dataset(scenes, dtype="int16", nodata=-9999), tmp_path / "toy", 8)
+    image[0, 1, 4, 4] = 9
+    cut(make_dataset(scenes, dtype="int16", nodata=-9999), tmp_path / "toy", 8)
+
+
 def test_readers_that_slip_are_told(tmp_path):
     def attempt(reader, **more):
         cut(make_dataset(reader, **more), tmp_path / "toy", 8)
