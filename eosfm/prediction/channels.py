@@ -32,8 +32,8 @@ class Channel:
         mask: Band number of the mask, which is 0 where the channel was not measured; 0 for GDAL's
             own mask, None if ``nodata`` marks gaps, or nothing does.
         nodata: The nodata value; None if there is a mask, or nothing marks gaps.
-        shared: Whether nodata may be a measured value too: cirrus is 0 in most pixels. Then a pixel
-            is a gap only where all such channels have their nodata value.
+        shared: Whether nodata may be a measured value too: cirrus is 0 in most pixels, white is 255
+            in 8 bits. Then a pixel is a gap only where all such channels have their nodata value.
     """
 
     raster: Any
@@ -146,6 +146,7 @@ class SceneFile:
         if raster.count > self.source.count:  # on_finest added an alpha band
             return raster.count, None, False
         shared = self.product is None or self.product.value
+        values = (0, 255) if raster.dtypes[index - 1] == "uint8" else (0,)
         flags = [flag.name for flag in raster.mask_flag_enums[index - 1]]
         # GDAL's own masks use an alpha band beside one or three bands alone.
         own = raster is self.source
@@ -154,11 +155,11 @@ class SceneFile:
         if flags == ["all_valid"] or (
             "alpha" in flags and own and alpha_is_a_band(self.colours, self.bands)
         ):
-            return None, self.nodata, shared and self.nodata == 0
+            return None, self.nodata, shared and self.nodata in values
         told = raster.nodatavals[index - 1]
         if flags == ["nodata"] and (told == 0 or raster.dtypes[index - 1] in EXACT):
             # Comparing values is eight times as fast as GDAL's masks of many bands.
-            return None, told, shared and told == 0
+            return None, told, shared and told in values
         return 0, None, False
 
 
