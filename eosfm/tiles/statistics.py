@@ -166,11 +166,13 @@ def check_units(
     Raises:
         EosfmError: The first of them.
     """
-    for band, unit in zip(bands, units, strict=True):
-        if band not in mean:
-            continue  # its fault is told to those who read it
+    told = [pair for pair in zip(bands, units, strict=True) if pair[0] in mean]  # no faulty ones
+    # No backscatter is above 0 dB on average, though VV minus VH is.
+    linear = min((mean[band] for band, unit in told if unit == "db"), default=-1) >= 0
+    for band, unit in told:
         low, high, reach = PLAUSIBLE[unit]
-        if not low <= mean[band] <= high or mean[band] + 3 * std[band] <= reach:
+        beyond = not low <= mean[band] <= high or (linear and unit == "db")
+        if beyond or mean[band] + 3 * std[band] <= reach:
             raise EosfmError(
                 f"{dataset}: band {band} has mean {mean[band]:.4g} and standard deviation "
                 f"{std[band]:.4g} in training; expected {UNITS[unit]}; check the unit of its files"

@@ -50,7 +50,7 @@ def test_statistics_do_not_cancel(tmp_path):
 @pytest.mark.parametrize(
     ("unit", "mean", "std"),
     [("reflectance_1e4", 0.2, 0.1), ("reflectance_1e4", 12_000, 3_000), ("dn8", 900, 300),
-     ("dn8", -1, 30), ("dn16", 0.5, 0.2), ("db", 40, 9), ("m", -800, 10)],
+     ("dn8", -1, 30), ("dn16", 0.5, 0.2), ("db", 40, 9), ("db", 0.08, 0.05), ("m", -800, 10)],
 )  # fmt: skip
 def test_pixels_of_another_unit_than_the_declared_one_are_refused(unit, mean, std):
     bands, units = ("nir", "red", "vv"), ("dn8", "dn8", unit)
