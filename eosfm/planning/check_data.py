@@ -169,10 +169,11 @@ def _check_copy(
         )
         return
     bands = scene.bands or dataset.bands
-    if image.shape[1] != len(bands) or image.dtype != dataset.dtype:
+    expected = (len(bands), window.height, window.width)
+    if image.shape[1:] != expected or image.dtype != dataset.dtype:
         yield fault(
             f"datasets.{name}: scene {scene.id} of {folder} gives {image.dtype} of shape "
-            f"{image.shape}; expected {dataset.dtype}, {len(bands)} bands; check its files"
+            f"{image.shape}; expected {dataset.dtype}, dates and {expected}; check its files"
         )
         return
     yield note(

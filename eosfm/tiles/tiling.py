@@ -182,7 +182,14 @@ def _read_ahead(
 
     def read(scene: Scene, window: Window) -> _Strip:
         target = scene.target(window) if per_pixel else None
-        return _Strip(scene, window.row, scene.image(window), target)
+        image = np.asarray(scene.image(window))
+        if image.shape[2:] != (window.height, window.width):
+            raise EosfmError(
+                f"{dataset.name}: scene {scene.id} gives an image of shape {image.shape} for "
+                f"{window}; expected (T, {len(dataset.bands)}, {window.height}, {window.width}); "
+                "let the reader cut images to the window, and state their size"
+            )
+        return _Strip(scene, window.row, image, target)
 
     pool = ThreadPoolExecutor(workers)
     pending: deque[Future[_Strip]] = deque()

@@ -1,13 +1,16 @@
 """What is refused before it becomes a store: scenes, labels and facts that contradict."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
 
 from eosfm.core.errors import EosfmError
-from tests.tiles.conftest import cut, draw, draw_mask, make_dataset, make_scene
+from tests.tiles.conftest import cut, draw, draw_mask, make_dataset, make_scene, make_store
 
 
 def test_scenes_that_contradict_the_description(tmp_path):
@@ -56,6 +59,15 @@ def test_nodata_in_some_bands_alone_is_no_measurement(tmp_path):
     cut(make_dataset(scenes, dtype="int16", nodata=-9999), tmp_path / "toy", 8)
 
 
+def test_readers_may_give_what_rasterio_gives(tmp_path):
+    given = {"crs": CRS.from_epsg(32633), "transform": from_origin(4e5, 5e6, 10, 10)}
+    scene = make_scene(7, "train", draw(0, 8, 8), draw_mask(0, 8, 8), dates=[date(2020, 5, 1)])
+    scene = replace(scene, files=[str(file) for file in scene.files], **given)
+    tile = make_store(tmp_path, [scene], 8).split("train").table.iloc[0]
+    assert (tile.scene, tile.crs, [*tile.dates]) == ("7", "EPSG:32633", ["2020-05-01"])
+    assert tile.geometry.bounds == pytest.approx((13.728, 45.146, 13.729, 45.146), abs=1e-3)
+
+
 def test_readers_that_slip_are_told(tmp_path):
     def attempt(reader, **more):
         cut(make_dataset(reader, **more), tmp_path / "toy", 8)
@@ -66,6 +78,10 @@ def test_readers_that_slip_are_told(tmp_path):
 
     with pytest.raises(EosfmError, match="a has the split 'Train'; expected train, val, test"):
         attempt([scene(split="Train")])
+    with pytest.raises(
+        EosfmError, match=r"shape \(1, 3, 9, 8\) for .*expected \(T, 3, 8, 8\); let"
+    ):
+        attempt([replace(scene(), image=lambda window: draw(0, 9, 8))])  # whatever the window
     with pytest.raises(EosfmError, match="has 2 dates for 1 images; expected one each"):
         attempt([scene(dates=("2021-01-01", "2021-02-01"))])
     with pytest.raises(EosfmError, match=r"of elsewhere/a\.tif, which is not below"):

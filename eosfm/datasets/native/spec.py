@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 import numpy as np
@@ -204,12 +204,9 @@ class Dataset:
             )
         for unit in self.units:
             if unit not in UNITS:
-                hint = suggest(unit, list(UNITS))
-                raise EosfmError(f"{self.name}: unknown unit {unit!r}; {hint}")
+                raise EosfmError(f"{self.name}: unknown unit {unit!r}; {suggest(unit, [*UNITS])}")
         if not isinstance(self.gsd, Real) or not 0 < self.gsd < float("inf"):
-            raise EosfmError(
-                f"{self.name}: gsd is {self.gsd!r}; expected metres of a pixel, above 0"
-            )
+            raise EosfmError(f"{self.name}: gsd is {self.gsd!r}; expected metres, above 0")
         if self.nodata is not None and not holds(self.dtype, self.nodata):
             raise EosfmError(
                 f"{self.name}: nodata is {self.nodata!r}, which {self.dtype} cannot hold; give a "
@@ -241,8 +238,7 @@ class Dataset:
         """Yield every labelled scene below a root.
 
         Raises:
-            EosfmError: What the reader raises; where a file is missing, with what to do under the
-                dataset's name.
+            EosfmError: What the reader raises, or that a file is missing, and what to do then.
         """
         try:
             for scene in self.reader(root) or ():
@@ -260,7 +256,8 @@ class Dataset:
                 f"{self.name}: scene {scene.id} has the split {scene.split!r}; expected "
                 f"{', '.join(SPLITS)}; let the reader give one of these"
             )
-        for file in scene.files:
+        files = tuple(map(Path, scene.files))
+        for file in files:
             if not file.is_relative_to(root):
                 raise EosfmError(
                     f"{self.name}: scene {scene.id} is of {file}, which is not below {root}; let "
@@ -268,8 +265,11 @@ class Dataset:
                 )
         if self.ignore_index is not None:
             scene = replace(scene, target=partial(numbered, scene.target, self.ignore_index))
-        # macOS takes umlauts apart; the id is the same on every machine.
-        return replace(scene, id=normalize("NFC", scene.id)) if not scene.id.isascii() else scene
+        place: Any = scene.transform and tuple(scene.transform)[:6]  # rasterio's has nine
+        return replace(  # macOS takes the umlauts of an id apart
+            scene, id=normalize("NFC", str(scene.id)), files=files, transform=place,
+            crs=scene.crs and str(scene.crs), dates=tuple(map(str, scene.dates)),
+        )  # fmt: skip
 
     def below(self, root: Path) -> "Dataset":
         """The dataset as the files below ``root`` have it: itself or an edition, under its name.
