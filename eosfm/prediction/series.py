@@ -23,7 +23,7 @@ DAY_OF_YEAR = re.compile(r"\.(\d{4})(\d{3})T")
 def dates_in(
     path: str, bands: Sequence[str], names: Sequence[str] | None
 ) -> list[tuple[str, str | None]]:
-    """The dates at a path, sorted by day, or by name if one has no day.
+    """The dates at a path, sorted by day, or by name and its numbers if one has no day.
 
     Without days, names with ``pre`` come first and names with ``post`` last.
 
@@ -54,7 +54,13 @@ def dates_in(
     dates = [(str(part), _day(part.name)) for part in parts]
     dates = dates or [(path, _day(folder.resolve().name))]
     known = all(day for _, day in dates)
-    return sorted(dates, key=lambda date: (date[1] if known else "", _side(Path(date[0]).stem)))
+    return sorted(dates, key=lambda date: (date[1] if known else "", *_order(Path(date[0]).stem)))
+
+
+def _order(name: str) -> tuple[int, list[str | int]]:
+    """Sort key of names without a day: 2 comes before 10."""
+    parts = re.split(r"(\d+)", name)
+    return _side(name), [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def _side(name: str) -> int:

@@ -51,6 +51,10 @@ def test_days_count_whatever_stands_before_them(write_scene, mosaic, tmp_path):
     assert [day for _, day in found] == ["2020-07-01", "2020-07-02"]
     signed = "https://a.b/S2A_20200501T1_B02.tif?se=2024-01-01"
     assert dates_in(signed, COLOURS, None) == [(signed, "2020-05-01")]
+    for name in ("t10", "t9", "t9b"):
+        write_scene(mosaic[0], name=f"counted/{name}.tif")
+    found = dates_in(str(tmp_path / "counted"), COLOURS, None)
+    assert [Path(path).stem for path, _ in found] == ["t9", "t9b", "t10"]
     (tmp_path / "series/empty").mkdir()
     write_scene(mosaic[0], name="series/a/rgb.tif")  # of no day: now names count
     dates = dates_in(str(tmp_path / "series"), COLOURS, None)
