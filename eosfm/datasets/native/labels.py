@@ -116,7 +116,8 @@ def draw_polygons(
         (h, w) uint8: the value of the polygon that covers the pixel's middle, 0 where none does.
 
     Raises:
-        EosfmError: One is no polygon, is empty, or has corners that are no numbers.
+        EosfmError: One is no polygon, is empty, or has corners that are no numbers; or its value is
+            another number.
     """
     from affine import Affine
     from rasterio.features import rasterize
@@ -130,6 +131,11 @@ def draw_polygons(
                 f"{path} has a {kind} that covers no pixel; expected polygons with finite corners; "
                 "fetch the file again"
             )
+    if wrong := [value for value in values if value not in range(1, 256)]:
+        raise EosfmError(
+            f"{path} has a polygon of value {wrong[0]}; expected whole numbers from 1 to 255 (0 is "
+            "where there is none); let the reader map its codes to them"
+        )
     if not polygons:
         return np.zeros(shape, np.uint8)
     return rasterize(

@@ -66,3 +66,6 @@ def test_polygons_are_drawn_by_window_later_ones_over_earlier(transform: tuple[f
     assert drawn.tolist() == [[1, 1, 1, 1, 0], [1, 2, 2, 2, 2], [1, 2, 2, 2, 2], [0, 2, 2, 2, 2]]
     assert drawn.dtype == np.uint8
     assert not draw_polygons([], [], window, Path("a.json"), transform).any()
+    for code in (0, 1.5, 301):
+        with pytest.raises(EosfmError, match=f"of value {code}; expected whole numbers from 1 to"):
+            draw_polygons(polygons, [1, code], window, Path("a.json"), transform)
