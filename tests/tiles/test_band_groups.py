@@ -120,7 +120,8 @@ def test_gaps_of_one_group_of_whole_numbers_are_none_of_the_others(tmp_path):
     np.testing.assert_array_equal(store.split("train").image(0), image)
     ours, theirs = (TileDataset(s, "train", ("blue", "red"))[0] for s in (store, plain))
     np.testing.assert_array_equal(ours["image"], theirs["image"])
-    for wrong, told in (({"dtype": "int32"}, "int32 does not hold"), ({"nodata": 0}, "is 0; give")):
+    whole_numbers = {"dtype": "int32", "nodata": None}
+    for wrong, told in ((whole_numbers, "int32 does not hold all"), ({"nodata": 0}, "is 0; give")):
         with pytest.raises(EosfmError, match=told):
             make_dataset(scenes, groups=whole, **facts | wrong)
 
