@@ -26,7 +26,7 @@ RGB = ("red", "green", "blue")
      ("LC80440342014077LGN00_B5.TIF", "B8A"), ("LC80440342014077LGN00_B11.TIF", None),
      ("LT50440342010077PAC01_B4.TIF", "B8A"), ("LM10170391976031AAA01_B4.TIF", "B03"),
      ("LC08_mosaic_swir16.tif", "B11"), ("LC08_mosaic_red.tif", "red"), ("red_tide_a.tif", "red"),
-     ("LC08_mosaic.tif", None)],
+     ("LC08_mosaic.tif", None), ("roma_SR_B5.tif", None), ("LC08_roma_SR_B5.tif", "B8A")],
 )  # fmt: skip
 def test_a_sensor_s_own_numbers_are_understood_in_names_of_files(write_scene, name, band):
     path = write_scene(np.zeros((1, 8, 8), np.uint16), name, descriptions=None)
