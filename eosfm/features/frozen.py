@@ -1,10 +1,9 @@
 """A task's split, ready for a model: as frozen features, or as images."""
 
-import math
-import tempfile
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
@@ -12,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eosfm.core.files import temporary_folder
 from eosfm.core.mapped import release, reserve
 from eosfm.core.splits import Splits
 from eosfm.encoding.input import InputSpec
+from eosfm.features import processes
 from eosfm.features.labels import repeated
 from eosfm.features.source import (
     Levels,
@@ -32,7 +33,7 @@ SCRATCH = Path(".cache/features")
 """Where files lie that no later run needs."""
 
 MEMORY_GB = 1.0
-"""Prepared features of one split above this are kept in a scratch file."""
+"""Prepared features of one split above this are kept in scratch files."""
 
 KEPT_GB = 20.0
 """Prepared features of one split above this are prepared anew for every batch."""
@@ -41,6 +42,7 @@ CHUNK = 16
 """Items that are prepared at once."""
 
 T = TypeVar("T")
+Shape = tuple[tuple[int, ...], np.dtype]
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class FrozenFeatures(TaskSplit[Levels]):
         """The same items with ``prepare`` applied to their levels and days.
 
         The result is kept where it fits and tiles are not cut into windows, of which each epoch
-        draws others; else it is computed at every reading.
+        draws others; else it is computed at every reading. Several processes share its files.
         """
         source = PreparedLevels(self.source, prepare, self.days, self.windows.count)
         if self.windows.count > 1:
@@ -133,15 +135,13 @@ class FrozenFeatures(TaskSplit[Levels]):
         gigabytes = len(self) * sum(part.nbytes for part in (*levels, targets)) / 1e9
         if gigabytes > KEPT_GB:
             return replace(self, source=source)
-        on_disk = gigabytes > MEMORY_GB
-        shapes = [(part.numpy(force=True).dtype, part.shape[1:]) for part in (*levels, targets)]
-        kept = [_empty((len(self), *shape), dtype, on_disk) for dtype, shape in shapes]
-        parts = chunks(len(self))
-        read = source.stream(map(Request, parts))
-        for items, (levels, targets) in zip(parts, read, strict=True):
-            for whole, part in zip(kept, (*levels, targets), strict=True):
-                whole[items] = part.numpy(force=True)
-                release(whole)
+        like = [part.numpy(force=True) for part in (*levels, targets)]
+        shapes = [((len(self), *one.shape[1:]), one.dtype) for one in like]
+        if gigabytes > MEMORY_GB:
+            kept = _written(source, shapes)
+        else:
+            kept = [np.empty(*one) for one in shapes]
+            _fill(kept, source)
         return replace(self, source=StoredLevels(kept[:-1], kept[-1], self.windows))
 
 
@@ -155,11 +155,31 @@ def only(splits: Splits[FrozenFeatures], names: Collection[str]) -> Splits[Froze
     return splits.map(lambda split: split.only(names))
 
 
-def _empty(shape: Sequence[int], dtype: np.dtype, on_disk: bool) -> np.ndarray:
-    """An array in memory, or in a file that vanishes with the array."""
-    if not on_disk:
-        return np.empty(shape, dtype)
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=SCRATCH) as file:  # the mapping outlives the name
-        reserve(file, math.prod(shape) * dtype.itemsize)
-        return np.memmap(file, dtype, "w+", shape=tuple(shape))
+def _fill(arrays: Sequence[np.ndarray], source: Source[Levels]) -> None:
+    """Copy all items of a source: its levels, then its targets."""
+    parts = chunks(len(arrays[-1]))
+    read = source.stream(map(Request, parts))
+    for items, (levels, targets) in zip(parts, read, strict=True):
+        for whole, part in zip(arrays, (*levels, targets), strict=True):
+            whole[items] = part.numpy(force=True)
+            release(whole)
+
+
+def _written(source: Source[Levels], shapes: Sequence[Shape]) -> list[np.ndarray]:
+    """Arrays that the first process fills, in files that vanish with the last of them."""
+    with temporary_folder(SCRATCH / "prepared") as own:
+        files = processes.from_first(partial(_write, own, source, shapes))
+        kept = [np.load(file, mmap_mode="r") for file in files]
+        processes.from_first(lambda: None)  # all have opened the files, which lose their names
+    return kept
+
+
+def _write(folder: Path, source: Source[Levels], shapes: Sequence[Shape]) -> list[Path]:
+    files, arrays = [], []
+    for number, (shape, dtype) in enumerate(shapes):
+        files.append(folder / f"{number}.npy")
+        arrays.append(np.lib.format.open_memmap(files[-1], "w+", dtype, shape))
+        with files[-1].open("r+b") as file:
+            reserve(file, file.seek(0, os.SEEK_END))
+    _fill(arrays, source)
+    return files

@@ -19,6 +19,10 @@ from eosfm.nn.faults import weight_faults
 SAVE_SECONDS = 60.0
 """Least time between two checkpoints, so about the most work that a crash can lose."""
 
+LOOK = 25
+"""Steps of several processes between two looks at the first one's clock: for each, all of them wait
+until their devices are done."""
+
 
 class Record(lightning.Callback):
     """Each epoch's loss and scores, and the weights of the best epoch.
@@ -156,7 +160,9 @@ class Checkpoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
         """Save within the epoch."""
-        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+        last = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        looks = trainer.world_size == 1 or trainer.global_step % LOOK == 0
+        if looks and not last:
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:

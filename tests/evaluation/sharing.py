@@ -24,8 +24,10 @@ from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.evaluate import evaluate_task
 from eosfm.evaluation.learner import Learner
 from eosfm.evaluation.trial import Trial
-from eosfm.features import processes
+from eosfm.features import frozen, processes
+from eosfm.features.source import Levels, StoredLevels
 from eosfm.features.task import Task
+from eosfm.features.windows import Windows
 from eosfm.kinds.targets import TargetStatistics
 from eosfm.params import Fusion
 from tests.fixtures.tasks import BACKBONE
@@ -136,6 +138,27 @@ def save_gradients(job: Job) -> None:
         loss = learner.step(images[mine], target[mine], (8, 8))
     rank = os.environ.get("LOCAL_RANK", "0")
     torch.save([loss, *(p.grad for p in model.parameters())], job.folder / f"gradients{rank}.pt")
+
+
+def prepare(job: Job) -> None:
+    """Prepare features that do not stay in memory; keep their sum, and how many were prepared."""
+    processes.start(job.task.devices, "devices")
+    windows = Windows.whole((8, 8))
+    source = StoredLevels([np.ones((20, 1, 2, 4, 4), np.float32)], np.arange(20), windows)
+    days, rank = torch.zeros(20, 1), os.environ.get("LOCAL_RANK", "0")
+    count = 0
+
+    def doubled(levels: Levels, days: torch.Tensor) -> Levels:
+        nonlocal count
+        count += len(days)
+        return [2 * level for level in levels]
+
+    with patch.object(frozen, "MEMORY_GB", 0.0), patch.object(frozen, "SCRATCH", job.folder):
+        made = frozen.FrozenFeatures(source, days, windows).prepared(doubled)
+    ((level,), _), target = made.batch(np.arange(20))
+    told = {"prepared": count, "sum": float(level.sum()), "targets": target.tolist()}
+    (job.folder / f"shared{rank}.json").write_text(json.dumps(told))
+    processes.go_on_alone()
 
 
 class _Pixels(torch.nn.Conv2d):

@@ -174,6 +174,16 @@ def test_baselines_of_two_processes_score_what_those_of_one_do(make_job, tmp_pat
     assert sum(encoded(two)[1]) < 0.7 * sum(encoded(two)[0])
 
 
+def test_what_does_not_stay_in_memory_is_prepared_and_stored_once(make_job, tmp_path):
+    job = make_job("evaluate").of(2, tmp_path / "two")
+    finish(started(job, sharing.prepare))
+    first, second = (json.loads((job.folder / f"shared{rank}.json").read_text()) for rank in "01")
+    assert first["prepared"] == 20 + 1 and second["prepared"] == 1  # one to tell the size
+    for one in (first, second):
+        assert one["sum"] == 2 * 20 * 2 * 4 * 4 and one["targets"] == list(range(20))
+    assert not [path for path in job.folder.iterdir() if "prepared" in path.name]
+
+
 def test_one_process_shares_with_none():
     items = np.arange(5)
     assert processes.count() == 1 and processes.is_first()
