@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from eosfm.core.errors import EosfmError
+
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 """What images may be stored in."""
 
@@ -31,3 +35,32 @@ class BandGroup:
     def size(self, size: tuple[int, ...]) -> tuple[int, int]:
         """Height and width in the group's own pixels of an image's."""
         return -(-size[0] // self.step), -(-size[1] // self.step)
+
+
+def check_groups(
+    groups: Sequence[BandGroup], bands: Sequence[str], dtype: str, nodata: float | None, owner: str
+) -> None:
+    """Check that groups hold each band once, and that images of ``dtype`` hold what they give.
+
+    Args:
+        groups: One or more.
+        bands: All bands of the image.
+        dtype: Of the image.
+        nodata: What the image says beside its groups: nothing, or NaN.
+        owner: Whose they are, for the error.
+
+    Raises:
+        EosfmError: They do not.
+    """
+    named = sorted(band for group in groups for band in group.bands)
+    if named != sorted(bands):
+        raise EosfmError(f"{owner}: groups hold {named}; name each of its bands once")
+    if len({(group.dtype, group.step) for group in groups}) < len(groups):
+        raise EosfmError(f"{owner}: two groups of one dtype and step; make them one")
+    types = [group.dtype for group in groups]
+    types += ["float32" for group in groups if group.nodata is not None]  # NaN there
+    if not all(np.can_cast(one, dtype) for one in types):
+        hint = "groups, or NaN at their nodata; correct dtype"
+        raise EosfmError(f"{owner}: {dtype} does not hold all {hint}")
+    if nodata is not None and not np.isnan(nodata):
+        raise EosfmError(f"{owner}: nodata is {nodata}; give it to its groups alone")

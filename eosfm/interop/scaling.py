@@ -39,8 +39,8 @@ def statistics(path: Path | str) -> Statistics:
     Pixels that the raster marks as nodata, and NaN, are left out, band by band, and so are bands of
     a store that are constant or unmeasured. Granules of Sentinel-2 and Landsat, told by their name,
     are 0 in all bands where nothing was measured, whether they declare it or not; classes, aerosol
-    and vapour beside them do not count. The raster is read window by window: memory does not grow
-    with it. Needs rasterio for a raster::
+    and vapour beside them do not count, nor does a raster's opacity. The raster is read window by
+    window: memory does not grow with it. Needs rasterio for a raster::
 
         scaling = eosfm.statistics("scene.tif")
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=scaling.bands,
@@ -112,11 +112,19 @@ def _opened(path: str) -> Iterator[Any]:
 
 
 def _bands_of(path: str) -> tuple[str | None, ...]:
-    """Band of each channel of a file; None where unknown."""
+    """Band of each channel of a file but opacity; None where unknown."""
+    with _opened(path) as raster:
+        described, alpha = _described(raster)
+        return tuple(band for index, band in enumerate(described, 1) if index != alpha)
+
+
+def _described(raster: Any) -> tuple[list[str | None], int | None]:
+    """Band of each channel of a raster, and which one of them is opacity, from 1."""
+    from eosfm.prediction.channels import opacity
     from eosfm.prediction.names import file_bands
 
-    with _opened(path) as raster:
-        return tuple(file_bands(raster, path))
+    described = file_bands(raster, raster.name)
+    return described, opacity([one.name for one in raster.colorinterp], described)
 
 
 def _of_rasters(files: Sequence[str], described: tuple[str | None, ...], path: str) -> Statistics:
@@ -131,7 +139,7 @@ def _of_rasters(files: Sequence[str], described: tuple[str | None, ...], path: s
             product = product_of(raster.name)
             gaps = product is not None and not product.refusal and raster.nodata is None
             for window in _windows(raster):
-                values = _measured(raster, window, described)
+                values = _measured(raster, window)
                 values[np.isinf(values)] = np.nan  # not measured either
                 if gaps:
                     values[:, (values == 0).all(axis=0)] = np.nan
@@ -152,23 +160,21 @@ def _of_rasters(files: Sequence[str], described: tuple[str | None, ...], path: s
     )
 
 
-def _measured(raster: Any, window: Any, described: Sequence[str | None]) -> np.ndarray:
-    """A window's values, NaN where the raster marks them as missing.
+def _measured(raster: Any, window: Any) -> np.ndarray:
+    """A window's values but opacity, NaN where the raster marks them as missing.
 
     As in maps, a named band that GDAL takes for opacity masks nothing, and opacity masks beside any
     number of bands.
     """
-    from eosfm.prediction.channels import alpha_is_a_band, opacity
-
-    colours = [interpretation.name for interpretation in raster.colorinterp]
+    _, alpha = _described(raster)
     flags = {flag.name for flags in raster.mask_flag_enums for flag in flags}
-    misread = "alpha" in flags and alpha_is_a_band(colours, described)
-    read = raster.read(window=window, masked=not misread)
+    read = raster.read(window=window, masked="alpha" not in flags or alpha is not None)
     values: np.ndarray = np.ma.filled(read.astype(np.float64), np.nan)
-    if flags == {"all_valid"} and (alpha := opacity(colours, described)):
-        gone = values[alpha - 1] == 0
-        values[:, gone] = np.nan
-    return values
+    if alpha is None:
+        return values
+    if flags == {"all_valid"}:
+        values[:, values[alpha - 1] == 0] = np.nan
+    return np.delete(values, alpha - 1, axis=0)
 
 
 def _windows(raster: Any) -> Iterable[Any]:

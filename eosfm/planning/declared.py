@@ -13,7 +13,7 @@ from eosfm.core.bands import find
 from eosfm.datasets.native.gdal import DRIVERS, open_raster
 from eosfm.datasets.native.spec import Dataset, Scene, Window
 from eosfm.kinds import get_kind
-from eosfm.prediction.names import numbered_by
+from eosfm.prediction.names import described_bands
 
 ROWS = 512
 """Of a label that are read at once."""
@@ -67,7 +67,7 @@ def _open(paths: Sequence[Path], opened: ExitStack) -> list[Any]:
 
 def _bands(raster: Any, dataset: Dataset) -> Iterator[str]:
     """Names in another order than the dataset's; unknown ones tell nothing."""
-    names = [numbered_by(Path(raster.name).name, said) for said in raster.descriptions]
+    names = described_bands(Path(raster.name).name, raster.descriptions)
     known = [name and find(name, dataset.bands) for name in names]
     there = [dataset.bands.index(name) for name in known if name]
     if len(there) == len(names) and there != sorted(there):

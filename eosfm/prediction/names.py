@@ -1,7 +1,7 @@
 """Finds the band of each channel of a file, from descriptions, colours and file names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,10 @@ NUMBERED = {
 }  # fmt: skip
 """Sensors that number their bands differently, by prefix of the file name: their numbers and the
 bands here. Those at other wavelengths have no name here and are left out."""
+LANDSAT_8 = {"B01", "B02", "B03", "B04", "B05", "B06", "B07", "B10", "B11"}
+SENTINEL_2 = {"B8A", "B12"}
+"""A raster that numbers its bands, has all of the first and none of the second is of Landsat 8 or 9
+(Google Earth Engine's ``B1`` to ``B11``); one of Sentinel-2 would have the others too."""
 SCENE_ID = re.compile(r"^(L[COTEM])(\d)(?=\d{13}[A-Z]{3}\d\d)")
 """Start of the names of Landsat before its collections, such as LC80440342014077LGN00_B5.TIF."""
 
@@ -35,7 +39,7 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
     Landsat, and of HLS from Landsat, are read in Landsat's numbering.
     """
     file = Path(path.partition("?")[0])
-    names = [numbered_by(file.name, description) for description in raster.descriptions]
+    names = described_bands(file.name, raster.descriptions)
     # If the sensor has its own numbers, they are more precise than descriptions such as NIR.
     if raster.count == 1 and (names == [None] or _own_numbers(file.name)):
         names = [_named_by_file(file) or names[0]]
@@ -62,9 +66,26 @@ def _named_by_file(path: Path) -> str | None:
     return numbered_by(path.name, next(iter(own or plain or words), None))
 
 
+def described_bands(file: str, descriptions: Sequence[str | None]) -> list[str | None]:
+    """The bands of a file's descriptions, in the sensor's own numbers if they or its name tell it.
+
+    Args:
+        file: Its name.
+        descriptions: That of each channel; None where it has none.
+    """
+    there = {band_name(text) for text in descriptions}
+    landsat = there >= LANDSAT_8 and not SENTINEL_2 & there
+    own = _own_numbers(file) or (OLI if landsat else None)
+    return [_numbered(own, text) for text in descriptions]
+
+
 def numbered_by(file: str, text: str | None) -> str | None:
-    """The band of a description, in the sensor's own numbers if the file name tells a sensor."""
-    name, own = band_name(text), _own_numbers(file)
+    """The band of a single description: see :func:`described_bands`."""
+    return _numbered(_own_numbers(file), text)
+
+
+def _numbered(own: Mapping[str, str] | None, text: str | None) -> str | None:
+    name = band_name(text)
     if own is not None and re.match(r"\s*B\d+\b", text or "", re.IGNORECASE):
         return own.get(name or "")
     return name

@@ -70,8 +70,17 @@ def test_opacity_beside_four_bands_is_a_mask(tmp_path):
         raster.colorinterp = [ColorInterp.gray, *[ColorInterp.undefined] * 3, ColorInterp.alpha]
     found = eosfm.statistics(path)
     seen = values[:4, :, 32:].reshape(4, -1)
-    np.testing.assert_allclose(found.mean[:4], seen.mean(1), rtol=1e-12)
-    assert found.valid[:4] == (0.5,) * 4
+    np.testing.assert_allclose(found.mean, seen.mean(1), rtol=1e-12)
+    assert found.valid == (0.5,) * 4
+
+
+def test_opacity_is_no_band(tmp_path):
+    values = np.random.default_rng(0).integers(1, 200, (4, 64, 64)).astype("uint8")
+    values[3, :, :32] = 0
+    found = eosfm.statistics(write(tmp_path / "s.tif", values, photometric="RGB", alpha="YES"))
+    assert found.bands == ("red", "green", "blue") and found.valid == (0.5,) * 3
+    seen = values[:3, :, 32:].reshape(3, -1)
+    np.testing.assert_allclose(found.mean, seen.mean(1), rtol=1e-12)
 
 
 def test_a_granule_is_0_where_nothing_was_measured(tmp_path):

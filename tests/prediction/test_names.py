@@ -10,6 +10,7 @@ from eosfm.prediction.names import parse_bands
 from eosfm.prediction.scene import ReadOptions, named_bands, open_scene
 
 RGB = ("red", "green", "blue")
+OLI = ("B01", "B02", "B03", "B04", "B8A", "B11", "B12")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,20 @@ RGB = ("red", "green", "blue")
 def test_a_sensor_s_own_numbers_are_understood_in_names_of_files(write_scene, name, band):
     path = write_scene(np.zeros((1, 8, 8), np.uint16), name, descriptions=None)
     assert named_bands(path) == [band]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "bands"),
+    [(range(1, 12), [*OLI[:7], None, "B10", None, None]),
+     ([1, 2, 3, 4, 5, 6, 7, 10, 11], [*OLI[:7], None, None]),
+     ([2, 3, 4, 5, 6, 7, 8, 11], ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11"]),
+     ([*range(1, 13)], [f"B{number:02}" for number in range(1, 13)])],
+)  # fmt: skip
+def test_numbers_of_landsat_8_are_told_by_those_that_are_there(write_scene, numbers, bands):
+    """As in an export of Google Earth Engine, whose name says nothing."""
+    names = tuple(f"B{number}" for number in numbers)
+    path = write_scene(np.zeros((len(names), 8, 8), np.float32), "roma.tif", descriptions=names)
+    assert named_bands(path) == bands
 
 
 def test_one_image_is_not_taken_for_two(write_scene):

@@ -86,6 +86,8 @@ def test_readers_that_slip_are_told(tmp_path):
         attempt([scene(dates=("2021-01-01", "2021-02-01"))])
     with pytest.raises(EosfmError, match=r"of elsewhere/a\.tif, which is not below"):
         attempt([replace(scene(), files=(Path("elsewhere/a.tif"),))])
+    with pytest.raises(EosfmError, match="scene a names no files; let the reader say what it"):
+        attempt([replace(scene(), files=())])
     with pytest.raises(EosfmError, match="no training tile"):
         attempt(lambda root: None)
     for target, said in ((np.array([1]), r"shape \(1,\); expected one class"),

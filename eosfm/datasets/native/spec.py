@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 import numpy as np
 
-from eosfm.core.band_groups import DTYPES, BandGroup
+from eosfm.core.band_groups import DTYPES, BandGroup, check_groups
 from eosfm.core.bands import UNITS, check_bands
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import SPLITS, Split
@@ -218,21 +218,7 @@ class Dataset:
                 "32 bits"
             )
         if self.groups:
-            self._check_groups()
-
-    def _check_groups(self) -> None:
-        named = sorted(band for group in self.groups for band in group.bands)
-        if named != sorted(self.bands):
-            raise EosfmError(f"{self.name}: groups hold {named}; name each of its bands once")
-        if len({(group.dtype, group.step) for group in self.groups}) < len(self.groups):
-            raise EosfmError(f"{self.name}: two groups of one dtype and step; make them one")
-        types = [group.dtype for group in self.groups]
-        types += ["float32" for group in self.groups if group.nodata is not None]  # NaN there
-        if not all(np.can_cast(dtype, self.dtype) for dtype in types):
-            hint = "groups, or NaN at their nodata; correct dtype"
-            raise EosfmError(f"{self.name}: {self.dtype} does not hold all {hint}")
-        if self.nodata is not None and not np.isnan(self.nodata):
-            raise EosfmError(f"{self.name}: nodata is {self.nodata}; give it to its groups alone")
+            check_groups(self.groups, self.bands, self.dtype, self.nodata, self.name)
 
     def scenes(self, root: Path) -> Iterator[Scene]:
         """Yield every labelled scene below a root.
@@ -257,6 +243,11 @@ class Dataset:
                 f"{', '.join(SPLITS)}; let the reader give one of these"
             )
         files = tuple(map(Path, scene.files))
+        if not files:
+            raise EosfmError(
+                f"{self.name}: scene {scene.id} names no files; let the reader say what it was "
+                "read from"
+            )
         for file in files:
             if not file.is_relative_to(root):
                 raise EosfmError(

@@ -65,7 +65,15 @@ def whole(
 
 
 def numbers(low: int, high: int, expected: str, dtype: Any = np.uint8) -> Prepare:
-    """What makes the pixels of a file whole numbers of a range: :func:`whole`."""
+    """What makes the pixels of a file whole numbers of a range: :func:`whole`.
+
+    Raises:
+        EosfmError: The dtype cannot hold the range.
+    """
+    if not (holds(dtype, low) and holds(dtype, high)):
+        raise EosfmError(
+            f"{np.dtype(dtype)} does not hold whole numbers of {low} to {high}; give another dtype"
+        )
     return partial(whole, low=low, high=high, expected=expected, dtype=dtype)
 
 
@@ -133,7 +141,7 @@ def from_reflectance(pixels: np.ndarray, path: Path) -> np.ndarray:
     return values * np.float32(10_000)
 
 
-def holds(dtype: str, value: float) -> bool:
+def holds(dtype: Any, value: float) -> bool:
     """Whether images of a dtype may have a value."""
     kind = np.dtype(dtype)
     if not isinstance(value, Real):

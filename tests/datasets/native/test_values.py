@@ -11,6 +11,7 @@ from eosfm.datasets.native.values import (
     codes,
     from_reflectance,
     in_range,
+    numbers,
     presence,
     whole,
 )
@@ -35,6 +36,12 @@ def test_whole_numbers_in_another_type():
     found = whole(np.array([0, 255.0]), FILE, 0, 255, "bytes")
     assert found.dtype == np.uint8 and found.tolist() == [0, 255]
     assert whole(np.array([-1, 1]), FILE, -1, 1, "signs", np.int16).dtype == np.int16
+
+
+def test_a_range_that_a_type_does_not_hold_is_told_at_once():
+    with pytest.raises(EosfmError, match="uint8 does not hold whole numbers of 0 to 300; give"):
+        numbers(0, 300, "0 to 300")
+    assert numbers(0, 300, "0 to 300", np.uint16)(np.array([300]), Path("a.tif")) == [300]
 
 
 def test_blank_in_all_bands_is_nan():
