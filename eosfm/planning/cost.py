@@ -28,10 +28,14 @@ from eosfm.nn.pyramid import STRIDES
 from eosfm.params import Fusion
 from eosfm.planning.hardware import REFERENCE, REFERENCE_SIZE
 
+aten = torch.ops.aten
 NORMALISATIONS = (
-    torch.ops.aten.native_layer_norm.default,
-    torch.ops.aten.native_group_norm.default,
-)
+    aten.native_batch_norm.default, aten.native_layer_norm.default, aten.native_group_norm.default,
+)  # fmt: skip
+POINTWISE = (
+    aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor, aten.addcmul.default,
+    aten.clamp_min.default, aten.sqrt.default, aten.relu.default, aten.gelu.default,
+)  # fmt: skip
 
 COMPUTED = 3
 """Cost of a training step in forward passes: backward costs twice as much as forward."""
@@ -184,9 +188,12 @@ class _Counter(TorchDispatchMode):
     operations = calls = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten.upsample_bilinear2d.default:
+        given = [one for one in args if isinstance(one, Tensor)]
+        if func is aten.upsample_bilinear2d.default:
             # Of a tensor without values torch computes the interpolation in twenty steps of Python.
             out = args[0].new_empty(*args[0].shape[:2], *args[1])
+        elif func in POINTWISE and all(x.is_meta and x.dtype == given[0].dtype for x in given):
+            out = given[0].new_empty(torch.broadcast_shapes(*(x.shape for x in given)))  # likewise
         elif func in NORMALISATIONS:  # in forty; their statistics are for the way back alone
             out = (args[0].new_empty(args[0].shape), None, None)
         else:
