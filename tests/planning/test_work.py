@@ -93,15 +93,15 @@ def test_features_that_are_encoded_as_they_are_read(
 
 @pytest.mark.parametrize("max_gb", [0.0, 1.0])
 def test_scratch_files(plan_task, resolve, artifact, start, tmp_path, max_gb, monkeypatch):
-    written, empty = [], frozen._empty
+    written, write = [], frozen._write
 
-    def counted(shape, dtype, on_disk):
-        written.append(on_disk * math.prod(shape) * dtype.itemsize)
-        return empty(shape, dtype, on_disk)
+    def counted(folder, source, shapes):
+        written.extend(math.prod(shape) * dtype.itemsize for shape, dtype in shapes)
+        return write(folder, source, shapes)
 
     for module in ("features.frozen", "planning.fits"):
         monkeypatch.setattr(f"eosfm.{module}.MEMORY_GB", 0.0)
-    monkeypatch.setattr(frozen, "_empty", counted)
+    monkeypatch.setattr(frozen, "_write", counted)
     planned, task = plan_task("segmentation", max_gb, **PLAIN), resolve("segmentation", **PLAIN)
     encode_task(task, artifact, tmp_path / "features", max_gb=max_gb)
     evaluate(task, FIXED, tmp_path / "features", artifact)
