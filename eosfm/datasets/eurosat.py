@@ -15,14 +15,19 @@ from eosfm.datasets.native.scenes import Part, constant, raster_scene, rgb
 from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
 
 NAME = "eurosat"
-# The archive keeps the folders of the machine it was made on.
+# The archive, which torchgeo has with the lists, keeps the folders of the machine it was made on.
 FOLDER = Path("ds/images/remote_sensing/otherDatasets/sentinel_2/tif")
 RGB_FOLDER = Path("2750")
 """The class folders of the RGB edition, as EuroSAT.zip has them."""
+FOLDERS = {
+    FOLDER: False, Path("EuroSAT_MS"): False, RGB_FOLDER: True, Path("EuroSAT_RGB"): True,
+}  # fmt: skip
+"""Folders that hold the class folders, and whether it is the RGB edition. The authors' archives at
+Zenodo (doi 10.5281/zenodo.7711810) are called as their folders, and have no lists."""
 LIST = "eurosat-{}.txt"
 """Name of the file that lists a split's images."""
 HELD_OUT = 0.2
-"""Share that validates, and that tests, of an RGB edition without these files: as they have it."""
+"""Share that validates, and that tests, of a copy without these files: as they have it."""
 
 BANDS = (
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12", "B8A",
@@ -37,35 +42,35 @@ CLASSES = (
 def scenes(root: Path) -> Iterator[Scene]:
     """Yield every image that the split lists name, in their order.
 
-    An RGB edition may come without the lists; then every image that is there, class by class.
+    All but torchgeo's copy may come without the lists; then every image, class by class.
     """
-    is_rgb = _is_rgb(root)
-    splits = _listed(root)
-    if is_rgb and not _has_lists(root):
-        splits = _held_out(root)
-    for split, label, stem in splits:
+    folder, is_rgb = _images(root)
+    listed = _has_lists(root) or folder == root / FOLDER
+    for split, label, stem in _listed(root) if listed else _held_out(folder):
         if is_rgb:
-            image = rgb(root / RGB_FOLDER / label / f"{stem}.jpg")
+            image = rgb(folder / label / f"{stem}.jpg")
         else:
-            image = Part(root / FOLDER / label / f"{stem}.tif", len(BANDS), dtype="uint16")
+            image = Part(folder / label / f"{stem}.tif", len(BANDS), dtype="uint16")
         target = constant(CLASSES.index(label), image.file)
         yield raster_scene(stem, split, [image], target)
 
 
 def edition(root: Path) -> Dataset:
     """The edition of the files below a root: all bands, or red, green and blue in 8 bits."""
-    if not _is_rgb(root):
-        return DATASET
-    units = ("dn8",) * len(RGB_BANDS)
     published = DATASET.published if _has_lists(root) else {"train val test": 27_000}
-    return replace(DATASET, bands=RGB_BANDS, units=units, dtype="uint8", published=published)
+    dataset = replace(DATASET, published=published)
+    if not _images(root)[1]:
+        return dataset
+    return replace(dataset, bands=RGB_BANDS, units=("dn8",) * len(RGB_BANDS), dtype="uint8")
 
 
-def _is_rgb(root: Path) -> bool:
-    if (root / RGB_FOLDER).is_dir() and not (root / FOLDER).exists():
-        return True
-    require(root / FOLDER, f"the class folders of EuroSATallBands.zip, or {RGB_FOLDER}/")
-    return False
+def _images(root: Path) -> tuple[Path, bool]:
+    """The folder that holds the class folders, and whether it is of the RGB edition."""
+    for folder, is_rgb in FOLDERS.items():
+        if (root / folder).is_dir():
+            return root / folder, is_rgb
+    others = ", ".join(str(folder) for folder in FOLDERS if folder != FOLDER)
+    return require(root / FOLDER, f"the class folders of EuroSATallBands.zip, or {others}"), False
 
 
 def _has_lists(root: Path) -> bool:
@@ -83,9 +88,9 @@ def _listed(root: Path) -> Iterator[tuple[Split, str, str]]:
         yield split, name[2], name[1]
 
 
-def _held_out(root: Path) -> Iterator[tuple[Split, str, str]]:
+def _held_out(folder: Path) -> Iterator[tuple[Split, str, str]]:
     """The same of all images of the class folders, where there are no lists."""
-    for path, index in class_folders(root / RGB_FOLDER, CLASSES):
+    for path, index in class_folders(folder, CLASSES):
         yield hold_out(f"{NAME}/{path.stem}", HELD_OUT, HELD_OUT), CLASSES[index], path.stem
 
 
@@ -109,8 +114,8 @@ DATASET = Dataset(
     dtype="uint16",
     classes=CLASSES,
     gsd=10.0,
-    split_rule="lists of Neumann et al. 2019 (arXiv 1911.06721), as torchgeo publishes them; of an "
-    "RGB edition without the lists, 60 : 20 : 20 as in them by the hash of the name",
+    split_rule="lists of Neumann et al. 2019 (arXiv 1911.06721), as torchgeo publishes them; of a "
+    "copy without the lists, 60 : 20 : 20 as in them by the hash of the name",
     source=Source(
         homepage="https://github.com/phelber/EuroSAT",
         licence="MIT",

@@ -120,12 +120,28 @@ def test_without_lists_an_image_is_held_out_by_its_own_name(rgb_root):
     assert len(after) > len(before) and before.items() <= after.items()
 
 
+@pytest.mark.parametrize("name", ["EuroSAT_MS", "EuroSAT_RGB"])
+def test_the_authors_archives_have_folders_of_their_names_and_no_lists(root, rgb_root, name):
+    copy = rgb_root / "copy"
+    images = rgb_root / RGB_FOLDER if name == "EuroSAT_RGB" else root / FOLDER
+    shutil.copytree(images, copy / name)
+    found = list(DATASET.below(copy).scenes(copy))
+    assert DATASET.below(copy).bands == (RGB_BANDS if name == "EuroSAT_RGB" else BANDS)
+    assert {scene.id for scene in found} == {scene.id for scene in scenes(root)}
+    assert {scene.split for scene in found} == set(SPLITS)
+
+
+def test_torchgeos_copy_is_not_split_otherwise_where_its_lists_are_lost(root, tmp_path):
+    shutil.copytree(root / "ds", tmp_path / "ds")
+    check_refused(DATASET, tmp_path, "eurosat-train.txt not found")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda root: (root / LIST.format("test")).unlink(), "eurosat-test.txt not found"),
         (lambda root: (root / RGB_FOLDER / "River/River_9.jpg").unlink(), "River_9.jpg not found"),
-        (lambda root: (root / RGB_FOLDER).rename(root / "RGB"), "or 2750/; point"),
+        (lambda root: (root / RGB_FOLDER).rename(root / "RGB"), "2750, EuroSAT_RGB; point"),
     ],
 )
 def test_faults_of_the_rgb_edition_are_named(rgb_root, damage, message):
