@@ -119,8 +119,9 @@ class _Items:
             image = pixels.astype(self.dtype)
         if not np.array_equal(image, pixels, equal_nan=True):
             raise EosfmError(
-                f"torchgeo's {self.name} gives item {index} values from {pixels.min():g} to "
-                f"{pixels.max():g}; expected those of {self.dtype}; correct the dataset's dtype"
+                f"torchgeo's {self.name} gives item {index} the value "
+                f"{pixels[image != pixels][0]:g}; expected those of {self.dtype}; correct the "
+                "dataset's dtype (float32 where the class resizes images)"
             )
         if self.size and image.shape[-2:] != self.size:
             raise EosfmError(
@@ -208,8 +209,15 @@ def _label(items: _Items, index: int, window: Window) -> np.ndarray:
 
 
 def _boxes(items: _Items, index: int, window: Window) -> np.ndarray:
-    corners = items.value(index, "bbox_xyxy").astype(np.float32).reshape(-1, 4)
+    corners = items.value(index, "bbox_xyxy").astype(np.float32)
     classes = items.value(index, "label").astype(np.float32).reshape(-1, 1)
+    if corners.size != 4 * len(classes):
+        raise EosfmError(
+            f"torchgeo's {items.name} gives item {index} boxes of shape {corners.shape} for "
+            f"{len(classes)} labels; expected x_min, y_min, x_max, y_max of each; write a reader "
+            "of the native files"
+        )
+    corners = corners.reshape(-1, 4)
     size = items.size or items.image(index).shape[-2:]
     return boxes_in(np.hstack([corners, classes]), size, window)
 

@@ -23,7 +23,7 @@ DATASET = Dataset(
     kind="classification",
     bands=("red", "green", "blue"),
     units=("dn8",) * 3,
-    dtype="uint8",
+    dtype="float32",
     classes=(
         "agricultural", "airplane", "baseballdiamond", "beach", "buildings", "chaparral",
         "denseresidential", "forest", "freeway", "golfcourse", "harbor", "intersection",
@@ -40,6 +40,6 @@ DATASET = Dataset(
         archives=archives,
     ),
     reader=scenes_of_torchgeo(
-        "UCMerced", {split: {"split": split} for split in SPLITS}, "label", "uint8", (256, 256)
+        "UCMerced", {split: {"split": split} for split in SPLITS}, "label", "float32", (256, 256)
     ),
 )  # fmt: skip

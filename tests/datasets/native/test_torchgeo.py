@@ -185,6 +185,15 @@ def test_a_mask_of_several_dates_is_one_line(tmp_path: Path, cubes, shape):
         scene.target(Window(0, 0, 8, 8))
 
 
+def test_outlines_in_place_of_boxes_are_one_line(tmp_path: Path, cubes):
+    """Some classes give the corners of turned boxes, (n, 5, 2) in FAIR1M."""
+    boxes = torch.zeros(2, 5, 2)
+    cubes(lambda: {"image": torch.zeros(3, 8, 8), "bbox_xyxy": boxes, "label": torch.zeros(2)})
+    (scene,) = scenes_of_torchgeo("Cubes", {"train": {}}, "bbox_xyxy", "uint8")(tmp_path)
+    with pytest.raises(EosfmError, match=r"of shape \(2, 5, 2\) for 2 labels; expected x_min"):
+        scene.target(Window(0, 0, 8, 8))
+
+
 def test_a_misspelt_target_is_one_line(eurosat: Path):
     read = scenes_of_torchgeo("EuroSAT", BY_NAME, "labels", "uint16", (64, 64))
     with pytest.raises(EosfmError, match=r"unknown target 'labels' .* did you mean 'label'"):
