@@ -81,9 +81,10 @@ DATASET = Dataset(
         ),
         size_gb=14.0,
         manual=(
-            "copy the public bucket with Google's command line, `gsutil -m rsync -r "
-            "gs://sen1floods11/v1.1 <folder>/v1.1` (the folders data/flood_events/HandLabeled and "
-            "splits/flood_handlabeled and the file Sen1Floods11_Metadata.geojson are enough)"
+            "copy the public bucket with Google's command line, `mkdir -p <folder>/v1.1 && "
+            "gsutil -m rsync -r gs://sen1floods11/v1.1 <folder>/v1.1` (the folders "
+            "data/flood_events/HandLabeled and splits/flood_handlabeled and the file "
+            "Sen1Floods11_Metadata.geojson are enough)"
         ),
     ),
     reader=scenes,

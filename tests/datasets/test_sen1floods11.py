@@ -89,6 +89,12 @@ def test_real_chips(samples, whole):
             assert np.nanmedian(named["B12"][water]) < np.nanmedian(named["B12"][target == 0])
 
 
+def test_the_command_makes_the_folder_that_gsutil_wants():
+    """Its rsync refuses a local folder that does not exist (gsutil 5.38, rsync.py)."""
+    folder, copy = DATASET.source.manual.split("`")[1].split(" && ")
+    assert folder.removeprefix("mkdir -p ") == copy.split()[-1] == "<folder>/v1.1"
+
+
 test_a_damaged_copy_is_refused = refuses(
     DATASET,
     ("flood_valid_data.csv not found", remove(SPLIT_FILES["val"])),
