@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 
 from eosfm.core.errors import EosfmError, suggest
+from eosfm.core.mapped import DAMAGED
 from eosfm.core.splits import Split
 from eosfm.datasets.native.labels import boxes_in
+from eosfm.datasets.native.listing import FAULTS
 from eosfm.datasets.native.spec import Scene, Window
 
 KEPT = 6
 """Items kept decoded: an image and its target are asked for apart, by several threads."""
+UNREADABLE = (*DAMAGED, *FAULTS)
+"""What torchgeo lets through of damaged files, each class with parsers of its own."""
 
 
 def scenes_of_torchgeo(
@@ -86,13 +90,12 @@ class _Items:
         except (AssertionError, TypeError, ValueError) as error:  # how it refuses arguments
             said = ", ".join(f"{key}={value!r}" for key, value in options.items())
             raise EosfmError(
-                f"torchgeo's {name} refuses {said} ({type(error).__name__}: "
-                f"{' '.join(str(error).split())[:120]}); correct the reader"
+                f"torchgeo's {name} refuses {said} ({_said(error)}); correct the reader"
             ) from None
-        except (OSError, RuntimeError) as error:  # RuntimeError: torchgeo calls the files corrupted
+        except UNREADABLE as error:
             raise EosfmError(
-                f"torchgeo's {name} cannot read {root} ({error}); expected a complete copy in the "
-                "layout that torchgeo documents; fetch it again"
+                f"torchgeo's {name} cannot read {root} ({_said(error)}); expected a complete copy "
+                "in the layout that torchgeo documents; fetch it again"
             ) from None
         except DependencyNotFoundError as error:
             raise self._lacks(error) from None
@@ -159,11 +162,11 @@ class _Items:
             return self.dataset[index]
         except DependencyNotFoundError as error:
             raise self._lacks(error) from None
-        except OSError as error:
+        except UNREADABLE as error:
             files = ", ".join(str(path) for path in self._files(index))
             raise EosfmError(
-                f"{files or self.root} cannot be read by torchgeo's {self.name} ({error}); fetch "
-                "it again"
+                f"{files or self.root} cannot be read by torchgeo's {self.name} ({_said(error)}); "
+                "fetch it again"
             ) from None
 
     def _files(self, index: int) -> tuple[Path, ...]:
@@ -180,6 +183,11 @@ class _Items:
             elif isinstance(entry, (str, Path)) and Path(entry).is_relative_to(self.root):
                 found.append(Path(entry))
         return tuple(found)
+
+
+def _said(error: Exception) -> str:
+    """An error in one line; of some, as a missing key's, the text says nothing by itself."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
 
 
 def _image(items: _Items, index: int, window: Window) -> np.ndarray:

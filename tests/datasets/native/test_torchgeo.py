@@ -1,5 +1,6 @@
 """torchgeo's classes as scenes, held against our readers of the same files."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,6 +184,23 @@ def test_a_mask_of_several_dates_is_one_line(tmp_path: Path, cubes, shape):
     (scene,) = scenes_of_torchgeo("Cubes", {"train": {}}, "mask", "uint8")(tmp_path)
     with pytest.raises(EosfmError, match=r"a mask of shape .*; expected one of height and"):
         scene.target(Window(0, 0, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("sample_df.csv", r"DIOR cannot read .* \(KeyError: 'split'\)"),
+        ("Annotations", r"by torchgeo's DIOR \(ParseError: "),
+    ],
+)
+def test_damaged_tables_and_annotations_are_one_line(simulated, tmp_path: Path, file, message):
+    copy = Path(shutil.copytree(simulated(get_dataset("dior")), tmp_path / "dior"))
+    for path in [copy / file, *(copy / file).rglob("*.xml")]:
+        if path.is_file():
+            path.write_text("<html>not found")
+    with pytest.raises(EosfmError, match=message):
+        for scene in scenes_of_torchgeo("DIOR", LABELLED, "bbox_xyxy", "uint8", (64, 64))(copy):
+            scene.target(Window(0, 0, 64, 64))
 
 
 def test_outlines_in_place_of_boxes_are_one_line(tmp_path: Path, cubes):
