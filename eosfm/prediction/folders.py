@@ -31,7 +31,7 @@ def files_of(path: str) -> list[str]:
 
 
 def rasters_in(folder: Path) -> list[str]:
-    """The rasters of a folder, sorted by name, without a product's previews.
+    """The rasters of a folder, sorted by name, without hidden files and a product's previews.
 
     In a SAFE, these are the images of its granules; in folders by pixel size, each band is taken
     from the finest one.
@@ -44,6 +44,7 @@ def rasters_in(folder: Path) -> list[str]:
             finest.setdefault(re.sub(r"_\d\dm$", "", Path(file).stem), file)
         return sorted(finest.values())
     files = folder.iterdir() if folder.is_dir() else ()
+    files = (file for file in files if not file.name.startswith("."))  # macOS adds ._B02.tif
     wanted = (file for file in files if file.suffix.lower() in SUFFIXES and not is_picture(file))
     return sorted(map(str, wanted))
 

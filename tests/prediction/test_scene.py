@@ -48,6 +48,7 @@ def test_a_folder_of_single_bands_is_a_scene(write_scene, tmp_path):
     for value, band in enumerate(("B02", "B03", "B8A")):
         pixels = np.full((1, 8, 8), value, np.uint16)
         write_scene(pixels, name=f"x/T33UUP_{band}.tif", descriptions=None)
+    (tmp_path / "x" / "._T33UUP_B02.tif").write_bytes(b"\0\5\x16\7")  # as macOS leaves beside it
     scene = open_scene(str(tmp_path / "x"), ("B8A", "blue"), None)
     assert scene.read(0, 0, 8, 8)[:, 0, 0].tolist() == [2, 0]
 
