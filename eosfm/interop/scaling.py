@@ -36,11 +36,12 @@ class Statistics:
 def statistics(path: Path | str) -> Statistics:
     """Mean and standard deviation per band of a scene's pixels, or of a tile store's training.
 
-    Pixels that the raster marks as nodata, and NaN, are left out, band by band, and so are bands of
-    a store that are constant or unmeasured. Granules of Sentinel-2 and Landsat, told by their name,
-    are 0 in all bands where nothing was measured, whether they declare it or not; classes, aerosol
-    and vapour beside them do not count, nor does a raster's opacity. The raster is read window by
-    window: memory does not grow with it. Needs rasterio for a raster::
+    Pixels that the raster marks as nodata, and NaN or values beyond 1e15 (such as -3.4e38), are
+    left out, band by band, and so are bands of a store that are constant or unmeasured. Granules of
+    Sentinel-2 and Landsat, told by their name, are 0 in all bands where nothing was measured,
+    whether they declare it or not; classes, aerosol and vapour beside them do not count, nor does a
+    raster's opacity. The raster is read window by window: memory does not grow with it. Needs
+    rasterio for a raster::
 
         scaling = eosfm.statistics("scene.tif")
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=scaling.bands,
@@ -129,6 +130,7 @@ def _described(raster: Any) -> tuple[list[str | None], int | None]:
 
 def _of_rasters(files: Sequence[str], described: tuple[str | None, ...], path: str) -> Statistics:
     """The statistics of files with the same bands, which are one file, or the tiles of a folder."""
+    from eosfm.prediction.channels import LARGEST
     from eosfm.prediction.products import product_of
     from eosfm.tiles.statistics import BandStatistics
 
@@ -140,7 +142,7 @@ def _of_rasters(files: Sequence[str], described: tuple[str | None, ...], path: s
             gaps = product is not None and not product.refusal and raster.nodata is None
             for window in _windows(raster):
                 values = _measured(raster, window)
-                values[np.isinf(values)] = np.nan  # not measured either
+                values[np.abs(values) > LARGEST] = np.nan  # not measured either
                 if gaps:
                     values[:, (values == 0).all(axis=0)] = np.nan
                 sums.update(values[None], np.zeros((1, *values.shape[1:]), bool))

@@ -13,6 +13,9 @@ from eosfm.prediction.products import AS_IT_IS, Product, product_of
 
 EXACT = ("uint8", "int8", "uint16", "int16", "float32")
 """Data types whose values float32 represents exactly."""
+LARGEST = 1e15
+"""Values that are larger, of either sign, are no measurements: -3.4e38 and 1e20 mark gaps in files
+of floats, also where those no longer declare it."""
 UNSCALED = 0.5
 """Declared factors from here on keep reflectance at 0 to 10,000; smaller ones give 0 to 1."""
 RADAR = ("vv", "vh", "sar")

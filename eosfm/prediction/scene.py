@@ -12,7 +12,7 @@ import numpy as np
 
 from eosfm.core.bands import band
 from eosfm.core.errors import EosfmError
-from eosfm.prediction.channels import Channel, SceneFile
+from eosfm.prediction.channels import LARGEST, Channel, SceneFile
 from eosfm.prediction.folders import files_of, said_of
 from eosfm.prediction.grid import Bounds, common_grid, grid_of, on_finest
 from eosfm.prediction.names import expect_once, match, note_overridden
@@ -124,7 +124,7 @@ class Scene:
         for slot, one in enumerate(self.channels):
             if (one.factor, one.offset) != (1.0, 0.0):
                 values[slot] = values[slot] * np.float32(one.factor) + np.float32(one.offset)
-        values[~np.isfinite(values)] = np.nan  # infinities are gaps too
+        values[~(np.abs(values) <= LARGEST)] = np.nan  # infinities are gaps too
         beyond = ((0, 0), (0, height - inside[0]), (0, width - inside[1]))
         return np.pad(values, beyond, mode="edge") if inside != (height, width) else values
 

@@ -42,6 +42,7 @@ def test_nodata_and_nan_are_left_out_band_by_band(tmp_path):
     values[0, :32] = -9999
     values[1, :, :20] = np.nan
     values[1, :, 5] = np.inf  # of a ratio, or a logarithm
+    values[1, :, 6] = -3.4e38  # a gap that is no longer declared
     options = {"nodata": -9999, "tiled": True, "blockxsize": 16, "blockysize": 16}
     found = eosfm.statistics(write(tmp_path / "s.tif", values, **options))
     first, second = values[0, 32:].astype(float), values[1, :, 20:].astype(float)

@@ -94,6 +94,13 @@ def test_what_was_not_measured_is_nan(write_scene):
     assert not np.isnan(open_scene(path, RGB, None).read(0, 0, 8, 8)).any()
 
 
+def test_what_no_unit_has_is_a_gap_that_nothing_declares(write_scene):
+    pixels = np.full((1, 8, 8), 900, np.float32)
+    pixels[0, 0, :4] = -3.4e38, 1e20, 9.96921e36, np.inf
+    scene = open_scene(write_scene(pixels, descriptions=("B02",)), ("B02",), None)
+    assert np.isnan(scene.read(0, 0, 8, 8)).sum() == 4
+
+
 @pytest.mark.parametrize("dtype", [np.uint16, np.float64])
 @pytest.mark.parametrize("told", [(0, 0, 0), (0, None, None), (None, None, 0)])
 def test_zero_is_a_value_unless_all_bands_have_it_however_files_hold_them(
