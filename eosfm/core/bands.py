@@ -101,6 +101,7 @@ def band_name(text: str | None) -> str | None:
     (``B8_10m``). ``Band 4`` names none: many files number their bands like this.
     """
     words = re.sub(r"\b(red|infra)[\s_-]+(edge|red)[\s_-]*", r"\1\2", (text or "").strip().lower())
+    words = re.sub(r"\b(nir[\s_-]*narrow|narrow[\s_-]*nir)\b", "nir08", words)
     first = re.split(r"[\s,;:(]", words, maxsplit=1)[0]
     first = re.sub(r"_\d\dm$", "", first)
     padded = re.sub(r"^b(\d)$", r"b0\1", first)

@@ -54,8 +54,9 @@ def file_bands(raster: Any, path: str) -> list[str | None]:
 def _named_by_file(path: Path) -> str | None:
     """The band in a file's name; of several, the last one of the most specific form."""
     stem = re.sub(r"(?i)(?<![a-z])(red|infra)[-_\s](edge|red)(?![a-z])", r"\1\2", path.stem)
+    stem = re.sub(r"(?i)(?<![a-z])(nir[-_\s]narrow|narrow[-_\s]nir)(?![a-z])", "nir08", stem)
     if _own_numbers(path.name) is None:  # a number of one of the Landsats, each with its own
-        stem = re.sub(r"(?i)SR_B\d+", "", stem)
+        stem = re.sub(r"(?i)(SR|sur_refl)_B\d+", "", stem)  # or of MODIS
     # Names with an underscore are whole: vv_vh is another channel than vh.
     parts = re.split(r"(?i)[-\s.]|_(?!(?<=v[vh]_)(?:vh|desc)(?![a-z]))", stem)
     words = [word for word in parts[::-1] if band_name(word)]

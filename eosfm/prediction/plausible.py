@@ -56,7 +56,8 @@ def check_values(scene: Scene, units: Sequence[str]) -> str:
         units: Unit of each channel.
 
     Returns:
-        See :func:`note_zeros`, :func:`note_subtracted` and :func:`note_landsat`.
+        The first note of :func:`note_zeros`, :func:`note_impossible`, :func:`note_subtracted` and
+        :func:`note_landsat` that is not empty.
 
     Raises:
         EosfmError: Values are not plausible; the message says what to do.
@@ -82,8 +83,27 @@ def check_values(scene: Scene, units: Sequence[str]) -> str:
                 f"{scene.path} has values of {low.min():.4g} to {high.max():.4g}; expected "
                 f"{UNITS[unit]}; {gaps if low.min() < expected.low else ''}{expected.advice}"
             )
-    notes = note_zeros(scene, values) or note_subtracted(scene, values)
-    return notes or note_landsat(scene, values, units)
+    notes = note_zeros(scene, values) or note_impossible(scene, values, units)
+    return notes or note_subtracted(scene, values) or note_landsat(scene, values, units)
+
+
+def note_impossible(scene: Scene, values: np.ndarray, units: Sequence[str]) -> str:
+    """A note on one impossible value of pixels too few to refuse the scene; else empty.
+
+    Args:
+        scene: The scene.
+        values: (C, N) sample of it.
+        units: Unit of each channel.
+    """
+    for channel, own, unit in zip(scene.channels, values, units, strict=True):
+        wrong = np.unique(own[(own < RANGES[unit].low) | (own > RANGES[unit].high)])
+        if len(wrong) == 1:
+            stored = (wrong[0] - channel.offset) / channel.factor
+            return (
+                f"; pixels of {scene.path} hold {stored:g}, which counts as measured: if it marks "
+                "missing pixels, add it as --nodata"
+            )
+    return ""
 
 
 def note_subtracted(scene: Scene, values: np.ndarray) -> str:

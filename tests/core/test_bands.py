@@ -52,7 +52,7 @@ def test_optical_bands_are_named_once_and_radar_may_repeat():
     [("B02", "B02"), ("b8a", "B8A"), ("B4, central wavelength 665 nm", "B04"), ("Red", "red"),
      ("VV", "vv"), ("nir08 (865 nm)", "B8A"), ("swir16", "B11"), ("Blue", "blue"), ("B10", "B10"),
      ("gray", None), ("Red Edge 1", "B05"), ("red-edge", None),
-     ("Near Infra-Red", None), ("B8_10m", "B08"),
+     ("Near Infra-Red", None), ("B8_10m", "B08"), ("NIR narrow", "B8A"), ("Narrow NIR", "B8A"),
      ("", None), (None, None), ("B99", None), ("quality", None)],
 )  # fmt: skip
 def test_descriptions_are_understood(text, band):

@@ -27,7 +27,8 @@ OLI = ("B01", "B02", "B03", "B04", "B8A", "B11", "B12")
      ("LC80440342014077LGN00_B5.TIF", "B8A"), ("LC80440342014077LGN00_B11.TIF", None),
      ("LT50440342010077PAC01_B4.TIF", "B8A"), ("LM10170391976031AAA01_B4.TIF", "B03"),
      ("LC08_mosaic_swir16.tif", "B11"), ("LC08_mosaic_red.tif", "red"), ("red_tide_a.tif", "red"),
-     ("LC08_mosaic.tif", None), ("roma_SR_B5.tif", None), ("LC08_roma_SR_B5.tif", "B8A")],
+     ("LC08_mosaic.tif", None), ("roma_SR_B5.tif", None), ("LC08_roma_SR_B5.tif", "B8A"),
+     ("MOD09A1.A2020121.h18v04.sur_refl_b01.tif", None), ("roma_NIR_narrow.tif", "B8A")],
 )  # fmt: skip
 def test_a_sensor_s_own_numbers_are_understood_in_names_of_files(write_scene, name, band):
     path = write_scene(np.zeros((1, 8, 8), np.uint16), name, descriptions=None)

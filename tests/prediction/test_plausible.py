@@ -42,6 +42,16 @@ def test_a_value_of_missing_pixels_is_not_taken_for_another_unit(write_scene):
     check_values(open_scene(path, RGB, units, ReadOptions(nodata=-9999.0)), units)
 
 
+@pytest.mark.parametrize(("value", "offset"), [(-9999, 0), (32767, -1000)])
+def test_a_few_impossible_values_are_noted(write_scene, value, offset):
+    pixels = np.full((3, 32, 32), 2900, np.int16)
+    pixels[1, 0, :5] = value
+    scale = 2.0 if offset else 1.0
+    scene = open_scene(write_scene(pixels), RGB, None, ReadOptions(scale=scale, offset=offset))
+    note = check_values(scene, ("reflectance_1e4",) * 3)
+    assert f"hold {value}, which counts as measured: if it marks missing pixels, add" in note
+
+
 @pytest.mark.parametrize(
     ("unit", "pixels"),
     [values("reflectance_1e4", 100, 3000, "uint16"), values("dn8", 0, 255, "uint8"),
