@@ -15,6 +15,7 @@ from eosfm.kinds import get_kind
 from eosfm.kinds.regression import Regression
 from eosfm.prediction.areas import write_areas
 from eosfm.prediction.cut import Cut
+from eosfm.prediction.folders import SUFFIXES as RASTERS
 from eosfm.prediction.geotiff import bounded_cache, written_elsewhere
 from eosfm.prediction.grid import Grid
 from eosfm.prediction.inputs import SceneSeries
@@ -175,8 +176,9 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str], option: 
     """Refuse an unsuitable output path, before any work.
 
     Raises:
-        EosfmError: Its suffix is of another format, it is a folder, one of the scenes or another
-            raster that was not written here, or nothing can be written there.
+        EosfmError: Its suffix is of another format, it is a folder, one of the scenes, a raster
+            among those of one or another one that was not written here, or nothing can be written
+            there.
     """
     if out.suffix.lower() not in suffixes:
         raise EosfmError(f"{option} {out} is of another format; expected a {' or '.join(suffixes)}")
@@ -189,6 +191,12 @@ def check_out(out: Path, suffixes: Sequence[str], paths: Sequence[str], option: 
         raise EosfmError(
             f"{option} {out} is there, and neither predict nor embed wrote it; expected a new file "
             "or an older map; give another name, or remove it first"
+        )
+    folders = [Path(path).resolve() for path in paths if Path(path).is_dir()]
+    if out.suffix.lower() in RASTERS and out.parent.resolve() in folders:
+        raise EosfmError(
+            f"{option} {out} would be read as a part of the scene by the next run; write it to "
+            "another folder"
         )
     try:
         with temporary_folder(out):

@@ -327,6 +327,8 @@ def test_a_raster_of_others_is_never_replaced_but_an_older_map_is(run, write_sce
     refused = r"nir.tif is there, and neither predict nor embed wrote it; .* or remove it first"
     with pytest.raises(EosfmError, match=refused):
         run("segmentation", [folder], out="day/nir.tif")  # a band that the task does not use
+    with pytest.raises(EosfmError, match=r"map.tif would be read as a part of the scene by the"):
+        run("segmentation", [folder], out="day/map.tif")
     assert Path(other).read_bytes() == before
     for probabilities in (False, True, False):
         run("segmentation", [folder], probabilities=probabilities)

@@ -117,6 +117,6 @@ def test_names_that_the_user_gives_are_those_of_each_date(write_scene, mosaic, t
 def test_a_folder_without_a_raster_is_one_line(fitted_file, artifact, tmp_path):
     with pytest.raises(EosfmError, match="has no raster"):
         predict(
-            fitted_file("series")[0], artifact, [str(tmp_path)], tmp_path / "map.tif",
+            fitted_file("series")[0], artifact, [str(tmp_path)], tmp_path / "maps" / "map.tif",
             ReadOptions(), SMALL,
         )  # fmt: skip
