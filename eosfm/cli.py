@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from eosfm.core.allocator import keep_freed_memory
@@ -41,9 +42,24 @@ def run(main: Callable[..., Any]) -> None:
     """
     import typer
 
+    _insist_on_own_code()
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     _finish(app)
+
+
+def _insist_on_own_code() -> None:
+    """Start a script anew on the package beside it, where Python found another copy of that.
+
+    An environment names one folder, and DVC runs queued experiments in others: what the code of
+    here makes would be kept as what the code there makes.
+    """
+    root = Path(sys.argv[0]).resolve().parent.parent
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    own = root / "eosfm" / "cli.py"
+    if own.exists() and not own.samefile(__file__) and places[0] != str(root):  # and only once
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, places)])
+        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 def main() -> None:

@@ -35,6 +35,22 @@ def test_debug_shows_the_traceback(tmp_path):
     assert "Traceback" in done.stderr
 
 
+def test_a_script_runs_the_code_beside_it(tmp_path):
+    """Not that of the environment: DVC runs queued experiments in folders of their own."""
+    script, own = tmp_path / "stages" / "stage.py", tmp_path / "eosfm" / "cli.py"
+    for path, text in (
+        (script, "import eosfm.cli\neosfm.cli.run(print)\n"),
+        (own, "import sys\ndef run(main):\n    main(__file__, *sys.argv[1:])\n"),
+    ):
+        path.parent.mkdir()
+        path.write_text(text)
+    own.with_name("__init__.py").touch()
+    done = subprocess.run(
+        [sys.executable, str(script), "a b"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (done.stdout, done.stderr) == (f"{own} a b\n", "")
+
+
 def test_collections_are_as_usual_while_main_runs(tmp_path):
     script = tmp_path / "stage.py"
     script.write_text(
