@@ -110,7 +110,7 @@ def selection_curves(results: Results) -> Figure:
     right.plot(np.mean(np.cumsum(spent, axis=1), axis=0), means, color=COLORS["eosfm"], marker="o")
     right.set_xlabel("energy of training these, Wh (mean of tasks)")
     right.set_ylabel("explained share, mean of tasks")
-    right.set_ylim(0, 1.1 * means.max())
+    right.set_ylim(0, 1.1 * means.max() or 1)  # where nothing is explained
     return drawn
 
 

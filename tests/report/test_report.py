@@ -1,6 +1,8 @@
 import csv
 import json
 import subprocess
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -10,7 +12,7 @@ import yaml
 from eosfm.core.errors import EosfmError
 from eosfm.params import RESERVED
 from eosfm.report import write_report
-from eosfm.report.pictures import fit_curves
+from eosfm.report.pictures import fit_curves, selection_curves
 from eosfm.report.plots import write_plots
 from eosfm.report.readme import BEGIN, END, replace_section, stale_scores
 from eosfm.report.results import BASELINES, collect
@@ -105,6 +107,17 @@ def test_a_fit_in_closed_form_has_no_panel(params, collected, results):
     for name in others:
         one_step(name)
     assert fit_curves(collected, results) is None
+
+
+def test_specialists_that_explain_nothing_are_drawn_without_a_warning(collected):
+    """Validation labels may all be the same, as where nothing changed."""
+    paths = {
+        task: replace(path, explained=(0.0,) * len(path.explained))
+        for task, path in collected.selection.items()
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        selection_curves(replace(collected, selection=paths))
 
 
 def test_every_plot_has_the_columns_that_it_draws_and_a_title(params, collected, written, tmp_path):

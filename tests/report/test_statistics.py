@@ -178,6 +178,7 @@ def test_the_answer_says_what_the_test_found(collected, monkeypatch):
         "random": Lead(0.1, 0.1, 9, 1, 10, 0.001, around),
         "scratch": Lead(0.05, 0.05, 9, 1, 10, 0.049, around),
         "single": Lead(0.1, 0.1, 9, 1, 10, 0.05, around),
+        "start": Lead(-1e-4, 0.0, 5, 5, 10, 1, around),
         "statistics": Lead(-0.1, -0.1, 1, 9, 10, 0.01, around),
     }
     monkeypatch.setattr("eosfm.report.answer.leads", lambda _: found)
@@ -185,7 +186,7 @@ def test_the_answer_says_what_the_test_found(collected, monkeypatch):
     told = sentence[sentence.index("): ") + 3 :]
     assert told == (
         "ahead of random weights (+0.100, p = 0.001) and from scratch (+0.050, p = 0.049); "
-        "level with best single specialist (+0.100, p = 0.05); "
+        "level with best single specialist (+0.100, p = 0.05) and start weights (+0.000, p = 1); "
         "behind pixel statistics (-0.100, p = 0.01)."
     )
 
