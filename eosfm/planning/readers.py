@@ -142,7 +142,13 @@ def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Findin
     for name, task in ((name, params.task(name)) for name in params.tasks):
         if task.dataset not in known:
             continue
-        kind = get_kind(known[task.dataset].kind)
+        kind, classes = get_kind(known[task.dataset].kind), known[task.dataset].classes
+        for label in params.task_options(name).repeat:
+            if label not in classes:  # as :class:`TaskInput` says it, after all trainings
+                yield fault(
+                    f"scales.{params.scale}.tasks.{name}.repeat has {label!r}, no class of it; "
+                    f"{suggest(label, classes)}"
+                )
         if kind.answer == "object":
             from eosfm.features.task import refuse_objects  # with torch, which watch does without
 

@@ -16,6 +16,7 @@ from eosfm.datasets import get_dataset
 from eosfm.params import load_params
 from eosfm.planning.check import run_checks
 from eosfm.planning.readers import check_tasks
+from eosfm.schema import TaskOptions
 from tests.planning.checked import faults, notes, set_dataset
 
 
@@ -101,6 +102,19 @@ def test_objects_are_no_task(project):
     (found,) = check_tasks(params, {"eurosat": get_dataset("dior")})
     assert found.text == told
     assert told in faults(project(set_dataset(reader="dior")))
+
+
+def test_a_class_to_repeat_is_one_of_the_dataset(project):
+    """Said by the first stage of a run, not by the task's own, which runs after all trainings."""
+    known = {"eurosat": get_dataset("eurosat")}
+    params = load_params(project() / "params.yaml")
+    options = TaskOptions(repeat={"Forrest": 2})
+    mini = params.scales.mini.model_copy(update={"tasks": {"eurosat": options}})
+    scales = params.scales.model_copy(update={"mini": mini})
+    (found,) = check_tasks(params.model_copy(update={"scales": scales}), known)
+    assert found.text.startswith(
+        "scales.mini.tasks.eurosat.repeat has 'Forrest', no class of it; did you mean 'Forest'?"
+    )
 
 
 def test_downloads_are_announced_and_requests_are_faults(project):
