@@ -136,15 +136,19 @@ def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _use_group_norm(module: nn.Module) -> None:
-    """Replace every batch norm below ``module`` by a group norm of the same width.
-
-    Groups have 16 channels or more: the pyramid pooling normalises a map of one pixel, of which
-    small groups would leave next to nothing.
-    """
+    """Replace every batch norm below ``module`` by a group norm of the same width."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
-            width = child.num_features
-            groups = next(g for g in range(max(width // 16, 1), 0, -1) if width % g == 0)
-            setattr(module, name, nn.GroupNorm(groups, width))
+            setattr(module, name, group_norm(child.num_features))
         else:
             _use_group_norm(child)
+
+
+def group_norm(width: int) -> nn.GroupNorm:
+    """A group norm of any width, in groups of 16 channels or more.
+
+    The pyramid pooling normalises a map of one pixel, of which small groups would leave next to
+    nothing.
+    """
+    groups = next(g for g in range(max(width // 16, 1), 0, -1) if width % g == 0)
+    return nn.GroupNorm(groups, width)

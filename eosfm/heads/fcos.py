@@ -8,7 +8,6 @@ Targets are per image ``boxes`` (n, 4) of x_min, y_min, x_max, y_max in pixels a
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from torchvision.models.detection.fcos import (
 )
 from torchvision.ops import FeaturePyramidNetwork
 
+from eosfm.heads.decoders import group_norm
 from eosfm.nn.pyramid import STRIDES
 
 Objects = dict[str, Tensor]
@@ -94,12 +94,11 @@ class Branches(FCOSHead):
 
     def __init__(self, width: int, classes: int) -> None:
         nn.Module.__init__(self)  # torchvision's own insists on 32 groups
-        norm = partial(nn.GroupNorm, max(width // 16, 1))
         self.box_coder = BoxLinearCoder(normalize_by_size=True)
         self.classification_head = FCOSClassificationHead(
-            width, 1, classes, CONVOLUTIONS, norm_layer=norm
+            width, 1, classes, CONVOLUTIONS, norm_layer=group_norm
         )
-        self.regression_head = FCOSRegressionHead(width, 1, CONVOLUTIONS, norm_layer=norm)
+        self.regression_head = FCOSRegressionHead(width, 1, CONVOLUTIONS, norm_layer=group_norm)
         nn.init.constant_(self.regression_head.bbox_reg.bias, START)
 
     def forward(self, x: list[Tensor]) -> dict[str, Tensor]:

@@ -71,6 +71,10 @@ def test_cells_keep_their_place_where_the_size_is_no_multiple_of_the_stride() ->
         assert torch.equal(middles, expected)
 
 
+def test_a_width_need_be_no_multiple_of_its_groups() -> None:
+    assert len(detector(width=100)(maps(1, 16, 16), (64, 64)).objects()) == 1
+
+
 def test_an_untrained_box_reaches_two_strides_to_each_side() -> None:
     head = detector(1)
     torch.nn.init.zeros_(head.head.regression_head.bbox_reg.weight)
