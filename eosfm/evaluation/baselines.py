@@ -25,7 +25,7 @@ from eosfm.evaluation.checkpoint import Checkpoints
 from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fine_tune import trainable
 from eosfm.evaluation.fit import ALONE, Context, fit_all
-from eosfm.evaluation.head import CLOSED_FORM, choose, fit_head, run_head, selects
+from eosfm.evaluation.head import choose, fit_head, run_head, selects
 from eosfm.evaluation.late_fusion import PixelVoter, fuses_late
 from eosfm.evaluation.linear_baseline import best_linear, linear_baseline
 from eosfm.evaluation.probe import EndToEnd
@@ -40,7 +40,7 @@ from eosfm.features.encode import (
     task_encoder,
 )
 from eosfm.features.reading import Reading, image_split, read_split
-from eosfm.features.task import Task, TaskInput
+from eosfm.features.task import CLOSED_FORM, Task, TaskInput
 from eosfm.nn.backbone import build_backbone
 from eosfm.nn.specialist import Specialist, load_specialist
 from eosfm.nn.start import started_weights

@@ -12,7 +12,7 @@ from eosfm.evaluation.feature_fusion import needs_maps
 from eosfm.evaluation.fine_tune import fine_tune
 from eosfm.evaluation.fit import Context, Keep, Log
 from eosfm.evaluation.forward_selection import MOST, enough, select_forward
-from eosfm.evaluation.head import CLOSED_FORM, choose_bands, run_head, selects
+from eosfm.evaluation.head import choose_bands, run_head, selects
 from eosfm.evaluation.late_fusion import pixel_voter
 from eosfm.evaluation.result import SelectionPath, TaskResult
 from eosfm.evaluation.trial import make_trials
@@ -20,7 +20,7 @@ from eosfm.features.encode import open_features
 from eosfm.features.frozen import only
 from eosfm.features.reading import read_split
 from eosfm.features.store import FeatureStore
-from eosfm.features.task import Task
+from eosfm.features.task import CLOSED_FORM, Task
 from eosfm.params import Fusion
 
 

@@ -25,13 +25,10 @@ from eosfm.evaluation.trial import Trial, make_trials, seeded
 from eosfm.features import processes
 from eosfm.features.device import device, to_device
 from eosfm.features.frozen import FrozenFeatures, only
-from eosfm.features.task import Task
+from eosfm.features.task import CLOSED_FORM, Task
 from eosfm.fusion.fuser import PUBLISHED
 from eosfm.fusion.selection import Selection
 from eosfm.params import Fusion
-
-CLOSED_FORM = ("knn", "ridge")
-"""Heads that are not trained by gradient steps."""
 
 
 def run_head(

@@ -20,6 +20,9 @@ from eosfm.kinds.kind import Kind
 from eosfm.params import Aggregation, Head, Loss, Metric, Params, ScaleProtocol, Scaling
 from eosfm.tiles.store import TileStore
 
+CLOSED_FORM = ("knn", "ridge")
+"""Heads that are not trained by gradient steps."""
+
 TRAINED = ("linear", "ltae")
 """Aggregations that have weights, which a head in closed form cannot train."""
 
@@ -164,8 +167,8 @@ class Task(TaskInput):
         given = TaskInput.resolve(params, name, store)
         task = cls(
             **vars(given),
-            # Fine-tuning trains by gradient steps, which a ridge head does not take.
-            head="linear" if own.head == "ridge" and protocol.fine_tune else own.head,
+            # Fine-tuning trains by gradient steps, which heads in closed form do not take.
+            head="linear" if own.head in CLOSED_FORM and protocol.fine_tune else own.head,
             metric=own.metric,
             aggregation=own.aggregation,
             loss=own.loss or cast(Loss, given.kind.losses[0]),
@@ -179,9 +182,9 @@ class Task(TaskInput):
         _check(f"tasks.{name}.metric", task.metric, kind.metrics, kind.name)
         _check(f"tasks.{name}.loss", task.loss, kind.losses, kind.name)
         aggregations = kind.aggregations(dates)
-        if task.head == "ridge":
+        if task.head in CLOSED_FORM:
             aggregations = tuple(a for a in aggregations if a not in TRAINED)
-            on = f"head ridge, {on}"
+            on = f"head {task.head}, {on}"
         _check(f"tasks.{name}.aggregation", task.aggregation, aggregations, on)
         return task
 

@@ -7,10 +7,11 @@ from eosfm.core.splits import SPLITS
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.forward_selection import CELLS, MOST
-from eosfm.evaluation.head import CLOSED_FORM, selects
+from eosfm.evaluation.head import selects
 from eosfm.evaluation.ridge import SAMPLES
 from eosfm.evaluation.single import SHORTLIST, shortened
 from eosfm.features.frozen import KEPT_GB, MEMORY_GB
+from eosfm.features.task import CLOSED_FORM
 from eosfm.params import Fusion
 from eosfm.planning.cost import (
     Cost,

@@ -94,12 +94,6 @@ def test_no_more_than_the_limit_are_used():
     assert len(weigh(known, unseen, owners, limit=2)) == 2
 
 
-def test_dates_that_are_merged_by_training_are_refused(resolve):
-    changes = {"head": "ridge", "aggregation": "ltae"}
-    with pytest.raises(EosfmError, match="does not fit head ridge, classification on"):
-        resolve("classification", classification=changes)
-
-
 def test_weights_are_squares_of_what_is_explained():
     x, _ = samples(90, 6)
     y = (x[:, :1] + 0.8 * x[:, 3:4] > 0).double()

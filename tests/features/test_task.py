@@ -81,6 +81,14 @@ def test_settings_that_do_not_fit_are_refused_in_one_line(edited, stores, name, 
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("head", ["knn", "ridge"])
+def test_what_a_head_in_closed_form_cannot_train(resolve, head):
+    with pytest.raises(EosfmError, match=f"does not fit head {head}, classification on"):
+        resolve("classification", classification={"head": head, "aggregation": "ltae"})
+    tuned = resolve("classification", classification={"head": head}, protocol={"fine_tune": True})
+    assert tuned.head == "linear"
+
+
 def test_the_kinds_own_loss_is_taken_unless_another_is_named(resolve):
     assert resolve("regression").loss == "mse" and resolve("segmentation").loss == "ce"
     assert resolve("segmentation", segmentation={"loss": "dice"}).loss == "dice"
