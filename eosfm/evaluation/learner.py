@@ -44,7 +44,7 @@ class Learner:
         logits = answer(self.shared, inputs, size)
         loss = self.loss(processes.whole_batch(logits), processes.whole_batch(target))
         self.optimizer.zero_grad(set_to_none=True)
-        (loss * processes.count()).backward()
+        (loss * (processes.count() / self.trial.statistics.unit**2)).backward()
         nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM)
         self.optimizer.step()
         if self.schedule is not None:

@@ -32,6 +32,15 @@ class TargetStatistics:
     boxes: tuple[tuple[float, ...], ...] = ()
     each: tuple[int, ...] = ()
 
+    @property
+    def unit(self) -> float:
+        """What errors are measured in where gradients are taken: the deviation, at most 1.
+
+        In a unit in which all values are small, gradients would vanish beside the constant that
+        optimisers add to them; large ones are clipped.
+        """
+        return min(self.std, 1.0)
+
 
 def require_labelled(count: int) -> int:
     """Return a count of labelled training targets.

@@ -33,6 +33,7 @@ class SpecialistModule(lightning.LightningModule):
         lr: Highest learning rate.
         method: Optimiser, schedule, augmentation and the like.
         seed: Seeds the random numbers of the training steps.
+        unit: In which errors are measured for the gradients (:attr:`TargetStatistics.unit`).
         stacked: Whether the encoder takes all dates at once, stacked in its channels.
 
     Attributes:
@@ -50,6 +51,7 @@ class SpecialistModule(lightning.LightningModule):
         lr: float,
         method: Method,
         seed: int,
+        unit: float = 1.0,
         stacked: bool = False,
     ) -> None:
         super().__init__()
@@ -62,6 +64,7 @@ class SpecialistModule(lightning.LightningModule):
         self.lr = lr
         self.method = method
         self.seed = seed
+        self.unit = unit
         self.augment = build_augmentation(method.augmentation, kind, method.scaling)
         self.stacked = stacked
         self.scores: dict[str, float] = {}
@@ -88,6 +91,10 @@ class SpecialistModule(lightning.LightningModule):
         if self.augment is not None:
             batch = self.augment(batch)
         return self.loss(self(batch["image"]), self.kind.target(batch))
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Take the gradients; the loss that is told stays in the target's unit."""
+        super().backward(loss / self.unit**2, *args, **kwargs)
 
     def validation_step(self, batch: Mapping[str, Any], batch_idx: int) -> None:
         """Score one batch; its loss is computed only for a plateau schedule."""

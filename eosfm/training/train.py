@@ -186,6 +186,7 @@ def build_module(
         recipe.lr,
         recipe.method,
         recipe.seed,
+        statistics.unit,
         recipe.stacked,
     )
 

@@ -5,17 +5,19 @@ import torch
 from torch import nn
 
 from eosfm.evaluation.learner import Learner
-from eosfm.evaluation.trial import make_trials
+from eosfm.evaluation.trial import Trial, make_trials
 from eosfm.features.reading import image_split, read_split
+from eosfm.heads.decoders import PhysicalUnits
 from eosfm.heads.optim import build_optimizer
+from eosfm.kinds.targets import TargetStatistics
 
 
 class Pixels(nn.Module):
-    """Two scores of each pixel, from its value alone."""
+    """Scores of each pixel, from its value alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, scores: int = 2) -> None:
         super().__init__()
-        self.scores = nn.Conv2d(1, 2, 1)
+        self.scores = nn.Conv2d(1, scores, 1)
 
     def forward(self, inputs, size):
         return self.scores(inputs[0])
@@ -44,6 +46,19 @@ def test_the_rate_rises_and_falls_once_or_stays(resolve):
     assert 0 < peak < 10 and cycle[:peak] == sorted(cycle[:peak])
     assert cycle[peak:] == sorted(cycle[peak:], reverse=True) and cycle[-1] < 1e-3 * max(cycle)
     assert set(rates(learner(resolve, None, lr=0.01), 5)) == {0.01}
+
+
+def test_values_in_a_small_unit_are_learnt_as_others_are(resolve):
+    def answer(unit):
+        trial = Trial(resolve("regression"), TargetStatistics((), 1, 0.0, unit), 0)
+        torch.manual_seed(0)
+        inputs = torch.rand(2, 1, 8, 8), torch.zeros(2, 1)
+        one = Learner(PhysicalUnits(Pixels(1), 0.0, unit), trial, None)
+        for _ in range(5):
+            one.step(inputs, inputs[0][:, 0] * unit, (8, 8))
+        return one.model(inputs, (8, 8)) / unit
+
+    torch.testing.assert_close(answer(1e-6), answer(1.0))
 
 
 @pytest.mark.parametrize("name", ["adamw", "muon"])

@@ -182,6 +182,20 @@ def test_balanced_weights_reach_the_loss(make_store: MakeStore, make_recipe: Mak
     assert weighted.loss.dice.class_weights.tolist() == pytest.approx(expected)
 
 
+def test_gradients_do_not_fade_in_a_small_unit(
+    make_store: MakeStore, make_recipe: MakeRecipe
+) -> None:
+    def gradient(unit: float) -> torch.Tensor:
+        torch.manual_seed(0)
+        statistics = TargetStatistics((), 1, 0.0, unit)
+        module = build_module(make_recipe("regression"), make_store("regression"), statistics)
+        batch = {"image": torch.rand(2, 1, 2, 32, 32), "mask": torch.rand(2, 32, 32) * unit}
+        module.backward(module.training_step(batch, 0))
+        return torch.cat([p.grad.flatten() for p in module.head.parameters()])
+
+    torch.testing.assert_close(gradient(1e-6), gradient(1.0))
+
+
 def test_stacked_dates_are_one_input_of_the_encoder(
     make_store: MakeStore, make_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
