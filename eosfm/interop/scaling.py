@@ -39,9 +39,9 @@ def statistics(path: Path | str) -> Statistics:
     Pixels that the raster marks as nodata, and NaN or values beyond 1e15 (such as -3.4e38), are
     left out, band by band, and so are bands of a store that are constant or unmeasured. Granules of
     Sentinel-2 and Landsat, told by their name, are 0 in all bands where nothing was measured,
-    whether they declare it or not; classes, aerosol and vapour beside them do not count, nor does a
-    raster's opacity. The raster is read window by window: memory does not grow with it. Needs
-    rasterio for a raster::
+    whether they declare it or not; classes, aerosol and vapour beside them, or beside bands of HLS,
+    do not count, nor does a raster's opacity. The raster is read window by window: memory does not
+    grow with it. Needs rasterio for a raster::
 
         scaling = eosfm.statistics("scene.tif")
         backbone = EosFM.from_artifact("models/eosfm.pth", bands=scaling.bands,
@@ -81,7 +81,8 @@ def _of_scene(path: str) -> Statistics:
         raise EosfmError(f"{error}; the folder of a tile store will do as well") from None
     bands = [_bands_of(file) for file in files]
     known = [any(own) for own in bands]
-    if any(known) and any(map(product_of, files)):  # beside its bands are classes, aerosol, vapour
+    granule = any(product_of(file) or Path(file).name.startswith("HLS.") for file in files)
+    if any(known) and granule:  # beside its bands are classes, aerosol, vapour
         files, bands = list(compress(files, known)), list(compress(bands, known))
     if len(files) > 1 and len(bands[0]) > 1 and len(set(bands)) == 1:  # tiles, with all bands each
         return _of_rasters(files, bands[0], path)

@@ -79,6 +79,14 @@ def embed(
     basis = _kept(shared, weights, dims, spectral)
     with bounded_cache():
         source = _source(path)
+        asked = (
+            reading.bands if isinstance(source, Item) else None
+        )  # a raster's own, in their order
+        if basis and asked not in (None, basis.bands):
+            raise EosfmError(
+                f"--bands {' '.join(asked or ())}, and {shared} was fitted with "
+                f"{' '.join(basis.bands)}; leave --bands out"
+            )
         bands = list(basis.bands) if basis else _bands(source, reading.bands)
         scene = open_scene(source, bands, None, reading)
         check_out(out, (".tif", ".tiff"), scene.files)

@@ -98,6 +98,7 @@ def test_a_granule_is_0_where_nothing_was_measured(tmp_path):
 @pytest.mark.parametrize(
     ("name", "others"),
     [("T32TQM_20230601T101031_{}_10m.tif", ("SCL", "WVP")),
+     ("HLS.S30.T10SEH.2018245T185921.v2.0.{}.tif", ("Fmask",)),
      ("LC08_L2SP_192024_20200501_20200820_02_T1_SR_{}.TIF", ("QA_AEROSOL",))],
 )  # fmt: skip
 def test_of_a_product_its_bands_count(tmp_path, name, others):

@@ -65,7 +65,11 @@ def test_an_item_is_embedded_as_a_raster_of_its_bands(
     with rasterio.open(tmp_path / "item.tif") as one, rasterio.open(tmp_path / "raster.tif") as two:
         np.testing.assert_array_equal(one.read(), two.read())
     few = ReadOptions(("green", "red"))
-    line = embed(artifact, scenes["item"], tmp_path / "few.tif", few, 4, "int8", False, SMALL)
+    kept = tmp_path / "area.npz"
+    line = embed(artifact, scenes["item"], tmp_path / "few.tif", few, 4, "int8", False, SMALL, kept)
+    other = ReadOptions(("blue", "red"))
+    with pytest.raises(EosfmError, match=r"--bands .*, and .*area.npz was fitted with .*; leave"):
+        embed(artifact, scenes["item"], tmp_path / "x.tif", other, None, "int8", False, SMALL, kept)
     assert "4 components" in line
     items = [json.loads(make_item(name, mosaic[0]).read_text()) for name in "bc"]
     both = tmp_path / "both.json"
