@@ -5,15 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
-
 from eosfm.core.bands import S2_BANDS
 from eosfm.core.errors import EosfmError
 from eosfm.core.splits import Split
 from eosfm.datasets.native.archives import archive
 from eosfm.datasets.native.listing import folders, read_text, require
-from eosfm.datasets.native.scenes import Label, Part, raster_scene
-from eosfm.datasets.native.spec import Archive, Dataset, Scene, Size, Source, Window
+from eosfm.datasets.native.scenes import Part, raster_scene
+from eosfm.datasets.native.spec import Archive, Dataset, Scene, Source
+from eosfm.datasets.native.values import presence
 
 NAME = "oscd"
 PREFIX = "Onera Satellite Change Detection dataset -"
@@ -51,23 +50,12 @@ def scenes(root: Path) -> Iterator[Scene]:
                 for date in DATES
                 for band in S2_BANDS
             ]
-            target = Label(labels / city / "cm" / "cm.png", read_change)
+            # Any value above 0, as the authors read it: aguasclaras has soft edges.
+            target = Part(labels / city / "cm" / "cm.png", prepare=presence)
             dates = _dates(require(top / "dates.txt", f"the dates of {city}"))
             scene = raster_scene(city, split, image, target, dates=dates)
             # The published files have no georeference; whatever a copy's say, it is not theirs.
             yield replace(scene, crs=None, transform=None)
-
-
-def read_change(path: Path, size: Size, window: Window) -> np.ndarray:
-    """1 where a mask is above half of its brightest value, (h, w) uint8.
-
-    That of aguasclaras has soft edges and faint spots: an eighth of what is above 0 is below half.
-
-    Raises:
-        EosfmError: The mask is damaged or of another size.
-    """
-    mask = Part(path).target(size, Window(0, 0, *size))
-    return (window.cut(mask) > mask.max() / 2).astype(np.uint8)
 
 
 def _dates(path: Path) -> tuple[str, ...]:
