@@ -25,8 +25,8 @@ def copy(root: Path, names: str) -> Path:
 
 
 def scenes(root: Path):
-    unread = {"height": 8, "width": 8, "files": (), "image": None, "target": None}
-    return [Scene(p.stem, p.suffix[1:], **unread) for p in sorted(root.iterdir())]
+    unread = {"height": 8, "width": 8, "image": None, "target": None}
+    return [Scene(p.stem, p.suffix[1:], files=(p,), **unread) for p in sorted(root.iterdir())]
 
 
 def run(tmp_path: Path, dataset, root: Path, a_part: bool = False):

@@ -32,9 +32,12 @@ def root(tmp_path: Path) -> Path:
 
 def toy(*scenes: tuple[str, str]):
     """A dataset whose reader yields these (id, split) pairs."""
-    unread = {"height": 8, "width": 8, "files": (), "image": None, "target": None}
-    found = [Scene(name, split, **unread) for name, split in scenes]
-    return replace(get_dataset("loveda"), name="toy", reader=lambda root: iter(found))
+    unread = {"height": 8, "width": 8, "image": None, "target": None}
+
+    def reader(root: Path):
+        return (Scene(name, split, files=(root / "b.txt",), **unread) for name, split in scenes)
+
+    return replace(get_dataset("loveda"), name="toy", reader=reader)
 
 
 GOOD = toy(("1", "train"), ("2", "train"), ("3", "val"))
