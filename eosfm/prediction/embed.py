@@ -79,12 +79,10 @@ def embed(
     basis = _kept(shared, weights, dims, spectral)
     with bounded_cache():
         source = _source(path)
-        asked = (
-            reading.bands if isinstance(source, Item) else None
-        )  # a raster's own, in their order
-        if basis and asked not in (None, basis.bands):
+        asked = reading.bands if isinstance(source, Item) else None  # they name a raster's own
+        if basis and asked and set(asked) != set(basis.bands):
             raise EosfmError(
-                f"--bands {' '.join(asked or ())}, and {shared} was fitted with "
+                f"--bands {' '.join(asked)}, and {shared} was fitted with "
                 f"{' '.join(basis.bands)}; leave --bands out"
             )
         bands = list(basis.bands) if basis else _bands(source, reading.bands)

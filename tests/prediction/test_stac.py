@@ -67,6 +67,8 @@ def test_an_item_is_embedded_as_a_raster_of_its_bands(
     few = ReadOptions(("green", "red"))
     kept = tmp_path / "area.npz"
     line = embed(artifact, scenes["item"], tmp_path / "few.tif", few, 4, "int8", False, SMALL, kept)
+    turned = ReadOptions(("red", "green"))
+    embed(artifact, scenes["item"], tmp_path / "y.tif", turned, None, "int8", False, SMALL, kept)
     other = ReadOptions(("blue", "red"))
     with pytest.raises(EosfmError, match=r"--bands .*, and .*area.npz was fitted with .*; leave"):
         embed(artifact, scenes["item"], tmp_path / "x.tif", other, None, "int8", False, SMALL, kept)
