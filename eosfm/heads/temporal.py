@@ -52,7 +52,10 @@ class LinearMerge(nn.Module):
         super().__init__()
         self.out_channels = list(channels)
         self.weights = nn.ParameterList(
-            torch.full((dates, width, 1, 1), 1 / dates) for width in channels
+            # One per channel and no kernel over channels, which :class:`eosfm.heads.muon.Muon`
+            # tells by its first two sizes.
+            torch.full((1, dates, width, 1, 1), 1 / dates)
+            for width in channels
         )
 
     def forward(self, maps: Sequence[Tensor], days: Tensor) -> list[Tensor]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from eosfm.core.errors import EosfmError
+from eosfm.heads.muon import mixes_channels
 from eosfm.heads.temporal import LTAE, build_merge, day_encoding
 
 CHANNELS = [12, 16]
@@ -30,9 +31,14 @@ def test_mean_and_untrained_linear_are_the_mean():
         torch.testing.assert_close(merged, [level.mean(1) for level in maps(dates)])
 
 
+def test_weights_of_dates_are_no_kernels_to_be_made_orthogonal():
+    merge = build_merge("linear", CHANNELS, 3)
+    assert not any(mixes_channels(weight) for weight in merge.parameters())
+
+
 def test_linear_weighs_dates_per_channel():
     merge = build_merge("linear", [1], 2)
-    merge.weights[0].data = torch.tensor([2.0, -1.0]).view(2, 1, 1, 1)
+    merge.weights[0].data = torch.tensor([2.0, -1.0]).view(1, 2, 1, 1, 1)
     series = torch.tensor([[[[[3.0]]], [[[5.0]]]]])
     assert merge([series], DAYS)[0].item() == 1.0
 
@@ -54,7 +60,7 @@ def test_attention_goes_by_the_day_and_not_by_the_place():
     torch.testing.assert_close(usual, moved)
     assert not torch.allclose(usual[0], relabelled[0], atol=1e-3)
     linear = build_merge("linear", CHANNELS, 3)
-    linear.weights[0].data[0] = 2.0
+    linear.weights[0].data[:, 0] = 2.0
     assert not torch.allclose(
         linear(maps(), DAYS)[0], linear([m[:, order] for m in maps()], DAYS)[0]
     )
@@ -84,7 +90,7 @@ def test_a_date_without_an_image_is_left_out(aggregation):
 
 def test_weights_of_dates_without_an_image_go_to_the_others():
     merge = build_merge("linear", [1], 2)
-    merge.weights[0].data = torch.tensor([2.0, -1.0]).view(2, 1, 1, 1)
+    merge.weights[0].data = torch.tensor([2.0, -1.0]).view(1, 2, 1, 1, 1)
     series = torch.tensor([3.0, math.nan]).view(1, 2, 1, 1, 1)
     assert merge([series], torch.tensor([[7.0, math.nan]]))[0].item() == 2 * 2.0 * 3.0
 
