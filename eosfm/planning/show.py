@@ -6,21 +6,21 @@ from rich.table import Table
 from eosfm.planning.plan import Plan
 from eosfm.planning.tables import Rows, assumptions, item_rows, stage_rows
 
-WIDTH = 120
-"""Columns that the table needs; a narrower terminal breaks its lines."""
+WIDTH = 1000
+"""More columns than a table has: to fit fewer, names and numbers would lose their ends."""
 
 
 def show_plan(plan: Plan, items: bool) -> None:
     """Print a plan: item by item if asked for, stage by stage, and what it rests on."""
-    console = Console()
-    console.width = max(console.width, WIDTH)
+    console = Console(width=WIDTH)
     if items:
         console.print(_table(item_rows(plan), ends=2))
     console.print(_table(stage_rows(plan), ends=1, title=f"scale {plan.scale}"))
+    # Unbroken, as they hold commands to copy.
     for line in assumptions(plan):
-        console.print(line, highlight=False)
+        print(line)
     for name, what in plan.requests.items():
-        console.print(f"{name}: a person must {what}", highlight=False, markup=False)
+        print(f"{name}: a person must {what}")
 
 
 def _table(rows: Rows, ends: int, title: str | None = None) -> Table:

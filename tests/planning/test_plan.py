@@ -15,6 +15,7 @@ from eosfm.params import Params
 from eosfm.planning.document import BEGIN, END, write_plan
 from eosfm.planning.hardware import find_gpu, kwh
 from eosfm.planning.plan import at_scale, make_plan
+from eosfm.planning.show import show_plan
 from eosfm.planning.status import stages_to_run
 from eosfm.planning.stores import planned_store
 from eosfm.planning.tables import item_rows, stage_rows
@@ -81,6 +82,15 @@ def test_the_command_prints_it(full, project, capsys):
     plan(scale="full", items=True)
     shown = capsys.readouterr().out
     assert "eurosat" in shown and "oscd" in shown
+
+
+def test_names_numbers_and_commands_are_shown_whole(real, capsys):
+    planned = make_plan(at_scale(real, "full"), find_gpu("h100"))
+    show_plan(planned, items=True)
+    shown = capsys.readouterr().out
+    for row in item_rows(planned):
+        assert all(cell in shown for cell in row)
+    assert all(what in shown for what in planned.requests.values())
 
 
 def test_simulated_data_is_not_downloaded(few):
