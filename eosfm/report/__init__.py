@@ -25,7 +25,7 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     summary = summarise(collected)
     write_json(metrics, summary, sort_keys=False)
     write_table(collected, results / "metrics")
-    write_plots(params, collected, results, results / "plots")
+    write_plots(collected, results, results / "plots")
     write_page(params, collected, results, results / "report.html")
     heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
     sections = [results_section(params, collected), specialists_section(params, collected)]

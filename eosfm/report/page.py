@@ -112,7 +112,7 @@ def write_page(params: Params, results: Results, folder: Path, out: Path) -> Non
         },
         figures={
             "scores": svg(score_dots(results)),
-            "selection": svg(selection_map(params, results)),
+            "selection": svg(selection_map(results)),
             "fits": svg(fits) if fits else "",
             "counts": svg(selection_curves(results)),
             "training": svg(training_curves(results, folder)),

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from eosfm.params import Params
 from eosfm.report.bootstrap import interval
 from eosfm.report.curves import read_curve
 from eosfm.report.figures import COLORS, OTHER, display_name, figure, matrix, panels
@@ -102,12 +101,18 @@ def selection_curves(results: Results) -> Figure:
     explained = np.maximum([path.explained[:shared] for path in paths], 0)
     means = explained.mean(axis=0)
     left.plot(counts, explained.T, color="#bbbbbb", linewidth=1)
-    spent = [[1000 * results.spent(name) for name in path.specialists[:shared]] for path in paths]
+    spent = np.array(
+        [[results.spent(name) for name in path.specialists[:shared]] for path in paths], float
+    )
     left.plot(counts, means, color=COLORS["eosfm"], marker="o", linewidth=2)
     left.set_xlabel("specialists in use")
     left.set_ylabel("explained share of the labels' variance")
     left.set_xticks(counts)
-    right.plot(np.mean(np.cumsum(spent, axis=1), axis=0), means, color=COLORS["eosfm"], marker="o")
+    if np.isnan(spent).any():
+        right.text(0.5, 0.5, "of some it is unknown", ha="center", transform=right.transAxes)
+    else:
+        wh = 1000 * np.mean(np.cumsum(spent, axis=1), axis=0)
+        right.plot(wh, means, color=COLORS["eosfm"], marker="o")
     right.set_xlabel("energy of training these, Wh (mean of tasks)")
     right.set_ylabel("explained share, mean of tasks")
     right.set_ylim(0, 1.1 * means.max() or 1)  # where nothing is explained
@@ -136,9 +141,9 @@ def _amount(wh: float) -> str:
     return f"{wh:,.0f}" if wh >= 100 else f"{wh:.2g}" if wh < 1 else f"{wh:.1f}"
 
 
-def selection_map(params: Params, results: Results) -> Figure:
+def selection_map(results: Results) -> Figure:
     """Which specialists each task uses: tasks across, specialists down."""
-    names, tasks = list(params.specialists), list(results.evaluate)
+    names, tasks = results.specialists(), list(results.evaluate)
     drawn, axes = matrix(names, tasks, "specialists in use")
     axes.set_facecolor("none")
     # Bars, since a picture of cells would not follow the page's colours.

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from eosfm.params import Params
 from eosfm.report.compare import leads
 from eosfm.report.curves import read_curve
 from eosfm.report.figures import display_name, save
@@ -14,11 +13,10 @@ from eosfm.report.tables import write_csv
 Row = tuple[str | float, ...]
 
 
-def write_plots(params: Params, results: Results, folder: Path, out: Path) -> None:
+def write_plots(results: Results, folder: Path, out: Path) -> None:
     """Write every table, one for each plot of dvc.yaml, and the pictures.
 
     Args:
-        params: All parameters.
         results: What the stages wrote.
         folder: Where they wrote it, curves among it (``results``).
         out: Folder to fill.
@@ -27,14 +25,16 @@ def write_plots(params: Params, results: Results, folder: Path, out: Path) -> No
     for name, (header, rows) in {**bars(results), **curves(results, folder)}.items():
         write_csv(out / f"{name}.csv", [header, *(tuple(map(_short, row)) for row in rows)])
     save(score_dots(results), out / "scores.png")
-    save(selection_map(params, results), out / "selection.png")
+    save(selection_map(results), out / "selection.png")
 
 
 def bars(results: Results) -> dict[str, tuple[Row, list[Row]]]:
     """Plots of one number per name: header and rows."""
     tasks = results.evaluate
     models = {name: results.mean_score(name) for name in MODELS}
-    chosen = {name: sum(name in r.selected for r in tasks.values()) for name in results.train}
+    chosen = {
+        name: sum(name in r.selected for r in tasks.values()) for name in results.specialists()
+    }
     found: dict[str, tuple[Row, Mapping[str, float]]] = {
         "scores": (("task", "score"), {name: r.score for name, r in tasks.items()}),
         "models": (("model", "mean"), models),
@@ -53,7 +53,7 @@ def bars(results: Results) -> dict[str, tuple[Row, list[Row]]]:
         "minutes": (("stage", "minutes"), results.by_stage(lambda record: record.seconds / 60)),
         "trainings": (
             ("specialist", "wh"),
-            {name: 1000 * results.spent(name) for name in results.train},
+            {name: 1000 * (results.spent(name) or 0.0) for name in results.train},
         ),
     }
     return {name: (header, list(values.items())) for name, (header, values) in found.items()}

@@ -61,10 +61,14 @@ class Results:
         metric = self.of(model)[task].score_metric
         return np.clip(self.resamples[task][model][metric], 0, 1)
 
-    def spent(self, name: str) -> float:
-        """Energy of training one specialist, kWh; 0 where it is unknown."""
+    def specialists(self) -> list[str]:
+        """Those trained here, and those of an artifact that was brought along."""
+        return list(dict.fromkeys([*self.train, *self.export.specialists]))
+
+    def spent(self, name: str) -> float | None:
+        """Energy of training one specialist, kWh; None where it is unknown."""
         of_training = (r for r in self.energy if (r.stage, r.item) == ("train", name))
-        return sum(record.kwh or 0.0 for record in of_training)
+        return next((record.kwh for record in of_training), None)
 
     def by_stage(self, of: Callable[[EnergyRecord], float]) -> dict[str, float]:
         """A sum over the items of each stage."""

@@ -1,6 +1,7 @@
 """The tables of the report, as Markdown and as CSV for ``dvc plots``."""
 
 import csv
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -36,7 +37,7 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
                 result.metric,
                 f"{result.test[result.metric]:.3f} ({score_interval(results, 'eosfm', name)})",
                 *others,
-                f"{results.evidence[name].constant(result.metric):.3f}",
+                _known(results.evidence[name].constant(result.metric)),
                 str(result.labels),
                 f"{seen[0]} by {seen[1]}" if seen[1] else "0",
                 str(len(result.selected)),
@@ -47,6 +48,11 @@ def scores_table(params: Params, results: Results) -> list[list[str]]:
     constant = f"{fmean(results.constants().values()):.3f}"
     rows.append(["**mean**", "", ours, *means, constant, "", "", ""])
     return rows
+
+
+def _known(value: float) -> str:
+    """With three decimals; the constant's absolute error is not known."""
+    return "-" if math.isnan(value) else f"{value:.3f}"
 
 
 def models_table(results: Results) -> list[list[str]]:
@@ -144,10 +150,19 @@ def _energy_row(name: str, records: list[EnergyRecord]) -> list[str]:
         name,
         str(len(records)),
         f"{sum(r.seconds for r in records) / 60:.1f}",
-        f"{sum(r.kwh or 0 for r in records) * 1000:.2f}",
-        f"{sum(r.co2eq_kg or 0 for r in records) * 1000:.3f}",
+        _total([r.kwh for r in records], 2),
+        _total([r.co2eq_kg for r in records], 3),
         f"{max(r.peak_memory_gib for r in records):.2f}",
     ]
+
+
+def _total(amounts: Sequence[float | None], digits: int) -> str:
+    """The sum in thousandths of the unit: at least that where some are unknown."""
+    known = [amount for amount in amounts if amount is not None]
+    if not known:
+        return "unknown"
+    least = "at least " if len(known) < len(amounts) else ""
+    return f"{least}{1000 * sum(known):.{digits}f}"
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:

@@ -12,8 +12,8 @@ import yaml
 from eosfm.core.errors import EosfmError
 from eosfm.params import RESERVED
 from eosfm.report import write_report
-from eosfm.report.pictures import fit_curves, selection_curves
-from eosfm.report.plots import write_plots
+from eosfm.report.pictures import fit_curves, selection_curves, selection_map
+from eosfm.report.plots import bars, write_plots
 from eosfm.report.readme import BEGIN, END, replace_section, stale_scores
 from eosfm.report.results import BASELINES, collect
 from eosfm.report.summary import summarise, write_table
@@ -121,7 +121,7 @@ def test_specialists_that_explain_nothing_are_drawn_without_a_warning(collected)
 
 
 def test_every_plot_has_the_columns_that_it_draws_and_a_title(params, collected, written, tmp_path):
-    write_plots(params, collected, written, tmp_path)
+    write_plots(collected, written, tmp_path)
     assert len(PLOTS) >= 12
     for name, shown in PLOTS.items():
         assert shown["title"]
@@ -216,6 +216,37 @@ def test_tables_hold_every_item(params, collected):
     assert {line.count("|") for line in lines} == {len(scores[0]) + 1}
 
 
+def test_energy_that_is_not_known_is_not_0(collected):
+    one, *others = collected.energy
+    unknown = replace(one, kwh=None, co2eq_kg=None)
+    first, *_, whole = energy_table(replace(collected, energy=[unknown, *others]))[1:]
+    assert first[3].startswith("at least ") and whole[3].startswith("at least ")
+    assert energy_table(replace(collected, energy=[unknown]))[-1][3:5] == ["unknown"] * 2
+
+
+def test_the_constants_absolute_error_is_not_known(params, results):
+    task = next(name for name, entry in params.tasks.items() if entry.metric == "rmse")
+    for stage in ("evaluate", "baseline"):
+        path = results / stage / task / "metrics.json"
+        path.write_text(path.read_text().replace("rmse", "mae"))
+    header, *rows = scores_table(params, collect(params, results))
+    (row,) = (row for row in rows if row[0] == task)
+    assert row[header.index("metric")] == "mae" and row[header.index("constant")] == "-"
+
+
+def test_specialists_of_an_artifact_that_was_brought_along_are_drawn(collected):
+    brought = {name: replace(r, selected=("theirs",)) for name, r in collected.evaluate.items()}
+    theirs = replace(
+        collected, evaluate=brought, export=replace(collected.export, specialists=("theirs",))
+    )
+    assert bars(theirs)["chosen"][1][-1] == ("theirs", len(brought))
+    assert selection_map(theirs).axes[0].get_yticklabels()[-1].get_text() == "theirs"
+    path = replace(next(iter(collected.selection.values())), specialists=("theirs",))
+    paths = dict.fromkeys(collected.selection, replace(path, explained=(0.5,)))
+    _, energy = selection_curves(replace(theirs, selection=paths)).axes
+    assert not energy.lines and "unknown" in energy.texts[0].get_text()
+
+
 def test_every_specialist_is_shown_with_its_classes(params, collected):
     section = specialists_section(params, collected)
     for name in params.specialists:
@@ -225,7 +256,7 @@ def test_every_specialist_is_shown_with_its_classes(params, collected):
 
 def test_pictures_are_the_same_bytes_twice(params, collected, written, tmp_path):
     for folder in ("a", "b"):
-        write_plots(params, collected, written, tmp_path / folder)
+        write_plots(collected, written, tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert set(names) == set(PLOTS)
     for name in names:
