@@ -12,9 +12,10 @@ def info(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print all facts as JSON.")] = False,
 ) -> None:
-    """Show what an ensemble artifact holds, or a fitted task's inputs and outputs.
+    """Show what an ensemble artifact or a fitted task holds.
 
-    Lists specialists, bands, scores, licences of the training data, and hashes.
+    Lists specialists, bands, scores, licences of the training data, and hashes; of a fitted task
+    its inputs and outputs too.
 
     Example: eosfm info models/eosfm.pth
     """
