@@ -218,7 +218,7 @@ def _choices(specialists: Sequence[str], analyses: Analyses) -> Figure:
     axes.imshow(last - grid, cmap="Greens", vmin=-1.5, vmax=last + 0.5, aspect="auto")
     for (row, column), value in np.ndenumerate(grid):
         if not np.isnan(value):
-            label_cell(axes, row, column, str(wanted[int(value)]), on_dark=value == 0)
+            label_cell(axes, row, column, str(wanted[int(value)]), on_dark=value < 2)
     return drawn
 
 
