@@ -38,6 +38,9 @@ PICTURE_WIDTH = 900
 """Pixels of the pictures of predictions; wider ones are made smaller."""
 
 
+FULL = (7, 60)
+"""Inches of the narrowest figure that fills the page, and the page's width in rem (page.html)."""
+
 PAGE_COLORS = {
     "#000000": "currentColor",  # what matplotlib draws unless told otherwise: axes, ticks, text
     "#eeeeee": "var(--line)",
@@ -162,9 +165,13 @@ def svg(drawn: Figure) -> str:
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "eosfm"}):
         drawn.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    inches, (full, rem) = drawn.get_figwidth(), FULL
     plt.close(drawn)
     text = file.getvalue()
     text = text[text.index("<svg") :]
+    if inches < full:  # of one task or one specialist: not drawn larger than the others
+        size = f"width: {rem * inches / full:.1f}rem; min-width: 0"
+        text = text.replace("<svg", f'<svg style="{size}"', 1)
     for drawn_as, shown_as in PAGE_COLORS.items():
         text = text.replace(drawn_as, shown_as)
     return re.sub(r'(<svg[^>]*?) height="[^"]+"', r"\1", text, count=1)

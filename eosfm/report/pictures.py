@@ -42,6 +42,8 @@ def score_dots(results: Results) -> Figure:
     labels = [f"{task} ({results.evaluate[task].score_metric})" for task in tasks]
     axes.set_yticks(rows, labels, fontsize=8)
     axes.invert_yaxis()
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, len(tasks) - 0.5), min(top, -0.5))  # few tasks leave too little room
     axes.set_xlim(0, 1)
     axes.set_xlabel("test score")
     axes.grid(axis="y", color="#eeeeee")

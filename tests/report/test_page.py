@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from eosfm.report.compare import lead
-from eosfm.report.page import write_page
+from eosfm.report.figures import panels
+from eosfm.report.page import svg, write_page
+from eosfm.report.pictures import score_dots
 from eosfm.report.results import collect
 
 
@@ -107,6 +109,15 @@ def test_confusion_is_a_percentage_of_each_class_over_all_fits(params, page):
             ["ice", "no such target"],
         ]
     assert len([name for name in tables if name.startswith("confusion")]) == len(classified)
+
+
+def test_figures_of_a_single_task_are_drawn_whole_and_no_larger(collected):
+    name = next(iter(collected.evaluate))
+    drawn = score_dots(replace(collected, evaluate={name: collected.evaluate[name]}))
+    below, above = drawn.axes[0].get_ylim()
+    assert below >= 0.5 and above <= -0.5
+    assert "rem" not in svg(drawn)[:400]
+    assert 'style="width: 18.0rem; min-width: 0"' in svg(panels([name])[0])[:400]
 
 
 def test_a_single_task_proves_nothing(collected):
