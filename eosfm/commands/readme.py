@@ -32,8 +32,9 @@ def readme(
             )
         return
     params = load_params()
-    results = collect(params, Path("results"))
-    expect_one_run(results, Path("metrics.json"))
+    folder = Path("results")
+    results = collect(params, folder)
+    expect_one_run(params, results, folder, Path("metrics.json"))
     sections = {README: summary_section(params, results), PAGE: results_section(params, results)}
     written = {path: replace_section(path, section) for path, section in sections.items()}
     for path, text in written.items():

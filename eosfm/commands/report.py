@@ -31,6 +31,6 @@ def report(
     from eosfm.report.summary import expect_one_run
 
     collected = collect(params, results)
-    expect_one_run(collected, results.parent / "metrics.json")
+    expect_one_run(params, collected, results, results.parent / "metrics.json")
     write_page(params, collected, results, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

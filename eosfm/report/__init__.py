@@ -5,7 +5,7 @@ from pathlib import Path
 from eosfm.core.files import write_json
 from eosfm.params import Params
 from eosfm.report.results import BASELINES, collect
-from eosfm.report.summary import summarise, write_table
+from eosfm.report.summary import heading, summarise, write_table
 from eosfm.report.tables import results_section, specialists_section
 
 __all__ = ["write_report"]
@@ -27,9 +27,9 @@ def write_report(params: Params, results: Path, metrics: Path) -> str:
     write_table(collected, results / "metrics")
     write_plots(collected, results, results / "plots")
     write_page(params, collected, results, results / "report.html")
-    heading = f"# Results\n\nScale `{params.scale}`, seed {params.seed}.\n\n"
     sections = [results_section(params, collected), specialists_section(params, collected)]
-    (results / "report.md").write_text(heading + "\n\n".join(sections) + "\n")
+    text = "\n\n".join(["# Results", heading(params), *sections])
+    (results / "report.md").write_text(f"{text}\n")
     rivals = ", ".join(f"{display_name(n)} {summary[f'baseline.{n}.mean']:.3f}" for n in BASELINES)
     unknown = summary.get("energy.unknown_stages", 0)
     return (

@@ -6,6 +6,7 @@ from statistics import fmean
 from eosfm.core.errors import EosfmError
 from eosfm.core.files import read_json, write_json
 from eosfm.core.results import EnergyRecord
+from eosfm.params import Params
 from eosfm.report.compare import leads, mean_interval
 from eosfm.report.geobench import aggregate
 from eosfm.report.results import BASELINES, MODELS, Results
@@ -39,16 +40,31 @@ def summarise(results: Results) -> dict[str, float]:
     return {key: _short(value) for key, value in metrics.items()}
 
 
-def expect_one_run(results: Results, metrics: Path) -> None:
-    """Refuse results of which stages ran, or were restored, after the metrics were reported.
+def heading(params: Params) -> str:
+    """Of report.md: which scale and seed it is of."""
+    return f"Scale `{params.scale}`, seed {params.seed}."
+
+
+def expect_one_run(params: Params, results: Results, folder: Path, metrics: Path) -> None:
+    """Refuse results of another scale, or of which stages ran after the metrics were reported.
 
     Args:
+        params: All parameters.
         results: What the stages wrote.
+        folder: Where they wrote it, report.md among it (``results``).
         metrics: metrics.json, which the stage report made of such results.
 
     Raises:
-        EosfmError: They disagree, so that a page would show tasks of different runs beside another.
+        EosfmError: They disagree, so that a page would show tasks of different runs beside another,
+            or simulated data as real.
     """
+    report = folder / "report.md"
+    if report.exists() and heading(params) not in (text := report.read_text()):
+        found = next((line for line in text.splitlines() if line.startswith("Scale ")), "missing")
+        raise EosfmError(
+            f"{report} and params.yaml are of different runs: the heading is {found!r} in one and "
+            f"{heading(params)!r} in the other; set params.yaml back, or run `dvc repro`"
+        )
     if not metrics.exists():  # of a copy of results alone, or before the first report
         return
     reported = read_json(metrics, "run `dvc repro report`")

@@ -25,6 +25,10 @@ def test_the_page_is_made_of_what_the_stages_wrote(call, monkeypatch, tmp_path):
     assert (status, out) == (1, "")
     assert "of different runs: score.mados is" in err and "run `dvc repro report`" in err
     (tmp_path / "metrics.json").unlink()
+    (tmp_path / "results" / "report.md").write_text("# Results\n\nScale `full`, seed 0.\n")
+    status, out, err = call("report", "-o", "page.html")
+    assert (status, out) == (1, "") and "'Scale `full`, seed 0.' in one and 'Scale `mini`" in err
+    (tmp_path / "results" / "report.md").unlink()
     status, out, err = call("report", "-o", "page.pdf")
     assert (status, out) == (1, "") and "expected a name that ends in .html" in err
     status, out, err = call("report", "--results", "nowhere", "-o", "page.html")
