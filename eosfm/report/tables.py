@@ -169,7 +169,9 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; the first row is the header."""
     header, *body = rows
     lines = [header, ["---"] * len(header), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    # A class may have a bar in its name, which would end the cell.
+    cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 
 def results_section(params: Params, results: Results) -> str:

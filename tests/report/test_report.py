@@ -212,6 +212,7 @@ def test_tables_hold_every_item(params, collected):
     assert {row[-1] for row in specialists_table(params, collected)[1:]} == {"water 0.500"}
     energy = energy_table(collected)
     assert float(energy[-1][3]) == pytest.approx(len(collected.energy))
+    assert markdown([["class"], ["grass|field 0.1"]]).endswith(r"| grass\|field 0.1 |")
     lines = markdown(scores).splitlines()
     assert {line.count("|") for line in lines} == {len(scores[0]) + 1}
 
