@@ -74,7 +74,7 @@ def test_finds_the_specialists_that_help(mode, scale_features):
 
 def test_clear_evidence_settles_it_early():
     torch.manual_seed(0)
-    selection = train(Net(), Problem(0, [2, 7, 9]), 60).selection
+    selection = train(Net(), Problem(0, [2, 7, 9]), 80).selection
     assert selection.settled
     assert selection.selected == [2, 7, 9]
 
