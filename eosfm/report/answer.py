@@ -64,7 +64,7 @@ def _verdicts(rivals: Mapping[str, Lead]) -> str:
 
 
 def _told(name: str, one: Lead) -> str:
-    return f"{display_name(name)} ({one.mean:+z.3f}, p = {one.p:.2g})"
+    return f"{display_name(name)} ({one.mean:+z.3f}, p = {one.shown_p})"
 
 
 def _listed(parts: list[str]) -> str:

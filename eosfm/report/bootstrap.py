@@ -19,6 +19,9 @@ RESAMPLES = 1000
 AT_ONCE = 2**24
 """Most tile weights held at a time; with 100,000 tiles, those of some 170 resamples."""
 
+DECIMALS = 3
+"""With which scores are shown."""
+
 SHARE = 0.95
 """Share of the resamples that an interval covers."""
 
@@ -32,11 +35,11 @@ class Interval:
 
     @property
     def apart(self) -> bool:
-        """Whether it does not hold 0."""
-        return self.low > 0 or self.high < 0
+        """Whether it does not hold 0, as it is shown: resamples that often tie end near it."""
+        return round(self.low, DECIMALS) > 0 or round(self.high, DECIMALS) < 0
 
     def __str__(self) -> str:
-        return f"{self.low:z.3f} to {self.high:z.3f}"
+        return f"{self.low:z.{DECIMALS}f} to {self.high:z.{DECIMALS}f}"
 
 
 def interval(found: float, resampled: np.ndarray) -> Interval:

@@ -40,6 +40,12 @@ class Lead:
     interval: Interval
 
     @property
+    def shown_p(self) -> str:
+        """The p with two digits, or with as many as show on which side of 0.05 it is."""
+        told = (f"{self.p:.{digits}g}" for digits in range(2, 18))
+        return next(p for p in told if (float(p) < SIGNIFICANT) == (self.p < SIGNIFICANT))
+
+    @property
     def verdict(self) -> str:
         """What the test over tasks says: ``ahead of``, ``level with`` or ``behind``.
 

@@ -72,7 +72,7 @@ def models_table(results: Results) -> list[list[str]]:
         if one := rivals.get(name):
             of = one.interval
             row += [f"{one.mean:+z.3f}", str(of), f"{one.median:+z.3f}", str(one.wins)]
-            row += [str(one.losses), f"{one.p:.2g}", one.verdict]
+            row += [str(one.losses), one.shown_p, one.verdict]
         rows.append(row + [""] * (len(rows[0]) - len(row)))
     return rows
 

@@ -8,7 +8,7 @@ import pytest
 from eosfm.evaluation.evidence import TaskEvidence
 from eosfm.evaluation.result import BaselineResults
 from eosfm.report.answer import answer, answer_without_seen
-from eosfm.report.bootstrap import RESAMPLES, interval, resample
+from eosfm.report.bootstrap import RESAMPLES, Interval, interval, resample
 from eosfm.report.compare import Lead, _p_value, difference, lead
 from eosfm.report.geobench import _aggregate, aggregate
 
@@ -87,6 +87,12 @@ def test_an_interval_lies_around_what_was_found():
     around = interval(0.5, np.linspace(0.2, 0.4, 1001))
     assert (around.low, around.high) == pytest.approx((0.405, 0.595))
     assert around.apart and not interval(0.05, np.linspace(-1, 1, 1001)).apart
+
+
+@pytest.mark.parametrize("low", [0.0004, -0.04])
+def test_an_interval_that_is_shown_with_an_end_at_0_holds_it(low):
+    assert str(Interval(low, 0.05)).startswith(f"{low:z.3f}") and not Interval(low, 0.05).apart
+    assert not Interval(-0.05, -low).apart and Interval(0.0006, 0.05).apart
 
 
 def test_tasks_that_tell_no_models_apart_have_no_aggregate(collected):
@@ -176,7 +182,7 @@ def test_the_answer_says_what_the_test_found(collected, monkeypatch):
     around = interval(0.0, np.zeros(3))
     found = {
         "random": Lead(0.1, 0.1, 9, 1, 10, 0.001, around),
-        "scratch": Lead(0.05, 0.05, 9, 1, 10, 0.049, around),
+        "scratch": Lead(0.05, 0.05, 9, 1, 10, 0.0498, around),
         "single": Lead(0.1, 0.1, 9, 1, 10, 0.05, around),
         "start": Lead(-1e-4, 0.0, 5, 5, 10, 1, around),
         "statistics": Lead(-0.1, -0.1, 1, 9, 10, 0.01, around),
@@ -185,7 +191,7 @@ def test_the_answer_says_what_the_test_found(collected, monkeypatch):
     sentence = answer(collected)
     told = sentence[sentence.index("): ") + 3 :]
     assert told == (
-        "ahead of random weights (+0.100, p = 0.001) and from scratch (+0.050, p = 0.049); "
+        "ahead of random weights (+0.100, p = 0.001) and from scratch (+0.050, p = 0.0498); "
         "level with best single specialist (+0.100, p = 0.05) and start weights (+0.000, p = 1); "
         "behind pixel statistics (-0.100, p = 0.01)."
     )
