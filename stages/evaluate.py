@@ -1,4 +1,4 @@
-"""Score one downstream task with the frozen ensemble."""
+"""Score one downstream task with the ensemble."""
 
 from functools import partial
 from pathlib import Path

@@ -21,7 +21,7 @@ def answer(results: Results) -> str:
     """How the ensemble stands against every baseline, in one sentence."""
     mean, count = mean_interval(results, "eosfm"), len(results.evaluate)
     return (
-        f"On {count} downstream task{'s' * (count != 1)}, the frozen ensemble has a mean score of "
+        f"On {count} downstream task{'s' * (count != 1)}, the ensemble has a mean score of "
         f"{results.mean_score('eosfm'):.3f} (0 to 1, 95 % interval {mean}): "
         f"{_verdicts(leads(results))}."
     )
