@@ -177,6 +177,11 @@ class Task(TaskInput):
         )
         kind, dates = task.kind, len(task.dates)
         refuse_objects(name, own.dataset, kind)
+        if task.repeat and task.head in CLOSED_FORM:
+            raise EosfmError(
+                f"scales.{params.scale}.tasks.{name}.repeat needs epochs, which head {task.head} "
+                f"has not; take it out, or set tasks.{name}.head=linear"
+            )
         on = f"{kind.name} on {dates} date{'s' * (dates > 1)}"
         _check(f"tasks.{name}.head", task.head, kind.heads, kind.name)
         _check(f"tasks.{name}.metric", task.metric, kind.metrics, kind.name)

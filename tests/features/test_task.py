@@ -85,8 +85,11 @@ def test_settings_that_do_not_fit_are_refused_in_one_line(edited, stores, name, 
 def test_what_a_head_in_closed_form_cannot_train(resolve, head):
     with pytest.raises(EosfmError, match=f"does not fit head {head}, classification on"):
         resolve("classification", classification={"head": head, "aggregation": "ltae"})
-    tuned = resolve("classification", classification={"head": head}, protocol={"fine_tune": True})
-    assert tuned.head == "linear"
+    again = {"options": {"classification": {"repeat": {"bright": 2}}}}
+    with pytest.raises(EosfmError, match=f"repeat needs epochs, which head {head} has not; take"):
+        resolve("classification", classification={"head": head}, **again)
+    changes = {"classification": {"head": head}, "protocol": {"fine_tune": True}}
+    assert resolve("classification", **changes, **again).head == "linear"
 
 
 def test_the_kinds_own_loss_is_taken_unless_another_is_named(resolve):
