@@ -177,11 +177,8 @@ class Task(TaskInput):
         )
         kind, dates = task.kind, len(task.dates)
         refuse_objects(name, own.dataset, kind)
-        if task.repeat and task.head in CLOSED_FORM:
-            raise EosfmError(
-                f"scales.{params.scale}.tasks.{name}.repeat needs epochs, which head {task.head} "
-                f"has not; take it out, or set tasks.{name}.head=linear"
-            )
+        if task.repeat:
+            refuse_repeats(name, params.scale, task.head)
         on = f"{kind.name} on {dates} date{'s' * (dates > 1)}"
         _check(f"tasks.{name}.head", task.head, kind.heads, kind.name)
         _check(f"tasks.{name}.metric", task.metric, kind.metrics, kind.name)
@@ -217,6 +214,19 @@ def refuse_objects(name: str, dataset: str, kind: Kind) -> None:
         raise EosfmError(
             f"tasks.{name}: dataset {dataset} has objects, which are for specialists; no task is "
             "scored on them; take the entry out"
+        )
+
+
+def refuse_repeats(name: str, scale: str, head: str) -> None:
+    """Refuse to repeat tiles for a head that sees each once.
+
+    Raises:
+        EosfmError: It is such a head.
+    """
+    if head in CLOSED_FORM:
+        raise EosfmError(
+            f"scales.{scale}.tasks.{name}.repeat needs epochs, which head {head} has not; take it "
+            f"out, or set tasks.{name}.head=linear"
         )
 
 

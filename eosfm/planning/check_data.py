@@ -21,7 +21,7 @@ from eosfm.params import Params
 from eosfm.planning.declared import contradictions
 from eosfm.planning.facts import ARCHIVES
 from eosfm.planning.findings import Finding, fault, no_copy, note, of_copy
-from eosfm.planning.readers import Reader, check_readers, check_sources
+from eosfm.planning.readers import Reader, check_readers, check_sources, check_units
 from eosfm.planning.stores import countable
 from eosfm.simulation.recipes import RECIPES
 
@@ -60,6 +60,7 @@ def check_datasets(params: Params) -> Iterator[Finding]:
         yield from _check_dataset(params, name, known[name])
     yield from check_sources(params)
     yield from check_readers(params, known)
+    yield from check_units(params, known)
 
 
 def _check_dataset(params: Params, name: str, dataset: Dataset) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from eosfm.kinds import get_kind
 from eosfm.params import Params, SpecialistParams, TaskParams
 from eosfm.planning.findings import Finding, fault, refusals
 from eosfm.simulation.recipes import RECIPES, get_recipe
+from eosfm.training.augmentation import check_augmentation
 from eosfm.training.recipe import Recipe
 
 Reader = SpecialistParams | TaskParams
@@ -84,7 +85,7 @@ def _check_place(params: Params, name: str) -> Iterator[Finding]:
 def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
     """Check bands and losses against the datasets that they are used on.
 
-    Also scaling of recipes against bands, and batch sizes against processes.
+    Also scaling and augmentation of recipes, and batch sizes against processes.
     """
     readers: list[tuple[str, Reader]] = [
         *((f"specialists.{name}", params.specialist(name)) for name in params.specialists),
@@ -120,12 +121,31 @@ def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Find
     for name in params.specialists:
         recipe = Recipe.resolve(params, name)
         yield from refusals(recipe.scaling)
+        if dataset := known.get(params.specialist(name).dataset):
+            method, kind = recipe.method, get_kind(dataset.kind)
+            refused = refusals(
+                partial(check_augmentation, method.augmentation, kind, method.scaling)
+            )
+            yield from (fault(f"specialists.{name}: {one.text}") for one in refused)
         if processes > 1 and recipe.batch_size % processes:
             yield fault(
                 f"specialists.{name} has a batch of {recipe.batch_size}, which {processes} "
                 "processes cannot share; expected a multiple; change its batch_size or "
                 "trainer.devices"
             )
+
+
+def check_units(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
+    """Check the numbers of recipes' scalings against the units of each copy's own edition."""
+    for name in params.specialists:
+        recipe, dataset = Recipe.resolve(params, name), known.get(params.specialist(name).dataset)
+        if dataset is None:
+            continue
+        units = dict(zip(dataset.bands, dataset.units, strict=True))
+        found = {band: find(band, dataset.bands) for band in recipe.bands}
+        if None not in found.values():  # told already
+            own = {band: units[str(stored)] for band, stored in found.items()}
+            yield from refusals(partial(recipe.require_units, own, f"dataset {dataset.name}"))
 
 
 def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
@@ -143,14 +163,19 @@ def check_tasks(params: Params, known: Mapping[str, Dataset]) -> Iterator[Findin
         if task.dataset not in known:
             continue
         kind, classes = get_kind(known[task.dataset].kind), known[task.dataset].classes
-        for label in params.task_options(name).repeat:
+        repeat = params.task_options(name).repeat
+        if repeat and not params.current.protocol.fine_tune:  # which trains a linear head
+            from eosfm.features.task import refuse_repeats  # with torch, which watch does without
+
+            yield from refusals(partial(refuse_repeats, name, params.scale, task.head))
+        for label in repeat:
             if label not in classes:  # as :class:`TaskInput` says it, after all trainings
                 yield fault(
                     f"scales.{params.scale}.tasks.{name}.repeat has {label!r}, no class of it; "
                     f"{suggest(label, classes)}"
                 )
         if kind.answer == "object":
-            from eosfm.features.task import refuse_objects  # with torch, which watch does without
+            from eosfm.features.task import refuse_objects  # likewise
 
             yield from refusals(partial(refuse_objects, name, task.dataset, kind))
             continue

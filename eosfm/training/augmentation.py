@@ -23,28 +23,15 @@ def build_augmentation(
     were trained.
 
     Raises:
-        EosfmError: The kind has objects, whose boxes would not move along, or colours are to change
-            and values are not scaled to 0 to 1, the range to which kornia clips.
+        EosfmError: As :func:`check_augmentation` does.
     """
-    changes = _changes(augmentation)
-    if not changes:
+    check_augmentation(augmentation, kind, scaling)
+    if not _asks(augmentation):
         return None
-    if kind.answer == "object":
-        raise EosfmError(
-            "augmentation asks for more than moves, which would leave boxes where they are; "
-            "expected moves alone for detection; leave out rotation, sharpness, jitter and erasing"
-        )
-    colours = augmentation.sharpness or augmentation.jitter
-    if colours and (scaling == "tiles" or scaling.mean not in (0, (0,) * 3)):
-        told = scaling if scaling == "tiles" else scaling.model_dump()
-        raise EosfmError(
-            f"augmentation has sharpness or jitter and scaling is {told}; expected "
-            "values from 0 to 1, such as {mean: 0, std: 255} gives; change either"
-        )
     from kornia.augmentation import AugmentationSequential
 
     keys = ["input", "mask"] if kind.answer == "pixel" else ["input"]
-    change = AugmentationSequential(*changes, data_keys=keys)
+    change = AugmentationSequential(*_changes(augmentation), data_keys=keys)
 
     def augment(batch: Batch) -> dict[str, Any]:
         image = _one_date_of_colours(batch["image"])
@@ -57,10 +44,31 @@ def build_augmentation(
     return augment
 
 
+def check_augmentation(
+    augmentation: Augmentation, kind: Kind, scaling: Literal["tiles"] | Scaling
+) -> None:
+    """Refuse what cannot be augmented, before anything is built.
+
+    Raises:
+        EosfmError: The kind has objects, whose boxes would not move along, or colours are to change
+            and values are not scaled to 0 to 1, the range to which kornia clips.
+    """
+    if kind.answer == "object" and _asks(augmentation):
+        raise EosfmError(
+            "augmentation asks for more than moves, which would leave boxes where they are; "
+            "expected moves alone for detection; leave out rotation, sharpness, jitter and erasing"
+        )
+    colours = augmentation.sharpness or augmentation.jitter
+    if colours and (scaling == "tiles" or scaling.mean not in (0, (0,) * 3)):
+        told = scaling if scaling == "tiles" else scaling.model_dump()
+        raise EosfmError(
+            f"augmentation has sharpness or jitter and scaling is {told}; expected "
+            "values from 0 to 1, such as {mean: 0, std: 255} gives; change either"
+        )
+
+
 def _changes(wanted: Augmentation) -> list[Any]:
     """One change after the other, in the order that torchgeo has them in."""
-    if not any((wanted.rotation, wanted.sharpness, wanted.jitter, wanted.erasing)):
-        return []
     import kornia.augmentation as kornia
 
     changes = (
@@ -70,6 +78,11 @@ def _changes(wanted: Augmentation) -> list[Any]:
         (wanted.jitter, kornia.ColorJitter(*(wanted.jitter,) * 4, p=HALF)),
     )
     return [change for amount, change in changes if amount]
+
+
+def _asks(wanted: Augmentation) -> bool:
+    """Whether a recipe asks for more than moves."""
+    return any((wanted.rotation, wanted.sharpness, wanted.jitter, wanted.erasing))
 
 
 def _one_date_of_colours(image: Any) -> Any:

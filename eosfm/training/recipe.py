@@ -124,6 +124,27 @@ class Recipe:
             )
         return mean, std
 
+    def require_units(self, units: Mapping[str, str], where: object) -> None:
+        """Refuse bands in another unit than that of the scaling's numbers.
+
+        Args:
+            units: Of each of the bands.
+            where: Names their dataset in the error.
+
+        Raises:
+            EosfmError: A band is in another one.
+        """
+        given = self.method.scaling
+        if given == "tiles" or given.unit is None:
+            return
+        for name in self.bands:
+            if (unit := units[name]) != given.unit:
+                raise EosfmError(
+                    f"specialist {self.name}: its scaling is for {given.unit}, and {name} of "
+                    f"{where} is in {unit}; set specialists.{self.name}.published.scaling="
+                    "tiles, or give numbers for it"
+                )
+
     def digest(self) -> bytes:
         """Settings as bytes that identify the run, without the loader workers (no effect)."""
         plain = asdict(self) | {"workers": None, "method": self.method.model_dump()}

@@ -132,16 +132,8 @@ def build_data(recipe: Recipe, store: TileStore) -> TileDataModule:
     Raises:
         EosfmError: The recipe scales by numbers for another unit, or not by one for each band.
     """
-    given = recipe.method.scaling
-    if given != "tiles" and given.unit is not None:
-        units = dict(zip(store.bands, store.units, strict=True))
-        for name in recipe.bands:
-            if (unit := units[store.usable(name)]) != given.unit:
-                raise EosfmError(
-                    f"specialist {recipe.name}: its scaling is for {given.unit}, and {name} of "
-                    f"{store.path} is in {unit}; set specialists.{recipe.name}.published.scaling="
-                    "tiles, or give numbers for it"
-                )
+    units = dict(zip(store.bands, store.units, strict=True))
+    recipe.require_units({name: units[store.usable(name)] for name in recipe.bands}, store.path)
     return TileDataModule(
         store,
         recipe.bands,

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import namedtuple
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,8 @@ from eosfm.commands.check import check
 from eosfm.datasets import get_dataset
 from eosfm.params import load_params
 from eosfm.planning.check import run_checks
-from eosfm.planning.readers import check_tasks
+from eosfm.planning.plan import at_scale
+from eosfm.planning.readers import check_tasks, check_units
 from eosfm.schema import TaskOptions
 from tests.planning.checked import faults, notes, set_dataset
 
@@ -104,16 +106,36 @@ def test_objects_are_no_task(project):
     assert told in faults(project(set_dataset(reader="dior")))
 
 
-def test_a_class_to_repeat_is_one_of_the_dataset(project):
+def test_a_class_to_repeat_is_one_of_the_dataset_and_the_head_has_epochs(project):
     """Said by the first stage of a run, not by the task's own, which runs after all trainings."""
     known = {"eurosat": get_dataset("eurosat")}
     params = load_params(project() / "params.yaml")
     options = TaskOptions(repeat={"Forrest": 2})
     mini = params.scales.mini.model_copy(update={"tasks": {"eurosat": options}})
     scales = params.scales.model_copy(update={"mini": mini})
-    (found,) = check_tasks(params.model_copy(update={"scales": scales}), known)
-    assert found.text.startswith(
+    closed, unknown = check_tasks(params.model_copy(update={"scales": scales}), known)
+    assert closed.text.startswith("scales.mini.tasks.eurosat.repeat needs epochs, which head ridge")
+    assert unknown.text.startswith(
         "scales.mini.tasks.eurosat.repeat has 'Forrest', no class of it; did you mean 'Forest'?"
+    )
+
+
+def test_an_augmentation_fits_labels_and_scaling_before_a_run(project):
+    def change(params):
+        params["recipes"]["ours"]["augmentation"] = {"moves": "turns", "jitter": 0.1}
+
+    (line,) = faults(project(change))
+    assert line.startswith("specialists.oscd: augmentation has sharpness or jitter and scaling is ")
+
+
+def test_the_numbers_of_a_scaling_are_for_the_unit_of_ones_own_edition():
+    params = at_scale(load_params("params.yaml"), "full")
+    whole = get_dataset("eurosat")
+    assert not list(check_units(params, {"eurosat": whole}))
+    stretched = replace(whole, bands=("B04", "B03", "B02"), units=("dn8",) * 3)
+    (found,) = check_units(params, {"eurosat": stretched})
+    assert "eurosat_rgb: its scaling is for reflectance_1e4, and B04 of dataset eurosat is" in (
+        found.text
     )
 
 
