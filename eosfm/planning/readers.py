@@ -127,12 +127,7 @@ def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Find
                 partial(check_augmentation, method.augmentation, kind, method.scaling)
             )
             yield from (fault(f"specialists.{name}: {one.text}") for one in refused)
-        if processes > 1 and recipe.batch_size % processes:
-            yield fault(
-                f"specialists.{name} has a batch of {recipe.batch_size}, which {processes} "
-                "processes cannot share; expected a multiple; change its batch_size or "
-                "trainer.devices"
-            )
+            yield from refusals(partial(recipe.require_shares, kind, processes))
 
 
 def check_units(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:

@@ -145,6 +145,24 @@ class Recipe:
                     "tiles, or give numbers for it"
                 )
 
+    def require_shares(self, kind: Kind, processes: int) -> None:
+        """Refuse batches that so many processes cannot share.
+
+        Raises:
+            EosfmError: Their shares are not equal, or of one tile where the head needs several.
+        """
+        if self.batch_size % processes:
+            raise EosfmError(
+                f"specialist {self.name}: a batch of {self.batch_size} cannot be shared by "
+                f"{processes} processes; expected a multiple; change its batch_size or "
+                "trainer.devices"
+            )
+        if self.batch_size == processes and self.head(kind) == "upernet_batch":
+            raise EosfmError(
+                f"specialist {self.name}: a batch of one, which head upernet_batch cannot "
+                "normalise; expected two tiles a process at least; raise batch_size"
+            )
+
     def digest(self) -> bytes:
         """Settings as bytes that identify the run, without the loader workers (no effect)."""
         plain = asdict(self) | {"workers": None, "method": self.method.model_dump()}

@@ -185,16 +185,7 @@ def build_module(
 
 def _check_shares(recipe: Recipe, store: TileStore, processes: int) -> None:
     """Refuse batches and splits that several processes cannot share."""
-    if recipe.batch_size % processes:
-        raise EosfmError(
-            f"specialist {recipe.name}: a batch of {recipe.batch_size} cannot be shared by "
-            f"{processes} processes; expected a multiple; change its batch_size or trainer.devices"
-        )
-    if recipe.batch_size == processes and recipe.head(get_kind(store.kind)) == "upernet_batch":
-        raise EosfmError(
-            f"specialist {recipe.name}: a batch of one, which head upernet_batch cannot normalise; "
-            "expected two tiles a process at least; raise batch_size"
-        )
+    recipe.require_shares(get_kind(store.kind), processes)
     if len(store.split("val")) < processes:
         raise EosfmError(
             f"specialist {recipe.name}: {len(store.split('val'))} validation tiles for {processes} "

@@ -304,8 +304,16 @@ CASES = [
     ),
     Case(
         "batches and processes",
-        r"a batch of \d+, which 7 processes cannot share",
+        r"a batch of \d+ cannot be shared by 7 processes",
         {"trainer.devices": 7},
+    ),
+    Case(
+        "a batch of one",
+        r"potsdam: a batch of one, which head upernet_batch cannot normalise",
+        {
+            "recipes.ours.heads.pixel": "upernet_batch",
+            "specialists.potsdam.train": {"batch_size": 1},
+        },
     ),
     Case(
         "scaling and bands",
