@@ -30,6 +30,9 @@ from eosfm.fusion.fuser import PUBLISHED
 from eosfm.fusion.selection import Selection
 from eosfm.params import Fusion
 
+CHOICE = 3
+"""Ratio of the steps of a fit to those by which gates choose specialists, at most."""
+
 
 def run_head(
     task: Task,
@@ -118,7 +121,7 @@ def choose(fusion: Fusion, train: FrozenFeatures, val: FrozenFeatures, trial: Tr
     selection = cast(Selection, probe.fusing.fuser.selection)
     prepared = train.prepared(probe.to(device()).fusing.prepare)
     learner = Learner(probe, trial, length=None)
-    length = -(-trial.task.protocol.epochs * steps_per_epoch(trial, train) // 3)
+    length = -(-trial.task.protocol.epochs * steps_per_epoch(trial, train) // CHOICE)
     for batch in prepared.batches(training_batches(prepared, trial, length, 0)):
         inputs, target = to_device(batch)
         learner.step(inputs, target, prepared.windows.size)

@@ -7,11 +7,12 @@ from eosfm.core.splits import SPLITS
 from eosfm.encoding.input import InputSpec
 from eosfm.evaluation.baselines import FIXED
 from eosfm.evaluation.forward_selection import CELLS, MOST
-from eosfm.evaluation.head import selects
+from eosfm.evaluation.head import CHOICE, selects
 from eosfm.evaluation.ridge import SAMPLES
 from eosfm.evaluation.single import SHORTLIST, shortened
 from eosfm.features.frozen import KEPT_GB, MEMORY_GB
 from eosfm.features.task import CLOSED_FORM
+from eosfm.fusion.fuser import PUBLISHED
 from eosfm.params import Fusion
 from eosfm.planning.cost import (
     Cost,
@@ -33,13 +34,30 @@ SELECTION_GB = 1.0
 def evaluation_work(planned: PlannedTask, fusion: Fusion) -> Work:
     """The evaluate stage: choice of specialists, and the fits of all seeds."""
     inputs, work = _with_bands(planned.inputs, fusion), _samples(planned, planned.stored)
-    if planned.task.head not in CLOSED_FORM:
+    forward, published = fusion.selection == "forward", fusion.selection.startswith(PUBLISHED)
+    # Gates select in the fit if encoders train as well; as published, all run to its end.
+    in_fit = published or (not forward and planned.protocol.fine_tune)
+    if planned.task.head not in CLOSED_FORM and not in_fit:
+        members = len({spec.name for spec in inputs if not spec.spectral})
+        if not forward and selects(fusion, members):
+            work += _gates(planned, fusion, inputs)
         inputs = _first(inputs, MOST if fusion.max_encoders == "auto" else fusion.limit)
     if planned.protocol.fine_tune:
         work += _end_to_end(planned, fusion, inputs, planned.protocol.seeds)
     else:
         work += _fits(planned, fusion, inputs, planned.protocol.seeds, planned.stored_for(fusion))
     return work.needing(_memory(planned))
+
+
+def _gates(planned: PlannedTask, fusion: Fusion, inputs: Sequence[InputSpec]) -> Work:
+    """The fit by which gates choose specialists, taken to last as long as it may."""
+    task, protocol = planned.task.with_linear_head(), planned.protocol
+    steps = -(-protocol.epochs * planned.steps // CHOICE)
+    once = {"epochs": 1, "steps_per_epoch": steps, "late_fusion": False}
+    task = replace(task, protocol=protocol.model_copy(update=once))
+    store = replace(planned.store, scenes=planned.store.scenes | {"val": 0, "test": 0})
+    chosen = replace(planned, task=task, store=store)
+    return _fits(chosen, fusion, inputs, 1, planned.stored_for(fusion))
 
 
 def baseline_work(planned: PlannedTask) -> Work:

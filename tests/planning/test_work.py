@@ -91,6 +91,18 @@ def test_features_that_are_encoded_as_they_are_read(
     assert evaluation_work(planned, fusion).encoder_calls == pytest.approx(sum(calls), rel=CLOSE)
 
 
+@pytest.mark.parametrize("selection", ["topk", "published_topk", "published_smooth"])
+@pytest.mark.parametrize("changes", [PLAIN, WINDOWED])
+def test_gates_look_at_all_specialists(
+    plan_task, resolve, artifact, calls, tmp_path, changes, selection
+):
+    planned, task = plan_task("segmentation", 0.0, **changes), resolve("segmentation", **changes)
+    encode_task(task, artifact, tmp_path / "features", max_gb=0.0)
+    fusion = FIXED.model_copy(update={"max_encoders": 1, "selection": selection})
+    evaluate(task, fusion, tmp_path / "features", artifact)
+    assert evaluation_work(planned, fusion).encoder_calls == pytest.approx(sum(calls), rel=CLOSE)
+
+
 @pytest.mark.parametrize("max_gb", [0.0, 1.0])
 def test_scratch_files(plan_task, resolve, artifact, start, tmp_path, max_gb, monkeypatch):
     written, write = [], frozen._write
