@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eosfm.nn.gradients import can_replace_gradient
+
 
 class LeanDepthwise(nn.Conv2d):
     """The same function, parameters and keys as a convolution that :func:`is_depthwise`."""
@@ -19,10 +21,8 @@ class LeanDepthwise(nn.Conv2d):
         """Convolve (B, C, H, W)."""
         if (
             x.device.type == "cpu"
-            and self.weight.requires_grad
-            and torch.is_grad_enabled()
+            and can_replace_gradient(self.weight)
             and not torch.is_autocast_enabled("cpu")
-            and not torch.compiler.is_compiling()
         ):
             output: Tensor = _Depthwise.apply(x, self.weight, self.bias)
             return output
@@ -37,7 +37,6 @@ class _Depthwise(torch.autograd.Function):
         return F.conv2d(x, weight, bias, padding=_padding(weight), groups=len(weight))
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
         """Gradients of the input, the weight and the bias."""
         x, weight = ctx.saved_tensors

@@ -66,3 +66,17 @@ def test_the_encoders_have_them() -> None:
     kernels = [module for name, module in model.named_modules() if name.endswith("conv_dw")]
     assert len(kernels) == 12
     assert all(isinstance(kernel, LeanDepthwise) for kernel in kernels)
+
+
+def test_it_can_be_differentiated_twice_and_by_torch_func() -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(2, 2, 3, padding=1, groups=2).double()
+    use_lean_depthwise(layer)
+    x = torch.randn(1, 2, 4, 4, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradgradcheck(layer, x)
+    weights = dict(layer.named_parameters())
+    by_func = torch.func.grad(
+        lambda given: torch.func.functional_call(layer, given, x).square().sum()
+    )(weights)
+    layer(x).square().sum().backward()
+    torch.testing.assert_close(by_func["weight"], weights["weight"].grad)
