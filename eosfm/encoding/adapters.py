@@ -115,7 +115,8 @@ def check_statistics(
                 wrong[spec.name] = f"trained on {unit}, fed with {given.units[channel]}"
     if wrong:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
+        or_else = f" or ablate={list(wrong)}" * (len(wrong) < len({spec.name for spec in inputs}))
         raise EosfmError(
-            f"standardize='specialist' cannot scale for {reasons}; use standardize='dataset' or "
-            f"ablate={list(wrong)}"
+            f"standardize='specialist' cannot scale for {reasons}; use standardize='dataset'"
+            + or_else
         )
