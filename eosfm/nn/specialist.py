@@ -65,7 +65,10 @@ class Specialist:
                     f"values of {key}; give one per channel"
                 )
         if self.bands is not None:
-            check_bands(self.bands[: self.in_chans // self.facts.get("dates", 1)])
+            try:
+                check_bands(self.bands[: self.in_chans // self.facts.get("dates", 1)])
+            except EosfmError as error:
+                raise EosfmError(f"specialist {self.name!r}: {error}") from None
 
 
 def load_specialist(path: Path | str) -> Specialist:

@@ -173,7 +173,7 @@ def test_what_cannot_be_stored_leaves_no_file(pair, tmp_path):
 def test_per_channel_facts_must_fit():
     with pytest.raises(EosfmError, match="3 channels but 2 values of mean"):
         Specialist("a", "smallnext", 3, {}, mean=(0.0, 1.0))
-    with pytest.raises(EosfmError, match="unknown band 'rd'"):
+    with pytest.raises(EosfmError, match="specialist 'a': unknown band 'rd'"):
         Specialist("a", "smallnext", 1, {}, bands=("rd",))
 
 
