@@ -114,7 +114,7 @@ class Selection(nn.Module):
     def _sitting_out(self, turn: int) -> Tensor:
         round_, group = divmod(turn, GROUPS)
         generator = torch.Generator().manual_seed(int(self.seed) + round_)
-        order = torch.randperm(self.count, generator=generator)
+        order = torch.randperm(self.count, generator=generator, device="cpu")
         return (order % GROUPS == group).to(self.active.device)
 
     @torch.no_grad()

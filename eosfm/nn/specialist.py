@@ -154,8 +154,9 @@ def build_model(specialist: Specialist) -> nn.Module:
         raise EosfmError(f"{name}: {error}") from None
     check_weights(name, backbone, in_chans, specialist.state_dict)
     own = model.state_dict()
-    same_type = {key: value.to(own[key].dtype) for key, value in specialist.state_dict.items()}
-    model.load_state_dict(same_type, assign=True)
+    # Of the same type, and on the device that `torch.set_default_device` asks for.
+    alike = {key: value.to(own[key]) for key, value in specialist.state_dict.items()}
+    model.load_state_dict(alike, assign=True)
     return model
 
 

@@ -243,3 +243,10 @@ def test_what_is_kept_learns_as_it_did(few, freeze):
     assert ("stem_0.weight" in learning) == freeze and (len(learning) == 1) == freeze
     with torch.inference_mode():
         encoder.keep([encoder.specialists[1].name])
+
+
+def test_all_of_it_is_on_the_default_device(few):
+    with torch.device("meta"):
+        encoder = build_encoder(few, bands=S2_BANDS)
+    tensors = (*encoder.parameters(), *encoder.buffers())
+    assert {tensor.device.type for tensor in tensors} == {"meta"}

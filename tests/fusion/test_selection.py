@@ -272,3 +272,10 @@ def test_a_pass_that_is_computed_again_has_the_turn_that_it_had(reentrant):
         steps.append(int(selection.steps))
     torch.testing.assert_close(*gradients)
     assert steps == [2, 2]
+
+
+def test_who_sits_out_does_not_depend_on_the_default_device():
+    selection = Selection(COUNT, KEEP).train()
+    expected = selection()
+    with torch.device("meta"):
+        torch.testing.assert_close(selection(), expected)
