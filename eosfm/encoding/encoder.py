@@ -159,7 +159,7 @@ class EnsembleEncoder(nn.Module):
 
     def _look(self, x: Tensor, first: int) -> None:
         """Warn of values in another unit than the statistics, or not standardised at all."""
-        if torch.jit.is_tracing():
+        if torch.jit.is_tracing() or torch._C._are_functorch_transforms_active():
             return
         scaled = self.input.standardize == "specialist" or self.input.mean is not None
         fed = [channel is not None for channel in self.inputs[first].channel_map]

@@ -136,7 +136,7 @@ class SpecialistModels(nn.ModuleList):
 
     def _way(self, jobs: Sequence[Job]) -> Callable[[Sequence[Job]], list[list[Tensor]]]:
         """The fastest way to run these."""
-        tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        tracing = torch.compiler.is_compiling() or torch.jit.is_tracing() or _under_torch_func()
         devices = {image.device.type for _, image in jobs}
         if tracing or not self.freeze or any(self._learns(job) for job in jobs):
             return self.run_alone
@@ -148,7 +148,9 @@ class SpecialistModels(nn.ModuleList):
         """Whether anything before or in the model is to have a gradient."""
         index, image = job
         return torch.is_grad_enabled() and (
-            image.requires_grad or any(weight.requires_grad for weight in self[index].parameters())
+            image.requires_grad
+            or _under_torch_func()  # its forward mode stops where gradients are off
+            or any(weight.requires_grad for weight in self[index].parameters())
         )
 
     def _run(self, job: Job) -> list[Tensor]:
@@ -156,6 +158,11 @@ class SpecialistModels(nn.ModuleList):
         model: Any = self[index]
         with torch.set_grad_enabled(self._learns(job)):
             return list(model(image))
+
+
+def _under_torch_func() -> bool:
+    """Whether vmap, jvp or the like transform what is called, in this thread alone."""
+    return torch._C._are_functorch_transforms_active()
 
 
 def _changes(models: Sequence[nn.Module]) -> int:

@@ -250,3 +250,18 @@ def test_all_of_it_is_on_the_default_device(few):
         encoder = build_encoder(few, bands=S2_BANDS)
     tensors = (*encoder.parameters(), *encoder.buffers())
     assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script")
+def test_torch_func_transforms_frozen_specialists(few):
+    encoder = build_encoder(few, bands=S2_BANDS)
+    images = torch.randn(2, 13, 32, 32)
+
+    def encode(images):
+        return encoder.encode(images)[0][0]
+
+    mapped = torch.func.vmap(lambda image: encode(image[None])[0])(images)
+    torch.testing.assert_close(mapped, encode(images))
+    _, forward = torch.func.jvp(encode, (images,), (images,))
+    _, backward = torch.autograd.functional.jvp(encode, images, images)
+    torch.testing.assert_close(forward, backward)
