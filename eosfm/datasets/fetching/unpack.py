@@ -132,6 +132,8 @@ def _unzip(archive: Path, folder: Path) -> Iterator[str]:
 def _untar(archive: Path, folder: Path) -> Iterator[str]:
     watched = Members(archive, folder)
     with _open_tar(archive) as file:
+        # Python 3.11.2, which Debian 12 has, knows no filters; the loop refuses the same.
+        file.extraction_filter = getattr(tarfile, "data_filter", None)
         for member in file:
             file.members.clear()  # type: ignore[attr-defined]  # there may be millions
             if not (member.isfile() or member.isdir()):
@@ -139,7 +141,7 @@ def _untar(archive: Path, folder: Path) -> Iterator[str]:
             if member.isdir() and member.name.strip("./") == "":  # the folder itself
                 continue
             watched.admit(member.name, member.size, member.isdir())
-            file.extract(member, folder, set_attrs=False, filter="data")
+            file.extract(member, folder, set_attrs=False)
             if member.isfile():
                 yield member.name
 
