@@ -45,6 +45,14 @@ class Detection(Kind):
             return f"boxes of shape {target.shape}; expected (n, 5)"
         if len(target) and target[:, :4].max() <= 1:
             return "boxes within a pixel; expected x_min, y_min, x_max, y_max in pixels"
+        lower, upper = target[:, :2], target[:, 2:4]
+        good = ((lower >= 0) & (lower <= upper) & (upper <= size[::-1])).all(axis=1)
+        if not good.all():
+            box = " ".join(f"{side:g}" for side in target[~good][0, :4])
+            return (
+                f"a box of {box} in a window of {size[1]} columns and {size[0]} rows; expected "
+                "x_min, y_min, x_max, y_max in it, as `boxes_in` of native/labels.py gives them"
+            )
         return super().fault(target[:, 4], size, classes, ignore_index)
 
     def target_statistics(

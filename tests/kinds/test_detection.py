@@ -201,6 +201,17 @@ def test_boxes_in_fractions_are_refused() -> None:
         assert "expected (n, 5)" in str(KIND.fault(wrong, (64, 64), 1, None))
 
 
+@pytest.mark.parametrize(
+    "box", [(70, 9, 90, 30), (-1, 9, 5, 30), (30, 9, 8, 40), (0, 0, 5, np.nan)]
+)
+def test_boxes_that_are_not_of_the_window_are_refused(box: tuple[float, ...]) -> None:
+    """As where a reader gives those of the whole image, or width and height."""
+    boxes = np.array([[0, 0, 40, 64, 0], [*box, 0]], np.float32)
+    words = "in a window of 40 columns and 64 rows; expected x_min"
+    assert words in str(KIND.fault(boxes, (64, 40), 1, None))
+    assert KIND.fault(boxes[:1], (64, 40), 1, None) is None
+
+
 def test_a_recall_of_three_fifths_reaches_its_point() -> None:
     """61 of the 101 recalls are at most 0.6, as COCO counts in float64."""
     metrics = KIND.build_metrics(("ship",), 255)
