@@ -117,7 +117,7 @@ def draw_polygons(
 
     Raises:
         EosfmError: One is no polygon, is empty, or has corners that are no numbers; or its value is
-            another number.
+            another number; or polygons are in degrees and the image is not, or the other way round.
     """
     from affine import Affine
     from rasterio.features import rasterize
@@ -138,9 +138,48 @@ def draw_polygons(
         )
     if not polygons:
         return np.zeros(shape, np.uint8)
+    here = moved(transform, window)
+    if transform != PIXELS:
+        _expect_one_system(polygons, here, shape, path)
     return rasterize(
         list(zip(polygons, values, strict=True)),
         out_shape=shape,
-        transform=Affine(*moved(transform, window)),
+        transform=Affine(*here),
         dtype="uint8",
     )
+
+
+def _expect_one_system(polygons: Sequence[Any], here: Transform, size: Size, path: Path) -> None:
+    """Refuse GeoJSON's degrees for an image in metres, of which nothing would be drawn.
+
+    Args:
+        polygons: Shapely geometries, at least one.
+        here: From the pixels of a window to the reference system of its image.
+        size: Rows and columns of the window.
+        path: The polygons' file, for the error.
+    """
+    from affine import Affine
+
+    corners = [Affine(*here) * (col, row) for row in (0, size[0]) for col in (0, size[1])]
+    image = (*np.min(corners, axis=0), *np.max(corners, axis=0))
+    bounds = np.array([polygon.bounds for polygon in polygons])
+    drawn = (*bounds[:, :2].min(axis=0), *bounds[:, 2:].max(axis=0))
+    if (_in_degrees(drawn) and _beyond_degrees(image)) or (
+        _in_degrees(image) and _beyond_degrees(drawn)
+    ):
+        near, there = (", ".join(f"{side:.6g}" for side in box[:2]) for box in (drawn, image))
+        raise EosfmError(
+            f"{path} has polygons from {near} on, and the image begins at {there}; expected both "
+            "in one reference system, and GeoJSON is in degrees unless it says otherwise; let the "
+            "reader transform the polygons (`to_crs` of geopandas)"
+        )
+
+
+def _in_degrees(box: Sequence[float]) -> bool:
+    """Whether a box of x_min, y_min, x_max, y_max may be of longitudes and latitudes."""
+    return box[0] >= -180 and box[1] >= -90 and box[2] <= 180 and box[3] <= 90
+
+
+def _beyond_degrees(box: Sequence[float]) -> bool:
+    """Whether nothing of a box can be."""
+    return box[0] > 180 or box[1] > 90 or box[2] < -180 or box[3] < -90

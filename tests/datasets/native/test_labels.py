@@ -69,3 +69,17 @@ def test_polygons_are_drawn_by_window_later_ones_over_earlier(transform: tuple[f
     for code in (0, 1.5, 301):
         with pytest.raises(EosfmError, match=f"of value {code}; expected whole numbers from 1 to"):
             draw_polygons(polygons, [1, code], window, Path("a.json"), transform)
+
+
+def test_polygons_of_another_reference_system_are_refused():
+    """GeoJSON is in degrees: in an image in metres, nothing of it would be drawn."""
+    degrees, metres = rectangle(9.0, 45.1, 9.01, 45.15), rectangle(5e5, 4999e3, 501e3, 5e6)
+    utm, lonlat = (10.0, 0, 5e5, 0, -10.0, 5e6), (1e-4, 0, 9.0, 0, -1e-4, 45.15)
+    window = Window(0, 0, 20, 30)
+    for polygon, transform in ((degrees, utm), (metres, lonlat)):
+        with pytest.raises(EosfmError, match=r"a\.json has polygons from .*; expected both in one"):
+            draw_polygons([polygon], [1], window, Path("a.json"), transform)
+    for polygon, transform in ((metres, utm), (degrees, lonlat)):
+        assert draw_polygons([polygon], [1], window, Path("a.json"), transform).any()
+    beside = Window(1000, 0, 20, 30)  # in pixels, far from the polygon
+    assert not draw_polygons([degrees], [1], beside, Path("a.json")).any()
