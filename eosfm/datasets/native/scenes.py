@@ -135,7 +135,8 @@ def raster_scene(
         split: Its split.
         image: Files in the order of dates, then of bands.
         target: The file of the classes, values or objects.
-        grid: The file that gives size and georeference; the first of the image by default.
+        grid: The file that gives size and georeference; by default the image's first of the
+            scene's pixel size.
         dates: ISO dates, where known.
         frames: Number of dates where they are not known.
         product: What it was cut from, where several scenes were cut from one.
@@ -146,7 +147,8 @@ def raster_scene(
     files = tuple(dict.fromkeys(part.path for part in (*image, target) if part.path))
     for file in files:
         require(file, f"a file of {id} ({split})")
-    header = (grid or image[0]).header()
+    finest = (part for part in image if part.path and part.step == 1)
+    header = (grid or next(finest, image[0])).header()
     size = (header.height, header.width)
     return Scene(
         id=id,

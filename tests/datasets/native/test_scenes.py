@@ -90,6 +90,14 @@ def test_the_grid_is_the_first_files_whose_type_is_checked(files):
         raster_scene("a", "train", [image], target)
 
 
+def test_the_grid_is_that_of_the_finest_pixels_whatever_comes_first(files):
+    folder, _ = files
+    fine, coarse = Part(folder / "fine.tif", 2), Part(folder / "coarse.tif", step=3)
+    for first in (coarse, Part(None, 1)):
+        made = raster_scene("a", "val", [first, fine], Part(folder / "classes.tif"))
+        assert (made.height, made.width) == (10, 7) and made.image(WHOLE).shape == (1, 3, 10, 7)
+
+
 def test_files_become_dates_and_bands(tmp_path: Path):
     pixels = np.random.default_rng(0).integers(0, 256, (4, 3, 20, 30), np.uint8)
     paths = [tmp_path / f"{index}.png" for index in range(4)]
