@@ -174,7 +174,8 @@ def _check_copy(
     if image.shape[1:] != expected or image.dtype != dataset.dtype:
         yield fault(
             f"datasets.{name}: scene {scene.id} of {folder} gives {image.dtype} of shape "
-            f"{image.shape}; expected {dataset.dtype}, dates and {expected}; check its files"
+            f"{image.shape}; expected {dataset.dtype}, dates and {expected}; check its "
+            "files and its reader (for a series, raster_scene takes `dates` or `frames`)"
         )
         return
     yield note(

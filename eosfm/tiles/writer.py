@@ -139,7 +139,8 @@ class TileWriter:
         if image.ndim != 4 or image.shape[1] != len(spec.bands) or image.dtype != spec.dtype:
             raise EosfmError(
                 f"{spec.name}: scene {tile.scene} gives {image.dtype} of shape {image.shape}; "
-                f"expected {spec.dtype} of shape (T, {len(spec.bands)}, h, w); check its files"
+                f"expected {spec.dtype} of shape (T, {len(spec.bands)}, h, w); check its "
+                "files and its reader (for a series, raster_scene takes `dates` or `frames`)"
             )
         shape = (image.shape[0], image.shape[1], *size)
         if self._shape is None:
@@ -148,6 +149,10 @@ class TileWriter:
             cure = f"set datasets.{spec.name}.tile where sizes differ"
             if self._kind.answer == "image":  # which has one label and stays whole
                 cure = "let the reader crop images to one (see `crop` of native/scenes.py)"
+            if shape[0] != self._shape[0]:
+                cure = (
+                    "let the reader give as many dates of each (see `evenly` of native/series.py)"
+                )
             raise EosfmError(
                 f"{spec.name}: scene {tile.scene} gives tiles of {shape} (dates, bands, height, "
                 f"width), earlier ones {self._shape}; expected one shape; {cure}"

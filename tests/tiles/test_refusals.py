@@ -42,6 +42,14 @@ def test_scenes_that_contradict_the_description(tmp_path):
             make_scene("big", "train", draw(0, 9, 9), np.int64(1), False),
             kind="classification",
         )
+    with pytest.raises(EosfmError, match=r"scene more gives .*; let the reader give as many dates"):
+        attempt(
+            make_scene("few", "train", draw(0, 8, 8, dates=2), draw_mask(0, 8, 8)),
+            make_scene("more", "train", draw(0, 8, 8, dates=3), draw_mask(0, 8, 8)),
+        )
+    with pytest.raises(EosfmError, match=r"a series, raster_scene takes `dates` or `frames`"):
+        stacked = draw(0, 8, 8, dates=2).reshape(1, -1, 8, 8)
+        attempt(make_scene("stacked", "train", stacked, draw_mask(0, 8, 8)))
     with pytest.raises(EosfmError, match="an infinite value; expected numbers"):
         values = np.full((8, 8), np.inf, np.float32)
         attempt(make_scene("bad", "train", draw(0, 8, 8), values), kind="regression")

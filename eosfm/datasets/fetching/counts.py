@@ -76,7 +76,10 @@ def _check_first(dataset: Dataset, root: Path, counts: Counts, path: Path, keep:
         with atomic(path) as beside:
             beside.write_text(f"{line}\n")
     elif first != line and not grown:
-        expected = f"{first}, as in the first copy (delete {path} if that one lacked some)"
+        expected = (
+            f"{first}, as in the first copy (delete {path} if that one lacked some, or the reader "
+            "splits otherwise now)"
+        )
         raise _other(dataset, root, f"scenes {line}", expected)
 
 

@@ -121,7 +121,7 @@ def _opened(path: Path) -> Iterator[Any]:
             if file.read(25)[PNG_DEPTH] == b"\x10" and path.suffix.lower() == ".png":
                 raise EosfmError(
                     f"{path} has 16 bits per sample, of which 8 would be lost; expected 8; fetch "
-                    "the file again, as its publisher gives it"
+                    "the file again, as its publisher gives it, or convert it to GeoTIFF"
                 )
         with Image.open(path, formats=PLAIN_FORMATS) as image:
             yield image

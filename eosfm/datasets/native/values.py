@@ -90,7 +90,10 @@ def codes(values: Sequence[int], ignore: int | None = None) -> Prepare:
     """
     told = [*values] if ignore is None else [*values, ignore]
     if wrong := [value for value in told if value not in range(256)]:
-        raise EosfmError(f"value {wrong[0]} of a mask; expected whole numbers of 0 to 255")
+        raise EosfmError(
+            f"value {wrong[0]} of a mask; expected whole numbers of 0 to 255; "
+            "map others with a `prepare` of your own"
+        )
     if len(set(values)) < len(values):
         raise EosfmError(f"values of a mask are {[*values]}; expected each once, for one class")
     if ignore is not None and ignore < len(values) and values[ignore] != ignore:
