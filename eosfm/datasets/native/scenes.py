@@ -10,6 +10,7 @@ import numpy as np
 from eosfm.core.splits import Split
 from eosfm.datasets.native.listing import require
 from eosfm.datasets.native.raster import Header, moved, read_bands, read_header
+from eosfm.datasets.native.settled import settled
 from eosfm.datasets.native.spec import Scene, Size, Window
 from eosfm.datasets.native.values import Prepare, as_stored
 
@@ -34,6 +35,9 @@ class Part:
     step: int = 1
     dtype: str | None = None
     raw: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prepare", settled(self.prepare))
 
     @property
     def file(self) -> Path:
@@ -95,6 +99,9 @@ class Label:
 
     path: Path
     decode: Callable[[Path, Size, Window], np.ndarray]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decode", settled(self.decode))
 
     def target(self, size: Size, window: Window) -> np.ndarray:
         """The target of a window."""

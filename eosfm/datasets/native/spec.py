@@ -15,6 +15,7 @@ from eosfm.core.bands import UNITS, check_bands
 from eosfm.core.errors import EosfmError, suggest
 from eosfm.core.splits import SPLITS, Split
 from eosfm.datasets.native.listing import Incomplete
+from eosfm.datasets.native.settled import settled
 from eosfm.datasets.native.values import holds, numbered
 
 
@@ -254,6 +255,7 @@ class Dataset:
                     f"{self.name}: scene {scene.id} is of {file}, which is not below {root}; let "
                     "the reader give paths below the root that it gets, as they are there"
                 )
+        scene = replace(scene, image=settled(scene.image), target=settled(scene.target))
         if self.ignore_index is not None:
             scene = replace(scene, target=partial(numbered, scene.target, self.ignore_index))
         place: Any = scene.transform and tuple(scene.transform)[:6]  # rasterio's has nine

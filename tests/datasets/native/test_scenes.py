@@ -1,5 +1,6 @@
 """Scenes of raster files: order, grids of several pixel sizes, dates without an image, faults."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import rasterio
 
 from eosfm.core.errors import EosfmError
-from eosfm.datasets.native.scenes import Part, by_number, constant, crop, raster_scene, rgb
+from eosfm.datasets import get_dataset
+from eosfm.datasets.native.scenes import Label, Part, by_number, constant, crop, raster_scene, rgb
 from eosfm.datasets.native.spec import Window
 from eosfm.datasets.native.values import blank_as_nan
 from eosfm.simulation.images import write_geotiff, write_png, write_tiff
@@ -96,6 +98,22 @@ def test_the_grid_is_that_of_the_finest_pixels_whatever_comes_first(files):
     for first in (coarse, Part(None, 1)):
         made = raster_scene("a", "val", [first, fine], Part(folder / "classes.tif"))
         assert (made.height, made.width) == (10, 7) and made.image(WHOLE).shape == (1, 3, 10, 7)
+
+
+def test_a_scene_is_read_with_what_its_loop_had_then(files):
+    """A reader has gone on to later scenes when the first ones are read, several at once."""
+    folder, _ = files
+
+    def read(root):
+        for number in range(3):
+            label = Label(folder / "classes.tif", lambda path, size, window: np.array(number))  # noqa: B023
+            fine = Part(folder / "fine.tif", 2, lambda pixels, path: pixels * 0 + number)  # noqa: B023
+            scene = raster_scene(f"s{number}", "train", [fine], label)
+            yield replace(scene, target=lambda window: np.array(number)) if number else scene  # noqa: B023
+
+    dataset = replace(get_dataset("loveda"), reader=read, ignore_index=0)
+    for number, made in enumerate(list(dataset.scenes(folder))):
+        assert made.target(WHOLE) == number and (made.image(WHOLE) == number).all()
 
 
 def test_files_become_dates_and_bands(tmp_path: Path):
