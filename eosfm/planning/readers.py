@@ -5,6 +5,7 @@ Neither torch nor a file of data is needed, so the first stage of a run asks all
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,6 +20,7 @@ from eosfm.kinds import get_kind
 from eosfm.params import Params, SpecialistParams, TaskParams
 from eosfm.planning.findings import Finding, fault, refusals
 from eosfm.simulation.recipes import RECIPES, get_recipe
+from eosfm.tiles.tiling import stored_tile
 from eosfm.training.augmentation import check_augmentation
 from eosfm.training.recipe import Recipe
 
@@ -85,8 +87,11 @@ def _check_place(params: Params, name: str) -> Iterator[Finding]:
 def check_readers(params: Params, known: Mapping[str, Dataset]) -> Iterator[Finding]:
     """Check bands and losses against the datasets that they are used on.
 
-    Also scaling and augmentation of recipes, and batch sizes against processes.
+    Also tile sizes against bands, scaling and augmentation of recipes, and batch sizes against
+    processes.
     """
+    for name, named in known.items():
+        yield from refusals(partial(stored_tile, replace(named, name=name), params.tile_size(name)))
     readers: list[tuple[str, Reader]] = [
         *((f"specialists.{name}", params.specialist(name)) for name in params.specialists),
         *((f"tasks.{name}", params.task(name)) for name in params.tasks),

@@ -66,15 +66,7 @@ def cut_dataset(
     """
     from tqdm import tqdm
 
-    if get_kind(dataset.kind).answer == "image":
-        tile = None
-    for group in dataset.groups:
-        if tile is not None and tile % group.step:
-            raise EosfmError(
-                f"{dataset.name}: tiles of {tile} px would cut pixels of {', '.join(group.bands)}, "
-                f"which are {group.step} px wide; expected a multiple of {group.step}; set "
-                f"datasets.{dataset.name}.tile to one"
-            )
+    tile = stored_tile(dataset, tile)
     scenes = _scenes(dataset, root, splits or SPLITS)
     first = list(islice(scenes, 1))
     there = dataset.only(first[0].bands) if first and first[0].bands else dataset
@@ -98,6 +90,24 @@ def cut_dataset(
                 )
     parts = ", ".join(f"{name} {count}" for name, count in writer.tiles.items())
     return f"{sum(writer.tiles.values())} tiles ({parts}), {writer.dropped} without data dropped"
+
+
+def stored_tile(dataset: Dataset, tile: int | None) -> int | None:
+    """Tile size in which a dataset is stored; None for whole images, as those with one answer are.
+
+    Raises:
+        EosfmError: The dataset's kind is unknown, or tiles would cut pixels of coarser bands.
+    """
+    if tile is None or get_kind(dataset.kind).answer == "image":
+        return None
+    for group in dataset.groups:
+        if tile % group.step:
+            raise EosfmError(
+                f"{dataset.name}: tiles of {tile} px would cut pixels of {', '.join(group.bands)}, "
+                f"which are {group.step} px wide; expected a multiple of {group.step}; set "
+                f"datasets.{dataset.name}.tile to one"
+            )
+    return tile
 
 
 @dataclass(frozen=True)

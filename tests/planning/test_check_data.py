@@ -9,6 +9,7 @@ import pytest
 import rasterio
 import yaml
 
+from eosfm.core.band_groups import BandGroup
 from eosfm.core.errors import EosfmError
 from eosfm.datasets import get_dataset
 from eosfm.datasets.native.spec import Dataset
@@ -21,6 +22,17 @@ from tests.fixtures.tasks import ROOT
 from tests.planning.checked import faults, notes, set_dataset
 from tests.tiles.conftest import ROOT as NATIVE
 from tests.tiles.conftest import draw, make_dataset, make_scene
+
+
+def test_tiles_that_would_cut_coarse_pixels_are_told_before_a_run(project, monkeypatch):
+    oscd = get_dataset("oscd")
+    coarse = replace(oscd, groups=(BandGroup(oscd.bands, "uint16", step=6),))
+    monkeypatch.setattr("eosfm.datasets.oscd.DATASET", coarse)
+    told = "oscd: tiles of 64 px would cut pixels of .*; set datasets.oscd.tile to one"
+    with pytest.raises(EosfmError, match=told):
+        refuse_misfits(load_params(project() / "params.yaml"), project())
+    even = project(lambda params: params["datasets"]["oscd"].update(tile=60))
+    refuse_misfits(load_params(even / "params.yaml"), even)
 
 
 def test_an_unknown_reader_is_told_once(project):
