@@ -88,4 +88,5 @@ def unpack(packed: bytes, folder: Path) -> None:
     """Write the files of :func:`pack` into a folder, which is made."""
     folder.mkdir(parents=True)
     with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
-        archive.extractall(folder, filter="tar")
+        archive.extraction_filter = getattr(tarfile, "tar_filter", None)  # not in Python 3.11.2
+        archive.extractall(folder)

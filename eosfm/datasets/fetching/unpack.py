@@ -20,6 +20,7 @@ from typing import Any, Self
 from tqdm import tqdm
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.tars import extract
 from eosfm.datasets.fetching.members import REMEDY, BadArchive, Members
 from eosfm.datasets.native.contents import list_names
 
@@ -132,8 +133,6 @@ def _unzip(archive: Path, folder: Path) -> Iterator[str]:
 def _untar(archive: Path, folder: Path) -> Iterator[str]:
     watched = Members(archive, folder)
     with _open_tar(archive) as file:
-        # Python 3.11.2, which Debian 12 has, knows no filters; the loop refuses the same.
-        file.extraction_filter = getattr(tarfile, "data_filter", None)
         for member in file:
             file.members.clear()  # type: ignore[attr-defined]  # there may be millions
             if not (member.isfile() or member.isdir()):
@@ -141,7 +140,7 @@ def _untar(archive: Path, folder: Path) -> Iterator[str]:
             if member.isdir() and member.name.strip("./") == "":  # the folder itself
                 continue
             watched.admit(member.name, member.size, member.isdir())
-            file.extract(member, folder, set_attrs=False)
+            extract(file, member, folder)
             if member.isfile():
                 yield member.name
 

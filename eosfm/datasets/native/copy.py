@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eosfm.core.errors import EosfmError
+from eosfm.core.tars import extract
 from eosfm.datasets.native.contents import CACHE
 from eosfm.datasets.native.manifest import check_manifest, read_manifest
 
@@ -96,7 +97,7 @@ def _unpack(packed: Path, folder: Path, count: int, entry: str) -> None:
     try:
         with tarfile.open(packed, "r:") as tar:
             for member in tar:
-                tar.extract(member, folder, set_attrs=False, filter="data")
+                extract(tar, member, folder)
             found = len(tar.getmembers())
     except (FileNotFoundError, EOFError, tarfile.TarError) as error:
         raise EosfmError(f"{packed} is missing or damaged ({error}); {remedy}") from None
