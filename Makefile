@@ -43,6 +43,8 @@ experiments:      ## experiments side by side: mean scores and the parameters th
 		--keep '^results/metrics/(mean|specialists)'
 
 $(LOCKED):
+	@python3 -c 'import sys; old = sys.version_info < (3, 11); sys.exit(f"python3 is Python \
+	{sys.version.split()[0]}; expected 3.11; put one first on PATH, and run again" * old or None)'
 	python3 -m venv $(VENV)
 	"$(BIN)/pip" install --quiet --disable-pip-version-check --requirement requirements.lock
 	"$(BIN)/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -1,6 +1,9 @@
 """The lock, and the hashes beside it, name the same packages."""
 
 import re
+from importlib.metadata import metadata
+
+from packaging.specifiers import SpecifierSet
 
 from eosfm.core.closure import ROOT
 
@@ -19,6 +22,12 @@ def test_hashes_are_those_of_the_lock():
     assert versions(packages) == versions(locked)
     hashes = [line for line in hashed if line not in packages]
     assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line) for line in hashes)
+
+
+def test_each_package_takes_the_python_of_debian_12():
+    for name in versions((ROOT / "requirements.lock").read_text().splitlines()):
+        needed = SpecifierSet(metadata(name).get("Requires-Python", ""))
+        assert "3.11.2" in needed, f"{name} needs Python {needed}"
 
 
 def test_each_package_has_a_hash():
